@@ -1,0 +1,1 @@
+"""Values, errors and time that every part shares; nothing here does I/O."""

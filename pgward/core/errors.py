@@ -1,0 +1,67 @@
+"""Errors that a person sees: what happened, then what to do next.
+
+Messages are lower case, without a full stop. The command layer prints
+``pgward: <message>`` and ``hint: <hint>``, and exits with ``exit_code``.
+"""
+
+from typing import ClassVar
+
+
+class PgwardError(Exception):
+    """Base of everything that pgward reports; never carries a secret."""
+
+    exit_code: ClassVar[int] = 1
+    code: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInputError(PgwardError):
+    """Input that a person or a file gave is wrong; ``where`` names file, line and field."""
+
+    exit_code = 2
+    code = "invalid"
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(f"{where}: {message}" if where else message, hint=hint)
+        self.where = where
+
+
+class NotFoundError(PgwardError):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class ConflictError(PgwardError):
+    """What was asked for collides with what is there already."""
+
+    code = "conflict"
+
+
+class UnavailableError(PgwardError):
+    """A peer (the CA, an edge, an upstream) could not be reached or did not answer."""
+
+    code = "unavailable"
+
+
+class DeniedError(PgwardError):
+    """The peer knows who asks, and says no."""
+
+    exit_code = 3
+    code = "denied"
+
+
+class LoginNeededError(PgwardError):
+    """No login session, or it has ended."""
+
+    exit_code = 4
+    code = "login_needed"
+
+    def __init__(
+        self, message: str = "you are not logged in", *, hint: str | None = "pgward login"
+    ) -> None:
+        super().__init__(message, hint=hint)

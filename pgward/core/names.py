@@ -1,0 +1,50 @@
+"""Names that may stand in a certificate, a URL or a file name.
+
+An identity (a person's name) becomes the one CN of a login certificate and is
+matched by PostgreSQL's pg_ident, so nothing that could smuggle a second name or
+a pattern may pass (RFC 4514 section 2.4; PostgreSQL manual, chapter 20.2).
+"""
+
+import re
+
+from pgward.core.errors import InvalidInputError
+
+_IDENTITY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,62}")
+_RESOURCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_MAX_DNS_NAME = 253
+
+
+def identity(name: str) -> str:
+    """Return ``name`` if it may name a person; raise InvalidInputError otherwise.
+
+    At most 63 bytes, as PostgreSQL cuts role names there (NAMEDATALEN - 1).
+    """
+    if not _IDENTITY.fullmatch(name):
+        raise InvalidInputError(
+            f"{name!r} cannot be a user name",
+            hint="use 1 to 63 of the letters a-z A-Z, digits, and _ . @ -, not starting with . @ -",
+        )
+    return name
+
+
+def resource_name(name: str, *, what: str = "name") -> str:
+    """Return ``name`` if it may name a service, group or edge (one lower-case DNS label)."""
+    if not _RESOURCE.fullmatch(name):
+        raise InvalidInputError(
+            f"{name!r} cannot be a {what}",
+            hint="use 1 to 63 of the letters a-z, digits and -, not at either end",
+        )
+    return name
+
+
+def dns_name(name: str, *, wildcard: bool = False) -> str:
+    """Return the lower-case DNS name; ``wildcard`` allows one leading ``*.`` label."""
+    lowered = name.lower()
+    rest = lowered.removeprefix("*.") if wildcard else lowered
+    labels = rest.split(".")
+    if len(lowered) > _MAX_DNS_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise InvalidInputError(
+            f"{name!r} is not a DNS name", hint="for example db1.example.com, without a final dot"
+        )
+    return lowered
