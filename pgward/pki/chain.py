@@ -1,0 +1,100 @@
+"""Certification path validation (RFC 5280 section 6) for one purpose.
+
+It does not look at CRLs: ``pgward.pki.crl`` does.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from pgward.pki.errors import ChainError
+
+CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
+SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
+# A UUID-based OID (ITU-T X.667): the key of such a certificate signs snapshots and nothing else.
+SNAPSHOT_SIGNING = x509.ObjectIdentifier("2.25.117647068996056469111792536453591741463")
+_MAX_INTERMEDIATES = 2
+
+
+def verify(
+    leaf: x509.Certificate,
+    intermediates: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    now: datetime,
+    eku: x509.ObjectIdentifier,
+) -> list[x509.Certificate]:
+    """Return the chain, leaf first and root last; raise ChainError.
+
+    The leaf must be no CA, may sign (digitalSignature), and must name ``eku``.
+    """
+    if not roots:
+        raise ChainError("there is no root to trust")
+    _check_dates(leaf, now)
+    verifier = (
+        verification.PolicyBuilder()
+        .store(verification.Store(list(roots)))
+        .time(now)
+        .max_chain_depth(_MAX_INTERMEDIATES)
+        .extension_policies(
+            ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=_leaf_policy(eku)
+        )
+        .build_client_verifier()
+    )
+    try:
+        return verifier.verify(leaf, list(intermediates)).chain
+    except (verification.VerificationError, ValueError) as error:
+        raise ChainError(f"the certificate is not trusted: {_reason(error)}") from error
+
+
+def _check_dates(leaf: x509.Certificate, now: datetime) -> None:
+    if now > leaf.not_valid_after_utc:
+        raise ChainError(
+            f"the certificate expired at {leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    if now < leaf.not_valid_before_utc:
+        raise ChainError(
+            f"the certificate is valid only from {leaf.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
+            hint="check the clocks",
+        )
+
+
+def _leaf_policy(eku: x509.ObjectIdentifier) -> verification.ExtensionPolicy:
+    def check_purpose(
+        _policy: verification.Policy, _leaf: x509.Certificate, found: x509.ExtendedKeyUsage
+    ) -> None:
+        if eku not in found:
+            raise ValueError("it was issued for another purpose")
+
+    agnostic = verification.Criticality.AGNOSTIC
+    return (
+        verification.ExtensionPolicy.permit_all()
+        .require_present(x509.ExtendedKeyUsage, agnostic, check_purpose)
+        .require_present(x509.KeyUsage, agnostic, _check_usage)
+        .may_be_present(x509.BasicConstraints, agnostic, _check_no_ca)
+    )
+
+
+def _check_usage(
+    _policy: verification.Policy, _leaf: x509.Certificate, found: x509.KeyUsage
+) -> None:
+    if not found.digital_signature or found.key_cert_sign:
+        raise ValueError("its key may not be used so")
+
+
+def _check_no_ca(
+    _policy: verification.Policy, _leaf: x509.Certificate, found: x509.BasicConstraints | None
+) -> None:
+    if found is not None and found.ca:
+        raise ValueError("it is a CA's")
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).removeprefix("validation failed: ")
+    _, marker, ours = text.partition("Python extension validator failed: ValueError: ")
+    return (ours if marker else text).partition(" (encountered")[0]
+
+
+__all__ = ["CLIENT_AUTH", "SERVER_AUTH", "SNAPSHOT_SIGNING", "ChainError", "verify"]

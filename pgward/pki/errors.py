@@ -1,0 +1,31 @@
+"""What can be wrong with keys, certificates and signed statements."""
+
+from pgward.core.errors import DeniedError, InvalidInputError
+
+
+class BadKeyError(InvalidInputError):
+    """A key cannot be read, or is of a kind or size that is not accepted."""
+
+
+class BadCertificateError(InvalidInputError):
+    """Bytes that should be certificates are not."""
+
+
+class BadRequestError(InvalidInputError):
+    """A certificate signing request is malformed or does not prove possession of its key."""
+
+
+class CrlError(InvalidInputError):
+    """A CRL is malformed, not signed by its issuer, or missing."""
+
+
+class ChainError(DeniedError):
+    """A certificate does not lead to a trusted root for the purpose asked for."""
+
+
+class ProofError(DeniedError):
+    """A DPoP proof is malformed, stale, or made for another request, token or key."""
+
+
+class SnapshotError(DeniedError):
+    """A snapshot is malformed or not signed by the CA."""
