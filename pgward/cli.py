@@ -1,0 +1,230 @@
+"""The root command: a static table of commands, each imported when it is used.
+
+``pgward --help`` imports click and nothing else of weight, so it answers at once.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import click
+
+from pgward import __version__
+from pgward.core.errors import InvalidInputError, PgwardError
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command of the table: where it is (``module:attribute``) and its short help.
+
+    An entry with ``children`` is a group of its own and has no ``target``.
+    """
+
+    help: str
+    target: str = ""
+    section: str = ""
+    children: Mapping[str, "Entry"] = field(default_factory=dict)
+    alias: bool = False
+
+
+_YOU = "Log in"
+_CONNECT = "Connect to databases"
+_ADMIN = "Administer people and services"
+_SERVER = "Run the servers"
+_TRY = "Try it"
+
+_CA = {
+    "init": Entry("create a certificate authority in a directory", "pgward.ca.commands:init"),
+    "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
+    "token": Entry(
+        "make a one-time join token for an edge or a PostgreSQL host",
+        "pgward.client.admin_commands:token",
+    ),
+    "list": Entry("list the certificates issued", "pgward.client.admin_commands:list_certificates"),
+    "revoke": Entry("revoke certificates", "pgward.client.admin_commands:revoke"),
+}
+_EDGE = {
+    "enroll": Entry("enroll this machine with a join token", "pgward.tunnel.commands:edge_enroll"),
+    "serve": Entry("serve mTLS connections", "pgward.tunnel.commands:edge_serve"),
+    "status": Entry("show what this edge knows and serves", "pgward.tunnel.commands:edge_status"),
+}
+_HBA = {
+    "generate": Entry("print configuration fragments", "pgward.hba.commands:generate"),
+    "apply": Entry("set a data directory up, and check it took", "pgward.hba.commands:apply"),
+    "refresh": Entry("renew certificate and revocation lists", "pgward.hba.commands:refresh"),
+}
+
+COMMANDS: Mapping[str, Entry] = {
+    "login": Entry("log in and get a certificate", "pgward.client.commands:login", _YOU),
+    "logout": Entry("end the login session", "pgward.client.commands:logout", _YOU),
+    "whoami": Entry("show who you are and until when", "pgward.client.commands:whoami", _YOU),
+    "passwd": Entry("change your password", "pgward.client.commands:passwd", _YOU),
+    "services": Entry("list the services you may use", "pgward.client.commands:services", _CONNECT),
+    "ls": Entry("same as services", "pgward.client.commands:services", _CONNECT, alias=True),
+    "connect": Entry("open a tunnel to a service", "pgward.tunnel.commands:connect", _CONNECT),
+    "psql": Entry("run psql on a service", "pgward.tunnel.commands:psql", _CONNECT),
+    "status": Entry("show open tunnels", "pgward.tunnel.commands:status", _CONNECT),
+    "disconnect": Entry("close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT),
+    "user": Entry("add, block and list people", "pgward.client.user_commands:user", _ADMIN),
+    "group": Entry("put people into groups", "pgward.client.user_commands:group", _ADMIN),
+    "apply": Entry(
+        "create or change services from YAML", "pgward.client.resource_commands:apply", _ADMIN
+    ),
+    "get": Entry("show services as they are", "pgward.client.resource_commands:get", _ADMIN),
+    "delete": Entry("remove services", "pgward.client.resource_commands:delete", _ADMIN),
+    "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
+    "audit": Entry("show who did what", "pgward.client.admin_commands:audit", _ADMIN),
+    "ca": Entry("run the certificate authority", section=_SERVER, children=_CA),
+    "edge": Entry("run the server-side end of tunnels", section=_SERVER, children=_EDGE),
+    "hba": Entry("configure PostgreSQL to check certificates", section=_SERVER, children=_HBA),
+    "demo": Entry(
+        "all of it on this machine, in a temporary directory", "pgward.demo.commands:demo", _TRY
+    ),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when one is called, not when help is shown."""
+
+    def __init__(self, *args: Any, entries: Mapping[str, Entry], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._entries = entries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(self._entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a command; None when there is none of this name."""
+        entry = self._entries.get(cmd_name)
+        if entry is None:
+            return None
+        if entry.children:
+            return LazyGroup(cmd_name, entries=entry.children, help=_sentence(entry.help))
+        return load(entry.target, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands under the headings of their sections, importing none."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, entry in self._entries.items():
+            if not entry.alias:
+                sections.setdefault(entry.section or "Commands", []).append((name, entry.help))
+        width = max(map(len, self._entries))
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+
+class RootGroup(LazyGroup):
+    """The ``pgward`` command: reports every failure the same way and sets the exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line; exit 0, 1 failed, 2 usage, 3 denied, 4 login needed, 130 Ctrl-C."""
+        extra["standalone_mode"] = False
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, **extra)
+        try:
+            code = super().main(args, prog_name, complete_var, **extra)
+        except click.Abort as abort:
+            _exit_interrupted(abort)
+        except click.exceptions.NoArgsIsHelpError as mistake:
+            mistake.show()
+            sys.exit(mistake.exit_code)
+        except click.UsageError as mistake:
+            _exit_reporting(_usage_problem(mistake))
+        except click.ClickException as mistake:
+            _exit_reporting(PgwardError(mistake.format_message()))
+        except PgwardError as problem:
+            _exit_reporting(problem)
+        except OSError as problem:
+            _exit_reporting(_os_problem(problem))
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def load(target: str, name: str) -> click.Command:
+    """Import the command at ``module:attribute``.
+
+    Raises PgwardError when a library of an optional part is not installed.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        command = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("pgward."):
+            raise PgwardError(f"this version of pgward has no command {name!r}") from error
+        raise PgwardError(
+            f"pgward {name} needs the Python module {error.name!r}, which is not installed",
+            hint="pip install 'pgward[server]'",
+        ) from error
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{target} is not a command")
+    return command
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _usage_problem(mistake: click.UsageError) -> InvalidInputError:
+    message = mistake.format_message().rstrip(".")
+    path = mistake.ctx.command_path if mistake.ctx else "pgward"
+    return InvalidInputError(message[:1].lower() + message[1:], hint=f"{path} --help")
+
+
+def _os_problem(problem: OSError) -> PgwardError:
+    if os.environ.get("PGWARD_DEBUG"):
+        raise problem
+    reason = (problem.strerror or str(problem)).lower()
+    where = f"{problem.filename}: " if problem.filename else ""
+    return PgwardError(f"{where}{reason}", hint="PGWARD_DEBUG=1 shows where this happened")
+
+
+def _exit_interrupted(abort: click.Abort) -> NoReturn:
+    if isinstance(abort.__context__, EOFError):
+        _exit_reporting(PgwardError("the input ended before the answer"))
+    sys.exit(_INTERRUPTED)
+
+
+def _exit_reporting(problem: PgwardError) -> NoReturn:
+    from pgward.system import terminal  # noqa: PLC0415 - only a failure needs it
+
+    terminal.error(problem)
+    sys.exit(problem.exit_code)
+
+
+@click.group(
+    cls=RootGroup,
+    entries=COMMANDS,
+    context_settings={
+        "auto_envvar_prefix": "PGWARD",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+)
+@click.version_option(__version__, prog_name="pgward", message="%(prog)s %(version)s")
+def cli() -> None:
+    """PostgreSQL access without shared passwords and without a VPN.
+
+    \b
+    First steps:
+      pgward login --ca https://ca.example.com:8443 --fingerprint SHA256:…
+      pgward services
+      pgward psql SERVICE
+    """  # noqa: D301 - \b is click's mark for lines to keep, not an escape in a raw string
+
+
+def main() -> None:
+    """Run the ``pgward`` command."""
+    cli(prog_name="pgward")

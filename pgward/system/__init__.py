@@ -1,0 +1,1 @@
+"""The rim where pgward meets the operating system: files, paths, processes, the terminal."""

@@ -1,0 +1,139 @@
+"""Files that are complete or absent, and directories that are ours alone."""
+
+import fcntl
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pgward.core.errors import PgwardError, UnavailableError
+
+_LOCK_POLL_SECONDS = 0.02
+
+
+class StorageError(PgwardError):
+    """A file could not be read or written: read-only, full, or somebody else's."""
+
+
+@contextmanager
+def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
+    """Turn an OSError inside the block into a StorageError that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(
+            f"cannot {verb} {path}: {reason}",
+            hint="check the directory's owner and free space, or set PGWARD_HOME to another place",
+        ) from error
+
+
+def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put ``data`` at ``path`` whole: after a crash there is the old content or the new.
+
+    Raises StorageError, after which the old content is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    with storage_errors(path):
+        try:
+            write_new(temporary, data, mode)
+            os.replace(temporary, path)  # noqa: PTH105 - the pair of fsync below works on names
+            sync_dir(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file that must not exist yet, and flush it to the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def sync_dir(path: Path) -> None:
+    """Flush a directory's entries, so that a rename survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def private_dir(path: Path) -> Path:
+    """Create ``path`` (and its parents) with mode 0700, and refuse one that is not ours.
+
+    A directory of ours that others may enter is closed to them.
+    """
+    with storage_errors(path, "create"):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+        if status.st_uid != os.geteuid():
+            raise StorageError(
+                f"{path} belongs to another user (uid {status.st_uid})",
+                hint="set PGWARD_HOME to a directory of your own",
+            )
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            path.chmod(0o700)
+    return path
+
+
+class FileLock:
+    """An exclusive lock between processes, held while the ``with`` block runs.
+
+    The kernel drops it when its holder dies. Waits ``timeout`` seconds, then raises
+    UnavailableError. The file stays, as removing it would let two holders in.
+    """
+
+    def __init__(self, path: Path, *, timeout: float = 60.0) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        with storage_errors(self._path, "lock"):
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._wait()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + self._timeout
+        while not self._try():
+            if time.monotonic() >= deadline:
+                raise UnavailableError(
+                    f"another pgward process has held {self._path} for {self._timeout:g} seconds",
+                    hint="wait for it, or end it, and try again",
+                )
+            time.sleep(_LOCK_POLL_SECONDS)
+
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1

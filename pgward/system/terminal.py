@@ -1,0 +1,185 @@
+"""The one module that writes to a person: data on stdout, talk on stderr.
+
+Tone: lower case, no full stop, the error and then its hint. Nothing that a peer or a
+database named may move the cursor, colour the screen or reorder text: control and
+bidirectional characters are made visible before they are written.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from pgward.core.clock import rfc3339
+from pgward.core.errors import InvalidInputError, PgwardError
+
+OUTPUTS = ("table", "json", "yaml")
+
+# C0, DEL, C1, zero-width, line/paragraph separators, bidirectional marks, tags and BOM.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNSAFE_IN_DATA = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def clean(text: str) -> str:
+    """Return one line of ``text`` with every unsafe character as a visible escape."""
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def echo(text: str = "") -> None:
+    """Write data to stdout, as it is."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Say something to the person, on stderr; line breaks stay, other controls do not."""
+    click.echo("\n".join(clean(line) for line in text.split("\n")), err=True)
+
+
+def error(problem: PgwardError) -> None:
+    """Report a failure: ``pgward: message``, then ``hint: what to do``."""
+    _labelled("pgward:", problem.message, "red")
+    if problem.hint:
+        _labelled("hint:", problem.hint, "cyan")
+
+
+def _labelled(label: str, text: str, colour: str) -> None:
+    lines = [clean(line) for line in text.split("\n")]
+    shown = click.style(label, fg=colour, bold=True) if _colours(sys.stderr) else label
+    click.echo(f"{shown} " + "\n  ".join(lines), err=True)
+
+
+def _colours(stream: Any) -> bool:
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
+
+
+def interactive() -> bool:
+    """Tell whether a person can be asked: stdin and stderr are terminals."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask_password(label: str, *, confirm: bool = False) -> str:
+    """Ask for a password without showing it, twice when it is new."""
+    if not interactive():
+        raise InvalidInputError(
+            "a password is needed and there is no terminal to ask on",
+            hint="use --password-stdin or --password-file",
+        )
+    return str(click.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+def confirm(question: str) -> bool:
+    """Ask yes or no, on a terminal only; elsewhere the answer is no."""
+    return interactive() and click.confirm(question, err=True)
+
+
+def read_stdin_line() -> str:
+    """Return the first line of stdin without its line end; raise when there is none."""
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise InvalidInputError("stdin has no first line", hint="printf '%s\\n' … | pgward …")
+    return line
+
+
+def table(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str] | Sequence[str],
+    output: str = "table",
+    *,
+    empty: str = "nothing to show",
+) -> None:
+    """Show ``rows``: all their fields as JSON or YAML, or the ``columns`` as a table.
+
+    ``columns`` maps a row's key to its title; a sequence of keys is its own titles.
+    An empty table says ``empty`` on stderr, so that a pipe gets nothing.
+    """
+    if output != "table":
+        structured(list(rows), output)
+        return
+    if not rows:
+        note(empty)
+        return
+    titles = dict(columns) if isinstance(columns, Mapping) else {key: key for key in columns}
+    cells = [[cell(row.get(key)) for key in titles] for row in rows]
+    _write_table(list(titles.values()), cells)
+
+
+def record(
+    value: Mapping[str, Any], titles: Mapping[str, str] | None = None, output: str = "table"
+) -> None:
+    """Show one object: whole as JSON or YAML, or its titled fields one a line."""
+    if output != "table":
+        structured(dict(value), output)
+        return
+    shown = titles or {key: key for key in value}
+    width = max(map(len, shown.values()), default=0)
+    for key, title in shown.items():
+        echo(f"{title:<{width}}  {cell(value.get(key))}".rstrip())
+
+
+def structured(value: Any, output: str) -> None:
+    """Write ``value`` to stdout as ``json`` or ``yaml``; times become RFC 3339."""
+    plain = _plain(value)
+    echo(_json(plain) if output == "json" else _yaml(plain).rstrip("\n"))
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _UNSAFE_IN_DATA.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _yaml(value: Any) -> str:
+    import yaml  # noqa: PLC0415 - a slow import that most commands do not need
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    if _UNSAFE_IN_DATA.search(text):
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
+
+
+def cell(value: Any) -> str:
+    """Return ``value`` as one safe line: lists joined by commas, yes or no, ``-`` for nothing."""
+    if value is None or value in ("", [], ()):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(cell(item) for item in value)
+    return clean(str(_plain(value)))
+
+
+def _write_table(titles: list[str], rows: list[list[str]]) -> None:
+    if sys.stdout.isatty():
+        _rich_table(titles, rows)
+        return
+    widths = [max(len(line[i]) for line in [titles, *rows]) for i in range(len(titles))]
+    for line in [titles, *rows]:
+        padded = "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
+        echo(padded.rstrip())
+
+
+def _rich_table(titles: list[str], rows: list[list[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - slow, and only for a terminal
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    view = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        view.add_column(title, overflow="fold")
+    for row in rows:
+        view.add_row(*(Text(text) for text in row))  # Text: no markup is read in cells
+    Console(highlight=False).print(view)

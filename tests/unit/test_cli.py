@@ -1,0 +1,142 @@
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from pgward import cli as cli_module
+from pgward.cli import COMMANDS, Entry, RootGroup, cli
+from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
+
+_HEAVY = (
+    "asyncio",
+    "cryptography",
+    "httpx2",
+    "joserfc",
+    "keyring",
+    "psutil",
+    "rich",
+    "yaml",
+    "ssl",
+)
+
+
+def run(*args: str, **env: str):
+    return CliRunner().invoke(cli, list(args), prog_name="pgward", env=env)
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> RootGroup:
+    @click.command()
+    def boom() -> None:
+        raise error
+
+    monkeypatch.setattr(cli_module, "load", lambda _target, _name: boom)
+    return RootGroup("pgward", entries={"boom": Entry("fail", "x:y")})
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys\nfrom pgward.cli import cli\n"
+        "try: cli(['--help'])\nexcept SystemExit: pass\n"
+        f"print([name for name in {_HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.splitlines()[-1] == b"[]"
+
+
+def test_help_lists_every_command_under_a_heading():
+    result = run("--help")
+    assert result.exit_code == 0
+    for name, entry in COMMANDS.items():
+        assert entry.alias or f"\n  {name}" in result.stdout
+        assert entry.section in result.stdout
+
+
+@pytest.mark.parametrize("group", ["ca", "edge", "hba"])
+def test_a_groups_help_lists_its_commands_without_importing_them(group):
+    result = run(group, "--help")
+    assert result.exit_code == 0
+    for name in COMMANDS[group].children:
+        assert f"\n  {name}" in result.stdout
+
+
+def test_no_command_shows_the_help_as_a_usage_error():
+    result = run()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "pgward login --ca" in result.stderr
+
+
+def test_version():
+    assert run("--version").stdout == "pgward 0.1.0\n"
+
+
+def test_unknown_command():
+    result = run("frobnicate")
+    assert result.exit_code == 2
+    assert result.stderr == "pgward: no such command 'frobnicate'\nhint: pgward --help\n"
+
+
+def test_a_missing_module_breaks_only_its_own_command(monkeypatch):
+    monkeypatch.setattr(cli_module, "COMMANDS", {})
+    group = RootGroup("pgward", entries={"gone": Entry("x", "pgward.gone:gone")})
+    result = CliRunner().invoke(group, ["gone"])
+    assert result.exit_code == 1
+    assert result.stderr == "pgward: this version of pgward has no command 'gone'\n"
+
+
+def test_a_missing_library_names_the_extra():
+    group = RootGroup("pgward", entries={"serve": Entry("x", "no_such_library_here:serve")})
+    result = CliRunner().invoke(group, ["serve"])
+    assert result.stderr == (
+        "pgward: pgward serve needs the Python module 'no_such_library_here', "
+        "which is not installed\nhint: pip install 'pgward[server]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (PgwardError("it broke", hint="mend it"), 1, "pgward: it broke\nhint: mend it\n"),
+        (DeniedError("not for you"), 3, "pgward: not for you\n"),
+        (LoginNeededError(), 4, "pgward: you are not logged in\nhint: pgward login\n"),
+        (click.UsageError("Bad thing."), 2, "pgward: bad thing\nhint: pgward --help\n"),
+        (click.ClickException("odd"), 1, "pgward: odd\n"),
+        (
+            PermissionError(13, "Permission denied", "/x"),
+            1,
+            "pgward: /x: permission denied\nhint: PGWARD_DEBUG=1 shows where this happened\n",
+        ),
+    ],
+)
+def test_failures_print_message_hint_and_exit_code(monkeypatch, error, code, text):
+    result = CliRunner().invoke(raising(monkeypatch, error), ["boom"], prog_name="pgward")
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", text)
+
+
+def test_an_interrupt_is_quiet(monkeypatch):
+    result = CliRunner().invoke(raising(monkeypatch, KeyboardInterrupt()), ["boom"])
+    assert (result.exit_code, result.output.strip()) == (130, "")
+
+
+def test_the_end_of_input_is_a_failure_not_an_interrupt(monkeypatch):
+    result = CliRunner().invoke(raising(monkeypatch, EOFError()), ["boom"])
+    assert result.exit_code == 1
+    assert "the input ended before the answer" in result.stderr
+
+
+def test_debugging_shows_where_an_os_error_came_from(monkeypatch):
+    monkeypatch.setenv("PGWARD_DEBUG", "1")
+    result = CliRunner().invoke(raising(monkeypatch, FileNotFoundError(2, "no", "/y")), ["boom"])
+    assert isinstance(result.exception, FileNotFoundError)
+
+
+def test_a_peers_message_cannot_move_the_cursor(monkeypatch):
+    error = PgwardError("evil \x1b[2J\u202e text")
+    result = CliRunner().invoke(raising(monkeypatch, error), ["boom"])
+    assert result.stderr == "pgward: evil \\x1b[2J\\u202e text\n"
+
+
+def test_embedded_use_gets_the_exception(monkeypatch):
+    with pytest.raises(DeniedError):
+        raising(monkeypatch, DeniedError("no")).main(["boom"], standalone_mode=False)
