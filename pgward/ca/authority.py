@@ -1,0 +1,97 @@
+"""The authority as its HTTP service and its commands see it.
+
+Every method is synchronous, may block on the store, and may be called from any thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from pgward.ca.crl_maker import CrlMaker
+from pgward.ca.hierarchy import Hierarchies
+from pgward.ca.issuer import Issued, Issuer
+from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
+from pgward.ca.settings import Settings
+from pgward.ca.snapshot_signer import SnapshotSigner
+from pgward.core.clock import Clock
+from pgward.pki import chain, fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What anyone may know: the CA's name and the roots of both hierarchies."""
+
+    name: str
+    server_roots: tuple[x509.Certificate, ...]
+    user_roots: tuple[x509.Certificate, ...]
+
+
+class Authority:
+    """Issues, revokes and signs; the private keys stay behind the hierarchies' signers."""
+
+    def __init__(
+        self, settings: Settings, hierarchies: Hierarchies, store: CertificateStore, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._hierarchies = hierarchies
+        self._users = Issuer(hierarchies.user, store, clock)
+        self._servers = Issuer(hierarchies.server, store, clock)
+        self._crls = CrlMaker(hierarchies, store, clock)
+        self._snapshots = SnapshotSigner(self._servers, clock)
+
+    @property
+    def trust(self) -> Trust:
+        """The CA's name and roots."""
+        server, user = self._hierarchies.server, self._hierarchies.user
+        return Trust(self.settings.ca.name, (server.root,), (user.root,))
+
+    @property
+    def fingerprint(self) -> str:
+        """What people compare before they trust this CA: of the server root."""
+        return fingerprint.of(self._hierarchies.server.root)
+
+    def issue_login(
+        self, csr: bytes, *, user: str, session_id: str, session_ends: datetime
+    ) -> Issued:
+        """Issue a login certificate (PEM request in), no longer than its login session."""
+        lifetime = timedelta(minutes=self.settings.login.certificate_minutes)
+        not_after = min(self.clock.now() + lifetime, session_ends)
+        return self._users.issue_login(csr, user=user, not_after=not_after, session_id=session_id)
+
+    def issue_server(
+        self, csr: bytes, *, kind: Kind, name: str, dns: Sequence[str], ips: Sequence[str] = ()
+    ) -> Issued:
+        """Issue a server certificate (PEM request in) to an edge or a PostgreSQL host."""
+        lifetime = timedelta(days=self.settings.server.certificate_days)
+        not_after = self.clock.now() + lifetime
+        return self._servers.issue_server(
+            csr, kind=kind, name=name, dns=dns, ips=ips, not_after=not_after
+        )
+
+    def verify_machine(self, presented: Sequence[x509.Certificate]) -> x509.Certificate:
+        """Return the leaf of a machine's chain (a proof's ``x5c``); raise ChainError.
+
+        The caller still has to look its serial number up: whether it was issued, to which
+        kind of machine, and that it is not revoked.
+        """
+        root, now = self._hierarchies.server.root, self.clock.now()
+        return chain.verify(presented[0], presented[1:], [root], now, chain.SERVER_AUTH)[0]
+
+    def sign_snapshot(self, payload: dict[str, object]) -> str:
+        """Sign an edge's configuration; the signer's certificate renews itself."""
+        return self._snapshots.sign(payload)
+
+    def crls(self) -> list[PublishedCrl]:
+        """Return the newest CRL of each of the four CAs."""
+        return [self.crl(name) for name in CaName]
+
+    def crl(self, name: CaName) -> PublishedCrl:
+        """Return the newest CRL of one CA."""
+        return self._crls.latest(name)
+
+    def publish_crls(self) -> list[PublishedCrl]:
+        """Sign new CRLs of both issuing CAs: call it after every revocation in the store."""
+        return self._crls.publish()

@@ -1,0 +1,93 @@
+"""What the authority asks of its store: records of certificates, revocations and CRLs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from cryptography import x509
+
+
+class CaName(StrEnum):
+    """The four CAs, as they are named in files, in URLs and in the store."""
+
+    USER_ROOT = "user-root"
+    USER_ISSUING = "user-issuing"
+    SERVER_ROOT = "server-root"
+    SERVER_ISSUING = "server-issuing"
+
+
+class Kind(StrEnum):
+    """Whose certificate it is."""
+
+    PERSON = "person"  # a login certificate; the subject is the user's name
+    EDGE = "edge"
+    HOST = "host"  # a PostgreSQL server
+    API = "api"  # the authority's own HTTPS listener
+    SNAPSHOT = "snapshot"  # signs the configuration of edges
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """What is stored, and committed, before a certificate is signed."""
+
+    serial: int
+    ca: CaName
+    kind: Kind
+    subject: str
+    not_before: datetime
+    not_after: datetime
+    key_sha256: str  # lower-case hex over the DER SubjectPublicKeyInfo
+    dns: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+    session_id: str | None = None
+
+    @property
+    def serial_hex(self) -> str:
+        """The serial number as the API and the store write it."""
+        return f"{self.serial:x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One entry of a CRL."""
+
+    serial: int
+    revoked_at: datetime
+    reason: x509.ReasonFlags = x509.ReasonFlags.unspecified
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCrl:
+    """A signed CRL with what its readers look for first."""
+
+    name: CaName
+    number: int
+    this_update: datetime
+    next_update: datetime
+    der: bytes = field(repr=False)
+
+
+class CertificateStore(Protocol):
+    """Remembers certificates and CRLs; every method has committed when it returns."""
+
+    def reserve(self, record: CertificateRecord) -> None:
+        """Store what is about to be signed; ConflictError when the serial number is taken."""
+        ...
+
+    def record(self, serial: int, der: bytes) -> None:
+        """Add the signed certificate to its record."""
+        ...
+
+    def revocations(self, ca: CaName, *, expired_after: datetime) -> Sequence[Revocation]:
+        """Return what this CA revoked, without certificates that expired before that time."""
+        ...
+
+    def latest_crl(self, ca: CaName) -> PublishedCrl | None:
+        """Return the CRL with the highest number."""
+        ...
+
+    def save_crl(self, crl: PublishedCrl) -> None:
+        """Store a CRL; ConflictError when a replica stored that number already."""
+        ...
