@@ -1,0 +1,13 @@
+"""Alembic's entry: runs inside the transaction that the caller opened."""
+
+from alembic import context
+
+from pgward.ca.store.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()

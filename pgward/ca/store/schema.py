@@ -1,0 +1,190 @@
+"""The tables of the authority's store, the same on SQLite and on PostgreSQL."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime: timestamptz on PostgreSQL, sortable UTC text on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; SQLite keeps no zone, so give it UTC without one."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an aware time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+Json: sa.types.TypeEngine[Any] = sa.JSON(none_as_null=True).with_variant(
+    JSONB(none_as_null=True), "postgresql"
+)
+_NAME = sa.String(63)
+_LONG = sa.String(1024)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", _NAME, primary_key=True),
+    # Names differ by more than case, or pg_ident and people would mix them up.
+    sa.Column("name_key", _NAME, nullable=False, unique=True),
+    sa.Column("full_name", _LONG, nullable=False),
+    sa.Column("email", _LONG, nullable=False),
+    sa.Column("password_hash", sa.String(256)),
+    sa.Column("password_changed_at", UtcTime),
+    sa.Column("blocked_at", UtcTime),
+    sa.Column("blocked_reason", _LONG),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("created_by", sa.String(128), nullable=False),
+)
+
+group_members = sa.Table(
+    "group_members",
+    metadata,
+    sa.Column("group_name", _NAME, primary_key=True),
+    sa.Column(
+        "user_name",
+        _NAME,
+        sa.ForeignKey("users.name", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+)
+
+login_sessions = sa.Table(
+    "login_sessions",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("token_hash", sa.LargeBinary(32), nullable=False, unique=True),
+    sa.Column("user_name", _NAME, nullable=False, index=True),
+    # RFC 7638 thumbprint of the device key that the token is bound to.
+    sa.Column("thumbprint", sa.String(64), nullable=False),
+    sa.Column("method", sa.String(32), nullable=False),
+    sa.Column("client", _LONG),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("end_reason", _LONG),
+)
+
+# Reserved (pending) before it is signed, so that no certificate exists unrecorded.
+certificates = sa.Table(
+    "certificates",
+    metadata,
+    sa.Column("serial", sa.String(40), primary_key=True),
+    sa.Column("ca", sa.String(32), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("subject", _LONG, nullable=False),
+    sa.Column("dns", Json, nullable=False),
+    sa.Column("ips", Json, nullable=False),
+    sa.Column("session_id", sa.String(64), index=True),
+    sa.Column("key_sha256", sa.String(64), nullable=False),
+    sa.Column("not_before", UtcTime, nullable=False),
+    sa.Column("not_after", UtcTime, nullable=False, index=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("der", sa.LargeBinary),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("revoked_at", UtcTime),
+    sa.Column("reason", sa.String(64)),
+    sa.Index("ix_certificates_kind_subject", "kind", "subject"),
+    sa.Index("ix_certificates_ca_state", "ca", "state", "not_after"),
+)
+
+crls = sa.Table(
+    "crls",
+    metadata,
+    sa.Column("ca", sa.String(32), primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("this_update", UtcTime, nullable=False),
+    sa.Column("next_update", UtcTime, nullable=False),
+    sa.Column("der", sa.LargeBinary, nullable=False),
+)
+
+resources = sa.Table(
+    "resources",
+    metadata,
+    sa.Column("kind", sa.String(63), primary_key=True),
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("description", _LONG, nullable=False),
+    sa.Column("spec", Json, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("created_by", sa.String(128), nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Column("updated_by", sa.String(128), nullable=False),
+)
+
+machines = sa.Table(
+    "machines",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("dns", Json, nullable=False),
+    sa.Column("ips", Json, nullable=False),
+    sa.Column("advertise", sa.String(300)),
+    sa.Column("enrolled_at", UtcTime, nullable=False),
+    sa.Column("last_seen_at", UtcTime),
+    sa.Column("snapshot_version", sa.BigInteger),
+)
+
+join_tokens = sa.Table(
+    "join_tokens",
+    metadata,
+    sa.Column("secret_hash", sa.LargeBinary(32), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("name", _NAME, nullable=False),
+    sa.Column("dns", Json, nullable=False),
+    sa.Column("ips", Json, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("created_by", sa.String(128), nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    sa.Column("used_at", UtcTime),
+)
+
+audit_events = sa.Table(
+    "audit_events",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(64), nullable=False, unique=True),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("source", sa.String(128), nullable=False),
+    sa.Column("actor", _LONG, nullable=False, index=True),
+    sa.Column("action", sa.String(64), nullable=False, index=True),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("target", _LONG),
+    sa.Column("reason", _LONG),
+    sa.Column("client", _LONG),
+    sa.Column("details", Json, nullable=False),
+)
+
+# One row a name: "snapshot" (what an edge must know) and "audit" (the last seq).
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)

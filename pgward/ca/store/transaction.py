@@ -1,0 +1,91 @@
+"""One writing transaction: the changes, and the audit events that go with them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.audit.events import AuditEvent
+from pgward.ca.store.schema import audit_events, counters
+
+SNAPSHOT = "snapshot"
+AUDIT = "audit"
+OWN_SOURCE = "ca"
+
+
+class Transaction:
+    """A connection that is the only writer, until it commits.
+
+    Audit events are kept until the end, so that they commit with the act or not at all.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.has_changed = False
+        self._events: list[tuple[str, AuditEvent]] = []
+
+    def execute(self, statement: sa.Executable, rows: Any = None) -> sa.CursorResult[Any]:
+        """Run a statement, for each of ``rows`` if given."""
+        return self.connection.execute(statement, rows)
+
+    def record(self, *events: AuditEvent, source: str = OWN_SOURCE) -> None:
+        """Append events to the audit log when this transaction commits."""
+        self._events += [(source, event) for event in events]
+
+    def changed(self) -> None:
+        """Say that something changed which edges must know: their snapshot gets a new version."""
+        self.has_changed = True
+
+    def finish(self) -> None:
+        """Write what was kept for the end; call it once, just before the commit."""
+        if self.has_changed:
+            advance(self.connection, SNAPSHOT)
+        if self._events:
+            last = advance(self.connection, AUDIT, len(self._events))
+            first = last - len(self._events) + 1
+            self.execute(sa.insert(audit_events), _rows(self._events, first))
+
+
+def advance(connection: Connection, name: str, by: int = 1) -> int:
+    """Add to a counter and return its new value.
+
+    The one writer does this, so numbers become visible in order and without gaps.
+    """
+    statement = (
+        sa.update(counters)
+        .where(counters.c.name == name)
+        .values(value=counters.c.value + by)
+        .returning(counters.c.value)
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
+def counter(connection: Connection, name: str) -> int:
+    """Return a counter's value."""
+    statement = sa.select(counters.c.value).where(counters.c.name == name)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _rows(events: Sequence[tuple[str, AuditEvent]], first: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "seq": seq,
+            "id": event.id,
+            "time": _utc(event.time),
+            "source": source,
+            "actor": event.actor,
+            "action": event.action,
+            "outcome": event.outcome,
+            "target": event.target,
+            "reason": event.reason,
+            "client": event.client,
+            "details": dict(event.details),
+        }
+        for seq, (source, event) in enumerate(events, first)
+    ]
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
