@@ -37,9 +37,9 @@ class Authority:
         self.settings = settings
         self.clock = clock
         self._hierarchies = hierarchies
-        self._users = Issuer(hierarchies.user, store, clock)
-        self._servers = Issuer(hierarchies.server, store, clock)
-        self._crls = CrlMaker(hierarchies, store, clock)
+        self._users = Issuer(hierarchies.user.issuing, store, clock)
+        self._servers = Issuer(hierarchies.server.issuing, store, clock)
+        self._crls = CrlMaker(hierarchies.issuing(), store, clock)
         self._snapshots = SnapshotSigner(self._servers, clock)
 
     @property

@@ -1,0 +1,144 @@
+"""The user and the server hierarchy: a root and an issuing CA each, and their files.
+
+``certs/<ca>.crt`` and ``keys/<ca>.key``. A root's key is needed to make an issuing CA and to
+revoke one, and for nothing else: ``load`` never opens it, so it may be kept offline.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from pgward.ca import lint, profiles
+from pgward.ca.issuer import IssuingCa
+from pgward.ca.profiles import Contents, Profile
+from pgward.ca.records import CaName
+from pgward.ca.signer import KeySigner
+from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.pki import keys, pem
+from pgward.pki.errors import BadCertificateError
+from pgward.system import files
+
+CERTS = "certs"
+KEYS = "keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """A root, and the CA under it that issues."""
+
+    root: x509.Certificate
+    issuing: IssuingCa
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchies:
+    """Both hierarchies, as ``ca serve`` needs them: without the roots' keys."""
+
+    user: Hierarchy
+    server: Hierarchy
+
+    def issuing(self) -> tuple[IssuingCa, IssuingCa]:
+        """Return the CAs that issue."""
+        return self.user.issuing, self.server.issuing
+
+
+@dataclass(frozen=True, slots=True)
+class NewCa:
+    """A CA that was just made, with its private key."""
+
+    name: CaName
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def as_issuing(self) -> IssuingCa:
+        """Put the key behind a signer."""
+        return IssuingCa(self.name, self.certificate, KeySigner(self.key))
+
+
+@dataclass(frozen=True, slots=True)
+class NewHierarchy:
+    """A root and its issuing CA, just made."""
+
+    root: NewCa
+    issuing: NewCa
+
+
+def create(name: str, root: CaName, issuing: CaName, now: datetime) -> NewHierarchy:
+    """Make the keys and certificates of one hierarchy of the CA called ``name``."""
+    new_root = _make(name, root, profiles.ROOT, now, None)
+    return NewHierarchy(new_root, _make(name, issuing, profiles.ISSUING, now, new_root))
+
+
+def write(directory: Path, cas: Iterable[NewCa], passphrase: bytes) -> None:
+    """Write certificates and encrypted keys below ``directory``; raise StorageError."""
+    certs, private = directory / CERTS, files.private_dir(directory / KEYS)
+    certs.mkdir(mode=0o755, exist_ok=True)
+    for ca in cas:
+        files.atomic_write(certs / f"{ca.name}.crt", pem.join([ca.certificate]), mode=0o644)
+        files.atomic_write(private / f"{ca.name}.key", keys.to_pem(ca.key, passphrase))
+
+
+def load(directory: Path, passphrase: bytes) -> Hierarchies:
+    """Read both hierarchies without the roots' keys; raise NotFoundError, InvalidInputError."""
+    return Hierarchies(
+        _load(directory, CaName.USER_ROOT, CaName.USER_ISSUING, passphrase),
+        _load(directory, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, passphrase),
+    )
+
+
+def _load(directory: Path, root: CaName, issuing: CaName, passphrase: bytes) -> Hierarchy:
+    root_certificate = _certificate(directory, root)
+    certificate = _certificate(directory, issuing)
+    path = directory / KEYS / f"{issuing}.key"
+    signer = KeySigner.load(path, passphrase)
+    if signer.public_key != certificate.public_key():
+        raise InvalidInputError(f"it is not the key of the certificate {issuing}", where=str(path))
+    try:
+        certificate.verify_directly_issued_by(root_certificate)
+    except Exception as error:  # ValueError, TypeError or InvalidSignature: all mean no
+        raise InvalidInputError(f"the {issuing} certificate is not issued by {root}") from error
+    return Hierarchy(root_certificate, IssuingCa(issuing, certificate, signer))
+
+
+def _certificate(directory: Path, name: CaName) -> x509.Certificate:
+    path = directory / CERTS / f"{name}.crt"
+    try:
+        certificates = pem.split(path.read_bytes())
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no certificate {path}") from error
+    except BadCertificateError as error:
+        raise BadCertificateError(error.message, where=str(path)) from error
+    return certificates[0]
+
+
+def _make(name: str, ca: CaName, profile: Profile, now: datetime, parent: NewCa | None) -> NewCa:
+    key = keys.generate()
+    start = (now - profiles.BACKDATE).replace(microsecond=0)
+    contents = Contents(
+        subject=_subject(name, ca, key.public_key()),
+        key=key.public_key(),
+        serial=x509.random_serial_number(),
+        not_before=start,
+        not_after=start + profile.max_lifetime,
+    )
+    issuer = parent.certificate if parent else None
+    unsigned = profiles.build(profile, contents, issuer)
+    lint.check(KeySigner(keys.generate()).sign_certificate(unsigned), profile, issuer)
+    signer = KeySigner(parent.key if parent else key)
+    return NewCa(ca, signer.sign_certificate(unsigned), key)
+
+
+def _subject(name: str, ca: CaName, key: ec.EllipticCurvePublicKey) -> x509.Name:
+    """Name a CA by its owner, its role and its key, so that a successor has another name."""
+    role = f"{ca.replace('-', ' ')} CA {keys.spki_sha256(key)[:8]}"
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, name),
+            x509.NameAttribute(NameOID.COMMON_NAME, role),
+        ]
+    )

@@ -1,0 +1,217 @@
+"""``pgward.toml``: the settings of a CA directory, read strictly and written with comments."""
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+from pgward.core import names
+from pgward.core.address import Address
+from pgward.core.errors import InvalidInputError, NotFoundError
+
+FILE = "pgward.toml"
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
+_URL = re.compile(r"https://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class CaSettings:
+    """Who the CA is, and where people reach it."""
+
+    name: str = "pgward"
+    url: str = "https://localhost:8443"
+    dns: tuple[str, ...] = ("localhost",)
+    ips: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        if not _NAME.fullmatch(self.name):
+            raise InvalidInputError(
+                f"{self.name!r} cannot be the CA's name",
+                hint="use 1 to 40 letters, digits, spaces, and . _ -",
+            )
+        if not _URL.fullmatch(self.url):
+            raise InvalidInputError(
+                f"{self.url!r} is not the CA's address",
+                hint="for example https://ca.example.com:8443",
+            )
+        for name in self.dns:
+            names.dns_name(name)
+        for ip in self.ips:
+            _check_ip(ip)
+        if not self.dns and not self.ips:
+            raise InvalidInputError("the CA has no DNS name and no IP address")
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """Where ``ca serve`` listens; port 0 lets the system choose."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - edges and people come from elsewhere
+    port: int = 8443
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        Address.parse(
+            f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """SQLAlchemy URL; empty means SQLite in the CA's directory."""
+
+    url: str = ""
+
+    def check(self) -> None:
+        """Accept any text: the store refuses what it cannot open."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """Where the keys' passphrase is: a path (from the CA's directory), or ``credential:NAME``."""
+
+    passphrase_file: str = ""
+
+    def check(self) -> None:
+        """Accept any text: reading it tells whether it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSettings:
+    """How long login sessions and login certificates live."""
+
+    session_hours: int = 12
+    certificate_minutes: int = 60
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        _within("session_hours", self.session_hours, 1, 24 * 7)
+        _within("certificate_minutes", self.certificate_minutes, 1, 24 * 60)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How long the certificates of edges and PostgreSQL hosts live."""
+
+    certificate_days: int = 30
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        _within("certificate_days", self.certificate_days, 1, 90)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; each section has a default for everything."""
+
+    ca: CaSettings = field(default_factory=CaSettings)
+    listen: ListenSettings = field(default_factory=ListenSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    keys: KeySettings = field(default_factory=KeySettings)
+    login: LoginSettings = field(default_factory=LoginSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read TOML; raise InvalidInputError that names the section and the key."""
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InvalidInputError(f"not TOML: {error}") from error
+        settings: Self = _read(cls, table, "")
+        settings.check()
+        return settings
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read ``pgward.toml`` of a CA directory; raise NotFoundError, InvalidInputError."""
+        path = directory / FILE
+        try:
+            return cls.parse(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise NotFoundError(
+                f"{directory} is not a CA directory: it has no {FILE}",
+                hint=f"pgward ca init {directory}",
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInputError("it cannot be read", where=str(path)) from error
+        except InvalidInputError as error:
+            raise InvalidInputError(error.message, where=str(path), hint=error.hint) from error
+
+    def check(self) -> None:
+        """Raise InvalidInputError for a value that is out of bounds."""
+        for each in fields(self):
+            section = getattr(self, each.name)
+            try:
+                section.check()
+            except InvalidInputError as error:
+                where = f"[{each.name}]"
+                raise InvalidInputError(error.message, where=where, hint=error.hint) from error
+
+    def dump(self) -> str:
+        """Write TOML that ``parse`` reads back."""
+        return "\n".join(_section(each.name, getattr(self, each.name)) for each in fields(self))
+
+
+def _read(kind: type[Any], table: dict[str, Any], where: str) -> Any:
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in hints:
+            raise _unknown(key, where, list(hints))
+        if is_dataclass(hints[key]):
+            if not isinstance(value, dict):
+                raise InvalidInputError(f"[{key}] is a section, not a value")
+            values[key] = _read(hints[key], value, f"[{key}]")
+        else:
+            values[key] = _value(key, value, hints[key], where)
+    return kind(**values)
+
+
+def _value(key: str, value: Any, wanted: Any, where: str) -> Any:
+    if wanted in (str, int) and type(value) is wanted:
+        return value
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if wanted == tuple[str, ...] and texts:
+        return tuple(value)
+    kinds = {str: "a text in quotes", int: "a whole number"}
+    expected = kinds.get(wanted, "a list of texts in quotes")
+    raise InvalidInputError(f"{key} must be {expected}", where=where)
+
+
+def _unknown(key: str, where: str, known: list[str]) -> InvalidInputError:
+    near = get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    what = f"unknown key {key}" if where else f"unknown section or key {key}"
+    return InvalidInputError(what, where=where or None, hint=hint)
+
+
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidInputError(f"{name} must be {low} to {high}, not {value}")
+
+
+def _check_ip(text: str) -> None:
+    try:
+        ip_address(text)
+    except ValueError as error:
+        raise InvalidInputError(f"{text!r} is not an IP address") from error
+
+
+def _section(name: str, section: Any) -> str:
+    why = (type(section).__doc__ or "").strip()
+    lines = [f"# {why}", f"[{name}]"]
+    lines += [f"{each.name} = {_toml(getattr(section, each.name))}" for each in fields(section)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: str | int | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    # A JSON string is a TOML basic string, but for DEL, which TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
