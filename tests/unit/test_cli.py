@@ -100,7 +100,7 @@ def test_a_missing_library_names_the_extra():
         (PgwardError("it broke", hint="mend it"), 1, "pgward: it broke\nhint: mend it\n"),
         (DeniedError("not for you"), 3, "pgward: not for you\n"),
         (LoginNeededError(), 4, "pgward: you are not logged in\nhint: pgward login\n"),
-        (click.UsageError("Bad thing."), 2, "pgward: bad thing\nhint: pgward --help\n"),
+        (click.UsageError("Bad thing."), 2, "pgward: bad thing\nhint: pgward boom --help\n"),
         (click.ClickException("odd"), 1, "pgward: odd\n"),
         (
             PermissionError(13, "Permission denied", "/x"),

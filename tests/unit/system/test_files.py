@@ -1,0 +1,148 @@
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pgward.core.errors import UnavailableError
+from pgward.system import files
+from pgward.system.files import FileLock, StorageError, atomic_write, private_dir
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_atomic_write_sets_content_and_mode_whatever_the_umask(tmp_path):
+    old = os.umask(0o077)
+    try:
+        atomic_write(tmp_path / "f", b"one", 0o644)
+    finally:
+        os.umask(old)
+    assert ((tmp_path / "f").read_bytes(), mode(tmp_path / "f")) == (b"one", 0o644)
+
+
+def test_atomic_write_replaces_and_leaves_nothing_else(tmp_path):
+    atomic_write(tmp_path / "f", b"one")
+    atomic_write(tmp_path / "f", b"two")
+    assert (tmp_path / "f").read_bytes() == b"two"
+    assert names(tmp_path) == ["f"]
+    assert mode(tmp_path / "f") == 0o600
+
+
+def test_a_full_disk_keeps_the_old_content(tmp_path):
+    atomic_write(tmp_path / "f", b"old")
+    program = (
+        "import sys, pathlib\nfrom pgward.system.files import *\n"
+        "try: atomic_write(pathlib.Path(sys.argv[1]), b'x' * 5000)\n"
+        "except StorageError as error: print(error.message)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "f"],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+    )
+    assert done.stdout == f"cannot write {tmp_path / 'f'}: file too large\n"
+    assert (tmp_path / "f").read_bytes() == b"old"
+    assert names(tmp_path) == ["f"]
+
+
+def test_an_interrupted_write_keeps_the_old_content(tmp_path, monkeypatch):
+    atomic_write(tmp_path / "f", b"old")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "sync_dir", interrupted)
+    monkeypatch.setattr(files.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write(tmp_path / "f", b"new")
+    assert (tmp_path / "f").read_bytes() == b"old"
+    assert names(tmp_path) == ["f"]
+
+
+def test_a_missing_directory_is_named(tmp_path):
+    with pytest.raises(StorageError, match=r"cannot write .*nowhere/f: no such file or directory"):
+        atomic_write(tmp_path / "nowhere" / "f", b"")
+
+
+def test_private_dir_creates_parents_closed_to_others(tmp_path):
+    made = private_dir(tmp_path / "a" / "b")
+    assert made == tmp_path / "a" / "b"
+    assert mode(made) == 0o700
+
+
+def test_private_dir_closes_one_that_is_open(tmp_path):
+    (tmp_path / "open").mkdir(mode=0o755)
+    assert mode(private_dir(tmp_path / "open")) == 0o700
+
+
+def test_private_dir_refuses_somebody_elses(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StorageError, match="belongs to another user"):
+        private_dir(tmp_path)
+
+
+def test_private_dir_refuses_a_file(tmp_path):
+    (tmp_path / "f").touch()
+    with pytest.raises(StorageError, match="cannot create"):
+        private_dir(tmp_path / "f")
+
+
+def test_the_lock_lets_one_in_at_a_time(tmp_path):
+    inside, worst = 0, 0
+
+    def enter() -> None:
+        nonlocal inside, worst
+        with FileLock(tmp_path / "lock"):
+            inside += 1
+            worst = max(worst, inside)
+            inside -= 1
+
+    threads = [threading.Thread(target=enter) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert worst == 1
+
+
+def test_a_lock_held_too_long_is_an_error(tmp_path):
+    with (
+        FileLock(tmp_path / "lock"),
+        pytest.raises(UnavailableError, match="another pgward process has held"),
+        FileLock(tmp_path / "lock", timeout=0),
+    ):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path):
+    program = (
+        "import sys, pathlib, signal\nfrom pgward.system.files import *\n"
+        "with FileLock(pathlib.Path(sys.argv[1])):\n print('held', flush=True)\n signal.pause()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path / "lock"], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    with FileLock(tmp_path / "lock", timeout=0):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_a_storage_error(tmp_path):
+    with pytest.raises(StorageError, match="cannot lock"), FileLock(tmp_path / "no" / "lock"):
+        pass

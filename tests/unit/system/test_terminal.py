@@ -1,0 +1,149 @@
+import io
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+import yaml
+
+from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.system import terminal
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def terminals(monkeypatch: pytest.MonkeyPatch) -> tuple[Tty, Tty]:
+    """Make stdout and stderr terminals, 60 columns wide (pytest swaps them after fixtures)."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    out, err = Tty(), Tty()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    return out, err
+
+
+ROWS = [
+    {"name": "orders", "edges": ["e1", "e2"], "blocked": False, "secret_field": 1},
+    {"name": "x" * 100, "edges": [], "blocked": True, "secret_field": 2},
+]
+
+
+def test_data_goes_to_stdout_and_talk_to_stderr(capsys):
+    terminal.echo("data")
+    terminal.note("talk")
+    assert capsys.readouterr() == ("data\n", "talk\n")
+
+
+def test_an_error_has_its_hint(capsys):
+    terminal.error(PgwardError("first\nsecond", hint="do this"))
+    assert capsys.readouterr().err == "pgward: first\n  second\nhint: do this\n"
+
+
+def test_colour_only_on_a_terminal_and_never_with_no_color(monkeypatch):
+    _, err = terminals(monkeypatch)
+    terminal.error(PgwardError("x"))
+    assert "\x1b[" in err.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    err.truncate(0)
+    err.seek(0)
+    terminal.error(PgwardError("x"))
+    assert err.getvalue() == "pgward: x\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 漢", "plain é 漢"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\x9b2J\x7f", "\\x9b2J\\x7f"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+    ],
+)
+def test_clean_makes_unsafe_characters_visible(text, shown):
+    assert terminal.clean(text) == shown
+
+
+def test_a_piped_table_is_not_cut(capsys):
+    terminal.table(ROWS, {"name": "NAME", "edges": "EDGES", "blocked": "BLOCKED"})
+    assert capsys.readouterr().out.splitlines() == [
+        "NAME".ljust(100) + "  EDGES   BLOCKED",
+        "orders".ljust(100) + "  e1, e2  no",
+        "x" * 100 + "  -       yes",
+    ]
+
+
+def test_a_table_on_a_terminal_folds_and_reads_no_markup(monkeypatch):
+    out, _ = terminals(monkeypatch)
+    terminal.table([{"name": "[red]evil[/red]" + "y" * 80}], ["name"])
+    assert "[red]evil[/red]" in out.getvalue()
+    assert out.getvalue().count("y") == 80
+
+
+def test_an_empty_table_says_so_beside_the_data(capsys):
+    terminal.table([], ["name"], empty="no services")
+    assert capsys.readouterr() == ("", "no services\n")
+
+
+@pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_structured_output_has_every_field(capsys, output, read):
+    terminal.table(ROWS, ["name"], output)
+    assert read(capsys.readouterr().out) == ROWS
+
+
+@pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_structured_output_is_faithful_and_harmless(capsys, output, read):
+    value = {"text": "\x1b[2J\x9b\u202e é \n"}
+    terminal.structured(value, output)
+    text = capsys.readouterr().out
+    assert read(text) == value
+    assert not {"\x1b", "\x9b", "\u202e"} & set(text)
+
+
+def test_times_are_rfc_3339_in_utc(capsys):
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=1)))
+    terminal.structured({"at": moment, "of": {"set"}}, "json")
+    assert json.loads(capsys.readouterr().out) == {"at": "2026-01-02T02:04:05Z", "of": ["set"]}
+
+
+def test_a_record_is_one_field_a_line(capsys):
+    value = {"user": "alice", "groups": ["a", "b"], "until": datetime(2026, 1, 2, tzinfo=UTC)}
+    terminal.record(value, {"user": "user", "groups": "groups", "until": "until", "none": "else"})
+    assert capsys.readouterr().out.splitlines() == [
+        "user    alice",
+        "groups  a, b",
+        "until   2026-01-02T00:00:00Z",
+        "else    -",
+    ]
+
+
+def test_a_password_is_not_asked_for_without_a_terminal():
+    with pytest.raises(InvalidInputError) as caught:
+        terminal.ask_password("Password")
+    assert "--password-stdin" in str(caught.value.hint)
+
+
+def test_a_question_without_a_terminal_is_answered_no():
+    assert terminal.confirm("sure?") is False
+
+
+def test_a_password_is_asked_for_on_stderr(monkeypatch):
+    out, _ = terminals(monkeypatch)
+    monkeypatch.setattr("sys.stdin", Tty())
+    monkeypatch.setattr(terminal.click.termui, "hidden_prompt_func", lambda _: "geheim")
+    assert terminal.ask_password("Password", confirm=True) == "geheim"
+    assert out.getvalue() == ""
+
+
+def test_stdin_gives_its_first_line(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("pass word \r\nmore"))
+    assert terminal.read_stdin_line() == "pass word "
+
+
+def test_an_empty_stdin_is_refused(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    with pytest.raises(InvalidInputError, match="stdin has no first line"):
+        terminal.read_stdin_line()
