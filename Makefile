@@ -1,0 +1,51 @@
+# Every target does all of its own set-up on a fresh machine, and none of it twice.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check bench fmt server dev postgres matrix peers clean
+
+PYTHON := .venv/bin/python
+WORKERS ?= auto
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS)
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: server postgres ## All of pgward on this machine, in a temporary directory
+	@$(PYTHON) -m pgward demo
+
+test: dev postgres ## The test suite, without the PostgreSQL matrix and soak tests
+	@$(PYTEST) -m "not matrix and not soak"
+
+test-all: dev postgres matrix ## All tests, on PostgreSQL 11 to 18
+	@$(PYTEST)
+
+check: dev ## Lint, formatting, types, import layers, test file names
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(PYTHON) tools/check_test_files.py
+
+bench: dev postgres peers ## Benchmarks beside HAProxy and stunnel, into bench/RESULTS.md
+	@$(PYTHON) -m bench
+
+fmt: dev ## Format the code and fix what ruff can
+	@.venv/bin/ruff check --fix --exit-zero --quiet .
+	@.venv/bin/ruff format .
+
+clean: ## Remove everything that the targets made
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+server:
+	@tools/setup_venv.sh server
+
+dev:
+	@tools/setup_venv.sh dev
+
+postgres:
+	@tools/setup_postgres.sh
+
+matrix: dev
+	@tools/fetch_postgres_matrix.sh
+
+peers:
+	@tools/setup_bench.sh
