@@ -1,0 +1,125 @@
+"""The command line, and the sizes that follow from it."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MEASURES = ("pgbench", "copy", "connect", "memory", "delay", "cpu")
+DEFAULT_PEERS = ("direct", "haproxy", "stunnel", "pgward")
+PEERS = ("direct", "haproxy", "haproxy-1", "stunnel", "pgward")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    rounds: int = 7
+    seconds: int = 5
+    clients: tuple[int, ...] = (1, 8, 100)
+    scale: int = 10
+    copy_megabytes: int = 256
+    idle_connections: int = 1000
+    memory_rounds: int = 3
+    connects: int = 20
+    round_trip: float = 0.040
+    seed: int = 2
+
+
+# Shows in a few minutes that everything works; its numbers mean little.
+QUICK = Plan(
+    rounds=2,
+    seconds=1,
+    copy_megabytes=32,
+    idle_connections=100,
+    memory_rounds=1,
+    connects=5,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for."""
+
+    plan: Plan
+    quick: bool
+    measures: tuple[str, ...]
+    peers: tuple[str, ...]
+    output: Path
+    render: Path | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run may stand as the result of record."""
+        return not self.quick and set(self.measures) == set(MEASURES) and self.has_all_peers
+
+    @property
+    def has_all_peers(self) -> bool:
+        return set(DEFAULT_PEERS) <= set(self.peers)
+
+
+def parse(argv: Sequence[str] | None = None) -> Options:
+    """Read the command line; argparse prints and exits (code 2) when it is wrong."""
+    parser = _parser()
+    given = parser.parse_args(argv)
+    plan = QUICK if given.quick else Plan()
+    if given.rounds is not None:
+        plan = replace(plan, rounds=given.rounds, memory_rounds=min(given.rounds, 5))
+    if given.seconds is not None:
+        plan = replace(plan, seconds=given.seconds)
+    options = Options(
+        plan, given.quick, given.only, given.peers, given.output or ROOT / "bench", given.render
+    )
+    if given.output is None and not (options.complete or given.render):
+        return replace(options, output=ROOT / "build" / "bench")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure pgward's tunnel and edge against HAProxy and stunnel pairs.",
+        epilog="A quick or partial run writes to build/bench/ unless --output says otherwise, "
+        "so that it never replaces the complete result in bench/.",
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: does everything work?")
+    parser.add_argument(
+        "--only",
+        type=_names(MEASURES),
+        default=MEASURES,
+        metavar="LIST",
+        help=f"some of {','.join(MEASURES)}",
+    )
+    parser.add_argument(
+        "--peers",
+        type=_names(PEERS),
+        default=DEFAULT_PEERS,
+        metavar="LIST",
+        help=f"some of {','.join(PEERS)} (default {','.join(DEFAULT_PEERS)})",
+    )
+    parser.add_argument("--rounds", type=_positive, metavar="N")
+    parser.add_argument("--seconds", type=_positive, metavar="S", help="of each pgbench run")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default bench/")
+    parser.add_argument(
+        "--render", type=Path, metavar="JSON", help="measure nothing; write the report of a run"
+    )
+    return parser
+
+
+def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(text.split(",")))
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return names
+
+    return read
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number

@@ -1,0 +1,40 @@
+import pytest
+
+from bench.options import DEFAULT_PEERS, MEASURES, QUICK, ROOT, Plan, parse
+
+
+def test_without_options_it_is_the_complete_run_into_bench():
+    options = parse([])
+    assert (options.plan, options.measures, options.peers) == (Plan(), MEASURES, DEFAULT_PEERS)
+    assert options.complete
+    assert options.output == ROOT / "bench"
+
+
+@pytest.mark.parametrize("argv", [["--quick"], ["--only", "copy"], ["--peers", "direct,pgward"]])
+def test_a_partial_run_never_replaces_the_record(argv):
+    options = parse(argv)
+    assert not options.complete
+    assert options.output == ROOT / "build" / "bench"
+
+
+def test_an_extra_peer_leaves_it_complete():
+    assert parse(["--peers", ",".join((*DEFAULT_PEERS, "haproxy-1"))]).complete
+
+
+def test_sizes_can_be_chosen(tmp_path):
+    options = parse(["--quick", "--rounds", "3", "--seconds", "2", "--output", str(tmp_path)])
+    assert (options.plan.rounds, options.plan.seconds) == (3, 2)
+    assert options.plan.copy_megabytes == QUICK.copy_megabytes
+    assert options.output == tmp_path
+
+
+def test_names_come_in_the_order_given_and_once():
+    assert parse(["--only", "delay,copy,delay"]).measures == ("delay", "copy")
+
+
+@pytest.mark.parametrize("argv", [["--only", "nothing"], ["--peers", ""], ["--rounds", "0"]])
+def test_a_wrong_option_is_a_usage_error(argv, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        parse(argv)
+    assert exit_.value.code == 2
+    assert "is none of" in capsys.readouterr().err or argv[0] == "--rounds"
