@@ -26,6 +26,7 @@ class Kind(StrEnum):
     HOST = "host"  # a PostgreSQL server
     API = "api"  # the authority's own HTTPS listener
     SNAPSHOT = "snapshot"  # signs the configuration of edges
+    CA = "ca"  # a root or an issuing CA
 
 
 @dataclass(frozen=True, slots=True)

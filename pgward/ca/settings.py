@@ -14,6 +14,7 @@ from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError, NotFoundError
 
 FILE = "pgward.toml"
+STORE_FILE = "ca.db"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
 _URL = re.compile(r"https://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 
@@ -153,6 +154,10 @@ class Settings:
                 where = f"[{each.name}]"
                 raise InvalidInputError(error.message, where=where, hint=error.hint) from error
 
+    def store_url(self, directory: Path) -> str:
+        """Return the store's database URL: SQLite in the directory unless one is set."""
+        return self.store.url or f"sqlite:///{(directory / STORE_FILE).resolve()}"
+
     def dump(self) -> str:
         """Write TOML that ``parse`` reads back."""
         return "\n".join(_section(each.name, getattr(self, each.name)) for each in fields(self))
@@ -204,7 +209,7 @@ def _check_ip(text: str) -> None:
 
 
 def _section(name: str, section: Any) -> str:
-    why = (type(section).__doc__ or "").strip()
+    why = (type(section).__doc__ or "").replace("``", "`").strip()
     lines = [f"# {why}", f"[{name}]"]
     lines += [f"{each.name} = {_toml(getattr(section, each.name))}" for each in fields(section)]
     return "\n".join(lines) + "\n"
