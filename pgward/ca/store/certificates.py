@@ -1,7 +1,6 @@
 """The authority's ``CertificateStore`` in SQL, and what the service asks about certificates."""
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from pgward.audit.events import AuditEvent
+from pgward.ca import caller
 from pgward.ca.records import CaName, CertificateRecord, Kind, PublishedCrl, Revocation
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import certificates, crls
@@ -21,8 +21,6 @@ from pgward.core.errors import ConflictError, DeniedError
 
 PENDING, ISSUED, REVOKED = "pending", "issued", "revoked"
 _KEPT_CRLS = 10
-# The address that asks; the service sets it for each request.
-client: ContextVar[str | None] = ContextVar("client", default=None)
 
 
 class SqlCertificates:
@@ -106,7 +104,7 @@ class SqlCertificates:
             actor=actor_of(row["kind"], row["subject"]),
             action="certificate.issue",
             target=row["serial"],
-            client=client.get(),
+            client=caller.client.get(),
             details={
                 "kind": row["kind"],
                 "subject": row["subject"],
@@ -124,7 +122,7 @@ class CertificateFilter:
     kind: str | None = None
     subject: str | None = None
     state: str | None = None
-    session_id: str | None = None
+    session_ids: Sequence[str] | None = None
     serial: str | None = None
     alive_at: datetime | None = None
 
@@ -135,10 +133,11 @@ class CertificateFilter:
             columns.kind: self.kind,
             columns.subject: self.subject,
             columns.state: self.state,
-            columns.session_id: self.session_id,
             columns.serial: self.serial,
         }
         clauses = [column == value for column, value in equal.items() if value is not None]
+        if self.session_ids is not None:
+            clauses.append(columns.session_id.in_(self.session_ids))
         if self.alive_at is not None:
             clauses.append(columns.not_after >= self.alive_at)
         return clauses
@@ -173,7 +172,7 @@ def actor_of(kind: str, subject: str) -> str:
     """Name the owner of a certificate as audit events do."""
     if kind == Kind.PERSON:
         return subject
-    return f"{kind}:{subject}" if kind in (Kind.EDGE, Kind.HOST) else "system:ca"
+    return f"{kind}:{subject}" if kind in (Kind.EDGE, Kind.HOST) else caller.SYSTEM
 
 
 def _row(record: CertificateRecord) -> dict[str, Any]:

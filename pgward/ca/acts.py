@@ -1,0 +1,94 @@
+"""An act: a change of the store together with its audit event, or the event of its refusal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pgward.audit.events import AuditEvent, Outcome
+from pgward.ca import caller
+from pgward.ca.store import Store, Transaction
+from pgward.core.clock import Clock
+from pgward.core.errors import DeniedError, LoginNeededError, PgwardError, UnavailableError
+
+
+@dataclass(slots=True)
+class Act:
+    """What is being done; the code that does it may complete ``target`` and ``details``."""
+
+    transaction: Transaction
+    actor: str
+    action: str
+    target: str | None
+    details: dict[str, Any] = field(default_factory=dict)
+    # False when it turned out that there was nothing to do.
+    worth_recording: bool = True
+
+
+class Acts:
+    """Starts acts and records refusals."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    @contextmanager
+    def act(self, actor: str, action: str, target: str | None = None) -> Iterator[Act]:
+        """Yield an act in a writing transaction; its event commits with it.
+
+        A PgwardError rolls it back, is recorded as a refusal or failure, and passes on.
+        """
+        try:
+            with self._store.write() as transaction:
+                act = Act(transaction, actor, action, target)
+                yield act
+                if act.worth_recording:
+                    event = self._event(act.actor, action, act.target, details=act.details)
+                    transaction.record(event)
+        except UnavailableError:
+            raise  # the store cannot take the event either
+        except PgwardError as error:
+            self.refused(actor, action, target, error)
+            raise
+
+    def refused(
+        self,
+        actor: str,
+        action: str,
+        target: str | None,
+        error: PgwardError,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        """Record that an act was refused (it is the caller's fault) or failed."""
+        refused = isinstance(error, DeniedError | LoginNeededError)
+        event = self._event(
+            actor,
+            action,
+            target,
+            outcome="denied" if refused else "failed",
+            reason=error.message[:1024],
+            details=details,
+        )
+        with self._store.write() as transaction:
+            transaction.record(event)
+
+    def _event(
+        self,
+        actor: str,
+        action: str,
+        target: str | None,
+        *,
+        outcome: Outcome = "ok",
+        reason: str | None = None,
+        details: dict[str, Any] | None = None,
+    ) -> AuditEvent:
+        return AuditEvent.make(
+            time=self._clock.now(),
+            actor=actor,
+            action=action,
+            outcome=outcome,
+            target=target,
+            reason=reason,
+            client=caller.client.get(),
+            details=details,
+        )

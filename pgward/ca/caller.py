@@ -1,0 +1,8 @@
+"""Who asks: the network address of the request that is being answered, for audit events."""
+
+from contextvars import ContextVar
+
+client: ContextVar[str | None] = ContextVar("client", default=None)
+
+SYSTEM = "system:ca"
+UNKNOWN = "unknown"

@@ -1,0 +1,262 @@
+"""The directory: people and their groups.
+
+Names keep the case they were given and are unique without regard to it. A group exists
+while it has members; ``administrators`` is reserved and never loses its last active member.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.ca.store import Transaction
+from pgward.ca.store.schema import group_members, users
+from pgward.core import names
+from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
+
+ADMINISTRATORS = "administrators"
+_MAX_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person, without the password."""
+
+    name: str
+    full_name: str
+    email: str
+    groups: tuple[str, ...]
+    blocked_at: datetime | None
+    blocked_reason: str | None
+    created_at: datetime
+    created_by: str
+    password_changed_at: datetime | None
+
+    @property
+    def administrator(self) -> bool:
+        """Whether this person may administer the authority."""
+        return ADMINISTRATORS in self.groups
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """What is needed to add a person; ``password_hash`` None means no password login yet."""
+
+    name: str
+    full_name: str = ""
+    email: str = ""
+    groups: Collection[str] = ()
+    password_hash: str | None = None
+
+
+def find(connection: Connection, name: str) -> User | None:
+    """Return the person of this name, whatever its case, or None."""
+    row = connection.execute(sa.select(users).where(users.c.name_key == name.lower())).one_or_none()
+    if row is None:
+        return None
+    members = group_members.c
+    groups = sa.select(members.group_name).where(members.user_name == row.name)
+    return _user(row, connection.execute(groups).scalars())
+
+
+def get(connection: Connection, name: str) -> User:
+    """Return the person of this name; raise NotFoundError."""
+    user = find(connection, name)
+    if user is None:
+        raise NotFoundError(f"there is no user {name!r}", hint="pgward user list")
+    return user
+
+
+def everyone(connection: Connection) -> list[User]:
+    """Return all people by name."""
+    memberships = defaultdict(list)
+    for group, member in connection.execute(sa.select(group_members)):
+        memberships[member].append(group)
+    rows = connection.execute(sa.select(users).order_by(users.c.name_key))
+    return [_user(row, memberships[row.name]) for row in rows]
+
+
+def password_hash(connection: Connection, name: str) -> str | None:
+    """Return the hash of the person's password; None when there is no person or no password."""
+    statement = sa.select(users.c.password_hash).where(users.c.name_key == name.lower())
+    found: str | None = connection.execute(statement).scalar_one_or_none()
+    return found
+
+
+def add(transaction: Transaction, new: NewUser, *, now: datetime, by: str) -> User:
+    """Add a person; raise InvalidInputError, or ConflictError when the name is taken."""
+    name = names.identity(new.name)
+    existing = find(transaction.connection, name)
+    if existing is not None:
+        raise ConflictError(f"there is a user {existing.name!r} already")
+    row = {
+        "name": name,
+        "name_key": name.lower(),
+        "full_name": _line("full name", new.full_name),
+        "email": _line("e-mail", new.email),
+        "password_hash": new.password_hash,
+        "password_changed_at": now if new.password_hash else None,
+        "created_at": now,
+        "created_by": by,
+    }
+    transaction.execute(sa.insert(users).values(row))
+    change_groups(transaction, name, new.groups)
+    return get(transaction.connection, name)
+
+
+def update(
+    transaction: Transaction,
+    name: str,
+    *,
+    full_name: str | None = None,
+    email: str | None = None,
+    groups: Collection[str] | None = None,
+) -> User:
+    """Change what is not None; raise NotFoundError, InvalidInputError, ConflictError."""
+    user = get(transaction.connection, name)
+    changes: dict[str, Any] = {}
+    if full_name is not None:
+        changes["full_name"] = _line("full name", full_name)
+    if email is not None:
+        changes["email"] = _line("e-mail", email)
+    if changes:
+        _change(transaction, user.name, changes)
+    if groups is not None:
+        change_groups(transaction, user.name, groups)
+    return get(transaction.connection, user.name)
+
+
+def set_password(
+    transaction: Transaction, name: str, encoded: str, *, now: datetime, changed: bool = True
+) -> User:
+    """Store a new hash; ``changed`` False when it is the same password hashed anew."""
+    user = get(transaction.connection, name)
+    times = {"password_changed_at": now} if changed else {}
+    _change(transaction, user.name, {"password_hash": encoded, **times})
+    return user
+
+
+def block(transaction: Transaction, name: str, reason: str, *, now: datetime) -> User:
+    """Block a person; ConflictError for the last administrator. Blocking again is fine."""
+    user = get(transaction.connection, name)
+    changes = {"blocked_at": user.blocked_at or now, "blocked_reason": _line("reason", reason)}
+    _change(transaction, user.name, changes)
+    _keep_an_administrator(transaction, f"{user.name!r} cannot be blocked")
+    transaction.changed()
+    return get(transaction.connection, user.name)
+
+
+def unblock(transaction: Transaction, name: str) -> User:
+    """Let a person in again."""
+    user = get(transaction.connection, name)
+    _change(transaction, user.name, {"blocked_at": None, "blocked_reason": None})
+    transaction.changed()
+    return get(transaction.connection, user.name)
+
+
+def remove(transaction: Transaction, name: str) -> User:
+    """Remove a person and their memberships; ConflictError for the last administrator."""
+    user = get(transaction.connection, name)
+    transaction.execute(sa.delete(group_members).where(group_members.c.user_name == user.name))
+    transaction.execute(sa.delete(users).where(users.c.name == user.name))
+    _keep_an_administrator(transaction, f"{user.name!r} cannot be removed")
+    transaction.changed()
+    return user
+
+
+def groups(connection: Connection) -> dict[str, list[str]]:
+    """Return the members of each group, both sorted."""
+    statement = sa.select(group_members).order_by(
+        group_members.c.group_name, group_members.c.user_name
+    )
+    found: dict[str, list[str]] = {}
+    for group, member in connection.execute(statement):
+        found.setdefault(group, []).append(member)
+    return found
+
+
+def change_groups(transaction: Transaction, user: str, wanted: Collection[str]) -> None:
+    """Make ``wanted`` the groups of a person (by exact name)."""
+    members = group_members.c
+    statement = sa.select(members.group_name).where(members.user_name == user)
+    found = set(transaction.execute(statement).scalars())
+    _join(transaction, [(group, user) for group in set(wanted) - found])
+    _leave(transaction, [(group, user) for group in found - set(wanted)])
+
+
+def change_members(
+    transaction: Transaction, group: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
+) -> list[str]:
+    """Add and remove members; return those that there are now. Raises NotFoundError."""
+    names.resource_name(group, what="group")
+    joining = {get(transaction.connection, name).name for name in add}
+    leaving = {get(transaction.connection, name).name for name in remove}
+    if joining & leaving:
+        raise InvalidInputError(f"{min(joining & leaving)!r} is both added and removed")
+    now = set(groups(transaction.connection).get(group, []))
+    _join(transaction, [(group, name) for name in joining - now])
+    _leave(transaction, [(group, name) for name in leaving & now])
+    return groups(transaction.connection).get(group, [])
+
+
+def _join(transaction: Transaction, pairs: Sequence[tuple[str, str]]) -> None:
+    rows = [
+        {"group_name": names.resource_name(group, what="group"), "user_name": user}
+        for group, user in pairs
+    ]
+    if rows:
+        transaction.execute(sa.insert(group_members), rows)
+        transaction.changed()
+
+
+def _leave(transaction: Transaction, pairs: Sequence[tuple[str, str]]) -> None:
+    members = group_members.c
+    for group, user in pairs:
+        pair = (members.group_name == group) & (members.user_name == user)
+        transaction.execute(sa.delete(group_members).where(pair))
+        transaction.changed()
+        if group == ADMINISTRATORS:
+            _keep_an_administrator(transaction, f"{user!r} must stay in {ADMINISTRATORS}")
+
+
+def _keep_an_administrator(transaction: Transaction, otherwise: str) -> None:
+    active = (
+        sa.select(sa.func.count())
+        .select_from(group_members.join(users, users.c.name == group_members.c.user_name))
+        .where(group_members.c.group_name == ADMINISTRATORS, users.c.blocked_at.is_(None))
+    )
+    if transaction.execute(active).scalar_one() == 0:
+        raise ConflictError(
+            f"{otherwise}: no active administrator would be left",
+            hint=f"add another person to the group {ADMINISTRATORS} first",
+        )
+
+
+def _change(transaction: Transaction, name: str, values: dict[str, Any]) -> None:
+    transaction.execute(sa.update(users).where(users.c.name == name).values(values))
+
+
+def _line(what: str, text: str) -> str:
+    if len(text) > _MAX_TEXT or not text.isprintable():
+        raise InvalidInputError(
+            f"the {what} is not one line of at most {_MAX_TEXT} printable letters"
+        )
+    return text
+
+
+def _user(row: sa.Row[Any], groups: Iterable[str]) -> User:
+    return User(
+        name=row.name,
+        full_name=row.full_name,
+        email=row.email,
+        groups=tuple(sorted(groups)),
+        blocked_at=row.blocked_at,
+        blocked_reason=row.blocked_reason,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        password_changed_at=row.password_changed_at,
+    )

@@ -1,0 +1,107 @@
+"""Errors that name the field: pydantic's findings in our words, with the nearest right name."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from pgward.core.errors import InvalidInputError
+
+_MAX_REPORTED = 20
+_WORDS = {
+    "string_type": "must be a text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "missing": "is missing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field, by its path (``spec.upstream.port``)."""
+
+    path: str
+    message: str
+
+
+class FieldsError(InvalidInputError):
+    """Input with wrong fields; the message is about the first, ``fields`` lists all."""
+
+    def __init__(self, fields: Sequence[FieldError]) -> None:
+        first = fields[0]
+        text = f"{first.path} {first.message}".strip()
+        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+        super().__init__(text + more)
+        self.fields = tuple(fields)
+
+
+def explain(
+    errors: Iterable[ErrorDetails | dict[str, Any]], model: type[BaseModel] | None = None
+) -> FieldsError:
+    """Turn pydantic's errors (at least one) into a FieldsError."""
+    found = [FieldError(path_of(error["loc"]), _message(error, model)) for error in errors]
+    return FieldsError(found[:_MAX_REPORTED])
+
+
+def path_of(location: Sequence[int | str]) -> str:
+    """Write a location as people do: ``spec.edges[0]``."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _message(error: ErrorDetails | dict[str, Any], model: type[BaseModel] | None) -> str:
+    kind, context = error["type"], error.get("ctx") or {}
+    if kind == "extra_forbidden":
+        return _unknown(str(error["loc"][-1]), _known_fields(model, error["loc"][:-1]))
+    if kind == "literal_error":
+        return f"must be {context['expected']}"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return (
+            f"must be {'at least' if 'ge' in context else 'at most'} {next(iter(context.values()))}"
+        )
+    if kind == "value_error":
+        return str(context["error"])
+    return _WORDS.get(kind) or _lower(error["msg"])
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.5) or get_close_matches(
+        to_camel(name), known, n=1
+    )
+    if near:
+        return f"is not a field; did you mean {near[0]}?"
+    return f"is not a field; known are {', '.join(known)}" if known else "is not a field"
+
+
+def _known_fields(model: type[BaseModel] | None, location: Sequence[int | str]) -> list[str]:
+    for part in location:
+        if model is None or isinstance(part, int):
+            continue
+        by_name = {field.alias or name: field for name, field in model.model_fields.items()}
+        annotation = by_name[part].annotation if part in by_name else None
+        model = _model_in(annotation)
+    if model is None:
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(inner) for inner in get_args(annotation))
+    return next((inner for inner in found if inner is not None), None)
+
+
+def _lower(text: str) -> str:
+    return (text[:1].lower() + text[1:]).rstrip(".")

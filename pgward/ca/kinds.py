@@ -1,0 +1,146 @@
+"""The kinds of resources as models: what a person may write in YAML, in camelCase.
+
+Unknown fields are refused: a misspelt limit must not be a limit that is not there.
+"""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from pgward.ca.fields import explain
+from pgward.core import names
+from pgward.core.errors import InvalidInputError, NotFoundError
+
+_MAX_LIST = 1000
+
+
+def _checked(check: Callable[[str], str]) -> AfterValidator:
+    """Make pydantic understand our validators, which raise InvalidInputError."""
+
+    def validate(value: str) -> str:
+        try:
+            return check(value)
+        except InvalidInputError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            raise ValueError(f"is not valid: {error.message}{hint}") from error
+
+    return AfterValidator(validate)
+
+
+def _host(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        return names.dns_name(value)
+
+
+def _database(value: str) -> str:
+    if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,63}", value):
+        raise InvalidInputError("a database name has 1 to 63 printable letters")
+    return value
+
+
+Person = Annotated[str, _checked(names.identity)]
+Label = Annotated[str, _checked(names.resource_name)]
+Host = Annotated[str, _checked(_host)]
+Database = Annotated[str, _checked(_database)]
+Limit = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Model(BaseModel):
+    """camelCase, strict types, and no unknown fields."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, alias_generator=to_camel, hide_input_in_errors=True
+    )
+
+
+class Metadata(Model):
+    """What every resource has; what the authority itself writes is accepted and ignored.
+
+    ``version`` guards a change: when given, it must be the stored one.
+    """
+
+    name: Label
+    description: Annotated[str, Field(max_length=500)] = ""
+    version: int | None = None
+    created_at: str | None = None
+    created_by: str | None = None
+    updated_at: str | None = None
+    updated_by: str | None = None
+
+
+class Upstream(Model):
+    """Where PostgreSQL listens, as the edges reach it."""
+
+    host: Host
+    port: Annotated[int, Field(ge=1, le=65535)] = 5432
+
+
+class Allow(Model):
+    """Who may use a service: members of any of the groups, and the people named."""
+
+    groups: Annotated[list[Label], Field(max_length=_MAX_LIST)] = []
+    users: Annotated[list[Person], Field(max_length=_MAX_LIST)] = []
+
+
+class Limits(Model):
+    """How many connections an edge lets through at once."""
+
+    max_connections: Limit | None = None
+    max_connections_per_user: Limit | None = None
+
+
+class ServiceSpec(Model):
+    """One PostgreSQL target as people see it."""
+
+    mode: Literal["tcp"] = "tcp"
+    upstream: Upstream
+    server_name: Host | None = None
+    ssl_mode: Literal["verify-full", "verify-ca", "require", "prefer", "disable"] = "verify-full"
+    database: Database | None = None
+    allow: Allow
+    limits: Limits = Field(default_factory=Limits)
+    edges: Annotated[list[Label], Field(min_length=1, max_length=_MAX_LIST)] | None = None
+
+    def is_for(self, user: str, groups: tuple[str, ...]) -> bool:
+        """Tell whether a person may use the service; names without regard to case."""
+        allowed = {name.lower() for name in self.allow.users}
+        return user.lower() in allowed or not set(groups).isdisjoint(self.allow.groups)
+
+    def is_on(self, edge: str) -> bool:
+        """Tell whether an edge serves it."""
+        return self.edges is None or edge in self.edges
+
+
+class Service(Model):
+    """A resource of kind Service."""
+
+    kind: Literal["Service"]
+    metadata: Metadata
+    spec: ServiceSpec
+
+
+KINDS: dict[str, type[Service]] = {"Service": Service}
+
+
+def canonical(text: str) -> str:
+    """Return the kind for what people write (``service``, ``services``); raise NotFoundError."""
+    wanted = text.lower().removesuffix("s")
+    for kind in KINDS:
+        if kind.lower() == wanted:
+            return kind
+    raise NotFoundError(f"there is no kind {text!r}", hint=f"known are {', '.join(KINDS)}")
+
+
+def read(kind: str, body: Any) -> Service:
+    """Read a resource; raise FieldsError."""
+    model = KINDS[kind]
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise explain(error.errors(include_url=False), model) from None

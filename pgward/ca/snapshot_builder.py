@@ -1,0 +1,151 @@
+"""What an edge must know, as one signed document: services, groups, CRLs, blocked people."""
+
+import threading
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from cryptography import x509
+from sqlalchemy.engine import Connection
+
+from pgward.ca import directory, resources
+from pgward.ca.kinds import ServiceSpec
+from pgward.ca.records import CaName, Kind, PublishedCrl
+from pgward.ca.store import Store
+from pgward.ca.store.schema import certificates, users
+from pgward.ca.store.transaction import SNAPSHOT, counter
+from pgward.core.clock import Clock, rfc3339
+from pgward.pki import pem
+
+# A cached snapshot is signed afresh before its signer's certificate comes near its end.
+_RESIGN_AFTER = timedelta(hours=6)
+_USER_CAS = (CaName.USER_ROOT, CaName.USER_ISSUING)
+
+
+class Signing(Protocol):
+    """What the authority does for a snapshot."""
+
+    def crl(self, name: CaName) -> PublishedCrl:
+        """Return the newest CRL of a CA."""
+        ...
+
+    def sign_snapshot(self, payload: dict[str, object]) -> str:
+        """Return the payload as a compact JWS."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One consistent reading of the store."""
+
+    version: int
+    services: Sequence[tuple[str, ServiceSpec]]
+    groups: Mapping[str, Sequence[str]]
+    names: Mapping[str, str]
+    blocked: Sequence[str]
+    crls: Sequence[bytes]
+
+
+def build(
+    state: State, edge: str, *, user_roots: Sequence[x509.Certificate], now: datetime
+) -> dict[str, Any]:
+    """Return the payload for one edge: its own services, and only the groups that they name."""
+    served = [(name, spec) for name, spec in state.services if spec.is_on(edge)]
+    named = sorted({group for _, spec in served for group in spec.allow.groups})
+    return {
+        "version": state.version,
+        "issued_at": rfc3339(now),
+        "edge": edge,
+        "user_roots": [pem.join([root]).decode("ascii") for root in user_roots],
+        "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
+        "services": [_service(name, spec, state.names) for name, spec in served],
+        "groups": {group: list(state.groups.get(group, ())) for group in named},
+        "blocked": list(state.blocked),
+    }
+
+
+def read(connection: Connection, signing: Signing, now: datetime) -> State:
+    """Read all that edges must know; the version first, so that it is never too new."""
+    return State(
+        version=counter(connection, SNAPSHOT),
+        services=[(each.name, spec) for each, spec in resources.services(connection)],
+        groups=directory.groups(connection),
+        names={row.name_key: row.name for row in connection.execute(sa.select(users))},
+        blocked=_blocked(connection, now),
+        crls=[signing.crl(name).der for name in _USER_CAS],
+    )
+
+
+class Snapshots:
+    """Builds and signs, once for each edge and version."""
+
+    def __init__(
+        self,
+        store: Store,
+        signing: Signing,
+        clock: Clock,
+        user_roots: Sequence[x509.Certificate],
+    ) -> None:
+        self._store = store
+        self._signing = signing
+        self._clock = clock
+        self._roots = tuple(user_roots)
+        self._lock = threading.Lock()
+        self._state: tuple[datetime, State] | None = None
+        self._signed: dict[str, tuple[State, str]] = {}
+
+    def get(self, edge: str, version: int) -> str:
+        """Return a signed snapshot of at least ``version``; blocks."""
+        with self._lock:
+            state = self._current(version)
+            cached = self._signed.get(edge)
+            if cached is None or cached[0] is not state:
+                now = self._clock.now()
+                payload = build(state, edge, user_roots=self._roots, now=now)
+                cached = (state, self._signing.sign_snapshot(payload))
+                self._signed[edge] = cached
+            return cached[1]
+
+    def _current(self, version: int) -> State:
+        now = self._clock.now()
+        if self._state is not None:
+            read_at, state = self._state
+            if state.version >= version and now - read_at < _RESIGN_AFTER:
+                return state
+        with self._store.read() as connection:
+            state = read(connection, self._signing, now)
+        self._state = (now, state)
+        self._signed.clear()
+        return state
+
+
+def _service(name: str, spec: ServiceSpec, names: Mapping[str, str]) -> dict[str, Any]:
+    # People are named here as in their certificates, whatever case the resource used.
+    people = [names.get(user.lower(), user) for user in spec.allow.users]
+    return {
+        "name": name,
+        "mode": spec.mode,
+        "upstream": {"host": spec.upstream.host, "port": spec.upstream.port},
+        "allow": {"users": people, "groups": list(spec.allow.groups)},
+        "max_connections": spec.limits.max_connections,
+        "max_connections_per_user": spec.limits.max_connections_per_user,
+    }
+
+
+def _blocked(connection: Connection, now: datetime) -> list[str]:
+    """Return who has an unexpired certificate and is blocked, or no longer in the directory."""
+    columns = certificates.c
+    statement = (
+        sa.select(columns.subject)
+        .distinct()
+        .select_from(certificates.outerjoin(users, users.c.name == columns.subject))
+        .where(
+            columns.kind == Kind.PERSON.value,
+            columns.not_after >= now,
+            sa.or_(users.c.name.is_(None), users.c.blocked_at.is_not(None)),
+        )
+    )
+    return sorted(connection.execute(statement).scalars())
