@@ -24,13 +24,26 @@ def measure_delay(lab: Lab) -> None:
 
 def _one_by_one(peer: Peer, *, connects: int, round_trip: float) -> Iterator[tuple[Metric, float]]:
     ready, answered = connect_times(peer.address, connects)
-    yield Metric("delay.ready", "time until the session is ready", "ms", "less"), ready
-    yield Metric("delay.answer", "time until the first answer", "ms", "less"), answered
+    yield (
+        Metric(
+            "delay.ready", "time until the session is ready, over the slow network", "ms", "less"
+        ),
+        ready,
+    )
+    yield (
+        Metric("delay.answer", "time until the first answer, over the slow network", "ms", "less"),
+        answered,
+    )
     trips = answered / (round_trip * 1000)
-    yield Metric("delay.trips", "round trips until the first answer", "", "less"), trips
+    yield (
+        Metric(
+            "delay.trips", "round trips until the first answer, over the slow network", "", "less"
+        ),
+        trips,
+    )
 
 
 def _rate(peer: Peer, *, seconds: int) -> Iterator[tuple[Metric, float]]:
     result = select_only(peer.address, clients=_CLIENTS, seconds=seconds, connect_each=True)
-    title = f"pgbench -C -S, {_CLIENTS} clients"
+    title = f"pgbench -C -S, {_CLIENTS} clients, over the slow network"
     yield Metric("delay.rate", title, "connects/s", "more"), result.tps
