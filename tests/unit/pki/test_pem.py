@@ -1,0 +1,28 @@
+import pytest
+
+from pgward.pki import pem
+from pgward.pki.errors import BadCertificateError
+
+
+def test_a_bundle_keeps_its_order(hierarchy):
+    certificates = [hierarchy.issuing.certificate, hierarchy.root.certificate]
+    assert pem.split(pem.join(certificates)) == certificates
+
+
+def test_text_between_certificates_is_skipped(hierarchy):
+    text = pem.text(hierarchy.root.certificate)
+    bundle = f"# the root\n{text}and more\n".encode()
+    assert pem.split(bundle) == [hierarchy.root.certificate]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_junk_is_no_bundle(data):
+    with pytest.raises(BadCertificateError, match="no certificates"):
+        pem.split(data)
+
+
+def test_a_huge_bundle_is_refused_unread():
+    with pytest.raises(BadCertificateError, match="longer than"):
+        pem.split(b"x" * (pem.MAX_BYTES + 1))
