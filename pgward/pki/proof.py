@@ -20,7 +20,7 @@ from pgward.pki import jws
 from pgward.pki.errors import ProofError
 
 TYPE = "dpop+jwt"
-MAX_SKEW = timedelta(seconds=120)
+MAX_SKEW = timedelta(seconds=60)
 MAX_BYTES = 12 * 1024
 _JTI_LENGTHS = range(8, 129)
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -82,7 +82,7 @@ def test_addresses_are_compared_normalised(made_for, read_at):
         ({"url": "http://ca.example.com:8443/v1/me"}, "another address"),
         ({"token": "other"}, "another token"),
         ({"token": None}, "another token"),
-        ({"now": NOW + timedelta(seconds=121)}, "121 s behind the server's clock"),
+        ({"now": NOW + timedelta(seconds=61)}, "61 s behind the server's clock"),
         ({"now": NOW - timedelta(seconds=200)}, "200 s ahead of the server's clock"),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_proof_for_something_else_is_refused(change, message):
 
 
 def test_a_clock_a_little_off_is_fine():
-    for off in (-120, 120):
+    for off in (-60, 60):
         assert read(GOOD, now=NOW + timedelta(seconds=off)).iat == NOW
 
 
