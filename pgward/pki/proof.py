@@ -9,7 +9,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -130,13 +130,13 @@ def _check_target(claims: dict[str, Any], method: str, url: str) -> None:
 def _check_token(claims: dict[str, Any], token: str | None) -> None:
     expected = "" if token is None else _hash(token)
     found = claims.get("ath", "")
-    if not isinstance(found, str) or not hmac.compare_digest(found.encode(), expected.encode()):
+    if not _is_ascii(found) or not hmac.compare_digest(found, expected):
         raise ProofError("the proof of possession is for another token")
 
 
 def _jti(claims: dict[str, Any]) -> str:
     jti = claims.get("jti")
-    if not isinstance(jti, str) or len(jti) not in _JTI_LENGTHS:
+    if not _is_ascii(jti) or len(jti) not in _JTI_LENGTHS:
         raise ProofError("the proof of possession has no usable id")
     return jti
 
@@ -153,6 +153,10 @@ def _time(claims: dict[str, Any], now: datetime) -> datetime:
             hint="set this machine's clock",
         )
     return datetime.fromtimestamp(iat, UTC)
+
+
+def _is_ascii(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def _target(url: str) -> str:

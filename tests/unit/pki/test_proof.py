@@ -126,6 +126,10 @@ def test_a_clock_a_little_off_is_fine():
         (forge(drop=["ath"]), "another token"),
         (forge(payload={"ath": 7}), "another token"),
         (forge(payload={"ath": "ü"}), "another token"),
+        (forge(payload={"ath": "\ud800"}), "another token"),
+        (forge(payload={"jti": "\ud800" * 9}), "no usable id"),
+        (forge(payload={"jti": "id\n" * 9}), "no usable id"),
+        (forge(payload={"htu": "\ud800"}), "another address"),
         (forge({"padding": "x" * proof.MAX_BYTES}), "longer than"),
     ],
 )
@@ -157,7 +161,11 @@ def test_any_text_raises_the_one_error(jwt):
 
 
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
