@@ -47,6 +47,13 @@ class Revoker:
         wanted = CertificateFilter(kind=Kind.PERSON.value, subject=user, alive_at=now)
         return self.revoke(transaction, wanted, now=now, reason=reason)
 
+    def end_all_but(
+        self, transaction: Transaction, user: str, why: str, *, now: datetime, keep: str
+    ) -> list[str]:
+        """End a person's login sessions but one; return the serial numbers revoked with them."""
+        ended = sessions.end(transaction, why, now=now, user=user, keep=keep)
+        return self.end_sessions(transaction, ended, now=now)
+
     def end_sessions(
         self, transaction: Transaction, ended: Sequence[str], *, now: datetime
     ) -> list[str]:

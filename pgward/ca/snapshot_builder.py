@@ -59,7 +59,7 @@ def build(
         "version": state.version,
         "issued_at": rfc3339(now),
         "edge": edge,
-        "user_roots": [pem.join([root]).decode("ascii") for root in user_roots],
+        "user_roots": [pem.text(root) for root in user_roots],
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
         "services": [_service(name, spec, state.names) for name, spec in served],
         "groups": {group: list(state.groups.get(group, ())) for group in named},

@@ -14,7 +14,7 @@ from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.records import CaName, CertificateRecord, Kind, PublishedCrl, Revocation
 from pgward.ca.store.database import Store
-from pgward.ca.store.schema import certificates, crls
+from pgward.ca.store.schema import certificates, crls, login_sessions, users
 from pgward.ca.store.transaction import Transaction
 from pgward.core.clock import Clock, SystemClock, rfc3339
 from pgward.core.errors import ConflictError, DeniedError
@@ -59,6 +59,8 @@ class SqlCertificates:
             row = transaction.execute(statement).mappings().one_or_none()
             if row is None:
                 raise DeniedError("the certificate was revoked before it was signed")
+            if row["kind"] == Kind.PERSON:
+                _check_session(transaction.connection, row["session_id"], self._clock.now())
             transaction.record(self._event(row))
 
     def revocations(self, ca: CaName, *, expired_after: datetime) -> Sequence[Revocation]:
@@ -81,7 +83,10 @@ class SqlCertificates:
         return PublishedCrl(ca, row.number, row.this_update, row.next_update, row.der)
 
     def save_crl(self, crl: PublishedCrl) -> None:
-        """Store a CRL; edges get it with their next snapshot. ConflictError: the number exists."""
+        """Store a CRL; edges get it with their next snapshot.
+
+        ConflictError when the number exists, or a revocation came since the CRL was begun.
+        """
         row = {
             "ca": crl.name.value,
             "number": crl.number,
@@ -95,6 +100,7 @@ class SqlCertificates:
                 transaction.execute(sa.insert(crls).values(row))
             except IntegrityError as error:
                 raise ConflictError(f"CRL number {crl.number} exists already") from error
+            _check_complete(transaction.connection, crl)
             transaction.execute(sa.delete(crls).where(old))
             transaction.changed()
 
@@ -125,6 +131,7 @@ class CertificateFilter:
     session_ids: Sequence[str] | None = None
     serial: str | None = None
     alive_at: datetime | None = None
+    expired_at: datetime | None = None
 
     def clauses(self) -> list[sa.ColumnElement[bool]]:
         """Return the conditions of a WHERE clause."""
@@ -140,6 +147,8 @@ class CertificateFilter:
             clauses.append(columns.session_id.in_(self.session_ids))
         if self.alive_at is not None:
             clauses.append(columns.not_after >= self.alive_at)
+        if self.expired_at is not None:
+            clauses.append(columns.not_after < self.expired_at)
         return clauses
 
 
@@ -173,6 +182,37 @@ def actor_of(kind: str, subject: str) -> str:
     if kind == Kind.PERSON:
         return subject
     return f"{kind}:{subject}" if kind in (Kind.EDGE, Kind.HOST) else caller.SYSTEM
+
+
+def _check_session(connection: Connection, session_id: str | None, now: datetime) -> None:
+    """Raise DeniedError unless the login session lives, here where nobody can end it meanwhile."""
+    alive = (
+        sa.select(login_sessions.c.id)
+        .join(users, users.c.name == login_sessions.c.user_name)
+        .where(
+            login_sessions.c.id == session_id,
+            login_sessions.c.ended_at.is_(None),
+            login_sessions.c.expires_at > now,
+            users.c.blocked_at.is_(None),
+        )
+    )
+    if connection.execute(alive).one_or_none() is None:
+        raise DeniedError("the login session ended before the certificate was signed")
+
+
+def _check_complete(connection: Connection, crl: PublishedCrl) -> None:
+    """Raise ConflictError when another writer revoked something after this CRL was begun."""
+    columns = certificates.c
+    recent = sa.select(columns.serial).where(
+        columns.ca == crl.name.value,
+        columns.state == REVOKED,
+        columns.revoked_at >= crl.this_update,
+        columns.not_after >= crl.this_update,
+    )
+    listed = x509.load_der_x509_crl(crl.der)
+    for serial in connection.execute(recent).scalars():
+        if listed.get_revoked_certificate_by_serial_number(int(serial, 16)) is None:
+            raise ConflictError("a certificate was revoked while the CRL was signed")
 
 
 def _row(record: CertificateRecord) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Store:
             return
         with self._one_writer(), explained():
             transaction = yield from self._run()
-        if transaction.has_changed:
+        if transaction.has_changed and not transaction.is_discarded:
             self._announce()
 
     @contextmanager
@@ -49,9 +49,13 @@ class Store:
         with explained(), self.engine.connect() as connection, connection.begin():
             yield connection
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after each commit here that edges must know of (in any thread)."""
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` after each commit here that edges must know of (in any thread).
+
+        Returns a function that ends this.
+        """
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def version(self) -> int:
         """Return the change counter: the version of the edges' snapshots."""
@@ -69,8 +73,11 @@ class Store:
             self._current.transaction = transaction
             try:
                 yield transaction
-                transaction.finish()
-                writing.commit()
+                if transaction.is_discarded:
+                    writing.rollback()
+                else:
+                    transaction.finish()
+                    writing.commit()
             finally:
                 self._current.transaction = None
         return transaction
@@ -85,7 +92,7 @@ class Store:
             self._writer.release()
 
     def _announce(self) -> None:
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener()
 
 

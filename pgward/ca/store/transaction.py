@@ -1,5 +1,6 @@
 """One writing transaction: the changes, and the audit events that go with them."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,7 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.has_changed = False
+        self.is_discarded = False
         self._events: list[tuple[str, AuditEvent]] = []
 
     def execute(self, statement: sa.Executable, rows: Any = None) -> sa.CursorResult[Any]:
@@ -38,10 +40,14 @@ class Transaction:
         """Say that something changed which edges must know: their snapshot gets a new version."""
         self.has_changed = True
 
+    def discard(self) -> None:
+        """Roll back at the end instead: for a dry run."""
+        self.is_discarded = True
+
     def finish(self) -> None:
         """Write what was kept for the end; call it once, just before the commit."""
         if self.has_changed:
-            advance(self.connection, SNAPSHOT)
+            advance_version(self.connection, int(time.time()))
         if self._events:
             last = advance(self.connection, AUDIT, len(self._events))
             first = last - len(self._events) + 1
@@ -60,6 +66,16 @@ def advance(connection: Connection, name: str, by: int = 1) -> int:
         .returning(counters.c.value)
     )
     return int(connection.execute(statement).scalar_one())
+
+
+def advance_version(connection: Connection, floor: int) -> None:
+    """Raise the snapshot version by one, and at least to ``floor``.
+
+    With the time as floor, a store restored from a backup still overtakes its edges.
+    """
+    value = counters.c.value
+    new = sa.case((value + 1 < floor, floor), else_=value + 1)
+    connection.execute(sa.update(counters).where(counters.c.name == SNAPSHOT).values(value=new))
 
 
 def counter(connection: Connection, name: str) -> int:

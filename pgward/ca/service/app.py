@@ -1,0 +1,96 @@
+"""The application: every route under ``/v1``, described by ``/v1/openapi.json``."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from pgward import __version__
+from pgward.ca.authority import Authority
+from pgward.ca.passwords import Passwords
+from pgward.ca.service import context, errors
+from pgward.ca.service.middleware import Guard
+from pgward.ca.service.routes import (
+    audit,
+    certificates,
+    edge,
+    edges,
+    groups,
+    login,
+    machine,
+    me,
+    public,
+    resources,
+    tokens,
+    users,
+)
+from pgward.ca.store import Store
+
+_ROUTERS = (
+    *(public.router, login.router, me.router),
+    *(users.router, groups.router, resources.router, certificates.router),
+    *(tokens.router, edges.router, audit.router),
+    *(machine.router, edge.router),
+)
+_DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
+made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
+certificate (`x5c`). Times are RFC 3339 in UTC; serial numbers are lower-case hex."""
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": errors.ErrorBody, "description": text}
+    for status, text in {
+        400: "the body is not JSON",
+        401: "no login session",
+        403: "denied",
+        404: "it does not exist",
+        409: "it collides with what is there",
+        422: "wrong input; `fields` says where",
+        503: "the store cannot take it now",
+    }.items()
+}
+
+
+def create_app(
+    authority: Authority,
+    store: Store,
+    *,
+    origins: Collection[str] = (),
+    passwords: Passwords | None = None,
+) -> FastAPI:
+    """Return the ASGI application.
+
+    ``origins`` are further addresses (``https://host:port``) that people may use besides
+    ``authority.settings.ca.url``. Its lifespan must run; before the server stops, call
+    ``await app.state.context.changes.close()`` to end the long polls at once.
+    """
+    app = FastAPI(
+        title="pgward authority",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.context = context.make(authority, store, origins, passwords or Passwords())
+    versioned = APIRouter(prefix="/v1", responses=_ERRORS)
+    for router in _ROUTERS:
+        versioned.include_router(router)
+    app.include_router(versioned)
+    errors.install(app)
+    app.add_middleware(Guard, larger={"/v1/edge/events": edge.MAX_EVENTS_BODY})
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.context.changes.watching():
+        yield
+
+
+def _operation_id(route: APIRoute) -> str:
+    module = route.endpoint.__module__.rpartition(".")[2]
+    return f"{module}_{route.name}"

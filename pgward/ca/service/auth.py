@@ -1,0 +1,171 @@
+"""Who asks, proved: people by a token bound to their device's key, machines by certificate.
+
+A DPoP proof (RFC 9449) is read for every such request; it is for this method and
+address, at most a minute old, and never used before.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
+
+from fastapi import Depends, Header, Request
+from sqlalchemy.engine import Connection
+
+from pgward.ca import caller, machines, sessions
+from pgward.ca.machines import Machine
+from pgward.ca.records import Kind
+from pgward.ca.service.context import MAX_SKEW_SECONDS, Context, Current
+from pgward.ca.sessions import LoginSession
+from pgward.ca.store import certificates as stored
+from pgward.ca.store.certificates import CertificateFilter
+from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
+from pgward.pki import proof
+from pgward.pki.errors import ProofError
+from pgward.pki.proof import Proof
+
+_SCHEME = "dpop "
+ProofHeader = Annotated[
+    str | None, Header(alias="DPoP", description="proof of possession (RFC 9449)")
+]
+TokenHeader = Annotated[
+    str | None, Header(alias="Authorization", description="`DPoP <token>` from POST /v1/login")
+]
+
+
+def read_proof(context: Context, request: Request, header: str | None, token: str | None) -> Proof:
+    """Verify the request's proof; raise ProofError (or InvalidInputError for a strange Host)."""
+    if header is None or len(request.headers.getlist("dpop")) != 1:
+        raise ProofError("the request has no proof of possession", hint="send one DPoP header")
+    now = context.now()
+    found = proof.read(header, request.method, context.url_of(request), now=now, token=token)
+    _check_age(found.iat.timestamp() - now.timestamp())
+    if not context.replay.is_new(f"{found.thumbprint}.{found.jti}", context.monotonic()):
+        raise ProofError("the proof of possession was used before", hint="make one each request")
+    return found
+
+
+def login_proof(context: Current, request: Request, dpop: ProofHeader = None) -> Proof:
+    """Return the proof of a device that is about to log in."""
+    found = read_proof(context, request, dpop, None)
+    if found.chain is not None:
+        raise ProofError("the proof of possession is a machine's")
+    return found
+
+
+def person(
+    context: Current,
+    request: Request,
+    authorization: TokenHeader = None,
+    dpop: ProofHeader = None,
+) -> LoginSession:
+    """Return the login session that asks; raise LoginNeededError, ProofError, DeniedError."""
+    token = _token(authorization)
+    found = read_proof(context, request, dpop, token)
+    with context.store.read() as connection:
+        session = sessions.find(connection, token, context.now())
+    if session is None:
+        raise LoginNeededError("your login session has ended")
+    if found.chain is not None or found.thumbprint != session.thumbprint:
+        error = DeniedError("the login belongs to another device", hint="pgward login")
+        _refuse(context, request, session.user.name, error)
+    return session
+
+
+Person = Annotated[LoginSession, Depends(person)]
+
+
+def administrator(context: Current, request: Request, session: Person) -> LoginSession:
+    """Return the administrator's session that asks; raise DeniedError for other people."""
+    if not session.user.administrator:
+        error = DeniedError(
+            "only an administrator may do this", hint="ask a member of the group administrators"
+        )
+        _refuse(context, request, session.user.name, error)
+    return session
+
+
+Administrator = Annotated[LoginSession, Depends(administrator)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A machine that asks, and the serial number of the certificate that it used."""
+
+    machine: Machine
+    serial: str
+
+
+def machine(
+    context: Current, request: Request, dpop: ProofHeader = None, authorization: TokenHeader = None
+) -> Asking:
+    """Return the machine that asks; raise ProofError, ChainError, DeniedError."""
+    if dpop is None and authorization is None:
+        raise LoginNeededError("this is for machines that enrolled", hint="pgward edge enroll")
+    if authorization is not None:
+        raise DeniedError("this is for machines, not for people")
+    found = read_proof(context, request, dpop, None)
+    if found.chain is None:
+        raise DeniedError("this is for machines that enrolled", hint="send x5c in the proof")
+    leaf = context.authority.verify_machine(found.chain)
+    serial = f"{leaf.serial_number:x}"
+    with context.store.read() as connection:
+        owner = _owner(connection, serial)
+        found_machine = None if owner is None else machines.find(connection, *owner)
+    if owner is not None and found_machine is None:
+        error = DeniedError("the machine was removed", hint="enroll again")
+        _refuse(context, request, f"{owner[0]}:{owner[1]}", error)
+    if found_machine is None:
+        error = DeniedError("the certificate is revoked, or is no machine's", hint="enroll again")
+        _refuse(context, request, caller.UNKNOWN, error, {"serial": serial})
+    return Asking(found_machine, serial)
+
+
+AnyMachine = Annotated[Asking, Depends(machine)]
+
+
+def edge(context: Current, request: Request, asking: AnyMachine) -> Machine:
+    """Return the edge that asks; raise DeniedError for other machines."""
+    if asking.machine.kind is not Kind.EDGE:
+        error = DeniedError("only an edge may do this")
+        _refuse(context, request, asking.machine.actor, error)
+    return asking.machine
+
+
+Edge = Annotated[Machine, Depends(edge)]
+
+
+def _owner(connection: Connection, serial: str) -> tuple[Kind, str] | None:
+    rows = stored.find(connection, CertificateFilter(serial=serial, state=stored.ISSUED))
+    kinds = (Kind.EDGE.value, Kind.HOST.value)
+    if not rows or rows[0]["kind"] not in kinds:
+        return None
+    return Kind(rows[0]["kind"]), rows[0]["subject"]
+
+
+def _token(authorization: str | None) -> str:
+    if authorization is None:
+        raise LoginNeededError
+    if authorization[: len(_SCHEME)].lower() != _SCHEME:
+        raise LoginNeededError("the Authorization header is not of the scheme DPoP")
+    return authorization[len(_SCHEME) :].strip()
+
+
+def _check_age(ahead: float) -> None:
+    if abs(ahead) > MAX_SKEW_SECONDS:
+        raise ProofError(
+            f"your clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'}"
+            " the authority's",
+            hint="set this machine's clock",
+        )
+
+
+def _refuse(
+    context: Context,
+    request: Request,
+    actor: str,
+    error: PgwardError,
+    details: dict[str, Any] | None = None,
+) -> NoReturn:
+    route = request.scope.get("route")
+    target = f"{request.method} {getattr(route, 'path', request.url.path)}"
+    context.acts.refused(actor, "request.refuse", target, error, details)
+    raise error

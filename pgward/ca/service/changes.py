@@ -1,0 +1,77 @@
+"""Wakes the edges' long polls when the store's version grows, here or in another process."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from pgward.ca.store import Store
+from pgward.core.errors import PgwardError
+
+_CHECK_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Changes:
+    """Knows the newest version; one task reads it, any number of requests wait for it."""
+
+    def __init__(self, store: Store, *, every: float = _CHECK_SECONDS) -> None:
+        self._store = store
+        self._every = every
+        self._version = 0
+        self._poke = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._closed = False
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Watch the store as long as the context is open."""
+        loop = asyncio.get_running_loop()
+
+        def poke() -> None:
+            # The loop may be gone while a thread still commits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._poke.set)
+
+        stop = self._store.on_change(poke)
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            stop()
+            await self.close()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def wait(self, after: int, seconds: float) -> int:
+        """Return the version as soon as it is above ``after``, or when the time is over."""
+        if self._version <= after and not self._closed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds), self._news:
+                    await self._news.wait_for(lambda: self._version > after or self._closed)
+        return self._version
+
+    async def close(self) -> None:
+        """Send all who wait home, so that the server can stop."""
+        self._closed = True
+        async with self._news:
+            self._news.notify_all()
+
+    async def _watch(self) -> None:
+        while True:
+            self._poke.clear()
+            await self._look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._poke.wait(), self._every)
+
+    async def _look(self) -> None:
+        try:
+            version = await asyncio.to_thread(self._store.version)
+        except PgwardError as error:  # the store may be away; the next look tells
+            _log.warning("the version cannot be read: %s", error.message)
+            return
+        if version != self._version:
+            async with self._news:
+                self._version = version
+                self._news.notify_all()

@@ -1,0 +1,108 @@
+"""What the routes work with: one object, made with the application."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from pgward.ca.acts import Acts
+from pgward.ca.authority import Authority
+from pgward.ca.passwords import Passwords, PasswordWorkers
+from pgward.ca.revocation import Revoker
+from pgward.ca.service.changes import Changes
+from pgward.ca.service.replay import ReplayCache
+from pgward.ca.snapshot_builder import Snapshots
+from pgward.ca.store import Store
+from pgward.ca.throttle import LoginThrottle
+from pgward.core.errors import InvalidInputError
+
+# Proofs of possession may be this far from our clock, either way.
+MAX_SKEW_SECONDS = 60
+_DEFAULT_PORT = 443
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The authority, its store, and what is shared by all requests of this process."""
+
+    authority: Authority
+    store: Store
+    acts: Acts
+    revoker: Revoker
+    workers: PasswordWorkers
+    throttle: LoginThrottle
+    snapshots: Snapshots
+    changes: Changes
+    replay: ReplayCache
+    origins: frozenset[str]
+
+    def now(self) -> datetime:
+        """Return the wall-clock time."""
+        return self.authority.clock.now()
+
+    def monotonic(self) -> float:
+        """Return a time in seconds that never goes back."""
+        return time.monotonic()
+
+    def url_of(self, request: Request) -> str:
+        """Return the address that a proof for this request must name, without its query.
+
+        InvalidInputError when the Host header names none of the authority's own origins.
+        """
+        origin = _origin(f"https://{request.headers.get('host', '')}")
+        if origin not in self.origins:
+            raise InvalidInputError(
+                "the authority is not served under this name",
+                hint=f"use {self.authority.settings.ca.url}",
+            )
+        path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+        return origin + path.partition(b"?")[0].decode("latin-1")
+
+
+def make(
+    authority: Authority, store: Store, origins: Iterable[str], passwords: Passwords
+) -> Context:
+    """Join the parts; call it where an event loop runs or will run."""
+    acts = Acts(store, authority.clock)
+    roots = authority.trust.user_roots
+    allowed = {_origin(url) for url in (authority.settings.ca.url, *origins)}
+    return Context(
+        authority=authority,
+        store=store,
+        acts=acts,
+        revoker=Revoker(authority),
+        workers=PasswordWorkers(passwords),
+        throttle=LoginThrottle(),
+        snapshots=Snapshots(store, authority, authority.clock, roots),
+        changes=Changes(store),
+        replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
+        origins=frozenset(origin for origin in allowed if origin),
+    )
+
+
+async def current(request: Request) -> Context:
+    """Return the application's context."""
+    found = request.app.state.context
+    if not isinstance(found, Context):
+        raise TypeError("the application has no context")
+    return found
+
+
+Current = Annotated[Context, Depends(current)]
+
+
+def _origin(url: str) -> str:
+    """Normalise scheme, host and port; empty when there is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{parts.scheme}://{host}:{port or _DEFAULT_PORT}" if host else ""

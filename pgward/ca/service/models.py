@@ -1,0 +1,125 @@
+"""The API's bodies, as they stand in its OpenAPI description."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr
+
+from pgward.ca.directory import User
+from pgward.core.clock import rfc3339
+from pgward.core.errors import InvalidInputError
+
+Time = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str),
+    Field(description="RFC 3339 in UTC"),
+]
+Text = Annotated[str, Field(max_length=500)]
+Name = Annotated[str, Field(min_length=1, max_length=253)]
+# Longer than any password may be, so that the rule about length can explain itself.
+Password = Annotated[SecretStr, Field(max_length=4096)]
+Request = Annotated[str, Field(max_length=16 * 1024, description="PKCS#10, PEM")]
+
+
+class Body(BaseModel):
+    """A request's body: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class UserSummary(BaseModel):
+    """A person, as that person sees it."""
+
+    name: str
+    full_name: str
+    groups: list[str]
+    administrator: bool
+
+    @classmethod
+    def of(cls, user: User) -> "UserSummary":
+        """Show a user."""
+        return cls(
+            name=user.name,
+            full_name=user.full_name,
+            groups=list(user.groups),
+            administrator=user.administrator,
+        )
+
+
+class UserDetail(UserSummary):
+    """A person, as an administrator sees it."""
+
+    email: str
+    blocked: bool
+    blocked_at: Time | None
+    blocked_reason: str | None
+    created_at: Time
+    created_by: str
+    password_changed_at: Time | None
+
+    @classmethod
+    def of(cls, user: User) -> "UserDetail":
+        """Show a user."""
+        return cls(
+            name=user.name,
+            full_name=user.full_name,
+            groups=list(user.groups),
+            administrator=user.administrator,
+            email=user.email,
+            blocked=user.blocked_at is not None,
+            blocked_at=user.blocked_at,
+            blocked_reason=user.blocked_reason,
+            created_at=user.created_at,
+            created_by=user.created_by,
+            password_changed_at=user.password_changed_at,
+        )
+
+
+class Revoked(BaseModel):
+    """How many certificates an act revoked."""
+
+    revoked: int
+
+
+class CertificateReply(BaseModel):
+    """A new certificate, and all that is needed to use it; everything PEM."""
+
+    certificate: str
+    chain: list[str]
+    server_roots: list[str]
+    user_roots: list[str]
+    serial: str
+    not_before: Time
+    not_after: Time
+
+
+class CertificateRequest(Body):
+    """A key that wants a certificate; names in the request mean nothing."""
+
+    csr: Request
+
+
+class Change(BaseModel):
+    """What became of a resource."""
+
+    change: Literal["created", "updated", "unchanged", "deleted"]
+
+
+class ResourceChange(Change):
+    """What became of a resource, and how it is now."""
+
+    resource: dict[str, Any]
+
+
+def checked(check: Callable[[str], object]) -> AfterValidator:
+    """Use one of our own checks, which raise InvalidInputError, as a field's."""
+
+    def validate(value: str) -> str:
+        try:
+            check(value)
+        except InvalidInputError as error:
+            raise ValueError(f"is not valid: {error.message}") from error
+        return value
+
+    return AfterValidator(validate)

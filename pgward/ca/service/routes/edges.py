@@ -1,0 +1,71 @@
+"""Edges, as administrators see them."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from pgward.ca import machines
+from pgward.ca.records import Kind
+from pgward.ca.revocation import Reason
+from pgward.ca.service.auth import Administrator
+from pgward.ca.service.context import Current
+from pgward.ca.service.models import Revoked, Time
+from pgward.ca.store.certificates import CertificateFilter
+
+router = APIRouter(tags=["machines: administration"])
+
+
+class EdgeInfo(BaseModel):
+    """An edge; ``not_after`` is when its newest certificate ends."""
+
+    name: str
+    address: str | None
+    enrolled_at: Time
+    last_seen_at: Time | None
+    snapshot_version: int | None
+    not_after: Time | None
+
+
+class Edges(BaseModel):
+    """All edges, by name, and the version of the configuration that they should have."""
+
+    edges: list[EdgeInfo]
+    version: int
+
+
+@router.get("/edges", summary="List edges")
+def every(context: Current, _by: Administrator) -> Edges:
+    """Return the edges with what they last told of themselves."""
+    with context.store.read() as connection:
+        version = context.store.version()
+        found = machines.edges(connection)
+        ends = machines.expiries(connection, Kind.EDGE)
+    return Edges(
+        version=version,
+        edges=[
+            EdgeInfo(
+                name=edge.name,
+                address=edge.advertise,
+                enrolled_at=edge.enrolled_at,
+                last_seen_at=edge.last_seen_at,
+                snapshot_version=edge.snapshot_version,
+                not_after=ends.get(edge.name),
+            )
+            for edge in found
+        ],
+    )
+
+
+@router.delete("/edges/{name}", summary="Remove an edge")
+def remove(context: Current, by: Administrator, name: str) -> Revoked:
+    """Forget an edge and revoke its certificates."""
+    now = context.now()
+    with context.acts.act(by.user.name, "edge.remove", name) as act:
+        machines.remove(act.transaction, Kind.EDGE, name)
+        serials = context.revoker.revoke(
+            act.transaction,
+            CertificateFilter(kind=Kind.EDGE.value, subject=name, alive_at=now),
+            now=now,
+            reason=Reason.cessation_of_operation,
+        )
+        act.details["revoked"] = len(serials)
+    return Revoked(revoked=len(serials))

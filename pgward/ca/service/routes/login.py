@@ -1,0 +1,101 @@
+"""Logging in with a password."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from pgward.ca import caller, directory, sessions
+from pgward.ca.directory import User
+from pgward.ca.service import auth
+from pgward.ca.service.context import Context, Current
+from pgward.ca.service.models import Body, Name, Password, Time, UserSummary
+from pgward.ca.sessions import LoginSession
+from pgward.core.errors import DeniedError, PgwardError
+from pgward.pki.proof import Proof
+
+router = APIRouter(tags=["login"])
+
+
+class LoginRequest(Body):
+    """Who logs in, and how it is proved."""
+
+    method: Literal["password"] = "password"
+    user: Name
+    password: Password
+
+
+class LoginReply(BaseModel):
+    """A new login session; the token works only with the key of the request's proof."""
+
+    token: str
+    expires_at: Time
+    user: UserSummary
+
+
+@router.post("/login", summary="Log in")
+async def login(
+    context: Current,
+    body: LoginRequest,
+    proof: Annotated[Proof, Depends(auth.login_proof)],
+) -> LoginReply:
+    """Check the password and start a login session bound to the device's key.
+
+    An unknown user, a wrong password and a blocked user get the same answer (403).
+    """
+    context.throttle.begin(caller.client.get(), body.user, context.monotonic())
+    user, encoded = await run_sync(_look_up, context, body.user)
+    password = body.password.get_secret_value()
+    if not await context.workers.verify(encoded, password) or user is None:
+        why = "unknown user" if user is None else "wrong password"
+        raise await run_sync(_refuse, context, user, why)
+    if user.blocked_at is not None:
+        raise await run_sync(_refuse, context, user, "the user is blocked")
+    context.throttle.succeeded(caller.client.get(), body.user)
+    renewed = None
+    if encoded is not None and context.workers.passwords.is_outdated(encoded):
+        renewed = await context.workers.hash(password)
+    session, token = await run_sync(_start, context, user, encoded, renewed, proof)
+    return LoginReply(token=token, expires_at=session.expires_at, user=UserSummary.of(session.user))
+
+
+def _look_up(context: Context, name: str) -> tuple[User | None, str | None]:
+    with context.store.read() as connection:
+        return directory.find(connection, name), directory.password_hash(connection, name)
+
+
+def _refuse(context: Context, user: User | None, why: str) -> PgwardError:
+    """Record why, and return what the caller may know: always the same."""
+    # What an unknown person typed is not recorded: it may be a password in the wrong field.
+    actor = user.name if user is not None else caller.UNKNOWN
+    context.acts.refused(actor, "session.start", None, DeniedError(why), {"method": "password"})
+    return DeniedError(
+        "wrong user name or password", hint="an administrator can set a new password"
+    )
+
+
+def _start(
+    context: Context, user: User, encoded: str | None, renewed: str | None, proof: Proof
+) -> tuple[LoginSession, str]:
+    now = context.now()
+    with context.acts.act(user.name, "session.start") as act:
+        transaction = act.transaction
+        fresh = directory.get(transaction.connection, user.name)
+        if directory.password_hash(transaction.connection, user.name) != encoded:
+            raise DeniedError("the password was changed during the login", hint="pgward login")
+        if renewed is not None:
+            directory.set_password(transaction, user.name, renewed, now=now, changed=False)
+        session, token = sessions.start(
+            transaction,
+            fresh,
+            thumbprint=proof.thumbprint,
+            method="password",
+            client=caller.client.get(),
+            now=now,
+            lifetime=timedelta(hours=context.authority.settings.login.session_hours),
+        )
+        act.target = session.id
+        act.details |= {"method": "password", "device": proof.thumbprint}
+    return session, token

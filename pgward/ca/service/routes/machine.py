@@ -1,0 +1,76 @@
+"""What machines do: join once, then renew."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from pgward.ca import caller, machines, tokens
+from pgward.ca.machines import Machine
+from pgward.ca.records import Kind
+from pgward.ca.revocation import Reason
+from pgward.ca.service import replies
+from pgward.ca.service.auth import AnyMachine
+from pgward.ca.service.context import Context, Current
+from pgward.ca.service.models import Body, CertificateReply, CertificateRequest, Request, checked
+from pgward.ca.store.certificates import CertificateFilter
+from pgward.core.address import Address
+from pgward.core.errors import PgwardError
+from pgward.pki import csr
+
+router = APIRouter(tags=["machines"])
+Advertise = Annotated[str, Field(max_length=300), checked(Address.parse)]
+
+
+class EnrollRequest(Body):
+    """A join token, a key, and for an edge where people reach it."""
+
+    token: Annotated[str, Field(min_length=1, max_length=4096)]
+    csr: Request
+    advertise: Advertise | None = None
+
+
+class EnrollReply(CertificateReply):
+    """The machine's first certificate, and who it is."""
+
+    name: str
+    kind: Kind
+
+
+@router.post("/enroll", summary="Join with a token", status_code=201)
+def enroll(context: Current, body: EnrollRequest) -> EnrollReply:
+    """Use a join token up; a machine that joins anew replaces its former self."""
+    request = body.csr.encode()
+    csr.read(request)  # a bad request must not use the token up
+    machine = _enrol(context, body)
+    reply = _issue(context, machine, request)
+    return EnrollReply(**dict(reply), name=machine.name, kind=machine.kind)
+
+
+@router.post("/machine/renew", summary="Renew a machine's certificate")
+def renew(context: Current, asking: AnyMachine, body: CertificateRequest) -> CertificateReply:
+    """Issue a certificate with the same names as before, for a new key."""
+    return _issue(context, asking.machine, body.csr.encode())
+
+
+def _enrol(context: Context, body: EnrollRequest) -> Machine:
+    now = context.now()
+    with context.acts.act(caller.UNKNOWN, "machine.enroll") as act:
+        token = tokens.use(act.transaction, tokens.secret_of(body.token), now)
+        former = CertificateFilter(kind=token.kind.value, subject=token.name, alive_at=now)
+        context.revoker.revoke(act.transaction, former, now=now, reason=Reason.superseded)
+        machine = machines.enrol(act.transaction, token, advertise=body.advertise, now=now)
+        act.actor = act.target = machine.actor
+        act.details |= {"advertise": body.advertise, "dns": list(token.dns)}
+    return machine
+
+
+def _issue(context: Context, machine: Machine, request: bytes) -> CertificateReply:
+    try:
+        issued = context.authority.issue_server(
+            request, kind=machine.kind, name=machine.name, dns=machine.dns, ips=machine.ips
+        )
+    except PgwardError as error:
+        context.acts.refused(machine.actor, "certificate.issue", None, error)
+        raise
+    return replies.certificate(context.authority, issued)

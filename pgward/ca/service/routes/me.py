@@ -1,0 +1,166 @@
+"""What a person does with the own login session."""
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from pgward.ca import caller, directory, machines, resources, sessions
+from pgward.ca.kinds import ServiceSpec
+from pgward.ca.machines import Machine
+from pgward.ca.resources import Resource
+from pgward.ca.service import replies
+from pgward.ca.service.auth import Person
+from pgward.ca.service.context import Context, Current
+from pgward.ca.service.models import (
+    Body,
+    CertificateReply,
+    CertificateRequest,
+    Password,
+    Revoked,
+    Time,
+    UserSummary,
+)
+from pgward.ca.sessions import LoginSession
+from pgward.core.errors import DeniedError, PgwardError
+
+router = APIRouter(tags=["people"])
+
+
+class SessionInfo(BaseModel):
+    """The login session that asks."""
+
+    id: str
+    created_at: Time
+    expires_at: Time
+
+
+class Me(BaseModel):
+    """Who is logged in."""
+
+    user: UserSummary
+    session: SessionInfo
+
+
+class NewPassword(Body):
+    """The present password, and the one that replaces it."""
+
+    old: Password
+    new: Password
+
+
+class EdgeAddress(BaseModel):
+    """Where to dial, and the name to verify."""
+
+    name: str
+    address: str
+    server_name: str
+
+
+class ServiceInfo(BaseModel):
+    """A service that this person may use."""
+
+    name: str
+    description: str
+    mode: str
+    server_name: str
+    database: str | None
+    ssl_mode: str
+    edges: list[EdgeAddress]
+
+
+class Services(BaseModel):
+    """The services that this person may use, by name."""
+
+    services: list[ServiceInfo]
+
+
+@router.get("/me", summary="Tell who is logged in")
+def me(session: Person) -> Me:
+    """Return the person and the login session."""
+    info = SessionInfo(id=session.id, created_at=session.created_at, expires_at=session.expires_at)
+    return Me(user=UserSummary.of(session.user), session=info)
+
+
+@router.post("/logout", summary="Log out")
+def logout(context: Current, session: Person) -> Revoked:
+    """End the login session and revoke its certificates."""
+    now = context.now()
+    with context.acts.act(session.user.name, "session.end", session.id) as act:
+        ended = sessions.end(act.transaction, "logout", now=now, session_id=session.id)
+        serials = context.revoker.end_sessions(act.transaction, ended, now=now)
+        act.details["revoked"] = len(serials)
+    return Revoked(revoked=len(serials))
+
+
+@router.post("/me/password", summary="Change the own password")
+async def change_password(context: Current, session: Person, body: NewPassword) -> Revoked:
+    """Set a new password, and end all other login sessions of this person."""
+    name = session.user.name
+    context.throttle.begin(caller.client.get(), name, context.monotonic())
+    encoded = await run_sync(_password_hash, context, name)
+    if not await context.workers.verify(encoded, body.old.get_secret_value()):
+        error = DeniedError("the old password is wrong")
+        await run_sync(context.acts.refused, name, "user.password", name, error)
+        raise error
+    context.throttle.succeeded(caller.client.get(), name)
+    replacement = await context.workers.hash(body.new.get_secret_value())
+    return await run_sync(_set_password, context, session, replacement)
+
+
+@router.post("/certificates/login", summary="Get a login certificate")
+def certificate(context: Current, session: Person, body: CertificateRequest) -> CertificateReply:
+    """Issue a certificate in the person's name, no longer than the login session."""
+    try:
+        issued = context.authority.issue_login(
+            body.csr.encode(),
+            user=session.user.name,
+            session_id=session.id,
+            session_ends=session.expires_at,
+        )
+    except PgwardError as error:
+        context.acts.refused(session.user.name, "certificate.issue", None, error)
+        raise
+    return replies.certificate(context.authority, issued)
+
+
+@router.get("/services", summary="List the services that one may use")
+def services(context: Current, session: Person) -> Services:
+    """Return each service with the edges that lead to it."""
+    user = session.user
+    with context.store.read() as connection:
+        found = resources.services(connection)
+        edges = machines.edges(connection)
+    allowed = [each for each in found if each[1].is_for(user.name, user.groups)]
+    return Services(services=[_info(resource, spec, edges) for resource, spec in allowed])
+
+
+def _password_hash(context: Context, name: str) -> str | None:
+    with context.store.read() as connection:
+        return directory.password_hash(connection, name)
+
+
+def _set_password(context: Context, session: LoginSession, encoded: str) -> Revoked:
+    name, now = session.user.name, context.now()
+    with context.acts.act(name, "user.password", name) as act:
+        directory.set_password(act.transaction, name, encoded, now=now)
+        serials = context.revoker.end_all_but(
+            act.transaction, name, "password changed", now=now, keep=session.id
+        )
+        act.details["revoked"] = len(serials)
+    return Revoked(revoked=len(serials))
+
+
+def _info(resource: Resource, spec: ServiceSpec, edges: list[Machine]) -> ServiceInfo:
+    return ServiceInfo(
+        name=resource.name,
+        description=resource.description,
+        mode=spec.mode,
+        server_name=spec.server_name or spec.upstream.host,
+        database=spec.database,
+        ssl_mode=spec.ssl_mode,
+        edges=[
+            EdgeAddress(name=edge.name, address=edge.advertise, server_name=edge.server_name)
+            for edge in edges
+            if edge.advertise is not None and spec.is_on(edge.name)
+        ],
+    )

@@ -1,0 +1,106 @@
+"""Resources: declared by administrators, served by edges."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query
+from pydantic import BaseModel
+
+from pgward.ca import kinds, resources
+from pgward.ca.fields import FieldError, FieldsError
+from pgward.ca.kinds import Service
+from pgward.ca.service.auth import Administrator
+from pgward.ca.service.context import Context, Current
+from pgward.ca.service.models import Change, ResourceChange
+from pgward.core.errors import InvalidInputError
+
+router = APIRouter(tags=["resources"])
+_ETAG = re.compile(r'"?(\d{1,9})"?')
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="the version that must be stored now")
+]
+
+
+class Resources(BaseModel):
+    """All resources of a kind, by name."""
+
+    resources: list[dict[str, Any]]
+
+
+class ResourceReply(BaseModel):
+    """One resource."""
+
+    resource: dict[str, Any]
+
+
+@router.get("/resources/{kind}", summary="List resources of a kind")
+def every(context: Current, _by: Administrator, kind: str) -> Resources:
+    """Return resources as they can be applied again."""
+    with context.store.read() as connection:
+        found = resources.every(connection, kinds.canonical(kind))
+    return Resources(resources=[each.to_json() for each in found])
+
+
+@router.get("/resources/{kind}/{name}", summary="Show a resource")
+def show(context: Current, _by: Administrator, kind: str, name: str) -> ResourceReply:
+    """Return a resource as it can be applied again."""
+    with context.store.read() as connection:
+        found = resources.get(connection, kinds.canonical(kind), name)
+    return ResourceReply(resource=found.to_json())
+
+
+@router.put("/resources/{kind}/{name}", summary="Create or change a resource")
+def put(  # noqa: PLR0917 - FastAPI passes them by name
+    context: Current,
+    by: Administrator,
+    kind: str,
+    name: str,
+    body: Annotated[Any, Body(description="the resource: kind, metadata, spec")],
+    dry_run: Annotated[bool, Query(description="check everything, change nothing")] = False,
+    if_match: IfMatch = None,
+) -> ResourceChange:
+    """Make the resource what the body says; wrong fields are named by their path (422)."""
+    wanted = _wanted(kinds.canonical(kind), name, body, _version(if_match))
+    if dry_run:
+        return _dry_run(context, wanted, by.user.name)
+    with context.acts.act(by.user.name, f"{wanted.kind.lower()}.apply", name) as act:
+        found, change = resources.put(act.transaction, wanted, now=context.now(), by=by.user.name)
+        act.worth_recording = change != "unchanged"
+        act.details |= {"change": change, "version": found.version, "spec": found.spec}
+    return ResourceChange(resource=found.to_json(), change=change)
+
+
+@router.delete("/resources/{kind}/{name}", summary="Delete a resource")
+def delete(
+    context: Current, by: Administrator, kind: str, name: str, if_match: IfMatch = None
+) -> Change:
+    """Delete a resource; edges stop serving it at once."""
+    real, version = kinds.canonical(kind), _version(if_match)
+    with context.acts.act(by.user.name, f"{real.lower()}.delete", name) as act:
+        resources.delete(act.transaction, real, name, version=version)
+    return Change(change="deleted")
+
+
+def _dry_run(context: Context, wanted: Service, by: str) -> ResourceChange:
+    with context.store.write() as transaction:
+        found, change = resources.put(transaction, wanted, now=context.now(), by=by)
+        transaction.discard()
+    return ResourceChange(resource=found.to_json(), change=change)
+
+
+def _wanted(kind: str, name: str, body: Any, version: int | None) -> Service:
+    wanted = kinds.read(kind, body)
+    if wanted.metadata.name != name:
+        raise FieldsError([FieldError("metadata.name", f"is not {name!r}, as the address says")])
+    if version is not None:
+        wanted.metadata.version = version
+    return wanted
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    match = _ETAG.fullmatch(if_match)
+    if match is None:
+        raise InvalidInputError("If-Match is not a version", hint='for example If-Match: "3"')
+    return int(match[1])
