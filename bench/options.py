@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURES = ("pgbench", "copy", "connect", "memory", "delay", "cpu")
-DEFAULT_PEERS = ("direct", "haproxy", "stunnel", "pgward")
+_LEAST_ROUNDS = 5
 PEERS = ("direct", "haproxy", "haproxy-1", "stunnel", "pgward")
 
 
@@ -52,11 +52,8 @@ class Options:
     @property
     def complete(self) -> bool:
         """Whether the run may stand as the result of record."""
-        return not self.quick and set(self.measures) == set(MEASURES) and self.has_all_peers
-
-    @property
-    def has_all_peers(self) -> bool:
-        return set(DEFAULT_PEERS) <= set(self.peers)
+        everything = (set(MEASURES), set(PEERS)) == (set(self.measures), set(self.peers))
+        return everything and not self.quick and self.plan.rounds >= _LEAST_ROUNDS
 
 
 def parse(argv: Sequence[str] | None = None) -> Options:
@@ -65,7 +62,9 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     given = parser.parse_args(argv)
     plan = QUICK if given.quick else Plan()
     if given.rounds is not None:
-        plan = replace(plan, rounds=given.rounds, memory_rounds=min(given.rounds, 5))
+        plan = replace(
+            plan, rounds=given.rounds, memory_rounds=min(given.rounds, plan.memory_rounds)
+        )
     if given.seconds is not None:
         plan = replace(plan, seconds=given.seconds)
     options = Options(
@@ -94,9 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peers",
         type=_names(PEERS),
-        default=DEFAULT_PEERS,
+        default=PEERS,
         metavar="LIST",
-        help=f"some of {','.join(PEERS)} (default {','.join(DEFAULT_PEERS)})",
+        help=f"some of {','.join(PEERS)}",
     )
     parser.add_argument("--rounds", type=_positive, metavar="N")
     parser.add_argument("--seconds", type=_positive, metavar="S", help="of each pgbench run")

@@ -17,7 +17,8 @@ _BAR = 0.38
 
 
 def advantage(samples: Samples, metric: str, base: str) -> Summary | None:
-    """Return the ratio to ``base`` turned so that above 1 is better for us."""
+    """Return the ratio to ``base`` at its strongest, turned so that above 1 is better for us."""
+    base = samples.strongest(metric, base)
     if metric in samples.metrics and samples.metrics[metric].better == "less":
         return samples.ratio(metric, base, OURS)
     return samples.ratio(metric, OURS, base)

@@ -7,13 +7,15 @@ from bench.samples import Metric, Samples
 from bench.stats import Summary
 from bench.targets import OURS, verdicts
 
-_BASES = ("haproxy", "stunnel")
+_BASES = ("haproxy", "haproxy-1", "stunnel")
 _HEAD = """\
 # Benchmark results
 
 Written by `make bench`; do not edit. Every number that counts is a **ratio** of two peers in the
 same round; a round measures every peer, one right after the other, in a changing order. A cell
 shows the median of the rounds' ratios, then [first quartile-third quartile] and (lowest-highest).
+HAProxy runs with two threads (haproxy) and with one (haproxy-1); targets are judged, and the plot
+is drawn, against the one that is better at the metric.
 What the peers are and how each number is taken: docs/concepts/performance.md.
 """
 _INCOMPLETE = """
@@ -50,8 +52,7 @@ def render(result: Result) -> str:
 
 def _verdicts(samples: Samples) -> str:
     rows = [
-        (v.title, v.target.base, v.target.bound, ratio_cell(v.ratio), v.word)
-        for v in verdicts(samples)
+        (v.title, v.base, v.target.bound, ratio_cell(v.ratio), v.word) for v in verdicts(samples)
     ]
     header = ("what", f"{OURS} to", "target", "measured", "verdict")
     return f"## Targets\n\n{table(header, rows)}" if rows else ""

@@ -56,6 +56,20 @@ class Samples:
         ours, theirs = self.by_round(metric, peer), self.by_round(metric, base)
         return summarize(_ratios(ours, theirs))
 
+    def strongest(self, metric: str, base: str) -> str:
+        """Return the best, by its median, of ``base`` and its variants ``base-…``.
+
+        Whoever runs that peer would choose the better configuration, so we compare with it.
+        """
+        sign = 1 if metric in self.metrics and self.metrics[metric].better == "less" else -1
+        medians = {
+            peer: sign * found.median
+            for peer in self.peers(metric)
+            if (peer == base or peer.startswith(f"{base}-"))
+            and (found := self.summary(metric, peer))
+        }
+        return min(medians, key=medians.__getitem__, default=base)
+
     def family(self, prefix: str) -> Iterator[Metric]:
         """Yield the metrics whose key is ``prefix`` or starts with ``prefix.``."""
         for key, metric in self.metrics.items():

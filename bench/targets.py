@@ -11,7 +11,10 @@ OURS = "pgward"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The ratio of ``metric`` to ``base`` must be at least ``least``, or at most ``most``."""
+    """The ratio of ``metric`` to ``base`` must be at least ``least``, or at most ``most``.
+
+    Of several configurations of ``base`` the one that is best at the metric counts.
+    """
 
     metric: str
     base: str
@@ -54,6 +57,7 @@ class Verdict:
 
     target: Target
     title: str
+    base: str
     ratio: Summary
 
     @property
@@ -74,7 +78,8 @@ def verdicts(samples: Samples) -> list[Verdict]:
     """Judge every target that the run has samples for."""
     found = []
     for target in TARGETS:
-        ratio = samples.ratio(target.metric, OURS, target.base)
+        base = samples.strongest(target.metric, target.base)
+        ratio = samples.ratio(target.metric, OURS, base)
         if ratio is not None:
-            found.append(Verdict(target, samples.metrics[target.metric].title, ratio))
+            found.append(Verdict(target, samples.metrics[target.metric].title, base, ratio))
     return found

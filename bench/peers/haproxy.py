@@ -10,7 +10,8 @@ from bench.processes import free_port, running, wait_listening
 from pgward.core.address import Address
 
 # What both ends have in common, with the reasons:
-# - nbthread: one thread a core of the 2-core machine this was tuned on; `haproxy-1` tries one.
+# - nbthread: HAProxy's default is a thread a core, two on the machine this was tuned on. One
+#   thread does better at few clients there, so that `haproxy-1` is measured as well.
 # - no log: neither stunnel nor pgward logs connections at its default level to anything slow.
 # - long timeouts, as a database session idles for hours.
 # - tcp-smart-connect and tcp-smart-accept save an ACK packet a connection; clitcpka and srvtcpka

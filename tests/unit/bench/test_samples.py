@@ -3,6 +3,7 @@ import pytest
 from bench.samples import Metric, Samples
 
 TPS = Metric("pgbench.simple.8", "pgbench -S, simple, 8 clients", "tps", "more")
+CPU = Metric("cpu.edge", "CPU, edge hop", "µs/transaction", "less")
 
 
 def filled(**values):
@@ -50,3 +51,13 @@ def test_a_family_is_named_by_whole_words(prefix, expected):
 
 def test_peers_come_in_the_order_they_were_measured():
     assert filled(stunnel=[1.0], direct=[1.0]).peers(TPS.key) == ["stunnel", "direct"]
+
+
+def test_the_strongest_variant_is_the_one_to_compare_with():
+    samples = Samples()
+    for peer, value in (("haproxy", 10.0), ("haproxy-1", 12.0), ("haproxyish", 99.0)):
+        samples.add(TPS, peer, 0, value)
+        samples.add(CPU, peer, 0, value)
+    assert samples.strongest(TPS.key, "haproxy") == "haproxy-1"
+    assert samples.strongest(CPU.key, "haproxy") == "haproxy"
+    assert samples.strongest("nothing", "haproxy") == "haproxy"
