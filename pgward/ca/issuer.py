@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -118,7 +119,7 @@ class Issuer:
             not_before=not_before,
             not_after=end,
             dns=tuple(names.dns_name(each, wildcard=True) for each in dns),
-            ips=tuple(ips),
+            ips=tuple(_ip(each) for each in ips),
         )
         record = CertificateRecord(
             serial=contents.serial,
@@ -157,3 +158,10 @@ class Issuer:
         if end < now + MIN_LIFETIME:
             raise InvalidInputError("there is too little time left for a certificate")
         return start, end
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise InvalidInputError(f"{text!r} is not an IP address") from error

@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvicorn
@@ -64,7 +64,7 @@ class HttpsServer(uvicorn.Server):
         listening: socket.socket,
         context: ssl.SSLContext,
         *,
-        on_stop: Callable[[], None] = lambda: None,
+        on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -97,10 +97,11 @@ class HttpsServer(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def stop(self) -> None:
-        """Begin to stop; a second call does not wait for open requests."""
+        """Begin to stop, and have open requests end; a second call does not wait for them."""
         self.force_exit = self.should_exit
         self.should_exit = True
-        self._on_stop()
+        if self._on_stop is not None:
+            self._ending = asyncio.ensure_future(self._on_stop())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and listen; uvicorn's own has no handshake time limit."""

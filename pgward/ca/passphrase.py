@@ -50,7 +50,7 @@ def _from_descriptor(text: str) -> bytes:
     try:
         with os.fdopen(int(text), "rb") as file:
             return file.read(_MAX_BYTES + 1)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, TypeError) as error:  # TypeError: a number past 64 bits
         raise InvalidInputError(f"file descriptor {text} cannot be read") from error
 
 

@@ -52,8 +52,12 @@ def run(directory: Path, options: Options) -> None:
             certificate = ApiCertificate(authority)
             authority.publish_crls()
             listener.raise_file_limit()
+            app = create_app(authority, store, origins=_origins(authority.settings, address))
             server = listener.HttpsServer(
-                create_app(authority, store), listening, certificate.context
+                app,
+                listening,
+                certificate.context,
+                on_stop=app.state.context.changes.close,
             )
 
             def announce() -> None:
@@ -74,6 +78,12 @@ def _with_port(settings: Settings, address: Address) -> Settings:
     if not url.endswith(":0"):
         return settings
     return replace(settings, ca=replace(settings.ca, url=f"{url.removesuffix('0')}{address.port}"))
+
+
+def _origins(settings: Settings, address: Address) -> list[str]:
+    """Return every address under which a proof of possession may name this listener."""
+    hosts = [*settings.ca.dns, *settings.ca.ips, address.host]
+    return [f"https://{Address(host, address.port)}" for host in hosts]
 
 
 @contextmanager

@@ -14,8 +14,11 @@ from pgward.pki.errors import ChainError
 
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
-# A UUID-based OID (ITU-T X.667): the key of such a certificate signs snapshots and nothing else.
-SNAPSHOT_SIGNING = x509.ObjectIdentifier("2.25.117647068996056469111792536453591741463")
+# The key of such a certificate signs snapshots and nothing else. The OID is a UUID in Microsoft's
+# free arc for those: its arcs fit in 32 bits, which those of X.667 (2.25.UUID) do not.
+SNAPSHOT_SIGNING = x509.ObjectIdentifier(
+    "1.2.840.113556.1.8000.2554.51780.6945.17817.19014.41068.10048671.6004386"
+)
 _MAX_INTERMEDIATES = 2
 
 

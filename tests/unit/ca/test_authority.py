@@ -1,0 +1,104 @@
+from datetime import timedelta
+
+import pytest
+
+from pgward.ca.records import Kind, Revocation
+from pgward.pki import chain, csr, fingerprint, keys, pem
+from pgward.pki.errors import ChainError
+from tests.fixtures.authority import START
+
+KEY = keys.generate()
+REQUEST = csr.make(KEY)
+
+
+def login(authority, ends=START + timedelta(hours=12)):
+    return authority.issue_login(REQUEST, user="alice", session_id="s1", session_ends=ends)
+
+
+def edge(authority):
+    return authority.issue_server(REQUEST, kind=Kind.EDGE, name="e1", dns=["e1.example.com"])
+
+
+def test_trust_and_fingerprint(authority, hierarchies):
+    trust = authority.trust
+    assert (trust.name, trust.user_roots) == ("pgward", (hierarchies.user.root,))
+    assert authority.fingerprint == fingerprint.of(trust.server_roots[0])
+
+
+def test_a_login_certificate_lives_an_hour(authority):
+    assert login(authority).certificate.not_valid_after_utc == START + timedelta(hours=1)
+
+
+def test_a_login_certificate_never_outlives_its_session(authority):
+    ends = START + timedelta(minutes=20)
+    assert login(authority, ends).certificate.not_valid_after_utc == ends
+
+
+def test_a_login_certificate_leads_to_the_user_root_only(authority):
+    issued, trust = login(authority), authority.trust
+    arguments = (issued.certificate, issued.chain)
+    now, purpose = authority.clock.now(), chain.CLIENT_AUTH
+    assert chain.verify(*arguments, trust.user_roots, now, purpose)
+    with pytest.raises(ChainError):
+        chain.verify(*arguments, trust.server_roots, now, purpose)
+
+
+def test_a_machine_is_known_by_its_chain(authority):
+    issued = edge(authority)
+    leaf = authority.verify_machine([issued.certificate, *issued.chain])
+    assert leaf == issued.certificate
+    assert leaf.not_valid_after_utc == START + timedelta(days=30)
+
+
+def test_a_person_is_no_machine(authority):
+    issued = login(authority)
+    with pytest.raises(ChainError):
+        authority.verify_machine([issued.certificate, *issued.chain])
+
+
+def test_a_machine_with_an_expired_certificate_is_refused(authority, clock):
+    issued = edge(authority)
+    clock.move(days=31)
+    with pytest.raises(ChainError, match="expired"):
+        authority.verify_machine([issued.certificate, *issued.chain])
+
+
+def test_openssl_accepts_both_chains_with_all_crls(authority, openssl, hierarchies):
+    crls = "".join(openssl_crl(openssl, each.der) for each in authority.crls())
+    lists = openssl.write("crls.pem", crls.encode())
+    for issued, root, purpose in [
+        (login(authority), hierarchies.user.root, "sslclient"),
+        (edge(authority), hierarchies.server.root, "sslserver"),
+    ]:
+        out = verify(openssl, issued, root, lists, purpose)
+        assert out.endswith("leaf.pem: OK\n")
+        wrong = "sslserver" if purpose == "sslclient" else "sslclient"
+        assert "unsuitable certificate purpose" in verify(openssl, issued, root, lists, wrong)
+
+
+def test_openssl_finds_a_revoked_certificate(authority, openssl, hierarchies, memory_store):
+    issued = login(authority)
+    serial = issued.certificate.serial_number
+    memory_store.revoke(serial, Revocation(serial, START))
+    authority.publish_crls()
+    crls = "".join(openssl_crl(openssl, each.der) for each in authority.crls())
+    lists = openssl.write("crls.pem", crls.encode())
+    out = verify(openssl, issued, hierarchies.user.root, lists, "sslclient")
+    assert "certificate revoked" in out
+
+
+def openssl_crl(openssl, der):
+    return openssl.run("crl", "-inform", "DER", "-in", openssl.write("one.crl", der))
+
+
+def verify(openssl, issued, root, lists, purpose):
+    files = {
+        "leaf.pem": [issued.certificate],
+        "issuing.pem": issued.chain,
+        "root.pem": [root],
+    }
+    leaf, issuing, trusted = (openssl.write(name, pem.join(c)) for name, c in files.items())
+    return openssl.run(
+        *("verify", "-x509_strict", "-crl_check_all", "-CRLfile", lists, "-purpose", purpose),
+        *("-attime", int(START.timestamp()), "-CAfile", trusted, "-untrusted", issuing, leaf),
+    )

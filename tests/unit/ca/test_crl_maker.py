@@ -1,0 +1,141 @@
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+
+from pgward.ca.crl_maker import CrlMaker, next_number
+from pgward.ca.records import CaName, Revocation
+from pgward.core.errors import ConflictError, NotFoundError
+from pgward.pki import crl, csr, keys
+from pgward.pki.crl import RevocationList
+from tests.fixtures.authority import START
+from tests.fixtures.pkilint import lint_crl
+
+REQUEST = csr.make(keys.generate())
+
+
+def issue(authority, *, minutes=60):
+    ends = authority.clock.now() + timedelta(minutes=minutes)
+    issued = authority.issue_login(REQUEST, user="alice", session_id="s", session_ends=ends)
+    return issued.certificate.serial_number
+
+
+def revoke(authority, store, serial, reason=x509.ReasonFlags.unspecified):
+    store.revoke(serial, Revocation(serial, authority.clock.now(), reason))
+    return authority.publish_crls()
+
+
+def user_crl(authority):
+    return crl.read(authority.crl(CaName.USER_ISSUING).der)
+
+
+def test_dates_and_extensions(authority):
+    found = user_crl(authority)
+    assert found.last_update_utc == START - timedelta(seconds=60)
+    assert found.next_update_utc == START + timedelta(days=7)
+    kinds = {type(extension.value) for extension in found.extensions}
+    assert kinds == {x509.AuthorityKeyIdentifier, x509.CRLNumber}
+
+
+def test_a_revoked_certificate_appears_with_its_reason(authority, memory_store):
+    serial = issue(authority)
+    revoke(authority, memory_store, serial, x509.ReasonFlags.key_compromise)
+    entry = user_crl(authority).get_revoked_certificate_by_serial_number(serial)
+    assert entry.revocation_date_utc == START
+    reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    assert reason is x509.ReasonFlags.key_compromise
+
+
+def test_an_unspecified_reason_is_left_out(authority, memory_store):
+    serial = issue(authority)
+    revoke(authority, memory_store, serial)
+    entry = user_crl(authority).get_revoked_certificate_by_serial_number(serial)
+    assert len(entry.extensions) == 0
+
+
+def test_numbers_increase_and_dates_move(authority, clock):
+    numbers = [user_crl(authority)]
+    for _ in range(3):
+        authority.publish_crls()
+        numbers.append(user_crl(authority))
+    clock.move(hours=1)
+    authority.publish_crls()
+    numbers.append(user_crl(authority))
+    found = [crl.number(each) for each in numbers]
+    assert found == sorted(set(found))
+    assert numbers[-1].last_update_utc == START + timedelta(minutes=59)
+
+
+def test_numbers_grow_even_over_a_restored_backup():
+    later = START + timedelta(days=1)
+    assert next_number(later, 5) > next_number(START, 5) > 5
+    assert next_number(START, 10**20) == 10**20 + 1
+
+
+def test_an_entry_stays_one_hour_past_expiry(authority, memory_store, clock):
+    serial = issue(authority, minutes=60)
+    revoke(authority, memory_store, serial)
+    clock.move(minutes=120)
+    authority.publish_crls()
+    assert user_crl(authority).get_revoked_certificate_by_serial_number(serial)
+    clock.move(seconds=1)
+    authority.publish_crls()
+    assert user_crl(authority).get_revoked_certificate_by_serial_number(serial) is None
+
+
+def test_all_four_lists_are_there_and_verify(authority, hierarchies):
+    assert [each.name for each in authority.crls()] == list(CaName)
+    issuers = [
+        hierarchies.user.root,
+        hierarchies.user.issuing.certificate,
+        hierarchies.server.root,
+        hierarchies.server.issuing.certificate,
+    ]
+    lists = RevocationList.load([each.der for each in authority.crls()], issuers)
+    assert lists.expires_at == START + timedelta(days=7)
+
+
+def test_a_roots_list_lives_as_long_as_the_root(authority, hierarchies):
+    found = authority.crl(CaName.USER_ROOT)
+    assert found.next_update == hierarchies.user.root.not_valid_after_utc
+
+
+def test_a_list_ends_with_its_issuer(authority, hierarchies, clock):
+    end = hierarchies.user.issuing.certificate.not_valid_after_utc
+    clock.moment = end - timedelta(days=1)
+    authority.publish_crls()
+    assert user_crl(authority).next_update_utc == end
+
+
+def test_pkilint_finds_nothing(authority, memory_store):
+    for reason in (x509.ReasonFlags.unspecified, x509.ReasonFlags.superseded):
+        revoke(authority, memory_store, issue(authority), reason)
+    assert [lint_crl(each.der) for each in authority.crls()] == [[]] * 4
+
+
+def test_a_missing_list_is_told(hierarchies, memory_store, clock):
+    with pytest.raises(NotFoundError, match="no revocation list of user-issuing"):
+        CrlMaker(hierarchies.issuing(), memory_store, clock).latest(CaName.USER_ISSUING)
+
+
+def test_a_number_that_a_replica_took_is_tried_again(hierarchies, memory_store, clock):
+    maker = CrlMaker(hierarchies.issuing(), memory_store, clock)
+    save, refusals = memory_store.save_crl, iter([True, True])
+
+    def racing(made):
+        save(made)
+        if next(refusals, False):
+            raise ConflictError("the number is taken")
+
+    memory_store.save_crl = racing
+    user, _ = maker.publish()
+    assert memory_store.crls[CaName.USER_ISSUING] == user
+
+
+def test_it_gives_up_in_the_end(hierarchies, memory_store, clock):
+    def refuse(_):
+        raise ConflictError("the number is taken")
+
+    memory_store.save_crl = refuse
+    with pytest.raises(ConflictError):
+        CrlMaker(hierarchies.issuing(), memory_store, clock).publish()
