@@ -140,7 +140,7 @@ def _settings(
     passphrase_source: str | None,
 ) -> Settings:
     if not dns and not ips:
-        dns, ips = _own_names(), ("127.0.0.1",)
+        dns, ips = _own_names(listen.host), ("127.0.0.1",)
     host = dns[0] if dns else ips[0]
     settings = Settings(
         ca=CaSettings(name, f"https://{Address(host, listen.port)}", dns, ips),
@@ -151,7 +151,9 @@ def _settings(
     return settings
 
 
-def _own_names() -> tuple[str, ...]:
+def _own_names(listening: str) -> tuple[str, ...]:
+    if listening in ("127.0.0.1", "::1", "localhost"):
+        return ("localhost",)
     found = []
     with suppress(InvalidInputError):  # a host name with an underscore, say
         found.append(names.dns_name(socket.gethostname()))

@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -64,7 +64,7 @@ class HttpsServer(uvicorn.Server):
         listening: socket.socket,
         context: ssl.SSLContext,
         *,
-        on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -100,8 +100,7 @@ class HttpsServer(uvicorn.Server):
         """Begin to stop, and have open requests end; a second call does not wait for them."""
         self.force_exit = self.should_exit
         self.should_exit = True
-        if self._on_stop is not None:
-            self._ending = asyncio.ensure_future(self._on_stop())
+        self._on_stop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and listen; uvicorn's own has no handshake time limit."""
