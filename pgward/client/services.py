@@ -1,0 +1,77 @@
+"""A service as the person who may use it sees it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Self
+
+from pgward.core.address import Address
+from pgward.core.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeInfo:
+    """An edge that leads to a service; ``server_name`` is what its certificate must name."""
+
+    name: str
+    address: Address
+    server_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    """One PostgreSQL target; ``server_name`` and ``ssl_mode`` are for PostgreSQL's own TLS."""
+
+    name: str
+    description: str
+    mode: str
+    server_name: str
+    database: str | None
+    ssl_mode: str
+    edges: tuple[EdgeInfo, ...]
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Self:
+        """Read the API's service."""
+        return cls(
+            name=value["name"],
+            description=value.get("description") or "",
+            mode=value["mode"],
+            server_name=value["server_name"],
+            database=value.get("database"),
+            ssl_mode=value["ssl_mode"],
+            edges=tuple(
+                EdgeInfo(edge["name"], Address.parse(edge["address"]), edge["server_name"])
+                for edge in value["edges"]
+            ),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as data for people's programs."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "mode": self.mode,
+            "server_name": self.server_name,
+            "database": self.database,
+            "ssl_mode": self.ssl_mode,
+            "edges": [
+                {"name": e.name, "address": str(e.address), "server_name": e.server_name}
+                for e in self.edges
+            ],
+        }
+
+
+def choose(services: Sequence[ServiceInfo], name: str) -> ServiceInfo:
+    """Return the service called ``name``; raise NotFoundError, which offers the nearest name.
+
+    One that is not there and one that is not for this person are the same answer.
+    """
+    for service in services:
+        if service.name == name:
+            return service
+    near = get_close_matches(name, [service.name for service in services], n=1)
+    raise NotFoundError(
+        f"there is no service {name!r} for you",
+        hint=f"did you mean {near[0]}?" if near else "pgward services lists those you may use",
+    )
