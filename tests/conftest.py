@@ -1,3 +1,10 @@
 """Where fixtures come from: one file per resource in tests/fixtures."""
 
-pytest_plugins = ["tests.fixtures.pki", "tests.fixtures.postgres"]
+pytest_plugins = [
+    "tests.fixtures.authority",
+    "tests.fixtures.ca_process",
+    "tests.fixtures.ca_service",
+    "tests.fixtures.pki",
+    "tests.fixtures.pkilint",
+    "tests.fixtures.postgres",
+]

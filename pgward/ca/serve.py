@@ -139,8 +139,6 @@ def _keep_fresh(authority: Authority, certificate: ApiCertificate) -> None:
 def _announce(authority: Authority, address: Address, ready_file: Path | None) -> None:
     """Say where we listen: one line on stdout, for programs too, and a file if asked for."""
     url, fingerprint = authority.settings.ca.url, authority.fingerprint
-    terminal.note(f"{authority.settings.ca.name} serves {url}")
-    terminal.echo(f"listening {address}")
     if ready_file is not None:
         told = {
             "url": url,
@@ -150,6 +148,8 @@ def _announce(authority: Authority, address: Address, ready_file: Path | None) -
         }
         files.atomic_write(ready_file, json.dumps(told).encode() + b"\n", mode=0o644)
     process.notify_ready(str(address))
+    terminal.note(f"{authority.settings.ca.name} serves {url}")
+    terminal.echo(f"listening {address}")
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:

@@ -35,15 +35,15 @@ class CaSettings:
                 f"{self.name!r} cannot be the CA's name",
                 hint="use 1 to 40 letters, digits, spaces, and . _ -",
             )
+        for name in self.dns:
+            names.dns_name(name)
+        for ip in self.ips:
+            _check_ip(ip)
         if not _URL.fullmatch(self.url):
             raise InvalidInputError(
                 f"{self.url!r} is not the CA's address",
                 hint="for example https://ca.example.com:8443",
             )
-        for name in self.dns:
-            names.dns_name(name)
-        for ip in self.ips:
-            _check_ip(ip)
         if not self.dns and not self.ips:
             raise InvalidInputError("the CA has no DNS name and no IP address")
 
