@@ -1,0 +1,109 @@
+"""The marked block in a configuration file; every byte outside it stays as it was.
+
+Pure. Also knows which lines of postgresql.auto.conf would override a setting.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pgward.core.errors import InvalidInputError
+
+BEGIN = "# BEGIN pgward"
+END = "# END pgward"
+_BEGIN_LINE = f"{BEGIN} (pgward hba apply rewrites this block)"
+_ASSIGNMENT = re.compile(rb"^\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|\s)\s*(.*?)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One line ``name = value`` of a postgresql.conf; the name in lower case."""
+
+    line: int
+    name: str
+    value: str
+
+
+def at_start(data: bytes, content: str, where: str) -> bytes:
+    """Return the file with the block as its first lines, the old block taken out.
+
+    First, because in pg_hba.conf the first line that matches counts.
+    """
+    rest = without(data, where)
+    return _block(content, _newline(rest)) + rest
+
+
+def at_end(data: bytes, content: str, where: str) -> bytes:
+    """Return the file with the block as its last lines, the old block taken out.
+
+    Last, because in postgresql.conf the last value of a setting counts.
+    """
+    rest = without(data, where)
+    newline = _newline(rest)
+    if rest and not rest.endswith(b"\n"):
+        rest += newline
+    return rest + _block(content, newline)
+
+
+def without(data: bytes, where: str) -> bytes:
+    """Return the file without the block; raise InvalidInputError when its marks do not pair."""
+    span = find(data, where)
+    if span is None:
+        return data
+    lines = _lines(data)
+    return b"".join(lines[: span[0] - 1] + lines[span[1] :])
+
+
+def find(data: bytes, where: str) -> tuple[int, int] | None:
+    """Return the numbers of the lines of BEGIN and END (from 1), or None without a block."""
+    lines = _lines(data)
+    begins = [n for n, line in enumerate(lines, 1) if _is_mark(line, BEGIN)]
+    ends = [n for n, line in enumerate(lines, 1) if _is_mark(line, END)]
+    if not begins and not ends:
+        return None
+    if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
+        first = min(begins + ends)
+        raise InvalidInputError(
+            f"the marks {BEGIN!r} and {END!r} do not stand there once each, in this order",
+            where=f"{where}:{first}",
+            hint="remove them, and what lies between them, then try again",
+        )
+    return begins[0], ends[0]
+
+
+def assignments(data: bytes) -> list[Assignment]:
+    """Return the settings of a postgresql.conf in their order, includes as they stand."""
+    found: list[Assignment] = []
+    for number, line in enumerate(_lines(data), 1):
+        match = _ASSIGNMENT.match(line)
+        if match:
+            value = match[2].decode("utf-8", "surrogateescape")
+            found.append(Assignment(number, match[1].decode().lower(), _value(value)))
+    return found
+
+
+def _value(text: str) -> str:
+    if not text.startswith("'"):
+        return text.partition("#")[0].strip()
+    match = re.match(r"'((?:[^'\\]|''|\\.)*)'", text)
+    return text if match is None else match[1].replace("''", "'").replace("\\\\", "\\")
+
+
+def _block(content: str, newline: bytes) -> bytes:
+    text = f"{_BEGIN_LINE}\n{content}{END}\n"
+    return text.encode("utf-8", "surrogateescape").replace(b"\n", newline)
+
+
+def _newline(data: bytes) -> bytes:
+    first = data.partition(b"\n")
+    return b"\r\n" if first[1] and first[0].endswith(b"\r") else b"\n"
+
+
+def _is_mark(line: bytes, mark: str) -> bool:
+    text = line.strip()
+    return text == mark.encode() or text.startswith(mark.encode() + b" ")
+
+
+def _lines(data: bytes) -> list[bytes]:
+    pieces = data.split(b"\n")
+    ended = [piece + b"\n" for piece in pieces[:-1]]
+    return [*ended, pieces[-1]] if pieces[-1] else ended
