@@ -187,13 +187,14 @@ class ApiClient:
         params: Mapping[str, Any] | None,
         timeout: float | None,
     ) -> httpx2.Request:
-        url = f"{self.url}{path}"
-        headers = self.prover.headers(method, url, self._clock.now()) if self.prover else {}
         given = {key: value for key, value in (params or {}).items() if value is not None}
         limits: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        return self._http.build_request(
-            method, url, json=body, params=given or None, headers=headers, **limits
+        request = self._http.build_request(
+            method, f"{self.url}{path}", json=body, params=given or None, **limits
         )
+        if self.prover is not None:  # it signs the address as it is sent, escapes included
+            request.headers.update(self.prover.headers(method, str(request.url), self._clock.now()))
+        return request
 
     def _note_clock(self, response: httpx2.Response) -> None:
         try:

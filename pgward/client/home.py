@@ -64,6 +64,10 @@ class Home:
             return Trust.load(active)
         return Trust.load(self.directory)
 
+    def has_trust(self) -> bool:
+        """Tell whether a CA is pinned."""
+        return self.generations.active() is not None or (self.directory / TRUST_FILE).exists()
+
     def last_user(self) -> str | None:
         """Return who logged in last, or None."""
         try:

@@ -87,6 +87,9 @@ class Machine:
         self._client: ApiClient | None = None
         self._generation = Path()
         self._roots: list[str] = []
+        self._about: About
+        self._chain: list[x509.Certificate]
+        self._prover: MachineProver
         self.reload()
 
     @classmethod

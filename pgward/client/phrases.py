@@ -1,22 +1,23 @@
 """Times as people say them."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 def duration(span: timedelta) -> str:
-    """Return for example ``59 minutes`` or ``11 hours 30 minutes``: at most two units."""
-    seconds = max(0, int(span.total_seconds()))
-    parts: list[str] = []
-    for index, (unit, size) in enumerate(_UNITS):
-        count = seconds // size
-        if count:
-            parts.append(_count(count, unit))
-            smaller = _UNITS[index + 1 : index + 2]
-            rest = [_count(seconds % size // s, u) for u, s in smaller if seconds % size // s]
-            return " ".join(parts + rest)
-    return "0 seconds"
+    """Return for example ``59 minutes`` or ``11 hours 30 minutes``.
+
+    At most two units, rounded to the smaller of them: 12 hours less a second are 12 hours.
+    """
+    seconds = max(0, round(span.total_seconds()))
+    for (unit, size), (smaller, rest) in pairwise(_UNITS):
+        rounded = round(seconds / rest) * rest
+        if rounded >= size:
+            parts = [_count(rounded // size, unit), _count(rounded % size // rest, smaller)]
+            return " ".join(part for part in parts if not part.startswith("0 "))
+    return _count(seconds, "second")
 
 
 def ago(span: timedelta) -> str:

@@ -127,6 +127,14 @@ def structured(value: Any, output: str) -> None:
     echo(_json(plain) if output == "json" else _yaml(plain).rstrip("\n"))
 
 
+def documents(values: Sequence[Any]) -> None:
+    """Write each value as a YAML document of its own, as `pgward apply` reads them."""
+    for number, value in enumerate(values):
+        if number:
+            echo("---")
+        echo(_yaml(_plain(value)).rstrip("\n"))
+
+
 def _json(value: Any) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return _UNSAFE_IN_DATA.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

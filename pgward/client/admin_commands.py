@@ -1,0 +1,196 @@
+"""``pgward ca token | list | revoke``, ``pgward edges`` and ``pgward audit``."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from pgward.client import options
+from pgward.client.phrases import duration, when
+from pgward.core import names
+from pgward.core.clock import SystemClock, parse_rfc3339
+from pgward.core.errors import InvalidInputError
+from pgward.system import terminal
+from pgward.system.durations import Duration
+
+_CERTIFICATES = {
+    "serial": "SERIAL",
+    "kind": "KIND",
+    "subject": "NAME",
+    "state": "STATE",
+    "ends": "ENDS",
+}
+_EDGES = {
+    "name": "NAME",
+    "address": "ADDRESS",
+    "seen": "LAST SEEN",
+    "current": "CURRENT",
+    "ends": "CERTIFICATE ENDS",
+}
+_EVENTS = {
+    "time": "TIME",
+    "actor": "ACTOR",
+    "action": "ACTION",
+    "target": "TARGET",
+    "outcome": "OUTCOME",
+    "reason": "REASON",
+    "client": "FROM",
+}
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["edge", "host"]))
+@click.argument("name")
+@click.option(
+    "--dns",
+    multiple=True,
+    metavar="NAME",
+    help="A DNS name for the certificate; repeat it for more.  [default: NAME]",
+)
+@click.option("--ip", multiple=True, metavar="ADDR", help="An IP address for the certificate.")
+@click.option(
+    "--ttl",
+    type=Duration(),
+    default="1h",
+    show_default=True,
+    help="How long the token may be used: 30m, 12h, 7d.",
+)
+def token(kind: str, name: str, dns: tuple[str, ...], ip: tuple[str, ...], ttl: Any) -> None:
+    """Make a join token for an edge or a PostgreSQL host.
+
+    It is printed alone on standard output and works once.
+    """
+    names.resource_name(name, what="machine name")
+    body = {
+        "kind": kind,
+        "name": name,
+        "dns": list(dns),
+        "ips": list(ip),
+        "ttl_seconds": int(ttl.total_seconds()),
+    }
+    with options.api() as api:
+        reply = api.post("/v1/tokens", body)
+    terminal.echo(reply["token"])
+    use = "pgward edge enroll" if kind == "edge" else "pgward hba apply"
+    terminal.note(f"works once, for {duration(ttl)}; use it with `{use}` on the machine {name}")
+
+
+@click.command("list")
+@click.option("--user", metavar="NAME", help="Only this person's.")
+@click.option(
+    "--kind", type=click.Choice(["person", "edge", "host", "ca"]), help="Only of this kind."
+)
+@click.option(
+    "--state",
+    type=click.Choice(["active", "expired", "revoked", "pending"]),
+    help="Only in this state.",
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=200, show_default=True)
+@options.output
+def list_certificates(
+    user: str | None, kind: str | None, state: str | None, limit: int, output: str
+) -> None:
+    """List the certificates that were issued, the newest first."""
+    with options.api() as api:
+        found = api.get("/v1/certificates", user=user, kind=kind, state=state, limit=limit)
+    rows = found["certificates"]
+    if output == "table":
+        now = SystemClock().now()
+        rows = [{**row, "ends": _relative(row["not_after"], now)} for row in rows]
+    terminal.table(rows, _CERTIFICATES, output, empty="no such certificate")
+    if len(rows) == limit:
+        terminal.note(f"only the newest {limit} are shown; --limit shows more")
+
+
+@click.command()
+@click.argument("serials", metavar="[SERIAL]...", nargs=-1)
+@click.option("--user", metavar="NAME", help="All that this person has now.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, in free words or RFC 5280's.")
+def revoke(serials: tuple[str, ...], user: str | None, reason: str) -> None:
+    """Revoke certificates: edges cut their connections within seconds.
+
+    A person whose certificates are revoked can get new ones: `pgward user block` prevents it.
+    """
+    if bool(serials) == (user is not None):
+        raise InvalidInputError("name either serial numbers or --user", hint="pgward ca list")
+    with options.api() as api:
+        if user is not None:
+            found = api.get("/v1/certificates", user=user, state="active", limit=1000)
+            serials = tuple(each["serial"] for each in found["certificates"])
+        replies = [
+            api.post(options.path("certificates", serial, "revoke"), {"reason": reason})
+            for serial in serials
+        ]
+    count = sum(int(reply.get("revoked") or 0) for reply in replies)
+    terminal.note(f"{count} certificate{'' if count == 1 else 's'} revoked")
+
+
+@click.group(invoke_without_command=True)
+@options.output
+@click.pass_context
+def edges(context: click.Context, output: str) -> None:
+    """List edges: where they are, and whether they have the present configuration."""
+    if context.invoked_subcommand is None:
+        _list_edges(output)
+
+
+@edges.command("list")
+@options.output
+def list_edges(output: str) -> None:
+    """List edges."""
+    _list_edges(output)
+
+
+@edges.command("remove")
+@click.argument("edge_names", metavar="NAME...", nargs=-1, required=True)
+def remove_edges(edge_names: tuple[str, ...]) -> None:
+    """Forget edges and revoke their certificates."""
+    with options.api() as api:
+        for name in edge_names:
+            api.delete(options.path("edges", name))
+            terminal.note(f"removed the edge {name}")
+
+
+def _list_edges(output: str) -> None:
+    with options.api() as api:
+        reply = api.get("/v1/edges")
+    rows = reply["edges"]
+    if output == "table":
+        now = SystemClock().now()
+        rows = [_edge_row(row, reply.get("version"), now) for row in rows]
+    terminal.table(
+        rows, _EDGES, output, empty="there is no edge; `pgward ca token edge NAME` begins one"
+    )
+
+
+def _edge_row(row: dict[str, Any], version: Any, now: datetime) -> dict[str, Any]:
+    return {
+        **row,
+        "seen": _relative(row["last_seen_at"], now) or "never",
+        "current": row["snapshot_version"] == version,
+        "ends": _relative(row["not_after"], now),
+    }
+
+
+@click.command()
+@click.option("--actor", metavar="NAME", help="Only what this person or machine did.")
+@click.option("--action", metavar="ACTION", help="Only this action; `user.*` means all such.")
+@click.option(
+    "--after", type=click.IntRange(min=0), metavar="SEQ", help="Only what came after number SEQ."
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@options.output
+def audit(
+    actor: str | None, action: str | None, after: int | None, limit: int, output: str
+) -> None:
+    """Show who did what: the newest events, or those after a number.
+
+    JSON and YAML have everything of each event, with its number `seq`.
+    """
+    with options.api() as api:
+        found = api.get("/v1/audit", actor=actor, action=action, after=after, limit=limit)
+    terminal.table(found["events"], _EVENTS, output, empty="no such event")
+
+
+def _relative(value: str | None, now: datetime) -> str | None:
+    return None if value is None else when(parse_rfc3339(value), now)

@@ -1,0 +1,178 @@
+"""``pgward apply | get | delete``: resources as declared in YAML."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pgward.client import manifest, options
+from pgward.client.api import ApiClient
+from pgward.client.failures import FieldsError
+from pgward.client.manifest import Document, ManifestError
+from pgward.core.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    PgwardError,
+)
+from pgward.system import terminal
+
+_SERVICES = {
+    "name": "NAME",
+    "upstream": "UPSTREAM",
+    "groups": "GROUPS",
+    "users": "USERS",
+    "edges": "EDGES",
+    "description": "DESCRIPTION",
+}
+_CHANGES = {"kind": "KIND", "name": "NAME", "change": "CHANGE"}
+
+files_option = click.option(
+    "-f",
+    "--filename",
+    "sources",
+    multiple=True,
+    metavar="FILE|DIR|-",
+    help="A YAML file, a directory of them, or - for standard input; repeat it for more.",
+)
+
+
+@click.command()
+@files_option
+@click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@options.output
+def apply(sources: tuple[str, ...], dry_run: bool, output: str) -> None:
+    """Create or change resources until they are as the files say.
+
+    All of them are checked before the first one is changed. An error names file, line and field.
+    """
+    if not sources:
+        raise InvalidInputError("no file is named", hint="pgward apply -f services.yaml")
+    documents = _read_all(sources)
+    with options.api() as api:
+        changes = _check_all(api, documents)
+        if not dry_run:
+            changes = _write_all(api, documents)
+    rows = [
+        {"kind": each.kind, "name": each.name, "change": change, "dry_run": dry_run}
+        for each, change in zip(documents, changes, strict=True)
+    ]
+    if output != "table":
+        terminal.structured(rows, output)
+        return
+    for row in rows:
+        suffix = " (dry run)" if dry_run else ""
+        terminal.echo(terminal.clean(f"{row['kind']} {row['name']} {row['change']}{suffix}"))
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("name", required=False)
+@options.output
+def get(kind: str, name: str | None, output: str) -> None:
+    """Show the resources of a KIND (services), or the one called NAME.
+
+    What `-o yaml` prints can be changed and applied again.
+    """
+    with options.api() as api:
+        if name is None:
+            found = api.get(options.path("resources", kind))["resources"]
+        else:
+            found = [api.get(options.path("resources", kind, name))["resource"]]
+    if output == "yaml":
+        terminal.documents(found)
+    elif output == "json":
+        terminal.structured(found if name is None else found[0], "json")
+    else:
+        rows = [_row(each) for each in found]
+        terminal.table(rows, _SERVICES, empty=f"there are no {kind}")
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@files_option
+def delete(kind: str | None, names: tuple[str, ...], sources: tuple[str, ...]) -> None:
+    """Remove resources: by KIND and NAME (service orders), or those that files name.
+
+    Edges stop serving a removed service at once.
+    """
+    if bool(names) == bool(sources) or (sources and kind):
+        raise InvalidInputError(
+            "name resources or files", hint="pgward delete service NAME, or pgward delete -f FILE"
+        )
+    chosen = [(str(kind), name) for name in names]
+    chosen += [(each.kind, each.name) for each in _read_all(sources)]
+    with options.api() as api:
+        for each_kind, name in chosen:
+            api.delete(options.path("resources", each_kind, name))
+            terminal.echo(terminal.clean(f"{each_kind} {name} deleted"))
+
+
+def _read_all(sources: Sequence[str]) -> list[Document]:
+    return manifest.join([_read_source(source) for source in sources])
+
+
+def _read_source(source: str) -> list[Document] | PgwardError:
+    try:
+        if source != "-":
+            return manifest.read_path(Path(source))
+        data = sys.stdin.buffer.read(manifest.MAX_BYTES + 1)
+        return manifest.read_text(manifest.decode(data, "stdin"), "stdin")
+    except PgwardError as error:
+        return error
+
+
+def _check_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
+    """Ask the CA about every document; raise one ManifestError for all that is wrong."""
+    changes: list[str] = []
+    problems: list[str] = []
+    for document in documents:
+        try:
+            changes.append(_put(api, document, dry_run=True))
+        except FieldsError as error:
+            problems += [document.error(*each) for each in error.fields or (("", error.message),)]
+        except (ConflictError, InvalidInputError) as error:
+            problems.append(document.error("metadata.name", error.message))
+        except NotFoundError as error:
+            problems.append(document.error("kind", error.message))
+    if problems:
+        raise ManifestError(problems, hint="nothing was changed")
+    return changes
+
+
+def _write_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
+    changes: list[str] = []
+    for document in documents:
+        try:
+            changes.append(_put(api, document, dry_run=False))
+        except PgwardError as error:
+            done = ", ".join(each.name for each in documents[: len(changes)]) or "nothing"
+            terminal.note(f"applied before the failure: {done}")
+            error.args = (document.error("", error.message),)
+            raise
+    return changes
+
+
+def _put(api: ApiClient, document: Document, *, dry_run: bool) -> str:
+    reply = api.put(
+        options.path("resources", document.kind, document.name),
+        document.value,
+        dry_run="true" if dry_run else None,
+    )
+    return str(reply["change"])
+
+
+def _row(resource: dict[str, Any]) -> dict[str, Any]:
+    spec, metadata = resource["spec"], resource["metadata"]
+    upstream, allow = spec.get("upstream") or {}, spec.get("allow") or {}
+    return {
+        "name": metadata["name"],
+        "upstream": f"{upstream.get('host')}:{upstream.get('port')}",
+        "groups": allow.get("groups"),
+        "users": allow.get("users"),
+        "edges": spec.get("edges") or "all",
+        "description": metadata.get("description"),
+    }

@@ -1,0 +1,222 @@
+"""``pgward user …`` and ``pgward group …``: the CA's directory of people."""
+
+from typing import Any
+
+import click
+
+from pgward.client import options
+from pgward.client.options import PasswordSource
+from pgward.core import names
+from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.system import terminal
+
+_USERS = {
+    "name": "NAME",
+    "full_name": "FULL NAME",
+    "email": "E-MAIL",
+    "groups": "GROUPS",
+    "blocked": "BLOCKED",
+}
+_USER = {
+    "name": "name",
+    "full_name": "full name",
+    "email": "e-mail",
+    "groups": "groups",
+    "administrator": "administrator",
+    "blocked": "blocked",
+    "blocked_at": "blocked at",
+    "blocked_reason": "blocked because",
+    "created_at": "created at",
+    "created_by": "created by",
+    "password_changed_at": "password set at",
+}
+_GROUPS = {"name": "NAME", "members": "MEMBERS"}
+
+full_name = click.option("--full-name", metavar="TEXT", help="The name as people say it.")
+email = click.option("--email", metavar="ADDRESS", help="Where to write to.")
+generate = click.option(
+    "--generate", is_flag=True, help="Make a password, and print it on standard output."
+)
+
+
+@click.group()
+def user() -> None:
+    """Add, block and list people (administrators only)."""
+
+
+@user.command("add")
+@click.argument("name")
+@full_name
+@email
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Repeat it for more.")
+@generate
+@options.password
+def add(
+    *,
+    name: str,
+    full_name: str | None,
+    email: str | None,
+    groups: tuple[str, ...],
+    generate: bool,
+    password_source: PasswordSource,
+) -> None:
+    """Add the person NAME, who logs in with a password."""
+    names.identity(name)
+    _refuse_two_sources(generate, password_source)
+    with options.api() as api:
+        password = _new_password(name, generate, password_source)
+        body = {
+            "name": name,
+            "full_name": full_name or "",
+            "email": email or "",
+            "groups": list(groups),
+            "password": password,
+        }
+        api.post("/v1/users", body)
+    terminal.note(f"added {name} to {', '.join(groups)}" if groups else f"added {name}")
+    if generate:
+        terminal.echo(password)
+
+
+@user.command("list")
+@options.output
+def list_users(output: str) -> None:
+    """List everyone, blocked people too."""
+    with options.api() as api:
+        found = api.get("/v1/users")["users"]
+    terminal.table(found, _USERS, output, empty="there is nobody")
+
+
+@user.command("show")
+@click.argument("name")
+@options.output
+def show(name: str, output: str) -> None:
+    """Show all that the CA knows of NAME."""
+    with options.api() as api:
+        found = api.get(options.path("users", name))["user"]
+    terminal.record(found, _USER, output)
+
+
+@user.command("edit")
+@click.argument("name")
+@full_name
+@email
+def edit(name: str, full_name: str | None, email: str | None) -> None:
+    """Change the full name or the e-mail address of NAME."""
+    given = {"full_name": full_name, "email": email}
+    change = {key: value for key, value in given.items() if value is not None}
+    if not change:
+        raise InvalidInputError("nothing to change", hint="--full-name or --email")
+    with options.api() as api:
+        api.patch(options.path("users", name), change)
+    terminal.note(f"changed {name}")
+
+
+@user.command("block")
+@click.argument("name")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for those who read it later.")
+def block(name: str, reason: str) -> None:
+    """Refuse NAME from now on: certificates are revoked, connections cut."""
+    with options.api() as api:
+        reply = api.post(options.path("users", name, "block"), {"reason": reason})
+    terminal.note(f"blocked {name}; {_revoked(reply)}")
+
+
+@user.command("unblock")
+@click.argument("name")
+def unblock(name: str) -> None:
+    """Let NAME log in again; revoked certificates stay revoked."""
+    with options.api() as api:
+        api.post(options.path("users", name, "unblock"))
+    terminal.note(f"unblocked {name}; the next login gives a new certificate")
+
+
+@user.command("passwd")
+@click.argument("name")
+@generate
+@options.password
+def passwd(name: str, generate: bool, password_source: PasswordSource) -> None:
+    """Set a new password for NAME, whose login sessions end."""
+    _refuse_two_sources(generate, password_source)
+    with options.api() as api:
+        password = _new_password(name, generate, password_source)
+        reply = api.post(options.path("users", name, "password"), {"password": password})
+    terminal.note(f"new password set for {name}; {_revoked(reply)}")
+    if generate:
+        terminal.echo(password)
+
+
+@user.command("remove")
+@click.argument("names_", metavar="NAME...", nargs=-1, required=True)
+def remove(names_: tuple[str, ...]) -> None:
+    """Remove people: certificates are revoked, connections cut."""
+    with options.api() as api:
+        for name in names_:
+            reply = api.delete(options.path("users", name))
+            terminal.note(f"removed {name}; {_revoked(reply)}")
+
+
+@click.group()
+def group() -> None:
+    """Put people into groups; a group exists while it has members."""
+
+
+@group.command("list")
+@options.output
+def list_groups(output: str) -> None:
+    """List the groups and who is in them."""
+    with options.api() as api:
+        found = api.get("/v1/groups")["groups"]
+    terminal.table(found, _GROUPS, output, empty="there is no group")
+
+
+@group.command("show")
+@click.argument("name")
+@options.output
+def show_group(name: str, output: str) -> None:
+    """Show who is in the group NAME."""
+    with options.api() as api:
+        found = [each for each in api.get("/v1/groups")["groups"] if each["name"] == name]
+    if not found:
+        raise NotFoundError(f"there is no group {name!r}", hint="pgward group list")
+    terminal.record(found[0], {"name": "name", "members": "members"}, output)
+
+
+@group.command("add")
+@click.argument("name", metavar="GROUP")
+@click.argument("users", metavar="USER...", nargs=-1, required=True)
+def add_members(name: str, users: tuple[str, ...]) -> None:
+    """Put people into GROUP."""
+    _change_members(name, add=list(users))
+
+
+@group.command("remove")
+@click.argument("name", metavar="GROUP")
+@click.argument("users", metavar="USER...", nargs=-1, required=True)
+def remove_members(name: str, users: tuple[str, ...]) -> None:
+    """Take people out of GROUP."""
+    _change_members(name, remove=list(users))
+
+
+def _change_members(name: str, **change: list[str]) -> None:
+    names.resource_name(name, what="group")
+    with options.api() as api:
+        reply = api.post(options.path("groups", name, "members"), change)
+    members = ", ".join(reply.get("members") or []) or "nobody, so the group is gone"
+    terminal.note(f"in {name} now: {members}")
+
+
+def _refuse_two_sources(generate: bool, source: PasswordSource) -> None:
+    if generate and source.given:
+        raise InvalidInputError("--generate takes no password", hint="leave the other option out")
+
+
+def _new_password(name: str, generate: bool, source: PasswordSource) -> str:
+    if generate:
+        return options.generate_password()
+    return source.read(f"New password for {name}", new=True)
+
+
+def _revoked(reply: dict[str, Any]) -> str:
+    count = int(reply.get("revoked") or 0)
+    return f"{count} certificate{'' if count == 1 else 's'} revoked"
