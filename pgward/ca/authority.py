@@ -21,11 +21,12 @@ from pgward.pki import chain, fingerprint
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What anyone may know: the CA's name and the roots of both hierarchies."""
+    """What anyone may know: the CA's name, both roots, and who issues to people."""
 
     name: str
     server_roots: tuple[x509.Certificate, ...]
     user_roots: tuple[x509.Certificate, ...]
+    user_issuing: tuple[x509.Certificate, ...]
 
 
 class Authority:
@@ -46,7 +47,8 @@ class Authority:
     def trust(self) -> Trust:
         """The CA's name and roots."""
         server, user = self._hierarchies.server, self._hierarchies.user
-        return Trust(self.settings.ca.name, (server.root,), (user.root,))
+        issuing = user.issuing.certificate
+        return Trust(self.settings.ca.name, (server.root,), (user.root,), (issuing,))
 
     @property
     def fingerprint(self) -> str:

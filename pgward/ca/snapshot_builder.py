@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from cryptography import x509
 from sqlalchemy.engine import Connection
 
 from pgward.ca import directory, resources
+from pgward.ca.authority import Trust
 from pgward.ca.kinds import ServiceSpec
 from pgward.ca.records import CaName, Kind, PublishedCrl
 from pgward.ca.store import Store
@@ -49,9 +49,7 @@ class State:
     crls: Sequence[bytes]
 
 
-def build(
-    state: State, edge: str, *, user_roots: Sequence[x509.Certificate], now: datetime
-) -> dict[str, Any]:
+def build(state: State, edge: str, *, trust: Trust, now: datetime) -> dict[str, Any]:
     """Return the payload for one edge: its own services, and only the groups that they name."""
     served = [(name, spec) for name, spec in state.services if spec.is_on(edge)]
     named = sorted({group for _, spec in served for group in spec.allow.groups})
@@ -59,7 +57,8 @@ def build(
         "version": state.version,
         "issued_at": rfc3339(now),
         "edge": edge,
-        "user_roots": [pem.text(root) for root in user_roots],
+        "user_roots": [pem.text(root) for root in trust.user_roots],
+        "user_issuing": [pem.text(issuing) for issuing in trust.user_issuing],
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
         "services": [_service(name, spec, state.names) for name, spec in served],
         "groups": {group: list(state.groups.get(group, ())) for group in named},
@@ -87,12 +86,12 @@ class Snapshots:
         store: Store,
         signing: Signing,
         clock: Clock,
-        user_roots: Sequence[x509.Certificate],
+        trust: Trust,
     ) -> None:
         self._store = store
         self._signing = signing
         self._clock = clock
-        self._roots = tuple(user_roots)
+        self._trust = trust
         self._lock = threading.Lock()
         self._state: tuple[datetime, State] | None = None
         self._signed: dict[str, tuple[State, str]] = {}
@@ -104,7 +103,7 @@ class Snapshots:
             cached = self._signed.get(edge)
             if cached is None or cached[0] is not state:
                 now = self._clock.now()
-                payload = build(state, edge, user_roots=self._roots, now=now)
+                payload = build(state, edge, trust=self._trust, now=now)
                 cached = (state, self._signing.sign_snapshot(payload))
                 self._signed[edge] = cached
             return cached[1]

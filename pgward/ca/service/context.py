@@ -68,7 +68,6 @@ def make(
 ) -> Context:
     """Join the parts; call it where an event loop runs or will run."""
     acts = Acts(store, authority.clock)
-    roots = authority.trust.user_roots
     allowed = {_origin(url) for url in (authority.settings.ca.url, *origins)}
     return Context(
         authority=authority,
@@ -77,7 +76,7 @@ def make(
         revoker=Revoker(authority),
         workers=PasswordWorkers(passwords),
         throttle=LoginThrottle(),
-        snapshots=Snapshots(store, authority, authority.clock, roots),
+        snapshots=Snapshots(store, authority, authority.clock, authority.trust),
         changes=Changes(store),
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
         origins=frozenset(origin for origin in allowed if origin),

@@ -1,0 +1,173 @@
+"""``pgward connect``, ``status``, ``disconnect`` and ``psql``."""
+
+import json
+import logging
+import os
+import shutil
+import sys
+from typing import Any
+
+import click
+
+from pgward.client.conninfo import tls_fields
+from pgward.client.session import Session
+from pgward.core.errors import NotFoundError, PgwardError
+from pgward.system import terminal
+from pgward.system.paths import pgward_home
+from pgward.system.process import detach, notify_failed, notify_ready
+from pgward.tunnel.local import registry
+from pgward.tunnel.local.registry import Registry, Running
+from pgward.tunnel.local.run import TunnelOptions, TunnelProcess
+from pgward.tunnel.local.tunnel import RENEW_BEFORE, find_service
+from pgward.tunnel.loop import run
+
+STOP_SECONDS = 10.0
+_PORT = click.IntRange(0, 65535)
+_OUTPUT = click.Choice(terminal.OUTPUTS)
+
+
+@click.command()
+@click.argument("service")
+@click.option("--port", type=_PORT, help="Local port; by default the one the service had last.")
+@click.option("--socket", "unix", is_flag=True, help="Listen on a Unix socket instead of a port.")
+@click.option("--detach", "detached", is_flag=True, help="Go to the background once it is ready.")
+@click.option("--for-pid", type=int, hidden=True)
+def connect(
+    service: str, port: int | None, unix: bool, detached: bool, for_pid: int | None
+) -> None:
+    """Open a tunnel to SERVICE and keep it open until Ctrl-C.
+
+    Prints the connection string for psql and other clients on stdout.
+    """
+    options = TunnelOptions(service, pgward_home(), port, unix, for_pid)
+    if detached:
+        running = _in_background(options)
+        _tell_ready(running)
+        terminal.note(f"it runs in the background: pgward disconnect {service}")
+        return
+    _serve(options)
+
+
+def _serve(options: TunnelOptions) -> None:
+    logging.basicConfig(level=logging.WARNING, format="pgward: %(message)s", stream=sys.stderr)
+
+    def ready(running: Running) -> None:
+        if options.for_pid is None:
+            _tell_ready(running)
+        notify_ready(json.dumps({name: getattr(running, name) for name in _FIELDS}))
+
+    try:
+        run(TunnelProcess(options, say=terminal.note, on_ready=ready).run())
+    except PgwardError as error:
+        notify_failed(error)
+        raise
+
+
+_FIELDS = ("service", "pid", "started", "host", "port", "conninfo")
+
+
+def _tell_ready(running: Running) -> None:
+    where = running.host if running.host.startswith("/") else f"{running.host}:{running.port}"
+    terminal.note(f"{running.service} is at {where}; connect with this string, or pgward psql")
+    terminal.echo(running.conninfo)
+
+
+def _in_background(options: TunnelOptions) -> Running:
+    arguments = [sys.executable, "-m", "pgward", "connect", options.service]
+    if options.port is not None:
+        arguments += ["--port", str(options.port)]
+    if options.socket:
+        arguments.append("--socket")
+    if options.for_pid is not None:
+        arguments += ["--for-pid", str(options.for_pid)]
+    log = Registry(options.home).socket_directory(options.service) / "log"
+    _, message = detach(arguments, log=log, env={"PGWARD_HOME": str(options.home)})
+    return Running(**json.loads(message))
+
+
+@click.command()
+@click.option("--output", type=_OUTPUT, default="table", help="How to print it.")
+def status(output: str) -> None:
+    """Show the tunnels that are open, and how they fare."""
+    known = Registry(pgward_home())
+    rows = [
+        _row(running, registry.ask(known.control_path(running.service))) for running in known.all()
+    ]
+    columns = {
+        "service": "SERVICE",
+        "address": "ADDRESS",
+        "active": "ACTIVE",
+        "total": "TOTAL",
+        "certificate_expires_at": "CERTIFICATE ENDS",
+        "problem": "LAST PROBLEM",
+    }
+    terminal.table(rows, columns, output, empty="no tunnel is open")
+
+
+def _row(running: Running, answer: dict[str, Any] | None) -> dict[str, Any]:
+    facts = {"service": running.service, "pid": running.pid, "conninfo": running.conninfo}
+    on_socket = running.host.startswith("/")
+    facts["address"] = running.host if on_socket else f"{running.host}:{running.port}"
+    return facts | (answer if answer is not None else {"problem": "it does not answer"})
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.option("--all", "everything", is_flag=True, help="Close every tunnel.")
+def disconnect(service: str | None, everything: bool) -> None:
+    """Close the tunnel to SERVICE, and with it the connections through it."""
+    known = Registry(pgward_home())
+    if service is None and not everything:
+        raise click.UsageError("name a service, or use --all")
+    chosen = known.all() if service is None else [_named(known, service)]
+    for running in chosen:
+        running.process.stop(timeout=STOP_SECONDS)
+        known.remove(running.service)
+        terminal.note(f"{running.service} is disconnected")
+
+
+def _named(known: Registry, service: str) -> Running:
+    running = known.get(service)
+    if running is None:
+        names = ", ".join(each.service for each in known.all()) or "none is"
+        raise NotFoundError(f"{service} is not connected", hint=f"connected: {names}")
+    return running
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("service")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(service: str, arguments: tuple[str, ...]) -> None:
+    """Run psql on SERVICE; ARGUMENTS go to psql (after --).
+
+    Opens a tunnel that ends with psql, unless one is open already.
+    """
+    program = shutil.which("psql")
+    if program is None:
+        raise NotFoundError("psql is not on PATH", hint="install the PostgreSQL client programs")
+    home = pgward_home()
+    session = Session.open(home)
+    session.ensure_certificate(RENEW_BEFORE)
+    target = find_service(session, service)
+    running = Registry(home).get(service) or _in_background(
+        TunnelOptions(service, home, for_pid=os.getpid())
+    )
+    environment = {
+        **os.environ,
+        **_libpq_environment(running, target.server_name),
+        "PGUSER": session.user.name,
+        **({"PGDATABASE": target.database} if target.database else {}),
+    }
+    if not running.host.startswith("/"):
+        for key, value in tls_fields(session.paths, target.ssl_mode).items():
+            environment[f"PG{key.upper()}"] = str(value)
+    session.close()
+    sys.stdout.flush()
+    os.execve(program, [program, *arguments], environment)  # noqa: S606 - the program that the person asked for
+
+
+def _libpq_environment(running: Running, server_name: str) -> dict[str, str]:
+    """Return libpq's variables, so that psql's own options still win over them."""
+    if running.host.startswith("/"):
+        return {"PGHOST": running.host, "PGPORT": str(running.port)}
+    return {"PGHOST": server_name, "PGHOSTADDR": running.host, "PGPORT": str(running.port)}

@@ -1,0 +1,192 @@
+"""New connections: what they speak, who they are, which service they want.
+
+Each runs in a task of its own under one deadline, so that a slow or silent client costs
+a file descriptor for a while and delays nobody. The first bytes tell the clients apart:
+a TLS ClientHello, or PostgreSQL's SSLRequest or GSSENCRequest before it (manual, chapter
+55.2.10 and 55.2.11).
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pgward.core.errors import PgwardError
+from pgward.tunnel import pgerror, preface
+from pgward.tunnel.edge.sessions import Link, Links
+from pgward.tunnel.edge.state import Peer
+from pgward.tunnel.preface import Controls, Reason, RefusedError
+from pgward.tunnel.tls import (
+    EdgeSocket,
+    TlsConnection,
+    handshake,
+    read_line,
+    ready,
+    tune,
+    write_all,
+)
+
+log = logging.getLogger("pgward.edge")
+
+HANDSHAKE_TIMEOUT = 10.0
+ACCEPT_BATCH = 64
+
+
+@dataclass(slots=True)
+class Door:
+    """One listener's rules: which name is whose, and how many may wait at once."""
+
+    links: Links
+    context: Callable[[], ssl.SSLContext]
+    domains: tuple[str, ...] = ()
+    default_service: str | None = None
+    max_connections: int = 10_000
+    timeout: float = HANDSHAKE_TIMEOUT
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    refused: Callable[[str, str | None, RefusedError], None] = lambda _address, _user, _why: None
+
+    def listen(self, listener: socket.socket) -> None:
+        """Accept from a non-blocking listening socket from now on."""
+        self.links.loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPT_BATCH):
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                # Out of descriptors: the backlog waits, and a closing connection frees one.
+                log.error("cannot accept a connection: %s", error.strerror)
+                self._pause(listener)
+                return
+            if len(self.tasks) + len(self.links.live) >= self.max_connections:
+                log.warning("at %d connections: one more is turned away", self.max_connections)
+                sock.close()
+                continue
+            task = self.links.loop.create_task(self._admit(sock, f"{address[0]}:{address[1]}"))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    def _pause(self, listener: socket.socket) -> None:
+        loop = self.links.loop
+        loop.remove_reader(listener.fileno())
+        loop.call_later(0.1, self._resume, listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        if listener.fileno() != -1:
+            self.listen(listener)
+
+    async def _admit(self, sock: socket.socket, address: str) -> None:
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self._enter(sock, address)
+        except TimeoutError:
+            log.info("%s said too little for %g s", address, self.timeout)
+        except (ssl.SSLError, PgwardError) as error:
+            log.info("%s was turned away: %s", address, error)
+        except OSError as error:
+            log.debug("%s went away: %s", address, error)
+
+    async def _enter(self, sock: socket.socket, address: str) -> None:
+        try:
+            tune(sock)
+            await _until_tls(sock)
+            context = self.context()
+        except BaseException:
+            sock.close()
+            raise
+        try:
+            tls = await handshake(sock, context, server_side=True)
+        except ssl.SSLError as error:
+            self.refused(address, None, RefusedError(Reason.DENIED, f"TLS: {error.reason}"))
+            raise
+        try:
+            await self._route(tls, address)
+        except BaseException:
+            tls.close()
+            raise
+
+    async def _route(self, tls: TlsConnection, address: str) -> None:
+        user: str | None = None
+        ours = tls.socket.selected_alpn_protocol() == preface.ALPN
+        try:
+            peer = Peer.of(tls.socket.getpeercert(binary_form=True) or b"")
+            user = peer.user
+            service = await self._service(tls, ours=ours)
+            self._check(peer, service)
+        except RefusedError as refusal:
+            self.refused(address, user, refusal)
+            answer = preface.refuse(refusal) if ours else _fatal(refusal)
+            await write_all(tls, answer)
+            raise
+        controls = Controls.new() if ours else None
+        if controls is not None:
+            await write_all(tls, preface.accept(controls))
+        Link(self.links, tls, peer=peer, service=service, controls=controls, address=address)
+
+    async def _service(self, tls: TlsConnection, *, ours: bool) -> str:
+        if ours:
+            return preface.read_request(await read_line(tls, preface.MAX_LINE))
+        sni = tls.socket.sni if isinstance(tls.socket, EdgeSocket) else None
+        label, _, domain = (sni or "").lower().partition(".")
+        if domain in self.domains:
+            return label
+        if self.default_service is None:
+            raise RefusedError(
+                Reason.DENIED,
+                "this edge cannot tell which service you want",
+                hint="connect to SERVICE.DOMAIN of this edge, or use pgward connect",
+            )
+        return self.default_service
+
+    def _check(self, peer: Peer, service: str) -> None:
+        if self.links.draining:
+            raise RefusedError(Reason.STOPPING)
+        if self.links.state is None:
+            raise RefusedError(Reason.STALE, "the edge has no configuration yet")
+        self.links.state.authorize(peer, service, self.links.clock.now())
+
+
+async def _until_tls(sock: socket.socket) -> None:
+    """Answer what PostgreSQL clients ask before TLS; raise RefusedError for anything else."""
+    while True:
+        head = await _peek(sock, 1)
+        if head[0] == pgerror.TLS_HANDSHAKE:
+            return
+        request = await _peek(sock, pgerror.REQUEST_SIZE) if head[0] == 0 else b""
+        if request == pgerror.SSL_REQUEST:
+            sock.recv(pgerror.REQUEST_SIZE)
+            sock.send(b"S")
+        elif request == pgerror.GSSENC_REQUEST:
+            sock.recv(pgerror.REQUEST_SIZE)
+            sock.send(b"N")
+        else:
+            refusal = RefusedError(
+                Reason.PROTOCOL,
+                "this edge speaks TLS only",
+                hint="sslmode=verify-full with your login certificate, or pgward connect",
+            )
+            if request:
+                sock.send(_fatal(refusal))
+            raise refusal
+
+
+async def _peek(sock: socket.socket, size: int) -> bytes:
+    """Return the next ``size`` bytes without taking them; raise ConnectionError at the end."""
+    # Readable means "this many bytes, or the end" (socket(7), SO_RCVLOWAT).
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+    try:
+        await ready(sock, read=True)
+        data = sock.recv(size, socket.MSG_PEEK)
+    finally:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+    if len(data) < size:
+        raise ConnectionResetError("the client left before it said what it wants")
+    return data
+
+
+def _fatal(refusal: RefusedError) -> bytes:
+    return pgerror.fatal(refusal.message, refusal.hint)

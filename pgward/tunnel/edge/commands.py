@@ -1,0 +1,151 @@
+"""``pgward edge enroll``, ``serve`` and ``status``."""
+
+import logging
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pgward.client.machine import Machine
+from pgward.core.address import Address
+from pgward.core.clock import rfc3339
+from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.pki import jws
+from pgward.system import terminal
+from pgward.system.files import storage_errors
+from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind
+from pgward.tunnel.edge.workers import supervise
+from pgward.tunnel.loop import run
+
+_DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.command("enroll")
+@_DIRECTORY
+@click.option("--token-file", required=True, help="File with the join token; - reads stdin.")
+@click.option(
+    "--advertise", required=True, metavar="HOST:PORT", help="Where tunnels reach this edge."
+)
+def edge_enroll(directory: Path, token_file: str, advertise: str) -> None:
+    """Make this machine an edge, with a token from `pgward ca token edge NAME`.
+
+    DIRECTORY gets the edge's key and certificate; the key never leaves it.
+    """
+    address = Address.parse(advertise)
+    if token_file == "-":  # noqa: S105 - a file name
+        token = terminal.read_stdin_line()
+    else:
+        with storage_errors(Path(token_file), "read"):
+            token = Path(token_file).read_text("utf-8")
+    machine = Machine.enroll(directory, token, advertise=str(address))
+    if machine.kind != "edge":
+        raise InvalidInputError(
+            f"that token is for a {machine.kind}, not for an edge", hint="pgward ca token edge NAME"
+        )
+    terminal.note(f"edge {machine.name} is enrolled until {rfc3339(machine.not_after)}")
+    terminal.note(f"next: pgward edge serve {directory} --listen {_any(address)}")
+
+
+def _any(address: Address) -> str:
+    return f"0.0.0.0:{address.port}"
+
+
+@click.command("serve")
+@_DIRECTORY
+@click.option("--listen", default="0.0.0.0:6432", show_default=True, metavar="HOST:PORT")
+@click.option("--default-service", help="Service of clients that name none (no tunnel, no SNI).")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--drain-timeout", type=click.FloatRange(0), default=30.0, show_default=True,
+              help="Seconds that sessions get to end by themselves at SIGTERM.")  # fmt: skip
+@click.option("--handshake-timeout", type=click.FloatRange(0.1), default=10.0, show_default=True)
+@click.option("--max-connections", type=click.IntRange(1), default=10_000, show_default=True,
+              help="Per worker; one more is turned away.")  # fmt: skip
+@click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write the address here once connections are accepted.")  # fmt: skip
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
+              show_default=True)  # fmt: skip
+def edge_serve(  # noqa: PLR0917 - click passes them by name
+    directory: Path,
+    listen: str,
+    default_service: str | None,
+    workers: int,
+    drain_timeout: float,
+    handshake_timeout: float,
+    max_connections: int,
+    ready_file: Path | None,
+    log_level: str,
+) -> None:
+    """Serve tunnels and mTLS clients from an enrolled DIRECTORY.
+
+    SIGTERM drains, SIGHUP shows the certificate on disk in new handshakes.
+    """
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    settings = EdgeSettings(
+        directory, default_service, drain_timeout, handshake_timeout, max_connections
+    )
+    Machine.load(directory).close()
+    listener = bind(Address.parse(listen), shared=workers > 1)
+    address = _address(listener.getsockname())
+    if workers == 1:
+        _work(settings, address, lambda: listener, ready_file)
+        return
+    code = supervise(
+        workers,
+        lambda index: _work(
+            replace(settings, worker=index),
+            address,
+            partial(bind, address, shared=True),
+            ready_file,
+        ),
+    )
+    listener.close()
+    sys.exit(code)
+
+
+def _address(name: tuple[Any, ...]) -> Address:
+    return Address(str(name[0]), int(name[1]))
+
+
+def _work(settings: EdgeSettings, address: Address, listener: Any, ready_file: Path | None) -> None:
+    server = EdgeServer(settings, Machine.load(settings.directory), listener())
+
+    def ready() -> None:
+        if settings.worker == 0:
+            terminal.echo(f"edge listens on {address}")
+            sys.stdout.flush()
+            if ready_file is not None:
+                with storage_errors(ready_file):
+                    ready_file.write_text(f"{address}\n", "utf-8")
+
+    run(server.run(ready))
+
+
+@click.command("status")
+@_DIRECTORY
+@click.option("--output", type=click.Choice(terminal.OUTPUTS), default="table")
+def edge_status(directory: Path, output: str) -> None:
+    """Show who this edge is, and which configuration it keeps on disk."""
+    machine = Machine.load(directory)
+    kept = directory / "snapshot.jws"
+    try:
+        text = kept.read_text("ascii")
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"{directory} has no configuration from the CA yet", hint="pgward edge serve"
+        ) from None
+    payload = jws.parse(text, typ="pgward-snapshot+jws", max_bytes=64 * 1024 * 1024).payload
+    facts = {
+        "name": machine.name,
+        "certificate_ends": machine.not_after,
+        "configuration": payload.get("version"),
+        "issued_at": payload.get("issued_at"),
+        "services": [service["name"] for service in payload.get("services", ())],
+        "blocked": len(payload.get("blocked", ())),
+    }
+    terminal.record(facts, output=output)

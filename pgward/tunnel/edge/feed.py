@@ -1,0 +1,131 @@
+"""What the CA pushes to an edge: long polls in a thread, each snapshot verified and kept on disk.
+
+The edge decides by the newest snapshot it has, whether the CA is there or not.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography import x509
+
+from pgward.core.clock import Clock
+from pgward.core.errors import PgwardError
+from pgward.pki import snapshot
+from pgward.system.files import atomic_write
+from pgward.tunnel.edge.state import EdgeState, SnapshotError
+
+log = logging.getLogger("pgward.edge")
+
+WAIT = 10.0
+LONGEST_PAUSE = 2.0
+
+
+class Source(Protocol):
+    """The CA, as the edge's machine identity reaches it."""
+
+    name: str
+
+    def snapshot(self, after: int, wait: float) -> str | None:
+        """Return a newer snapshot, or None when none came within ``wait`` seconds."""
+        ...
+
+    def renew_if_due(self) -> bool:
+        """Renew the edge's certificate when a third of its life is left; True when done."""
+        ...
+
+
+class Feed:
+    """Keeps ``on_state`` told of every new snapshot, from a thread of its own."""
+
+    def __init__(
+        self,
+        source: Source,
+        roots: Callable[[], Sequence[x509.Certificate]],
+        kept: Path,
+        clock: Clock,
+        *,
+        on_state: Callable[[EdgeState], object],
+        on_renewed: Callable[[], object],
+    ) -> None:
+        self._source = source
+        self._roots = roots
+        self._kept = kept
+        self._clock = clock
+        self._on_state = on_state
+        self._on_renewed = on_renewed
+        self._stopping = threading.Event()
+        self._version = -1
+        self.connected = False
+
+    def load_kept(self) -> bool:
+        """Adopt the snapshot on disk, if there is one and it is genuine."""
+        try:
+            text = self._kept.read_text("ascii")
+        except FileNotFoundError:
+            return False
+        except (OSError, UnicodeDecodeError) as error:
+            log.error("the kept snapshot %s cannot be read: %s", self._kept, error)
+            return False
+        try:
+            self._adopt(text)
+        except PgwardError as error:
+            log.error("the kept snapshot %s is not used: %s", self._kept, error)
+            return False
+        return True
+
+    def start(self) -> threading.Thread:
+        """Poll from now on; ends with the process or after ``stop``."""
+        thread = threading.Thread(target=self._run, name="pgward-feed", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        """Begin no further poll."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        pause = 0.1
+        while not self._stopping.is_set():
+            try:
+                self.poll()
+                pause = 0.1
+            except PgwardError as error:
+                if self.connected:
+                    log.warning("the CA cannot be used for now: %s", error)
+                self.connected = False
+                self._stopping.wait(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def poll(self) -> None:
+        """Do one long poll, and renew the certificate when that is due."""
+        if self._source.renew_if_due():
+            self._on_renewed()
+        # The first answer after a loss must come at once: it says that the CA is there.
+        text = self._source.snapshot(self._version, WAIT if self.connected else 0)
+        if not self.connected:
+            log.info("connected to the CA")
+            self.connected = True
+        if text is not None:
+            self._adopt(text)
+            self._keep(text)
+
+    def _adopt(self, text: str) -> None:
+        payload: dict[str, Any] = snapshot.verify(text, self._roots(), self._clock.now())
+        if payload.get("edge") != self._source.name:
+            raise SnapshotError(f"the snapshot is of another edge: {payload.get('edge')}")
+        state = EdgeState.load(payload)
+        if state.version < self._version:
+            raise SnapshotError(f"the snapshot is older than the one in use ({self._version})")
+        self._version = state.version
+        self._on_state(state)
+
+    def _keep(self, text: str) -> None:
+        try:
+            atomic_write(self._kept, text.encode("ascii"))
+        except PgwardError as error:
+            # The new rules are in force; only a restart without the CA would miss them.
+            log.error("the snapshot cannot be kept: %s", error)

@@ -1,0 +1,237 @@
+"""One edge process: the listener, the feed, the spool and the signals, joined."""
+
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pgward.audit.events import AuditEvent, Outcome
+from pgward.client.machine import Machine
+from pgward.core.address import Address
+from pgward.core.clock import Clock, SystemClock
+from pgward.core.errors import ConflictError
+from pgward.system.process import port_holder
+from pgward.tunnel.edge.accept import Door
+from pgward.tunnel.edge.feed import Feed
+from pgward.tunnel.edge.sessions import Link, Links
+from pgward.tunnel.edge.source import CaSource, certificate, domains
+from pgward.tunnel.edge.spool import Spool
+from pgward.tunnel.edge.state import EdgeState
+from pgward.tunnel.edge.upstream import Dialer
+from pgward.tunnel.loop import tune_collector
+from pgward.tunnel.preface import Reason, RefusedError
+from pgward.tunnel.tls import edge_context
+
+log = logging.getLogger("pgward.edge")
+
+BACKLOG = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """How one edge serves; ``drain_timeout`` and ``handshake_timeout`` in seconds."""
+
+    directory: Path
+    default_service: str | None = None
+    drain_timeout: float = 30.0
+    handshake_timeout: float = 10.0
+    max_connections: int = 10_000
+    worker: int = 0
+
+
+class EdgeServer:
+    """Serves on a listening socket until told to stop."""
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        machine: Machine,
+        listener: socket.socket,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._machine = machine
+        self._listener = listener
+        self._clock = clock or SystemClock()
+        self._context: ssl.SSLContext | None = None
+        self._roots = ""
+        self._stop_requests = 0
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT, then drain; a second signal cuts at once."""
+        self._loop = asyncio.get_running_loop()
+        self._links = Links(self._loop, Dialer(), self._clock)
+        self._door = self._make_door()
+        self._spool = Spool(
+            self._settings.directory / "spool",
+            f"worker-{self._settings.worker}",
+            self._machine.send_events,
+        )
+        feed = self._make_feed()
+        feed.load_kept()
+        feed.start()
+        self._spool.start()
+        self._links.record = self._record_session
+        stop = self._install_signals()
+        tune_collector()
+        self._listener.setblocking(False)
+        self._door.listen(self._listener)
+        on_ready()
+        await stop
+        feed.stop()
+        await self._drain()
+        self._spool.stop()
+
+    def _make_door(self) -> Door:
+        return Door(
+            self._links,
+            context=self._current_context,
+            domains=domains(certificate(self._machine)),
+            default_service=self._settings.default_service,
+            max_connections=self._settings.max_connections,
+            timeout=self._settings.handshake_timeout,
+            refused=self._record_refusal,
+        )
+
+    def _make_feed(self) -> Feed:
+        source = CaSource(self._machine, self._clock)
+        call = self._loop.call_soon_threadsafe
+        return Feed(
+            source,
+            source.roots,
+            self._settings.directory / "snapshot.jws",
+            self._clock,
+            on_state=lambda state: call(self._adopt, state),
+            on_renewed=lambda: call(self._reload_certificate),
+        )
+
+    def _adopt(self, state: EdgeState) -> None:
+        if state.user_roots != self._roots:
+            # Trust can only be added to a context, so a change makes a new one.
+            paths = self._machine.paths
+            self._context = edge_context(paths.cert, paths.key, state.user_roots)
+            self._roots = state.user_roots
+        self._links.adopt(state)
+        log.info("configuration %d: %d services", state.version, len(state.services))
+
+    def _reload_certificate(self) -> None:
+        """Show the certificate on disk in new handshakes; connections stay as they are."""
+        if self._context is None:
+            return
+        try:
+            self._context.load_cert_chain(self._machine.paths.cert, self._machine.paths.key)
+        except (ssl.SSLError, OSError) as error:
+            log.error("the certificate cannot be reloaded, the old one stays: %s", error)
+            return
+        log.info("certificate reloaded")
+
+    def _current_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            raise RefusedError(Reason.STALE, "the edge has no configuration yet")
+        return self._context
+
+    def _install_signals(self) -> asyncio.Future[None]:
+        stop: asyncio.Future[None] = self._loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_stop, stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload_certificate)
+        return stop
+
+    def _on_stop(self, stop: "asyncio.Future[None]") -> None:
+        self._stop_requests += 1
+        if not stop.done():
+            stop.set_result(None)
+        elif self._stop_requests > 1:
+            self._cut_all()
+
+    async def _drain(self) -> None:
+        self._loop.remove_reader(self._listener.fileno())
+        self._listener.close()
+        for task in tuple(self._door.tasks):
+            task.cancel()
+        self._links.begin_drain()
+        if self._links.live:
+            log.info(
+                "stopping: %d sessions have %g s to end",
+                len(self._links.live),
+                self._settings.drain_timeout,
+            )
+        try:
+            async with asyncio.timeout(self._settings.drain_timeout):
+                await self._links.drained()
+        except TimeoutError:
+            log.warning("%d sessions did not end in time and are cut", len(self._links.live))
+            self._cut_all()
+
+    def _cut_all(self) -> None:
+        for link in tuple(self._links.live):
+            link.cut(Reason.STOPPING)
+
+    # --- audit ------------------------------------------------------------------------
+
+    def _record_session(self, action: str, outcome: str, link: Link, reason: str | None) -> None:
+        self._record(
+            action,
+            outcome,
+            actor=link.peer.user,
+            target=link.service,
+            reason=reason,
+            client=link.address,
+            details={"serial": f"{link.peer.serial:x}"},
+        )
+
+    def _record_refusal(self, address: str, user: str | None, refusal: RefusedError) -> None:
+        self._record(
+            "session.open",
+            "denied",
+            actor=user or "unknown",
+            target=None,
+            reason=refusal.message,
+            client=address,
+            details={"code": refusal.reason.name.lower()},
+        )
+
+    def _record(
+        self,
+        action: str,
+        outcome: str,
+        *,
+        actor: str,
+        target: str | None,
+        reason: str | None,
+        client: str,
+        details: dict[str, Any],
+    ) -> None:
+        known: Outcome = "denied" if outcome == "denied" else "ok"
+        event = AuditEvent.make(
+            time=self._clock.now(),
+            actor=actor,
+            action=action,
+            outcome=known,
+            target=target,
+            reason=reason,
+            client=client,
+            details=details | {"edge": self._machine.name},
+        )
+        self._spool.append(event.to_json())
+
+
+def bind(address: Address, *, shared: bool = False) -> socket.socket:
+    """Return a listening socket; ``shared`` lets several processes bind the same port."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (address.host, address.port), family=family, backlog=BACKLOG, reuse_port=shared
+        )
+    except OSError as error:
+        holder = port_holder(address.port) if address.port else None
+        held = f", held by {holder}" if holder else ""
+        raise ConflictError(
+            f"cannot listen on {address}: {error.strerror}{held}",
+            hint="choose another address with --listen",
+        ) from error

@@ -1,0 +1,262 @@
+"""The live links of one edge process: each carries a person's sessions on one service."""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pgward.core.address import Address
+from pgward.core.clock import Clock
+from pgward.tunnel import pgerror
+from pgward.tunnel.edge.state import EdgeState, Peer, Service
+from pgward.tunnel.preface import Controls, Reason, RefusedError
+from pgward.tunnel.relay import BUFFER_SIZE, Relay
+from pgward.tunnel.tls import TlsConnection
+
+log = logging.getLogger("pgward.edge")
+
+# Serves every link of the process: a callback never waits while it uses it.
+_first = bytearray(BUFFER_SIZE)
+
+Record = Callable[[str, str, "Link", str | None], None]  # action, outcome, link, reason
+
+
+def _no_record(_action: str, _outcome: str, _link: "Link", _reason: str | None) -> None:
+    """Serve until someone listens."""
+
+
+class Dialing(Protocol):
+    """Connects to an upstream."""
+
+    async def dial(self, upstream: Address) -> socket.socket:
+        """Return a non-blocking connection; raise RefusedError."""
+        ...
+
+
+@dataclass(slots=True)
+class Limits:
+    """Counts running sessions, by service and by person."""
+
+    by_service: Counter[str] = field(default_factory=Counter)
+    by_user: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def enter(self, service: Service, user: str) -> None:
+        """Count a session in; raise RefusedError at a limit."""
+        most, each = service.max_connections, service.max_connections_per_user
+        if most is not None and self.by_service[service.name] >= most:
+            raise RefusedError(
+                Reason.LIMIT, f"{service.name} has all its {most} connections in use"
+            )
+        if each is not None and self.by_user[service.name, user] >= each:
+            raise RefusedError(
+                Reason.LIMIT, f"you have all your {each} connections to {service.name} in use"
+            )
+        self.by_service[service.name] += 1
+        self.by_user[service.name, user] += 1
+
+    def leave(self, service: str, user: str) -> None:
+        """Count a session out."""
+        self.by_service[service] -= 1
+        self.by_user[service, user] -= 1
+        if not self.by_user[service, user]:
+            del self.by_user[service, user]
+
+
+class Links:
+    """All links of the process, and what they share."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, dialer: Dialing, clock: Clock) -> None:
+        self.loop = loop
+        self.dialer = dialer
+        self.clock = clock
+        self.limits = Limits()
+        self.live: set[Link] = set()
+        self.draining = False
+        self.state: EdgeState | None = None
+        self.record: Record = _no_record
+        self._empty: asyncio.Future[None] | None = None
+
+    def adopt(self, state: EdgeState) -> None:
+        """Decide by a new snapshot from now on, and cut what it no longer allows."""
+        self.state = state
+        for link in tuple(self.live):
+            try:
+                state.may_go_on(link.peer, link.service)
+            except RefusedError as refusal:
+                link.cut(refusal.reason)
+
+    def authorize(self, link: "Link") -> Service:
+        """Return the service of a link that wants a session; raise RefusedError."""
+        if self.draining:
+            raise RefusedError(Reason.STOPPING)
+        if self.state is None:
+            raise RefusedError(Reason.STALE, "the edge has no configuration yet")
+        return self.state.authorize(link.peer, link.service, self.clock.now())
+
+    def begin_drain(self) -> None:
+        """Close idle links and let sessions end by themselves."""
+        self.draining = True
+        for link in tuple(self.live):
+            if not link.in_session:
+                link.cut(Reason.STOPPING)
+
+    async def drained(self) -> None:
+        """Wait until no link is left."""
+        while self.live:
+            self._empty = self.loop.create_future()
+            await self._empty
+
+    def forget(self, link: "Link") -> None:
+        """Take a closed link from the books."""
+        self.live.discard(link)
+        if not self.live and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+
+class Link:
+    """One authenticated client connection: idle, dialling, or relaying a session.
+
+    With ``controls`` it comes from a tunnel and carries session after session; without,
+    from a client that speaks PostgreSQL straight away, and ends with its one session.
+    """
+
+    __slots__ = (
+        "_controls",
+        "_dialling",
+        "_links",
+        "_relay",
+        "_tls",
+        "_upstream",
+        "address",
+        "entered",
+        "opened_at",
+        "peer",
+        "service",
+    )
+
+    def __init__(
+        self,
+        links: Links,
+        tls: TlsConnection,
+        *,
+        peer: Peer,
+        service: str,
+        controls: Controls | None,
+        address: str,
+    ) -> None:
+        self._links = links
+        self._tls = tls
+        self._controls = controls
+        self._relay: Relay | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._upstream: socket.socket | None = None
+        self.peer = peer
+        self.service = service
+        self.address = address
+        self.entered: str | None = None
+        self.opened_at: datetime = links.clock.now()
+        links.live.add(self)
+        self._wait()
+
+    @property
+    def in_session(self) -> bool:
+        """Tell whether a database session runs, or is being opened."""
+        return self._relay is not None or self._dialling is not None
+
+    def cut(self, reason: Reason) -> None:
+        """End this link at once and tell a tunnel why."""
+        if self._tls.fileno() == -1:
+            return
+        if self._controls is not None:
+            try:
+                self._tls.write(self._controls.cut(reason))
+            except (ssl.SSLError, OSError) as error:
+                log.debug("no reason could be sent to %s: %s", self.address, error)
+        self._links.record("session.cut", "ok", self, reason.name.lower())
+        self.close()
+
+    def close(self) -> None:
+        """Close everything that belongs to this link; safe to call again."""
+        fd = self._tls.fileno()
+        if fd == -1:
+            return
+        if self._relay is not None:
+            self._relay.stop()
+            self._relay = None
+        if self._dialling is not None:
+            self._dialling.cancel()
+            self._dialling = None
+        self._links.loop.remove_reader(fd)
+        self._leave()
+        self._tls.close()
+        self._links.forget(self)
+
+    # --- idle → dialling → relaying → idle --------------------------------------------
+
+    def _wait(self) -> None:
+        self._links.loop.add_reader(self._tls.fileno(), self._on_first)
+
+    def _on_first(self) -> None:
+        """Take the first bytes of a session: only now is PostgreSQL dialled."""
+        try:
+            size = self._tls.read_into(BUFFER_SIZE, _first)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except (ssl.SSLError, OSError):
+            size = 0
+        if not size:
+            self.close()
+            return
+        self._links.loop.remove_reader(self._tls.fileno())
+        self._dialling = self._links.loop.create_task(self._open(bytes(_first[:size])))
+
+    async def _open(self, first: bytes) -> None:
+        try:
+            service = self._links.authorize(self)
+            self._links.limits.enter(service, self.peer.user)
+            self.entered = service.name
+            upstream = await self._links.dialer.dial(service.upstream)
+        except RefusedError as refusal:
+            self._dialling = None
+            self._refuse(refusal)
+            return
+        self._dialling = None
+        self._upstream = upstream
+        self._links.record("session.open", "ok", self, None)
+        self._relay = Relay(self._links.loop, self._tls, upstream, self._controls, self._on_end)
+        self._relay.start(first)
+
+    def _refuse(self, refusal: RefusedError) -> None:
+        log.info("refused %s on %s: %s", self.peer.user, self.service, refusal.message)
+        self._links.record("session.open", "denied", self, refusal.message)
+        try:
+            self._tls.write(pgerror.fatal(refusal.message, refusal.hint))
+        except (ssl.SSLError, OSError) as error:
+            log.debug("no refusal could be sent to %s: %s", self.address, error)
+        if self._controls is not None:
+            self.cut(refusal.reason)
+        else:
+            self.close()
+
+    def _on_end(self, clean: bool, reason: Reason | None) -> None:
+        del reason  # only an edge cuts
+        self._relay = None
+        self._leave()
+        if clean and not self._links.draining:
+            self._wait()
+        else:
+            self.close()
+
+    def _leave(self) -> None:
+        if self._upstream is not None:
+            self._links.record("session.close", "ok", self, None)
+            self._upstream.close()
+            self._upstream = None
+        if self.entered is not None:
+            self._links.limits.leave(self.entered, self.peer.user)
+            self.entered = None

@@ -1,0 +1,53 @@
+"""The CA as an edge sees it: the machine identity's client, and when to renew."""
+
+from collections.abc import Sequence
+
+from cryptography import x509
+
+from pgward.client.machine import Machine
+from pgward.core.clock import Clock
+from pgward.pki import pem
+
+
+class CaSource:
+    """A ``Source`` for the feed, over the edge's own enrolment."""
+
+    def __init__(self, machine: Machine, clock: Clock) -> None:
+        self._machine = machine
+        self._clock = clock
+        self.name: str = machine.name
+
+    def roots(self) -> Sequence[x509.Certificate]:
+        """Return the server roots that may have signed a snapshot."""
+        return pem.split(self._machine.paths.ca.read_bytes())
+
+    def snapshot(self, after: int, wait: float) -> str | None:
+        """Return a newer snapshot, or None when none came within ``wait`` seconds."""
+        return self._machine.snapshot(after, wait)
+
+    def renew_if_due(self) -> bool:
+        """Renew the edge's certificate when a third of its life is left; True when done."""
+        leaf = certificate(self._machine)
+        life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+        if (leaf.not_valid_after_utc - self._clock.now()) * 3 > life:
+            return False
+        self._machine.renew()
+        return True
+
+
+def certificate(machine: Machine) -> x509.Certificate:
+    """Return the leaf certificate that a machine uses now."""
+    return pem.split(machine.paths.cert.read_bytes())[0]
+
+
+def domains(leaf: x509.Certificate) -> tuple[str, ...]:
+    """Return the domains under which the edge may be asked for ``service.domain``."""
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(
+        name.removeprefix("*.").lower()
+        for name in names.get_values_for_type(x509.DNSName)
+        if name.startswith("*.")
+    )

@@ -1,0 +1,105 @@
+"""Audit events of an edge: on disk first, then to the CA until it says that it has them.
+
+One JSON object a line. A file is removed only after the CA has taken every line of it, and
+the CA counts an id once: events are delivered at least once and recorded once.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pgward.core.errors import PgwardError
+from pgward.system.files import private_dir
+
+log = logging.getLogger("pgward.edge")
+
+BATCH = 500
+# Events of a moment travel together: a delivery costs the CA a transaction.
+GATHER = 1.0
+LONGEST_PAUSE = 5.0
+
+Send = Callable[[list[dict[str, Any]]], list[str]]
+
+
+class Spool:
+    """Appends from the event loop, delivers from a thread."""
+
+    def __init__(self, directory: Path, name: str, send: Send) -> None:
+        self._path = private_dir(directory) / f"{name}.jsonl"
+        self._sending = self._path.with_suffix(".sending")
+        self._send = send
+        self._lock = threading.Lock()
+        self._arrived = threading.Event()
+        self._stopping = threading.Event()
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Put one event on disk; a full disk is logged loudly and stops nobody's session."""
+        line = json.dumps(event, separators=(",", ":")) + "\n"
+        try:
+            with self._lock, self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            log.error("an audit event cannot be kept (%s): %s", error.strerror, line.rstrip())
+        self._arrived.set()
+
+    def start(self) -> threading.Thread:
+        """Deliver from now on, what earlier processes left first."""
+        self._arrived.set()
+        thread = threading.Thread(target=self._run, name="pgward-spool", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        """Deliver nothing further; what is on disk waits for the next start."""
+        self._stopping.set()
+        self._arrived.set()
+
+    def deliver(self) -> None:
+        """Send all that is on disk; raise PgwardError or OSError, with nothing lost."""
+        while self._take():
+            lines = self._sending.read_text("utf-8").splitlines()
+            events = [event for line in lines if (event := _parsed(line)) is not None]
+            for batch in batched(events, BATCH):
+                self._send(batch)
+            self._sending.unlink()
+
+    def _take(self) -> bool:
+        """Set the events aside that are to be sent; those of a broken delivery come first."""
+        if self._sending.exists():
+            return True
+        with self._lock:
+            if not self._path.exists():
+                return False
+            self._path.replace(self._sending)
+        return True
+
+    def _run(self) -> None:
+        pause = GATHER
+        while not self._stopping.is_set():
+            self._arrived.wait()
+            self._arrived.clear()
+            self._stopping.wait(pause)
+            try:
+                self.deliver()
+                pause = GATHER
+            except (PgwardError, OSError) as error:
+                log.debug("audit events wait: %s", error)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                self._arrived.set()
+
+
+def batched(events: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield ``events`` in lists of at most ``size``."""
+    for start in range(0, len(events), size):
+        yield events[start : start + size]
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None  # the last line of a process that was killed while it wrote
+    return event if isinstance(event, dict) else None

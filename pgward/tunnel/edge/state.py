@@ -1,0 +1,150 @@
+"""What an edge knows, from one snapshot, and the decisions that follow from it. Pure."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from pgward.core.address import Address
+from pgward.core.errors import PgwardError
+from pgward.pki import pem
+from pgward.pki.crl import RevocationList, issuer_key_id
+from pgward.pki.errors import CrlError
+from pgward.tunnel.preface import Reason, RefusedError
+
+
+class SnapshotError(PgwardError):
+    """A snapshot whose signature is right, and whose content is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who a client certificate names, and what can end it."""
+
+    user: str
+    serial: int
+    issuer_key_id: bytes
+    not_after: datetime
+
+    @classmethod
+    def of(cls, der: bytes) -> Self:
+        """Read a certificate whose chain TLS has verified; raise RefusedError."""
+        certificate = x509.load_der_x509_certificate(der)
+        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        if len(names) != 1:
+            raise RefusedError(Reason.DENIED, "that certificate does not name one person")
+        try:
+            issuer = issuer_key_id(certificate)
+        except CrlError as error:
+            raise RefusedError(Reason.DENIED, error.message) from error
+        user = str(names[0].value)
+        return cls(user, certificate.serial_number, issuer, certificate.not_valid_after_utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One PostgreSQL target, as this edge forwards to it."""
+
+    name: str
+    upstream: Address
+    users: frozenset[str]
+    groups: frozenset[str]
+    max_connections: int | None = None
+    max_connections_per_user: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeState:
+    """One snapshot of the CA's decisions; replaced whole, never changed."""
+
+    version: int
+    user_roots: str
+    services: Mapping[str, Service]
+    groups: Mapping[str, frozenset[str]]
+    blocked: frozenset[str]
+    revocations: RevocationList
+
+    @classmethod
+    def load(cls, payload: Mapping[str, Any]) -> Self:
+        """Read a verified snapshot payload; raise SnapshotError, so that the old one stays."""
+        try:
+            roots = "".join(payload["user_roots"])
+            issuers = pem.split((roots + "".join(payload["user_issuing"])).encode())
+            crls = [b64decode(each, validate=True) for each in payload["crls"]]
+            services = [_service(each) for each in payload["services"]]
+            return cls(
+                version=int(payload["version"]),
+                user_roots=roots,
+                services={service.name: service for service in services},
+                groups={name: frozenset(users) for name, users in payload["groups"].items()},
+                blocked=frozenset(payload["blocked"]),
+                revocations=RevocationList.load(crls, issuers),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
+            raise SnapshotError(f"the CA's snapshot cannot be used: {error}") from error
+
+    def check_peer(self, peer: Peer, now: datetime) -> None:
+        """Raise RefusedError unless this person's certificate counts, at this time."""
+        if peer.not_after <= now:
+            raise RefusedError(Reason.EXPIRED)
+        if self.revocations.expires_at <= now:
+            raise RefusedError(Reason.STALE)
+        self._check_live(peer)
+
+    def authorize(self, peer: Peer, service: str, now: datetime) -> Service:
+        """Return the service if ``peer`` may begin a session on it now; raise RefusedError.
+
+        A service that does not exist and one that is for others get the same answer.
+        """
+        self.check_peer(peer, now)
+        return self._allowed(peer, service)
+
+    def may_go_on(self, peer: Peer, service: str) -> None:
+        """Raise RefusedError when a running session must end.
+
+        Time alone ends none, as in PostgreSQL itself: neither a certificate that has expired
+        meanwhile, nor a revocation list that has; both refuse the next one.
+        """
+        self._check_live(peer)
+        self._allowed(peer, service)
+
+    def _check_live(self, peer: Peer) -> None:
+        if peer.user in self.blocked:
+            raise RefusedError(Reason.BLOCKED)
+        try:
+            revoked = self.revocations.is_revoked(peer.issuer_key_id, peer.serial)
+        except CrlError as error:
+            raise RefusedError(
+                Reason.DENIED, "the edge does not know the CA of your certificate"
+            ) from error
+        if revoked:
+            raise RefusedError(Reason.REVOKED)
+
+    def _allowed(self, peer: Peer, name: str) -> Service:
+        service = self.services.get(name)
+        if service is None or not self._admits(service, peer.user):
+            raise RefusedError(Reason.DENIED)
+        return service
+
+    def _admits(self, service: Service, user: str) -> bool:
+        return user in service.users or any(
+            user in self.groups.get(group, ()) for group in service.groups
+        )
+
+
+def _service(fields: Mapping[str, Any]) -> Service:
+    upstream, allow = fields["upstream"], fields["allow"]
+    if fields["mode"] != "tcp":
+        raise ValueError(f"service {fields['name']} has mode {fields['mode']}, unknown here")
+    return Service(
+        name=fields["name"],
+        upstream=Address(upstream["host"], int(upstream["port"])),
+        users=frozenset(allow["users"]),
+        groups=frozenset(allow["groups"]),
+        max_connections=fields.get("max_connections"),
+        max_connections_per_user=fields.get("max_connections_per_user"),
+    )

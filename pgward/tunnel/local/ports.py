@@ -1,0 +1,73 @@
+"""Which local port a tunnel gets, and who holds one that is taken."""
+
+import errno
+import socket
+
+from pgward.core.errors import ConflictError
+from pgward.system.process import port_holder
+from pgward.tunnel.local.registry import Registry
+
+FIRST_PORT = 15432
+LAST_PORT = 15932
+HOST = "127.0.0.1"
+BACKLOG = 1024
+
+
+def listen(
+    registry: Registry, service: str, wanted: int | None
+) -> tuple[socket.socket, str | None]:
+    """Return a listening socket, and what to tell the person about the port, if anything.
+
+    ``wanted`` None takes the service's own port, else the first free one; 0 any port of the
+    system's choice, which is not remembered. Raises ConflictError for a wanted port in use.
+    """
+    if wanted is not None:
+        return _listen_at(registry, service, wanted), None
+    remembered = registry.remembered_port(service)
+    if remembered is not None and (sock := _try(remembered)) is not None:
+        return sock, None
+    sock = _first_free(registry)
+    port = sock.getsockname()[1]
+    if remembered is None:
+        registry.remember_port(service, port)
+        return sock, None
+    return sock, f"port {remembered} is taken by {_holder(remembered)}; using {port} for now"
+
+
+def _listen_at(registry: Registry, service: str, port: int) -> socket.socket:
+    sock = _try(port)
+    if sock is None:
+        with _first_free(registry) as free:
+            other = free.getsockname()[1]
+        raise ConflictError(
+            f"port {port} is taken by {_holder(port)}", hint=f"--port {other} is free"
+        )
+    if port:
+        registry.remember_port(service, port)
+    return sock
+
+
+def _first_free(registry: Registry) -> socket.socket:
+    taken = registry.reserved_ports()
+    for port in range(FIRST_PORT, LAST_PORT + 1):
+        if port not in taken and (sock := _try(port)) is not None:
+            return sock
+    sock = _try(0)
+    if sock is None:
+        raise ConflictError(
+            "this machine has no free port", hint="pgward status; pgward disconnect"
+        )
+    return sock
+
+
+def _try(port: int) -> socket.socket | None:
+    try:
+        return socket.create_server((HOST, port), backlog=BACKLOG)
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            return None
+        raise
+
+
+def _holder(port: int) -> str:
+    return str(port_holder(port) or "another process")

@@ -1,0 +1,154 @@
+"""The tunnels of one home: what each is, where it listens, and which ports they got.
+
+``run/<service>.json`` is written by a tunnel when it is ready and removed when it ends; a
+file whose process is gone is a leftover. ``run/<service>.ctl`` is its control socket.
+"""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pgward.core.errors import InvalidInputError
+from pgward.system.files import atomic_write, private_dir, storage_errors
+from pgward.system.process import ProcessId
+
+CONTROL_TIMEOUT = 2.0
+_MAX_ANSWER = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A tunnel that runs: ``host`` and ``port``, or the directory of a Unix socket as host."""
+
+    service: str
+    pid: int
+    started: float
+    host: str
+    port: int
+    conninfo: str
+
+    @property
+    def process(self) -> ProcessId:
+        """The tunnel's process."""
+        return ProcessId(self.pid, self.started)
+
+
+class Registry:
+    """Reads and writes the ``run`` directory and ``ports.json`` of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.directory = home / "run"
+
+    def add(self, running: Running) -> None:
+        """Make a tunnel known."""
+        private_dir(self.directory)
+        atomic_write(self._path(running.service), json.dumps(asdict(running)).encode())
+
+    def remove(self, service: str) -> None:
+        """Forget a tunnel."""
+        with storage_errors(self.directory, "remove"):
+            self._path(service).unlink(missing_ok=True)
+            self.control_path(service).unlink(missing_ok=True)
+
+    def get(self, service: str) -> Running | None:
+        """Return the tunnel of a service if its process lives."""
+        try:
+            running = Running(**json.loads(self._path(service).read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError):
+            self.remove(service)  # cut short by a full disk: it says nothing of use
+            return None
+        if not running.process.alive():
+            self.remove(service)
+            return None
+        return running
+
+    def all(self) -> list[Running]:
+        """Return every tunnel whose process lives, by name."""
+        names = sorted(path.stem for path in self.directory.glob("*.json"))
+        return [running for name in names if (running := self.get(name)) is not None]
+
+    def control_path(self, service: str) -> Path:
+        """Return where a tunnel answers questions."""
+        return self.directory / f"{service}.ctl"
+
+    def socket_directory(self, service: str) -> Path:
+        """Return the 0700 directory of a tunnel's Unix socket for libpq."""
+        return private_dir(private_dir(self.directory) / service)
+
+    def remembered_port(self, service: str) -> int | None:
+        """Return the port that the service had last."""
+        port = self._ports().get(service)
+        return port if isinstance(port, int) else None
+
+    def remember_port(self, service: str, port: int) -> None:
+        """Give the service this port next time, too."""
+        ports = {**self._ports(), service: port}
+        atomic_write(self._home / "ports.json", json.dumps(ports, indent=2).encode())
+
+    def reserved_ports(self) -> set[int]:
+        """Return the ports that belong to some service."""
+        return {port for port in self._ports().values() if isinstance(port, int)}
+
+    def _ports(self) -> dict[str, Any]:
+        try:
+            ports = json.loads((self._home / "ports.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            return {}  # a convenience: without it a service gets another port
+        return ports if isinstance(ports, dict) else {}
+
+    def _path(self, service: str) -> Path:
+        return self.directory / f"{service}.json"
+
+
+def ask(path: Path) -> dict[str, Any] | None:
+    """Return what a running tunnel says of itself; None when it does not answer."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(CONTROL_TIMEOUT)
+            client.connect(str(path))
+            received = b""
+            while chunk := client.recv(_MAX_ANSWER):
+                received += chunk
+                if len(received) > _MAX_ANSWER:
+                    return None
+        answer = json.loads(received)
+    except (OSError, ValueError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+async def answer(path: Path, describe: Callable[[], Mapping[str, object]]) -> asyncio.Server:
+    """Serve ``describe()`` as JSON to whoever connects to the control socket."""
+    path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at start
+
+    async def reply(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(json.dumps(describe()).encode())
+        try:
+            await writer.drain()
+        except OSError:
+            return
+        finally:
+            writer.close()
+
+    return await asyncio.start_unix_server(reply, unix_path(path))
+
+
+def unix_path(path: Path) -> str:
+    """Return a socket path that the kernel takes; raise InvalidInputError when it is too long."""
+    longest = 103  # sun_path holds 104 bytes on BSD and macOS, 108 on Linux
+    text = os.path.relpath(path) if len(os.fsencode(path)) > longest else str(path)
+    if len(os.fsencode(text)) > longest:
+        raise InvalidInputError(
+            f"the path of a Unix socket is too long: {path}", hint="set PGWARD_HOME to a short path"
+        )
+    return text

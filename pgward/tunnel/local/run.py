@@ -1,0 +1,192 @@
+"""The life of a tunnel process: open, tell, serve, end."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgward.client.conninfo import conninfo
+from pgward.client.services import ServiceInfo
+from pgward.client.session import Session
+from pgward.core.clock import SystemClock
+from pgward.core.errors import ConflictError
+from pgward.system.process import ProcessId
+from pgward.tunnel.local import ports, registry
+from pgward.tunnel.local.registry import Registry, Running
+from pgward.tunnel.local.tunnel import RENEW_BEFORE, Tunnel, find_service
+from pgward.tunnel.loop import tune_collector
+
+log = logging.getLogger("pgward.tunnel")
+
+SOCKET_PORT = 5432
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelOptions:
+    """What the person asked for; ``for_pid`` is the process with which the tunnel ends."""
+
+    service: str
+    home: Path
+    port: int | None = None
+    socket: bool = False
+    for_pid: int | None = None
+
+
+class TunnelProcess:
+    """Opens one tunnel and serves it until a signal comes, or the process it serves ends."""
+
+    def __init__(
+        self,
+        options: TunnelOptions,
+        *,
+        say: Callable[[str], None],
+        on_ready: Callable[[Running], None],
+    ) -> None:
+        self._options = options
+        self._say = say
+        self._on_ready = on_ready
+        self._registry = Registry(options.home)
+        self._session = Session.open(options.home)
+        self._session.ensure_certificate(RENEW_BEFORE)
+        self._service = find_service(self._session, options.service)
+        self._check_not_running()
+
+    async def run(self) -> None:
+        """Serve; raise RefusedError or UnavailableError when the first link cannot be opened."""
+        loop = asyncio.get_running_loop()
+        stop = self._stop_future(loop)
+        listener = self._listen()
+        tunnel = Tunnel(self._service, self._session, SystemClock(), listener, loop, self._say)
+        try:
+            await tunnel.preflight()
+            await self._serve(tunnel, listener, stop)
+        finally:
+            tunnel.close()
+            self._tidy()
+
+    async def _serve(
+        self, tunnel: Tunnel, listener: socket.socket, stop: "asyncio.Future[None]"
+    ) -> None:
+        running = self._running(listener)
+        tunnel.listen()
+        tune_collector()
+        server = None
+        if self._registered:
+            server = await registry.answer(
+                self._registry.control_path(self._service.name), tunnel.describe
+            )
+            self._registry.add(running)
+        fresh = asyncio.get_running_loop().create_task(tunnel.keep_fresh())
+        try:
+            self._on_ready(running)
+            await asyncio.wait({stop, fresh}, return_when=asyncio.FIRST_COMPLETED)
+            if fresh.done():
+                fresh.result()
+        finally:
+            fresh.cancel()
+            if server is not None:
+                server.close()
+
+    @property
+    def _registered(self) -> bool:
+        return self._options.for_pid is None
+
+    def _check_not_running(self) -> None:
+        running = self._registry.get(self._service.name) if self._registered else None
+        if running is not None:
+            raise ConflictError(
+                f"{running.service} is connected already, on {running.host}:{running.port}",
+                hint=f"pgward disconnect {running.service}",
+            )
+
+    def _listen(self) -> socket.socket:
+        if self._options.socket:
+            return self._listen_unix()
+        wanted = 0 if self._options.for_pid is not None else self._options.port
+        sock, notice = ports.listen(self._registry, self._service.name, wanted)
+        if notice:
+            self._say(notice)
+        return sock
+
+    def _listen_unix(self) -> socket.socket:
+        directory = self._registry.socket_directory(self._service.name)
+        path = directory / f".s.PGSQL.{SOCKET_PORT}"
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(registry.unix_path(path))
+        listener.listen(ports.BACKLOG)
+        return listener
+
+    def _running(self, listener: socket.socket) -> Running:
+        name: str | tuple[str, int] = listener.getsockname()
+        host, port = (
+            name if isinstance(name, tuple) else (str(Path(name).absolute().parent), SOCKET_PORT)
+        )
+        me = ProcessId.of(os.getpid())
+        text = connection_string(self._session, self._service, host, port)
+        return Running(self._service.name, me.pid, me.started, host, port, text)
+
+    def _stop_future(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+        stop: asyncio.Future[None] = loop.create_future()
+
+        def set_stop() -> None:
+            if not stop.done():
+                stop.set_result(None)
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, set_stop)
+        if self._options.for_pid is not None:
+            _when_ended(loop, self._options.for_pid, set_stop)
+        return stop
+
+    def _tidy(self) -> None:
+        if self._registered:
+            self._registry.remove(self._service.name)
+        if self._options.socket:
+            directory = self._registry.socket_directory(self._service.name)
+            (directory / f".s.PGSQL.{SOCKET_PORT}").unlink(missing_ok=True)
+
+
+def connection_string(session: Session, service: ServiceInfo, host: str, port: int) -> str:
+    """Return libpq's connection string through a tunnel at ``host`` (an address or directory)."""
+    on_socket = host.startswith("/")
+    return conninfo(
+        service,
+        host=host if on_socket else None,
+        hostaddr=None if on_socket else host,
+        port=port,
+        user=session.user.name,
+        paths=session.paths,
+    )
+
+
+def _when_ended(loop: asyncio.AbstractEventLoop, pid: int, then: Callable[[], None]) -> None:
+    """Call ``then`` once when another process ends."""
+    if hasattr(os, "pidfd_open"):
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            then()
+            return
+
+        def ended() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            then()
+
+        loop.add_reader(descriptor, ended)
+        return
+
+    process = ProcessId.of(pid)
+
+    def look() -> None:
+        if process.alive():
+            loop.call_later(1.0, look)
+        else:
+            then()
+
+    look()

@@ -1,0 +1,264 @@
+"""One running tunnel: local connections in, links out, the certificate kept fresh."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pgward.client.services import EdgeInfo, ServiceInfo, choose
+from pgward.client.session import Session
+from pgward.core.clock import Clock, rfc3339
+from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
+from pgward.tunnel import pgerror
+from pgward.tunnel.local.peer import is_mine
+from pgward.tunnel.local.pool import EdgeConnector, Pool, ReadyLink
+from pgward.tunnel.preface import EXPLANATIONS, Reason
+from pgward.tunnel.relay import Relay
+from pgward.tunnel.tls import tune, tunnel_context
+
+log = logging.getLogger("pgward.tunnel")
+
+ACCEPT_BATCH = 64
+RENEW_BEFORE = timedelta(minutes=20)
+# A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
+CHECK_SECONDS = 15.0
+
+
+@dataclass(slots=True)
+class Counters:
+    """What `pgward status` shows."""
+
+    active: int = 0
+    total: int = 0
+    refused: int = 0
+    last_problem: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class LocalConnection:
+    """One client of the tunnel and the link that carries it."""
+
+    client: socket.socket
+    link: ReadyLink
+    relay: Relay | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Tunnel:
+    """Serves one service on a listening socket until ``close``."""
+
+    service: ServiceInfo
+    session: Session
+    clock: Clock
+    listener: socket.socket
+    loop: asyncio.AbstractEventLoop
+    say: Callable[[str], None]
+    counters: Counters = field(default_factory=Counters)
+    _context: ssl.SSLContext | None = None
+    _pool: Pool | None = None
+    _live: set[LocalConnection] = field(default_factory=set)
+    _waiting: set[asyncio.Task[None]] = field(default_factory=set)
+    _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _ended: bool = False
+
+    @property
+    def pool(self) -> Pool:
+        """The links that wait ready."""
+        if self._pool is None:
+            self._pool = Pool(
+                self.loop, self._edges, EdgeConnector(self.service.name, self._current_context)
+            )
+            self._pool.on_cut = self._on_cut
+        return self._pool
+
+    async def preflight(self) -> None:
+        """Open the first link, so that a refusal is told before anyone connects."""
+        self._renew_context()
+        self.pool.give_back(await self.pool.wait())
+
+    def listen(self) -> None:
+        """Accept local connections from now on."""
+        self.listener.setblocking(False)
+        self.loop.add_reader(self.listener.fileno(), self._accept)
+
+    async def keep_fresh(self) -> None:
+        """Renew the certificate before it ends, for as long as the login session lives."""
+        while True:
+            await self.refresh()
+            before = time.time()
+            await asyncio.sleep(CHECK_SECONDS)
+            if time.time() - before > 3 * CHECK_SECONDS:
+                log.info("this machine slept: checking certificate and links")
+                self.pool.renewed()
+
+    async def refresh(self) -> None:
+        """Renew if due; say once what prevents it."""
+        async with self._renewing:
+            try:
+                if await asyncio.to_thread(self.session.ensure_certificate, RENEW_BEFORE):
+                    self._renew_context()
+                    self.pool.renewed()
+                self._ended = False
+            except (LoginNeededError, DeniedError) as error:
+                self._tell_end(error)
+            except PgwardError as error:
+                log.info("the certificate is not renewed yet: %s", error.message)
+            except OSError as error:
+                log.warning("the certificate is not renewed: %s", error)
+
+    def close(self) -> None:
+        """Stop listening and end every connection."""
+        self.loop.remove_reader(self.listener.fileno())
+        self.listener.close()
+        for task in tuple(self._waiting):
+            task.cancel()
+        for connection in tuple(self._live):
+            self._drop(connection)
+        if self._pool is not None:
+            self._pool.close()
+
+    def describe(self) -> dict[str, object]:
+        """Return what `pgward status` shows of a running tunnel."""
+        return {
+            "active": self.counters.active,
+            "total": self.counters.total,
+            "refused": self.counters.refused,
+            "ready_links": self.pool.idle,
+            "certificate_expires_at": rfc3339(self.session.not_after),
+            "session_expires_at": rfc3339(self.session.session_expires_at),
+            "problem": self.counters.last_problem,
+        }
+
+    # --- accepting --------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPT_BATCH):
+            try:
+                client, _ = self.listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                log.error("cannot accept a connection: %s", error.strerror)
+                return
+            self._admit(client)
+
+    def _admit(self, client: socket.socket) -> None:
+        try:
+            if not is_mine(client):
+                self.counters.refused += 1
+                log.warning("another user's process tried to use this tunnel and was refused")
+                client.close()
+                return
+            _tune_local(client)
+        except OSError as error:
+            log.debug("a local connection went away: %s", error)
+            client.close()
+            return
+        link = self.pool.take()
+        if link is not None:
+            self._start(client, link)
+            return
+        task = self.loop.create_task(self._start_later(client))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _start_later(self, client: socket.socket) -> None:
+        try:
+            if self.session.not_after <= self.clock.now():
+                await self.refresh()
+            link = await self.pool.wait()
+        except PgwardError as error:
+            self._turn_away(client, error)
+        except BaseException:
+            client.close()
+            raise
+        else:
+            self._start(client, link)
+
+    def _turn_away(self, client: socket.socket, error: PgwardError) -> None:
+        self.counters.refused += 1
+        self.counters.last_problem = error.message
+        try:
+            client.send(pgerror.fatal(error.message, error.hint))
+        except OSError as broken:
+            log.debug("the client left before it heard why: %s", broken)
+        client.close()
+
+    # --- sessions ---------------------------------------------------------------------
+
+    def _start(self, client: socket.socket, link: ReadyLink) -> None:
+        connection = LocalConnection(client, link)
+
+        def on_end(clean: bool, reason: Reason | None) -> None:
+            self._finish(connection, clean=clean, reason=reason)
+
+        connection.relay = Relay(self.loop, link.tls, client, link.controls, on_end)
+        self._live.add(connection)
+        self.counters.active += 1
+        self.counters.total += 1
+        connection.relay.start()
+
+    def _finish(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
+        self._forget(connection)
+        connection.client.close()
+        if clean:
+            self.pool.give_back(connection.link)
+        else:
+            connection.link.tls.close()
+            if reason is not None:
+                self._on_cut(reason)
+
+    def _drop(self, connection: LocalConnection) -> None:
+        if connection.relay is not None:
+            connection.relay.stop()
+        self._forget(connection)
+        connection.client.close()
+        connection.link.tls.close()
+
+    def _forget(self, connection: LocalConnection) -> None:
+        self._live.discard(connection)
+        self.counters.active -= 1
+        connection.relay = None
+
+    def _on_cut(self, reason: Reason) -> None:
+        message, hint = EXPLANATIONS[reason]
+        if message != self.counters.last_problem:
+            self.counters.last_problem = message
+            self.say(f"{self.service.name}: the edge ended a connection: {message}\nhint: {hint}")
+
+    # --- the certificate --------------------------------------------------------------
+
+    def _renew_context(self) -> None:
+        paths = self.session.paths
+        self._context = tunnel_context(paths.cert, paths.key, paths.ca)
+
+    def _current_context(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._renew_context()
+        assert self._context is not None  # noqa: S101 - made just above
+        return self._context
+
+    def _edges(self) -> Sequence[EdgeInfo]:
+        return self.service.edges
+
+    def _tell_end(self, error: PgwardError) -> None:
+        if not self._ended:
+            self._ended = True
+            self.counters.last_problem = error.message
+            self.say(f"{error.message}\nhint: {error.hint or 'pgward login'}")
+
+
+def _tune_local(client: socket.socket) -> None:
+    if client.family == socket.AF_UNIX:
+        client.setblocking(False)
+    else:
+        tune(client)
+
+
+def find_service(session: Session, name: str) -> ServiceInfo:
+    """Return the service ``name`` for this person; raise NotFoundError with the nearest name."""
+    return choose(session.services(), name)
