@@ -61,8 +61,8 @@ def create_app(
     """Return the ASGI application.
 
     ``origins`` are further addresses (``https://host:port``) that people may use besides
-    ``authority.settings.ca.url``. Its lifespan must run; before the server stops, call
-    ``await app.state.context.changes.close()`` to end the long polls at once.
+    ``authority.settings.ca.url``. Its lifespan must run; when the server begins to stop, call
+    ``app.state.context.changes.close()`` on its event loop to end the long polls at once.
     """
     app = FastAPI(
         title="pgward authority",

@@ -165,7 +165,6 @@ def _refuse(
     error: PgwardError,
     details: dict[str, Any] | None = None,
 ) -> NoReturn:
-    route = request.scope.get("route")
-    target = f"{request.method} {getattr(route, 'path', request.url.path)}"
+    target = f"{request.method} {request.url.path}"[:200]
     context.acts.refused(actor, "request.refuse", target, error, details)
     raise error

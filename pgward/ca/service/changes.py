@@ -39,10 +39,8 @@ class Changes:
             yield
         finally:
             stop()
-            await self.close()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            self.close()
+            await task
 
     async def wait(self, after: int, seconds: float) -> int:
         """Return the version as soon as it is above ``after``, or when the time is over."""
@@ -52,26 +50,33 @@ class Changes:
                     await self._news.wait_for(lambda: self._version > after or self._closed)
         return self._version
 
-    async def close(self) -> None:
-        """Send all who wait home, so that the server can stop."""
+    def close(self) -> None:
+        """Send all who wait home, so that the server can stop; call it on the event loop."""
         self._closed = True
+        self._poke.set()
+
+    async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
 
     async def _watch(self) -> None:
-        while True:
+        while not self._closed:
             self._poke.clear()
-            await self._look()
+            if await self._look():
+                await self._tell()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._poke.wait(), self._every)
+                async with asyncio.timeout(self._every):
+                    await self._poke.wait()
+        await self._tell()
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
         try:
             version = await asyncio.to_thread(self._store.version)
         except PgwardError as error:  # the store may be away; the next look tells
             _log.warning("the version cannot be read: %s", error.message)
-            return
-        if version != self._version:
-            async with self._news:
-                self._version = version
-                self._news.notify_all()
+            return False
+        except Exception:  # a bug must not end the watch: no edge would hear of a revocation
+            _log.exception("the version cannot be read")
+            return False
+        is_news, self._version = version != self._version, version
+        return is_news

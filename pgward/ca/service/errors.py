@@ -25,7 +25,6 @@ STATUS = {
     "failed": 500,
 }
 _HTTP_CODES = {404: "not_found", 403: "denied", 401: "login_needed", 503: "unavailable"}
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class WrongField(BaseModel):
@@ -65,7 +64,7 @@ def respond(
         hint=hint,
         fields=[WrongField(path=each.path, message=each.message) for each in wrong],
     )
-    headers = NO_STORE | ({"WWW-Authenticate": 'DPoP algs="ES256"'} if status == 401 else {})  # noqa: PLR2004 - RFC 9449 section 7.1
+    headers = {"WWW-Authenticate": 'DPoP algs="ES256"'} if status == 401 else None  # noqa: PLR2004 - RFC 9449 section 7.1
     return JSONResponse(ErrorBody(error=detail).model_dump(), status, headers=headers)
 
 

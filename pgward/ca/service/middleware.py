@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,7 +57,7 @@ class Guard:
 
 
 class _Answer:
-    """Passes messages on, and remembers what was begun."""
+    """Passes messages on, and remembers what was begun; caches keep nothing unless told so."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -65,6 +66,8 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("cache-control", "no-store")
         await self._send(message)
 
 

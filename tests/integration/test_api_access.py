@@ -1,0 +1,115 @@
+"""Who may call what: a table with a row for every route, so that a new route needs one."""
+
+import pytest
+from fastapi.routing import APIRoute
+
+from tests.fixtures.ca_service import SERVICE, request_pem
+
+pytestmark = pytest.mark.integration
+
+# For each route: a body that is fine, and the status for
+# nobody, a person, an administrator, an edge, a PostgreSQL host.
+PUBLIC, PERSON, ADMIN, MACHINE, EDGE = (
+    (200, 200, 200, 200, 200),
+    (401, 200, 200, 401, 401),
+    (401, 403, 200, 401, 401),
+    (401, 403, 403, 200, 200),
+    (401, 403, 403, 200, 403),
+)
+CSR = {"csr": request_pem()}
+TABLE = {
+    "GET /v1/health": (PUBLIC, None),
+    "GET /v1/trust": (PUBLIC, None),
+    "GET /v1/crls": (PUBLIC, None),
+    "GET /v1/crls/user-root.crl": (PUBLIC, None),
+    "GET /v1/crls/user-root.pem": (PUBLIC, None),
+    # These two ask for a password and for a join token themselves.
+    "POST /v1/login": ((403,) * 5, {"user": "nobody", "password": "not the password"}),
+    "POST /v1/enroll": ((403,) * 5, {"token": "unknown"} | CSR),
+    "GET /v1/me": (PERSON, None),
+    "POST /v1/logout": (PERSON, None),
+    "POST /v1/me/password": (
+        (401, 403, 403, 401, 401),
+        {"old": "not the password", "new": "another good one"},
+    ),
+    "POST /v1/certificates/login": (PERSON, CSR),
+    "GET /v1/services": (PERSON, None),
+    "GET /v1/users": (ADMIN, None),
+    "POST /v1/users": ((401, 403, 201, 401, 401), {"name": "carol"}),
+    "GET /v1/users/bob": (ADMIN, None),
+    "PATCH /v1/users/bob": (ADMIN, {"full_name": "Bob"}),
+    "DELETE /v1/users/bob": (ADMIN, None),
+    "POST /v1/users/bob/block": (ADMIN, {"reason": "left"}),
+    "POST /v1/users/bob/unblock": (ADMIN, None),
+    "POST /v1/users/bob/password": (ADMIN, {"password": "another good one"}),
+    "GET /v1/groups": (ADMIN, None),
+    "POST /v1/groups/dba/members": (ADMIN, {"add": ["bob"]}),
+    "GET /v1/resources/Service": (ADMIN, None),
+    "GET /v1/resources/Service/orders": ((401, 403, 404, 401, 401), None),
+    "PUT /v1/resources/Service/orders": (ADMIN, SERVICE),
+    "DELETE /v1/resources/Service/orders": ((401, 403, 404, 401, 401), None),
+    "POST /v1/tokens": ((401, 403, 201, 401, 401), {"kind": "edge", "name": "e9"}),
+    "GET /v1/certificates": (ADMIN, None),
+    "POST /v1/certificates/abc/revoke": ((401, 403, 404, 401, 401), {"reason": ""}),
+    "GET /v1/edges": (ADMIN, None),
+    "DELETE /v1/edges/e9": ((401, 403, 404, 401, 401), None),
+    "GET /v1/audit": (ADMIN, None),
+    "POST /v1/machine/renew": (MACHINE, CSR),
+    "GET /v1/edge/snapshot": (EDGE, None),
+    "POST /v1/edge/events": (EDGE, {"events": []}),
+}
+ASKING = ("nobody", "person", "administrator", "edge", "host")
+
+
+def _template(path: str) -> str:
+    """Put the parameters back that the table fills in."""
+    for value, parameter in {
+        "user-root": "{name}",
+        "bob": "{name}",
+        "orders": "{name}",
+        "e9": "{name}",
+        "dba": "{name}",
+        "abc": "{serial}",
+        "Service": "{kind}",
+    }.items():
+        path = path.replace(value, parameter)
+    return path
+
+
+def test_the_table_has_every_route(app):
+    schema = app.openapi()
+    found = {
+        f"{method.upper()} {path}"
+        for path, methods in schema["paths"].items()
+        for method in methods
+    }
+    assert found == {_template(row) for row in TABLE}
+
+
+def test_no_route_is_hidden_from_the_description(app):
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert [route.path for route in routes if not route.include_in_schema] == []
+    plain = {getattr(route, "path", None) for route in app.routes if route not in routes}
+    assert plain <= {"/v1/openapi.json", None, ""}
+
+
+@pytest.mark.parametrize("row", TABLE)
+def test_each_route_answers_each_kind_of_caller_as_the_table_says(api, admin, row):
+    (method, path), (expected, body) = row.split(), TABLE[row]
+    api.add("bob")
+    api.add("plain")
+    callers = {
+        "nobody": api.call,
+        "person": api.device("plain").call,
+        "administrator": admin.call,
+        "edge": api.machine(admin, "edge", "e1").call,
+        "host": api.machine(admin, "host", "h1").call,
+    }
+    found = {}
+    for who in ASKING:
+        if row == "POST /v1/login" and who != "nobody":
+            continue  # who else one is plays no part
+        found[who] = callers[who](method, path, body).status_code
+    assert found == {
+        who: status for who, status in zip(ASKING, expected, strict=True) if who in found
+    }
