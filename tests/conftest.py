@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.fixtures.authority",
+    "tests.fixtures.ca",
     "tests.fixtures.ca_process",
     "tests.fixtures.ca_service",
     "tests.fixtures.pki",
