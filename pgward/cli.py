@@ -49,9 +49,13 @@ _CA = {
     "revoke": Entry("revoke certificates", "pgward.client.admin_commands:revoke"),
 }
 _EDGE = {
-    "enroll": Entry("enroll this machine with a join token", "pgward.tunnel.edge.commands:edge_enroll"),
+    "enroll": Entry(
+        "enroll this machine with a join token", "pgward.tunnel.edge.commands:edge_enroll"
+    ),
     "serve": Entry("serve mTLS connections", "pgward.tunnel.edge.commands:edge_serve"),
-    "status": Entry("show what this edge knows and serves", "pgward.tunnel.edge.commands:edge_status"),
+    "status": Entry(
+        "show what this edge knows and serves", "pgward.tunnel.edge.commands:edge_status"
+    ),
 }
 _HBA = {
     "generate": Entry("print configuration fragments", "pgward.hba.commands:generate"),

@@ -2,8 +2,8 @@
 
 pytest_plugins = [
     "tests.fixtures.authority",
-    "tests.fixtures.ca",
     "tests.fixtures.ca_process",
+    "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.pki",
     "tests.fixtures.pkilint",
