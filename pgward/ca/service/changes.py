@@ -75,7 +75,7 @@ class Changes:
         except PgwardError as error:  # the store may be away; the next look tells
             _log.warning("the version cannot be read: %s", error.message)
             return False
-        except Exception:  # a bug must not end the watch: no edge would hear of a revocation
+        except Exception:  # noqa: BLE001 - a bug must not end the watch: no edge would hear of a revocation
             _log.exception("the version cannot be read")
             return False
         is_news, self._version = version != self._version, version
