@@ -1,6 +1,7 @@
 """An edge or a PostgreSQL host towards the CA: enrolled once, renewed by its own certificate."""
 
 import json
+import threading
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
@@ -78,13 +79,17 @@ class About:
 
 
 class Machine:
-    """One enrolled machine; its directory holds key, certificate, and who the CA is."""
+    """One enrolled machine; its directory holds key, certificate, and who the CA is.
+
+    Threads may share it: one may wait for a snapshot while another renews.
+    """
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self.directory = directory
         self._clock = clock
         self._generations = Generations(directory / _IDENTITY)
         self._client: ApiClient | None = None
+        self._client_lock = threading.Lock()
         self._generation = Path()
         self._roots: list[str] = []
         self._about: About
@@ -194,9 +199,10 @@ class Machine:
 
     def close(self) -> None:
         """Close the connection to the CA, if there is one."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._client_lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def renew(self) -> None:
         """Get a certificate with the same names for a new key, and install it."""
@@ -249,11 +255,12 @@ class Machine:
         return [str(each) for each in reply["accepted"]]
 
     def _api(self) -> ApiClient:
-        if self._client is None:
-            self._client = ApiClient(
-                self.ca_url, self._roots, prover=self._prover, clock=self._clock
-            )
-        return self._client
+        with self._client_lock:
+            if self._client is None:
+                self._client = ApiClient(
+                    self.ca_url, self._roots, prover=self._prover, clock=self._clock
+                )
+            return self._client
 
     def _due(self, min_remaining: timedelta) -> bool:
         life = self.leaf.not_valid_after_utc - self.leaf.not_valid_before_utc

@@ -1,6 +1,7 @@
 """A person's login session on this machine, and the renewal of its certificate."""
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -119,6 +120,7 @@ class Session:
         self._home = home
         self._clock = clock
         self._client: ApiClient | None = None
+        self._client_lock = threading.RLock()  # reading the token may close the client
         self._generation = Path()
         self.state: State
         self.trust: Trust
@@ -196,16 +198,18 @@ class Session:
 
     def api(self) -> ApiClient:
         """Return the client that speaks for this session; ``close`` closes it."""
-        if self._client is None:
-            prover = PersonProver(self._home.device_key(), self.token())
-            self._client = ApiClient.of(self.trust, prover=prover, clock=self._clock)
-        return self._client
+        with self._client_lock:
+            if self._client is None:
+                prover = PersonProver(self._home.device_key(), self.token())
+                self._client = ApiClient.of(self.trust, prover=prover, clock=self._clock)
+            return self._client
 
     def close(self) -> None:
         """Close the connection to the CA, if there is one."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._client_lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def services(self) -> list[ServiceInfo]:
         """Return the services that this person may use."""

@@ -93,7 +93,7 @@ def list_users(output: str) -> None:
 def show(name: str, output: str) -> None:
     """Show all that the CA knows of NAME."""
     with options.api() as api:
-        found = api.get(options.path("users", name))["user"]
+        found = api.get(_path(name))["user"]
     terminal.record(found, _USER, output)
 
 
@@ -108,7 +108,7 @@ def edit(name: str, full_name: str | None, email: str | None) -> None:
     if not change:
         raise InvalidInputError("nothing to change", hint="--full-name or --email")
     with options.api() as api:
-        api.patch(options.path("users", name), change)
+        api.patch(_path(name), change)
     terminal.note(f"changed {name}")
 
 
@@ -118,7 +118,7 @@ def edit(name: str, full_name: str | None, email: str | None) -> None:
 def block(name: str, reason: str) -> None:
     """Refuse NAME from now on: certificates are revoked, connections cut."""
     with options.api() as api:
-        reply = api.post(options.path("users", name, "block"), {"reason": reason})
+        reply = api.post(_path(name, "block"), {"reason": reason})
     terminal.note(f"blocked {name}; {_revoked(reply)}")
 
 
@@ -127,7 +127,7 @@ def block(name: str, reason: str) -> None:
 def unblock(name: str) -> None:
     """Let NAME log in again; revoked certificates stay revoked."""
     with options.api() as api:
-        api.post(options.path("users", name, "unblock"))
+        api.post(_path(name, "unblock"))
     terminal.note(f"unblocked {name}; the next login gives a new certificate")
 
 
@@ -140,7 +140,7 @@ def passwd(name: str, generate: bool, password_source: PasswordSource) -> None:
     _refuse_two_sources(generate, password_source)
     with options.api() as api:
         password = _new_password(name, generate, password_source)
-        reply = api.post(options.path("users", name, "password"), {"password": password})
+        reply = api.post(_path(name, "password"), {"password": password})
     terminal.note(f"new password set for {name}; {_revoked(reply)}")
     if generate:
         terminal.echo(password)
@@ -152,7 +152,7 @@ def remove(names_: tuple[str, ...]) -> None:
     """Remove people: certificates are revoked, connections cut."""
     with options.api() as api:
         for name in names_:
-            reply = api.delete(options.path("users", name))
+            reply = api.delete(_path(name))
             terminal.note(f"removed {name}; {_revoked(reply)}")
 
 
@@ -209,6 +209,10 @@ def _change_members(name: str, **change: list[str]) -> None:
 def _refuse_two_sources(generate: bool, source: PasswordSource) -> None:
     if generate and source.given:
         raise InvalidInputError("--generate takes no password", hint="leave the other option out")
+
+
+def _path(name: str, *act: str) -> str:
+    return options.path("users", names.identity(name), *act)
 
 
 def _new_password(name: str, generate: bool, source: PasswordSource) -> str:
