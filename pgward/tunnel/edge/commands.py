@@ -15,7 +15,7 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import jws
 from pgward.system import terminal
-from pgward.system.files import storage_errors
+from pgward.system.files import atomic_write, storage_errors
 from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind
 from pgward.tunnel.edge.workers import supervise
 from pgward.tunnel.loop import run
@@ -117,11 +117,10 @@ def _work(settings: EdgeSettings, address: Address, listener: Any, ready_file: P
 
     def ready() -> None:
         if settings.worker == 0:
+            if ready_file is not None:
+                atomic_write(ready_file, f"{address}\n".encode(), mode=0o644)
             terminal.echo(f"edge listens on {address}")
             sys.stdout.flush()
-            if ready_file is not None:
-                with storage_errors(ready_file):
-                    ready_file.write_text(f"{address}\n", "utf-8")
 
     run(server.run(ready))
 
