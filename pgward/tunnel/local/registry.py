@@ -129,6 +129,7 @@ def ask(path: Path) -> dict[str, Any] | None:
 
 async def answer(path: Path, describe: Callable[[], Mapping[str, object]]) -> asyncio.Server:
     """Serve ``describe()`` as JSON to whoever connects to the control socket."""
+    private_dir(path.parent)
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at start
 
     async def reply(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
