@@ -17,7 +17,9 @@ from pgward.core.errors import ConflictError, PgwardError, UnavailableError
 from pgward.system.process import port_holder
 
 HANDSHAKE_SECONDS = 10.0
-_SHUTDOWN_SECONDS = 5
+_SHUTDOWN_SECONDS = 5  # for open requests to be answered
+_GOODBYE_SECONDS = 1.0  # for a peer's own close_notify
+_POLL_SECONDS = 0.02
 _KEEP_ALIVE_SECONDS = 60
 _BACKLOG = 1024
 _UNACKNOWLEDGED_MS = 30_000  # a peer that stops reading its answer is dropped
@@ -114,13 +116,19 @@ class HttpsServer(uvicorn.Server):
                 sock=each,
                 ssl=self._context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+                ssl_shutdown_timeout=_GOODBYE_SECONDS,
                 backlog=_BACKLOG,
             )
             for each in sockets or []
         ]
         self.started = True
         self.ready.set()
+
+    async def _wait_tasks_to_complete(self) -> None:
+        """Wait for open requests only: uvicorn's own also waits for unfinished handshakes."""
+        state = self.server_state
+        while (state.connections or state.tasks) and not self.force_exit:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _protocol(self) -> asyncio.Protocol:
         return BoundedHttp(

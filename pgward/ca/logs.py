@@ -21,3 +21,5 @@ def to_terminal() -> None:
     root = logging.getLogger()
     root.handlers = [TerminalHandler()]
     root.setLevel(logging.WARNING)
+    # uvicorn warns of each malformed request: a stranger could fill the disk with them.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
