@@ -245,7 +245,7 @@ class Cluster:
             self.data_dir,
             *options,
         ]
-        return _execute(command, account=self.account, directory=self.directory)
+        return execute(command, account=self.account, directory=self.directory)
 
     def _server_run(self, program: str, *options: str | Path) -> str:
         command = (self.bin_dir / program, *options)
@@ -350,13 +350,17 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _execute(
+def execute(
     command: Sequence[str | Path],
     *,
     account: Account | None = None,
     directory: Path | None = None,
     timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
+    """Run a program as ``account`` (which needs root), without the PG* variables of our own.
+
+    ``directory`` must be one that the account can enter. Raises subprocess.TimeoutExpired.
+    """
     return subprocess.run(
         command,
         user=None if account is None else account.uid,
@@ -382,7 +386,7 @@ def _run(
 ) -> str:
     name = Path(command[0]).name
     try:
-        done = _execute(command, account=account, directory=directory, timeout=timeout)
+        done = execute(command, account=account, directory=directory, timeout=timeout)
     except subprocess.TimeoutExpired as error:
         raise PgwardError(f"{name} did not finish within {timeout} seconds") from error
     if done.returncode:

@@ -1,0 +1,133 @@
+"""A change of configuration files and material, as a list of steps that can be cut off anywhere.
+
+The order is such that a server which starts between two steps works: files before the settings
+that name them, settings and map before the lines of pg_hba.conf that need them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pgward.hba import disk
+from pgward.hba.generations import Generations
+from pgward.hba.journal import Journal, Replaced, digest
+
+BACKUPS_KEPT = 5
+_BACKUP_MARK = ".pgward-"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A file's content before (None: there is none) and after."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything changes."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do, and what it is called."""
+
+    name: str
+    run: Callable[[], None]
+
+
+class Change:
+    """New contents of files (in the order of replacing) and a generation to switch to."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        generations: Generations,
+        *,
+        generation: str | None,
+        edits: Sequence[Edit],
+        now: datetime,
+    ) -> None:
+        self.journal_path = journal_path(state_dir)
+        self._generations = generations
+        self._generation = generation
+        self._edits = [edit for edit in edits if edit.needed]
+        self._stamp = f"{now:%Y%m%dT%H%M%SZ}"
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything changes."""
+        return bool(self._edits) or self._generation != self._generations.current()
+
+    @property
+    def backups(self) -> list[Path]:
+        """Where the old contents are kept."""
+        return [self._backup(edit) for edit in self._edits if edit.before is not None]
+
+    def steps(self) -> list[Step]:
+        """Return the steps: back up, write the journal, replace one thing after the other."""
+        kept = [
+            Step(f"back up {edit.path.name}", lambda edit=edit: self._keep(edit))  # type: ignore[misc]  # mypy cannot type the bound default
+            for edit in self._edits
+            if edit.before is not None
+        ]
+        replaced = [
+            Step(f"replace {edit.path.name}", lambda edit=edit: _replace(edit))  # type: ignore[misc]  # as above
+            for edit in self._edits
+        ]
+        switch = Step("use the new material", lambda: self._generations.use(self._generation))
+        return [*kept, Step("write the journal", self._write_journal), switch, *replaced]
+
+    def commit(self) -> None:
+        """Forget how to undo it; old backups and generations go."""
+        disk.remove(self.journal_path)
+        self._generations.prune()
+        for edit in self._edits:
+            _prune_backups(edit.path.resolve())
+
+    def _backup(self, edit: Edit) -> Path:
+        path = edit.path.resolve()
+        return path.with_name(f"{path.name}{_BACKUP_MARK}{self._stamp}")
+
+    def _keep(self, edit: Edit) -> None:
+        disk.replace(self._backup(edit), edit.before or b"", like=edit.path.resolve())
+
+    def _write_journal(self) -> None:
+        replaced = [
+            Replaced(
+                str(edit.path),
+                None if edit.before is None else str(self._backup(edit)),
+                digest(edit.before),
+                digest(edit.after),
+            )
+            for edit in self._edits
+        ]
+        Journal(self._generations.current(), tuple(replaced)).save(self.journal_path)
+
+
+def journal_path(state_dir: Path) -> Path:
+    """Return where the journal lies while a change is under way."""
+    return state_dir / "journal.json"
+
+
+def undo(state_dir: Path, generations: Generations) -> bool:
+    """Undo the change that a run left half done; tell whether there was something to undo."""
+    path = journal_path(state_dir)
+    journal = Journal.load(path)
+    if journal is None:
+        return False
+    changed = journal.undo(generations)
+    disk.remove(path)
+    return changed
+
+
+def _replace(edit: Edit) -> None:
+    disk.replace(edit.path, edit.after)
+
+
+def _prune_backups(path: Path) -> None:
+    for old in sorted(path.parent.glob(f"{path.name}{_BACKUP_MARK}*"))[:-BACKUPS_KEPT]:
+        disk.remove(old)

@@ -1,0 +1,225 @@
+"""``pgward hba generate``, ``apply`` and ``refresh``."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from pgward.core.clock import SystemClock, rfc3339
+from pgward.core.errors import InvalidInputError
+from pgward.hba import apply as work
+from pgward.hba.contents import check_before, plan_contents, warnings
+from pgward.hba.datadir import DataDir
+from pgward.hba.generate import fragments
+from pgward.hba.host import STATE_DIR, Host
+from pgward.hba.material import FILES
+from pgward.hba.model import Plan, TlsFiles
+from pgward.hba.plan_options import plan_options
+from pgward.hba.source import MachineSource
+from pgward.hba.versions import NEWEST, OLDEST
+from pgward.system import terminal
+from pgward.system.files import storage_errors
+
+_PARTS = {"postgresql": "postgresql.conf", "hba": "pg_hba.conf", "ident": "pg_ident.conf"}
+_MAX_TOKEN = 8192
+_TERMINATED = 128 + signal.SIGTERM
+MakePlan = Callable[[TlsFiles], Plan]
+
+_PATH = click.Path(path_type=Path)
+data_dir_option = click.option(
+    "--data-dir", type=_PATH, required=True, metavar="D", help="PostgreSQL's data directory."
+)
+state_dir_option = click.option(
+    "--state-dir",
+    type=_PATH,
+    metavar="DIR",
+    help=f"Where identity, keys and journal lie (default: D/{STATE_DIR}).",
+)
+config_file_option = click.option(
+    "--config-file",
+    type=_PATH,
+    metavar="FILE",
+    help="postgresql.conf, where it is not in the data directory.",
+)
+psql_user_option = click.option(
+    "--psql-user", metavar="NAME", help="Superuser for looking into the server, by local socket."
+)
+
+
+@click.command()
+@click.option(
+    "--pg-version",
+    type=click.IntRange(OLDEST, NEWEST),
+    required=True,
+    metavar="V",
+    help=f"Major version, {OLDEST} to {NEWEST}.",
+)
+@click.option("--part", type=click.Choice(list(_PARTS)), help="Print one file's fragment only.")
+@click.option(
+    "--tls-dir",
+    default=f"{STATE_DIR}/tls/current",
+    show_default=True,
+    metavar="DIR",
+    help="Where the server finds certificate, key, CA and CRLs.",
+)
+@plan_options
+def generate(*, pg_version: int, part: str | None, tls_dir: str, make_plan: MakePlan) -> None:
+    """Print fragments of postgresql.conf, pg_hba.conf and pg_ident.conf.
+
+    Append the first to postgresql.conf; put the others before all lines of their files.
+    """
+    tls = TlsFiles(*(f"{tls_dir.rstrip('/')}/{name}" for name in FILES.values()))
+    made = fragments(make_plan(tls), pg_version)
+    texts = {"postgresql": made.postgresql, "hba": made.hba, "ident": made.ident}
+    if part is not None:
+        terminal.echo(texts[part].rstrip("\n"))
+        return
+    for name, text in texts.items():
+        terminal.echo(f"# ---- {_PARTS[name]} ----\n{text}")
+
+
+@click.command()
+@data_dir_option
+@state_dir_option
+@config_file_option
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="Join token of `pgward ca token host`, needed once; - is standard input.",
+)
+@click.option(
+    "--dns", "names", multiple=True, metavar="NAME", help="Name the certificate must have."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@psql_user_option
+@plan_options
+def apply(
+    *,
+    data_dir: Path,
+    state_dir: Path | None,
+    config_file: Path | None,
+    token_file: str | None,
+    names: tuple[str, ...],
+    dry_run: bool,
+    psql_user: str | None,
+    make_plan: MakePlan,
+) -> None:
+    """Set a PostgreSQL server up to check login certificates itself.
+
+    Writes marked blocks into postgresql.conf, pg_hba.conf and pg_ident.conf, installs the server
+    certificate, the user CA and its revocation lists, reloads, and checks that the server took
+    it. If not, everything is put back.
+    """
+    host = _host(data_dir, state_dir, config_file, psql_user)
+    plan = make_plan(host.tls_files)
+    if dry_run:
+        _show_dry_run(host, plan)
+        return
+    token = None if token_file is None else _read_token(token_file)
+    source = MachineSource(host.identity_dir, host.data_dir.owner, token=token)
+    with _undone_on_sigterm():
+        now = SystemClock().now()
+        outcome = work.apply(host, plan, source, names=names, now=now)
+    _tell(host, outcome, now)
+
+
+@click.command()
+@data_dir_option
+@state_dir_option
+@config_file_option
+@psql_user_option
+def refresh(
+    *, data_dir: Path, state_dir: Path | None, config_file: Path | None, psql_user: str | None
+) -> None:
+    """Renew the server certificate and the revocation lists; for a timer.
+
+    PostgreSQL refuses everyone once a revocation list has expired, so this must run: see
+    examples/pgward-hba-refresh.timer.
+    """
+    host = _host(data_dir, state_dir, config_file, psql_user)
+    source = MachineSource(host.identity_dir, host.data_dir.owner, token=None)
+    with _undone_on_sigterm():
+        now = SystemClock().now()
+        outcome = work.refresh(host, source, now=now)
+    _tell(host, outcome, now)
+
+
+def _host(
+    data_dir: Path, state_dir: Path | None, config_file: Path | None, psql_user: str | None
+) -> Host:
+    found = DataDir.open(data_dir, config_file)
+    return Host(found, (state_dir or found.path / STATE_DIR).absolute(), psql_user)
+
+
+def _show_dry_run(host: Host, plan: Plan) -> None:
+    check_before(host, plan)
+    _warn(warnings(host.data_dir, plan))
+    diff = plan_contents(host.data_dir, plan).diff()
+    terminal.echo(diff.rstrip("\n")) if diff else terminal.note("nothing would change")
+
+
+def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
+    if outcome.recovered:
+        terminal.note("an earlier run was cut off; what it left was undone first")
+    _warn(outcome.warnings)
+    if outcome.away is not None:
+        _warn([f"the CA gave nothing new: {outcome.away}"])
+    done = "configured" if outcome.changed else "nothing to change in"
+    terminal.note(f"{done} PostgreSQL {host.data_dir.able.version} in {host.data_dir.path}")
+    terminal.note(_effect(outcome))
+    material = outcome.material
+    terminal.note(
+        f"the server certificate, for {', '.join(sorted(material.names))}, "
+        f"ends {rfc3339(material.not_after)}"
+    )
+    terminal.note(
+        f"the next `pgward hba refresh` must succeed before {rfc3339(material.refresh_before())}: "
+        "after that PostgreSQL refuses everyone; run it from a timer"
+    )
+    outcome.check_time_left(now)
+
+
+def _effect(outcome: work.Outcome) -> str:
+    if not outcome.running:
+        return "the server does not run; this takes effect when it starts"
+    if outcome.took:
+        return "the running server took it"
+    return (
+        "the running server was told to reload, and whether it did could not be verified: look "
+        "for 'not reloaded' in its log, or name a superuser with --psql-user"
+    )
+
+
+def _warn(texts: list[str] | tuple[str, ...]) -> None:
+    for text in texts:
+        terminal.note(f"warning: {text}")
+
+
+def _read_token(name: str) -> str:
+    if name == "-":
+        return sys.stdin.read(_MAX_TOKEN).strip()
+    path = Path(name)
+    with storage_errors(path, "read"), path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(_MAX_TOKEN).strip()
+    if not text:
+        raise InvalidInputError("this file is empty", where=name)
+    return text
+
+
+@contextlib.contextmanager
+def _undone_on_sigterm() -> Iterator[None]:
+    """Make SIGTERM end the work through its clean-up, as Ctrl-C does."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(_TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

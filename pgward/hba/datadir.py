@@ -1,0 +1,185 @@
+"""A data directory: its version, its owner, its programs, its files, and whether it runs."""
+
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.hba.block import assignments
+from pgward.hba.disk import owner_of
+from pgward.hba.versions import Abilities
+from pgward.system.postgres import Account, execute, find_binaries
+
+_PID_LINES = 6
+_SERVER_NAMES = frozenset({"postgres", "postmaster"})
+_SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What postmaster.pid says of a running server; ``host`` is None when it has no TCP port."""
+
+    pid: int
+    port: int
+    socket_dir: str
+    host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """One PostgreSQL data directory and where its three configuration files are."""
+
+    path: Path
+    able: Abilities
+    owner: Account
+    bin_dir: Path
+    options: tuple[str, ...]
+    config_file: Path
+    hba_file: Path
+    ident_file: Path
+
+    @classmethod
+    def open(cls, path: Path, config_file: Path | None = None) -> Self:
+        """Look at a data directory.
+
+        Raises InvalidInputError when it is none, DiskError when it cannot be read, NotFoundError
+        without server programs of its version, PgwardError when postgresql.conf is broken.
+        """
+        path = path.absolute()
+        owner = owner_of(path)
+        _check_caller(path, owner)
+        able = Abilities.of(_version(path))
+        bin_dir = find_binaries(able.version)
+        options = _options(path, config_file)
+        ask = _Asker(path, owner, bin_dir, options)
+        asked = {name: Path(ask(name)) for name in ("config_file", "hba_file", "ident_file")}
+        files = (path / asked[name] for name in ("config_file", "hba_file", "ident_file"))
+        return cls(path, able, owner, bin_dir, options, *files)
+
+    @property
+    def auto_file(self) -> Path:
+        """The file of ALTER SYSTEM, whose values win over postgresql.conf."""
+        return self.path / "postgresql.auto.conf"
+
+    def setting(self, name: str) -> str:
+        """Return the value that the server would use, from the files as they are now.
+
+        Raises PgwardError with the server's own words when the files are broken.
+        """
+        return _Asker(self.path, self.owner, self.bin_dir, self.options)(name)
+
+    def running(self) -> Running | None:
+        """Return how to reach the server, or None when it does not run."""
+        try:
+            lines = (self.path / "postmaster.pid").read_text(errors="replace").splitlines()
+        except FileNotFoundError:
+            return None
+        if len(lines) < _PID_LINES or not lines[0].lstrip("-").isdigit():
+            return None
+        pid = abs(int(lines[0]))
+        if not _is_server(pid):
+            return None
+        host = {"": None, "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104 - read, not bound
+            lines[5].strip(), lines[5].strip()
+        )
+        return Running(pid, int(lines[3]), lines[4].strip(), host)
+
+
+class _Asker:
+    """``postgres -C``: what a setting is, without a running server."""
+
+    def __init__(self, path: Path, owner: Account, bin_dir: Path, options: tuple[str, ...]) -> None:
+        self._path, self._bin_dir, self._options = path, bin_dir, options
+        self._account = owner if os.geteuid() == 0 else None
+
+    def __call__(self, name: str) -> str:
+        command = [str(self._bin_dir / "postgres"), "-C", name, "-D", str(self._path)]
+        done = execute([*command, *self._options], account=self._account, directory=self._path)
+        if done.returncode:
+            said = _without_prefix(done.stderr) or f"exit code {done.returncode}"
+            raise PgwardError(
+                f"PostgreSQL does not accept its configuration: {said}",
+                hint="mend it first; nothing was changed",
+            )
+        return done.stdout.strip()
+
+
+def _version(path: Path) -> int:
+    try:
+        text = (path / "PG_VERSION").read_text().strip()
+    except FileNotFoundError:
+        raise InvalidInputError(
+            f"{path} is not a PostgreSQL data directory",
+            hint="psql -c 'show data_directory' tells where it is",
+        ) from None
+    if not text.isdigit():
+        raise InvalidInputError(f"PostgreSQL {text} is not supported", hint="11 to 18 are")
+    return int(text)
+
+
+def _check_caller(path: Path, owner: Account) -> None:
+    if os.geteuid() not in {0, owner.uid}:
+        raise PgwardError(
+            f"{path} belongs to another account (uid {owner.uid})",
+            hint="run this as root, or as the account that the server runs as: sudo -u postgres …",
+        )
+
+
+def _options(path: Path, config_file: Path | None) -> tuple[str, ...]:
+    """Return the server's own command-line options, which may say where the files are."""
+    given = _last_start_options(path)
+    if config_file is None and not (path / "postgresql.conf").exists():
+        named = [option for option in given if "config_file=" in option]
+        config_file = None if named else _distribution_config(path)
+    if config_file is not None:
+        if not config_file.is_file():
+            raise InvalidInputError(f"{config_file} does not exist")
+        given = (*given, "-c", f"config_file={config_file.absolute()}")
+    return given
+
+
+def _last_start_options(path: Path) -> tuple[str, ...]:
+    """Return the ``-c`` options in postmaster.opts, where pg_ctl keeps how it started."""
+    try:
+        words = shlex.split((path / "postmaster.opts").read_text(errors="replace"))
+    except (FileNotFoundError, ValueError):
+        return ()
+    found: list[str] = []
+    for first, second in zip(words[1:], [*words[2:], ""], strict=True):
+        if first == "-c" and "=" in second:
+            found += ["-c", second]
+        elif re.match(r"--[a-z_.-]+=", first):
+            found.append(first)
+    return tuple(found)
+
+
+def _distribution_config(path: Path) -> Path:
+    """Return the configuration that Debian keeps apart from the data directory."""
+    for candidate in sorted(Path("/").glob(_SERVER_CONFIGS)):
+        try:
+            settings = assignments(candidate.read_bytes())
+        except PermissionError:
+            continue
+        if any(s.name == "data_directory" and Path(s.value) == path for s in settings):
+            return candidate
+    raise InvalidInputError(
+        f"{path} has no postgresql.conf", hint="name it: --config-file /etc/…/postgresql.conf"
+    )
+
+
+def _is_server(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).name() in _SERVER_NAMES
+    except psutil.Error:
+        return False
+
+
+def _without_prefix(text: str) -> str:
+    """Return a server's messages as one line, without times and process numbers."""
+    messages = re.findall(r"(?:LOG|ERROR|FATAL|postgres):\s+(.*)", text)
+    return "; ".join(messages) or text.strip()

@@ -1,0 +1,116 @@
+"""One PostgreSQL host: its data directory, our state directory, and its server when it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pgward.core.errors import PgwardError
+from pgward.hba import disk, server
+from pgward.hba.change import Change, journal_path, undo
+from pgward.hba.datadir import DataDir, Running
+from pgward.hba.generations import Generations
+from pgward.hba.material import FILES, Material
+from pgward.hba.model import TlsFiles
+
+STATE_DIR = "pgward"
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What must hold after a change: ``files`` before the server reads them, ``live`` after."""
+
+    files: Callable[[], None]
+    live: Callable[[Running], None]
+
+
+NO_CHECKS = Checks(lambda: None, lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where everything of one host is; ``superuser`` looks into the server's views, locally."""
+
+    data_dir: DataDir
+    state_dir: Path
+    superuser: str | None = None
+
+    @property
+    def generations(self) -> Generations:
+        """The material on disk."""
+        return Generations(self.state_dir / "tls")
+
+    @property
+    def identity_dir(self) -> Path:
+        """Where the host's machine identity lies."""
+        return self.state_dir / "machine"
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock that one run at a time holds."""
+        return self.state_dir / "lock"
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """The paths for postgresql.conf, relative where they lie in the data directory."""
+        base = self.generations.link
+        if base.is_relative_to(self.data_dir.path):
+            base = base.relative_to(self.data_dir.path)
+        return TlsFiles(*(str(base / name) for name in FILES.values()))
+
+    def sql(self, running: Running) -> server.LocalSql:
+        """Return the way to the server's views."""
+        return server.LocalSql(self.data_dir, running, self.superuser)
+
+    def recover(self) -> bool:
+        """Undo what a run that was cut off left; tell whether there was anything."""
+        data_dir = self.data_dir
+        files = (data_dir.config_file, data_dir.ident_file, data_dir.hba_file)
+        for path in (journal_path(self.state_dir), *files):
+            disk.sweep(path)
+        return self._undo()
+
+    def carry_out(self, change: Change, material: Material, checks: Checks) -> bool | None:
+        """Run the change's steps, have the server take it, check it; undo all of it if not.
+
+        Returns True when the server took it; None when there is no way to tell, or no server.
+        """
+        try:
+            for step in change.steps():
+                step.run()
+            self.data_dir.setting("ssl")  # raises, in the server's words, when a file is broken
+            checks.files()
+            took = self.load(material, checks)
+        except BaseException:
+            self._undo()
+            raise
+        change.commit()
+        return took
+
+    def load(self, material: Material, checks: Checks) -> bool | None:
+        """Have a running server read its files, see that it did, and check it."""
+        running = self.data_dir.running()
+        if running is None:
+            return None
+        sql = self.sql(running)
+        server.check_files(sql, self.data_dir)
+        leaf = material.leaf.public_bytes(Encoding.DER)
+        old = server.presents(running, leaf)
+        took = server.reload(
+            running, sql, None if old else lambda: server.presents(running, leaf) is True
+        )
+        if took is False or server.presents(running, leaf) is False:
+            raise PgwardError(
+                "PostgreSQL did not take the new configuration, so all was put back",
+                hint="its log says why: look for 'not reloaded'",
+            )
+        checks.live(running)
+        return took
+
+    def _undo(self) -> bool:
+        undone = undo(self.state_dir, self.generations)
+        running = self.data_dir.running()
+        if undone and running is not None:
+            server.reload(running, self.sql(running), None)
+        return undone

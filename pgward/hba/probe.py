@@ -1,0 +1,95 @@
+"""Look at a server from outside: which certificate it presents, and whom it refuses.
+
+What is asked and answered: PostgreSQL manual, chapters 53.2.10 (SSLRequest), 53.7 and 53.8.
+"""
+
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pgward.core.errors import UnavailableError
+
+_SSL_REQUEST = struct.pack("!II", 8, 80877103)
+_PROTOCOL = 196608
+_MAX_ANSWER = 64 * 1024
+_TIMEOUT = 10.0
+INVALID_AUTHORIZATION = "28000"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a connection without a client certificate got: an error's code, or none.
+
+    ``code`` is None when the server went on to authenticate, by a password or not at all.
+    """
+
+    code: str | None
+    message: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server refused it for want of authorization."""
+        return self.code == INVALID_AUTHORIZATION
+
+
+def presented(host: str, port: int) -> bytes:
+    """Return the leaf certificate (DER) that the server presents; raise UnavailableError."""
+    with _connected(host, port) as secured:
+        return secured.getpeercert(binary_form=True) or b""
+
+
+def without_certificate(host: str, port: int, user: str, database: str) -> Answer:
+    """Try to log in over TLS without a client certificate; raise UnavailableError."""
+    fields = (
+        b"user",
+        user.encode(),
+        b"database",
+        database.encode(),
+        b"application_name",
+        b"pgward",
+    )
+    body = struct.pack("!I", _PROTOCOL) + b"\0".join(fields) + b"\0\0"
+    with _connected(host, port) as secured:
+        secured.sendall(struct.pack("!I", len(body) + 4) + body)
+        kind, answer = _message(secured)
+    if kind != b"E":
+        return Answer(None, "the server went on to authenticate")
+    parts = {part[:1]: part[1:].decode("utf-8", "replace") for part in answer.split(b"\0") if part}
+    return Answer(parts.get(b"C", ""), parts.get(b"M", ""))
+
+
+@contextlib.contextmanager
+def _connected(host: str, port: int) -> Iterator[ssl.SSLSocket]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # the certificate itself is compared, byte by byte
+    try:
+        with socket.create_connection((host, port), timeout=_TIMEOUT) as plain:
+            plain.sendall(_SSL_REQUEST)
+            if plain.recv(1) != b"S":
+                raise UnavailableError(f"PostgreSQL at {host}:{port} does not speak TLS")
+            with context.wrap_socket(plain) as secured:
+                yield secured
+    except OSError as error:
+        raise UnavailableError(f"PostgreSQL at {host}:{port} cannot be reached: {error}") from error
+
+
+def _message(secured: ssl.SSLSocket) -> tuple[bytes, bytes]:
+    kind = _exactly(secured, 1)
+    (length,) = struct.unpack("!I", _exactly(secured, 4))
+    if not 4 <= length <= _MAX_ANSWER:  # noqa: PLR2004 - the length counts its own four bytes
+        raise UnavailableError("the server's answer is no PostgreSQL message")
+    return kind, _exactly(secured, length - 4)
+
+
+def _exactly(secured: ssl.SSLSocket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = secured.recv(count - len(data))
+        if not more:
+            raise UnavailableError("the server closed the connection without an answer")
+        data += more
+    return data

@@ -1,0 +1,158 @@
+"""Material from the CA, over this host's machine identity."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pgward.client.machine import Machine
+from pgward.core.clock import Clock, SystemClock
+from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.hba import disk
+from pgward.hba.material import Material, crl_to_pem
+from pgward.system import files
+from pgward.system.postgres import Account
+
+_USER_CAS = "user-"
+_HOST = "host"
+
+
+class MachineSource:
+    """A host's identity in ``directory``, enrolled with a join token the first time.
+
+    The directory belongs to the server's account. Root never works in a directory that another
+    account controls: it takes a private copy, and puts the outcome back as that account.
+    """
+
+    def __init__(
+        self, directory: Path, owner: Account, *, token: str | None, clock: Clock | None = None
+    ) -> None:
+        self._directory = directory
+        self._owner = owner
+        self._token = token
+        self._clock = clock or SystemClock()
+
+    def current(self) -> Material:
+        """Return fresh material, renewed when less than a third of the certificate's life is left.
+
+        Raises InvalidInputError when it is not enrolled and has no token, UnavailableError when
+        the CA is away, DeniedError when it says no.
+        """
+        with self._work() as directory, contextlib.closing(self._machine(directory)) as machine:
+            self._renew_when_due(machine)
+            user_cas = {n: each for n, each in machine.crls().items() if n.startswith(_USER_CAS)}
+            return Material(
+                machine.paths.cert.read_bytes(),
+                machine.paths.key.read_bytes(),
+                "".join(_ended(root) for root in machine.trust()["user_roots"]).encode("ascii"),
+                b"".join(crl_to_pem(each) for _, each in sorted(user_cas.items())),
+            )
+
+    def _machine(self, directory: Path) -> Machine:
+        try:
+            machine = Machine.load(directory, clock=self._clock)
+        except NotFoundError:
+            return self._enroll(directory)
+        if machine.kind == _HOST and machine.not_after > self._clock.now():
+            return machine
+        machine.close()
+        return self._enroll(directory)
+
+    def _enroll(self, directory: Path) -> Machine:
+        if self._token is None:
+            raise InvalidInputError(
+                "this host is not enrolled with the CA, or its certificate has expired",
+                hint="an administrator makes a token, `pgward ca token host NAME --dns …`; give "
+                "it with --token-file FILE, or --token-file - for standard input",
+            )
+        machine = Machine.enroll(directory, self._token, advertise=None, clock=self._clock)
+        if machine.kind != _HOST:
+            raise InvalidInputError(
+                f"that token is for an {machine.kind}, not for a PostgreSQL host",
+                hint="make one with: pgward ca token host NAME",
+            )
+        return machine
+
+    def _renew_when_due(self, machine: Machine) -> None:
+        leaf = machine.leaf
+        life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+        machine.ensure_certificate(life / 3)
+
+    @contextlib.contextmanager
+    def _work(self) -> Iterator[Path]:
+        if os.geteuid() == self._owner.uid:
+            yield self._directory
+            return
+        _finish_swap(self._directory)
+        with tempfile.TemporaryDirectory(prefix="pgward-host-") as name:
+            work = Path(name) / "machine"
+            before = _tree(self._directory, self._owner)
+            _write(work, before)
+            try:
+                yield work
+            finally:
+                # Also after a failure: a token may be used up, or a certificate renewed, by now.
+                after = _read(work)
+                if after != before:
+                    _put(self._directory, self._owner, after)
+
+
+Tree = dict[str, bytes | Path | None]
+"""Relative paths to a file's bytes, a symlink's target, or None for a directory."""
+
+
+def _tree(directory: Path, owner: Account) -> Tree:
+    with disk.acting_as(owner):
+        return _read(directory)
+
+
+def _read(directory: Path) -> Tree:
+    found: Tree = {}
+    for path in sorted(directory.rglob("*")):
+        name = str(path.relative_to(directory))
+        if path.is_symlink():
+            found[name] = path.readlink()
+        elif path.is_dir():
+            found[name] = None
+        elif path.is_file():
+            found[name] = path.read_bytes()
+    return found
+
+
+def _write(directory: Path, tree: Tree) -> None:
+    """Make ``directory`` with this content, private to whoever we act as."""
+    directory.mkdir(mode=0o700)
+    for name, content in tree.items():
+        path = directory / name
+        if content is None:
+            path.mkdir(mode=0o700)
+        elif isinstance(content, Path):
+            path.symlink_to(content)
+        else:
+            files.write_new(path, content)
+
+
+def _put(directory: Path, owner: Account, tree: Tree) -> None:
+    """Replace the directory's content, so that a crash leaves the old or the new one whole."""
+    fresh = directory.with_name(f".{directory.name}.new")
+    partial = directory.with_name(f".{directory.name}.partial")
+    disk.remove(partial)
+    with disk.acting_as(owner):
+        _write(partial, tree)
+        files.sync_dir(partial)
+        partial.rename(fresh)
+    _finish_swap(directory)
+
+
+def _finish_swap(directory: Path) -> None:
+    """Complete a replacement that was cut off after the new content was whole."""
+    fresh = directory.with_name(f".{directory.name}.new")
+    if fresh.is_dir():
+        disk.remove(directory)
+        with disk.acting_as(disk.owner_of(fresh)):
+            fresh.rename(directory)
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"
