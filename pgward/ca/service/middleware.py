@@ -52,6 +52,9 @@ class Guard:
             return
         try:
             await self._app(scope, _bounded(receive, limit), answer)
+        except BodyTooLargeError as error:
+            too_large = errors.respond(413, "invalid", error.detail)
+            await _finish(scope, receive, answer, too_large)
         except Exception as error:  # noqa: BLE001 - the last resort: logged with an id, told by it
             await _finish(scope, receive, answer, errors.unexpected(error))
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from pgward.ca.store.engine import BUSY_SECONDS, begin_writing, explain
+from pgward.ca.store.engine import BUSY_SECONDS, begin_reading, begin_writing, explain
 from pgward.ca.store.transaction import SNAPSHOT, Transaction, counter
 from pgward.core.errors import UnavailableError
 
@@ -46,8 +46,9 @@ class Store:
         if outer is not None:
             yield outer.connection
             return
-        with explained(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with explained(), self.engine.connect() as connection:
+            reading = begin_reading(connection)
+            yield reading
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener`` after each commit here that edges must know of (in any thread).

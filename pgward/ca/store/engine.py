@@ -88,6 +88,14 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def begin_reading(connection: Connection) -> Connection:
+    """Make the connection's next transaction see one state of the database."""
+    if connection.dialect.name == "postgresql":
+        connection = connection.execution_options(isolation_level="REPEATABLE READ")
+    connection.begin()
+    return connection
+
+
 def begin_writing(connection: Connection) -> Connection:
     """Make the connection's next transaction the only writing one."""
     writing = connection.execution_options(pgward_writes=True)

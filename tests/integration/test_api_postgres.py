@@ -1,0 +1,147 @@
+"""The store on PostgreSQL, with two replicas of the authority's service on it."""
+
+import threading
+import uuid
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from starlette.testclient import TestClient
+
+from pgward.audit.events import AuditEvent
+from pgward.ca import directory
+from pgward.ca import store as stores
+from pgward.ca.directory import NewUser
+from pgward.ca.service.app import create_app
+from pgward.ca.store import audit
+from pgward.ca.store.schema import metadata
+from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
+from pgward.system.postgres import temporary_cluster
+from tests.fixtures.authority import START
+from tests.fixtures.ca_service import URL, Api, service
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with temporary_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def url(cluster):
+    name = f"ca_{uuid.uuid4().hex[:12]}"
+    cluster.psql(f"CREATE DATABASE {name}")
+    return f"postgresql+psycopg://postgres@/{name}?host={cluster.socket_dir}&port={cluster.port}"
+
+
+@pytest.fixture
+def store(url):
+    """Replaces the SQLite store for everything that is built on it here."""
+    made = stores.create(url)
+    yield made
+    made.close()
+
+
+def test_the_tables_are_those_of_the_schema(store, url):
+    with store.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    with pytest.raises(ConflictError, match="holds a store already"):
+        stores.create(url)
+
+
+def test_an_empty_or_absent_database_is_told(url):
+    with pytest.raises(NotFoundError, match="holds no store"):
+        stores.open_store(url)
+    with pytest.raises(UnavailableError):
+        stores.open_store("postgresql://postgres@127.0.0.1:1/x")
+
+
+def test_writers_of_two_replicas_take_turns_and_number_events_without_gaps(store, url):
+    other = stores.open_store(url)
+
+    def write(which, prefix):
+        for number in range(20):
+            with which.write() as transaction:
+                new = NewUser(f"{prefix}{number}")
+                directory.add(transaction, new, now=START, by="test")
+                transaction.record(AuditEvent.make(time=START, actor="a", action="b"))
+
+    threads = [
+        threading.Thread(target=write, args=(which, f"{prefix}{turn}x"))
+        for turn in range(2)
+        for which, prefix in ((store, "a"), (other, "b"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    with store.read() as connection:
+        assert len(directory.everyone(connection)) == 80
+        found = audit.events(connection, after=0, limit=1000)
+    assert [event["seq"] for event in found] == list(range(1, 81))
+
+
+def test_two_administrators_cannot_demote_each_other_at_once(store, url):
+    other = stores.open_store(url)
+    with store.write() as transaction:
+        for name in ("a", "b"):
+            new = NewUser(name, groups=[directory.ADMINISTRATORS])
+            directory.add(transaction, new, now=START, by="test")
+    start, refused = threading.Barrier(2), []
+
+    def demote(which, name):
+        start.wait()
+        try:
+            with which.write() as transaction:
+                directory.update(transaction, name, groups=[])
+        except ConflictError as error:
+            refused.append(error.message)
+
+    threads = [threading.Thread(target=demote, args=pair) for pair in ((store, "a"), (other, "b"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert len(refused) == 1
+
+
+def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(
+    sql_authority, store, url, clock, passwords
+):
+    """Everything else as well: login, certificate, service, snapshot on PostgreSQL."""
+    second = stores.open_store(url)
+    with (
+        TestClient(create_app(sql_authority, store, passwords=passwords), base_url=URL) as one,
+        TestClient(create_app(sql_authority, second, passwords=passwords), base_url=URL) as two,
+    ):
+        first = Api(one, clock, store, passwords)
+        first.add("root", directory.ADMINISTRATORS)
+        first.add("alice", "dba")
+        admin, alice = first.device("root"), first.device("alice")
+        alice.certificate()
+        edge = first.machine(admin, "edge", "e1")
+        assert admin.call("PUT", "/v1/resources/Service/orders", service()).status_code == 200
+        edge.api = Api(two, clock, second, passwords)
+        version = store.version()
+        waiting = threading.Timer(
+            0.2, lambda: admin.call("POST", "/v1/users/alice/block", {"reason": "x"})
+        )
+        waiting.start()
+        answer = edge.call("GET", f"/v1/edge/snapshot?after={version}&wait=10")
+        waiting.join()
+        assert answer.status_code == 200
+        assert alice.call("GET", "/v1/me").status_code == 401
+    second.close()
+
+
+def test_a_killed_backend_costs_no_request(store, cluster):
+    with store.read() as connection:
+        assert directory.everyone(connection) == []
+    cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'ca_%'")
+    with store.read() as connection:
+        assert directory.everyone(connection) == []

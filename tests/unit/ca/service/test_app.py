@@ -1,0 +1,17 @@
+def test_the_description_is_complete_and_served_without_any_page(api):
+    schema = api.call("GET", "/v1/openapi.json").json()
+    operations = [
+        (path, method, operation)
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+    ids = [operation["operationId"] for _, _, operation in operations]
+    assert len(ids) == len(set(ids))
+    for path, method, operation in operations:
+        assert operation["tags"], (path, method)
+        assert operation["summary"], (path, method)
+        assert operation["description"], (path, method)
+        wrong = operation["responses"]["422"]["content"]["application/json"]["schema"]
+        assert wrong == {"$ref": "#/components/schemas/ErrorBody"}
+    for page in ("/docs", "/redoc", "/openapi.json"):
+        assert api.call("GET", page).status_code == 404

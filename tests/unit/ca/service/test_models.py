@@ -1,0 +1,51 @@
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from pgward.ca import directory
+from pgward.ca.directory import NewUser
+from pgward.ca.service.models import Body, Password, Time, UserDetail, UserSummary
+from tests.fixtures.authority import START
+
+
+class _Reply(BaseModel):
+    at: Time
+
+
+class _Request(Body):
+    password: Password
+
+
+def test_times_leave_as_rfc_3339():
+    assert _Reply(at=START).model_dump(mode="json") == {"at": "2026-11-21T12:00:00Z"}
+
+
+def test_a_password_shows_nowhere():
+    assert "s3cret" not in repr(_Request(password="s3cret word"))
+    with pytest.raises(ValidationError) as caught:
+        _Request(password="s3cret" * 1000)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_people_see_less_of_a_person_than_administrators(store):
+    with store.write() as transaction:
+        new = NewUser("alice", "Alice", "a@x", ["dba"], "hash")
+        user = directory.add(transaction, new, now=START, by="root")
+    assert UserSummary.of(user).model_dump() == {
+        "name": "alice",
+        "full_name": "Alice",
+        "groups": ["dba"],
+        "administrator": False,
+    }
+    assert UserDetail.of(user).model_dump(mode="json") == {
+        "name": "alice",
+        "full_name": "Alice",
+        "groups": ["dba"],
+        "administrator": False,
+        "email": "a@x",
+        "blocked": False,
+        "blocked_at": None,
+        "blocked_reason": None,
+        "created_at": "2026-11-21T12:00:00Z",
+        "created_by": "root",
+        "password_changed_at": "2026-11-21T12:00:00Z",
+    }

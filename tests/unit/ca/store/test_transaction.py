@@ -1,0 +1,27 @@
+import time
+
+from pgward.ca.store.transaction import AUDIT, SNAPSHOT, advance, advance_version, counter
+
+
+def test_counters_advance_by_what_is_asked(store):
+    with store.write() as transaction:
+        assert advance(transaction.connection, AUDIT, 3) == 3
+        assert advance(transaction.connection, AUDIT) == 4
+
+
+def test_a_version_grows_by_one_and_jumps_to_the_time(store):
+    with store.write() as transaction:
+        connection = transaction.connection
+        advance_version(connection, 0)
+        assert counter(connection, SNAPSHOT) == 2
+        advance_version(connection, 1000)
+        assert counter(connection, SNAPSHOT) == 1000
+        advance_version(connection, 1000)
+        assert counter(connection, SNAPSHOT) == 1001
+
+
+def test_a_store_from_a_backup_overtakes_edges_that_know_a_later_version(store):
+    before = int(time.time())
+    with store.write() as transaction:
+        transaction.changed()
+    assert store.version() >= before

@@ -1,0 +1,121 @@
+from datetime import timedelta
+
+import pytest
+
+from pgward.ca import directory, kinds, resources, snapshot_builder
+from pgward.ca.authority import Trust
+from pgward.ca.directory import ADMINISTRATORS, NewUser
+from pgward.ca.kinds import ServiceSpec
+from pgward.ca.records import CaName, CertificateRecord, Kind
+from pgward.ca.snapshot_builder import Snapshots, State
+from pgward.ca.store.certificates import SqlCertificates
+from tests.fixtures.authority import START
+from tests.fixtures.ca_service import service
+
+TRUST = Trust("Acme", (), (), ())
+
+
+def _spec(**fields):
+    return ServiceSpec.model_validate(service(**fields)["spec"])
+
+
+def test_an_edge_gets_its_services_and_their_groups_only():
+    state = State(
+        version=7,
+        services=[
+            ("a", _spec(allow={"groups": ["dba", "empty"], "users": ["ALICE", "ghost"]})),
+            ("b", _spec(edges=["e2"], allow={"groups": ["other"]})),
+            ("c", _spec(edges=["e1"], limits={"maxConnectionsPerUser": 2})),
+        ],
+        groups={"dba": ["bob"], "other": ["carol"]},
+        names={"alice": "Alice"},
+        blocked=["mallory"],
+        crls=[b"\0\1"],
+    )
+    found = snapshot_builder.build(state, "e1", trust=TRUST, now=START)
+    assert found == {
+        "version": 7,
+        "issued_at": "2026-11-21T12:00:00Z",
+        "edge": "e1",
+        "user_roots": [],
+        "user_issuing": [],
+        "crls": ["AAE="],
+        "services": [
+            _served("a", {"users": ["Alice", "ghost"], "groups": ["dba", "empty"]}),
+            _served("c", {"users": [], "groups": ["dba"]}, per_user=2),
+        ],
+        "groups": {"dba": ["bob"], "empty": []},
+        "blocked": ["mallory"],
+    }
+
+
+def _served(name, allow, per_user=None):
+    return {
+        "name": name,
+        "mode": "tcp",
+        "upstream": {"host": "db1.internal", "port": 5432},
+        "allow": allow,
+        "max_connections": None,
+        "max_connections_per_user": per_user,
+    }
+
+
+class _Signing:
+    def __init__(self, authority):
+        self.crl = authority.crl
+        self.signed = []
+
+    def sign_snapshot(self, payload):
+        self.signed.append(payload)
+        return f"signed {payload['version']} for {payload['edge']}"
+
+
+@pytest.fixture
+def signing(sql_authority):
+    return _Signing(sql_authority)
+
+
+@pytest.fixture
+def snapshots(store, signing, clock):
+    return Snapshots(store, signing, clock, TRUST)
+
+
+def test_a_snapshot_is_signed_once_for_each_edge_and_version(store, signing, snapshots, clock):
+    version = store.version()
+    assert snapshots.get("e1", version) == f"signed {version} for e1"
+    snapshots.get("e1", version)
+    snapshots.get("e2", version)
+    assert len(signing.signed) == 2
+    with store.write() as transaction:
+        wanted = kinds.read("Service", service())
+        resources.put(transaction, wanted, now=START, by="root")
+    snapshots.get("e1", store.version())
+    assert [len(each["services"]) for each in signing.signed] == [0, 0, 1]
+    clock.move(hours=7)
+    snapshots.get("e1", store.version())
+    assert len(signing.signed) == 4
+
+
+def test_the_blocked_are_those_who_still_hold_a_certificate(store, clock, signing):
+    with store.write() as transaction:
+        for name, groups in {"root": [ADMINISTRATORS], "a": [], "b": [], "c": []}.items():
+            directory.add(transaction, NewUser(name, groups=groups), now=START, by="t")
+        certificates = SqlCertificates(store, clock)
+        for serial, name in enumerate(["a", "c", "gone", "late"], 1):
+            minutes = 5 if name == "late" else 60
+            certificates.reserve(
+                CertificateRecord(
+                    serial=serial,
+                    ca=CaName.USER_ISSUING,
+                    kind=Kind.PERSON,
+                    subject=name,
+                    not_before=START,
+                    not_after=START + timedelta(minutes=minutes),
+                    key_sha256="00" * 32,
+                )
+            )
+        for name in ("a", "b"):
+            directory.block(transaction, name, "", now=START)
+    with store.read() as connection:
+        later = START + timedelta(minutes=10)
+        assert snapshot_builder.read(connection, signing, later).blocked == ["a", "gone"]
