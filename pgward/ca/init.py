@@ -28,7 +28,7 @@ from pgward.ca.store import Store, create
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.core import names
 from pgward.core.clock import Clock
-from pgward.core.errors import ConflictError
+from pgward.core.errors import ConflictError, InvalidInputError
 from pgward.pki import fingerprint, keys
 from pgward.system import files
 from pgward.system.files import StorageError
@@ -63,6 +63,8 @@ class Made:
 def create_ca(directory: Path, plan: Plan, clock: Clock) -> Made:
     """Create the CA; raise ConflictError (something is there), StorageError, InvalidInputError."""
     names.identity(plan.administrator)
+    if plan.settings.store.url:
+        raise InvalidInputError("a new CA starts with the SQLite store in its directory")
     target = directory.absolute()
     refuse_existing(target)
     passwords = Passwords()

@@ -1,0 +1,124 @@
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from pgward.ca import commands
+from pgward.ca.settings import Settings
+from pgward.core.errors import InvalidInputError
+
+HERE = ["--listen", "127.0.0.1:0", "--admin-password-file", "-", "--output", "json"]
+
+
+def init(directory, *arguments, stdin="correct horse battery\n"):
+    runner = CliRunner()
+    done = runner.invoke(commands.init, [str(directory), *HERE, *arguments], input=stdin)
+    if isinstance(done.exception, Exception):
+        raise done.exception
+    return done
+
+
+def made(tmp_path, *arguments):
+    done = init(tmp_path / "ca", *arguments)
+    return json.loads(done.stdout), Settings.load(tmp_path / "ca")
+
+
+def test_names_and_addresses_reach_the_settings(tmp_path):
+    told, settings = made(tmp_path, "--dns", "a.example.com", "--dns", "b", "--ip", "10.0.0.1")
+    assert told["url"] == settings.ca.url == "https://a.example.com:0"
+    assert (settings.ca.dns, settings.ca.ips) == (("a.example.com", "b"), ("10.0.0.1",))
+    assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 0)
+
+
+def test_an_address_alone_is_enough(tmp_path):
+    _, settings = made(tmp_path, "--ip", "::1")
+    assert (settings.ca.url, settings.ca.dns) == ("https://[::1]:0", ())
+
+
+def test_loopback_is_called_localhost(tmp_path):
+    _, settings = made(tmp_path)
+    assert (settings.ca.dns, settings.ca.ips) == (("localhost",), ("127.0.0.1",))
+
+
+def test_elsewhere_it_is_called_as_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "Ca1")
+    _, settings = made(tmp_path, "--listen", "0.0.0.0:0")
+    assert settings.ca.dns == ("ca1", "localhost")
+    assert settings.ca.url == "https://ca1:0"
+
+
+@pytest.mark.parametrize("name", ["under_score", "localhost"])
+def test_a_machine_without_a_usable_name(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    _, settings = made(tmp_path, "--listen", "0.0.0.0:0")
+    assert settings.ca.dns == ("localhost",)
+
+
+def test_a_passphrase_file_is_remembered(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("a passphrase\n")
+    secret.chmod(0o600)
+    told, settings = made(tmp_path, "--passphrase-file", str(secret))
+    assert settings.keys.passphrase_file == str(secret)
+    assert told["passphrase_file"] is None
+
+
+def test_a_descriptor_is_not(tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, b"a passphrase\n")
+    os.close(writer)
+    _, settings = made(tmp_path, "--passphrase-file", f"fd:{reader}")
+    assert settings.keys.passphrase_file == ""
+
+
+def test_a_credential_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "unlock").write_text("a passphrase\n")
+    (tmp_path / "unlock").chmod(0o600)
+    _, settings = made(tmp_path, "--passphrase-file", "credential:unlock")
+    assert settings.keys.passphrase_file == "credential:unlock"
+
+
+def test_a_password_file_is_read(tmp_path):
+    file = tmp_path / "password"
+    file.write_text("correct horse battery\nand a second line\n")
+    assert made(tmp_path, "--admin-password-file", str(file))[0]["password_file"] is None
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_password_file_is_told(tmp_path, text):
+    file = tmp_path / "password"
+    file.write_text(text)
+    with pytest.raises(InvalidInputError, match="the first line is empty"):
+        init(tmp_path / "ca", "--admin-password-file", str(file))
+
+
+def test_a_port_that_is_not_chosen_yet_gives_no_login_command(tmp_path):
+    assert "--ca URL (`ca serve` prints it)" in init(tmp_path / "ca").stderr
+
+
+def test_the_login_command_is_ready_to_paste(tmp_path):
+    done = init(tmp_path / "ca", "--listen", "127.0.0.1:8443")
+    told = json.loads(done.stdout)
+    line = f"--ca https://localhost:8443 --fingerprint {told['fingerprint']} --user admin"
+    assert line in done.stderr
+
+
+@pytest.mark.parametrize("command", [commands.init, commands.serve])
+def test_help_names_every_way_to_give_the_passphrase(command):
+    text = CliRunner().invoke(command, ["--help"]).stdout
+    for way in ("FILE", "fd:N", "credential:NAME"):
+        assert way in text
+
+
+def test_a_bad_address_is_a_usage_error(tmp_path):
+    done = CliRunner().invoke(commands.serve, [str(tmp_path), "--listen", "x"])
+    assert done.exit_code == 2
+    assert "is not an address" in done.stderr
+
+
+def test_no_secret_has_an_option_of_its_own():
+    for command in (commands.init, commands.serve):
+        names = {name for option in command.params for name in option.opts}
+        assert not names & {"--password", "--passphrase", "--admin-password"}

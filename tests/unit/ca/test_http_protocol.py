@@ -1,0 +1,115 @@
+import asyncio
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from pgward.ca import http_protocol
+from pgward.ca.http_protocol import MAX_HEADER_BYTES, MAX_REQUEST_BYTES, BoundedHttp
+
+
+class Transport(asyncio.Transport):
+    """Remembers what was written, and whether and how it was closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.written, self.ended = b"", None
+
+    def write(self, data):
+        self.written += bytes(data)
+
+    def close(self):
+        self.ended = self.ended or "closed"
+
+    def abort(self):
+        self.ended = self.ended or "aborted"
+
+    def is_closing(self):
+        return self.ended is not None
+
+    def pause_reading(self):
+        pass
+
+    def resume_reading(self):
+        pass
+
+
+async def app(scope, receive, send):
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.06)
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+def run(*said, after=0.0):
+    """Say something to a new connection, and return the transport."""
+
+    async def talk():
+        transport = Transport()
+        protocol = BoundedHttp(uvicorn.Config(app, log_config=None), ServerState(), {})
+        protocol.connection_made(transport)
+        for data in said:
+            protocol.data_received(data)
+            await asyncio.sleep(0)
+        await asyncio.sleep(after)
+        ended = transport.ended
+        protocol.connection_lost(None)
+        transport.ended = ended  # uvicorn closes what is lost
+        return transport
+
+    return asyncio.run(talk())
+
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+def test_a_request_is_answered():
+    assert run(GET, after=0.01).written.startswith(b"HTTP/1.1 204 ")
+
+
+def test_pipelined_requests_are_answered():
+    assert run(GET * 3, after=0.05).written.count(b"HTTP/1.1 204 ") == 3
+
+
+@pytest.mark.parametrize(
+    "said", [b"GET /" + b"x" * MAX_HEADER_BYTES, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 12_000]
+)
+def test_long_headers_are_refused(said):
+    pieces = [said[i : i + 4096] for i in range(0, len(said), 4096)]
+    transport = run(*pieces)
+    assert transport.written.startswith(b"HTTP/1.1 431 ")
+    assert transport.ended == "closed"
+
+
+def test_a_long_body_is_refused():
+    head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n"
+    piece = b"x" * 1_000_000
+    transport = run(head, *[piece] * (MAX_REQUEST_BYTES // len(piece) + 1))
+    assert transport.written.startswith(b"HTTP/1.1 413 ")
+    assert transport.ended == "closed"
+
+
+def test_the_count_starts_anew_with_each_request():
+    body = b"x" * 3_000_000
+    post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(body)
+    transport = run(*[post, body] * 4, after=0.05)
+    assert transport.written.count(b"HTTP/1.1 204 ") == 4
+    assert transport.ended is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET / HT", b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab", GET + b"GET"],
+)
+def test_a_slow_request_is_cut_off(said, monkeypatch):
+    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.02)
+    assert run(said, after=0.06).ended == "aborted"
+
+
+def test_a_slow_answer_is_not(monkeypatch):
+    monkeypatch.setattr(http_protocol, "REQUEST_SECONDS", 0.02)
+    slow = run(GET.replace(b"/ ", b"/slow "), after=0.2)
+    assert slow.written.startswith(b"HTTP/1.1 204 ")
+    assert slow.ended is None

@@ -1,0 +1,120 @@
+import fcntl
+import os
+from dataclasses import replace
+
+import argon2
+import pytest
+
+from pgward.ca import hierarchy
+from pgward.ca import init as creating
+from pgward.ca.init import Plan
+from pgward.ca.passwords import Passwords
+from pgward.ca.records import CaName, Kind
+from pgward.ca.settings import Settings, StoreSettings
+from pgward.ca.store import open_store
+from pgward.ca.store.certificates import CertificateFilter, SqlCertificates, find
+from pgward.core.errors import ConflictError, InvalidInputError
+from pgward.pki import crl
+from pgward.system.files import StorageError
+
+PLAN = Plan(Settings(), "admin", "correct horse battery", b"passphrase")
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch):
+    cheap = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(creating, "Passwords", lambda: cheap)
+
+
+def test_what_is_made_can_be_loaded(tmp_path, clock):
+    made = creating.create_ca(tmp_path / "ca", PLAN, clock)
+    assert Settings.load(made.directory) == Settings()
+    hierarchies = hierarchy.load(made.directory, b"passphrase")
+    assert hierarchies.user.issuing.name is CaName.USER_ISSUING
+    assert (made.password_file, made.passphrase_file) == (None, None)
+
+
+def test_what_is_generated_is_found_again(tmp_path, clock):
+    made = creating.create_ca(tmp_path / "ca", replace(PLAN, password=None, passphrase=None), clock)
+    settings = Settings.load(made.directory)
+    secret = (made.directory / settings.keys.passphrase_file).read_bytes().strip()
+    assert hierarchy.load(made.directory, secret)
+    assert made.password_file.read_text().strip()
+
+
+def test_the_cas_and_their_crls_are_stored(tmp_path, clock):
+    creating.create_ca(tmp_path / "ca", PLAN, clock)
+    store = open_store(f"sqlite:///{tmp_path}/ca/ca.db")
+    with store.read() as connection:
+        rows = find(connection, CertificateFilter(kind=Kind.CA.value))
+    crls = [crl.read(SqlCertificates(store).latest_crl(name).der) for name in CaName]
+    store.close()
+    assert sorted(row["subject"] for row in rows) == sorted(CaName)
+    assert len(crls) == 4
+
+
+def test_nothing_is_left_beside_it(tmp_path, clock):
+    creating.create_ca(tmp_path / "ca", PLAN, clock)
+    assert [path.name for path in tmp_path.iterdir()] == ["ca"]
+    assert not (tmp_path / "ca" / ".lock").exists()
+
+
+def test_parents_are_made(tmp_path, clock):
+    assert creating.create_ca(tmp_path / "a" / "b" / "ca", PLAN, clock).directory.is_dir()
+
+
+def test_a_failure_leaves_nothing(tmp_path, clock, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(hierarchy, "write", fail)
+    with pytest.raises(StorageError, match=r"cannot create .*: no space left on device"):
+        creating.create_ca(tmp_path / "ca", PLAN, clock)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("change", [{"administrator": "a b"}, {"password": "short"}])
+def test_a_bad_plan_is_refused_before_anything(tmp_path, clock, change):
+    with pytest.raises(InvalidInputError):
+        creating.create_ca(tmp_path / "ca", replace(PLAN, **change), clock)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_comes_in_between_wins(tmp_path, clock, monkeypatch):
+    write = hierarchy.write
+
+    def overtaken(*arguments):
+        (tmp_path / "ca").mkdir()
+        (tmp_path / "ca" / "other").touch()
+        write(*arguments)
+
+    monkeypatch.setattr(hierarchy, "write", overtaken)
+    with pytest.raises(ConflictError, match="something else has just created"):
+        creating.create_ca(tmp_path / "ca", PLAN, clock)
+    assert [path.name for path in tmp_path.rglob("*")] == ["ca", "other"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_other_things_in_its_place_are_refused(tmp_path, clock, kind):
+    target = tmp_path / "ca"
+    target.write_text("") if kind == "file" else target.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ConflictError, match="is there already"):
+        creating.create_ca(target, PLAN, clock)
+
+
+def test_an_abandoned_attempt_is_removed_and_a_running_one_is_not(tmp_path, clock):
+    abandoned, running = tmp_path / ".ca.init-1", tmp_path / ".ca.init-2"
+    for path in (abandoned, running):
+        path.mkdir()
+        (path / ".lock").touch()
+    lock = os.open(running / ".lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    creating.create_ca(tmp_path / "ca", PLAN, clock)
+    os.close(lock)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".ca.init-2", "ca"]
+
+
+def test_another_store_in_the_settings_is_refused(tmp_path, clock):
+    elsewhere = replace(Settings(), store=StoreSettings("postgresql+psycopg://h/d"))
+    with pytest.raises(InvalidInputError, match="SQLite store in its directory"):
+        creating.create_ca(tmp_path / "ca", replace(PLAN, settings=elsewhere), clock)
