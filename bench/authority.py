@@ -66,8 +66,8 @@ class Authority:
         token = run(
             pgward("ca", "token", "edge", name, "--dns", _SERVER_NAME), env=self.admin
         ).strip()
-        argv = pgward("edge", "enroll", "--directory", directory, "--advertise", str(advertise))
-        run([*argv, "--token-stdin"], stdin=f"{token}\n")
+        argv = pgward("edge", "enroll", directory, "--advertise", str(advertise))
+        run([*argv, "--token-file", "-"], stdin=f"{token}\n")
         return directory
 
     def add_service(self, name: str, edge: str, upstream: Address) -> None:

@@ -19,7 +19,7 @@ def start(site: Site) -> Iterator[Peer]:
     with site.link(edge) as reached:
         directory = site.authority.enroll(name, reached)
         site.authority.add_service(name, name, site.upstream)
-        serve = pgward("edge", "serve", "--directory", directory, "--listen", str(edge))
+        serve = pgward("edge", "serve", directory, "--listen", str(edge))
         connect = pgward("connect", name, "--port", str(listen.port))
         edge_log, log = site.directory / "edge.log", site.directory / "client.log"
         with running(serve, edge_log) as edge_process:
@@ -36,6 +36,6 @@ def start(site: Site) -> Iterator[Peer]:
 
 def _commands() -> str:
     return (
-        "pgward edge serve --directory DIR --listen 127.0.0.1:PORT\n"
+        "pgward edge serve DIR --listen 127.0.0.1:PORT\n"
         "pgward connect SERVICE --port PORT"
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop where it exists, on asyncio elsewhere."""
+    """Run on uvloop where it exists, on asyncio elsewhere, with all descriptors allowed."""
+    raise_descriptor_limit()
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
@@ -15,6 +16,17 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         return
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many file descriptors as the system lets this process have: two a session."""
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def tune_collector() -> None:

@@ -23,7 +23,7 @@ log = logging.getLogger("pgward.tunnel")
 
 DIAL_TIMEOUT = 10.0
 # Handshakes under way at once: more would only compete for the processor.
-DIALS_AT_ONCE = 4
+DIALS_AT_ONCE = 8
 IDLE_SECONDS = 60.0
 
 _record = bytearray(16 * 1024)
