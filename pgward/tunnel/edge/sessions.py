@@ -14,7 +14,7 @@ from pgward.core.address import Address
 from pgward.core.clock import Clock
 from pgward.tunnel import pgerror
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
-from pgward.tunnel.preface import Controls, Reason, RefusedError
+from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.relay import BUFFER_SIZE, Relay
 from pgward.tunnel.tls import TlsConnection
 
@@ -212,8 +212,20 @@ class Link:
         if not size:
             self.close()
             return
+        if size == CONTROL_SIZE and self._answered_end(bytes(_first[:size])):
+            return
         self._links.loop.remove_reader(self._tls.fileno())
         self._dialling = self._links.loop.create_task(self._open(bytes(_first[:size])))
+
+    def _answered_end(self, record: bytes) -> bool:
+        """Answer the end of a session in which the client said nothing: nobody is dialled."""
+        if self._controls is None or record != self._controls.end:
+            return False
+        try:
+            self._tls.write(record)
+        except (ssl.SSLError, OSError):
+            self.close()
+        return True
 
     async def _open(self, first: bytes) -> None:
         try:
