@@ -80,6 +80,8 @@ class Pool:
 
     async def wait(self) -> ReadyLink:
         """Return the next link that is ready; raise the edge's refusal, or why none answers."""
+        if (link := self.take()) is not None:
+            return link
         future: asyncio.Future[ReadyLink] = self.loop.create_future()
         self._waiting.append(future)
         self.fill()
