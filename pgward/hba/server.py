@@ -25,9 +25,10 @@ _SQL_SECONDS = 20
 _SEPARATOR = "\x1f"
 _PSQL_OPTIONS = ("-XAtqw", "-F", _SEPARATOR)
 
+# A row with a type is a line that was taken, also when it says that SSL is (still) off.
 _HBA_ERRORS = (
     "select '{file}', line_number, coalesce(error, 'the line is not understood') "
-    "from pg_hba_file_rules where error is not null or type is null"
+    "from pg_hba_file_rules where type is null"
 )
 _HBA_ERRORS_16 = _HBA_ERRORS.replace("'{file}'", "file_name")
 _IDENT_ERRORS = (

@@ -337,8 +337,14 @@ def _installed() -> Iterator[Path]:
 
 def _usable(directories: Iterator[Path]) -> Iterator[Path]:
     for directory in directories:
-        if all(os.access(directory / name, os.X_OK) for name in _NEEDED):
-            yield directory.absolute()
+        if _has_programs(directory):
+            # A directory of symlinks, as /usr/local/bin may be, lacks the client programs.
+            real = (directory / "postgres").resolve().parent
+            yield real if _has_programs(real) else directory.absolute()
+
+
+def _has_programs(directory: Path) -> bool:
+    return all(os.access(directory / name, os.X_OK) for name in _NEEDED)
 
 
 def _quoted(value: str) -> str:
