@@ -5,7 +5,10 @@ pytest_plugins = [
     "tests.fixtures.ca_process",
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.ca_service",
+    "tests.fixtures.fake_ca",
     "tests.fixtures.pki",
+    "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
     "tests.fixtures.postgres",
+    "tests.fixtures.stack",  # after ca and ca_process, which it imports
 ]

@@ -17,11 +17,11 @@ from pgward.client.trust import Trust, choose_root, unverified_context, verified
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import UnavailableError
 from pgward.pki import fingerprint, pem, proof
+from pgward.pki.errors import BadCertificateError
 
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 30.0
 _MAX_ANSWER = 64 * 1024 * 1024
-_MAX_TRUST_ANSWER = 256 * 1024
 _CLOCK_TOLERANCE = timedelta(seconds=60)
 _NO_CONTENT = 204
 
@@ -205,12 +205,12 @@ class ApiClient:
             self._skew = self._clock.now() - theirs
 
 
-def _bounded(response: httpx2.Response, url: str, limit: int = _MAX_ANSWER) -> bytes:
+def _bounded(response: httpx2.Response, url: str) -> bytes:
     data = bytearray()
     for chunk in response.iter_bytes():
         data += chunk
-        if len(data) > limit:
-            raise UnavailableError(f"{failures.host_of(url)} sent more than {limit} bytes")
+        if len(data) > _MAX_ANSWER:
+            raise UnavailableError(f"{failures.host_of(url)} sent more than {_MAX_ANSWER} bytes")
     return bytes(data)
 
 
@@ -222,7 +222,11 @@ def pin(url: str, expected: str, *, clock: Clock | None = None) -> Trust:
     """
     canonical = fingerprint.parse(expected)
     with ApiClient(url, (), clock=clock, context=unverified_context()) as first:
-        root = choose_root(first.get("/v1/trust"), canonical)
+        answer = first.get("/v1/trust")
+    try:
+        root = choose_root(answer, canonical)
+    except (KeyError, TypeError, BadCertificateError) as error:
+        raise failures.not_a_ca(url) from error
     trust = Trust(url, canonical, (pem.text(root),))
     with ApiClient.of(trust, clock=clock) as client:
         client.get("/v1/health")

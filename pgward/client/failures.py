@@ -56,10 +56,15 @@ def read_object(data: bytes, url: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise UnavailableError(
-            f"{host_of(url)} does not answer as a pgward CA does", hint="check the CA's address"
-        )
+        raise not_a_ca(url)
     return value
+
+
+def not_a_ca(url: str) -> UnavailableError:
+    """Return the error for an answer that no pgward CA gives."""
+    return UnavailableError(
+        f"{host_of(url)} does not answer as a pgward CA does", hint="check the CA's address"
+    )
 
 
 def from_answer(status: int, data: bytes, url: str) -> PgwardError:
@@ -183,6 +188,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _plain(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
+    reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    if isinstance(reason, str):
+        return reason.lower().replace("_", " ")
     return str(error).rstrip(".").lower() or type(error).__name__

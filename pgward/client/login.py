@@ -1,5 +1,6 @@
 """Logging in and out: the identity appears whole, and disappears whole."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,7 @@ def _install(
     user, token = User.read(reply["user"]), _text(reply, "token")
     kept = token_store.keep(token, user.name, trust.ca_url)
     state = State(
+        login=secrets.token_hex(8),
         user=user,
         session_expires_at=parse_rfc3339(_text(reply, "expires_at")),
         serial=certificate.serial,

@@ -3,7 +3,6 @@
 import json
 import threading
 from base64 import urlsafe_b64decode
-from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from pgward.client.certificates import NewCertificate
 from pgward.client.identity import PRIVATE, PUBLIC, Generations, IdentityPaths
 from pgward.client.trust import parse_url
 from pgward.core.clock import Clock, SystemClock
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.pki import csr, fingerprint, keys, pem
 from pgward.system.files import FileLock, atomic_write, private_dir, storage_errors
 
@@ -45,7 +44,7 @@ class JoinToken:
             fields = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
             url, secret = parse_url(fields["url"]), fields["secret"]
             root = fingerprint.parse(fields["fingerprint"])
-        except (ValueError, KeyError, TypeError, AttributeError, Base64Error, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PgwardError):
             raise InvalidInputError(
                 "that is not a join token", hint="copy all of what `pgward ca token` printed"
             ) from None

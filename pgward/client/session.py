@@ -48,8 +48,12 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What ``session.json`` of a generation holds, besides the trust beside it."""
+    """What ``session.json`` of a generation holds, besides the trust beside it.
 
+    ``login`` tells one login from the next; renewals keep it.
+    """
+
+    login: str
     user: User
     session_expires_at: datetime
     serial: str
@@ -66,6 +70,7 @@ class State:
         try:
             fields = json.loads(data)
             return cls(
+                login=str(fields["login"]),
                 user=User.read(fields["user"]),
                 session_expires_at=parse_rfc3339(fields["session_expires_at"]),
                 serial=fields["serial"],
@@ -79,6 +84,7 @@ class State:
     def to_json(self) -> bytes:
         """Write it."""
         fields = {
+            "login": self.login,
             "user": {
                 "name": self.user.name,
                 "full_name": self.user.full_name,
@@ -180,8 +186,7 @@ class Session:
 
     def _adopt(self, generation: Path, trust: Trust, state: State) -> None:
         same_login = self._generation != Path() and (
-            (self.trust, self.state.token, self.state.session_expires_at)
-            == (trust, state.token, state.session_expires_at)
+            (self.trust, self.state.login) == (trust, state.login)
         )
         self._generation, self.trust, self.state = generation, trust, state
         if not same_login:

@@ -111,7 +111,7 @@ def unverified_context() -> ssl.SSLContext:
 
 def choose_root(answer: Mapping[str, Any], expected: str) -> x509.Certificate:
     """Return the root in a /v1/trust answer that has the fingerprint; raise FingerprintError."""
-    roots = [root for text in answer["server_roots"] for root in pem.split(text.encode())]
+    roots = [root for text in answer["server_roots"] for root in pem.split(str(text).encode())]
     for root in roots:
         if fingerprint.matches(root, expected):
             return root
