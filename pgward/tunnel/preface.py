@@ -13,6 +13,7 @@ nothing for it. Controls let one link carry one database session after another:
 """
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from enum import IntEnum
@@ -24,6 +25,7 @@ ALPN = "pgward/1"
 MARKER_SIZE = 32
 CONTROL_SIZE = MARKER_SIZE + 2
 MAX_LINE = 4096
+_MARKER = re.compile(f"[0-9a-f]{{{2 * MARKER_SIZE}}}")
 
 END = 0x45
 CUT = 0x43
@@ -150,12 +152,9 @@ def read_answer(line: bytes) -> Controls:
     if "reason" in fields:
         raise _refusal(fields)
     marker = fields.get("marker")
-    if not isinstance(marker, str) or len(marker) != 2 * MARKER_SIZE:
+    if not isinstance(marker, str) or not _MARKER.fullmatch(marker):
         raise PrefaceError("the edge's answer has no marker")
-    try:
-        return Controls(bytes.fromhex(marker))
-    except ValueError:
-        raise PrefaceError("the edge's answer has a malformed marker") from None
+    return Controls(bytes.fromhex(marker))
 
 
 def _refusal(fields: dict[str, Any]) -> RefusedError:
