@@ -1,36 +1,52 @@
 """TCP connections to named addresses."""
 
 import asyncio
+import logging
 import socket
-from collections.abc import Iterable
+from typing import Any
 
 from pgward.tunnel.tls import tune
 
-Resolved = list[tuple[socket.AddressFamily, tuple[str, int]]]
+log = logging.getLogger("pgward.tunnel")
+
+Resolved = list[tuple[socket.AddressFamily, tuple[Any, ...]]]
+
+# An address that swallows packets must leave time for the next one.
+ADDRESS_TIMEOUT = 3.0
 
 
 async def resolve(host: str, port: int) -> Resolved:
     """Return the addresses of a host; raise OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, (str(address[0]), port)) for family, _, _, _, address in found]
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # an empty or endless label
+        raise OSError(f"{host!r} is no host name") from None
+    return [(family, address) for family, _, _, _, address in found]
 
 
-async def connect_first(
-    addresses: Iterable[tuple[socket.AddressFamily, tuple[str, int]]],
-) -> socket.socket:
-    """Return a tuned, non-blocking connection to the first address that answers; raise OSError."""
-    failure = OSError("the name has no address")
-    for family, address in addresses:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+async def connect_first(addresses: Resolved) -> socket.socket:
+    """Return a tuned, non-blocking connection to the first address that answers; raise OSError.
+
+    The last address may take as long as the caller allows.
+    """
+    if not addresses:
+        raise OSError("the name has no address")
+    *others, last = addresses
+    for family, address in others:
         try:
-            tune(sock)
-            await asyncio.get_running_loop().sock_connect(sock, address)
-        except OSError as error:
-            failure = error
-            sock.close()
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
+            async with asyncio.timeout(ADDRESS_TIMEOUT):
+                return await _connect(family, address)
+        except OSError as error:  # TimeoutError is one
+            log.debug("%s does not answer: %s", address, error)
+    return await _connect(*last)
+
+
+async def _connect(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        tune(sock)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

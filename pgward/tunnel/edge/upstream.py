@@ -24,8 +24,11 @@ class Dialer:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await connect_first(await self._resolve(upstream))
         except TimeoutError:
+            self._known.pop(upstream, None)
             raise _unreachable(upstream, "it does not answer") from None
         except OSError as error:
+            # The name may lead elsewhere now: after a failover it does.
+            self._known.pop(upstream, None)
             raise _unreachable(upstream, error.strerror or str(error)) from error
 
     async def _resolve(self, upstream: Address) -> Resolved:
