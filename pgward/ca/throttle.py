@@ -66,7 +66,7 @@ class LoginThrottle:
     An attempt counts as failed from its start, so that parallel ones count too.
     """
 
-    def __init__(self, *, per_account: int = 5, per_address: int = 50) -> None:
+    def __init__(self, *, per_account: int = 10, per_address: int = 50) -> None:
         self._accounts = BackOff(per_account)
         self._addresses = BackOff(per_address, _LONGEST_FOR_ADDRESS)
 

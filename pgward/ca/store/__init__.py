@@ -4,75 +4,8 @@ A **transaction** is written whole or not at all, with its audit events. The **v
 is a counter that grows with each change that an edge must know.
 """
 
-import os
-from pathlib import Path
-
-from sqlalchemy.engine import URL, Connection
-
-from pgward.ca.store import migrate
-from pgward.ca.store.database import Store, explained
-from pgward.ca.store.engine import begin_writing, make_engine, parse_url
+from pgward.ca.store.database import Store
+from pgward.ca.store.opening import create, open_store
 from pgward.ca.store.transaction import Transaction
-from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 
 __all__ = ["Store", "Transaction", "create", "open_store"]
-
-
-def create(url: str) -> Store:
-    """Make the tables in a new database; ConflictError when it holds a store already.
-
-    An SQLite file is created here (0600); a PostgreSQL database must exist.
-    """
-    parsed = parse_url(url)
-    if parsed.drivername == "sqlite":
-        _create_file(Path(parsed.database or ""))
-    return _open(parsed, new=True)
-
-
-def open_store(url: str) -> Store:
-    """Open a store and bring its tables up to date; NotFoundError when there is none."""
-    parsed = parse_url(url)
-    if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
-        raise NotFoundError(f"no store at {parsed.database}", hint="pgward ca init DIR makes one")
-    return _open(parsed, new=False)
-
-
-def _create_file(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        raise ConflictError(f"{path} exists already", hint="choose another directory") from None
-    except OSError as error:
-        raise UnavailableError(f"{path} cannot be created: {error.strerror}") from error
-
-
-def _open(url: URL, *, new: bool) -> Store:
-    store = Store(make_engine(url))
-    try:
-        with explained(), store.engine.connect() as connection:
-            if new and connection.dialect.name == "sqlite":
-                _use_wal(connection)
-            _migrate(connection, new=new)
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def _use_wal(connection: Connection) -> None:
-    # Outside a transaction, or SQLite refuses; the file remembers the mode.
-    connection.connection.cursor().execute("PRAGMA journal_mode = WAL").close()
-
-
-def _migrate(connection: Connection, *, new: bool) -> None:
-    if not new and migrate.revision(connection) == migrate.head():
-        return
-    connection.rollback()
-    writing = begin_writing(connection)
-    found = migrate.revision(writing)
-    if new and found is not None:
-        raise ConflictError("the database holds a store already", hint="choose another database")
-    if not new and found is None:
-        raise NotFoundError("the database holds no store", hint="pgward ca init DIR makes one")
-    migrate.upgrade(writing)
-    writing.commit()

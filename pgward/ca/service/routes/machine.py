@@ -19,6 +19,7 @@ from pgward.core.errors import PgwardError
 from pgward.pki import csr
 
 router = APIRouter(tags=["machines"])
+_JOINING = "join token"  # no user can have this name, so the counts stay apart
 Advertise = Annotated[str, Field(max_length=300), checked(Address.parse)]
 
 
@@ -42,7 +43,10 @@ def enroll(context: Current, body: EnrollRequest) -> EnrollReply:
     """Use a join token up; a machine that joins anew replaces its former self."""
     request = body.csr.encode()
     csr.read(request)  # a bad request must not use the token up
+    address = caller.client.get()
+    context.throttle.begin(address, _JOINING, context.monotonic())
     machine = _enrol(context, body)
+    context.throttle.succeeded(address, _JOINING)
     reply = _issue(context, machine, request)
     return EnrollReply(**dict(reply), name=machine.name, kind=machine.kind)
 

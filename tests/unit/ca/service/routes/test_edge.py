@@ -1,0 +1,25 @@
+import pytest
+
+from pgward.ca.service.routes.edge import MAX_EVENTS
+
+
+@pytest.mark.parametrize("query", ["wait=31", "wait=-1", "after=-1", "after=x", "wait=nan"])
+def test_bounds_of_a_poll(edge, query):
+    assert edge.call("GET", f"/v1/edge/snapshot?{query}").status_code == 422
+
+
+def test_a_batch_has_bounds_larger_than_other_bodies(edge):
+    event = {"id": "x", "padding": "x" * 200}
+    full = edge.call("POST", "/v1/edge/events", {"events": [event] * MAX_EVENTS})
+    assert (full.status_code, len(full.json()["refused"])) == (200, MAX_EVENTS)
+    more = edge.call("POST", "/v1/edge/events", {"events": [event] * (MAX_EVENTS + 1)})
+    assert more.status_code == 422
+    huge = edge.call("POST", "/v1/edge/events", {"events": ["x" * 1_100_000]})
+    assert huge.status_code == 413
+
+
+def test_events_that_are_no_events_are_refused_one_by_one(edge):
+    body = {"events": [None, 5, [], {"id": "x"}]}
+    answer = edge.call("POST", "/v1/edge/events", body).json()
+    assert answer["accepted"] == []
+    assert [each["index"] for each in answer["refused"]] == [0, 1, 2, 3]
