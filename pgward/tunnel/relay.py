@@ -51,6 +51,7 @@ class Relay:
         "_to_tls_done",
         "_waiting_plain",
         "_waiting_tls",
+        "plain_ended_first",
     )
 
     def __init__(
@@ -71,6 +72,7 @@ class Relay:
         self._ended = False
         self._to_tls_done = False
         self._to_plain_done = False
+        self.plain_ended_first = False
         self._waiting_tls: bytes | None = None  # what the TLS socket has not taken yet
         self._waiting_plain: bytes | None = None  # what the plain socket has not taken yet
         self._inbound = self._make_inbound()
@@ -242,7 +244,7 @@ class Relay:
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._failed()
+            self._drop_rest()
             return
         if sent < len(rest):
             self._waiting_plain = rest[sent:]
@@ -257,6 +259,14 @@ class Relay:
             # A record may wait inside OpenSSL, where the event loop cannot see it.
             if self._tls.pending():
                 self._inbound()
+
+    def _drop_rest(self) -> None:
+        """Take that the plain peer is gone: with both ends told, the link itself is fine."""
+        if self._to_tls_done and self._to_plain_done:
+            self._waiting_plain = None
+            self._finish_if_done()
+        else:
+            self._failed()
 
     def _read_wants_write(self) -> None:
         """Retry a read once the socket takes what TLS itself must send (a key update)."""
@@ -273,6 +283,7 @@ class Relay:
         """Tell the TLS peer that the plain one has said its last byte."""
         self._loop.remove_reader(self._plain_fd)
         self._to_tls_done = True
+        self.plain_ended_first = not self._to_plain_done
         if self._controls is not None:
             self._write_tls(self._controls.end)
             self._finish_if_done()
@@ -297,7 +308,9 @@ class Relay:
         try:
             self._plain.shutdown(socket.SHUT_WR)
         except OSError:
-            self._failed()
+            # A peer that is gone altogether needs no end; its last words were passed on.
+            if not self._to_tls_done:
+                self._failed()
 
     def _is_control(self, record: bytes) -> bool:
         controls = self._controls

@@ -23,6 +23,7 @@ from pgward.tunnel.tls import tune, tunnel_context
 log = logging.getLogger("pgward.tunnel")
 
 ACCEPT_BATCH = 64
+ACCEPT_PAUSE = 0.1
 RENEW_BEFORE = timedelta(minutes=20)
 # A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
 CHECK_SECONDS = 15.0
@@ -142,9 +143,16 @@ class Tunnel:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
+                # Out of descriptors: the backlog waits, and a closing connection frees one.
                 log.error("cannot accept a connection: %s", error.strerror)
+                self.loop.remove_reader(self.listener.fileno())
+                self.loop.call_later(ACCEPT_PAUSE, self._resume)
                 return
             self._admit(client)
+
+    def _resume(self) -> None:
+        if self.listener.fileno() != -1:
+            self.listen()
 
     def _admit(self, client: socket.socket) -> None:
         try:
@@ -203,9 +211,11 @@ class Tunnel:
         connection.relay.start()
 
     def _finish(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
+        # When the database ended first, the edge may yet fail to deliver our last bytes to it.
+        again = clean and connection.relay is not None and connection.relay.plain_ended_first
         self._forget(connection)
         connection.client.close()
-        if clean:
+        if again:
             self.pool.give_back(connection.link)
         else:
             connection.link.tls.close()
