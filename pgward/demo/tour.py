@@ -1,0 +1,56 @@
+"""The story of a demo that is not held: what works, and what is refused."""
+
+from pgward.demo import parts, proofs
+from pgward.demo.parts import Workshop
+from pgward.demo.site import Site
+from pgward.demo.story import Story
+
+_REASON = "left the company"
+
+
+def walk(shop: Workshop, site: Site, story: Story) -> None:
+    """Show every proof; raise DemoError at the first that does not hold."""
+    show_access(site, story)
+    _show_refusals(shop, site, story)
+    _show_revocation(shop, site, story)
+
+
+def show_access(site: Site, story: Story) -> None:
+    """Query through the tunnel, and natively."""
+    story.heading("What works")
+    psql, me = site.psql, site.me
+    with story.step("psql through the tunnel, with TLS to PostgreSQL inside (verify-full)") as step:
+        proofs.fill(psql, site.tunnel)
+        found = proofs.query(psql, site.tunnel.conninfo, me)
+        step.tell(f"$ psql … -c '{proofs.ASK}'")
+        step.table(found.answer)
+        step.tell("$ psql … -c 'select … from pg_stat_ssl where pid = pg_backend_pid()'")
+        step.table(found.row)
+        step.tell("the serial number is that of the login certificate: PostgreSQL validated it")
+    with story.step("psql straight to PostgreSQL, with the same certificate (native)") as step:
+        row = proofs.query(psql, site.native, me).row
+        step.table({name: row[name] for name in ("version", "client_dn")})
+
+
+def _show_refusals(shop: Workshop, site: Site, story: Story) -> None:
+    story.heading("What is refused")
+    psql = site.psql
+    with story.step("no certificate, though through the tunnel: PostgreSQL refuses") as step:
+        nowhere = shop.layout.file("no-certificate")
+        step.tell(proofs.without_certificate(psql, site.tunnel.conninfo, nowhere))
+    with story.step(f"a stranger: a certificate for {parts.USER}, of another CA") as step:
+        who = proofs.become_stranger(shop)
+        step.tell(f"the edge refuses: {proofs.stranger(psql, site.edge, who)}")
+
+
+def _show_revocation(shop: Workshop, site: Site, story: Story) -> None:
+    story.heading(f"{parts.USER} is blocked while a session runs")
+    with story.step(f"pgward user block {parts.USER} --reason '{_REASON}'") as step:
+        cut = proofs.revocation(shop, site.psql, site.tunnel, reason=_REASON)
+        step.tell(f"the live session ended {cut.seconds:.2f} s after that command began")
+        step.table({"psql": cut.session, "tunnel": cut.tunnel})
+    with story.step("the next connection through the tunnel") as step:
+        step.tell(f"refused: {proofs.refused_next(shop, site.psql, site.tunnel)}")
+    with story.step("the next one straight to PostgreSQL, after pgward hba refresh") as step:
+        said = proofs.refused_natively(shop, site.psql, site.cluster, site.native)
+        step.tell(f"refused: {said}")
