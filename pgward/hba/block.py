@@ -38,10 +38,9 @@ def at_end(data: bytes, content: str, where: str) -> bytes:
     Last, because in postgresql.conf the last value of a setting counts.
     """
     rest = without(data, where)
-    newline = _newline(rest)
     if rest and not rest.endswith(b"\n"):
-        rest += newline
-    return rest + _block(content, newline)
+        rest += _newline(rest)
+    return rest + _block(content, _newline(rest))
 
 
 def without(data: bytes, where: str) -> bytes:

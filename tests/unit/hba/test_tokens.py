@@ -1,0 +1,100 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgward.hba.tokens import Token, fields, parse, quote
+
+
+def words(text: str) -> list[list[str]]:
+    return [[token.text for token in field] for field in fields(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("   \t", []),
+        ("# all of it", []),
+        ("host all all 0/0 md5", [["host"], ["all"], ["all"], ["0/0"], ["md5"]]),
+        ("a\tb#c d", [["a"], ["b"]]),
+        ("a,b c", [["a", "b"], ["c"]]),
+        ("a, b c", [["a", "b"], ["c"]]),
+        ("a ,b", [["a"], ["b"]]),
+        (",,a", [["a"]]),
+        ('"a b",c', [["a b", "c"]]),
+        ('"a#b"', [["a#b"]]),
+        ('"a""b"', [['a"b']]),
+        ('a"b c"d', [["ab cd"]]),
+        ('"" x', [[""], ["x"]]),
+        ('"never ends, here', [["never ends, here"]]),
+        ("x\r", [["x"]]),
+        (r"m /^(.*)@x\.org$ \1", [["m"], [r"/^(.*)@x\.org$"], [r"\1"]]),
+    ],
+)
+def test_fields_as_postgresql_reads_them(text, expected) -> None:
+    assert words(text) == expected
+
+
+def test_only_a_quote_at_the_start_takes_a_keyword_its_meaning() -> None:
+    ((quoted,), (partly,), (plain,)) = fields('"all" a"ll" all')
+    assert (quoted, partly, plain) == (Token("all", quoted=True), Token("all"), Token("all"))
+    assert [token.is_word("all") for token in (quoted, partly, plain)] == [False, True, True]
+
+
+def test_a_file_of_names() -> None:
+    ((named,), (quoted,), (alone,)) = fields('@admins "@admins" @')
+    assert [token.is_file for token in (named, quoted, alone)] == [True, False, False]
+
+
+def test_lines_keep_their_numbers_and_bytes() -> None:
+    data = b"# one\r\nhost all all samenet md5\n\nlocal all all peer"
+    lines = parse(data)
+    assert [line.number for line in lines] == [1, 2, 3, 4]
+    assert [line.words for line in lines if line.fields] == [
+        ("host", "all", "all", "samenet", "md5"),
+        ("local", "all", "all", "peer"),
+    ]
+    assert b"".join(line.raw for line in lines) == data
+
+
+def test_a_backslash_continues_from_version_14_on() -> None:
+    data = b"host all \\\n  all samenet md5\nlocal all all peer\n"
+    new, old = parse(data), parse(data, continuation=False)
+    assert [(line.number, len(line.fields)) for line in new] == [(1, 5), (3, 4)]
+    assert [(line.number, len(line.fields)) for line in old] == [(1, 3), (2, 3), (3, 4)]
+
+
+def test_a_backslash_that_a_continuation_left_counts_no_second_time() -> None:
+    assert [line.raw for line in parse(b"a\\\\\n\nb\n")] == [b"a\\\\\n\n", b"b\n"]
+
+
+def test_a_backslash_at_the_very_end() -> None:
+    (line,) = parse(b"a b\\")
+    assert line.words == ("a", "b")
+
+
+def test_bytes_that_are_not_utf8_survive() -> None:
+    data = b"host \xff\xfe all samenet md5\n"
+    assert b"".join(line.raw for line in parse(data)) == data
+
+
+LIKELY = st.lists(
+    st.sampled_from(
+        [b"host", b"all", b" ", b"\t", b",", b'"', b"#", b"\\", b"\n", b"\r\n", b"@", b"x"]
+    )
+).map(b"".join)
+
+
+@given(st.binary() | LIKELY, st.booleans())
+def test_any_bytes_come_back(data, continuation) -> None:
+    lines = parse(data, continuation=continuation)
+    assert b"".join(line.raw for line in lines) == data
+    numbers = [line.number for line in lines]
+    assert numbers == sorted(set(numbers))
+
+
+@given(
+    st.text(st.characters(blacklist_characters="\n\r\0", blacklist_categories=("Cs",)), min_size=1)
+)
+def test_a_quoted_word_is_read_as_itself(word) -> None:
+    assert fields(f"{quote(word)} next") == [(Token(word, quoted=True),), (Token("next"),)]
