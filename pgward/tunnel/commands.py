@@ -82,7 +82,7 @@ def _in_background(options: TunnelOptions) -> Running:
         arguments += ["--for-pid", str(options.for_pid)]
     log = Registry(options.home).socket_directory(options.service) / "log"
     _, message = detach(arguments, log=log, env={"PGWARD_HOME": str(options.home)})
-    return Running(**json.loads(message))
+    return Running.read(json.loads(message))
 
 
 @click.command()

@@ -11,14 +11,17 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pgward.core.errors import InvalidInputError
+from pgward.core.names import resource_name
 from pgward.system.files import atomic_write, private_dir, storage_errors
 from pgward.system.process import ProcessId
 
 CONTROL_TIMEOUT = 2.0
 _MAX_ANSWER = 64 * 1024
+_LAST_PORT = 65535
+_TOO_LARGE = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,18 @@ class Running:
     host: str
     port: int
     conninfo: str
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Self:
+        """Read what a registry or a ready message holds; raise TypeError, KeyError, ValueError."""
+        return cls(
+            service=str(fields["service"]),
+            pid=_positive(fields["pid"]),
+            started=float(fields["started"]),
+            host=str(fields["host"]),
+            port=_positive(fields["port"]),
+            conninfo=str(fields["conninfo"]),
+        )
 
     @property
     def process(self) -> ProcessId:
@@ -58,11 +73,12 @@ class Registry:
 
     def get(self, service: str) -> Running | None:
         """Return the tunnel of a service if its process lives."""
+        path = self._path(service)
         try:
-            running = Running(**json.loads(self._path(service).read_bytes()))
+            running = Running.read(json.loads(path.read_bytes()))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, KeyError):
             self.remove(service)  # cut short by a full disk: it says nothing of use
             return None
         if not running.process.alive():
@@ -73,20 +89,21 @@ class Registry:
     def all(self) -> list[Running]:
         """Return every tunnel whose process lives, by name."""
         names = sorted(path.stem for path in self.directory.glob("*.json"))
-        return [running for name in names if (running := self.get(name)) is not None]
+        known = [self.get(name) for name in names if _is_name(name)]
+        return [running for running in known if running is not None]
 
     def control_path(self, service: str) -> Path:
         """Return where a tunnel answers questions."""
-        return self.directory / f"{service}.ctl"
+        return self.directory / f"{resource_name(service, what='service')}.ctl"
 
     def socket_directory(self, service: str) -> Path:
         """Return the 0700 directory of a tunnel's Unix socket for libpq."""
-        return private_dir(private_dir(self.directory) / service)
+        name = resource_name(service, what="service")
+        return private_dir(private_dir(self.directory) / name)
 
     def remembered_port(self, service: str) -> int | None:
         """Return the port that the service had last."""
-        port = self._ports().get(service)
-        return port if isinstance(port, int) else None
+        return self._ports().get(service)
 
     def remember_port(self, service: str, port: int) -> None:
         """Give the service this port next time, too."""
@@ -95,19 +112,38 @@ class Registry:
 
     def reserved_ports(self) -> set[int]:
         """Return the ports that belong to some service."""
-        return {port for port in self._ports().values() if isinstance(port, int)}
+        return set(self._ports().values())
 
-    def _ports(self) -> dict[str, Any]:
+    def _ports(self) -> dict[str, int]:
         try:
             ports = json.loads((self._home / "ports.json").read_bytes())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError):
             return {}  # a convenience: without it a service gets another port
-        return ports if isinstance(ports, dict) else {}
+        if not isinstance(ports, dict):
+            return {}
+        return {name: port for name, port in ports.items() if _is_port(port)}
 
     def _path(self, service: str) -> Path:
-        return self.directory / f"{service}.json"
+        return self.directory / f"{resource_name(service, what='service')}.json"
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return resource_name(text) == text
+    except InvalidInputError:
+        return False
+
+
+def _is_port(value: object) -> bool:
+    return isinstance(value, int) and 0 < value <= _LAST_PORT
+
+
+def _positive(value: object) -> int:
+    if not isinstance(value, int) or not 0 < value < _TOO_LARGE:
+        raise ValueError(f"{value!r} is no pid or port")
+    return value
 
 
 def ask(path: Path) -> dict[str, Any] | None:
@@ -115,14 +151,14 @@ def ask(path: Path) -> dict[str, Any] | None:
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(CONTROL_TIMEOUT)
-            client.connect(str(path))
+            client.connect(unix_path(path))
             received = b""
             while chunk := client.recv(_MAX_ANSWER):
                 received += chunk
                 if len(received) > _MAX_ANSWER:
                     return None
         answer = json.loads(received)
-    except (OSError, ValueError):
+    except (OSError, ValueError, InvalidInputError):
         return None
     return answer if isinstance(answer, dict) else None
 
