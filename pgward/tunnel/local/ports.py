@@ -9,6 +9,7 @@ from pgward.tunnel.local.registry import Registry
 
 FIRST_PORT = 15432
 LAST_PORT = 15932
+FIRST_UNPRIVILEGED = 1024
 HOST = "127.0.0.1"
 BACKLOG = 1024
 
@@ -31,7 +32,7 @@ def listen(
     if remembered is None:
         registry.remember_port(service, port)
         return sock, None
-    return sock, f"port {remembered} is taken by {_holder(remembered)}; using {port} for now"
+    return sock, f"{_taken(remembered)}; using {port} for now"
 
 
 def _listen_at(registry: Registry, service: str, port: int) -> socket.socket:
@@ -39,9 +40,7 @@ def _listen_at(registry: Registry, service: str, port: int) -> socket.socket:
     if sock is None:
         with _first_free(registry) as free:
             other = free.getsockname()[1]
-        raise ConflictError(
-            f"port {port} is taken by {_holder(port)}", hint=f"--port {other} is free"
-        )
+        raise ConflictError(_taken(port), hint=f"--port {other} is free")
     if port:
         registry.remember_port(service, port)
     return sock
@@ -69,5 +68,8 @@ def _try(port: int) -> socket.socket | None:
         raise
 
 
-def _holder(port: int) -> str:
-    return str(port_holder(port) or "another process")
+def _taken(port: int) -> str:
+    holder = port_holder(port)
+    if holder is None and port < FIRST_UNPRIVILEGED:
+        return f"port {port} is for the administrator of this machine only"
+    return f"port {port} is taken by {holder or 'another process'}"
