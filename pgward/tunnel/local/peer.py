@@ -4,6 +4,7 @@ Other people on the same machine must not use a person's tunnel. Linux answers f
 connection at once through sock_diag(7); elsewhere the processes of this user are searched.
 """
 
+import errno
 import os
 import socket
 import struct
@@ -16,6 +17,7 @@ _NLMSG_ERROR = 2
 _ANY_STATE = 0xFFFFFFFF
 _NO_COOKIE = b"\xff" * 8
 _HEADER = struct.Struct("=IHHII")
+_OWNER = struct.Struct("=II")  # idiag_uid, idiag_inode
 _UID_OFFSET = _HEADER.size + 4 + 48 + 12  # past idiag_family…retrans, sockid, expires…wqueue
 
 _NETLINK_SOCK_DIAG = 4
@@ -26,7 +28,11 @@ def is_mine(connection: socket.socket) -> bool:
     if connection.family == socket.AF_UNIX:
         return True  # the socket lies in a directory that only this user can enter
     if hasattr(socket, "AF_NETLINK"):
-        return _peer_uid(connection) == os.getuid()
+        try:
+            return _peer_uid(connection) == os.getuid()
+        except OSError as error:
+            if error.errno != errno.EPROTONOSUPPORT:  # a sandbox without sock_diag
+                raise
     return _among_my_processes(connection)
 
 
@@ -42,9 +48,11 @@ def _peer_uid(connection: socket.socket) -> int | None:
         netlink.sendto(header + request, (0, 0))
         answer = netlink.recv(4096)
     kind = _HEADER.unpack_from(answer)[1]
-    if kind != _SOCK_DIAG_BY_FAMILY or len(answer) < _UID_OFFSET + 4:
+    if kind != _SOCK_DIAG_BY_FAMILY or len(answer) < _UID_OFFSET + _OWNER.size:
         return None
-    return int(struct.unpack_from("=I", answer, _UID_OFFSET)[0])
+    uid, inode = _OWNER.unpack_from(answer, _UID_OFFSET)
+    # A socket that its process has closed has no inode, and on older kernels root's uid.
+    return int(uid) if inode else None
 
 
 def _socket_id(family: int, source: tuple[str, int], target: tuple[str, int]) -> bytes:

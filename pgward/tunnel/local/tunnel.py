@@ -158,7 +158,7 @@ class Tunnel:
         try:
             if not is_mine(client):
                 self.counters.refused += 1
-                log.warning("another user's process tried to use this tunnel and was refused")
+                log.warning("refused a process that is not yours, or was gone already")
                 client.close()
                 return
             _tune_local(client)
