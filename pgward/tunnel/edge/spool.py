@@ -4,11 +4,14 @@ One JSON object a line. A file is removed only after the CA has taken every line
 the CA counts an id once: events are delivered at least once and recorded once.
 """
 
+import errno
 import json
 import logging
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,21 +63,39 @@ class Spool:
         """Deliver nothing further; what is on disk waits for the next start."""
         self._stopping.set()
         self._arrived.set()
+        with self._lock:
+            self._close()
 
     def deliver(self) -> None:
         """Send all that is on disk; raise PgwardError or OSError, with nothing lost."""
         while self._take():
-            lines = self._sending.read_text("utf-8").splitlines()
-            events = [event for line in lines if (event := _parsed(line)) is not None]
-            for batch in batched(events, BATCH):
-                self._send(batch)
+            with self._sending.open("rb") as lines:
+                events = (event for line in lines if (event := _parsed(line)) is not None)
+                for batch in batched(events, BATCH):
+                    self._send_all(batch)
             self._sending.unlink()
+
+    def _send_all(self, batch: list[dict[str, Any]]) -> None:
+        accepted = set(self._send(batch))
+        for event in batch:
+            if event.get("id") not in accepted:
+                # Sent again it would be refused again, and hold up all that follow.
+                log.error("the CA does not take an audit event: %s", _encode(event))
 
     def _write(self, line: bytes) -> None:
         # The file stays open: opening it for each event would cost a session a tenth more.
         if self._file is None:
             self._file = self._path.open("ab", buffering=0)
-        self._file.write(line)
+            if not _ends_a_line(self._path):
+                self._file.write(b"\n")
+        if self._file.write(line) != len(line):
+            self._close()  # the next event begins with a line of its own
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _take(self) -> bool:
         """Set the events aside that are to be sent; those of a broken delivery come first."""
@@ -83,9 +104,7 @@ class Spool:
         with self._lock:
             if not self._path.exists():
                 return False
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            self._close()
             self._path.replace(self._sending)
         return True
 
@@ -100,19 +119,34 @@ class Spool:
                 pause = GATHER
             except (PgwardError, OSError) as error:
                 log.debug("audit events wait: %s", error)
-                pause = min(2 * pause, LONGEST_PAUSE)
-                self._arrived.set()
+                pause = self._later(pause)
+            except Exception:
+                log.exception("audit events wait")
+                pause = self._later(pause)
+
+    def _later(self, pause: float) -> float:
+        self._arrived.set()
+        return min(2 * pause, LONGEST_PAUSE)
 
 
-def batched(events: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+def batched(events: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
     """Yield ``events`` in lists of at most ``size``."""
-    for start in range(0, len(events), size):
-        yield events[start : start + size]
+    rest = iter(events)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # the last line of a process that was killed while it wrote
     return event if isinstance(event, dict) else None
