@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.fake_ca",
+    "tests.fixtures.commands",  # after fake_ca, which it imports
     "tests.fixtures.pki",
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
