@@ -15,12 +15,11 @@ from pgward.ca.issuer import IssuingCa
 from pgward.ca.records import CaName, CertificateStore, PublishedCrl, Revocation
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core.clock import Clock
-from pgward.core.errors import ConflictError, NotFoundError
+from pgward.core.errors import NotFoundError
 from pgward.pki import keys
 
 LIFETIME = timedelta(days=7)
 KEEP_EXPIRED = timedelta(hours=1)
-_ATTEMPTS = 5
 
 
 class CrlMaker:
@@ -43,18 +42,17 @@ class CrlMaker:
         return [self._publish(ca) for ca in self._cas]
 
     def _publish(self, ca: IssuingCa) -> PublishedCrl:
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._attempt(ca)
-            except ConflictError:  # a replica took this number: the next attempt reads afresh
-                continue
-        return self._attempt(ca)
+        # Exclusively: a revocation between reading and saving would be missing from the newest CRL.
+        with self._store.exclusive():
+            crl = self._make(ca)
+            self._store.save_crl(crl)
+        return crl
 
-    def _attempt(self, ca: IssuingCa) -> PublishedCrl:
+    def _make(self, ca: IssuingCa) -> PublishedCrl:
         now = self._clock.now()
         latest = self._store.latest_crl(ca.name)
         revocations = self._store.revocations(ca.name, expired_after=now - KEEP_EXPIRED)
-        crl = sign(
+        return sign(
             ca.name,
             ca.certificate,
             ca.signer,
@@ -63,8 +61,6 @@ class CrlMaker:
             number=next_number(now, latest.number if latest else 0),
             revocations=revocations,
         )
-        self._store.save_crl(crl)
-        return crl
 
 
 def next_number(now: datetime, last: int) -> int:

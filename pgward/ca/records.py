@@ -1,6 +1,7 @@
 """What the authority asks of its store: records of certificates, revocations and CRLs."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -71,7 +72,10 @@ class PublishedCrl:
 
 
 class CertificateStore(Protocol):
-    """Remembers certificates and CRLs; every method has committed when it returns."""
+    """Remembers certificates and CRLs.
+
+    Every method has committed when it returns, or commits when ``exclusive`` ends.
+    """
 
     def reserve(self, record: CertificateRecord) -> None:
         """Store what is about to be signed; ConflictError when the serial number is taken."""
@@ -79,6 +83,10 @@ class CertificateStore(Protocol):
 
     def record(self, serial: int, der: bytes) -> None:
         """Add the signed certificate to its record."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[object]:
+        """Keep every other writer out until the context ends; what is written in it is one."""
         ...
 
     def revocations(self, ca: CaName, *, expired_after: datetime) -> Sequence[Revocation]:
@@ -90,5 +98,5 @@ class CertificateStore(Protocol):
         ...
 
     def save_crl(self, crl: PublishedCrl) -> None:
-        """Store a CRL; ConflictError when a replica stored that number already."""
+        """Store a CRL; ConflictError when that number is there already."""
         ...

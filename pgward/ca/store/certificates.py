@@ -1,6 +1,7 @@
 """The authority's ``CertificateStore`` in SQL, and what the service asks about certificates."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,6 +63,10 @@ class SqlCertificates:
             if row["kind"] == Kind.PERSON:
                 _check_session(transaction.connection, row["session_id"], self._clock.now())
             transaction.record(self._event(row))
+
+    def exclusive(self) -> AbstractContextManager[object]:
+        """Keep every other writer out until the context ends."""
+        return self._store.write()
 
     def revocations(self, ca: CaName, *, expired_after: datetime) -> Sequence[Revocation]:
         """Return what this CA revoked, without certificates that expired before that time."""

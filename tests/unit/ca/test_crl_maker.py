@@ -1,11 +1,15 @@
+import threading
 from datetime import timedelta
 
 import pytest
 from cryptography import x509
 
+from pgward.ca import crl_maker
 from pgward.ca.crl_maker import CrlMaker, next_number
-from pgward.ca.records import CaName, Revocation
-from pgward.core.errors import ConflictError, NotFoundError
+from pgward.ca.records import CaName, Kind, Revocation
+from pgward.ca.store import certificates as stored
+from pgward.ca.store.certificates import CertificateFilter
+from pgward.core.errors import NotFoundError
 from pgward.pki import crl, csr, keys
 from pgward.pki.crl import RevocationList
 from tests.fixtures.authority import START
@@ -118,24 +122,33 @@ def test_a_missing_list_is_told(hierarchies, memory_store, clock):
         CrlMaker(hierarchies.issuing(), memory_store, clock).latest(CaName.USER_ISSUING)
 
 
-def test_a_number_that_a_replica_took_is_tried_again(hierarchies, memory_store, clock):
-    maker = CrlMaker(hierarchies.issuing(), memory_store, clock)
-    save, refusals = memory_store.save_crl, iter([True, True])
-
-    def racing(made):
-        save(made)
-        if next(refusals, False):
-            raise ConflictError("the number is taken")
-
-    memory_store.save_crl = racing
-    user, _ = maker.publish()
-    assert memory_store.crls[CaName.USER_ISSUING] == user
+def test_no_revocation_comes_in_between(hierarchies, memory_store, clock):
+    CrlMaker(hierarchies.issuing(), memory_store, clock).publish()
+    assert memory_store.log == ["exclusive", "revocations", "save", "end"] * 2
 
 
-def test_it_gives_up_in_the_end(hierarchies, memory_store, clock):
-    def refuse(_):
-        raise ConflictError("the number is taken")
+def test_a_revocation_waits_for_a_list_that_is_being_made(sql_authority, store, monkeypatch):
+    # The list that is made last must hold it, whichever began first.
+    made, revoked = threading.Event(), threading.Event()
+    sign = crl_maker.sign
 
-    memory_store.save_crl = refuse
-    with pytest.raises(ConflictError):
-        CrlMaker(hierarchies.issuing(), memory_store, clock).publish()
+    def slow(*arguments, **options):
+        made.set()
+        revoked.wait(0.2)  # it cannot happen: the store is ours
+        return sign(*arguments, **options)
+
+    issued = sql_authority.issue_server(REQUEST, kind=Kind.API, name="ca", dns=["localhost"])
+    serial = issued.certificate.serial_number
+    monkeypatch.setattr(crl_maker, "sign", slow)
+    publishing = threading.Thread(target=sql_authority.publish_crls)
+    publishing.start()
+    made.wait()
+    with store.write() as transaction:
+        wanted = CertificateFilter(serial=f"{serial:x}")
+        reason = x509.ReasonFlags.unspecified
+        stored.revoke(transaction, wanted, now=sql_authority.clock.now(), reason=reason)
+        sql_authority.publish_crls()
+    revoked.set()
+    publishing.join()
+    newest = crl.read(sql_authority.crl(CaName.SERVER_ISSUING).der)
+    assert newest.get_revoked_certificate_by_serial_number(serial)
