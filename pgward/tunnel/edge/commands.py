@@ -16,7 +16,7 @@ from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import jws
 from pgward.system import terminal
 from pgward.system.files import atomic_write, storage_errors
-from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind
+from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
 from pgward.tunnel.edge.workers import supervise
 from pgward.tunnel.loop import run
 
@@ -90,11 +90,13 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         directory, default_service, drain_timeout, handshake_timeout, max_connections
     )
     Machine.load(directory).close()
-    listener = bind(Address.parse(listen), shared=workers > 1)
-    address = _address(listener.getsockname())
     if workers == 1:
-        _work(settings, address, lambda: listener, ready_file)
+        listener = bind(Address.parse(listen))
+        _work(settings, _address(listener.getsockname()), lambda: listener, ready_file)
         return
+    # A listening socket here would get its share of connections, which nobody accepts.
+    held = reserve(Address.parse(listen))
+    address = _address(held.getsockname())
     code = supervise(
         workers,
         lambda index: _work(
@@ -104,7 +106,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
             ready_file,
         ),
     )
-    listener.close()
+    held.close()
     sys.exit(code)
 
 

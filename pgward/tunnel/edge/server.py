@@ -73,15 +73,19 @@ class EdgeServer:
             self._machine.send_events,
         )
         feed = self._make_feed()
-        feed.load_kept()
+        self._configured: asyncio.Future[None] = self._loop.create_future()
+        if not feed.load_kept():
+            log.info("waiting for the CA's configuration")
         feed.start()
         self._spool.start()
         self._links.record = self._record_session
         stop = self._install_signals()
         tune_collector()
         self._listener.setblocking(False)
-        self._door.listen(self._listener)
-        on_ready()
+        await asyncio.wait({stop, self._configured}, return_when=asyncio.FIRST_COMPLETED)
+        if self._configured.done():
+            self._door.listen(self._listener)
+            on_ready()
         await stop
         feed.stop()
         await self._drain()
@@ -111,12 +115,14 @@ class EdgeServer:
         )
 
     def _adopt(self, state: EdgeState) -> None:
+        self._links.adopt(state)  # first of all: it cuts what is revoked
         if state.user_roots != self._roots:
             # Trust can only be added to a context, so a change makes a new one.
             paths = self._machine.paths
             self._context = edge_context(paths.cert, paths.key, state.user_roots)
             self._roots = state.user_roots
-        self._links.adopt(state)
+        if not self._configured.done():
+            self._configured.set_result(None)
         log.info("configuration %d: %d services", state.version, len(state.services))
 
     def _reload_certificate(self) -> None:
@@ -223,15 +229,42 @@ class EdgeServer:
 
 def bind(address: Address, *, shared: bool = False) -> socket.socket:
     """Return a listening socket; ``shared`` lets several processes bind the same port."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server(
-            (address.host, address.port), family=family, backlog=BACKLOG, reuse_port=shared
+            (address.host, address.port),
+            family=_family(address),
+            backlog=BACKLOG,
+            reuse_port=shared,
         )
     except OSError as error:
-        holder = port_holder(address.port) if address.port else None
-        held = f", held by {holder}" if holder else ""
-        raise ConflictError(
-            f"cannot listen on {address}: {error.strerror}{held}",
-            hint="choose another address with --listen",
-        ) from error
+        raise _cannot_listen(address, error) from error
+
+
+def reserve(address: Address) -> socket.socket:
+    """Return a socket that holds an address for ``shared`` listeners, and takes no connections."""
+    if address.port:
+        bind(address).close()  # for SO_REUSEPORT would share it with another edge, too
+    sock = socket.socket(_family(address), socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as create_server does
+        sock.bind((address.host, address.port))
+    except OSError as error:
+        sock.close()
+        raise _cannot_listen(address, error) from error
+    return sock
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
+
+
+def _cannot_listen(address: Address, error: OSError) -> ConflictError:
+    holder = port_holder(address.port) if address.port else None
+    held = f", held by {holder}" if holder else ""
+    return ConflictError(
+        f"cannot listen on {address}: {error.strerror}{held}",
+        hint="choose another address with --listen",
+    )
