@@ -21,6 +21,7 @@ from pgward.tunnel.edge.state import EdgeState, SnapshotError
 log = logging.getLogger("pgward.edge")
 
 WAIT = 10.0
+SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 
 
@@ -58,7 +59,7 @@ class Feed:
         self._on_state = on_state
         self._on_renewed = on_renewed
         self._stopping = threading.Event()
-        self._version = -1
+        self._version = 0
         self.connected = False
 
     def load_kept(self) -> bool:
@@ -88,17 +89,26 @@ class Feed:
         self._stopping.set()
 
     def _run(self) -> None:
-        pause = 0.1
+        pause, told = SHORTEST_PAUSE, False
         while not self._stopping.is_set():
             try:
                 self.poll()
-                pause = 0.1
+                pause, told = SHORTEST_PAUSE, False
             except PgwardError as error:
-                if self.connected:
+                if not told:
                     log.warning("the CA cannot be used for now: %s", error)
-                self.connected = False
-                self._stopping.wait(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load
-                pause = min(pause * 2, LONGEST_PAUSE)
+                told = True
+                pause = self._pause(pause)
+            except Exception:
+                # Whatever it was: an edge that hears of no revocation any more is worse.
+                log.exception("the CA cannot be used for now")
+                pause = self._pause(pause)
+
+    def _pause(self, seconds: float) -> float:
+        """Wait about so long, then return how long to wait next time."""
+        self.connected = False
+        self._stopping.wait(seconds * random.uniform(0.7, 1.3))  # noqa: S311 - spreads load
+        return min(seconds * 2, LONGEST_PAUSE)
 
     def poll(self) -> None:
         """Do one long poll, and renew the certificate when that is due."""
