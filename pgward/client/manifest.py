@@ -143,9 +143,9 @@ def read_text(text: str, file: str) -> list[Document]:
         except _Problem as problem:
             path = f" {problem.path}:" if problem.path else ""
             problems.append(f"{file}:{problem.line}:{path} {problem.message}")
-    problems += _twice(documents)
     if problems:
         raise ManifestError(problems)
+    refuse_twice(documents)
     if not documents:
         raise InvalidInputError("there is no resource in it", where=file)
     return documents
@@ -171,6 +171,13 @@ def _first_line(error: yaml.YAMLError) -> str:
 
 def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag == f"{_TAG}null"
+
+
+def refuse_twice(documents: Sequence[Document]) -> None:
+    """Raise ManifestError when a resource is there more than once."""
+    problems = list(_twice(documents))
+    if problems:
+        raise ManifestError(problems)
 
 
 def _twice(documents: Sequence[Document]) -> Iterator[str]:

@@ -112,7 +112,9 @@ def delete(kind: str | None, names: tuple[str, ...], sources: tuple[str, ...]) -
 
 
 def _read_all(sources: Sequence[str]) -> list[Document]:
-    return manifest.join([_read_source(source) for source in sources])
+    documents = manifest.join([_read_source(source) for source in sources])
+    manifest.refuse_twice(documents)
+    return documents
 
 
 def _read_source(source: str) -> list[Document] | PgwardError:
@@ -151,7 +153,7 @@ def _write_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
         except PgwardError as error:
             done = ", ".join(each.name for each in documents[: len(changes)]) or "nothing"
             terminal.note(f"applied before the failure: {done}")
-            error.args = (document.error("", error.message),)
+            error.message = document.error("", f"{document.kind} {document.name}: {error.message}")
             raise
     return changes
 

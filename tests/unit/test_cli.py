@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import click
 import pytest
@@ -140,3 +141,23 @@ def test_a_peers_message_cannot_move_the_cursor(monkeypatch):
 def test_embedded_use_gets_the_exception(monkeypatch):
     with pytest.raises(DeniedError):
         raising(monkeypatch, DeniedError("no")).main(["boom"], standalone_mode=False)
+
+
+def targets(entries=COMMANDS):
+    for name, entry in entries.items():
+        yield from targets(entry.children) if entry.children else [(name, entry)]
+
+
+@pytest.mark.parametrize(("name", "entry"), list(targets()))
+def test_every_command_of_the_table_is_there(name, entry):
+    package, _, _module = entry.target.partition(":")[0].rpartition(".")
+    if find_spec(package) is None or find_spec(entry.target.partition(":")[0]) is None:
+        pytest.skip("this part is not installed")
+    command = cli_module.load(entry.target, name)
+    assert command.help
+    assert command.help.partition("\n")[0].endswith((".", ":", ","))
+
+
+def test_a_table_entry_that_is_no_command_is_a_mistake():
+    with pytest.raises(TypeError, match="is not a command"):
+        cli_module.load("pgward.cli:main", "main")

@@ -147,3 +147,8 @@ def test_an_empty_stdin_is_refused(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     with pytest.raises(InvalidInputError, match="stdin has no first line"):
         terminal.read_stdin_line()
+
+
+def test_documents_are_yaml_documents(capsys):
+    terminal.documents([{"a": 1}, {"b": datetime(2026, 1, 2, tzinfo=UTC)}])
+    assert capsys.readouterr().out == "a: 1\n---\nb: '2026-01-02T00:00:00Z'\n"

@@ -1,0 +1,91 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pgward.core.clock import rfc3339
+from tests.fixtures.commands import body
+
+LATER = rfc3339(datetime.now(UTC) + timedelta(days=30, minutes=1))
+
+
+def test_a_token_asks_for_names_and_time(logged_in, fake_ca):
+    fake_ca.routes["POST /v1/tokens"] = {"token": "pgj1.x"}
+    arguments = ("--dns", "db1", "--dns", "db2", "--ip", "10.0.0.1", "--ttl", "2d")
+    result = logged_in("ca", "token", "host", "h1", *arguments)
+    assert result.stdout == "pgj1.x\n"
+    assert result.stderr == (
+        "works once, for 2 days; use it with `pgward hba apply` on the machine h1\n"
+    )
+    assert body(fake_ca) == {
+        "kind": "host",
+        "name": "h1",
+        "dns": ["db1", "db2"],
+        "ips": ["10.0.0.1"],
+        "ttl_seconds": 172800,
+    }
+
+
+def test_certificates(logged_in, fake_ca):
+    row = {"serial": "ab", "kind": "edge", "subject": "e1", "state": "active", "not_after": LATER}
+    fake_ca.routes["GET /v1/certificates"] = {"certificates": [row]}
+    assert logged_in("ca", "list", "--kind", "edge").stdout == (
+        "SERIAL  KIND  NAME  STATE   ENDS\nab      edge  e1    active  in 30 days\n"
+    )
+    assert dict(fake_ca.requests[-1].url.params) == {"kind": "edge", "limit": "200"}
+
+
+def test_revoking_all_of_a_person(logged_in, fake_ca):
+    found = [{"serial": "a"}, {"serial": "b"}]
+    fake_ca.routes["GET /v1/certificates"] = {"certificates": found}
+    for serial in "ab":
+        fake_ca.routes[f"POST /v1/certificates/{serial}/revoke"] = {"revoked": 1}
+    result = logged_in("ca", "revoke", "--user", "bob", "--reason", "keyCompromise")
+    assert result.stderr == "2 certificates revoked\n"
+    assert body(fake_ca) == {"reason": "keyCompromise"}
+
+
+@pytest.mark.parametrize("arguments", [["edges"], ["edges", "list"]])
+def test_edges(logged_in, fake_ca, arguments):
+    row = {
+        "name": "e1",
+        "address": "e1.test:7432",
+        "last_seen_at": None,
+        "snapshot_version": 6,
+        "not_after": LATER,
+    }
+    fake_ca.routes["GET /v1/edges"] = {
+        "version": 7,
+        "edges": [row, row | {"name": "e2", "snapshot_version": 7}],
+    }
+    lines = [line.split() for line in logged_in(*arguments).stdout.splitlines()]
+    assert lines[1][:4] == ["e1", "e1.test:7432", "never", "no"]
+    assert lines[2][:4] == ["e2", "e1.test:7432", "never", "yes"]
+
+
+def test_no_edges_say_how_to_begin(logged_in, fake_ca):
+    fake_ca.routes["GET /v1/edges"] = {"version": 7, "edges": []}
+    assert "`pgward ca token edge NAME` begins one" in logged_in("edges").stderr
+
+
+def test_edges_are_removed(logged_in, fake_ca):
+    fake_ca.routes["DELETE /v1/edges/e1"] = {"revoked": 1}
+    assert logged_in("edges", "remove", "e1").stderr == "removed the edge e1\n"
+
+
+def test_audit_passes_its_filters_on(logged_in, fake_ca):
+    event = {"time": "2026-01-01T00:00:00Z", "actor": "a", "action": "x.y", "outcome": "ok"}
+    fake_ca.routes["GET /v1/audit"] = {"events": [event]}
+    result = logged_in("audit", "--actor", "a", "--action", "x.*", "--after", "5", "--limit", "9")
+    assert result.stdout.splitlines()[1].split() == [
+        *("2026-01-01T00:00:00Z", "a", "x.y", "-", "ok", "-", "-")
+    ]
+    assert dict(fake_ca.requests[-1].url.params) == {
+        "actor": "a",
+        "action": "x.*",
+        "after": "5",
+        "limit": "9",
+    }
+
+
+def test_a_limit_out_of_range_is_a_usage_error(logged_in):
+    assert logged_in("audit", "--limit", "0").exit_code == 2

@@ -1,0 +1,94 @@
+import pytest
+
+from pgward.system import terminal
+from tests.fixtures.commands import body
+
+ALICE = {
+    "name": "bob",
+    "full_name": "Bob",
+    "email": "",
+    "groups": ["dba"],
+    "administrator": False,
+    "blocked": True,
+    "blocked_at": "2026-01-01T00:00:00Z",
+    "blocked_reason": "left",
+    "created_at": "2025-01-01T00:00:00Z",
+    "created_by": "admin",
+    "password_changed_at": None,
+}
+
+
+def test_adding_asks_for_the_password_twice(logged_in, fake_ca, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        terminal,
+        "ask_password",
+        lambda label, *, confirm: asked.append((label, confirm)) or "typed",
+    )
+    fake_ca.routes["POST /v1/users"] = {"user": ALICE}
+    result = logged_in("user", "add", "bob", "--group", "a", "--group", "b", "--email", "b@x")
+    assert (result.exit_code, result.stderr) == (0, "added bob to a, b\n")
+    assert asked == [("New password for bob", True)]
+    assert body(fake_ca) == {
+        "name": "bob",
+        "full_name": "",
+        "email": "b@x",
+        "groups": ["a", "b"],
+        "password": "typed",
+    }
+
+
+def test_a_generated_password_is_printed_after_it_was_set(logged_in, fake_ca):
+    fake_ca.routes["POST /v1/users/bob/password"] = {"revoked": 2}
+    result = logged_in("user", "passwd", "bob", "--generate")
+    assert result.stdout == f"{body(fake_ca)['password']}\n"
+    assert result.stderr == "new password set for bob; 2 certificates revoked\n"
+
+
+def test_a_generated_password_is_not_printed_when_it_was_not_set(logged_in):
+    result = logged_in("user", "passwd", "bob", "--generate")
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+def test_list_and_show(logged_in, fake_ca):
+    fake_ca.routes["GET /v1/users"] = {"users": [ALICE]}
+    fake_ca.routes["GET /v1/users/bob"] = {"user": ALICE}
+    assert logged_in("user", "list").stdout == (
+        "NAME  FULL NAME  E-MAIL  GROUPS  BLOCKED\nbob   Bob        -       dba     yes\n"
+    )
+    assert "blocked because  left\n" in logged_in("user", "show", "bob").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call", "sent"),
+    [
+        (["edit", "bob", "--email", ""], "PATCH /v1/users/bob", {"email": ""}),
+        (["block", "bob", "--reason", "x"], "POST /v1/users/bob/block", {"reason": "x"}),
+        (["unblock", "bob"], "POST /v1/users/bob/unblock", {}),
+    ],
+)
+def test_changes(logged_in, fake_ca, arguments, call, sent):
+    fake_ca.routes[call] = {"user": ALICE, "revoked": 1}
+    assert logged_in("user", *arguments).exit_code == 0
+    assert body(fake_ca) == sent
+
+
+def test_removing_several_stops_at_the_first_failure(logged_in, fake_ca):
+    fake_ca.routes["DELETE /v1/users/one"] = {"revoked": 0}
+    result = logged_in("user", "remove", "one", "two", "three")
+    assert result.exit_code == 1
+    assert fake_ca.calls == ["DELETE /v1/users/one", "DELETE /v1/users/two"]
+
+
+def test_group_members(logged_in, fake_ca):
+    fake_ca.routes["POST /v1/groups/ops/members"] = lambda sent: {"members": sent.get("add", [])}
+    assert logged_in("group", "add", "ops", "a", "b").stderr == "in ops now: a, b\n"
+    assert body(fake_ca) == {"add": ["a", "b"]}
+    assert "so the group is gone" in logged_in("group", "remove", "ops", "a").stderr
+
+
+def test_group_list_and_show(logged_in, fake_ca):
+    fake_ca.routes["GET /v1/groups"] = {"groups": [{"name": "ops", "members": ["a", "b"]}]}
+    assert logged_in("group", "list").stdout == "NAME  MEMBERS\nops   a, b\n"
+    assert logged_in("group", "show", "ops").stdout == "name     ops\nmembers  a, b\n"
+    assert logged_in("group", "show", "x").exit_code == 1
