@@ -4,53 +4,122 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from pgward.core.errors import PgwardError
 
 log = logging.getLogger("pgward.edge")
+
+# A worker that lived so long was healthy; the next death is a new story.
+HEALTHY_SECONDS = 10.0
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 30.0
+# When every worker has died this often in a row, something outside is wrong: whoever
+# started the edge must see it end.
+MOST_QUICK_DEATHS = 5
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def supervise(workers: int, work: Callable[[int], None]) -> int:
     """Fork ``workers`` processes that run ``work(index)``; return the exit code for the whole.
 
-    A worker that dies is started again. SIGTERM, SIGINT and SIGHUP are passed on; after a
-    stop signal the call returns when every worker has ended.
+    A worker that dies is started again, after a growing pause while it dies at once. SIGTERM,
+    SIGINT and SIGHUP are passed on; after a stop signal the call returns when every worker
+    has ended. It also returns, with a code that is not 0, when no worker can live.
     """
-    children: dict[int, int] = {}
-    stopping = False
-
-    def forward(number: int, _frame: object) -> None:
-        nonlocal stopping
-        stopping = stopping or number != signal.SIGHUP
-        for pid in tuple(children):
-            os.kill(pid, number)
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, forward)
-    for index in range(workers):
-        children[_fork(index, work)] = index
-    worst = 0
-    while children:
-        pid, status = os.wait()
-        index = children.pop(pid, -1)
-        code = os.waitstatus_to_exitcode(status)
-        if index >= 0 and not stopping:
-            log.error("worker %d ended with %d and is started again", index, code)
-            children[_fork(index, work)] = index
-        elif code:
-            worst = max(worst, abs(code))
-    return worst
+    return _Supervisor(workers, work).run()
 
 
-def _fork(index: int, work: Callable[[int], None]) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
+class _Supervisor:
+    def __init__(self, workers: int, work: Callable[[int], None]) -> None:
+        self._workers = workers
+        self._work = work
+        self._children: dict[int, tuple[int, float]] = {}  # pid → index, when it was started
+        self._quick_deaths: Counter[int] = Counter()
+        self._stopping = False
+        self._worst = 0
+
+    def run(self) -> int:
+        for number in _SIGNALS:
+            signal.signal(number, self._forward)
+        for index in range(self._workers):
+            self._start(index)
+        while self._children:
+            pid, status = os.wait()
+            with _signals_held():
+                if pid in self._children:
+                    self._ended(pid, os.waitstatus_to_exitcode(status))
+        return self._worst
+
+    def _forward(self, number: int, _frame: object) -> None:
+        self._stopping = self._stopping or number != signal.SIGHUP
+        for pid in tuple(self._children):
+            with suppress(ProcessLookupError):  # it has just ended, and is noticed next
+                os.kill(pid, number)
+
+    def _start(self, index: int, pause: float = 0.0) -> None:
+        # Held, so that no signal falls between the fork and its entry in the books.
+        with _signals_held():
+            if self._stopping:
+                return
+            pid = os.fork()
+            if not pid:
+                _be_worker(index, pause, self._work)
+            self._children[pid] = index, time.monotonic() + pause
+
+    def _ended(self, pid: int, code: int) -> None:
+        index, started = self._children.pop(pid)
+        if self._stopping:
+            # One that had no handler yet when it was told to stop has obeyed, too.
+            self._worst = max(self._worst, 0 if -code in _SIGNALS else abs(code))
+            return
+        if time.monotonic() - started >= HEALTHY_SECONDS:
+            self._quick_deaths[index] = 0
+        deaths = self._quick_deaths[index]
+        self._quick_deaths[index] += 1
+        if self._hopeless():
+            log.error("worker %d ended with %d, as all do again and again: giving up", index, code)
+            self._worst = max(1, abs(code))
+            self._forward(signal.SIGTERM, None)
+            return
+        pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE) if deaths else 0.0
+        log.error("worker %d ended with %d and is started again in %g s", index, code, pause)
+        self._start(index, pause)
+
+    def _hopeless(self) -> bool:
+        now = time.monotonic()
+        if any(now - started >= HEALTHY_SECONDS for _, started in self._children.values()):
+            return False
+        return all(self._quick_deaths[i] >= MOST_QUICK_DEATHS for i in range(self._workers))
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _be_worker(index: int, pause: float, work: Callable[[int], None]) -> None:
+    """Run ``work`` in the forked process, and end the process whatever happens."""
     code = 1
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        time.sleep(pause)
         work(index)
         code = 0
+    except PgwardError as error:
+        log.error("worker %d: %s", index, error.message)
+    except Exception:
+        log.exception("worker %d broke", index)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
