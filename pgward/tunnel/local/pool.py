@@ -135,6 +135,8 @@ class Pool:
             self._trim.cancel()
         for task in tuple(self._dials):
             task.cancel()
+        while self._waiting:
+            self._waiting.popleft().cancel()
         self._drop_idle()
 
     async def _dial(self, epoch: int) -> None:
@@ -142,9 +144,10 @@ class Pool:
             async with asyncio.timeout(DIAL_TIMEOUT):
                 tls, controls = await self._first_edge()
         except TimeoutError:
-            self._fail(UnavailableError("no edge answered in time", hint="is the edge running?"))
+            error = UnavailableError("no edge answered in time", hint="is the edge running?")
+            self._fail(error, epoch)
         except PgwardError as error:
-            self._fail(error)
+            self._fail(error, epoch)
         else:
             self.refusal = None
             self.give_back(ReadyLink(tls, controls, epoch))
@@ -166,7 +169,9 @@ class Pool:
                     raise
         raise AssertionError("unreachable: the last edge raises")
 
-    def _fail(self, error: PgwardError) -> None:
+    def _fail(self, error: PgwardError, epoch: int) -> None:
+        if epoch != self._epoch:
+            return  # what the former certificate met; the next dial asks with the new one
         if self.refusal is None or self.refusal.message != error.message:
             log.warning("%s%s", error.message, f"\nhint: {error.hint}" if error.hint else "")
         self.refusal = error
@@ -179,6 +184,7 @@ class Pool:
         self._dials.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a dial broke", exc_info=error)
+            self._fail(UnavailableError(f"no link can be opened: {error!r}"), self._epoch)
         elif not self._closed:
             self.fill()
 
@@ -227,8 +233,9 @@ class EdgeConnector:
     async def __call__(self, edge: EdgeInfo) -> tuple[TlsConnection, Controls]:
         """Connect, do the TLS handshake and the preface; raise RefusedError, UnavailableError."""
         try:
+            context = self._context()
             sock = await connect_first(await resolve(edge.address.host, edge.address.port))
-            tls = await handshake(sock, self._context(), server_hostname=edge.server_name)
+            tls = await handshake(sock, context, server_hostname=edge.server_name)
         except (ssl.SSLError, OSError) as error:
             raise explain(error, str(edge.address)) from error
         try:
