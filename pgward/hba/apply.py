@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from pgward.core.clock import rfc3339
 from pgward.core.errors import PgwardError, UnavailableError
-from pgward.hba import disk, probe
+from pgward.hba import probe
 from pgward.hba.change import Change, Edit
 from pgward.hba.contents import check_after, check_before, plan_contents, warnings
 from pgward.hba.datadir import Running
+from pgward.hba.disk import acting_as
 from pgward.hba.host import NO_CHECKS, Checks, Host
 from pgward.hba.material import CertificateSource, Material
 from pgward.hba.model import Plan
@@ -51,8 +52,8 @@ class Outcome:
 @contextmanager
 def exclusive(host: Host) -> Iterator[bool]:
     """Hold the host for one run, and undo what an earlier one left; gives whether it left any."""
-    disk.make_dir(host.state_dir)
-    with disk.acting_as(disk.owner_of(host.state_dir)):
+    host.data_dir.disk.make_dir(host.state_dir)
+    with acting_as(host.data_dir.owner):
         lock = FileLock(host.lock_path, timeout=_BUSY_SECONDS)
         lock.__enter__()
     try:
@@ -131,7 +132,14 @@ def _settle(
     generation = host.generations.current()
     if host.generations.load() != material:
         generation = host.generations.write(material, now)
-    change = Change(host.state_dir, host.generations, generation=generation, edits=edits, now=now)
+    change = Change(
+        host.state_dir,
+        host.generations,
+        host.data_dir.disk,
+        generation=generation,
+        edits=edits,
+        now=now,
+    )
     changed = change.needed
     took = host.carry_out(change, material, checks) if changed else host.load(material, checks)
     running = host.data_dir.running() is not None

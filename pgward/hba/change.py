@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pgward.hba import disk
+from pgward.hba.disk import Disk
 from pgward.hba.generations import Generations
 from pgward.hba.journal import Journal, Replaced, digest
 
@@ -46,6 +46,7 @@ class Change:
         self,
         state_dir: Path,
         generations: Generations,
+        disk: Disk,
         *,
         generation: str | None,
         edits: Sequence[Edit],
@@ -53,6 +54,7 @@ class Change:
     ) -> None:
         self.journal_path = journal_path(state_dir)
         self._generations = generations
+        self._disk = disk
         self._generation = generation
         self._edits = [edit for edit in edits if edit.needed]
         self._stamp = f"{now:%Y%m%dT%H%M%SZ}"
@@ -75,7 +77,7 @@ class Change:
             if edit.before is not None
         ]
         replaced = [
-            Step(f"replace {edit.path.name}", lambda edit=edit: _replace(edit))  # type: ignore[misc]  # as above
+            Step(f"replace {edit.path.name}", lambda edit=edit: self._replace(edit))  # type: ignore[misc]  # as above
             for edit in self._edits
         ]
         switch = Step("use the new material", lambda: self._generations.use(self._generation))
@@ -83,17 +85,17 @@ class Change:
 
     def commit(self) -> None:
         """Forget how to undo it; old backups and generations go."""
-        disk.remove(self.journal_path)
+        self._disk.remove(self.journal_path)
         self._generations.prune()
         for edit in self._edits:
-            _prune_backups(edit.path.resolve())
+            self._prune_backups(edit.path.resolve())
 
     def _backup(self, edit: Edit) -> Path:
         path = edit.path.resolve()
         return path.with_name(f"{path.name}{_BACKUP_MARK}{self._stamp}")
 
     def _keep(self, edit: Edit) -> None:
-        disk.replace(self._backup(edit), edit.before or b"", like=edit.path.resolve())
+        self._disk.replace(self._backup(edit), edit.before or b"", like=edit.path.resolve())
 
     def _write_journal(self) -> None:
         replaced = [
@@ -105,7 +107,14 @@ class Change:
             )
             for edit in self._edits
         ]
-        Journal(self._generations.current(), tuple(replaced)).save(self.journal_path)
+        Journal(self._generations.current(), tuple(replaced)).save(self.journal_path, self._disk)
+
+    def _replace(self, edit: Edit) -> None:
+        self._disk.replace(edit.path, edit.after)
+
+    def _prune_backups(self, path: Path) -> None:
+        for old in sorted(path.parent.glob(f"{path.name}{_BACKUP_MARK}*"))[:-BACKUPS_KEPT]:
+            self._disk.remove(old)
 
 
 def journal_path(state_dir: Path) -> Path:
@@ -113,21 +122,12 @@ def journal_path(state_dir: Path) -> Path:
     return state_dir / "journal.json"
 
 
-def undo(state_dir: Path, generations: Generations) -> bool:
+def undo(state_dir: Path, generations: Generations, disk: Disk) -> bool:
     """Undo the change that a run left half done; tell whether there was something to undo."""
     path = journal_path(state_dir)
-    journal = Journal.load(path)
+    journal = Journal.load(path, disk)
     if journal is None:
         return False
-    changed = journal.undo(generations)
+    changed = journal.undo(generations, disk)
     disk.remove(path)
     return changed
-
-
-def _replace(edit: Edit) -> None:
-    disk.replace(edit.path, edit.after)
-
-
-def _prune_backups(path: Path) -> None:
-    for old in sorted(path.parent.glob(f"{path.name}{_BACKUP_MARK}*"))[:-BACKUPS_KEPT]:
-        disk.remove(old)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import ConflictError, InvalidInputError
-from pgward.hba import block, disk, lint, server, tokens
+from pgward.hba import block, lint, server, tokens
 from pgward.hba.change import Edit
 from pgward.hba.datadir import DataDir
 from pgward.hba.generate import fragments, settings
@@ -43,9 +43,9 @@ def plan_contents(data_dir: DataDir, plan: Plan) -> Contents:
     """
     made = fragments(plan, data_dir.able.version)
     return Contents(
-        _edit(data_dir.config_file, block.at_end, made.postgresql),
-        _edit(data_dir.ident_file, block.at_start, made.ident),
-        _edit(data_dir.hba_file, block.at_start, made.hba),
+        _edit(data_dir, data_dir.config_file, block.at_end, made.postgresql),
+        _edit(data_dir, data_dir.ident_file, block.at_start, made.ident),
+        _edit(data_dir, data_dir.hba_file, block.at_start, made.hba),
     )
 
 
@@ -91,15 +91,17 @@ def warnings(data_dir: DataDir, plan: Plan) -> list[str]:
     return found
 
 
-def _edit(path: Path, put: Callable[[bytes, str, str], bytes], text: str) -> Edit:
-    before = disk.read(path)
+def _edit(
+    data_dir: DataDir, path: Path, put: Callable[[bytes, str, str], bytes], text: str
+) -> Edit:
+    before = data_dir.disk.read(path)
     return Edit(path, before, put(before or b"", text, str(path)))
 
 
 def _broken(host: Host) -> list[Finding]:
     """Return errors outside our own block, by the server's own views where we may look."""
     data_dir = host.data_dir
-    data = disk.read(data_dir.hba_file) or b""
+    data = data_dir.disk.read(data_dir.hba_file) or b""
     lines = tokens.parse(data, continuation=data_dir.able.continuation)
     running = data_dir.running()
     found = None if running is None else server.file_errors(host.sql(running), data_dir)
@@ -112,7 +114,7 @@ def _broken(host: Host) -> list[Finding]:
 def _block_places(data_dir: DataDir) -> set[str]:
     places: set[str] = set()
     for path in (data_dir.config_file, data_dir.ident_file, data_dir.hba_file):
-        span = block.find(disk.read(path) or b"", str(path))
+        span = block.find(data_dir.disk.read(path) or b"", str(path))
         if span is not None:
             places |= {f"{path}:{line}" for line in range(span[0], span[1] + 1)}
     return places
@@ -122,14 +124,14 @@ def _overrides(data_dir: DataDir, plan: Plan) -> list[tuple[int, str]]:
     wanted = settings(plan, data_dir.able.version)
     return [
         (each.line, each.name)
-        for each in block.assignments(disk.read(data_dir.auto_file) or b"")
+        for each in block.assignments(data_dir.disk.read(data_dir.auto_file) or b"")
         if each.name in wanted and each.value != wanted[each.name]
     ]
 
 
 def _openings(data_dir: DataDir, plan: Plan) -> Iterable[Finding]:
     path = data_dir.hba_file
-    data = disk.read(path) or b""
+    data = data_dir.disk.read(path) or b""
     span = block.find(data, str(path))
     parsed = tokens.parse(data, continuation=data_dir.able.continuation)
     for line in parsed:

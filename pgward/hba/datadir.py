@@ -11,7 +11,7 @@ import psutil
 
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba.block import assignments
-from pgward.hba.disk import owner_of
+from pgward.hba.disk import Disk, owner_of
 from pgward.hba.versions import Abilities
 from pgward.system.postgres import Account, execute, find_binaries
 
@@ -62,6 +62,11 @@ class DataDir:
         return cls(path, able, owner, bin_dir, options, *files)
 
     @property
+    def disk(self) -> Disk:
+        """File access as the owner."""
+        return Disk(self.owner)
+
+    @property
     def auto_file(self) -> Path:
         """The file of ALTER SYSTEM, whose values win over postgresql.conf."""
         return self.path / "postgresql.auto.conf"
@@ -82,7 +87,7 @@ class DataDir:
         if len(lines) < _PID_LINES or not lines[0].lstrip("-").isdigit():
             return None
         pid = abs(int(lines[0]))
-        if not _is_server(pid):
+        if not _is_server(pid, self.owner):
             return None
         host = {"": None, "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104 - read, not bound
             lines[5].strip(), lines[5].strip()
@@ -172,9 +177,11 @@ def _distribution_config(path: Path) -> Path:
     )
 
 
-def _is_server(pid: int) -> bool:
+def _is_server(pid: int, owner: Account) -> bool:
+    """Tell whether this is a server of the owner, for it will be sent a signal."""
     try:
-        return psutil.Process(pid).name() in _SERVER_NAMES
+        process = psutil.Process(pid)
+        return process.name() in _SERVER_NAMES and process.uids().real == owner.uid
     except psutil.Error:
         return False
 

@@ -1,14 +1,16 @@
-"""Files in directories that belong to the server's account.
+"""Files of the server, touched as the server's account.
 
-Root acts as that account while it touches them: a directory that the account controls may hold
-symlinks, and root must not be led through one. Everything is whole or absent, as in
-``pgward.system.files``; failures become DiskError.
+Root takes on that account for each access: the account controls its directories and its
+configuration, which names further files, and must not lead root to others through symlinks.
+Everything is whole or absent, as in ``pgward.system.files``; failures become DiskError.
 """
 
 import contextlib
 import os
+import pwd
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import PgwardError
@@ -37,7 +39,7 @@ def acting_as(account: Account) -> Iterator[None]:
         yield
         return
     groups, group = os.getgroups(), os.getegid()
-    os.setgroups([account.gid])
+    os.setgroups(_groups(account))
     os.setegid(account.gid)
     os.seteuid(account.uid)
     try:
@@ -48,85 +50,97 @@ def acting_as(account: Account) -> Iterator[None]:
         os.setgroups(groups)
 
 
-def read(path: Path) -> bytes | None:
-    """Return the content, or None when there is no such file."""
-    with _errors("read", path):
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
+def _groups(account: Account) -> list[int]:
+    try:
+        return os.getgrouplist(pwd.getpwuid(account.uid).pw_name, account.gid)
+    except KeyError:
+        return [account.gid]
 
 
-def replace(path: Path, data: bytes, *, mode: int = 0o600, like: Path | None = None) -> None:
-    """Put ``data`` at ``path``; an existing file, or the new one ``like``, gives mode and group.
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """File access as ``account``, and never as more than it, whatever the paths lead to."""
 
-    A symlink stays, and the file that it points to is replaced.
-    """
-    path = path.resolve()
-    account = owner_of(path.parent)
-    with _errors("write", path):
-        model = path if like is None else like
-        status = model.stat() if model.exists() else None
+    account: Account
+
+    def read(self, path: Path) -> bytes | None:
+        """Return the content, or None when there is no such file."""
+        with self._access("read", path):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def replace(
+        self, path: Path, data: bytes, *, mode: int = 0o600, like: Path | None = None
+    ) -> None:
+        """Put ``data`` at ``path``; an existing file, or else ``like``, gives mode and group.
+
+        A symlink stays, and the file that it points to is replaced.
+        """
+        with self._access("write", path):
+            path = path.resolve()
+            model = path if like is None else like
+            status = model.stat() if model.exists() else None
+            files.atomic_write(path, data, mode if status is None else status.st_mode & 0o777)
         if status is not None:
-            mode = status.st_mode & 0o777
-            account = Account(account.name, account.uid, status.st_gid)
-        with acting_as(account):
-            files.atomic_write(path, data, mode)
-            if status is not None and path.stat().st_gid != status.st_gid:
-                with contextlib.suppress(PermissionError):  # not a member: our own group stays
-                    os.chown(path, -1, status.st_gid)
+            self._set_group(path, status.st_gid)
 
+    def restore(self, path: Path, backup: Path) -> None:
+        """Move a backup, which lies beside the file, back into place; that needs no disk space."""
+        with self._access("restore", path):
+            path = path.resolve()
+            os.replace(backup, path)  # noqa: PTH105 - the sync below works on names
+            files.sync_dir(path.parent)
 
-def restore(path: Path, backup: Path) -> None:
-    """Move a backup, which lies beside the file, back into place; that needs no disk space."""
-    path = path.resolve()
-    with _errors("restore", path), acting_as(owner_of(path.parent)):
-        os.replace(backup, path)  # noqa: PTH105 - the sync below works on names
-        files.sync_dir(path.parent)
+    def sweep(self, path: Path) -> None:
+        """Remove what runs that were killed while they wrote ``path`` left beside it."""
+        with self._access("read", path):
+            path = path.resolve()
+            left = list(path.parent.glob(f".{path.name}.*.tmp"))
+        for each in left:
+            self.remove(each)
 
+    def make_dir(self, path: Path) -> None:
+        """Make a 0700 directory, unless it is there."""
+        with self._access("create", path):
+            path.mkdir(mode=0o700, exist_ok=True)
 
-def sweep(path: Path) -> None:
-    """Remove what runs that were killed while they wrote ``path`` left beside it."""
-    path = path.resolve()
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        remove(left)
+    def point(self, link: Path, target: str) -> None:
+        """Make the symlink ``link`` point to ``target``, atomically."""
+        temporary = link.with_name(f".{link.name}.tmp")
+        with self._access("write", link):
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(target)
+            os.replace(temporary, link)  # noqa: PTH105 - as above
+            files.sync_dir(link.parent)
 
-
-def make_dir(path: Path) -> None:
-    """Make a 0700 directory for the account that owns the parent, unless it is there."""
-    with _errors("create", path):
-        if path.is_dir():
-            return
-        with acting_as(owner_of(path.parent)):
-            path.mkdir(mode=0o700)
-
-
-def point(link: Path, target: str) -> None:
-    """Make the symlink ``link`` point to ``target``, atomically."""
-    temporary = link.with_name(f".{link.name}.tmp")
-    with _errors("write", link), acting_as(owner_of(link.parent)):
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(target)
-        os.replace(temporary, link)  # noqa: PTH105 - as above
-        files.sync_dir(link.parent)
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a symlink or a whole directory, if it is there."""
-    with _errors("remove", path):
-        if not os.path.lexists(path):
-            return
-        with acting_as(owner_of(path.parent)):
+    def remove(self, path: Path) -> None:
+        """Remove a file, a symlink or a whole directory, if it is there."""
+        with self._access("remove", path):
+            if not os.path.lexists(path):
+                return
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
             files.sync_dir(path.parent)
 
+    def _set_group(self, path: Path, group: int) -> None:
+        """Give a file its old group where the account may, as its member or owner."""
+        with self._access("write", path), contextlib.suppress(PermissionError):
+            if path.stat().st_gid != group:
+                os.chown(path, -1, group)
+
+    @contextlib.contextmanager
+    def _access(self, verb: str, path: Path) -> Iterator[None]:
+        with _errors(verb, path), acting_as(self.account):
+            yield
+
 
 @contextlib.contextmanager
 def _errors(verb: str, path: Path) -> Iterator[None]:
-    hint = "check the free space, and that the file system is writable and the owner right"
+    hint = "check the free space, and that the account which owns the data directory may write"
     try:
         yield
     except OSError as error:

@@ -8,7 +8,7 @@ import secrets
 from datetime import datetime
 from pathlib import Path
 
-from pgward.hba import disk
+from pgward.hba.disk import Disk
 from pgward.hba.material import FILES, Material
 
 _MODES = {"key": 0o600}
@@ -19,8 +19,9 @@ _KEPT = 2
 class Generations:
     """The generations below one directory, which is made when the first is written."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, disk: Disk) -> None:
         self.directory = directory
+        self._disk = disk
         self.link = directory / "current"
 
     def current(self) -> str | None:
@@ -31,26 +32,26 @@ class Generations:
 
     def load(self) -> Material | None:
         """Return the material in use, or None when there is none or a part of it is missing."""
-        parts = {part: disk.read(self.link / name) for part, name in FILES.items()}
+        parts = {part: self._disk.read(self.link / name) for part, name in FILES.items()}
         present = {part: data for part, data in parts.items() if data is not None}
         return Material(**present) if present.keys() == parts.keys() else None
 
     def write(self, material: Material, now: datetime) -> str:
         """Write a generation that is not in use yet; return its name."""
         name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        disk.make_dir(self.directory)
-        disk.make_dir(self.directory / name)
+        self._disk.make_dir(self.directory)
+        self._disk.make_dir(self.directory / name)
         for part, file in FILES.items():
             mode = _MODES.get(part, _READABLE)
-            disk.replace(self.directory / name / file, getattr(material, part), mode=mode)
+            self._disk.replace(self.directory / name / file, getattr(material, part), mode=mode)
         return name
 
     def use(self, name: str | None) -> None:
         """Make a generation the one in use; None takes the symlink away."""
         if name is None:
-            disk.remove(self.link)
+            self._disk.remove(self.link)
         else:
-            disk.point(self.link, name)
+            self._disk.point(self.link, name)
 
     def prune(self) -> None:
         """Remove all but the one in use and the newest before it."""
@@ -60,4 +61,4 @@ class Generations:
         names = sorted(p.name for p in self.directory.iterdir() if p.is_dir() and p != self.link)
         others = [name for name in names if name != current]
         for name in others[: max(0, len(others) - (_KEPT - 1))]:
-            disk.remove(self.directory / name)
+            self._disk.remove(self.directory / name)

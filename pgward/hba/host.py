@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.core.errors import PgwardError
-from pgward.hba import disk, server
+from pgward.hba import server
 from pgward.hba.change import Change, journal_path, undo
 from pgward.hba.datadir import DataDir, Running
 from pgward.hba.generations import Generations
@@ -39,7 +39,7 @@ class Host:
     @property
     def generations(self) -> Generations:
         """The material on disk."""
-        return Generations(self.state_dir / "tls")
+        return Generations(self.state_dir / "tls", self.data_dir.disk)
 
     @property
     def identity_dir(self) -> Path:
@@ -68,7 +68,7 @@ class Host:
         data_dir = self.data_dir
         files = (data_dir.config_file, data_dir.ident_file, data_dir.hba_file)
         for path in (journal_path(self.state_dir), *files):
-            disk.sweep(path)
+            data_dir.disk.sweep(path)
         return self._undo()
 
     def carry_out(self, change: Change, material: Material, checks: Checks) -> bool | None:
@@ -109,7 +109,7 @@ class Host:
         return took
 
     def _undo(self) -> bool:
-        undone = undo(self.state_dir, self.generations)
+        undone = undo(self.state_dir, self.generations, self.data_dir.disk)
         running = self.data_dir.running()
         if undone and running is not None:
             server.reload(running, self.sql(running), None)

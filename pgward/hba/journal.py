@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pgward.core.errors import ConflictError
-from pgward.hba import disk
+from pgward.hba.disk import Disk
 from pgward.hba.generations import Generations
 
 _FORMAT = "files-1"  # another format is a journal that this version cannot undo
@@ -35,7 +35,7 @@ class Journal:
     files: tuple[Replaced, ...]
 
     @classmethod
-    def load(cls, path: Path) -> Self | None:
+    def load(cls, path: Path, disk: Disk) -> Self | None:
         """Return the journal that a run left, or None; raise ConflictError when it is damaged."""
         data = disk.read(path)
         if data is None:
@@ -50,7 +50,7 @@ class Journal:
                 hint="compare the configuration with the backups beside it, then remove it",
             ) from error
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, disk: Disk) -> None:
         """Write it, before the first file is replaced."""
         fields = {
             "generation": self.generation,
@@ -58,7 +58,7 @@ class Journal:
         }
         disk.replace(path, json.dumps(fields, indent=1).encode() + b"\n")
 
-    def undo(self, generations: Generations) -> bool:
+    def undo(self, generations: Generations, disk: Disk) -> bool:
         """Put everything back, the last replaced first; tell whether anything was changed.
 
         Raises ConflictError when someone else changed a file since: nothing is touched then.
@@ -74,7 +74,7 @@ class Journal:
         changed = False
         for each, state in reversed(states):
             if state != each.before:
-                _put_back(each)
+                _put_back(each, disk)
                 changed = True
         if generations.current() != self.generation:
             generations.use(self.generation)
@@ -87,7 +87,7 @@ def digest(data: bytes | None) -> str:
     return "absent" if data is None else hashlib.sha256(data).hexdigest()
 
 
-def _put_back(each: Replaced) -> None:
+def _put_back(each: Replaced, disk: Disk) -> None:
     if each.backup is None:
         disk.remove(Path(each.path))
     else:

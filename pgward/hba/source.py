@@ -9,7 +9,7 @@ from pathlib import Path
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.hba import disk
+from pgward.hba.disk import Disk, acting_as
 from pgward.hba.material import Material, crl_to_pem
 from pgward.system import files
 from pgward.system.postgres import Account
@@ -84,7 +84,7 @@ class MachineSource:
         if os.geteuid() == self._owner.uid:
             yield self._directory
             return
-        _finish_swap(self._directory)
+        _finish_swap(self._directory, self._owner)
         with tempfile.TemporaryDirectory(prefix="pgward-host-") as name:
             work = Path(name) / "machine"
             before = _tree(self._directory, self._owner)
@@ -103,7 +103,7 @@ Tree = dict[str, bytes | Path | None]
 
 
 def _tree(directory: Path, owner: Account) -> Tree:
-    with disk.acting_as(owner):
+    with acting_as(owner):
         return _read(directory)
 
 
@@ -137,20 +137,20 @@ def _put(directory: Path, owner: Account, tree: Tree) -> None:
     """Replace the directory's content, so that a crash leaves the old or the new one whole."""
     fresh = directory.with_name(f".{directory.name}.new")
     partial = directory.with_name(f".{directory.name}.partial")
-    disk.remove(partial)
-    with disk.acting_as(owner):
+    Disk(owner).remove(partial)
+    with acting_as(owner):
         _write(partial, tree)
         files.sync_dir(partial)
         partial.rename(fresh)
-    _finish_swap(directory)
+    _finish_swap(directory, owner)
 
 
-def _finish_swap(directory: Path) -> None:
+def _finish_swap(directory: Path, owner: Account) -> None:
     """Complete a replacement that was cut off after the new content was whole."""
     fresh = directory.with_name(f".{directory.name}.new")
     if fresh.is_dir():
-        disk.remove(directory)
-        with disk.acting_as(disk.owner_of(fresh)):
+        Disk(owner).remove(directory)
+        with acting_as(owner):
             fresh.rename(directory)
 
 
