@@ -177,7 +177,8 @@ class Link:
                 self._tls.write(self._controls.cut(reason))
             except (ssl.SSLError, OSError) as error:
                 log.debug("no reason could be sent to %s: %s", self.address, error)
-        self._links.record("session.cut", "ok", self, reason.name.lower())
+        if self.in_session:
+            self._links.record("session.cut", "ok", self, reason.name.lower())
         self.close()
 
     def close(self) -> None:
@@ -236,6 +237,11 @@ class Link:
         except RefusedError as refusal:
             self._dialling = None
             self._refuse(refusal)
+            return
+        except Exception:
+            log.exception("no session could be opened for %s", self.address)
+            self._dialling = None
+            self.close()
             return
         self._dialling = None
         self._upstream = upstream
