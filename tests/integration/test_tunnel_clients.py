@@ -181,7 +181,7 @@ def typed(terminal: io.FileIO) -> str:
 
 def cancelled(session: psycopg.Connection) -> bool:
     session.pgconn.send_query(b"select pg_sleep(60)")
-    session.cancel()
+    session.cancel_safe()
     result = session.pgconn.get_result()
     while session.pgconn.get_result() is not None:
         pass
