@@ -99,6 +99,10 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._entries = entries
 
+    def entry(self, name: str) -> Entry:
+        """Return a command's entry; KeyError when there is none."""
+        return self._entries[name]
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of the table."""
         return list(self._entries)

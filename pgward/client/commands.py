@@ -183,17 +183,16 @@ def _ends(moment: datetime, now: datetime) -> str:
 
 
 @click.command()
-@options.password
-def passwd(password_source: PasswordSource) -> None:
+@options.password_stdin
+def passwd(password_stdin: bool) -> None:
     """Change your password; your other login sessions end.
 
     From standard input it takes two lines: the present password, then the new one.
     """
-    if password_source.file is not None:
-        raise InvalidInputError("--password-file is not for this", hint="use --password-stdin")
+    source = PasswordSource(stdin=password_stdin, file=None)
     with options.session() as session:
-        old = password_source.read(f"Present password of {session.user.name}")
-        new = password_source.read("New password", new=True)
+        old = source.read(f"Present password of {session.user.name}")
+        new = source.read("New password", new=True)
         session.api().post("/v1/me/password", {"old": old, "new": new})
     terminal.note("password changed; your other login sessions have ended")
 

@@ -31,6 +31,13 @@ output = click.option(
     help="How to show it.",
 )
 
+password_stdin = click.option(
+    "--password-stdin",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Read the password from the first line of standard input.",
+)
+
 
 def password(command: Decorated) -> Decorated:
     """Add ``--password-stdin`` and ``--password-file``, given on as ``password_source``."""
@@ -42,19 +49,13 @@ def password(command: Decorated) -> Decorated:
         source = PasswordSource(stdin=password_stdin, file=password_file)
         return command(*args, password_source=source, **kwargs)
 
-    stdin = click.option(
-        "--password-stdin",
-        is_flag=True,
-        allow_from_autoenv=False,
-        help="Read the password from the first line of standard input.",
-    )
     file = click.option(
         "--password-file",
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="Read the password from the first line of FILE.",
     )
-    return stdin(file(with_source))  # type: ignore[return-value]  # click's options keep the type
+    return password_stdin(file(with_source))  # type: ignore[return-value]  # click's options keep the type
 
 
 class PasswordSource:

@@ -89,3 +89,11 @@ def test_audit_passes_its_filters_on(logged_in, fake_ca):
 
 def test_a_limit_out_of_range_is_a_usage_error(logged_in):
     assert logged_in("audit", "--limit", "0").exit_code == 2
+
+
+def test_any_option_can_be_set_by_a_variable(logged_in, fake_ca, monkeypatch):
+    fake_ca.routes["GET /v1/certificates"] = {"certificates": []}
+    monkeypatch.setenv("PGWARD_CA_LIST_LIMIT", "50")
+    monkeypatch.setenv("PGWARD_OUTPUT", "json")
+    assert logged_in("ca", "list").stdout == "[]\n"
+    assert fake_ca.requests[-1].url.params["limit"] == "50"
