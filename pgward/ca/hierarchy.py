@@ -19,7 +19,7 @@ from pgward.ca.profiles import Contents, Profile
 from pgward.ca.records import CaName
 from pgward.ca.signer import KeySigner
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.pki import keys, pem
+from pgward.pki import keys, pem, pkcs8
 from pgward.pki.errors import BadCertificateError
 from pgward.system import files
 
@@ -74,13 +74,19 @@ def create(name: str, root: CaName, issuing: CaName, now: datetime) -> NewHierar
     return NewHierarchy(new_root, _make(name, issuing, profiles.ISSUING, now, new_root))
 
 
-def write(directory: Path, cas: Iterable[NewCa], passphrase: bytes) -> None:
-    """Write certificates and encrypted keys below ``directory``; raise StorageError."""
+def write(
+    directory: Path, cas: Iterable[NewCa], passphrase: bytes, *, rounds: int = pkcs8.ROUNDS
+) -> None:
+    """Write certificates and encrypted keys below ``directory``; raise StorageError.
+
+    Fewer ``rounds`` stretch the passphrase less: enough for one that is long and random.
+    """
     certs, private = directory / CERTS, files.private_dir(directory / KEYS)
     certs.mkdir(mode=0o755, exist_ok=True)
     for ca in cas:
         files.atomic_write(certs / f"{ca.name}.crt", pem.join([ca.certificate]), mode=0o644)
-        files.atomic_write(private / f"{ca.name}.key", keys.to_pem(ca.key, passphrase))
+        sealed = pkcs8.to_pem(ca.key, passphrase, rounds=rounds)
+        files.atomic_write(private / f"{ca.name}.key", sealed)
 
 
 def load(directory: Path, passphrase: bytes) -> Hierarchies:

@@ -29,13 +29,14 @@ from pgward.ca.store.certificates import SqlCertificates
 from pgward.core import names
 from pgward.core.clock import Clock
 from pgward.core.errors import ConflictError, InvalidInputError
-from pgward.pki import fingerprint, keys
+from pgward.pki import fingerprint, keys, pkcs8
 from pgward.system import files
 from pgward.system.files import StorageError
 
 PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file's name
 PASSWORD_FILE = "initial-admin-password"  # noqa: S105 - a file's name
 _LOCK = ".lock"
+_ROUNDS_FOR_RANDOM = 2048  # 256 random bits need no stretching
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +102,17 @@ def refuse_existing(target: Path) -> None:
 
 def _fill(building: Path, plan: Plan, password_hash: str, clock: Clock) -> str:
     """Write everything; return the fingerprint of the server root."""
-    settings, passphrase = plan.settings, plan.passphrase
+    settings, passphrase, rounds = plan.settings, plan.passphrase, pkcs8.ROUNDS
     if passphrase is None:
-        passphrase = secrets.token_urlsafe(32).encode()
+        passphrase, rounds = secrets.token_urlsafe(32).encode(), _ROUNDS_FOR_RANDOM
         settings = replace(settings, keys=replace(settings.keys, passphrase_file=PASSPHRASE_FILE))
         files.atomic_write(building / PASSPHRASE_FILE, passphrase + b"\n")
     now, name = clock.now(), settings.ca.name
     user = hierarchy.create(name, CaName.USER_ROOT, CaName.USER_ISSUING, now)
     server = hierarchy.create(name, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, now)
-    hierarchy.write(building, [user.root, user.issuing, server.root, server.issuing], passphrase)
+    hierarchy.write(
+        building, [user.root, user.issuing, server.root, server.issuing], passphrase, rounds=rounds
+    )
     store = create(f"sqlite:///{building / STORE_FILE}")
     try:
         _fill_store(store, [user, server], plan.administrator, password_hash, clock)

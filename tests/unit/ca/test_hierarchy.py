@@ -16,7 +16,7 @@ def directory(tmp_path, new_user_hierarchy, new_server_hierarchy):
     made = [
         ca for new in (new_user_hierarchy, new_server_hierarchy) for ca in (new.root, new.issuing)
     ]
-    hierarchy.write(tmp_path, made, SECRET)
+    hierarchy.write(tmp_path, made, SECRET, rounds=1)
     return tmp_path
 
 

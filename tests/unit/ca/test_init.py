@@ -14,7 +14,7 @@ from pgward.ca.settings import Settings, StoreSettings
 from pgward.ca.store import open_store
 from pgward.ca.store.certificates import CertificateFilter, SqlCertificates, find
 from pgward.core.errors import ConflictError, InvalidInputError
-from pgward.pki import crl
+from pgward.pki import crl, pkcs8
 from pgward.system.files import StorageError
 
 PLAN = Plan(Settings(), "admin", "correct horse battery", b"passphrase")
@@ -24,6 +24,7 @@ PLAN = Plan(Settings(), "admin", "correct horse battery", b"passphrase")
 def _cheap_hashes(monkeypatch):
     cheap = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     monkeypatch.setattr(creating, "Passwords", lambda: cheap)
+    monkeypatch.setattr(pkcs8, "ROUNDS", 1)
 
 
 def test_what_is_made_can_be_loaded(tmp_path, clock):
@@ -64,7 +65,7 @@ def test_parents_are_made(tmp_path, clock):
 
 
 def test_a_failure_leaves_nothing(tmp_path, clock, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(hierarchy, "write", fail)
@@ -83,10 +84,10 @@ def test_a_bad_plan_is_refused_before_anything(tmp_path, clock, change):
 def test_what_comes_in_between_wins(tmp_path, clock, monkeypatch):
     write = hierarchy.write
 
-    def overtaken(*arguments):
+    def overtaken(*arguments, **options):
         (tmp_path / "ca").mkdir()
         (tmp_path / "ca" / "other").touch()
-        write(*arguments)
+        write(*arguments, **options)
 
     monkeypatch.setattr(hierarchy, "write", overtaken)
     with pytest.raises(ConflictError, match="something else has just created"):
