@@ -5,9 +5,11 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from pgward.client.conninfo import conninfo
 from pgward.client.services import ServiceInfo
@@ -62,8 +64,8 @@ class TunnelProcess:
         listener = self._listen()
         tunnel = Tunnel(self._service, self._session, SystemClock(), listener, loop, self._say)
         try:
-            await tunnel.preflight()
-            await self._serve(tunnel, listener, stop)
+            if await _unless(stop, tunnel.preflight()):
+                await self._serve(tunnel, listener, stop)
         finally:
             tunnel.close()
             self._tidy()
@@ -172,16 +174,16 @@ def _when_ended(loop: asyncio.AbstractEventLoop, pid: int, then: Callable[[], No
         except ProcessLookupError:
             then()
             return
-
-        def ended() -> None:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-            then()
-
-        loop.add_reader(descriptor, ended)
+        except OSError as error:
+            log.debug("no descriptor of process %d: %s", pid, error)
+        else:
+            _when_readable(loop, descriptor, then)
+            return
+    try:
+        process = ProcessId.of(pid)
+    except psutil.NoSuchProcess:
+        then()
         return
-
-    process = ProcessId.of(pid)
 
     def look() -> None:
         if process.alive():
@@ -190,3 +192,26 @@ def _when_ended(loop: asyncio.AbstractEventLoop, pid: int, then: Callable[[], No
             then()
 
     look()
+
+
+def _when_readable(
+    loop: asyncio.AbstractEventLoop, descriptor: int, then: Callable[[], None]
+) -> None:
+    def readable() -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        then()
+
+    loop.add_reader(descriptor, readable)
+
+
+async def _unless(stop: "asyncio.Future[None]", doing: Coroutine[None, None, None]) -> bool:
+    """Run ``doing`` to its end; give it up, and return False, when ``stop`` comes first."""
+    task = asyncio.ensure_future(doing)
+    await asyncio.wait({stop, task}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    await asyncio.wait({task})
+    return False
