@@ -1,11 +1,13 @@
 """TCP connections to named addresses."""
 
 import asyncio
+import errno
 import logging
+import os
 import socket
 from typing import Any
 
-from pgward.tunnel.tls import tune
+from pgward.tunnel.tls import ready, tune
 
 log = logging.getLogger("pgward.tunnel")
 
@@ -45,8 +47,17 @@ async def _connect(family: socket.AddressFamily, address: tuple[Any, ...]) -> so
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         tune(sock)
-        await asyncio.get_running_loop().sock_connect(sock, address)
+        code = sock.connect_ex(address)
+        if code == errno.EINPROGRESS:
+            await ready(sock, read=False)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        _check(code)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _check(code: int) -> None:
+    if code:
+        raise OSError(code, os.strerror(code))

@@ -8,9 +8,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pgward.audit.events import AuditEvent, Outcome
 from pgward.client.machine import Machine
 from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
@@ -18,7 +16,8 @@ from pgward.core.errors import ConflictError
 from pgward.system.process import port_holder
 from pgward.tunnel.edge.accept import Door
 from pgward.tunnel.edge.feed import Feed
-from pgward.tunnel.edge.sessions import Link, Links
+from pgward.tunnel.edge.journal import Journal
+from pgward.tunnel.edge.sessions import Links
 from pgward.tunnel.edge.source import CaSource, certificate, domains
 from pgward.tunnel.edge.spool import Spool
 from pgward.tunnel.edge.state import EdgeState
@@ -66,19 +65,20 @@ class EdgeServer:
         """Serve until SIGTERM or SIGINT, then drain; a second signal cuts at once."""
         self._loop = asyncio.get_running_loop()
         self._links = Links(self._loop, Dialer(), self._clock)
-        self._door = self._make_door()
         self._spool = Spool(
             self._settings.directory / "spool",
             f"worker-{self._settings.worker}",
             self._machine.send_events,
         )
+        self._journal = Journal(self._spool, self._machine.name, self._clock)
+        self._door = self._make_door()
         feed = self._make_feed()
         self._configured: asyncio.Future[None] = self._loop.create_future()
         if not feed.load_kept():
             log.info("waiting for the CA's configuration")
         feed.start()
         self._spool.start()
-        self._links.record = self._record_session
+        self._links.record = self._journal.session
         stop = self._install_signals()
         tune_collector()
         self._listener.setblocking(False)
@@ -99,7 +99,7 @@ class EdgeServer:
             default_service=self._settings.default_service,
             max_connections=self._settings.max_connections,
             timeout=self._settings.handshake_timeout,
-            refused=self._record_refusal,
+            refused=self._journal.refusal,
         )
 
     def _make_feed(self) -> Feed:
@@ -177,54 +177,6 @@ class EdgeServer:
     def _cut_all(self) -> None:
         for link in tuple(self._links.live):
             link.cut(Reason.STOPPING)
-
-    # --- audit ------------------------------------------------------------------------
-
-    def _record_session(self, action: str, outcome: str, link: Link, reason: str | None) -> None:
-        self._record(
-            action,
-            outcome,
-            actor=link.peer.user,
-            target=link.service,
-            reason=reason,
-            client=link.address,
-            details={"serial": f"{link.peer.serial:x}"},
-        )
-
-    def _record_refusal(self, address: str, user: str | None, refusal: RefusedError) -> None:
-        self._record(
-            "session.open",
-            "denied",
-            actor=user or "unknown",
-            target=None,
-            reason=refusal.message,
-            client=address,
-            details={"code": refusal.reason.name.lower()},
-        )
-
-    def _record(
-        self,
-        action: str,
-        outcome: str,
-        *,
-        actor: str,
-        target: str | None,
-        reason: str | None,
-        client: str,
-        details: dict[str, Any],
-    ) -> None:
-        known: Outcome = "denied" if outcome == "denied" else "ok"
-        event = AuditEvent.make(
-            time=self._clock.now(),
-            actor=actor,
-            action=action,
-            outcome=known,
-            target=target,
-            reason=reason,
-            client=client,
-            details=details | {"edge": self._machine.name},
-        )
-        self._spool.append(event.to_json())
 
 
 def bind(address: Address, *, shared: bool = False) -> socket.socket:

@@ -136,6 +136,7 @@ class Link:
         "entered",
         "opened_at",
         "peer",
+        "record_tail",
         "service",
     )
 
@@ -159,6 +160,7 @@ class Link:
         self.service = service
         self.address = address
         self.entered: str | None = None
+        self.record_tail = ""  # the journal's
         self.opened_at: datetime = links.clock.now()
         links.live.add(self)
         self._wait()

@@ -25,8 +25,6 @@ BATCH = 500
 GATHER = 1.0
 LONGEST_PAUSE = 5.0
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
 Send = Callable[[list[dict[str, Any]]], list[str]]
 
 
@@ -44,12 +42,15 @@ class Spool:
 
     def append(self, event: dict[str, Any]) -> None:
         """Put one event on disk; a full disk is logged loudly and stops nobody's session."""
-        line = _encode(event) + "\n"
+        self.append_line(json.dumps(event, separators=(",", ":")))
+
+    def append_line(self, line: str) -> None:
+        """Do the same with an event that is JSON text already."""
         try:
             with self._lock:
-                self._write(line.encode())
+                self._write(f"{line}\n".encode())
         except OSError as error:
-            log.error("an audit event cannot be kept (%s): %s", error.strerror, line.rstrip())
+            log.error("an audit event cannot be kept (%s): %s", error.strerror, line)
         self._arrived.set()
 
     def start(self) -> threading.Thread:
@@ -80,7 +81,7 @@ class Spool:
         for event in batch:
             if event.get("id") not in accepted:
                 # Sent again it would be refused again, and hold up all that follow.
-                log.error("the CA does not take an audit event: %s", _encode(event))
+                log.error("the CA does not take an audit event: %s", json.dumps(event))
 
     def _write(self, line: bytes) -> None:
         # The file stays open: opening it for each event would cost a session a tenth more.

@@ -1,0 +1,68 @@
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+from pgward.audit.events import AuditEvent
+from pgward.tunnel.edge.journal import Journal
+from pgward.tunnel.preface import Reason, RefusedError
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+
+
+class Kept:
+    def __init__(self):
+        self.events = []
+
+    def append(self, event):
+        self.events.append(AuditEvent.from_json(event))
+
+    def append_line(self, line):
+        self.append(json.loads(line))
+
+
+def journal():
+    kept = Kept()
+    return Journal(kept, "e1", SimpleNamespace(now=lambda: NOW)), kept.events
+
+
+def link(user="alice"):
+    peer = SimpleNamespace(user=user, serial=0xABC)
+    return SimpleNamespace(peer=peer, service="orders", address="192.0.2.1:5", record_tail="")
+
+
+def test_a_session_is_a_whole_audit_event():
+    book, events = journal()
+    book.session("session.open", "ok", link(), None)
+    (event,) = events
+    assert (event.actor, event.action, event.outcome) == ("alice", "session.open", "ok")
+    assert (event.target, event.client, event.reason) == ("orders", "192.0.2.1:5", None)
+    assert event.time == NOW
+    assert event.details == {"edge": "e1", "serial": "abc"}
+
+
+def test_every_event_has_an_id_of_its_own():
+    book, events = journal()
+    one = link()
+    for action in ("session.open", "session.close", "session.open"):
+        book.session(action, "ok", one, None)
+    assert len({event.id for event in events}) == 3
+    other, more = journal()
+    other.session("session.open", "ok", one, None)
+    assert more[0].id not in {event.id for event in events}
+
+
+def test_a_reason_and_a_name_cannot_break_out_of_the_line():
+    book, events = journal()
+    book.session("session.open", "denied", link('a","outcome":"ok'), 'say "no"\n{}')
+    assert events[0].actor == 'a","outcome":"ok'
+    assert events[0].reason == 'say "no"\n{}'
+    assert events[0].outcome == "denied"
+
+
+def test_a_refusal_names_the_code_and_who_if_known():
+    book, events = journal()
+    book.refusal("192.0.2.1:5", None, RefusedError(Reason.REVOKED))
+    (event,) = events
+    assert (event.actor, event.outcome, event.client) == ("unknown", "denied", "192.0.2.1:5")
+    assert event.reason == "your certificate is revoked"
+    assert event.details == {"edge": "e1", "code": "revoked"}
