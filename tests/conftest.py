@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures.fake_ca",
     "tests.fixtures.commands",  # after fake_ca, which it imports
     "tests.fixtures.pki",
+    "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
     "tests.fixtures.postgres",
