@@ -1,0 +1,111 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.hba import datadir
+from pgward.hba.datadir import DataDir
+from pgward.system.postgres import Account, Cluster
+
+
+def test_what_a_data_directory_tells(pg_files: Cluster) -> None:
+    found = DataDir.open(pg_files.data_dir)
+    data = pg_files.data_dir
+    assert found.able.version == pg_files.version
+    assert found.owner.uid == data.stat().st_uid
+    assert (found.config_file, found.hba_file, found.ident_file) == (
+        data / "postgresql.conf",
+        data / "pg_hba.conf",
+        data / "pg_ident.conf",
+    )
+    assert found.auto_file == data / "postgresql.auto.conf"
+    assert found.setting("ssl") == "off"
+    assert found.running() is None
+
+
+@pytest.mark.integration
+def test_a_running_server(pg: Cluster) -> None:
+    running = DataDir.open(pg.data_dir).running()
+    assert (running.port, running.socket_dir) == (pg.port, str(pg.socket_dir))
+    assert running.host == "127.0.0.1"
+
+
+def test_a_broken_configuration_is_told_with_its_line(pg_files: Cluster) -> None:
+    path = pg_files.data_dir / "postgresql.conf"
+    path.write_text("port = 5432\nport 'x\n")
+    with pytest.raises(PgwardError, match=r'syntax error in file ".*postgresql.conf" line 2'):
+        DataDir.open(pg_files.data_dir)
+
+
+def test_files_that_are_elsewhere(pg_files: Cluster) -> None:
+    moved = pg_files.directory / "etc"
+    moved.mkdir()
+    config = pg_files.data_dir / "postgresql.conf"
+    text = config.read_text() + f"hba_file = '{moved}/hba'\nident_file = 'ident'\n"
+    config.unlink()
+    (moved / "my.conf").write_text(text)
+    with pytest.raises(InvalidInputError, match="has no postgresql"):
+        DataDir.open(pg_files.data_dir)
+    found = DataDir.open(pg_files.data_dir, moved / "my.conf")
+    assert (found.config_file, found.hba_file) == (moved / "my.conf", moved / "hba")
+    assert found.ident_file == pg_files.data_dir / "ident"
+
+
+def test_how_it_was_last_started_counts(pg_files: Cluster) -> None:
+    (pg_files.data_dir / "other.conf").write_text("")
+    (pg_files.data_dir / "postmaster.opts").write_text(
+        '/usr/bin/postgres "-D" "/x" "-p" "5432" "-c" "hba_file=other_hba" "--ident_file=other"\n'
+    )
+    found = DataDir.open(pg_files.data_dir)
+    assert found.options == ("-c", "hba_file=other_hba", "--ident_file=other")
+    assert found.hba_file.name == "other_hba"
+
+
+def test_a_configuration_where_the_distribution_keeps_it(pg_files, monkeypatch) -> None:
+    config = pg_files.directory / "postgresql.conf"
+    text = f"data_directory = '{pg_files.data_dir}'\n"
+    (pg_files.data_dir / "postgresql.conf").unlink()
+    config.write_text(text)
+    monkeypatch.setattr(datadir, "_SERVER_CONFIGS", str(config.relative_to("/")))
+    assert DataDir.open(pg_files.data_dir).config_file == config
+
+
+def test_a_named_configuration_that_is_not_there(pg_files) -> None:
+    with pytest.raises(InvalidInputError, match="/none does not exist"):
+        DataDir.open(pg_files.data_dir, Path("/none"))
+
+
+def test_no_data_directory(tmp_path) -> None:
+    with pytest.raises(InvalidInputError, match="is not a PostgreSQL data directory"):
+        DataDir.open(tmp_path)
+    with pytest.raises(PgwardError, match="no such file or directory"):
+        DataDir.open(tmp_path / "none")
+
+
+@pytest.mark.parametrize("version", ["9.6", "10", "19"])
+def test_a_version_that_is_not_supported(tmp_path, version) -> None:
+    (tmp_path / "PG_VERSION").write_text(f"{version}\n")
+    with pytest.raises(InvalidInputError, match=f"PostgreSQL {version} is not supported"):
+        DataDir.open(tmp_path)
+
+
+def test_somebody_elses_data_directory(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(PgwardError, match="belongs to another account"):
+        DataDir.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12", "x\n/d\n1\n5432\n/tmp\n*\n", f"{os.getpid()}\n/d\n1\n5432\n/tmp\n*\n"]
+)
+def test_a_pid_file_that_names_no_server(pg_files, text) -> None:
+    (pg_files.data_dir / "postmaster.pid").write_text(text)
+    assert DataDir.open(pg_files.data_dir).running() is None
+
+
+@pytest.mark.integration
+def test_another_accounts_server_is_never_signalled(pg: Cluster) -> None:
+    lines = (pg.data_dir / "postmaster.pid").read_text().splitlines()
+    assert datadir._is_server(int(lines[0]), Account("", pg.data_dir.stat().st_uid, 0))
+    assert not datadir._is_server(int(lines[0]), Account("", 4242, 0))
