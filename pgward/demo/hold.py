@@ -43,7 +43,7 @@ def facts(layout: Layout, site: Site) -> dict[str, Any]:
 
 def hold(shop: Workshop, site: Site, story: Story) -> None:
     """Write demo.json, say what can be tried, and wait; only ``Stopped`` ends it."""
-    shop.stack.callback(_disconnect, shop)
+    shop.stack.callback(_disconnect, shop, site.tunnel.server)
     text = json.dumps(facts(shop.layout, site), indent=2)
     atomic_write(shop.layout.facts, text.encode() + b"\n")
     story.heading("All of it runs. Try, in another terminal:")
@@ -56,26 +56,27 @@ def hold(shop: Workshop, site: Site, story: Story) -> None:
 
 def commands(layout: Layout, site: Site) -> list[str]:
     """Return lines for a shell, with remarks."""
-    pgward = f"{shlex.quote(sys.executable)} -m pgward"
-    tunnel, native = shlex.quote(site.tunnel.conninfo), shlex.quote(site.native)
     return [
-        f"export PGWARD_TOKEN_STORE=file PGWARD_HOME={shlex.quote(str(layout.home))}",
-        f"psql {tunnel}",
-        f"pgbench -i {tunnel} && pgbench -S -c 8 -T 5 {tunnel}",
+        f"conninfo={shlex.quote(site.tunnel.conninfo)}",
+        'psql "$conninfo"',
+        'pgbench -i "$conninfo" && pgbench -S -c 8 -T 5 "$conninfo"',
         "",
         "# the same certificate straight to PostgreSQL, without tunnel and edge",
-        f"psql {native}",
+        f"native={shlex.quote(site.native)}",
+        'psql "$native"',
         "",
         f"# as {parts.USER}",
-        f"{pgward} whoami",
-        f"{pgward} psql {parts.SERVICE}",
-        f"{pgward} status",
+        f"export PGWARD_TOKEN_STORE=file PGWARD_HOME={shlex.quote(str(layout.home))}",
+        f"alias pgward={shlex.quote(shlex.join([sys.executable, '-m', 'pgward']))}",
+        "pgward whoami",
+        f"pgward psql {parts.SERVICE}",
+        "pgward status",
         "",
         "# as the administrator; the last one ends every session above",
         f"export PGWARD_HOME={shlex.quote(str(layout.admin_home))}",
-        f"{pgward} get services -o yaml",
-        f"{pgward} audit",
-        f"{pgward} user block {parts.USER}",
+        "pgward get services -o yaml",
+        "pgward audit",
+        f"pgward user block {parts.USER}",
     ]
 
 
@@ -96,7 +97,8 @@ def _ending(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _disconnect(shop: Workshop) -> None:
-    """Close tunnels that were opened in the background meanwhile."""
+def _disconnect(shop: Workshop, ours: Server) -> None:
+    """Close our tunnel, then those that were opened in the background meanwhile."""
+    shop.crew.stop(ours)
     with suppress(DemoError):  # whatever it cannot end, ends with its files
         shop.person("disconnect", "--all")
