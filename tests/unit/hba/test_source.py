@@ -1,0 +1,157 @@
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pgward.core.errors import InvalidInputError, NotFoundError, UnavailableError
+from pgward.hba import source as module
+from pgward.hba.material import read_crls
+from pgward.hba.source import MachineSource
+from pgward.system.postgres import Account, temporary_directory
+from tests.fixtures.material import SmallCa
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ME = Account("me", os.geteuid(), os.getegid())
+OTHER = Account("nobody", 65534, 65534)
+
+
+@dataclass
+class Clock:
+    moment: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def fake_machine(ca: SmallCa, log: list[str]) -> type:  # noqa: C901 - a class, not a branch
+    """A stand-in for pgward.client.machine.Machine, which keeps a file per certificate."""
+
+    class FakeMachine:
+        def __init__(self, directory: Path) -> None:
+            self.directory = directory
+            self.kind = (directory / "kind").read_text()
+            self.leaf = SimpleNamespace(
+                not_valid_before_utc=NOW, not_valid_after_utc=NOW + timedelta(days=30)
+            )
+            self.not_after = self.leaf.not_valid_after_utc
+            self.paths = SimpleNamespace(cert=directory / "current/cert", key=directory / "key")
+
+        @classmethod
+        def load(cls, directory: Path, *, clock: Clock) -> "FakeMachine":
+            log.append(f"load at {clock.now():%d}")
+            if not (directory / "kind").exists():
+                raise NotFoundError("none")
+            return cls(directory)
+
+        @classmethod
+        def enroll(cls, directory: Path, token: str, **_: object) -> "FakeMachine":
+            log.append(f"enroll {token}")
+            if token == "used":
+                raise UnavailableError("away")
+            directory.mkdir(exist_ok=True)
+            (directory / "g1").mkdir(exist_ok=True)
+            (directory / "g1" / "cert").write_bytes(b"a certificate")
+            (directory / "key").write_bytes(b"a key")
+            (directory / "kind").write_text("edge" if token == "edge" else "host")
+            if not (directory / "current").is_symlink():
+                (directory / "current").symlink_to("g1")
+            return cls(directory)
+
+        def ensure_certificate(self, margin: timedelta) -> None:
+            log.append(f"renew with {margin.days} days left")
+
+        def trust(self) -> dict[str, list[str]]:
+            return {"user_roots": ["root one\n", "root two"], "server_roots": []}
+
+        def crls(self) -> dict[str, bytes]:
+            lists = [each.public_bytes(Encoding.DER) for each in read_crls(ca.crls())]
+            return {"user-root": lists[0], "user-issuing": lists[1], "server-root": b"not ours"}
+
+        def close(self) -> None:
+            log.append("close")
+
+    return FakeMachine
+
+
+@pytest.fixture
+def log(monkeypatch, small_ca) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(module, "Machine", fake_machine(small_ca, said))
+    return said
+
+
+@pytest.fixture
+def source(tmp_path) -> Callable[..., MachineSource]:
+    def make(token: str | None = None, *, owner: Account = ME, at: Path = tmp_path, days: int = 0):
+        clock = Clock(NOW + timedelta(days=days))
+        return MachineSource(at / "machine", owner, token=token, clock=clock)
+
+    return make
+
+
+def test_enrolled_once(source, log, small_ca) -> None:
+    material = source("token").current()
+    assert (material.certificate, material.key) == (b"a certificate", b"a key")
+    assert material.user_ca == b"root one\nroot two\n"
+    assert {each.issuer for each in material.revocation_lists} == {
+        small_ca.users.root.certificate.subject,
+        small_ca.users.issuing.certificate.subject,
+    }
+    assert source().current() == material
+    assert source("used").current() == material
+    assert log.count("enroll token") == 1
+    assert "renew with 10 days left" in log
+    assert log.count("close") == 3
+
+
+def test_no_token(source, log) -> None:
+    with pytest.raises(InvalidInputError, match="not enrolled") as caught:
+        source().current()
+    assert "pgward ca token host" in caught.value.hint
+    assert log == ["load at 21"]
+
+
+def test_an_expired_identity_needs_a_new_token(source, log) -> None:
+    source("token").current()
+    with pytest.raises(InvalidInputError, match="expired"):
+        source(days=31).current()
+    source("again", days=31).current()
+    assert "enroll again" in log
+
+
+def test_a_token_for_an_edge(source, log) -> None:
+    with pytest.raises(InvalidInputError, match="for an edge, not for a PostgreSQL host"):
+        source("edge").current()
+    source("token").current()
+    assert log.count("enroll token") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_works_on_a_copy_and_puts_it_back(source, log, small_ca) -> None:
+    assert small_ca
+    with temporary_directory() as directory:
+        os.chown(directory, OTHER.uid, OTHER.gid)
+        material = source("token", owner=OTHER, at=directory).current()
+        machine = directory / "machine"
+        assert {p.lstat().st_uid for p in (machine, *machine.rglob("*"))} == {OTHER.uid}
+        assert machine.stat().st_mode & 0o777 == 0o700
+        assert (machine / "current").is_symlink()
+        assert source(owner=OTHER, at=directory).current() == material
+        assert [p.name for p in directory.iterdir()] == ["machine"]
+    assert log.count("enroll token") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_swap_that_was_cut_off_is_finished(source, log) -> None:
+    with temporary_directory() as directory:
+        os.chown(directory, OTHER.uid, OTHER.gid)
+        material = source("token", owner=OTHER, at=directory).current()
+        (directory / "machine").rename(directory / ".machine.new")
+        (directory / ".machine.partial").mkdir()
+        assert source(owner=OTHER, at=directory).current() == material
+    assert log.count("enroll token") == 1
