@@ -1,0 +1,47 @@
+import struct
+
+import psycopg.pq
+import pytest
+
+from pgward.tunnel import pgerror
+
+
+def fields(message: bytes) -> dict[str, str]:
+    """Read an ErrorResponse strictly."""
+    kind, length = struct.unpack_from("!cI", message)
+    assert (kind, length) == (b"E", len(message) - 1)
+    assert message.endswith(b"\0\0")
+    parts = message[5:-2].split(b"\0")
+    return {part[:1].decode(): part[1:].decode() for part in parts}
+
+
+def test_a_fatal_error_with_a_hint():
+    assert fields(pgerror.fatal("you are blocked", "ask")) == {
+        "S": "FATAL",
+        "V": "FATAL",
+        "C": "28000",
+        "M": "pgward: you are blocked",
+        "H": "ask",
+    }
+
+
+@pytest.mark.parametrize("hint", [None, ""])
+def test_a_fatal_error_without_a_hint(hint):
+    assert "H" not in fields(pgerror.fatal("no", hint))
+
+
+def test_a_nul_cannot_end_a_field():
+    made = fields(pgerror.fatal("a\0Mb", "c\0Hd", sqlstate="08006"))
+    assert (made["M"], made["H"], made["C"]) == ("pgward: aMb", "cHd", "08006")
+
+
+def test_other_letters_than_ascii():
+    assert fields(pgerror.fatal("José ist gesperrt"))["M"] == "pgward: José ist gesperrt"
+
+
+def test_requests_are_those_of_the_manual():
+    assert bytes.fromhex("0000000804d2162f") == pgerror.SSL_REQUEST
+    assert bytes.fromhex("0000000804d21630") == pgerror.GSSENC_REQUEST
+    assert len(pgerror.SSL_REQUEST) == pgerror.REQUEST_SIZE
+    assert ord("M") == psycopg.pq.DiagnosticField.MESSAGE_PRIMARY
+    assert ord("H") == psycopg.pq.DiagnosticField.MESSAGE_HINT
