@@ -19,6 +19,8 @@ from pgward.tunnel.preface import ALPN, PrefaceError, Reason, RefusedError
 T = TypeVar("T")
 
 POSTGRESQL_ALPN = "postgresql"
+LINGER_SECONDS = 1.0
+_DISCARDED = 16 * 1024
 
 _ALERTS = {
     "CERTIFICATE_EXPIRED": (Reason.EXPIRED, "your certificate has expired"),
@@ -51,8 +53,7 @@ class TlsConnection:
     def close(self, *, notify: bool = True) -> None:
         """Close; with ``notify`` tell the peer by a close_notify if it can be sent at once."""
         if notify and self.socket.fileno() != -1:
-            with contextlib.suppress(ssl.SSLError, OSError, ValueError):
-                self.socket.unwrap()
+            _say_goodbye(self.socket)
         self.socket.close()
 
 
@@ -113,7 +114,7 @@ async def handshake(
 ) -> TlsConnection:
     """Do the TLS handshake on a tuned socket; raise ssl.SSLError or OSError, closing it.
 
-    On failure the alert that OpenSSL wrote is on its way before the socket closes.
+    On failure the alert that OpenSSL wrote reaches the peer before the socket closes.
     """
     wrapped = context.wrap_socket(
         sock,
@@ -123,10 +124,40 @@ async def handshake(
     )
     try:
         await _until_ready(wrapped, wrapped.do_handshake)
+    except ssl.SSLError:
+        await close_heard(wrapped)
+        raise
     except BaseException:
         wrapped.close()
         raise
     return TlsConnection(wrapped)
+
+
+async def close_heard(sock: socket.socket) -> None:
+    """Close once the peer could read our last words.
+
+    A socket that closes with unread bytes resets the connection (RFC 1122 section 4.2.2.13),
+    and what we said may be lost: so what the peer still sends is taken until it ends.
+    """
+    try:
+        if isinstance(sock, ssl.SSLSocket):
+            _say_goodbye(sock)
+        sock.shutdown(socket.SHUT_WR)  # on an SSLSocket it also ends TLS: recv is plain then
+        async with asyncio.timeout(LINGER_SECONDS):
+            while True:
+                await ready(sock, read=True)
+                if not sock.recv(_DISCARDED):
+                    return
+    except (OSError, TimeoutError):
+        return  # it is gone, or will not stop
+    finally:
+        sock.close()
+
+
+def _say_goodbye(wrapped: ssl.SSLSocket) -> None:
+    """Send a close_notify if it can be sent at once."""
+    with contextlib.suppress(ssl.SSLError, OSError, ValueError):
+        wrapped.unwrap()
 
 
 async def read_line(tls: TlsConnection, limit: int) -> bytes:

@@ -21,6 +21,7 @@ from pgward.tunnel.preface import Controls, Reason, RefusedError
 from pgward.tunnel.tls import (
     EdgeSocket,
     TlsConnection,
+    close_heard,
     handshake,
     read_line,
     ready,
@@ -95,16 +96,22 @@ class Door:
             tune(sock)
             await _until_tls(sock)
             context = self.context()
+        except RefusedError:
+            await close_heard(sock)
+            raise
         except BaseException:
             sock.close()
             raise
         try:
             tls = await handshake(sock, context, server_side=True)
         except ssl.SSLError as error:
-            self.refused(address, None, RefusedError(Reason.DENIED, f"TLS: {error.reason}"))
+            self.refused(address, None, RefusedError(Reason.DENIED, f"TLS: {_why(error)}"))
             raise
         try:
             await self._route(tls, address)
+        except RefusedError:
+            await close_heard(tls.socket)
+            raise
         except BaseException:
             tls.close()
             raise
@@ -186,6 +193,12 @@ async def _peek(sock: socket.socket, size: int) -> bytes:
     if len(data) < size:
         raise ConnectionResetError("the client left before it said what it wants")
     return data
+
+
+def _why(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return str(error.reason)
 
 
 def _fatal(refusal: RefusedError) -> bytes:
