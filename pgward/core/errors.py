@@ -10,7 +10,7 @@ from typing import ClassVar
 class PgwardError(Exception):
     """Base of everything that pgward reports; never carries a secret."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     code: ClassVar[str] = "failed"
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:

@@ -97,8 +97,8 @@ def detach(
     """Start ``argv`` in a session of its own and wait until it calls ``notify_ready``.
 
     stdin is empty, stdout and stderr go to the 0600 file ``log``. Returns the process and
-    its ready message. Raises PgwardError with the child's own message and hint when it gave
-    up (``notify_failed``), UnavailableError when it died or said nothing in ``timeout`` seconds.
+    its ready message. Raises PgwardError with the child's own message, hint and exit code when it
+    gave up (``notify_failed``), UnavailableError when it died or said nothing in ``timeout`` s.
     """
     reader, writer = os.pipe()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -132,7 +132,9 @@ def _await_ready(child: "subprocess.Popen[bytes]", reader: int, log: Path, timeo
     answer = json.loads(text)
     if "error" in answer:
         child.wait()
-        raise PgwardError(answer["error"], hint=answer["hint"])
+        failure = PgwardError(answer["error"], hint=answer["hint"])
+        failure.exit_code = answer["exit_code"]
+        raise failure
     child.returncode = 0  # it is meant to outlive us: no ResourceWarning about that
     return str(answer["ready"])
 
@@ -157,10 +159,10 @@ def notify_ready(message: str = "") -> None:
 
 def notify_failed(problem: PgwardError) -> None:
     """Tell the process that detached us why we give up."""
-    _tell({"error": problem.message, "hint": problem.hint})
+    _tell({"error": problem.message, "hint": problem.hint, "exit_code": problem.exit_code})
 
 
-def _tell(answer: dict[str, str | None]) -> None:
+def _tell(answer: dict[str, str | int | None]) -> None:
     descriptor = os.environ.pop(_READY_VARIABLE, None)
     if descriptor is None:
         return
