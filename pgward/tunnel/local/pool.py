@@ -172,7 +172,7 @@ class Pool:
     def _fail(self, error: PgwardError, epoch: int) -> None:
         if epoch != self._epoch:
             return  # what the former certificate met; the next dial asks with the new one
-        if self.refusal is None or self.refusal.message != error.message:
+        if not self._waiting and (self.refusal is None or self.refusal.message != error.message):
             log.warning("%s%s", error.message, f"\nhint: {error.hint}" if error.hint else "")
         self.refusal = error
         while self._waiting:

@@ -18,7 +18,7 @@ from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import EdgeConnector, Pool, ReadyLink
 from pgward.tunnel.preface import EXPLANATIONS, Reason
 from pgward.tunnel.relay import Relay
-from pgward.tunnel.tls import tune, tunnel_context
+from pgward.tunnel.tls import close_heard, tune, tunnel_context
 
 log = logging.getLogger("pgward.tunnel")
 
@@ -180,21 +180,22 @@ class Tunnel:
                 await self.refresh()
             link = await self.pool.wait()
         except PgwardError as error:
-            self._turn_away(client, error)
+            await self._turn_away(client, error)
         except BaseException:
             client.close()
             raise
         else:
             self._start(client, link)
 
-    def _turn_away(self, client: socket.socket, error: PgwardError) -> None:
+    async def _turn_away(self, client: socket.socket, error: PgwardError) -> None:
         self.counters.refused += 1
-        self.counters.last_problem = error.message
+        # A client that wants TLS inside hides this answer: the tunnel's terminal shows it too.
+        self._tell_problem(error.message, error.message, error.hint)
         try:
             client.send(pgerror.fatal(error.message, error.hint))
         except OSError as broken:
             log.debug("the client left before it heard why: %s", broken)
-        client.close()
+        await close_heard(client)
 
     # --- sessions ---------------------------------------------------------------------
 
@@ -236,9 +237,13 @@ class Tunnel:
 
     def _on_cut(self, reason: Reason) -> None:
         message, hint = EXPLANATIONS[reason]
-        if message != self.counters.last_problem:
-            self.counters.last_problem = message
-            self.say(f"{self.service.name}: the edge ended a connection: {message}\nhint: {hint}")
+        self._tell_problem(message, f"the edge ended a connection: {message}", hint)
+
+    def _tell_problem(self, problem: str, message: str, hint: str | None) -> None:
+        """Say once, not for every connection of a pool, what is wrong."""
+        if problem != self.counters.last_problem:
+            self.counters.last_problem = problem
+            self.say(f"{self.service.name}: {message}" + (f"\nhint: {hint}" if hint else ""))
 
     # --- the certificate --------------------------------------------------------------
 
