@@ -86,7 +86,7 @@ def _in_background(options: TunnelOptions) -> Running:
 
 
 @click.command()
-@click.option("--output", type=_OUTPUT, default="table", help="How to print it.")
+@click.option("-o", "--output", type=_OUTPUT, default="table", help="How to print it.")
 def status(output: str) -> None:
     """Show the tunnels that are open, and how they fare."""
     known = Registry(pgward_home())

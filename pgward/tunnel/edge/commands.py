@@ -129,7 +129,7 @@ def _work(settings: EdgeSettings, address: Address, listener: Any, ready_file: P
 
 @click.command("status")
 @_DIRECTORY
-@click.option("--output", type=click.Choice(terminal.OUTPUTS), default="table")
+@click.option("-o", "--output", type=click.Choice(terminal.OUTPUTS), default="table")
 def edge_status(directory: Path, output: str) -> None:
     """Show who this edge is, and which configuration it keeps on disk."""
     machine = Machine.load(directory)
