@@ -11,14 +11,15 @@ import click
 
 from pgward.client.conninfo import tls_fields
 from pgward.client.session import Session
+from pgward.core.clock import SystemClock
 from pgward.core.errors import NotFoundError, PgwardError
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
 from pgward.system.process import detach, notify_failed, notify_ready
 from pgward.tunnel.local import registry
+from pgward.tunnel.local.catalog import Catalog
 from pgward.tunnel.local.registry import Registry, Running
 from pgward.tunnel.local.run import TunnelOptions, TunnelProcess
-from pgward.tunnel.local.tunnel import RENEW_BEFORE, find_service
 from pgward.tunnel.loop import run
 
 STOP_SECONDS = 10.0
@@ -147,8 +148,7 @@ def psql(service: str, arguments: tuple[str, ...]) -> None:
         raise NotFoundError("psql is not on PATH", hint="install the PostgreSQL client programs")
     home = pgward_home()
     session = Session.open(home)
-    session.ensure_certificate(RENEW_BEFORE)
-    target = find_service(session, service)
+    target = Catalog(home, session, SystemClock(), terminal.note).find(service)
     running = Registry(home).get(service) or _in_background(
         TunnelOptions(service, home, for_pid=os.getpid())
     )

@@ -18,8 +18,9 @@ from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError
 from pgward.system.process import ProcessId
 from pgward.tunnel.local import ports, registry
+from pgward.tunnel.local.catalog import Catalog
 from pgward.tunnel.local.registry import Registry, Running
-from pgward.tunnel.local.tunnel import RENEW_BEFORE, Tunnel, find_service
+from pgward.tunnel.local.tunnel import Tunnel
 from pgward.tunnel.loop import tune_collector
 
 log = logging.getLogger("pgward.tunnel")
@@ -53,8 +54,8 @@ class TunnelProcess:
         self._on_ready = on_ready
         self._registry = Registry(options.home)
         self._session = Session.open(options.home)
-        self._session.ensure_certificate(RENEW_BEFORE)
-        self._service = find_service(self._session, options.service)
+        catalog = Catalog(options.home, self._session, SystemClock(), say)
+        self._service = catalog.find(options.service)
         self._check_not_running()
 
     async def run(self) -> None:

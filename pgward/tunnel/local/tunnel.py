@@ -7,13 +7,13 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from pgward.client.services import EdgeInfo, ServiceInfo, choose
+from pgward.client.services import EdgeInfo, ServiceInfo
 from pgward.client.session import Session
 from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
 from pgward.tunnel import pgerror
+from pgward.tunnel.local.catalog import RENEW_BEFORE
 from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import EdgeConnector, Pool, ReadyLink
 from pgward.tunnel.preface import EXPLANATIONS, Reason
@@ -24,7 +24,6 @@ log = logging.getLogger("pgward.tunnel")
 
 ACCEPT_BATCH = 64
 ACCEPT_PAUSE = 0.1
-RENEW_BEFORE = timedelta(minutes=20)
 # A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
 CHECK_SECONDS = 15.0
 
@@ -272,8 +271,3 @@ def _tune_local(client: socket.socket) -> None:
         client.setblocking(False)
     else:
         tune(client)
-
-
-def find_service(session: Session, name: str) -> ServiceInfo:
-    """Return the service ``name`` for this person; raise NotFoundError with the nearest name."""
-    return choose(session.services(), name)

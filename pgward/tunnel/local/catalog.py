@@ -1,0 +1,83 @@
+"""The services of a person, and a fresh certificate, with the CA or for a while without it.
+
+What the CA said last is kept in ``services.json``. While the CA is away and the certificate
+still lives, that is enough to open a tunnel: the edge decides by itself.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from pgward.client.services import ServiceInfo, choose
+from pgward.client.session import Session
+from pgward.core.clock import Clock
+from pgward.core.errors import UnavailableError
+from pgward.system.files import StorageError, atomic_write, storage_errors
+
+FILE = "services.json"
+RENEW_BEFORE = timedelta(minutes=20)
+
+
+class Catalog:
+    """Finds services for one login session; ``say`` gets what the person should know."""
+
+    def __init__(
+        self, home: Path, session: Session, clock: Clock, say: Callable[[str], None]
+    ) -> None:
+        self._path = home / FILE
+        self._session = session
+        self._clock = clock
+        self._say = say
+
+    def find(self, name: str) -> ServiceInfo:
+        """Return the service ``name``, with a certificate that lives at hand.
+
+        Raises NotFoundError with the nearest name, LoginNeededError, DeniedError, and
+        UnavailableError when the CA is away and what is kept here does not do.
+        """
+        self._renew()
+        return choose(self._services(), name)
+
+    def _renew(self) -> None:
+        try:
+            self._session.ensure_certificate(RENEW_BEFORE)
+        except UnavailableError:
+            if self._session.not_after <= self._clock.now():
+                raise
+
+    def _services(self) -> list[ServiceInfo]:
+        try:
+            services = self._session.services()
+        except UnavailableError as error:
+            kept = self._kept()
+            if kept is None:
+                raise
+            self._say(f"{error.message}; going on with what it said last")
+            return kept
+        self._keep(services)
+        return services
+
+    def _keep(self, services: list[ServiceInfo]) -> None:
+        kept = {
+            "user": self._session.user.name,
+            "services": [service.to_json() for service in services],
+        }
+        try:
+            atomic_write(self._path, json.dumps(kept, indent=2).encode())
+        except StorageError as error:
+            self._say(f"{error.message}; without it no tunnel opens while the CA is away")
+
+    def _kept(self) -> list[ServiceInfo] | None:
+        """Return what the CA said last to the same person; None when that is not known."""
+        if not self._path.exists():
+            return None
+        with storage_errors(self._path, "read"):
+            data = self._path.read_bytes()
+        try:
+            kept = json.loads(data)
+            if kept["user"] != self._session.user.name:
+                return None
+            return [ServiceInfo.read(each) for each in kept["services"]]
+        except (ValueError, KeyError, TypeError):
+            return None  # damaged: as good as none
