@@ -116,12 +116,17 @@ async def handshake(
 
     On failure the alert that OpenSSL wrote reaches the peer before the socket closes.
     """
-    wrapped = context.wrap_socket(
-        sock,
-        server_side=server_side,
-        server_hostname=server_hostname,
-        do_handshake_on_connect=False,
-    )
+    try:
+        sock.getpeername()  # of a peer that is gone wrap_socket would leave half an object
+        wrapped = context.wrap_socket(
+            sock,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            do_handshake_on_connect=False,
+        )
+    except BaseException:
+        sock.close()
+        raise
     try:
         await _until_ready(wrapped, wrapped.do_handshake)
     except ssl.SSLError:
