@@ -83,8 +83,8 @@ class EdgeState:
                 version=int(payload["version"]),
                 user_roots=roots,
                 services={service.name: service for service in services},
-                groups={name: frozenset(users) for name, users in payload["groups"].items()},
-                blocked=frozenset(payload["blocked"]),
+                groups={name: _names(users) for name, users in payload["groups"].items()},
+                blocked=_names(payload["blocked"]),
                 revocations=RevocationList.load(crls, issuers),
             )
         except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
@@ -144,11 +144,24 @@ def _service(fields: Mapping[str, Any]) -> Service:
     return Service(
         name=fields["name"],
         upstream=Address(str(upstream["host"]), _port(upstream["port"])),
-        users=frozenset(allow["users"]),
-        groups=frozenset(allow["groups"]),
-        max_connections=fields.get("max_connections"),
-        max_connections_per_user=fields.get("max_connections_per_user"),
+        users=_names(allow["users"]),
+        groups=_names(allow["groups"]),
+        max_connections=_limit(fields.get("max_connections")),
+        max_connections_per_user=_limit(fields.get("max_connections_per_user")),
     )
+
+
+def _names(value: Any) -> frozenset[str]:
+    # A text is a sequence of texts, too: "bob" would block three people, and not bob.
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"{value!r} is no list of names")
+    return frozenset(value)
+
+
+def _limit(value: Any) -> int | None:
+    if value is not None and (not isinstance(value, int) or value < 0):
+        raise ValueError(f"{value!r} is no limit")
+    return value
 
 
 def _port(value: Any) -> int:
