@@ -88,6 +88,7 @@ class MachineSource:
         with tempfile.TemporaryDirectory(prefix="pgward-host-") as name:
             work = Path(name) / "machine"
             before = _tree(self._directory, self._owner)
+            _check_links(before, self._directory)
             _write(work, before)
             try:
                 yield work
@@ -105,6 +106,26 @@ Tree = dict[str, bytes | Path | None]
 def _tree(directory: Path, owner: Account) -> Tree:
     with acting_as(owner):
         return _read(directory)
+
+
+def _check_links(tree: Tree, directory: Path) -> None:
+    """Raise InvalidInputError unless every symlink names a directory beside it in the tree.
+
+    Root follows the links of its copy, so one that leads elsewhere would have root read, write
+    and remove what the account that made it cannot.
+    """
+    for name, content in tree.items():
+        parent = Path(name).parent
+        inside = parent == Path() or tree.get(str(parent), b"") is None
+        if isinstance(content, Path):
+            beside = len(content.parts) == 1 and content.name == str(content)
+            inside = inside and beside and tree.get(str(parent / content), b"") is None
+        if not inside:
+            raise InvalidInputError(
+                "a symlink in the host's identity leads out of it",
+                where=str(directory / name),
+                hint="find out who made it, remove the directory, and enroll again",
+            )
 
 
 def _read(directory: Path) -> Tree:

@@ -155,3 +155,28 @@ def test_a_swap_that_was_cut_off_is_finished(source, log) -> None:
         (directory / ".machine.partial").mkdir()
         assert source(owner=OTHER, at=directory).current() == material
     assert log.count("enroll token") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("name", ["key", "identity", "current", "g1/cert"])
+@pytest.mark.parametrize("target", ["{}", "../precious", "..", ".", "nothing"])
+def test_root_follows_no_link_out_of_the_identity(source, log, name, target) -> None:
+    with temporary_directory() as directory:
+        os.chown(directory, OTHER.uid, OTHER.gid)
+        source("token", owner=OTHER, at=directory).current()
+        precious = directory / "precious"
+        precious.mkdir()
+        (precious / "file").write_text("root's")
+        link = directory / "machine" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target.format(precious))
+        with pytest.raises(InvalidInputError, match="leads out of it"):
+            source(owner=OTHER, at=directory).current()
+        assert [each.read_text() for each in precious.iterdir()] == ["root's"]
+    assert len([line for line in log if line.startswith("load")]) == 1
+
+
+def test_a_tree_whose_directory_became_a_link_while_it_was_read() -> None:
+    tree: module.Tree = {"a": Path("b"), "a/file": b"", "b": None}
+    with pytest.raises(InvalidInputError, match="leads out of it"):
+        module._check_links(tree, Path("/machine"))
