@@ -175,8 +175,8 @@ class Tunnel:
 
     async def _start_later(self, client: socket.socket) -> None:
         try:
-            if self.session.not_after <= self.clock.now():
-                await self.refresh()
+            if self.pool.refusal is not None or self.session.not_after <= self.clock.now():
+                await self.refresh()  # a new login, or a sleep, may have made it right again
             link = await self.pool.wait()
         except PgwardError as error:
             await self._turn_away(client, error)
