@@ -1,0 +1,270 @@
+"""Edges that stop, reload and run several processes, with people at work on them."""
+
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import psycopg
+import pytest
+
+from pgward.client.home import Home
+from pgward.client.machine import Machine
+from tests.fixtures.edge_process import eventually, quiet_port
+from tests.fixtures.tunnel_process import client_environment
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def person(stack):
+    return stack.person()
+
+
+@pytest.fixture
+def serve(stack, person):
+    """Start an edge of this test's own, with a service on it."""
+    started = []
+
+    def make(*arguments, port=None):
+        edge = stack.new_edge(*arguments, port=port)
+        started.append(edge)
+        return edge, stack.service(person, edges=(edge,), sslMode="disable")
+
+    yield make
+    for edge in started:
+        edge.close()
+
+
+def in_background(session: psycopg.Connection, sql: str) -> tuple[threading.Thread, list]:
+    """Run SQL in a thread; the list gets its row, or its error."""
+    rows: list = []
+
+    def run() -> None:
+        try:
+            rows.append(session.execute(sql).fetchone()[0])
+        except psycopg.Error as error:
+            rows.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, rows
+
+
+def test_a_drain_lets_a_query_finish_and_takes_nobody_new(stack, person, serve):
+    edge, service = serve("--drain-timeout", 30)
+    with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
+        session.execute("select 1")
+        thread, rows = in_background(session, "select 'done' from pg_sleep(2)")
+        wait_until_running(stack, person, "pg_sleep(2)")
+        edge.send(signal.SIGTERM)
+        edge.says("stopping: 1 sessions have 30 s to end")
+        assert "no connection to the edge" in tunnel.refused()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(edge.address, 5)
+        assert edge.process.poll() is None
+        thread.join(20)
+        assert rows == ["done"]
+        session.close()
+        assert edge.ended() == 0
+
+
+def test_idle_sessions_are_cut_at_the_end_of_the_drain(stack, person, serve):
+    edge, service = serve("--drain-timeout", 1)
+    with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
+        session.execute("select 1")
+        begin = time.monotonic()
+        edge.send(signal.SIGTERM)
+        assert edge.ended() == 0
+        assert 1 <= time.monotonic() - begin < 5
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("select 1")
+        tunnel.says("the edge is stopping")
+    assert "1 sessions did not end in time and are cut" in edge.messages()
+
+
+def test_a_second_signal_cuts_at_once(stack, person, serve):
+    edge, service = serve("--drain-timeout", 60)
+    with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
+        session.execute("select 1")
+        edge.send(signal.SIGTERM)
+        edge.says("stopping: 1 sessions")
+        edge.send(signal.SIGTERM)
+        assert edge.ended(5) == 0
+
+
+def test_an_edge_without_sessions_stops_at_once(stack, person, serve):
+    edge, service = serve("--drain-timeout", 60)
+    with stack.tunnel(person, service) as tunnel:
+        assert tunnel.psql("select 1") == "1"
+        edge.send(signal.SIGTERM)
+        assert edge.ended(5) == 0
+
+
+def test_sighup_shows_the_new_certificate_and_drops_nobody(stack, person, serve):
+    edge, service = serve()
+    paths = Home(person.home).paths
+    with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
+        session.execute("select 1")
+        before = presented(edge, paths)
+        machine = Machine.load(edge.directory)
+        machine.renew()
+        machine.close()
+        edge.send(signal.SIGHUP)
+        eventually(lambda: presented(edge, paths) != before)
+        assert session.execute("select 2").fetchone() == (2,)
+        assert tunnel.psql("select 3") == "3"
+
+
+def test_the_tunnel_recovers_when_its_edge_is_back(stack, person, serve):
+    edge, service = serve()
+    with stack.tunnel(person, service) as tunnel:
+        assert tunnel.psql("select 1") == "1"
+        edge.kill()
+        assert "FATAL:  pgward: no connection to the edge" in tunnel.refused()
+        assert "HINT:  is the edge running" in tunnel.refused()
+        edge.restart()
+        assert tunnel.psql("select 2") == "2"
+
+
+def test_a_second_edge_takes_over(stack, person, serve):
+    first, _ = serve()
+    second, _ = serve()
+    service = stack.service(person, edges=(first, second), sslMode="disable")
+    with stack.tunnel(person, service) as tunnel:
+        assert tunnel.psql("select 1") == "1"
+        first.kill()
+        assert tunnel.psql("select 2") == "2"
+        first.restart()
+        second.kill()
+        assert tunnel.psql("select 3") == "3"
+
+
+def test_two_workers_serve_and_drain(stack, person, serve):
+    edge, service = serve("--workers", 2, "--drain-timeout", 20)
+    workers = psutil.Process(edge.process.pid).children()
+    assert len(workers) == 2
+    with stack.tunnel(person, service) as tunnel:
+        with tunnel.connect() as session:
+            session.execute("select 1")
+            thread, rows = in_background(session, "select 'done' from pg_sleep(1.5)")
+            wait_until_running(stack, person, "pg_sleep(1.5)")
+            edge.send(signal.SIGTERM)
+            thread.join(20)
+            assert rows == ["done"]
+        assert edge.ended() == 0
+    assert not any(worker.is_running() for worker in workers)
+
+
+def test_both_workers_get_connections_and_hear_of_a_revocation(stack, serve):
+    edge, _ = serve("--workers", 2)
+    someone = stack.person()
+    service = stack.service(someone, edges=(edge,), sslMode="disable")
+    workers = psutil.Process(edge.process.pid).children()
+    with stack.tunnel(someone, service) as tunnel:
+        sessions = [tunnel.connect() for _ in range(24)]
+        counts = [len(worker.net_connections(kind="tcp")) for worker in workers]
+        assert min(counts) > 2, counts
+        stack.revoke(someone)
+        begin = time.monotonic()
+        for session in sessions:
+            eventually(lambda each=session: broken(each), 5)
+            session.close()
+        assert time.monotonic() - begin < 5
+
+
+def test_a_worker_that_dies_is_started_again(stack, person, serve):
+    edge, service = serve("--workers", 2)
+    supervisor = psutil.Process(edge.process.pid)
+    workers = supervisor.children()
+    workers[0].kill()
+    edge.says("worker 0 ended with -9 and is started again")
+    eventually(lambda: len(supervisor.children()) == 2)
+    with stack.tunnel(person, service) as tunnel:
+        assert tunnel.psql("select 1") == "1"
+
+
+def test_a_port_in_use_is_named_with_its_holder(stack, serve):
+    edge, _ = serve()
+    other = stack.site.directory / edge.directory.name
+    done = subprocess.run(
+        [*pgward_edge(), str(other), "--listen", f"127.0.0.1:{edge.port}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env=client_environment(),
+    )
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{edge.port}" in done.stderr
+    assert f"(pid {edge.process.pid})" in done.stderr
+    assert "hint: choose another address with --listen" in done.stderr
+
+
+def test_a_directory_that_was_never_enrolled(tmp_path):
+    done = subprocess.run(
+        [*pgward_edge(), str(tmp_path), "--listen", f"127.0.0.1:{quiet_port()}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env=client_environment(),
+    )
+    assert done.returncode == 1
+    assert f"pgward: no machine is enrolled in {tmp_path}" in done.stderr
+    assert "hint: get a token with `pgward ca token`, then enroll" in done.stderr
+
+
+def test_a_join_token_works_once(stack, tmp_path):
+    name = stack.site.unique("edge")
+    token = stack.site.admin.ok("ca", "token", "edge", name)
+    file = tmp_path / "token"
+    file.write_text(token)
+    options = ("--token-file", file, "--advertise", "127.0.0.1:6432")
+    first = stack.site.admin.run("edge", "enroll", tmp_path / "one", *options)
+    assert first.returncode == 0, first.stderr
+    assert f"edge {name} is enrolled until " in first.stderr
+    second = stack.site.admin.run("edge", "enroll", tmp_path / "two", *options)
+    assert second.returncode == 3
+    assert second.stderr.startswith("pgward: ")
+    assert not (tmp_path / "two" / "machine.json").exists()
+
+
+def test_a_token_for_a_host_makes_no_edge(stack, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(stack.site.admin.ok("ca", "token", "host", stack.site.unique("host")))
+    options = ("--token-file", file, "--advertise", "127.0.0.1:6432")
+    done = stack.site.admin.run("edge", "enroll", tmp_path / "edge", *options)
+    assert done.returncode == 2
+    assert "that token is for a host, not for an edge" in done.stderr
+
+
+def pgward_edge() -> list[str]:
+    return [sys.executable, "-m", "pgward", "edge", "serve"]
+
+
+def broken(session: psycopg.Connection) -> bool:
+    try:
+        session.execute("select 1")
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+def wait_until_running(stack, person, what: str) -> None:
+    sql = f"select count(*) from pg_stat_activity where usename = '{person.name}'"
+    active = f"{sql} and state = 'active' and query like '%{what}%'"
+    eventually(lambda: stack.cluster.psql(active) == "1")
+
+
+def presented(edge, paths) -> bytes:
+    """The certificate that the edge shows in a new handshake."""
+    context = ssl.create_default_context(cafile=paths.ca)
+    context.load_cert_chain(paths.cert, paths.key)
+    raw = socket.create_connection(edge.address, 20)
+    with context.wrap_socket(raw, server_hostname=f"{edge.directory.name}.test") as client:
+        return client.getpeercert(binary_form=True)
