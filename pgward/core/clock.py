@@ -7,13 +7,16 @@ from typing import Protocol
 class Clock(Protocol):
     """Tells the wall-clock time, aware and in UTC."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """Return the present time."""
+        ...
 
 
 class SystemClock:
     """The machine's own clock."""
 
     def now(self) -> datetime:
+        """Return the present time."""
         return datetime.now(UTC)
 
 

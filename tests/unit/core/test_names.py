@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgward.core import names
+from pgward.core.errors import InvalidInputError
+
+
+@pytest.mark.parametrize("name", ["alice", "alice.b@example.com", "_svc", "A-1", "a" * 63])
+def test_a_name_that_may_be_the_cn(name):
+    assert names.identity(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a" * 64,
+        "alice\n",
+        "alice\0",
+        "alice bob",
+        "alice,bob",
+        "CN=alice",
+        "alice/bob",
+        "alice+bob",
+        "alice\\2c",
+        "*",
+        "ali\u0441e",
+        "ali\u200bce",
+        "alice\u00a0",
+        "-alice",
+        ".alice",
+        "@alice",
+        "٣",
+    ],
+)
+def test_a_name_that_could_smuggle_another_is_refused(name):
+    with pytest.raises(InvalidInputError):
+        names.identity(name)
+
+
+@given(st.text(max_size=80))
+def test_what_passes_is_plain_ascii_without_separators(text):
+    try:
+        name = names.identity(text)
+    except InvalidInputError:
+        return
+    assert name.isascii()
+    assert not set(name) & set("*,/+=\\\0 '\"#;<>")
+
+
+@pytest.mark.parametrize("name", ["orders", "a", "a-1", "a" * 63])
+def test_a_resource_is_one_dns_label(name):
+    assert names.resource_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "Orders", "a_b", "-a", "a-", "a.b", "a" * 64, "a\n", "../a"])
+def test_other_resource_names_are_refused(name):
+    with pytest.raises(InvalidInputError):
+        names.resource_name(name)
+
+
+def test_dns_names_are_lowered():
+    assert names.dns_name("DB1.Example.COM") == "db1.example.com"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "a..b", "a.", "-a.b", "a-.b", "a b", "a" * 64, "a." * 127 + "ab", "*.a", "a/b"],
+)
+def test_other_dns_names_are_refused(name):
+    with pytest.raises(InvalidInputError):
+        names.dns_name(name)
+
+
+def test_one_leading_wildcard_label_where_it_is_allowed():
+    assert names.dns_name("*.Edge.test", wildcard=True) == "*.edge.test"
+    for name in ("*", "*.*.test", "a.*.test", "*a.test"):
+        with pytest.raises(InvalidInputError):
+            names.dns_name(name, wildcard=True)
