@@ -88,9 +88,14 @@ class Spool:
         if self._file is None:
             self._file = self._path.open("ab", buffering=0)
             if not _ends_a_line(self._path):
-                self._file.write(b"\n")
-        if self._file.write(line) != len(line):
-            self._close()  # the next event begins with a line of its own
+                line = b"\n" + line
+        try:
+            written = self._file.write(line)
+        except OSError:
+            self._close()  # opened again, it begins with a line of its own
+            raise
+        if written != len(line):
+            self._close()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _close(self) -> None:

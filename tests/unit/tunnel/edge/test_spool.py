@@ -1,0 +1,278 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pgward.core.errors import UnavailableError
+from pgward.tunnel.edge import spool as module
+from pgward.tunnel.edge.spool import Spool, batched
+
+
+class Ca:
+    """Takes events, counts an id once, and can be away."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.known: list[str] = []
+        self.away = 0
+        self.refuses: set[str] = set()
+        self.strange: Exception | None = None
+        self.arrived = threading.Event()
+
+    def send(self, events):
+        if self.away:
+            self.away -= 1
+            raise UnavailableError("the CA is away")
+        if self.strange is not None:
+            error, self.strange = self.strange, None
+            raise error
+        ids = [event["id"] for event in events]
+        self.batches.append(ids)
+        self.known += [each for each in ids if each not in [*self.known, *self.refuses]]
+        self.arrived.set()
+        return [each for each in ids if each not in self.refuses]
+
+
+@pytest.fixture
+def ca() -> Ca:
+    return Ca()
+
+
+@pytest.fixture
+def spool(tmp_path, ca):
+    made = Spool(tmp_path / "spool", "worker-0", ca.send)
+    yield made
+    made.stop()
+
+
+def event(number: int) -> dict[str, object]:
+    return {"id": f"e{number}", "text": "Grüße\n\u2028\0"}
+
+
+def files(tmp_path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (tmp_path / "spool").iterdir()}
+
+
+def test_events_are_on_disk_at_once_and_gone_once_delivered(tmp_path, spool, ca):
+    spool.append(event(1))
+    spool.append_line('{"id":"e2"}')
+    lines = files(tmp_path)["worker-0.jsonl"].splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["e1", "e2"]
+    assert json.loads(lines[0]) == event(1)
+    spool.deliver()
+    assert ca.known == ["e1", "e2"]
+    assert files(tmp_path) == {}
+    spool.deliver()
+    assert len(ca.batches) == 1
+
+
+@pytest.mark.usefixtures("spool")
+def test_the_directory_is_private(tmp_path):
+    assert (tmp_path / "spool").stat().st_mode & 0o077 == 0
+
+
+def test_nothing_is_lost_while_the_ca_is_away(tmp_path, spool, ca):
+    ca.away = 2
+    for number in (1, 2, 3):
+        spool.append(event(number))
+        if number < 3:
+            with pytest.raises(UnavailableError):
+                spool.deliver()
+    spool.deliver()
+    assert ca.known == ["e1", "e2", "e3"]
+    assert files(tmp_path) == {}
+
+
+def test_a_kill_after_the_send_delivers_the_same_ids_again(tmp_path, spool, ca):
+    """At least once: the CA counts an id once."""
+    spool.append(event(1))
+
+    class Killed(BaseException):
+        pass
+
+    def killed(events):
+        ca.send(events)
+        raise Killed
+
+    spool._send = killed
+    with pytest.raises(Killed):
+        spool.deliver()
+    again = Spool(tmp_path / "spool", "worker-0", ca.send)
+    again.append(event(2))
+    again.deliver()
+    again.stop()
+    assert ca.batches == [["e1"], ["e1"], ["e2"]]
+    assert ca.known == ["e1", "e2"]
+
+
+def test_a_broken_last_line_costs_no_other_event(tmp_path, ca):
+    """A process was killed in mid-write; the next one appends to the same file."""
+    (tmp_path / "spool").mkdir(mode=0o700)
+    (tmp_path / "spool" / "worker-0.jsonl").write_bytes(b'{"id":"e1"}\n{"id":"e2","te')
+    spool = Spool(tmp_path / "spool", "worker-0", ca.send)
+    spool.append(event(3))
+    spool.deliver()
+    spool.stop()
+    assert ca.known == ["e1", "e3"]
+
+
+@pytest.mark.parametrize("garbage", [b"\xff\xfe\0", b"[]", b"7", b"", b"[" * 100_000])
+def test_garbage_on_disk_costs_no_event(tmp_path, spool, ca, garbage):
+    spool.append(event(1))
+    with (tmp_path / "spool" / "worker-0.jsonl").open("ab") as file:
+        file.write(garbage + b"\n")
+    spool.append(event(2))
+    spool.deliver()
+    assert ca.known == ["e1", "e2"]
+
+
+def test_a_full_disk_is_logged_and_raises_nothing(spool, ca, caplog):
+    spool.append(event(1))
+
+    class Full:
+        """Takes half of what is left to write, then nothing, then all again."""
+
+        def __init__(self, real) -> None:
+            self.real = real
+
+        def write(self, line: bytes) -> int:
+            return self.real.write(line[: len(line) // 2])
+
+        def close(self) -> None:
+            self.real.close()
+
+    spool._file = Full(spool._file)
+    spool.append(event(2))
+    assert "cannot be kept (No space left on device)" in caplog.text
+    assert '"id":"e2"' in caplog.text
+    spool.append(event(3))
+    spool.deliver()
+    assert ca.known == ["e1", "e3"]
+
+
+def test_a_disk_that_refuses_to_open(tmp_path, spool, caplog):
+    (tmp_path / "spool" / "worker-0.jsonl").mkdir()
+    spool.append(event(1))
+    assert "cannot be kept" in caplog.text
+
+
+def test_a_real_full_device(spool, caplog):
+    spool._path = Path("/dev/full")
+    spool.append(event(1))
+    spool.append(event(2))
+    assert caplog.text.count("No space left on device") == 2
+
+
+def test_many_events_go_in_batches(spool, ca, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 3)
+    for number in range(7):
+        spool.append(event(number))
+    spool.deliver()
+    assert [len(batch) for batch in ca.batches] == [3, 3, 1]
+
+
+def test_a_loss_in_the_middle_sends_all_again(spool, ca, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 2)
+    for number in range(5):
+        spool.append(event(number))
+    calls = 0
+
+    def once(events):
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise UnavailableError("gone in the middle")
+        return ca.send(events)
+
+    spool._send = once
+    with pytest.raises(UnavailableError):
+        spool.deliver()
+    spool.deliver()
+    assert ca.known == [f"e{number}" for number in range(5)]
+
+
+def test_an_event_that_the_ca_refuses_is_logged_and_holds_up_no_other(tmp_path, spool, ca, caplog):
+    ca.refuses = {"e1"}
+    for number in (1, 2):
+        spool.append(event(number))
+    spool.deliver()
+    assert ca.known == ["e2"]
+    assert files(tmp_path) == {}
+    assert "does not take an audit event" in caplog.text
+
+
+def test_events_of_many_threads_are_whole(spool, ca):
+    def work(base: int) -> None:
+        for number in range(200):
+            spool.append(event(base + number))
+
+    threads = [threading.Thread(target=work, args=(1000 * index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        spool.deliver()
+    spool.deliver()
+    assert len(ca.known) == len(set(ca.known)) == 800
+
+
+# --- the thread ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "GATHER", 0.001)
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("strange", [None, ValueError("not JSON"), KeyError("accepted")])
+def test_the_thread_delivers_what_was_left_and_what_comes(tmp_path, ca, strange):
+    left = Spool(tmp_path / "spool", "worker-0", ca.send)
+    left.append(event(1))
+    left.stop()
+    ca.away, ca.strange = 3, strange
+    spool = Spool(tmp_path / "spool", "worker-0", ca.send)
+    thread = spool.start()
+    assert ca.arrived.wait(10)
+    ca.arrived.clear()
+    spool.append(event(2))
+    assert ca.arrived.wait(10)
+    spool.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert ca.known == ["e1", "e2"]
+
+
+def test_a_process_that_is_killed_while_it_writes_loses_nothing_before(tmp_path, ca):
+    program = (
+        "import sys; from pathlib import Path; from pgward.tunnel.edge.spool import Spool\n"
+        "spool = Spool(Path(sys.argv[1]), 'worker-0', lambda events: [])\n"
+        "for number in range(10**9):\n"
+        "    spool.append({'id': f'e{number}', 'text': 'x' * 500})\n"
+        "    print(number, flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "spool")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    told = [int(process.stdout.readline()) for _ in range(50)]
+    os.kill(process.pid, signal.SIGKILL)
+    told += [int(line) for line in process.stdout.read().split()]
+    process.wait()
+    process.stdout.close()
+    spool = Spool(tmp_path / "spool", "worker-0", ca.send)
+    spool.append({"id": "next"})
+    spool.deliver()
+    spool.stop()
+    assert {f"e{number}" for number in told} <= set(ca.known)
+    assert ca.known[-1] == "next"
+
+
+def test_batches():
+    assert list(batched([], 3)) == []
+    assert [len(batch) for batch in batched(({} for _ in range(7)), 3)] == [3, 3, 1]
