@@ -22,6 +22,7 @@ LONGEST_PAUSE = 30.0
 MOST_QUICK_DEATHS = 5
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HELD = (*_SIGNALS, signal.SIGCHLD)
 
 
 def supervise(workers: int, work: Callable[[int], None]) -> int:
@@ -44,32 +45,35 @@ class _Supervisor:
         self._worst = 0
 
     def run(self) -> int:
-        for number in _SIGNALS:
-            signal.signal(number, self._forward)
-        for index in range(self._workers):
-            self._start(index)
-        while self._children:
-            pid, status = os.wait()
-            with _signals_held():
-                if pid in self._children:
-                    self._ended(pid, os.waitstatus_to_exitcode(status))
+        # Held and taken one by one: a handler that runs just before a wait does not end it.
+        with _signals_held():
+            for index in range(self._workers):
+                self._start(index)
+            while self._children:
+                number = signal.sigwait(_HELD)
+                if number == signal.SIGCHLD:
+                    self._reap()
+                else:
+                    self._forward(number)
         return self._worst
 
-    def _forward(self, number: int, _frame: object) -> None:
+    def _forward(self, number: int) -> None:
         self._stopping = self._stopping or number != signal.SIGHUP
-        for pid in tuple(self._children):
+        for pid in self._children:
             with suppress(ProcessLookupError):  # it has just ended, and is noticed next
                 os.kill(pid, number)
 
+    def _reap(self) -> None:
+        for pid in tuple(self._children):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._ended(pid, os.waitstatus_to_exitcode(status))
+
     def _start(self, index: int, pause: float = 0.0) -> None:
-        # Held, so that no signal falls between the fork and its entry in the books.
-        with _signals_held():
-            if self._stopping:
-                return
-            pid = os.fork()
-            if not pid:
-                _be_worker(index, pause, self._work)
-            self._children[pid] = index, time.monotonic() + pause
+        pid = os.fork()
+        if not pid:
+            _be_worker(index, pause, self._work)
+        self._children[pid] = index, time.monotonic() + pause
 
     def _ended(self, pid: int, code: int) -> None:
         index, started = self._children.pop(pid)
@@ -84,7 +88,7 @@ class _Supervisor:
         if self._hopeless():
             log.error("worker %d ended with %d, as all do again and again: giving up", index, code)
             self._worst = max(1, abs(code))
-            self._forward(signal.SIGTERM, None)
+            self._forward(signal.SIGTERM)
             return
         pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE) if deaths else 0.0
         log.error("worker %d ended with %d and is started again in %g s", index, code, pause)
@@ -99,7 +103,9 @@ class _Supervisor:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    for number in _HELD:  # one that is ignored would never be seen
+        signal.signal(number, lambda *_: None)
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:
@@ -110,9 +116,9 @@ def _be_worker(index: int, pause: float, work: Callable[[int], None]) -> None:
     """Run ``work`` in the forked process, and end the process whatever happens."""
     code = 1
     try:
-        for number in _SIGNALS:
+        for number in _HELD:
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
         time.sleep(pause)
         work(index)
         code = 0
