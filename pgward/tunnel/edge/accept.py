@@ -1,9 +1,10 @@
 """New connections: what they speak, who they are, which service they want.
 
 Each runs in a task of its own under one deadline, so that a slow or silent client costs
-a file descriptor for a while and delays nobody. The first bytes tell the clients apart:
-a TLS ClientHello, or PostgreSQL's SSLRequest or GSSENCRequest before it (manual, chapter
-55.2.10 and 55.2.11).
+a file descriptor for a while and delays nobody. When too many say too little, the oldest
+of them goes: strangers must not be able to keep everyone else out. The first bytes tell
+the clients apart: a TLS ClientHello, or PostgreSQL's SSLRequest or GSSENCRequest before it
+(manual, chapter 55.2.10 and 55.2.11).
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from pgward.core.errors import PgwardError
 from pgward.tunnel import pgerror, preface
@@ -33,6 +35,8 @@ log = logging.getLogger("pgward.edge")
 
 HANDSHAKE_TIMEOUT = 10.0
 ACCEPT_BATCH = 64
+# Connections that have not proved yet who they are, whatever the limit for those that have.
+MOST_WAITING = 2_000
 
 
 @dataclass(slots=True)
@@ -45,7 +49,7 @@ class Door:
     default_service: str | None = None
     max_connections: int = 10_000
     timeout: float = HANDSHAKE_TIMEOUT
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # the oldest first
     refused: Callable[[str, str | None, RefusedError], None] = lambda _address, _user, _why: None
 
     def listen(self, listener: socket.socket) -> None:
@@ -61,15 +65,30 @@ class Door:
             except OSError as error:
                 # Out of descriptors: the backlog waits, and a closing connection frees one.
                 log.error("cannot accept a connection: %s", error.strerror)
+                self._drop_oldest()
                 self._pause(listener)
                 return
-            if len(self.tasks) + len(self.links.live) >= self.max_connections:
+            if len(self.links.live) >= self.max_connections:
                 log.warning("at %d connections: one more is turned away", self.max_connections)
                 sock.close()
                 continue
+            if len(self.tasks) >= min(MOST_WAITING, self.max_connections):
+                self._drop_oldest()
             task = self.links.loop.create_task(self._admit(sock, f"{address[0]}:{address[1]}"))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self.tasks[task] = None
+            task.add_done_callback(partial(self._settled, sock))
+
+    def _drop_oldest(self) -> None:
+        """Give up the client that has taken longest to say who it is."""
+        task = next(iter(self.tasks), None)
+        if task is not None:
+            log.info("too many clients say too little: the oldest is dropped")
+            del self.tasks[task]
+            task.cancel()
+
+    def _settled(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
+        self.tasks.pop(task, None)
+        sock.close()  # of a task that never began; elsewhere it is closed, or TLS by now
 
     def _pause(self, listener: socket.socket) -> None:
         loop = self.links.loop
@@ -152,6 +171,8 @@ class Door:
     def _check(self, peer: Peer, service: str) -> None:
         if self.links.draining:
             raise RefusedError(Reason.STOPPING)
+        if len(self.links.live) >= self.max_connections:
+            raise RefusedError(Reason.LIMIT, "the edge has all its connections in use")
         if self.links.state is None:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
         self.links.state.authorize(peer, service, self.links.clock.now())

@@ -345,17 +345,41 @@ def test_a_client_that_resets(run, contexts, tls_keys, after):
 # --- limits -------------------------------------------------------------------------------
 
 
-def test_one_connection_too_many_is_turned_away(run, contexts, tls_keys):
+def test_strangers_who_say_nothing_keep_nobody_out(run, contexts, tls_keys):
+    async def main() -> None:
+        async with edge(contexts, tls_keys, max_connections=3, timeout=60) as made:
+            silent = [await made.connect() for _ in range(8)]
+            tls = await made.tls()
+            await write_all(tls, preface.request("orders"))
+            preface.read_answer(await read_line(tls, preface.MAX_LINE))
+            for oldest in silent[:6]:
+                assert await rest(oldest) == b""
+            assert len(made.door.tasks) == 2
+            for sock in silent[6:]:
+                sock.close()
+            tls.close()
+
+    run(main())
+
+
+def test_one_link_too_many_is_turned_away(run, contexts, tls_keys):
     async def main() -> None:
         async with edge(contexts, tls_keys, max_connections=2) as made:
-            first, second, third = [await made.connect() for _ in range(3)]
-            assert await rest(third) == b""
-            first.close()
-            while len(made.door.tasks) > 1:  # noqa: ASYNC110 - the door has no event for it
-                await asyncio.sleep(0)
-            tls = await made.tls()
-            tls.close()
-            second.close()
+
+            async def enter(tls: TlsConnection) -> None:
+                await write_all(tls, preface.request("orders"))
+                preface.read_answer(await read_line(tls, preface.MAX_LINE))
+
+            first = await made.tls()
+            await enter(first)
+            second, third = await made.tls(), await made.tls()
+            await enter(second)
+            with pytest.raises(RefusedError, match="all its connections in use") as caught:
+                await enter(third)
+            assert caught.value.reason is Reason.LIMIT
+            assert await rest(await made.connect()) == b""
+            for tls in (first, second, third):
+                tls.close()
 
     run(main())
 
