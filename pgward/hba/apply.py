@@ -34,7 +34,7 @@ class Outcome:
     changed: bool
     running: bool
     took: bool | None
-    recovered: bool
+    recovered: bool = False
     away: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -84,13 +84,18 @@ def apply(
 
 
 def refresh(host: Host, source: CertificateSource, *, now: datetime) -> Outcome:
-    """Install a renewed certificate and new CRLs, and have the server take them."""
+    """Install a renewed certificate and new CRLs, and have the server take them.
+
+    With nothing new, a server that presents our certificate is left in peace.
+    """
     with exclusive(host) as recovered:
         if host.generations.load() is None:
             raise PgwardError(
                 f"{host.state_dir} holds no certificate to refresh", hint="run pgward hba apply"
             )
         material, away = newest(host, source, now)
+        if host.generations.load() == material and not recovered and host.presents(material):
+            return Outcome(material, changed=False, running=True, took=True, away=away)
         outcome = _settle(host, material, (), NO_CHECKS, now)
     return replace(outcome, recovered=recovered, away=away)
 
@@ -143,7 +148,7 @@ def _settle(
     changed = change.needed
     took = host.carry_out(change, material, checks) if changed else host.load(material, checks)
     running = host.data_dir.running() is not None
-    return Outcome(material, changed, running, took, recovered=False)
+    return Outcome(material, changed, running, took)
 
 
 def _sample(words: tuple[str, ...], anything: str) -> str | None:

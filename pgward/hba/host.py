@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from pgward.core.errors import PgwardError
 from pgward.hba import server
 from pgward.hba.change import Change, journal_path, undo
@@ -63,6 +61,11 @@ class Host:
         """Return the way to the server's views."""
         return server.LocalSql(self.data_dir, running, self.superuser)
 
+    def presents(self, material: Material) -> bool:
+        """Tell whether a running server presents this certificate, as far as can be seen."""
+        running = self.data_dir.running()
+        return running is not None and server.presents(running, material.der) is True
+
     def recover(self) -> bool:
         """Undo what a run that was cut off left; tell whether there was anything."""
         data_dir = self.data_dir
@@ -95,7 +98,7 @@ class Host:
             return None
         sql = self.sql(running)
         server.check_files(sql, self.data_dir)
-        leaf = material.leaf.public_bytes(Encoding.DER)
+        leaf = material.der
         old = server.presents(running, leaf)
         took = server.reload(
             running, sql, None if old else lambda: server.presents(running, leaf) is True

@@ -44,6 +44,11 @@ class Material:
         return pem.split(self.certificate)[0]
 
     @property
+    def der(self) -> bytes:
+        """The server certificate as it is presented."""
+        return self.leaf.public_bytes(Encoding.DER)
+
+    @property
     def not_after(self) -> datetime:
         """When the server certificate ends."""
         return self.leaf.not_valid_after_utc

@@ -129,6 +129,13 @@ def test_a_second_time_nothing_changes(ready, small_ca) -> None:
     assert configuration(ready) == before
 
 
+def test_a_refresh_with_nothing_new_leaves_the_server_in_peace(ready, small_ca) -> None:
+    loaded = ready.psql("select pg_conf_load_time()")
+    outcome = refresh(ready, small_ca)
+    assert (outcome.changed, outcome.took) == (False, True)
+    assert ready.psql("select pg_conf_load_time()") == loaded
+
+
 def test_password_and_certificate_of_that_role(ready, alice, small_ca) -> None:
     ready.psql("alter role alice password 'a'")
     apply(ready, small_ca, auth=Auth.SCRAM_AND_CERT)
