@@ -1,6 +1,6 @@
 """What machines do: join once, then renew."""
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -13,9 +13,10 @@ from pgward.ca.service import replies
 from pgward.ca.service.auth import AnyMachine
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, CertificateReply, CertificateRequest, Request, checked
+from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.address import Address
-from pgward.core.errors import PgwardError
+from pgward.core.errors import DeniedError, PgwardError
 from pgward.pki import csr
 
 router = APIRouter(tags=["machines"])
@@ -54,7 +55,7 @@ def enroll(context: Current, body: EnrollRequest) -> EnrollReply:
 @router.post("/machine/renew", summary="Renew a machine's certificate")
 def renew(context: Current, asking: AnyMachine, body: CertificateRequest) -> CertificateReply:
     """Issue a certificate with the same names as before, for a new key."""
-    return _issue(context, asking.machine, body.csr.encode())
+    return _issue(context, asking.machine, body.csr.encode(), asking.serial)
 
 
 def _enrol(context: Context, body: EnrollRequest) -> Machine:
@@ -69,7 +70,9 @@ def _enrol(context: Context, body: EnrollRequest) -> Machine:
     return machine
 
 
-def _issue(context: Context, machine: Machine, request: bytes) -> CertificateReply:
+def _issue(
+    context: Context, machine: Machine, request: bytes, former: str | None = None
+) -> CertificateReply:
     try:
         issued = context.authority.issue_server(
             request, kind=machine.kind, name=machine.name, dns=machine.dns, ips=machine.ips
@@ -77,4 +80,28 @@ def _issue(context: Context, machine: Machine, request: bytes) -> CertificateRep
     except PgwardError as error:
         context.acts.refused(machine.actor, "certificate.issue", None, error)
         raise
+    if not _is_entitled(context, machine, former):
+        _take_back(context, machine, issued.serial_hex)
     return replies.certificate(context.authority, issued)
+
+
+def _is_entitled(context: Context, machine: Machine, former: str | None) -> bool:
+    """Tell whether the machine is still there, and ``former``, its certificate, not revoked.
+
+    Asked after a certificate was stored: who removes the machine later revokes that one, too.
+    """
+    with context.store.read() as connection:
+        found = machines.find(connection, machine.kind, machine.name)
+        if found is None or found.enrolled_at != machine.enrolled_at:
+            return False
+        wanted = CertificateFilter(serial=former, state=stored.ISSUED)
+        return former is None or bool(stored.find(connection, wanted))
+
+
+def _take_back(context: Context, machine: Machine, serial: str) -> NoReturn:
+    now, wanted = context.now(), CertificateFilter(serial=serial)
+    with context.acts.act(machine.actor, "certificate.revoke", serial) as act:
+        context.revoker.revoke(
+            act.transaction, wanted, now=now, reason=Reason.cessation_of_operation
+        )
+    raise DeniedError("the machine was removed or replaced meanwhile", hint="enroll again")

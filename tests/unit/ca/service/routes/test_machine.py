@@ -1,5 +1,6 @@
 import pytest
 
+from pgward.ca.authority import Authority
 from tests.fixtures.ca_service import request_pem
 
 
@@ -38,3 +39,44 @@ def test_joining_is_recorded_and_so_is_its_refusal(api, admin):
         ("unknown", "machine.enroll", "denied", None),
     ]
     assert found[1][:3] == ("edge:e1", "certificate.issue", "ok")
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Do something once, between the look at who asks and the certificate."""
+
+    def arrange(action) -> None:
+        real, left = Authority.issue_server, [action]
+
+        def issue(*arguments, **named):
+            if left:
+                left.pop()()
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(Authority, "issue_server", issue)
+
+    return arrange
+
+
+@pytest.mark.parametrize("way", ["removed", "replaced", "revoked"])
+def test_a_machine_cannot_renew_itself_past_its_end(api, admin, edge, meanwhile, way):
+    serial = f"{edge.chain[0].serial_number:x}"
+    ends = {
+        "removed": lambda: admin.call("DELETE", "/v1/edges/e1"),
+        "replaced": lambda: (api.clock.move(seconds=1), api.machine(admin, "edge", "e1")),
+        "revoked": lambda: admin.call("POST", f"/v1/certificates/{serial}/revoke", {}),
+    }
+    meanwhile(ends[way])
+    answer = edge.call("POST", "/v1/machine/renew", {"csr": request_pem()})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "denied")
+    found = admin.call("GET", "/v1/certificates?kind=edge&state=active").json()["certificates"]
+    assert len(found) == (1 if way == "replaced" else 0)
+
+
+def test_a_machine_cannot_join_past_its_removal(api, admin, meanwhile):
+    token = admin.call("POST", "/v1/tokens", {"kind": "edge", "name": "e1"}).json()["token"]
+    meanwhile(lambda: admin.call("DELETE", "/v1/edges/e1"))
+    answer = api.call("POST", "/v1/enroll", {"token": token, "csr": request_pem()})
+    assert answer.status_code == 403
+    found = admin.call("GET", "/v1/certificates?kind=edge&state=active").json()
+    assert found == {"certificates": []}
