@@ -103,7 +103,7 @@ class EdgeServer:
         )
 
     def _make_feed(self) -> Feed:
-        source = CaSource(self._machine, self._clock)
+        source = CaSource(self._machine)
         call = self._loop.call_soon_threadsafe
         return Feed(
             source,

@@ -1,20 +1,19 @@
 """The CA as an edge sees it: the machine identity's client, and when to renew."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from cryptography import x509
 
 from pgward.client.machine import Machine
-from pgward.core.clock import Clock
 from pgward.pki import pem
 
 
 class CaSource:
     """A ``Source`` for the feed, over the edge's own enrolment."""
 
-    def __init__(self, machine: Machine, clock: Clock) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._clock = clock
         self.name: str = machine.name
 
     def roots(self) -> Sequence[x509.Certificate]:
@@ -26,13 +25,13 @@ class CaSource:
         return self._machine.snapshot(after, wait)
 
     def renew_if_due(self) -> bool:
-        """Renew the edge's certificate when a third of its life is left; True when done."""
-        leaf = certificate(self._machine)
+        """Renew the edge's certificate when a third of its life is left.
+
+        True when it is another one now: another worker of this edge may have renewed it.
+        """
+        leaf = self._machine.leaf
         life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-        if (leaf.not_valid_after_utc - self._clock.now()) * 3 > life:
-            return False
-        self._machine.renew()
-        return True
+        return self._machine.ensure_certificate(life / 3 + timedelta.resolution)
 
 
 def certificate(machine: Machine) -> x509.Certificate:

@@ -25,8 +25,8 @@ def machine(fake_ca, tmp_path):
 
 
 @pytest.fixture
-def source(fake_ca, machine):
-    return CaSource(machine, fake_ca.clock)
+def source(machine):
+    return CaSource(machine)
 
 
 def test_a_source_knows_its_edge_and_whom_to_trust(source, fake_ca):
@@ -74,6 +74,18 @@ def test_a_renewal_that_fails_is_due_again(source, fake_ca, machine):
     assert source.renew_if_due() is True
 
 
+def test_what_another_worker_renewed_is_taken(source, fake_ca, machine):
+    fake_ca.clock.advance(minutes=50)
+    other = Machine.load(machine.directory, clock=fake_ca.clock)
+    assert CaSource(other).renew_if_due() is True
+    renewals = fake_ca.calls.count("POST /v1/machine/renew")
+    assert source.renew_if_due() is True
+    assert machine.leaf == other.leaf
+    assert source.renew_if_due() is False
+    assert fake_ca.calls.count("POST /v1/machine/renew") == renewals == 1
+    other.close()
+
+
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 
 
@@ -93,7 +105,7 @@ def test_a_certificate_without_names_has_no_domains(hierarchy):
 
 def test_the_third_counts_the_whole_life(fake_ca, machine):
     fake_ca.life = timedelta(days=30)
-    source = CaSource(machine, fake_ca.clock)
+    source = CaSource(machine)
     fake_ca.clock.advance(minutes=40)
     assert source.renew_if_due() is True
     fake_ca.clock.advance(days=19)
