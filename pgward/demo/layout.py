@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pgward.system.files import storage_errors
 _PREFIX = "pgward-demo-"
 _TRAVERSABLE = 0o711  # PostgreSQL's account must reach its own directory below
 _PRIVATE = 0o700
+_LONGEST_PARENT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _check_empty(directory: Path) -> bool:
 
 def _make(directory: Path | None) -> Path:
     if directory is None:
-        root = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short_parent()))
+        root = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_parent()))
     else:
         root = directory.absolute()
         with storage_errors(root, "create"):
@@ -111,10 +113,15 @@ def _make(directory: Path | None) -> Path:
     return root
 
 
-def _short_parent() -> str | None:
-    """Return None for the system's choice; /tmp where that is too long for Unix sockets."""
-    too_long = 40
-    return "/tmp" if len(tempfile.gettempdir()) > too_long else None  # noqa: S108 (mkdtemp makes it private)
+def _parent() -> Path:
+    """Return the system's place for temporary files, or /tmp where that one does not do.
+
+    Its path may be too long for Unix sockets, or closed to the account that PostgreSQL runs as.
+    """
+    chosen, common = Path(tempfile.gettempdir()).absolute(), Path("/tmp")  # noqa: S108 (mkdtemp makes it private)
+    open_to_all = all(each.stat().st_mode & stat.S_IXOTH for each in (chosen, *chosen.parents))
+    fits = len(str(chosen)) <= _LONGEST_PARENT and (os.geteuid() != 0 or open_to_all)
+    return chosen if fits or not common.is_dir() else common
 
 
 def _remove(root: Path, *, keep: bool) -> None:

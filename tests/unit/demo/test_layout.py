@@ -1,9 +1,13 @@
 import os
+import shutil
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from pgward.core.errors import ConflictError, InvalidInputError
+from pgward.demo import layout
 from pgward.demo.interrupts import Interrupts
 from pgward.demo.layout import Layout, temporary
 
@@ -67,3 +71,32 @@ def test_every_part_has_a_place_of_its_own(tmp_path):
     assert len(places) == 5
     assert all(place.parent == tmp_path for place in {*places, layout.stranger, layout.facts})
     assert layout.facts.name == "demo.json"
+
+
+def temporary_files_in(monkeypatch, directory):
+    monkeypatch.setattr(layout.tempfile, "gettempdir", lambda: str(directory))
+    return layout._parent()
+
+
+@pytest.fixture
+def short():
+    directory = Path(tempfile.mkdtemp(prefix="l", dir="/tmp"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+def test_temporary_files_go_where_the_system_says(monkeypatch, short):
+    short.chmod(0o711)
+    assert temporary_files_in(monkeypatch, short) == short
+
+
+def test_but_not_where_a_sockets_path_would_be_too_long(monkeypatch, short):
+    short.chmod(0o711)
+    deep = short / ("x" * 40)
+    deep.mkdir(mode=0o755)
+    assert temporary_files_in(monkeypatch, deep) == Path("/tmp")
+
+
+def test_nor_where_the_servers_account_cannot_go(monkeypatch, short):
+    monkeypatch.setattr(layout.os, "geteuid", lambda: 0)
+    assert temporary_files_in(monkeypatch, short) == Path("/tmp")
