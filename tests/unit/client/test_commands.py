@@ -7,31 +7,31 @@ from tests.fixtures.commands import body
 from tests.fixtures.fake_ca import URL, error
 
 
-def test_a_first_login(run, fake_ca, tmp_path):
+def test_a_first_login(pgward, fake_ca, tmp_path):
     arguments = ("--ca", "ca.test:8443", "--fingerprint", fake_ca.fingerprint, "--user", "bob")
-    result = run("login", *arguments, "--password-stdin", stdin="right\n")
+    result = pgward("login", *arguments, "--password-stdin", stdin="right\n")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "logged in as bob (dba) at ca.test:8443 for 12 hours" in result.stderr
     assert json.loads((tmp_path / "home" / "trust.json").read_text())["ca_url"] == URL
 
 
-def test_the_user_is_the_last_one_or_the_one_of_the_machine(run, fake_ca, monkeypatch):
+def test_the_user_is_the_last_one_or_the_one_of_the_machine(pgward, fake_ca, monkeypatch):
     monkeypatch.setattr("getpass.getuser", lambda: "carol")
     arguments = ("login", "--ca", URL, "--fingerprint", fake_ca.fingerprint, "--password-stdin")
-    assert "logged in as carol" in run(*arguments, stdin="right\n").stderr
-    assert "logged in as dave" in run(*arguments, "--user", "dave", stdin="right\n").stderr
-    assert "logged in as dave" in run("login", "--password-stdin", stdin="right\n").stderr
+    assert "logged in as carol" in pgward(*arguments, stdin="right\n").stderr
+    assert "logged in as dave" in pgward(*arguments, "--user", "dave", stdin="right\n").stderr
+    assert "logged in as dave" in pgward("login", "--password-stdin", stdin="right\n").stderr
 
 
-def test_the_prompt_says_whose_password_for_what(run, fake_ca, monkeypatch):
+def test_the_prompt_says_whose_password_for_what(pgward, fake_ca, monkeypatch):
     asked = []
     monkeypatch.setattr(terminal, "ask_password", lambda label, **_: asked.append(label) or "right")
-    run("login", "--ca", URL, "--fingerprint", fake_ca.fingerprint, "--user", "bob")
+    pgward("login", "--ca", URL, "--fingerprint", fake_ca.fingerprint, "--user", "bob")
     assert asked == ["Password for bob at ca.test:8443"]
 
 
-def test_an_impossible_name_is_refused_before_anything_is_made(run, tmp_path):
-    result = run("login", "--user", "a,b")
+def test_an_impossible_name_is_refused_before_anything_is_made(pgward, tmp_path):
+    result = pgward("login", "--user", "a,b")
     assert result.exit_code == 2
     assert not (tmp_path / "home").exists()
 
