@@ -145,7 +145,10 @@ def _time(claims: dict[str, Any], now: datetime) -> datetime:
     iat = claims.get("iat")
     if not isinstance(iat, int) or isinstance(iat, bool):
         raise ProofError("the proof of possession has no time")
-    off = int(iat - now.timestamp())
+    try:
+        off = int(iat - now.timestamp())
+    except OverflowError as error:
+        raise ProofError("the proof of possession has no time") from error
     if abs(off) > MAX_SKEW.total_seconds():
         raise ProofError(
             f"the proof of possession is {abs(off)} s {'ahead of' if off > 0 else 'behind'}"
