@@ -104,6 +104,8 @@ def add(transaction: Transaction, new: NewUser, *, now: datetime, by: str) -> Us
         "created_by": by,
     }
     transaction.execute(sa.insert(users).values(row))
+    # Edges know this name as a removed person's, or in the case that a service gave it.
+    transaction.changed()
     change_groups(transaction, name, new.groups)
     return get(transaction.connection, name)
 
