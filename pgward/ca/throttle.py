@@ -1,12 +1,14 @@
 """Slows the guessing of passwords down, without letting a guesser lock the owner out.
 
 Failures count for an address and an account *together*, and for an address alone; never
-for an account alone, since anybody can fail in another's name from elsewhere.
+for an account alone, since anybody can fail in another's name from elsewhere. An IPv6
+address counts as its /64, which is the least that one customer has (RFC 6177).
 """
 
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 from pgward.core.errors import DeniedError
 
@@ -72,16 +74,29 @@ class LoginThrottle:
 
     def begin(self, address: str | None, account: str, now: float) -> None:
         """Count an attempt; DeniedError, with the time to wait, when it comes too soon."""
-        pair = (address, account.lower())
-        wait = max(self._accounts.wait(pair, now), self._addresses.wait(address, now))
+        network = _network(address)
+        pair = (network, account.lower())
+        wait = max(self._accounts.wait(pair, now), self._addresses.wait(network, now))
         if wait > 0:
             raise DeniedError(
                 "too many failed attempts", hint=f"try again in {int(wait) + 1} seconds"
             )
         self._accounts.failed(pair, now)
-        self._addresses.failed(address, now)
+        self._addresses.failed(network, now)
 
     def succeeded(self, address: str | None, account: str) -> None:
         """Forget the failures of this account from this address; the attempt was none."""
-        self._accounts.forget((address, account.lower()))
-        self._addresses.undo(address)
+        network = _network(address)
+        self._accounts.forget((network, account.lower()))
+        self._addresses.undo(network)
+
+
+def _network(address: str | None) -> Hashable:
+    """Return what one guesser is known by: an address, or the first half of an IPv6 one."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return int(found) >> 64
+    return address

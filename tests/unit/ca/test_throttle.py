@@ -54,3 +54,25 @@ def test_success_forgets_the_account_but_not_the_other_failures_of_the_address()
     both.begin("evil", "user9", 0.0)
     with pytest.raises(DeniedError):
         both.begin("evil", "user8", 0.0)
+
+
+def test_an_ipv6_network_is_one_guesser():
+    both = LoginThrottle(per_account=2)
+    both.begin("2001:db8:0:1::1", "alice", 0.0)
+    both.begin("2001:db8:0:1:ffff::2%eth0", "alice", 0.0)
+    with pytest.raises(DeniedError):
+        both.begin("2001:db8:0:1::3", "alice", 0.0)
+    both.begin("2001:db8:0:2::1", "alice", 0.0)
+    both.succeeded("2001:db8:0:1::4", "alice")
+    both.begin("2001:db8:0:1::3", "alice", 0.0)
+
+
+@pytest.mark.parametrize(
+    "addresses", [("192.0.2.1", "192.0.2.2"), ("::ffff:1.2.3.4", "::ffff:1.2.3.5")]
+)
+def test_an_ipv4_address_is_one_guesser(addresses):
+    both = LoginThrottle(per_account=1)
+    both.begin(addresses[0], "alice", 0.0)
+    both.begin(addresses[1], "alice", 0.0)
+    with pytest.raises(DeniedError):
+        both.begin(addresses[0], "alice", 0.0)
