@@ -1,0 +1,190 @@
+import json
+from base64 import urlsafe_b64encode
+from types import SimpleNamespace
+
+import pytest
+
+from pgward.pki import jws, keys
+from pgward.tunnel.edge import commands
+from tests.fixtures.fake_ca import URL
+
+
+@pytest.fixture
+def token(fake_ca):
+    fields = {"url": URL, "fingerprint": fake_ca.fingerprint, "secret": "s3cret"}
+    return "pgj1." + urlsafe_b64encode(json.dumps(fields).encode()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "e1"
+
+
+@pytest.fixture
+def enroll(pgward, token, directory):
+    def enroll(*arguments, source="-"):
+        options = ("--advertise", "e.test:7432", *arguments)
+        return pgward("edge", "enroll", directory, "--token-file", source, *options, stdin=token)
+
+    return enroll
+
+
+def test_enrolling_says_until_when_and_what_comes_next(enroll, fake_ca, directory):
+    result = enroll()
+    assert result.exit_code == 0
+    assert "edge e1 is enrolled until " in result.stderr
+    assert f"next: pgward edge serve {directory} --listen 0.0.0.0:7432" in result.stderr
+    body = json.loads(fake_ca.requests[-1].content)
+    assert (body["token"], body["advertise"]) == ("s3cret", "e.test:7432")
+
+
+def test_a_token_can_come_from_a_file(enroll, token, tmp_path, fake_ca):
+    (tmp_path / "token").write_text(token + "\n")
+    assert enroll(source=tmp_path / "token").exit_code == 0
+    assert json.loads(fake_ca.requests[-1].content)["token"] == "s3cret"
+
+
+def test_a_token_file_that_is_not_there(enroll, tmp_path, fake_ca):
+    result = enroll(source=tmp_path / "none")
+    assert result.exit_code == 1
+    assert str(tmp_path / "none") in result.stderr
+    assert fake_ca.calls == []
+
+
+def test_a_token_of_a_host_is_refused(enroll, fake_ca):
+    issue = fake_ca.issue
+    fake_ca.routes["POST /v1/enroll"] = lambda body: {**issue(body), "name": "db", "kind": "host"}
+    result = enroll()
+    assert result.exit_code == 2
+    assert "that token is for a host, not for an edge" in result.stderr
+    assert "s3cret" not in result.stderr
+
+
+@pytest.mark.parametrize("address", ["e.test", "e.test:0x10", "::1:5432"])
+def test_an_address_that_is_none_is_refused_before_the_token_is_used(
+    pgward, directory, token, fake_ca, address
+):
+    result = pgward(
+        "edge", "enroll", directory, "--token-file", "-", "--advertise", address, stdin=token
+    )
+    assert result.exit_code == 2
+    assert fake_ca.calls == []
+
+
+def keep(directory, payload) -> None:
+    key = keys.generate()
+    text = jws.sign({"typ": "pgward-snapshot+jws", "alg": "ES256"}, payload, key)
+    (directory / "snapshot.jws").write_text(text)
+
+
+def test_the_status_of_an_edge_is_what_it_keeps(enroll, pgward, directory):
+    enroll()
+    keep(
+        directory,
+        {
+            "version": 12,
+            "issued_at": "2026-11-21T12:00:00Z",
+            "services": [{"name": "orders"}, {"name": "stock"}],
+            "blocked": ["bob"],
+        },
+    )
+    result = pgward("edge", "status", directory, "--output", "json")
+    facts = json.loads(result.stdout)
+    facts.pop("certificate_ends")
+    assert facts == {
+        "name": "e1",
+        "configuration": 12,
+        "issued_at": "2026-11-21T12:00:00Z",
+        "services": ["orders", "stock"],
+        "blocked": 1,
+    }
+
+
+def test_an_edge_without_configuration_says_so(enroll, pgward, directory):
+    enroll()
+    result = pgward("edge", "status", directory)
+    assert result.exit_code == 1
+    assert "has no configuration from the CA yet" in result.stderr
+    assert "hint: pgward edge serve" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "serve"])
+def test_a_directory_that_is_no_edge(pgward, directory, command):
+    result = pgward("edge", command, directory)
+    assert result.exit_code == 1
+    assert "pgward: " in result.stderr
+
+
+# --- serving ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Stand in for the server: keep what it is given, and say it is ready."""
+    made = SimpleNamespace(settings=[], names=[])
+
+    class Server:
+        def __init__(self, settings, machine, listener):
+            made.settings.append(settings)
+            made.names.append(listener.getsockname())
+            machine.close()
+            self._listener = listener
+
+        async def run(self, ready):
+            ready()
+            self._listener.close()
+
+    def run(main):
+        with pytest.raises(StopIteration):
+            main.send(None)
+
+    monkeypatch.setattr(commands, "EdgeServer", Server)
+    monkeypatch.setattr(commands, "run", run)
+    monkeypatch.setattr(commands.logging, "basicConfig", lambda **_: None)
+    return made
+
+
+def test_a_ready_edge_tells_its_address(enroll, pgward, directory, served, tmp_path):
+    enroll()
+    ready = tmp_path / "ready"
+    result = pgward("edge", "serve", directory, "--listen", "127.0.0.1:0", "--ready-file", ready)
+    assert result.exit_code == 0
+    host, port = served.names[0]
+    assert ready.read_text() == f"{host}:{port}\n"
+    assert f"edge listens on {host}:{port}" in result.stdout
+
+
+def test_options_reach_the_server(enroll, pgward, directory, served):
+    enroll()
+    options = ("--listen", "127.0.0.1:0", "--default-service", "orders", "--drain-timeout", 3)
+    pgward("edge", "serve", directory, *options, "--handshake-timeout", 2, "--max-connections", 9)
+    assert served.settings == [commands.EdgeSettings(directory, "orders", 3.0, 2.0, 9)]
+
+
+def test_workers_share_one_address_and_the_exit_code(
+    enroll, pgward, directory, served, monkeypatch
+):
+    enroll()
+
+    def supervise(count, work):
+        for index in range(count):
+            work(index)
+        return 3
+
+    monkeypatch.setattr(commands, "supervise", supervise)
+    options = ("--listen", "127.0.0.1:0", "--workers", 3)
+    result = pgward("edge", "serve", directory, *options)
+    assert result.exit_code == 3
+    assert [settings.worker for settings in served.settings] == [0, 1, 2]
+    assert len(set(served.names)) == 1
+    assert result.stdout.count("edge listens on") == 1
+
+
+def test_a_port_in_use_is_told_before_anything_starts(enroll, pgward, directory, served):
+    enroll()
+    with commands.bind(commands.Address("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = pgward("edge", "serve", directory, "--listen", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
+    assert served.settings == []
