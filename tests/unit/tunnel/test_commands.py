@@ -1,0 +1,178 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pgward.system.process import ProcessId
+from pgward.tunnel import commands
+from pgward.tunnel.local.registry import Registry, Running
+
+SERVICE = {
+    "name": "orders",
+    "mode": "tcp",
+    "server_name": "db1.internal",
+    "database": "shop",
+    "ssl_mode": "verify-full",
+    "edges": [],
+}
+
+
+@pytest.fixture
+def known(tmp_path):
+    return Registry(tmp_path / "home")
+
+
+@pytest.fixture
+def add(known):
+    def add(service="orders", pid=None, host="127.0.0.1", port=15432):
+        process = ProcessId.of(pid or os.getpid())
+        running = Running(service, process.pid, process.started, host, port, f"service {service}")
+        known.add(running)
+        return running
+
+    return add
+
+
+@pytest.fixture
+def tunnel_process():
+    """A process that ends when it is told to."""
+    code = "import sys; sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:
+        yield child
+        child.kill()
+
+
+def test_nothing_is_open(pgward):
+    result = pgward("status")
+    assert result.exit_code == 0
+    assert "no tunnel is open" in result.output
+
+
+def test_a_tunnel_that_does_not_answer_is_shown_as_such(pgward, add):
+    running = add()
+    (row,) = json.loads(pgward("status", "--output", "json").stdout)
+    assert row["address"] == "127.0.0.1:15432"
+    assert row["problem"] == "it does not answer"
+    assert (row["service"], row["pid"]) == ("orders", running.pid)
+
+
+def test_a_tunnel_tells_how_it_fares(pgward, add, monkeypatch):
+    add(host="/run/sockets")
+    monkeypatch.setattr(commands.registry, "ask", lambda _path: {"active": 3, "problem": None})
+    (row,) = json.loads(pgward("status", "--output", "json").stdout)
+    assert (row["address"], row["active"], row["problem"]) == ("/run/sockets", 3, None)
+
+
+def test_disconnecting_ends_the_process_and_forgets_it(pgward, add, known, tunnel_process):
+    add(pid=tunnel_process.pid)
+    result = pgward("disconnect", "orders")
+    assert result.exit_code == 0
+    assert "orders is disconnected" in result.stderr
+    assert not psutil.pid_exists(tunnel_process.pid)
+    assert known.get("orders") is None
+
+
+def test_disconnecting_all_ends_each(pgward, add, known, tunnel_process):
+    add("orders", pid=tunnel_process.pid)
+    add("stock", pid=tunnel_process.pid)
+    assert pgward("disconnect", "--all").exit_code == 0
+    assert known.all() == []
+
+
+def test_disconnecting_needs_a_name(pgward):
+    result = pgward("disconnect")
+    assert result.exit_code == 2
+    assert "name a service, or use --all" in result.output
+
+
+def test_one_that_is_not_connected_is_told_with_those_that_are(pgward, add):
+    result = pgward("disconnect", "orders")
+    assert result.exit_code == 1
+    assert "hint: connected: none is" in result.stderr
+    add("stock")
+    assert "hint: connected: stock" in pgward("disconnect", "orders").stderr
+
+
+def test_nobody_connects_without_a_login(pgward):
+    assert pgward("connect", "orders").exit_code == 4
+    assert pgward("psql", "orders").exit_code in {1, 4}
+
+
+# --- psql ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def psql(monkeypatch, logged_in, fake_ca):
+    """Run `pgward psql …`; return psql's arguments and environment."""
+    fake_ca.routes["GET /v1/services"] = {"services": [SERVICE]}
+    monkeypatch.setattr(commands.shutil, "which", lambda _name: "/usr/bin/psql")
+    became = []
+
+    def execve(*words):
+        became.append(words)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(commands.os, "execve", execve)
+
+    def psql(*arguments):
+        result = logged_in("psql", *arguments)
+        return result, became
+
+    return psql
+
+
+def test_psql_goes_through_the_tunnel_that_is_open(psql, add):
+    add()
+    _, ((program, arguments, environment),) = psql("orders", "--", "-c", "select 1")
+    assert (program, arguments) == ("/usr/bin/psql", ["/usr/bin/psql", "-c", "select 1"])
+    wanted = {
+        "PGHOST": "db1.internal",
+        "PGHOSTADDR": "127.0.0.1",
+        "PGPORT": "15432",
+        "PGUSER": "alice",
+        "PGDATABASE": "shop",
+        "PGSSLMODE": "verify-full",
+    }
+    assert {key: environment[key] for key in wanted} == wanted
+    for key in ("PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT"):
+        assert Path(environment[key]).is_file()
+
+
+def test_psql_on_a_unix_socket_speaks_no_tls(psql, add):
+    add(host="/run/sockets", port=5432)
+    _, ((_, _, environment),) = psql("orders")
+    assert (environment["PGHOST"], environment["PGPORT"]) == ("/run/sockets", "5432")
+    assert "PGHOSTADDR" not in environment
+    assert "PGSSLMODE" not in environment
+
+
+def test_psql_of_an_unknown_service_offers_the_nearest(psql):
+    result, became = psql("order")
+    assert result.exit_code == 1
+    assert "hint: did you mean orders?" in result.stderr
+    assert became == []
+
+
+def test_psql_opens_a_tunnel_that_ends_with_it(psql, monkeypatch):
+    asked = []
+
+    def detach(arguments, **_options):
+        asked.append(arguments[3:])
+        ready = {"service": "orders", "pid": os.getpid(), "started": 1.0, "host": "127.0.0.1"}
+        return None, json.dumps({**ready, "port": 16000, "conninfo": "x"})
+
+    monkeypatch.setattr(commands, "detach", detach)
+    _, ((_, _, environment),) = psql("orders")
+    assert asked == [["connect", "orders", "--for-pid", str(os.getpid())]]
+    assert environment["PGPORT"] == "16000"
+
+
+def test_psql_has_to_be_there(psql, monkeypatch):
+    monkeypatch.setattr(commands.shutil, "which", lambda _name: None)
+    result, _ = psql("orders")
+    assert result.exit_code == 1
+    assert "psql is not on PATH" in result.stderr
