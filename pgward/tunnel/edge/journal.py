@@ -1,4 +1,8 @@
-"""What an edge puts on record: sessions opened, closed and cut, and everyone turned away."""
+"""What an edge puts on record: sessions opened, closed and cut, and everyone turned away.
+
+Anybody can be turned away as often as he likes: of those without a name, so many a second
+are recorded one by one, and the others as a number, or strangers could fill the CA's disk.
+"""
 
 import json
 import secrets
@@ -9,6 +13,9 @@ from pgward.audit.events import AuditEvent
 from pgward.core.clock import Clock
 from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.preface import RefusedError
+
+STRANGERS_AT_ONCE = 200
+STRANGERS_A_SECOND = 2.0
 
 
 class Events(Protocol):
@@ -32,6 +39,9 @@ class Journal:
         self._clock = clock
         self._process = secrets.token_hex(12)
         self._numbers = count()
+        self._room = float(STRANGERS_AT_ONCE)
+        self._room_at = clock.now()
+        self._unrecorded = 0
 
     def session(self, action: str, outcome: str, link: Link, reason: str | None) -> None:
         """Record what happened to a session of a link."""
@@ -45,7 +55,13 @@ class Journal:
         )
 
     def refusal(self, address: str, user: str | None, refusal: RefusedError) -> None:
-        """Record that a client was turned away at the door."""
+        """Record that a client was turned away at the door; strangers in a flood as a number."""
+        if user is None and not self._has_room():
+            self._unrecorded += 1
+            return
+        details: dict[str, Any] = {"edge": self._edge, "code": refusal.reason.name.lower()}
+        if user is None and self._unrecorded:
+            details["unrecorded_before"], self._unrecorded = self._unrecorded, 0
         event = AuditEvent.make(
             time=self._clock.now(),
             actor=user or "unknown",
@@ -53,9 +69,19 @@ class Journal:
             outcome="denied",
             reason=refusal.message,
             client=address,
-            details={"edge": self._edge, "code": refusal.reason.name.lower()},
+            details=details,
         )
         self._spool.append(event.to_json())
+
+    def _has_room(self) -> bool:
+        now = self._clock.now()
+        passed = max(0.0, (now - self._room_at).total_seconds())
+        self._room_at = now
+        self._room = min(STRANGERS_AT_ONCE, self._room + passed * STRANGERS_A_SECOND)
+        if self._room < 1:
+            return False
+        self._room -= 1
+        return True
 
     def _tail(self, link: Link) -> str:
         fixed = {

@@ -1,8 +1,9 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from pgward.audit.events import AuditEvent
+from pgward.tunnel.edge import journal as module
 from pgward.tunnel.edge.journal import Journal
 from pgward.tunnel.preface import Reason, RefusedError
 
@@ -66,3 +67,23 @@ def test_a_refusal_names_the_code_and_who_if_known():
     assert (event.actor, event.outcome, event.client) == ("unknown", "denied", "192.0.2.1:5")
     assert event.reason == "your certificate is revoked"
     assert event.details == {"edge": "e1", "code": "revoked"}
+
+
+def test_a_flood_of_strangers_is_a_number():
+    kept, times = Kept(), [NOW]
+    book = Journal(kept, "e1", SimpleNamespace(now=lambda: times[-1]))
+    refusal = RefusedError(Reason.DENIED)
+    for number in range(module.STRANGERS_AT_ONCE + 30):
+        book.refusal(f"192.0.2.1:{number}", None, refusal)
+    assert len(kept.events) == module.STRANGERS_AT_ONCE
+    book.refusal("192.0.2.1:5", "alice", refusal)
+    assert kept.events[-1].actor == "alice"
+    assert "unrecorded_before" not in kept.events[-1].details
+    times.append(NOW - timedelta(hours=1))
+    book.refusal("192.0.2.2:1", None, refusal)
+    times.append(NOW - timedelta(hours=1) + timedelta(seconds=1))
+    for number in range(3):
+        book.refusal(f"192.0.2.2:{number}", None, refusal)
+    assert len(kept.events) == module.STRANGERS_AT_ONCE + 3
+    found = [event.details.get("unrecorded_before") for event in kept.events[-2:]]
+    assert found == [31, None]
