@@ -69,7 +69,8 @@ def _socket_id(family: int, source: tuple[str, int], target: tuple[str, int]) ->
 
 
 def _among_my_processes(connection: socket.socket) -> bool:
-    wanted = connection.getpeername()[1], connection.getsockname()[1]
+    # With the addresses: the same ports at 127.0.0.2 may be another user's.
+    wanted = connection.getpeername()[:2], connection.getsockname()[:2]
     me = psutil.Process().username()
     for process in psutil.process_iter():
         try:
@@ -77,7 +78,7 @@ def _among_my_processes(connection: socket.socket) -> bool:
         except psutil.Error:  # it ended meanwhile, or may not be looked into
             continue
         if any(
-            (e.laddr.port, e.raddr.port) == wanted
+            (tuple(e.laddr), tuple(e.raddr)) == wanted
             for e in ends
             if e.status == psutil.CONN_ESTABLISHED
         ):

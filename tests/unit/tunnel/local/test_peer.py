@@ -123,6 +123,31 @@ def test_a_sandbox_without_sock_diag(listener, monkeypatch):
         assert not is_mine(accepted)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_my_connection_lends_its_port_to_nobody(monkeypatch):
+    monkeypatch.delattr(peer.socket, "AF_NETLINK")
+    with socket.create_server(("127.0.0.1", 0)) as listener, connect(listener) as mine:
+        first, _ = listener.accept()
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.setuid(NOBODY)
+            other = socket.socket()
+            other.bind(("127.0.0.2", mine.getsockname()[1]))
+            other.connect(listener.getsockname())
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+        second, _ = listener.accept()
+        with first, second:
+            assert is_mine(first)
+            assert not is_mine(second)
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        os.close(reader)
+        os.close(writer)
+
+
 def test_another_error_of_the_kernel_lets_nobody_in(listener, monkeypatch):
     def refused(*_: object) -> None:
         raise OSError(errno.ENOBUFS, "no buffer")
