@@ -92,22 +92,27 @@ class ProcessId:
 
 
 def detach(
-    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, timeout: float = 30.0
+    argv: Sequence[str],
+    *,
+    log: Path | None,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 30.0,
 ) -> tuple[ProcessId, str]:
     """Start ``argv`` in a session of its own and wait until it calls ``notify_ready``.
 
-    stdin is empty, stdout and stderr go to the 0600 file ``log``. Returns the process and
+    stdin is empty, stdout and stderr go to the 0600 file ``log``; without one stdout goes
+    nowhere, and stderr where ours goes. Returns the process and
     its ready message. Raises PgwardError with the child's own message, hint and exit code when it
     gave up (``notify_failed``), UnavailableError when it died or said nothing in ``timeout`` s.
     """
     reader, writer = os.pipe()
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    descriptor = -1 if log is None else _open_log(log)
     try:
         child = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
+            stdout=subprocess.DEVNULL if log is None else descriptor,
+            stderr=None if log is None else descriptor,
             env={**os.environ, **(env or {}), _READY_VARIABLE: str(writer)},
             pass_fds=[writer],
             start_new_session=True,
@@ -121,13 +126,20 @@ def detach(
                 os.close(fd)
 
 
-def _await_ready(child: "subprocess.Popen[bytes]", reader: int, log: Path, timeout: float) -> str:
+def _open_log(log: Path) -> int:
+    return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _await_ready(
+    child: "subprocess.Popen[bytes]", reader: int, log: Path | None, timeout: float
+) -> str:
     text = _read_until_closed(reader, time.monotonic() + timeout)
     if not text:
         child.kill()
         child.wait()
         raise UnavailableError(
-            "the background process did not become ready", hint=f"its messages are in {log}"
+            "the background process did not become ready",
+            hint=f"its messages are in {log}" if log else None,
         )
     answer = json.loads(text)
     if "error" in answer:

@@ -61,6 +61,8 @@ def _serve(options: TunnelOptions) -> None:
         run(TunnelProcess(options, say=terminal.note, on_ready=ready).run())
     except PgwardError as error:
         notify_failed(error)
+        if options.for_pid is not None:
+            sys.exit(error.exit_code)  # the process that waits for this one tells why
         raise
 
 
@@ -81,7 +83,9 @@ def _in_background(options: TunnelOptions) -> Running:
         arguments.append("--socket")
     if options.for_pid is not None:
         arguments += ["--for-pid", str(options.for_pid)]
-    log = Registry(options.home).socket_directory(options.service) / "log"
+    # A tunnel that lives as long as one psql says in that psql's terminal why it is refused.
+    for_psql = options.for_pid is not None
+    log = None if for_psql else Registry(options.home).socket_directory(options.service) / "log"
     _, message = detach(arguments, log=log, env={"PGWARD_HOME": str(options.home)})
     return Running.read(json.loads(message))
 
