@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 
+import psutil
 import pytest
 
 from pgward.tunnel import pgerror
@@ -140,6 +141,8 @@ def test_garbage_at_the_tunnels_port(edge, tunnel, what):
 @pytest.mark.parametrize("what", GARBAGE)
 def test_garbage_at_the_ca(stack, what):
     address = ("127.0.0.1", stack.site.ca.port)
+    ca = psutil.Process(stack.site.ca.process.pid)
+    before = ca.num_fds()
     clients = [socket.create_connection(address, 20) for _ in range(20)]
     for client in clients:
         with contextlib.suppress(ConnectionError):
@@ -148,6 +151,7 @@ def test_garbage_at_the_ca(stack, what):
     for client in clients:
         client.close()
     assert stack.site.ca.process.poll() is None
+    eventually(lambda: ca.num_fds() <= before + 4, what="the CA leaks descriptors")
 
 
 def test_more_connections_than_the_edge_takes(stack, person):

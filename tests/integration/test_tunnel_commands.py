@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from pgward.tunnel.local.registry import Registry
-from tests.fixtures.edge_process import eventually
+from tests.fixtures.edge_process import eventually, quiet_port
 from tests.fixtures.tunnel_process import client_environment, psql
 
 pytestmark = pytest.mark.integration
@@ -65,8 +65,9 @@ def test_connect_says_where_and_how(stack, person, service):
 
 
 def test_the_port_is_remembered(stack, person, service):
-    with stack.tunnel(person, service) as tunnel:
-        port = tunnel.port
+    port = quiet_port()
+    with stack.tunnel(person, service, "--port", port) as tunnel:
+        assert tunnel.port == port
     with stack.tunnel(person, stack.service(person)) as other:
         assert other.port != port
     with stack.tunnel(person, service) as tunnel:
@@ -74,8 +75,9 @@ def test_the_port_is_remembered(stack, person, service):
 
 
 def test_a_remembered_port_that_is_taken(stack, person, service):
-    with stack.tunnel(person, service) as tunnel:
-        port = tunnel.port
+    port = quiet_port()
+    with stack.tunnel(person, service, "--port", port) as tunnel:
+        assert tunnel.port == port
     with socket.create_server(("127.0.0.1", port)), stack.tunnel(person, service) as tunnel:
         assert tunnel.port != port
         me = psutil.Process()
@@ -193,6 +195,20 @@ def test_psql_gives_back_its_own_exit_status(person, service):
     done = person.run("psql", service, "--", "-Xc", "select 1/0")
     assert done.returncode == 1
     assert "division by zero" in done.stderr
+
+
+def test_psql_says_why_it_is_refused(stack, person):
+    """libpq hides what comes before its TLS, so the tunnel says it in the same terminal."""
+    service = stack.service(person, upstream={"host": "127.0.0.1", "port": 1})
+    done = person.run("psql", service, "--", "-XAtqc", "select 1")
+    assert done.returncode == 2
+    assert f"{service}: the edge ended a connection: the edge cannot reach" in done.stderr
+    edge = stack.new_edge()
+    service = stack.service(person, edges=(edge,))
+    edge.stop()
+    done = person.run("psql", service, "--", "-XAtqc", "select 1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("no connection to the edge") == 1
 
 
 def test_psql_uses_the_tunnel_that_is_open(stack, person, service):
