@@ -107,8 +107,13 @@ def _make(directory: Path | None) -> Path:
         root = directory.absolute()
         with storage_errors(root, "create"):
             root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            if root.stat().st_uid != os.geteuid():
+                raise InvalidInputError(
+                    f"{root} belongs to another user", hint="name a directory of your own"
+                )
     with storage_errors(root, "create"):
         root.chmod(_TRAVERSABLE if os.geteuid() == 0 else _PRIVATE)
+        _check_empty(root)  # again: until now others may have been able to write there
         (root / "log").mkdir(mode=_PRIVATE)
     return root
 

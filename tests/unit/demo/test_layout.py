@@ -59,6 +59,26 @@ def test_a_directory_with_something_in_it_is_refused_and_untouched(tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "dear"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_directory_of_another_user_is_refused_and_untouched(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o755)
+    os.chown(theirs, 65534, 65534)
+    with pytest.raises(InvalidInputError, match="belongs to another user"), enter(theirs):
+        pass
+    assert stat.S_IMODE(theirs.stat().st_mode) == 0o755
+    assert list(theirs.iterdir()) == []
+
+
+def test_what_came_into_the_directory_meanwhile_is_refused(tmp_path, monkeypatch):
+    def chmod(path: Path, _mode: int) -> None:
+        (path / "log").write_text("")
+
+    monkeypatch.setattr(Path, "chmod", chmod)
+    with pytest.raises(ConflictError, match="is not empty"), enter(tmp_path / "demo"):
+        pass
+
+
 def test_a_file_is_no_directory(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInputError, match="is not a directory"), enter(tmp_path / "file"):
