@@ -6,6 +6,7 @@ import select
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pgward.core.errors import PgwardError, UnavailableError
 
 _READY_VARIABLE = "PGWARD_READY_FD"
 _MAX_MESSAGE = 64 * 1024
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,20 @@ class ProcessId:
             return True
         process = psutil.Process(self.pid)
         process.terminate()
-        try:
-            process.wait(timeout)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(timeout)
-            return False
+        if self._ends_within(process, timeout):
+            return True
+        process.kill()
+        self._ends_within(process, timeout)
+        return False
+
+    def _ends_within(self, process: psutil.Process, seconds: float) -> bool:
+        """Wait for the end, which for psutil has not come while a parent leaves a zombie."""
+        deadline = time.monotonic() + seconds
+        while self.alive():
+            if time.monotonic() >= deadline:
+                return False
+            with suppress(psutil.TimeoutExpired):
+                process.wait(_LOOK_SECONDS)
         return True
 
 

@@ -98,3 +98,18 @@ def test_a_zombie_is_not_alive():
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert not name.alive()
         child.send_signal(signal.SIGKILL)
+
+
+def test_a_zombie_of_somebody_elses_counts_as_stopped():
+    body = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
+        "print(child.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", body]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        child = ProcessId.of(int(parent.stdout.readline()))
+        assert child.stop(timeout=20) is True
+        assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
+        parent.stdin.close()
