@@ -53,9 +53,9 @@ class DataDir:
         path = path.absolute()
         owner = owner_of(path)
         _check_caller(path, owner)
-        able = Abilities.of(_version(path))
+        able = Abilities.of(_version(path, owner))
         bin_dir = find_binaries(able.version)
-        options = _options(path, config_file)
+        options = _options(path, owner, config_file)
         ask = _Asker(path, owner, bin_dir, options)
         asked = {name: Path(ask(name)) for name in ("config_file", "hba_file", "ident_file")}
         files = (path / asked[name] for name in ("config_file", "hba_file", "ident_file"))
@@ -80,11 +80,8 @@ class DataDir:
 
     def running(self) -> Running | None:
         """Return how to reach the server, or None when it does not run."""
-        try:
-            lines = (self.path / "postmaster.pid").read_text(errors="replace").splitlines()
-        except FileNotFoundError:
-            return None
-        if len(lines) < _PID_LINES or not lines[0].lstrip("-").isdigit():
+        lines = (_text(self.path / "postmaster.pid", self.owner) or "").splitlines()
+        if len(lines) < _PID_LINES or not lines[0].lstrip("-").isdigit() or not lines[3].isdigit():
             return None
         pid = abs(int(lines[0]))
         if not _is_server(pid, self.owner):
@@ -114,14 +111,20 @@ class _Asker:
         return done.stdout.strip()
 
 
-def _version(path: Path) -> int:
-    try:
-        text = (path / "PG_VERSION").read_text().strip()
-    except FileNotFoundError:
+def _text(path: Path, owner: Account) -> str | None:
+    """Return a file of the data directory, read as its owner: it may be a link to elsewhere."""
+    data = Disk(owner).read(path)
+    return None if data is None else data.decode(errors="replace")
+
+
+def _version(path: Path, owner: Account) -> int:
+    found = _text(path / "PG_VERSION", owner)
+    if found is None:
         raise InvalidInputError(
             f"{path} is not a PostgreSQL data directory",
             hint="psql -c 'show data_directory' tells where it is",
-        ) from None
+        )
+    text = found.strip()
     if not text.isdigit():
         raise InvalidInputError(f"PostgreSQL {text} is not supported", hint="11 to 18 are")
     return int(text)
@@ -135,9 +138,9 @@ def _check_caller(path: Path, owner: Account) -> None:
         )
 
 
-def _options(path: Path, config_file: Path | None) -> tuple[str, ...]:
+def _options(path: Path, owner: Account, config_file: Path | None) -> tuple[str, ...]:
     """Return the server's own command-line options, which may say where the files are."""
-    given = _last_start_options(path)
+    given = _last_start_options(path, owner)
     if config_file is None and not (path / "postgresql.conf").exists():
         named = [option for option in given if "config_file=" in option]
         config_file = None if named else _distribution_config(path)
@@ -148,11 +151,13 @@ def _options(path: Path, config_file: Path | None) -> tuple[str, ...]:
     return given
 
 
-def _last_start_options(path: Path) -> tuple[str, ...]:
+def _last_start_options(path: Path, owner: Account) -> tuple[str, ...]:
     """Return the ``-c`` options in postmaster.opts, where pg_ctl keeps how it started."""
     try:
-        words = shlex.split((path / "postmaster.opts").read_text(errors="replace"))
-    except (FileNotFoundError, ValueError):
+        words = shlex.split(_text(path / "postmaster.opts", owner) or "")
+    except ValueError:
+        return ()
+    if not words:
         return ()
     found: list[str] = []
     for first, second in zip(words[1:], [*words[2:], ""], strict=True):

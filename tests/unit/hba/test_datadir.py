@@ -110,3 +110,29 @@ def test_another_accounts_server_is_never_signalled(pg: Cluster) -> None:
     lines = (pg.data_dir / "postmaster.pid").read_text().splitlines()
     assert datadir._is_server(int(lines[0]), Account("", pg.data_dir.stat().st_uid, 0))
     assert not datadir._is_server(int(lines[0]), Account("", 4242, 0))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("name", ["PG_VERSION", "postmaster.opts", "postmaster.pid"])
+def test_root_reads_no_more_than_the_owner_may(pg_files: Cluster, tmp_path, name) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("1\n2\n3\nsecret\n5\n6\n7\n")
+    secret.chmod(0o600)
+    path = pg_files.data_dir / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(secret)
+    with pytest.raises(PgwardError, match="permission denied") as caught:
+        DataDir.open(pg_files.data_dir).running()
+    assert "secret\n" not in caught.value.message
+
+
+def test_empty_and_broken_options_are_none(pg_files: Cluster) -> None:
+    for text in ("", "postgres '-c"):
+        (pg_files.data_dir / "postmaster.opts").write_text(text)
+        assert DataDir.open(pg_files.data_dir).options == ()
+
+
+def test_a_pid_file_with_a_port_that_is_none(pg_files: Cluster) -> None:
+    lines = f"{os.getpid()}\n/d\n1\nport\n/tmp\n*\n"
+    (pg_files.data_dir / "postmaster.pid").write_text(lines)
+    assert DataDir.open(pg_files.data_dir).running() is None
