@@ -121,7 +121,7 @@ def apply(
         _show_dry_run(host, plan)
         return
     token = None if token_file is None else _read_token(token_file)
-    source = MachineSource(host.identity_dir, host.data_dir.owner, token=token)
+    source = MachineSource(host.identity_dir, host.data_dir.owner, token=token, names=names)
     with _undone_on_sigterm():
         now = SystemClock().now()
         outcome = work.apply(host, plan, source, names=names, now=now)

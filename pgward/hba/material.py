@@ -66,12 +66,7 @@ class Material:
     @property
     def names(self) -> frozenset[str]:
         """The DNS names and IP addresses of the server certificate."""
-        try:
-            found = self.leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
-            return frozenset()
-        addresses = found.get_values_for_type(x509.IPAddress)
-        return frozenset({*found.get_values_for_type(x509.DNSName), *map(str, addresses)})
+        return names_of(self.leaf)
 
     def check(self, now: datetime) -> None:
         """Raise MaterialError when the server could not use it, or would refuse everyone."""
@@ -131,6 +126,16 @@ class CertificateSource(Protocol):
 
         Raises UnavailableError when the CA cannot be reached.
         """
+
+
+def names_of(leaf: x509.Certificate) -> frozenset[str]:
+    """Return the DNS names and IP addresses of a certificate."""
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    addresses = found.get_values_for_type(x509.IPAddress)
+    return frozenset({*found.get_values_for_type(x509.DNSName), *map(str, addresses)})
 
 
 def read_crls(data: bytes) -> list[x509.CertificateRevocationList]:

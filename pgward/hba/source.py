@@ -3,14 +3,14 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock, SystemClock
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.core.errors import DeniedError, InvalidInputError, NotFoundError
 from pgward.hba.disk import Disk, acting_as
-from pgward.hba.material import Material, crl_to_pem
+from pgward.hba.material import Material, crl_to_pem, names_of
 from pgward.system import files
 from pgward.system.postgres import Account
 
@@ -21,16 +21,25 @@ _HOST = "host"
 class MachineSource:
     """A host's identity in ``directory``, enrolled with a join token the first time.
 
+    A token is also used when the identity has expired, is denied, or lacks one of ``names``.
+
     The directory belongs to the server's account. Root never works in a directory that another
     account controls: it takes a private copy, and puts the outcome back as that account.
     """
 
     def __init__(
-        self, directory: Path, owner: Account, *, token: str | None, clock: Clock | None = None
+        self,
+        directory: Path,
+        owner: Account,
+        *,
+        token: str | None,
+        names: Iterable[str] = (),
+        clock: Clock | None = None,
     ) -> None:
         self._directory = directory
         self._owner = owner
         self._token = token
+        self._names = frozenset(name.lower() for name in names)
         self._clock = clock or SystemClock()
 
     def current(self) -> Material:
@@ -40,7 +49,6 @@ class MachineSource:
         the CA is away, DeniedError when it says no.
         """
         with self._work() as directory, contextlib.closing(self._machine(directory)) as machine:
-            self._renew_when_due(machine)
             user_cas = {n: each for n, each in machine.crls().items() if n.startswith(_USER_CAS)}
             return Material(
                 machine.paths.cert.read_bytes(),
@@ -54,10 +62,28 @@ class MachineSource:
             machine = Machine.load(directory, clock=self._clock)
         except NotFoundError:
             return self._enroll(directory)
-        if machine.kind == _HOST and machine.not_after > self._clock.now():
+        if self._usable(machine) and self._renewed(machine):
             return machine
         machine.close()
         return self._enroll(directory)
+
+    def _usable(self, machine: Machine) -> bool:
+        """Tell whether the identity will do; with a token, one that lacks names will not."""
+        if machine.kind != _HOST or machine.not_after <= self._clock.now():
+            return False
+        return self._token is None or self._names <= names_of(machine.leaf)
+
+    def _renewed(self, machine: Machine) -> bool:
+        """Renew when it is due; False when the CA denies it and a token may still do."""
+        leaf = machine.leaf
+        life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+        try:
+            machine.ensure_certificate(life / 3)
+        except DeniedError:
+            if self._token is None:
+                raise
+            return False
+        return True
 
     def _enroll(self, directory: Path) -> Machine:
         if self._token is None:
@@ -73,11 +99,6 @@ class MachineSource:
                 hint="make one with: pgward ca token host NAME",
             )
         return machine
-
-    def _renew_when_due(self, machine: Machine) -> None:
-        leaf = machine.leaf
-        life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-        machine.ensure_certificate(life / 3)
 
     @contextlib.contextmanager
     def _work(self) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from tests.fixtures.material import Login, psql
 
 pytestmark = pytest.mark.integration
 
-KILLS, MANY_KILLS = 6, 60
+KILLS, MANY_KILLS = 4, 60
 
 
 def token(site: Site, *, kind: str = "host", dns: tuple[str, ...] = ("localhost",)) -> str:
@@ -98,6 +98,13 @@ def test_a_token_that_will_not_do(pg, site, make, code, said) -> None:
     assert "hint: " in done.stderr
     assert (pg.data_dir / "pg_hba.conf").read_bytes() == before
     assert pg.psql("show ssl") == "off"
+
+
+def test_a_token_with_the_right_names_mends_a_wrong_one(pg, site) -> None:
+    names = ("--token-file", "-", "--dns", "localhost")
+    assert hba("apply", pg, *names, stdin=token(site, dns=("db9.test",))).returncode == 2
+    done = hba("apply", pg, *names, stdin=token(site))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_used_token(ready, site, pg_files) -> None:

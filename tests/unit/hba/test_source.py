@@ -8,21 +8,20 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.core.errors import InvalidInputError, NotFoundError, UnavailableError
+from pgward.core.errors import DeniedError, InvalidInputError, NotFoundError, UnavailableError
 from pgward.hba import source as module
 from pgward.hba.material import read_crls
 from pgward.hba.source import MachineSource
 from pgward.system.postgres import Account, temporary_directory
 from tests.fixtures.material import SmallCa
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ME = Account("me", os.geteuid(), os.getegid())
 OTHER = Account("nobody", 65534, 65534)
 
 
 @dataclass
 class Clock:
-    moment: datetime = NOW
+    moment: datetime
 
     def now(self) -> datetime:
         return self.moment
@@ -35,15 +34,13 @@ def fake_machine(ca: SmallCa, log: list[str]) -> type:  # noqa: C901 - a class, 
         def __init__(self, directory: Path) -> None:
             self.directory = directory
             self.kind = (directory / "kind").read_text()
-            self.leaf = SimpleNamespace(
-                not_valid_before_utc=NOW, not_valid_after_utc=NOW + timedelta(days=30)
-            )
+            self.leaf = ca.current().leaf
             self.not_after = self.leaf.not_valid_after_utc
             self.paths = SimpleNamespace(cert=directory / "current/cert", key=directory / "key")
 
         @classmethod
         def load(cls, directory: Path, *, clock: Clock) -> "FakeMachine":
-            log.append(f"load at {clock.now():%d}")
+            log.append(f"load at {clock.now():%Y}")
             if not (directory / "kind").exists():
                 raise NotFoundError("none")
             return cls(directory)
@@ -64,6 +61,8 @@ def fake_machine(ca: SmallCa, log: list[str]) -> type:  # noqa: C901 - a class, 
 
         def ensure_certificate(self, margin: timedelta) -> None:
             log.append(f"renew with {margin.days} days left")
+            if "denied" in log:
+                raise DeniedError("the machine was removed")
 
         def trust(self) -> dict[str, list[str]]:
             return {"user_roots": ["root one\n", "root two"], "server_roots": []}
@@ -87,9 +86,16 @@ def log(monkeypatch, small_ca) -> list[str]:
 
 @pytest.fixture
 def source(tmp_path) -> Callable[..., MachineSource]:
-    def make(token: str | None = None, *, owner: Account = ME, at: Path = tmp_path, days: int = 0):
-        clock = Clock(NOW + timedelta(days=days))
-        return MachineSource(at / "machine", owner, token=token, clock=clock)
+    def make(
+        token: str | None = None,
+        *,
+        owner: Account = ME,
+        at: Path = tmp_path,
+        days: int = 0,
+        names: tuple[str, ...] = (),
+    ) -> MachineSource:
+        clock = Clock(datetime.now(UTC) + timedelta(days=days))
+        return MachineSource(at / "machine", owner, token=token, names=names, clock=clock)
 
     return make
 
@@ -113,7 +119,7 @@ def test_no_token(source, log) -> None:
     with pytest.raises(InvalidInputError, match="not enrolled") as caught:
         source().current()
     assert "pgward ca token host" in caught.value.hint
-    assert log == ["load at 21"]
+    assert [each[:4] for each in log] == ["load"]
 
 
 def test_an_expired_identity_needs_a_new_token(source, log) -> None:
@@ -121,6 +127,24 @@ def test_an_expired_identity_needs_a_new_token(source, log) -> None:
     with pytest.raises(InvalidInputError, match="expired"):
         source(days=31).current()
     source("again", days=31).current()
+    assert "enroll again" in log
+
+
+def test_a_name_that_the_identity_lacks_needs_the_token(source, log) -> None:
+    source("token").current()
+    source("token", names=("LocalHost",)).current()
+    source(names=("db9.test",)).current()
+    assert log.count("enroll token") == 1
+    source("better", names=("db9.test",)).current()
+    assert "enroll better" in log
+
+
+def test_an_identity_that_is_denied_needs_the_token(source, log) -> None:
+    source("token").current()
+    log.append("denied")
+    with pytest.raises(DeniedError):
+        source().current()
+    source("again").current()
     assert "enroll again" in log
 
 
