@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -23,6 +24,7 @@ from pgward.tunnel.local.run import TunnelOptions, TunnelProcess
 from pgward.tunnel.loop import run
 
 STOP_SECONDS = 10.0
+_WHERE = frozenset({"PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE"})
 _PORT = click.IntRange(0, 65535)
 _OUTPUT = click.Choice(terminal.OUTPUTS)
 
@@ -134,8 +136,9 @@ def disconnect(service: str | None, everything: bool) -> None:
 def _named(known: Registry, service: str) -> Running:
     running = known.get(service)
     if running is None:
-        names = ", ".join(each.service for each in known.all()) or "none is"
-        raise NotFoundError(f"{service} is not connected", hint=f"connected: {names}")
+        names = ", ".join(each.service for each in known.all())
+        hint = f"connected: {names}" if names else "no tunnel is open"
+        raise NotFoundError(f"{service} is not connected", hint=hint)
     return running
 
 
@@ -157,7 +160,7 @@ def psql(service: str, arguments: tuple[str, ...]) -> None:
         TunnelOptions(service, home, for_pid=os.getpid())
     )
     environment = {
-        **os.environ,
+        **_without_libpq(os.environ),
         **_libpq_environment(running, target.server_name),
         "PGUSER": session.user.name,
         **({"PGDATABASE": target.database} if target.database else {}),
@@ -168,6 +171,15 @@ def psql(service: str, arguments: tuple[str, ...]) -> None:
     session.close()
     sys.stdout.flush()
     os.execve(program, [program, *arguments], environment)  # noqa: S606 - the program that the person asked for
+
+
+def _without_libpq(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the variables with which libpq would go to, or trust, another server."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _WHERE and not name.startswith("PGSSL")
+    }
 
 
 def _libpq_environment(running: Running, server_name: str) -> dict[str, str]:

@@ -92,7 +92,7 @@ def test_disconnecting_needs_a_name(pgward):
 def test_one_that_is_not_connected_is_told_with_those_that_are(pgward, add):
     result = pgward("disconnect", "orders")
     assert result.exit_code == 1
-    assert "hint: connected: none is" in result.stderr
+    assert "hint: no tunnel is open" in result.stderr
     add("stock")
     assert "hint: connected: stock" in pgward("disconnect", "orders").stderr
 
@@ -176,3 +176,13 @@ def test_psql_has_to_be_there(psql, monkeypatch):
     result, _ = psql("orders")
     assert result.exit_code == 1
     assert "psql is not on PATH" in result.stderr
+
+
+def test_psql_is_led_elsewhere_by_no_variable(psql, add, monkeypatch):
+    for name in ("PGHOSTADDR", "PGSERVICE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLNEGOTIATION"):
+        monkeypatch.setenv(name, "elsewhere")
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=8MB")
+    add(host="/run/sockets", port=5432)
+    _, ((_, _, environment),) = psql("orders")
+    assert "elsewhere" not in environment.values()
+    assert environment["PGOPTIONS"] == "-c work_mem=8MB"
