@@ -1,4 +1,4 @@
-"""Find PostgreSQL's server programs, and run a throw-away cluster with them.
+"""Run throw-away PostgreSQL clusters; what finds and runs the programs is offered here too.
 
 PostgreSQL refuses to run as root, so a cluster started by root runs as the account
 ``postgres``, or ``nobody`` where there is none. (PostgreSQL manual, chapter 19.1 and 19.3.)
@@ -6,26 +6,42 @@ PostgreSQL refuses to run as root, so a cluster started by root runs as the acco
 
 import contextlib
 import os
-import pwd
-import re
 import shutil
 import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
+from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.system.pg_programs import (
+    BIN_VARIABLE,
+    Account,
+    execute,
+    find_binaries,
+    find_client,
+    major_version,
+    run,
+    server_account,
+)
 
-BIN_VARIABLE = "PGWARD_PG_BIN"
-"""Directories (separated by ``:``) that are searched for PostgreSQL before all others."""
+__all__ = [
+    "BIN_VARIABLE",
+    "Account",
+    "Cluster",
+    "execute",
+    "find_binaries",
+    "find_client",
+    "free_port",
+    "major_version",
+    "psql",
+    "server_account",
+    "temporary_cluster",
+    "temporary_directory",
+]
 
-_INSTALL_GLOBS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "usr/local/pgsql/bin")
-_NEEDED = ("postgres", "initdb", "pg_ctl")
-_VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 _INITDB_OPTIONS = (
     *("--no-sync", "--encoding=UTF8", "--locale=C"),
     *("--auth-local=trust", "--auth-host=scram-sha-256"),
@@ -35,72 +51,6 @@ _STOP_SECONDS = 30
 _PORT_ATTEMPTS = 5
 _MAX_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
 _SOCKET_NAME = ".s.PGSQL.65535.lock"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The operating system account that a server runs as."""
-
-    name: str
-    uid: int
-    gid: int
-
-
-def server_account() -> Account | None:
-    """Return the account to run a server as, or None when we are not root and run it ourselves."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return Account(name, entry.pw_uid, entry.pw_gid)
-    raise NotFoundError(
-        "PostgreSQL does not run as root, and there is no account postgres or nobody",
-        hint="create one: useradd --system postgres",
-    )
-
-
-def major_version(bin_dir: Path) -> int:
-    """Return the major version of the server in ``bin_dir``, for example 15."""
-    output = _run((bin_dir / "postgres", "--version"))
-    match = _VERSION.search(output)
-    if match is None:
-        raise PgwardError(f"{bin_dir}/postgres does not tell its version: {output.strip()!r}")
-    return int(match[1])
-
-
-def find_binaries(version: int | None = None) -> Path:
-    """Return the directory of PostgreSQL's server programs: the newest, or the major ``version``.
-
-    Looks in PGWARD_PG_BIN (which wins when no version is asked for), on PATH and where
-    distributions install. Raises NotFoundError.
-    """
-    chosen = list(_usable(_split(os.environ.get(BIN_VARIABLE, ""))))
-    if chosen and version is None:
-        return chosen[0]
-    found = [*chosen, *_usable(_split(os.environ.get("PATH", ""))), *_usable(_installed())]
-    versions = [(major_version(directory), directory) for directory in dict.fromkeys(found)]
-    matching = [pair for pair in versions if version in (None, pair[0])]
-    if not matching:
-        wanted = "PostgreSQL" if version is None else f"PostgreSQL {version}"
-        raise NotFoundError(
-            f"no server programs of {wanted} were found",
-            hint=f"install them, or set {BIN_VARIABLE} to the directory of initdb and postgres",
-        )
-    return max(matching, key=lambda pair: pair[0])[1]
-
-
-def find_client(name: str, near: Path | None = None) -> Path:
-    """Return the client program ``name`` (psql, pgbench …): next to the server's, or on PATH."""
-    if near is not None and (near / name).exists():
-        return near / name
-    found = shutil.which(name)
-    if found is not None:
-        return Path(found)
-    for directory in sorted(_installed(), reverse=True):
-        if (directory / name).exists():
-            return directory / name
-    raise NotFoundError(f"{name} was not found", hint="install PostgreSQL's client programs")
 
 
 class Cluster:
@@ -249,7 +199,7 @@ class Cluster:
 
     def _server_run(self, program: str, *options: str | Path) -> str:
         command = (self.bin_dir / program, *options)
-        return _run(command, account=self.account, directory=self.directory)
+        return run(command, account=self.account, directory=self.directory)
 
     def _check_reachable(self) -> None:
         if self.account is None:
@@ -306,7 +256,7 @@ def psql(conninfo: str, sql: str, *, program: Path | None = None, timeout: float
         "-c",
         sql,
     ]
-    return _run(command, timeout=timeout).rstrip("\n")
+    return run(command, timeout=timeout).rstrip("\n")
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -326,76 +276,5 @@ def _may_traverse(directory: Path, account: Account) -> bool:
     return bool(status.st_mode & stat.S_IXOTH)
 
 
-def _split(path: str) -> Iterator[Path]:
-    return (Path(part) for part in path.split(os.pathsep) if part)
-
-
-def _installed() -> Iterator[Path]:
-    for pattern in _INSTALL_GLOBS:
-        yield from sorted(Path("/").glob(pattern))
-
-
-def _usable(directories: Iterator[Path]) -> Iterator[Path]:
-    for directory in directories:
-        if _has_programs(directory):
-            # A directory of symlinks, as /usr/local/bin may be, lacks the client programs.
-            real = (directory / "postgres").resolve().parent
-            yield real if _has_programs(real) else directory.absolute()
-
-
-def _has_programs(directory: Path) -> bool:
-    return all(os.access(directory / name, os.X_OK) for name in _NEEDED)
-
-
 def _quoted(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "''")
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return {**kept, "LC_ALL": "C"}
-
-
-def execute(
-    command: Sequence[str | Path],
-    *,
-    account: Account | None = None,
-    directory: Path | None = None,
-    timeout: float | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run a program as ``account`` (which needs root), without the PG* variables of our own.
-
-    ``directory`` must be one that the account can enter. Raises subprocess.TimeoutExpired.
-    """
-    return subprocess.run(
-        command,
-        user=None if account is None else account.uid,
-        group=None if account is None else account.gid,
-        extra_groups=None if account is None else [],
-        cwd=directory,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=timeout,
-        check=False,
-    )
-
-
-def _run(
-    command: Sequence[str | Path],
-    *,
-    account: Account | None = None,
-    directory: Path | None = None,
-    timeout: float | None = None,
-) -> str:
-    name = Path(command[0]).name
-    try:
-        done = execute(command, account=account, directory=directory, timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        raise PgwardError(f"{name} did not finish within {timeout} seconds") from error
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()) or f"exit code {done.returncode}"
-        raise PgwardError(f"{name} failed: {said}")
-    return done.stdout
