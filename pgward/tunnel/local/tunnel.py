@@ -111,9 +111,10 @@ class Tunnel:
                 log.warning("the certificate is not renewed: %s", error)
 
     def close(self) -> None:
-        """Stop listening and end every connection."""
-        self.loop.remove_reader(self.listener.fileno())
-        self.listener.close()
+        """Stop listening and end every connection; safe to call again."""
+        if self.listener.fileno() != -1:
+            self.loop.remove_reader(self.listener.fileno())
+            self.listener.close()
         for task in tuple(self._waiting):
             task.cancel()
         for connection in tuple(self._live):
