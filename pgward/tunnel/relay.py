@@ -218,7 +218,8 @@ class Relay:
         self._waiting_tls = None
         self._loop.remove_writer(self._tls_fd)
         if not self._to_tls_done:
-            self._loop.add_reader(self._plain_fd, self._outbound)
+            reader = self._last_words if self._to_plain_done else self._outbound
+            self._loop.add_reader(self._plain_fd, reader)
         self._finish_if_done()
 
     def _send_plain(self, data: bytes) -> None:
@@ -302,7 +303,28 @@ class Relay:
         self._to_plain_done = True
         if self._waiting_plain is None:
             self._half_close_plain()
+        if not self._to_tls_done and not self._ended and self._waiting_tls is None:
+            self._loop.remove_reader(self._plain_fd)
+            self._loop.add_reader(self._plain_fd, self._last_words)
         self._finish_if_done()
+
+    def _last_words(self) -> None:
+        """Read on until the plain peer has ended, once it was told our end.
+
+        It may reset the connection now, and uvloop calls a reader only once after an error
+        (libuv stops watching at EPOLLERR): bytes that came before must not be the last read.
+        """
+        while not self._ended and not self._to_tls_done and self._waiting_tls is None:
+            try:
+                size = self._plain.recv_into(_buffer)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                size = 0  # a reset ends it as well: whoever would miss a byte has left
+            if size:
+                self._write_tls(bytes(_view[:size]))
+            else:
+                self._plain_ended()
 
     def _half_close_plain(self) -> None:
         try:
