@@ -35,7 +35,4 @@ def start(site: Site) -> Iterator[Peer]:
 
 
 def _commands() -> str:
-    return (
-        "pgward edge serve DIR --listen 127.0.0.1:PORT\n"
-        "pgward connect SERVICE --port PORT"
-    )
+    return "pgward edge serve DIR --listen 127.0.0.1:PORT\npgward connect SERVICE --port PORT"

@@ -22,6 +22,9 @@ BUFFER_SIZE = 64 * 1024
 # The largest TLS 1.3 record carries 16 KiB (RFC 8446 section 5.1).
 RECORD_SIZE = 16 * 1024
 
+# More than a socket's buffer holds, so that one sweep reaches the error behind the data.
+_READS_OF_A_FAILED_SOCKET = 256
+
 # One buffer serves every connection of the process: a callback never waits while it uses it.
 _buffer = bytearray(BUFFER_SIZE)
 _view = memoryview(_buffer)
@@ -97,6 +100,25 @@ class Relay:
             self._waiting_tls = self._waiting_plain = None
             # The closures refer back to this object: let go, for the collector is off.
             del self._inbound, self._outbound
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """The file descriptors of the TLS and of the plain socket."""
+        return self._tls_fd, self._plain_fd
+
+    def read_on(self, fd: int) -> None:
+        """Read what a socket that has failed still holds, up to its error (see ``sweep``)."""
+        for _ in range(_READS_OF_A_FAILED_SOCKET):
+            if self._ended:
+                return
+            if fd == self._tls_fd:
+                if self._waiting_plain is not None or self._to_plain_done:
+                    return
+                self._inbound()
+            else:
+                if self._waiting_tls is not None or self._to_tls_done:
+                    return
+                self._outbound()
 
     # --- the two hot directions -------------------------------------------------------
 

@@ -78,6 +78,7 @@ class EdgeServer:
             log.info("waiting for the CA's configuration")
         feed.start()
         self._spool.start()
+        self._links.sweep()
         self._links.record = self._journal.session
         stop = self._install_signals()
         tune_collector()

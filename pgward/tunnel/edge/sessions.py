@@ -16,6 +16,7 @@ from pgward.tunnel import pgerror
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.relay import BUFFER_SIZE, Relay
+from pgward.tunnel.sweep import SWEEP_SECONDS, sweep
 from pgward.tunnel.tls import TlsConnection
 
 log = logging.getLogger("pgward.edge")
@@ -98,6 +99,11 @@ class Links:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
         return self.state.authorize(link.peer, link.service, self.clock.now())
 
+    def sweep(self) -> None:
+        """End sessions whose socket has failed unseen; do so again after a while."""
+        sweep(link.relay for link in self.live)
+        self.loop.call_later(SWEEP_SECONDS, self.sweep)
+
     def begin_drain(self) -> None:
         """Close idle links and let sessions end by themselves."""
         self.draining = True
@@ -169,6 +175,11 @@ class Link:
     def in_session(self) -> bool:
         """Tell whether a database session runs, or is being opened."""
         return self._relay is not None or self._dialling is not None
+
+    @property
+    def relay(self) -> Relay | None:
+        """The running session, if there is one."""
+        return self._relay
 
     def cut(self, reason: Reason) -> None:
         """End this link at once and tell a tunnel why."""

@@ -18,6 +18,7 @@ from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import EdgeConnector, Pool, ReadyLink
 from pgward.tunnel.preface import EXPLANATIONS, Reason
 from pgward.tunnel.relay import Relay
+from pgward.tunnel.sweep import sweep
 from pgward.tunnel.tls import close_heard, tune, tunnel_context
 
 log = logging.getLogger("pgward.tunnel")
@@ -91,6 +92,7 @@ class Tunnel:
             await self.refresh()
             before = time.time()
             await asyncio.sleep(CHECK_SECONDS)
+            sweep(connection.relay for connection in self._live)
             if time.time() - before > 3 * CHECK_SECONDS:
                 log.info("this machine slept: checking certificate and links")
                 self.pool.renewed()
