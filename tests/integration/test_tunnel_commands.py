@@ -143,7 +143,7 @@ def test_a_killed_tunnel_leaves_nothing_in_the_way(person, service):
 def test_disconnect_what_is_not_connected(person):
     done = person.run("disconnect", "nothing")
     assert done.returncode == 1
-    assert done.stderr == "pgward: nothing is not connected\nhint: connected: none is\n"
+    assert done.stderr == "pgward: nothing is not connected\nhint: no tunnel is open\n"
     assert person.run("disconnect").returncode == 2
 
 
