@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench fmt server dev postgres matrix peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres matrix peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
@@ -14,6 +14,9 @@ demo: server postgres ## All of pgward on this machine, in a temporary directory
 
 test: dev postgres ## The test suite, without the PostgreSQL matrix and soak tests
 	@$(PYTEST) -m "not matrix and not soak"
+
+retest: dev postgres ## The tests that failed last, one after the other
+	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
 test-all: dev postgres matrix ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
