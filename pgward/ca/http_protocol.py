@@ -1,13 +1,16 @@
 """HTTP/1.1 for strangers: uvicorn's protocol with bounds on size and time.
 
 uvicorn's httptools protocol takes headers of any length and waits for ever for a first
-request; here a peer has ``REQUEST_SECONDS`` for each request, and so many bytes.
+request; here a peer has ``REQUEST_SECONDS`` for each request, and so many bytes. While it
+is the peer's turn to speak, the connection is among those that wait (`pgward.ca.waiting`).
 """
 
 import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pgward.ca.waiting import Waiting
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
@@ -17,8 +20,9 @@ REQUEST_SECONDS = 20.0
 class BoundedHttp(HttpToolsProtocol):
     """Refuses what is too long with 431 or 413, and closes on what comes too slowly."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, waiting: Waiting, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._waiting = waiting
         self._received = 0
         self._in_body = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -27,10 +31,12 @@ class BoundedHttp(HttpToolsProtocol):
         """Give the peer its time for a first request."""
         super().connection_made(transport)
         self._arm()
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""
         self._disarm()
+        self._waiting.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -61,6 +67,24 @@ class BoundedHttp(HttpToolsProtocol):
         self._received = 0
         self._in_body = False
         super().on_message_complete()
+        self._note_turn()
+
+    def on_response_complete(self) -> None:
+        """Have the peer's next request waited for."""
+        super().on_response_complete()
+        self._note_turn()
+
+    def _note_turn(self) -> None:
+        """Wait while the next word is the peer's: the rest of a request, or the next one."""
+        if self.cycle.response_complete or self.cycle.more_body:
+            self._wait()
+        else:
+            self._waiting.leave(self)
+
+    def _wait(self) -> None:
+        if not self.transport.is_closing():
+            # abort, not close: TLS would wait for the silent peer's own goodbye.
+            self._waiting.enter(self, self.transport.abort)
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._too_slow)

@@ -11,15 +11,15 @@ from typing import Any
 
 import uvicorn
 
+from pgward.ca.door import Door
 from pgward.ca.http_protocol import BoundedHttp
+from pgward.ca.waiting import Waiting
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError, PgwardError, UnavailableError
 from pgward.system.process import port_holder
 
-HANDSHAKE_SECONDS = 10.0
+MOST_WAITING = 2_000  # connections whose peer has still to say something, 52 KB each
 _SHUTDOWN_SECONDS = 5  # for open requests to be answered
-_GOODBYE_SECONDS = 1.0  # for a peer's own close_notify
-_POLL_SECONDS = 0.02
 _KEEP_ALIVE_SECONDS = 60
 _BACKLOG = 1024
 _UNACKNOWLEDGED_MS = 30_000  # a peer that stops reading its answer is dropped
@@ -57,8 +57,13 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def most_waiting() -> int:
+    """Return how many connections may wait for their peer: they get half of the descriptors."""
+    return min(MOST_WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+
+
 class HttpsServer(uvicorn.Server):
-    """uvicorn on a socket that is bound already, with a time limit on TLS handshakes."""
+    """uvicorn behind a door of ours, on a socket that is bound already."""
 
     def __init__(
         self,
@@ -77,13 +82,13 @@ class HttpsServer(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
         super().__init__(config)
         self._listening = listening
-        self._context = context
+        self._waiting = Waiting(most_waiting())
+        self._door = Door(listening, context, self._protocol, self._waiting)
         self._on_stop = on_stop
         self.ready = asyncio.Event()
 
@@ -104,35 +109,27 @@ class HttpsServer(uvicorn.Server):
         self.should_exit = True
         self._on_stop()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application and listen; uvicorn's own has no handshake time limit."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        """Start the application and listen; uvicorn's own listener bounds nothing."""
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise PgwardError("the authority's service did not start")
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(
-                self._protocol,
-                sock=each,
-                ssl=self._context,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=_GOODBYE_SECONDS,
-                backlog=_BACKLOG,
-            )
-            for each in sockets or []
-        ]
+        self.servers = []  # those of asyncio: there is none
+        self._door.open()
         self.started = True
         self.ready.set()
 
-    async def _wait_tasks_to_complete(self) -> None:
-        """Wait for open requests only: uvicorn's own also waits for unfinished handshakes."""
-        state = self.server_state
-        while (state.connections or state.tasks) and not self.force_exit:  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(_POLL_SECONDS)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, then wait for open requests."""
+        self._door.close()
+        await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
         return BoundedHttp(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            waiting=self._waiting,
         )
 
 

@@ -1,6 +1,7 @@
 """`pgward ca serve`: as a server among strangers, and as a process that may die."""
 
 import os
+import resource
 import socket
 import ssl
 import threading
@@ -204,6 +205,37 @@ def test_strangers_inside_tls_block_nobody(shared_ca, said, answer):
             got = answer  # it was cut off before its answer could be read
         assert got == answer
         assert health(ca) == {"status": "ok"}
+    assert ca.messages() == f"Acme serves {ca.url}\n"
+
+
+def _half_handshake(ca):
+    peer = dial(ca)
+    peer.sendall(STRANGERS["half a ClientHello"])
+    return peer
+
+
+def _half_request(ca):
+    peer = ca.trusting().wrap_socket(dial(ca), server_hostname="localhost")
+    peer.sendall(b"GET /v1/health HTTP/1.1\r\n")
+    return peer
+
+
+def _kept_alive(ca):
+    peer = ca.trusting().wrap_socket(dial(ca), server_hostname="localhost")
+    peer.sendall(b"GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    assert peer.recv(12) == b"HTTP/1.1 200"
+    return peer
+
+
+@pytest.mark.parametrize("come", [dial, _half_handshake, _half_request, _kept_alive])
+def test_a_flood_of_silent_peers_keeps_nobody_out(start_ca, come):
+    ca = start_ca(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120)))
+    with ExitStack() as peers:
+        for _ in range(200):
+            peers.enter_context(come(ca))
+        began = time.monotonic()
+        assert health(ca) == {"status": "ok"}
+        assert time.monotonic() - began < 2
     assert ca.messages() == f"Acme serves {ca.url}\n"
 
 

@@ -6,6 +6,7 @@ from uvicorn.server import ServerState
 
 from pgward.ca import http_protocol
 from pgward.ca.http_protocol import MAX_HEADER_BYTES, MAX_REQUEST_BYTES, BoundedHttp
+from pgward.ca.waiting import Waiting
 
 
 class Transport(asyncio.Transport):
@@ -43,12 +44,14 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body"})
 
 
-def run(*said, after=0.0):
+def run(*said, after=0.0, waiting=None):
     """Say something to a new connection, and return the transport."""
+    queue = Waiting(10) if waiting is None else waiting
 
     async def talk():
         transport = Transport()
-        protocol = BoundedHttp(uvicorn.Config(app, log_config=None), ServerState(), {})
+        config = uvicorn.Config(app, log_config=None)
+        protocol = BoundedHttp(config, ServerState(), {}, waiting=queue)
         protocol.connection_made(transport)
         for data in said:
             protocol.data_received(data)
@@ -113,3 +116,57 @@ def test_a_slow_answer_is_not(monkeypatch):
     slow = run(GET.replace(b"/ ", b"/slow "), after=0.2)
     assert slow.written.startswith(b"HTTP/1.1 204 ")
     assert slow.ended is None
+
+
+class Turns(Waiting):
+    """Notes who entered and left, and in the end how many are there."""
+
+    def __init__(self):
+        super().__init__(10)
+        self.noted = []
+
+    def enter(self, connection, drop):
+        super().enter(connection, drop)
+        self.noted.append("peer")
+
+    def leave(self, connection):
+        super().leave(connection)
+        self.noted.append("server")
+
+
+HALF = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab"
+BYE = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "turns"),
+    [
+        ([b""], ["peer"]),
+        ([GET[:9]], ["peer"]),
+        ([HALF], ["peer"]),
+        ([HALF, b"cde"], ["peer", "server", "peer"]),
+        ([GET], ["peer", "server", "peer"]),
+        ([GET + GET[:9]], ["peer", "server", "peer"]),
+        ([GET * 2], ["peer", "server", "server", "server", "peer"]),
+        ([BYE], ["peer", "server"]),
+    ],
+    ids=repr,
+)
+def test_it_waits_while_the_next_word_is_the_peers(said, turns):
+    waiting = Turns()
+    run(*said, after=0.02, waiting=waiting)
+    assert waiting.noted == [*turns, "server"]  # the last is the end of the connection
+    assert len(waiting) == 0
+
+
+def test_who_waits_too_long_among_many_is_aborted():
+    waiting = Waiting(1)
+
+    async def talk():
+        transport = Transport()
+        config = uvicorn.Config(app, log_config=None)
+        BoundedHttp(config, ServerState(), {}, waiting=waiting).connection_made(transport)
+        waiting.enter("another", lambda: None)
+        return transport.ended
+
+    assert asyncio.run(talk()) == "aborted"

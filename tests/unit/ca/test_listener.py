@@ -57,6 +57,12 @@ def test_the_file_limit_is_raised():
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.parametrize(("descriptors", "waiting"), [(1_000, 500), (1_000_000, 2_000)])
+def test_who_waits_gets_half_of_the_descriptors_at_most(descriptors, waiting, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (descriptors, descriptors))
+    assert listener.most_waiting() == waiting
+
+
 async def answer(scope, receive, send):
     """An ASGI application with a lifespan that says nothing."""
     if scope["type"] == "lifespan":
@@ -121,19 +127,6 @@ def test_a_signal_stops_it(tls):
         return server.should_exit
 
     assert serve(answer, tls, signalled)
-
-
-def test_a_silent_handshake_is_cut_off(tls, monkeypatch):
-    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.05)
-
-    async def silent(_server, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            return await asyncio.wait_for(reader.read(), 5)
-        finally:
-            writer.close()
-
-    assert serve(answer, tls, silent) == b""
 
 
 def test_the_end_is_announced_to_open_requests(tls):
