@@ -2,7 +2,9 @@
 
 from contextvars import ContextVar
 
+from pgward.core import names
+
 client: ContextVar[str | None] = ContextVar("client", default=None)
 
 SYSTEM = "system:ca"
-UNKNOWN = "unknown"
+UNKNOWN = names.UNKNOWN

@@ -90,7 +90,7 @@ def init(
     nothing else: move them offline.
     """
     settings = _settings(name, dns, ip, listen, passphrase_file)
-    names.identity(admin)
+    names.new_identity(admin)
     creating.refuse_existing(directory.absolute())
     plan = Plan(
         settings=settings,

@@ -89,7 +89,7 @@ def password_hash(connection: Connection, name: str) -> str | None:
 
 def add(transaction: Transaction, new: NewUser, *, now: datetime, by: str) -> User:
     """Add a person; raise InvalidInputError, or ConflictError when the name is taken."""
-    name = names.identity(new.name)
+    name = names.new_identity(new.name)
     existing = find(transaction.connection, name)
     if existing is not None:
         raise ConflictError(f"there is a user {existing.name!r} already")

@@ -63,7 +63,7 @@ class Made:
 
 def create_ca(directory: Path, plan: Plan, clock: Clock) -> Made:
     """Create the CA; raise ConflictError (something is there), StorageError, InvalidInputError."""
-    names.identity(plan.administrator)
+    names.new_identity(plan.administrator)
     if plan.settings.store.url:
         raise InvalidInputError("a new CA starts with the SQLite store in its directory")
     target = directory.absolute()

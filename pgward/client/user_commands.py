@@ -61,7 +61,7 @@ def add(
     password_source: PasswordSource,
 ) -> None:
     """Add the person NAME, who logs in with a password."""
-    names.identity(name)
+    names.new_identity(name)
     _refuse_two_sources(generate, password_source)
     with options.api() as api:
         password = _new_password(name, generate, password_source)

@@ -9,6 +9,9 @@ import re
 
 from pgward.core.errors import InvalidInputError
 
+UNKNOWN = "unknown"
+"""The actor in the audit log of an act whose doer nobody could tell: never a person's name."""
+
 _IDENTITY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,62}")
 _RESOURCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
@@ -24,6 +27,16 @@ def identity(name: str) -> str:
         raise InvalidInputError(
             f"{name!r} cannot be a user name",
             hint="use 1 to 63 of the letters a-z A-Z, digits, and _ . @ -, not starting with . @ -",
+        )
+    return name
+
+
+def new_identity(name: str) -> str:
+    """Return ``name`` if a new person may have it: an identity that means nothing else."""
+    if identity(name).lower() == UNKNOWN:
+        raise InvalidInputError(
+            f"{name!r} is reserved: the audit log has it for whoever could not be told",
+            hint="choose another name",
         )
     return name
 

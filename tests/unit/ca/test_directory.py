@@ -42,6 +42,11 @@ def test_names_that_could_mislead_are_refused(add, name):
         add(name)
 
 
+def test_nobody_is_added_as_the_audit_logs_unknown(add):
+    with pytest.raises(InvalidInputError, match="'Unknown' is reserved"):
+        add("Unknown")
+
+
 def test_names_differ_by_more_than_case(add):
     add("alice")
     with pytest.raises(ConflictError, match="'alice' already"):

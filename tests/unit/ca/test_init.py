@@ -74,7 +74,9 @@ def test_a_failure_leaves_nothing(tmp_path, clock, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("change", [{"administrator": "a b"}, {"password": "short"}])
+@pytest.mark.parametrize(
+    "change", [{"administrator": "a b"}, {"administrator": "Unknown"}, {"password": "short"}]
+)
 def test_a_bad_plan_is_refused_before_anything(tmp_path, clock, change):
     with pytest.raises(InvalidInputError):
         creating.create_ca(tmp_path / "ca", replace(PLAN, **change), clock)

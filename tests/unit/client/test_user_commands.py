@@ -38,6 +38,13 @@ def test_adding_asks_for_the_password_twice(logged_in, fake_ca, monkeypatch):
     }
 
 
+def test_a_reserved_name_is_refused_before_a_password_is_asked_for(logged_in):
+    result = logged_in("user", "add", "Unknown")
+    assert result.exit_code == 2
+    assert "'Unknown' is reserved: the audit log has it" in result.output
+    assert "hint: choose another name" in result.output
+
+
 def test_a_generated_password_is_printed_after_it_was_set(logged_in, fake_ca):
     fake_ca.routes["POST /v1/users/bob/password"] = {"revoked": 2}
     result = logged_in("user", "passwd", "bob", "--generate")

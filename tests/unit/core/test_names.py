@@ -39,6 +39,20 @@ def test_a_name_that_could_smuggle_another_is_refused(name):
         names.identity(name)
 
 
+@pytest.mark.parametrize("name", ["unknown", "Unknown", "UNKNOWN"])
+def test_nobody_new_gets_the_name_that_the_audit_log_has_for_strangers(name):
+    assert names.identity(name) == name  # who has it already keeps it
+    with pytest.raises(InvalidInputError, match=f"'{name}' is reserved") as caught:
+        names.new_identity(name)
+    assert caught.value.hint == "choose another name"
+
+
+def test_other_names_are_for_new_people_as_they_are_for_all():
+    assert names.new_identity("unknown.soldier") == "unknown.soldier"
+    with pytest.raises(InvalidInputError, match="cannot be a user name"):
+        names.new_identity("a,b")
+
+
 @given(st.text(max_size=80))
 def test_what_passes_is_plain_ascii_without_separators(text):
     try:

@@ -23,6 +23,13 @@ def test_a_person_without_a_password_gets_one_later(api, admin):
     assert Device(api).login("bob").status_code == 200
 
 
+def test_a_reserved_name_is_refused_and_recorded(admin):
+    answer = admin.call("POST", "/v1/users", {"name": "Unknown"})
+    assert (answer.status_code, answer.json()["error"]["hint"]) == (422, "choose another name")
+    events = admin.call("GET", "/v1/audit?action=user.add").json()["events"]
+    assert (events[-1]["actor"], events[-1]["outcome"]) == ("root", "failed")
+
+
 def test_what_is_left_out_of_a_change_stays(admin):
     admin.call("POST", "/v1/users", {"name": "bob", "email": "b@x", "groups": ["dba"]})
     user = admin.call("PATCH", "/v1/users/bob", {"full_name": "Bob"}).json()["user"]
