@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings
 from pgward.ca.store import Store, open_store
 from pgward.ca.store.certificates import SqlCertificates
+from pgward.ca.store.purge import purge
 from pgward.core.address import Address
 from pgward.core.clock import SystemClock
 from pgward.core.errors import PgwardError
@@ -63,7 +65,7 @@ def run(directory: Path, options: Options) -> None:
             def announce() -> None:
                 _announce(authority, address, options.ready_file)
 
-            _run(_serve(server, authority, certificate, announce))
+            _run(_serve(server, partial(_keep_fresh, authority, certificate, store), announce))
 
 
 def _passphrase(settings: Settings, directory: Path, options: Options) -> bytes:
@@ -99,12 +101,9 @@ def _authority(
 
 
 async def _serve(
-    server: listener.HttpsServer,
-    authority: Authority,
-    certificate: ApiCertificate,
-    announce: Callable[[], None],
+    server: listener.HttpsServer, keep_fresh: Callable[[], None], announce: Callable[[], None]
 ) -> None:
-    upkeep = asyncio.create_task(_upkeep(authority, certificate))
+    upkeep = asyncio.create_task(_upkeep(keep_fresh))
     ready = asyncio.create_task(_when_ready(server, announce))
     try:
         await server.run_until_stopped()
@@ -119,21 +118,23 @@ async def _when_ready(server: listener.HttpsServer, announce: Callable[[], None]
     announce()
 
 
-async def _upkeep(authority: Authority, certificate: ApiCertificate) -> None:
-    """Renew the certificate and the CRLs in time; by the wall clock, which sleep does not stop."""
+async def _upkeep(keep_fresh: Callable[[], None]) -> None:
+    """Do it every half minute: what is due goes by the wall clock, which sleep does not stop."""
     while True:
         await asyncio.sleep(_UPKEEP_SECONDS)
         try:
-            await asyncio.to_thread(_keep_fresh, authority, certificate)
+            await asyncio.to_thread(keep_fresh)
         except PgwardError as error:  # the store may be away: the next round tries again
             _log.warning("upkeep failed: %s", error.message)
 
 
-def _keep_fresh(authority: Authority, certificate: ApiCertificate) -> None:
+def _keep_fresh(authority: Authority, certificate: ApiCertificate, store: Store) -> None:
+    """Renew the certificate and the CRLs in time, and remove what ended long ago."""
     certificate.renew_if_due()
     newest = authority.crl(CaName.USER_ISSUING).this_update
     if authority.clock.now() - newest > _CRL_EVERY:
         authority.publish_crls()
+    purge(store, authority.clock.now())
 
 
 def _announce(authority: Authority, address: Address, ready_file: Path | None) -> None:

@@ -1,16 +1,22 @@
 import asyncio
 import json
 import stat
+import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from pgward.ca import serve
+from pgward.ca import serve, tokens
 from pgward.ca.records import CaName
 from pgward.ca.serve import Options
 from pgward.ca.settings import CaSettings, Settings
+from pgward.ca.store.schema import join_tokens
+from pgward.ca.tokens import JoinToken
 from pgward.core.address import Address
 from pgward.core.errors import NotFoundError, UnavailableError
+from tests.fixtures.authority import START
 
 
 class Certificate:
@@ -40,31 +46,42 @@ def test_every_name_is_an_origin():
     assert serve._origins(settings, Address("10.0.0.1", 1)) == expected
 
 
-def test_fresh_crls_are_left_alone_and_old_ones_are_not(authority, clock):
+def test_fresh_crls_are_left_alone_and_old_ones_are_not(authority, clock, store):
     certificate = Certificate()
     number = authority.crl(CaName.USER_ISSUING).number
-    serve._keep_fresh(authority, certificate)
+    serve._keep_fresh(authority, certificate, store)
     assert authority.crl(CaName.USER_ISSUING).number == number
     clock.move(hours=1)
-    serve._keep_fresh(authority, certificate)
+    serve._keep_fresh(authority, certificate, store)
     assert authority.crl(CaName.USER_ISSUING).number > number
     assert certificate.asked == 2
 
 
-def test_upkeep_goes_on_after_a_failure(authority, monkeypatch, caplog):
-    class Failing(Certificate):
-        def renew_if_due(self):
-            super().renew_if_due()
-            raise UnavailableError("the store is away")
+def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(authority, clock, store):
+    with store.write() as transaction:
+        edge = JoinToken.checked("edge", "e1", [], [])
+        tokens.create(transaction, edge, lifetime=timedelta(hours=1), now=START, by="root")
+    left = []
+    for _ in range(2):
+        serve._keep_fresh(authority, Certificate(), store)
+        with store.read() as connection:
+            left.append(len(connection.execute(sa.select(join_tokens)).all()))
+        clock.move(days=30)
+    assert left == [1, 0]
 
-    certificate = Failing()
+
+def test_upkeep_goes_on_after_a_failure(monkeypatch, caplog):
     monkeypatch.setattr(serve, "_UPKEEP_SECONDS", 0.001)
+    asked = threading.Semaphore(0)
+
+    def fail():
+        asked.release()
+        raise UnavailableError("the store is away")
 
     async def twice():
-        task = asyncio.create_task(serve._upkeep(authority, certificate))
-        async with asyncio.timeout(5):
-            while certificate.asked < 2:  # noqa: ASYNC110 - another thread counts
-                await asyncio.sleep(0.001)
+        task = asyncio.create_task(serve._upkeep(fail))
+        for _ in range(2):
+            assert await asyncio.to_thread(asked.acquire, timeout=5)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

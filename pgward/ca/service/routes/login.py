@@ -13,6 +13,7 @@ from pgward.ca.service import auth
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Password, Time, UserSummary
 from pgward.ca.sessions import LoginSession
+from pgward.core.clock import rfc3339
 from pgward.core.errors import DeniedError, PgwardError
 from pgward.pki.proof import Proof
 
@@ -97,5 +98,9 @@ def _start(
             lifetime=timedelta(hours=context.authority.settings.login.session_hours),
         )
         act.target = session.id
-        act.details |= {"method": "password", "device": proof.thumbprint}
+        act.details |= {
+            "method": "password",
+            "device": proof.thumbprint,
+            "expires_at": rfc3339(session.expires_at),
+        }
     return session, token

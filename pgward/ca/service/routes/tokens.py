@@ -10,6 +10,7 @@ from pgward.ca import tokens
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Name, Time
+from pgward.core.clock import rfc3339
 
 router = APIRouter(tags=["machines: administration"])
 Names = Annotated[list[Name], Field(max_length=50)]
@@ -44,7 +45,11 @@ def create(context: Current, by: Administrator, body: TokenRequest) -> TokenRepl
             now=context.now(),
             by=by.user.name,
         )
-        act.details |= {"dns": list(token.dns), "ips": list(token.ips)}
+        act.details |= {
+            "dns": list(token.dns),
+            "ips": list(token.ips),
+            "expires_at": rfc3339(expires_at),
+        }
     authority = context.authority
     text = tokens.write(authority.settings.ca.url, authority.fingerprint, secret)
     return TokenReply(token=text, expires_at=expires_at)

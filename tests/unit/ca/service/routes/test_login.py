@@ -3,6 +3,7 @@ import pytest
 import sqlalchemy as sa
 
 from pgward.ca import directory
+from pgward.pki import proof
 from tests.fixtures.ca_service import PASSWORD, Device
 
 
@@ -27,6 +28,18 @@ def test_a_body_that_is_no_login_is_refused_without_repeating_it(api, body):
     answer = Device(api).call("POST", "/v1/login", body)
     assert answer.status_code == 422
     assert "xxxx" not in answer.text
+
+
+def test_the_audit_log_keeps_what_the_session_is(api):
+    root = Device(api)
+    root.login("root")
+    event = api.events()[-1]
+    assert (event["actor"], event["action"]) == ("root", "session.start")
+    assert event["details"] == {
+        "method": "password",
+        "device": proof.thumbprint(root.key.public_key()),
+        "expires_at": "2026-11-22T00:00:00Z",
+    }
 
 
 def test_an_outdated_hash_is_replaced_at_the_next_login(api):
