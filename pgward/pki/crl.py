@@ -1,9 +1,8 @@
 """Certificate revocation lists (RFC 5280 section 5): full lists only, one for each CA."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Self
 
 from cryptography import x509
@@ -13,10 +12,14 @@ from pgward.pki.errors import CrlError
 
 @dataclass(frozen=True, slots=True)
 class RevocationList:
-    """What the CRLs of some issuers say together; a CA is known by its subject key identifier."""
+    """What the CRLs of some issuers say together; a CA is known by its subject key identifier.
+
+    ``revoked_issuers`` are CAs that their own issuer revoked: nothing that they issued counts.
+    """
 
     revoked: dict[bytes, frozenset[int]]
     expires_at: datetime
+    revoked_issuers: frozenset[bytes] = frozenset()
 
     @classmethod
     def load(cls, ders: Iterable[bytes], issuers: Iterable[x509.Certificate]) -> Self:
@@ -35,24 +38,19 @@ class RevocationList:
             names = ", ".join(sorted(known[each].subject.rfc4514_string() for each in missing))
             raise CrlError(f"there is no revocation list of {names}")
         revoked = {each: frozenset(e.serial_number for e in crl) for each, crl in newest.items()}
-        return cls(revoked, min((next_update(c) for c in newest.values()), default=_never()))
+        expires_at = min((next_update(crl) for crl in newest.values()), default=_never())
+        return cls(revoked, expires_at, frozenset(_revoked_issuers(known, revoked)))
 
     def is_revoked(self, issuer_key_id: bytes, serial: int) -> bool:
-        """Tell whether the CA with this key identifier revoked this serial number.
+        """Tell whether the CA with this key identifier revoked this serial number, or is revoked.
 
         Raises CrlError for a CA without a list, so that forgetting one never lets anyone in.
         """
         try:
-            return serial in self.revoked[issuer_key_id]
+            revoked = serial in self.revoked[issuer_key_id]
         except KeyError:
             raise CrlError("there is no revocation list of that issuer") from None
-
-    def first_revoked(self, chain: Sequence[x509.Certificate]) -> x509.Certificate | None:
-        """Return the first revoked certificate of a verified chain (leaf first, root last)."""
-        for certificate, issuer in pairwise(chain):
-            if self.is_revoked(key_id(issuer), certificate.serial_number):
-                return certificate
-        return None
+        return revoked or issuer_key_id in self.revoked_issuers
 
 
 def read(der: bytes) -> x509.CertificateRevocationList:
@@ -113,6 +111,15 @@ def _verify(crl: x509.CertificateRevocationList, known: dict[bytes, x509.Certifi
     if crl.issuer != issuer.subject or not _signed_by(crl, issuer):
         raise CrlError(f"the revocation list of {name} is not signed by that CA")
     return key_id(issuer)
+
+
+def _revoked_issuers(
+    known: Mapping[bytes, x509.Certificate], revoked: Mapping[bytes, frozenset[int]]
+) -> Iterator[bytes]:
+    for each, issuer in known.items():
+        is_root = issuer.issuer == issuer.subject
+        if not is_root and issuer.serial_number in revoked.get(issuer_key_id(issuer), ()):
+            yield each
 
 
 def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:

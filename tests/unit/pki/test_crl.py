@@ -34,14 +34,18 @@ def test_what_the_lists_say_together(hierarchy):
     assert lists.expires_at == NOW + timedelta(days=7)
 
 
-def test_a_revoked_issuing_ca_is_found_in_a_chain(hierarchy):
-    leaf = hierarchy.issuing.issue("alice", KEY, [CLIENT_AUTH])
-    chain = [leaf, hierarchy.issuing.certificate, hierarchy.root.certificate]
+def test_nothing_of_a_revoked_issuing_ca_counts(hierarchy):
     serial = hierarchy.issuing.certificate.serial_number
+    issuing_id = crl.key_id(hierarchy.issuing.certificate)
     lists = load(hierarchy, [hierarchy.root.crl([serial]), hierarchy.issuing.crl()])
-    assert lists.first_revoked(chain) == hierarchy.issuing.certificate
-    clean = load(hierarchy, [hierarchy.root.crl(), hierarchy.issuing.crl()])
-    assert clean.first_revoked(chain) is None
+    assert lists.is_revoked(issuing_id, 4711)
+    assert not lists.is_revoked(crl.key_id(hierarchy.root.certificate), 4711)
+
+
+def test_a_root_that_revokes_itself_is_still_what_was_chosen_to_be_trusted(hierarchy):
+    serial = hierarchy.root.certificate.serial_number
+    lists = load(hierarchy, [hierarchy.root.crl([serial]), hierarchy.issuing.crl()])
+    assert lists.revoked_issuers == frozenset()
 
 
 def test_the_same_serial_of_another_ca_does_not_count(hierarchy):
