@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.fixtures.ca_service",
     "tests.fixtures.fake_ca",
     "tests.fixtures.commands",  # after fake_ca, which it imports
+    "tests.fixtures.fifo",
     "tests.fixtures.pki",
     "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.material",  # after pki, which it imports

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -11,10 +12,11 @@ import psutil
 
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba.block import assignments
-from pgward.hba.disk import Disk, owner_of
+from pgward.hba.disk import Disk, DiskError, owner_of
 from pgward.hba.versions import Abilities
 from pgward.system.postgres import Account, execute, find_binaries
 
+_ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for
 _PID_LINES = 6
 _SERVER_NAMES = frozenset({"postgres", "postmaster"})
 _SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
@@ -101,7 +103,18 @@ class _Asker:
 
     def __call__(self, name: str) -> str:
         command = [str(self._bin_dir / "postgres"), "-C", name, "-D", str(self._path)]
-        done = execute([*command, *self._options], account=self._account, directory=self._path)
+        try:
+            done = execute(
+                [*command, *self._options],
+                account=self._account,
+                directory=self._path,
+                timeout=_ASK_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise PgwardError(
+                f"PostgreSQL did not read its configuration within {_ASK_SECONDS:g} seconds",
+                hint="look for what is no plain file among postgresql.conf and what it includes",
+            ) from error
         if done.returncode:
             said = _without_prefix(done.stderr) or f"exit code {done.returncode}"
             raise PgwardError(
@@ -143,7 +156,7 @@ def _options(path: Path, owner: Account, config_file: Path | None) -> tuple[str,
     given = _last_start_options(path, owner)
     if config_file is None and not (path / "postgresql.conf").exists():
         named = [option for option in given if "config_file=" in option]
-        config_file = None if named else _distribution_config(path)
+        config_file = None if named else _distribution_config(path, owner)
     if config_file is not None:
         if not config_file.is_file():
             raise InvalidInputError(f"{config_file} does not exist")
@@ -168,12 +181,12 @@ def _last_start_options(path: Path, owner: Account) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _distribution_config(path: Path) -> Path:
+def _distribution_config(path: Path, owner: Account) -> Path:
     """Return the configuration that Debian keeps apart from the data directory."""
     for candidate in sorted(Path("/").glob(_SERVER_CONFIGS)):
         try:
-            settings = assignments(candidate.read_bytes())
-        except PermissionError:
+            settings = assignments(Disk(owner).read(candidate) or b"")
+        except DiskError:
             continue
         if any(s.name == "data_directory" and Path(s.value) == path for s in settings):
             return candidate

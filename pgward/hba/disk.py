@@ -64,10 +64,10 @@ class Disk:
     account: Account
 
     def read(self, path: Path) -> bytes | None:
-        """Return the content, or None when there is no such file."""
+        """Return the content, or None when there is no such file; no FIFO or device is read."""
         with self._access("read", path):
             try:
-                return path.read_bytes()
+                return files.read_regular(path)
             except FileNotFoundError:
                 return None
 

@@ -1,6 +1,7 @@
 """Material from the CA, over this host's machine identity."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,9 @@ from pgward.system.postgres import Account
 
 _USER_CAS = "user-"
 _HOST = "host"
+_MOST_ENTRIES = 1_000
+_MOST_BYTES = 4 * 1024 * 1024
+_STRANGE = "find out who made it, remove the directory, and enroll again"
 
 
 class MachineSource:
@@ -125,8 +129,15 @@ Tree = dict[str, bytes | Path | None]
 
 
 def _tree(directory: Path, owner: Account) -> Tree:
-    with acting_as(owner):
-        return _read(directory)
+    try:
+        with acting_as(owner):
+            return _read(directory)
+    except OSError as error:
+        raise InvalidInputError(
+            f"the host's identity cannot be read: {(error.strerror or str(error)).lower()}",
+            where=str(directory),
+            hint=_STRANGE,
+        ) from error
 
 
 def _check_links(tree: Tree, directory: Path) -> None:
@@ -145,21 +156,27 @@ def _check_links(tree: Tree, directory: Path) -> None:
             raise InvalidInputError(
                 "a symlink in the host's identity leads out of it",
                 where=str(directory / name),
-                hint="find out who made it, remove the directory, and enroll again",
+                hint=_STRANGE,
             )
 
 
 def _read(directory: Path) -> Tree:
+    """Read it all, within the bounds of an identity: the account could fill root's memory."""
     found: Tree = {}
-    for path in sorted(directory.rglob("*")):
+    left = _MOST_BYTES
+    for number, path in enumerate(directory.rglob("*")):
+        if number == _MOST_ENTRIES:
+            raise OSError(errno.EFBIG, f"it has more than {_MOST_ENTRIES} files")
         name = str(path.relative_to(directory))
         if path.is_symlink():
             found[name] = path.readlink()
         elif path.is_dir():
             found[name] = None
         elif path.is_file():
-            found[name] = path.read_bytes()
-    return found
+            content = files.read_regular(path, left)
+            left -= len(content)
+            found[name] = content
+    return dict(sorted(found.items()))
 
 
 def _write(directory: Path, tree: Tree) -> None:

@@ -1,5 +1,6 @@
 """Files that are complete or absent, and directories that are ours alone."""
 
+import errno
 import fcntl
 import os
 import secrets
@@ -13,6 +14,7 @@ from typing import Self
 
 from pgward.core.errors import PgwardError, UnavailableError
 
+MOST_BYTES = 16 * 1024 * 1024
 _LOCK_POLL_SECONDS = 0.02
 
 
@@ -60,6 +62,34 @@ def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
         os.fsync(descriptor)
 
 
+def read_regular(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Return what is in a file of at most ``most`` bytes, for paths that others control.
+
+    Raises OSError, and never waits: a FIFO would hold its reader, and a device may have no end.
+    """
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most} bytes")
+    return data
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Return a descriptor of a regular file, made with mode 0600 if ``flags`` say so.
+
+    Raises OSError for anything else, and never waits.
+    """
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise OSError(errno.EINVAL, "it is no regular file")
+
+
 def sync_dir(path: Path) -> None:
     """Flush a directory's entries, so that a rename survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -101,7 +131,7 @@ class FileLock:
 
     def __enter__(self) -> Self:
         with storage_errors(self._path, "lock"):
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = open_regular(self._path, os.O_RDWR | os.O_CREAT)
         try:
             self._wait()
         except BaseException:

@@ -38,6 +38,25 @@ def test_a_broken_configuration_is_told_with_its_line(pg_files: Cluster) -> None
         DataDir.open(pg_files.data_dir)
 
 
+def test_a_configuration_that_cannot_be_read_to_its_end(pg_files: Cluster, fifo, monkeypatch):
+    monkeypatch.setattr(datadir, "_ASK_SECONDS", 0.5)
+    fifo(pg_files.data_dir / "extra.conf")
+    with (pg_files.data_dir / "postgresql.conf").open("a") as config:
+        config.write("include 'extra.conf'\n")
+    with pytest.raises(PgwardError, match=r"within 0\.5 seconds") as caught:
+        DataDir.open(pg_files.data_dir)
+    assert "no plain file" in caught.value.hint
+
+
+def test_a_distributions_configuration_that_is_no_file(pg_files: Cluster, fifo, monkeypatch):
+    fifo(pg_files.directory / "postgresql.conf")
+    pattern = str(pg_files.directory.relative_to("/") / "postgresql.conf")
+    monkeypatch.setattr(datadir, "_SERVER_CONFIGS", pattern)
+    (pg_files.data_dir / "postgresql.conf").unlink()
+    with pytest.raises(InvalidInputError, match="has no postgresql"):
+        DataDir.open(pg_files.data_dir)
+
+
 def test_files_that_are_elsewhere(pg_files: Cluster) -> None:
     moved = pg_files.directory / "etc"
     moved.mkdir()

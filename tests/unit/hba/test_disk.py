@@ -34,6 +34,15 @@ def test_read(tmp_path) -> None:
         disk.read(tmp_path)
 
 
+def test_nothing_that_never_ends_is_read(tmp_path, fifo) -> None:
+    for path in (fifo(), Path("/dev/zero")):
+        with pytest.raises(DiskError, match=r"cannot read .*: it is no regular file"):
+            disk.read(path)
+    (tmp_path / "long").write_bytes(b"x" * (files.MOST_BYTES + 1))
+    with pytest.raises(DiskError, match="it has more than 16777216 bytes"):
+        disk.read(tmp_path / "long")
+
+
 def test_replace_keeps_the_mode(tmp_path) -> None:
     path = tmp_path / "a"
     path.touch()

@@ -200,6 +200,21 @@ def test_root_follows_no_link_out_of_the_identity(source, log, name, target) -> 
     assert len([line for line in log if line.startswith("load")]) == 1
 
 
+def test_an_identity_has_bounds(tmp_path, fifo, monkeypatch) -> None:
+    (tmp_path / "key").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("key")
+    fifo(tmp_path / "fifo")
+    assert module._tree(tmp_path, ME) == {"key": b"12345", "link": Path("key")}
+    monkeypatch.setattr(module, "_MOST_BYTES", 4)
+    with pytest.raises(InvalidInputError, match="cannot be read: it has more than 4 bytes"):
+        module._tree(tmp_path, ME)
+    monkeypatch.setattr(module, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(module, "_MOST_BYTES", 100)
+    with pytest.raises(InvalidInputError, match="it has more than 2 files") as caught:
+        module._tree(tmp_path, ME)
+    assert "enroll again" in caught.value.hint
+
+
 def test_a_tree_whose_directory_became_a_link_while_it_was_read() -> None:
     tree: module.Tree = {"a": Path("b"), "a/file": b"", "b": None}
     with pytest.raises(InvalidInputError, match="leads out of it"):

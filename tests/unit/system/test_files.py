@@ -7,11 +7,19 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pgward.core.errors import UnavailableError
 from pgward.system import files
-from pgward.system.files import FileLock, StorageError, atomic_write, private_dir
+from pgward.system.files import (
+    FileLock,
+    StorageError,
+    atomic_write,
+    open_regular,
+    private_dir,
+    read_regular,
+)
 
 
 def mode(path: Path) -> int:
@@ -146,3 +154,39 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
 def test_a_lock_that_cannot_be_made_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError, match="cannot lock"), FileLock(tmp_path / "no" / "lock"):
         pass
+
+
+def test_a_plain_file_is_read_also_through_a_link(tmp_path):
+    (tmp_path / "f").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("f")
+    assert read_regular(tmp_path / "f", 5) == read_regular(tmp_path / "link") == b"12345"
+
+
+def test_one_that_is_too_long_is_not(tmp_path):
+    (tmp_path / "f").write_bytes(b"12345")
+    with pytest.raises(OSError, match="it has more than 4 bytes"):
+        read_regular(tmp_path / "f", 4)
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path, fifo):
+    for path in (fifo(), Path("/dev/zero")):
+        with pytest.raises(OSError, match="it is no regular file"):
+            read_regular(path)
+    with pytest.raises(IsADirectoryError):
+        read_regular(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "none")
+
+
+def test_a_refused_file_is_closed_again(fifo):
+    path = fifo()
+    before = psutil.Process().num_fds()
+    for flags in (os.O_RDONLY, os.O_RDWR):
+        with pytest.raises(OSError, match="it is no regular file"):
+            open_regular(path, flags)
+    assert psutil.Process().num_fds() == before
+
+
+def test_a_lock_that_is_no_plain_file_is_refused(fifo):
+    with pytest.raises(StorageError, match=r"cannot lock .*: it is no regular file"):
+        FileLock(fifo()).__enter__()
