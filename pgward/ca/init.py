@@ -1,7 +1,7 @@
 """``pgward ca init``: a CA directory appears whole, or not at all.
 
-Everything is made in a locked sibling directory and renamed into place at the end. What a
-killed run left behind is known by its free lock, and removed by the next run.
+Everything is made in a sibling directory with a lock beside it, and renamed into place at the
+end. What a killed run left behind is known by its free lock, and removed by the next run.
 """
 
 import errno
@@ -177,30 +177,46 @@ def _record(ca: NewCa, root: CaName) -> CertificateRecord:
 
 @contextmanager
 def _sibling(target: Path) -> Iterator[Path]:
-    """Yield a new, locked 0700 directory next to ``target``; remove it unless it was renamed."""
+    """Yield a new 0700 directory next to ``target``; remove it unless it was renamed.
+
+    The lock lies beside it, so that at no moment there is such a directory without a lock.
+    """
     prefix = f".{target.name}.init-"
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(target.parent, prefix)
     building = target.parent / f"{prefix}{secrets.token_hex(6)}"
-    building.mkdir(mode=0o700)
-    lock = os.open(building / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    lock = building.with_name(f"{building.name}{_LOCK}")
+    descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        building.mkdir(mode=0o700)
         yield building
     finally:
         shutil.rmtree(building, ignore_errors=True)
-        os.close(lock)
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
-    for old in parent.glob(f"{prefix}*"):
-        with suppress(OSError), open(old / _LOCK, "rb") as lock:  # noqa: PTH123 - a bare handle
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(old, ignore_errors=True)
+    for path in parent.iterdir():
+        if path.name.startswith(prefix) and path.name.endswith(_LOCK):
+            with suppress(OSError):
+                _remove_unlocked(path)
+
+
+def _remove_unlocked(lock: Path) -> None:
+    """Remove what a run of ours made that ended; OSError when it runs, or was not ours."""
+    descriptor = files.open_regular(lock, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            shutil.rmtree(lock.with_name(lock.name.removesuffix(_LOCK)), ignore_errors=True)
+            lock.unlink()
+    finally:
+        os.close(descriptor)
 
 
 def _move_into_place(building: Path, target: Path) -> None:
-    (building / _LOCK).unlink()
     files.sync_dir(building)
     try:
         building.rename(target)

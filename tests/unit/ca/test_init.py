@@ -1,5 +1,8 @@
 import fcntl
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import argon2
@@ -106,15 +109,61 @@ def test_other_things_in_its_place_are_refused(tmp_path, clock, kind):
 
 
 def test_an_abandoned_attempt_is_removed_and_a_running_one_is_not(tmp_path, clock):
-    abandoned, running = tmp_path / ".ca.init-1", tmp_path / ".ca.init-2"
-    for path in (abandoned, running):
-        path.mkdir()
-        (path / ".lock").touch()
-    lock = os.open(running / ".lock", os.O_RDWR)
+    for name in (".ca.init-1", ".ca.init-2", ".ca.init-3"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.lock").touch()
+    (tmp_path / ".ca.init-3").rmdir()  # its run had just begun, or had just ended
+    lock = os.open(tmp_path / ".ca.init-2.lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     creating.create_ca(tmp_path / "ca", PLAN, clock)
     os.close(lock)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".ca.init-2", "ca"]
+    left = [".ca.init-2", ".ca.init-2.lock", "ca"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
+
+
+def test_what_looks_like_a_lock_is_neither_waited_for_nor_followed(tmp_path, clock, fifo):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    fifo(tmp_path / ".ca.init-1.lock")
+    (tmp_path / ".ca.init-2").symlink_to(precious)
+    (tmp_path / ".ca.init-2.lock").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / ".ca.init-3.lock").mkdir()
+    (tmp_path / ".ca.init-4").mkdir()
+    fifo(tmp_path / ".ca.init-4" / ".lock")
+    creating.create_ca(tmp_path / "ca", PLAN, clock)
+    assert len(list(tmp_path.iterdir())) == 7
+    assert precious.is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_attempt_of_another_account_is_left_alone(tmp_path, clock):
+    theirs, lock = tmp_path / ".ca.init-1", tmp_path / ".ca.init-1.lock"
+    theirs.mkdir()
+    lock.touch()
+    os.chown(lock, 65534, 65534)
+    creating.create_ca(tmp_path / "ca", PLAN, clock)
+    assert theirs.is_dir()
+
+
+KILLED_AT_THE_END = """
+import os, signal, sys
+from pathlib import Path
+from pgward.ca import init
+from pgward.ca.settings import Settings
+from pgward.core.clock import SystemClock
+Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+plan = init.Plan(Settings(), "admin", "correct horse battery", None)
+init.create_ca(Path(sys.argv[1]), plan, SystemClock())
+"""
+
+
+def test_an_attempt_killed_at_the_very_end_leaves_no_keys_for_ever(tmp_path, clock):
+    target = tmp_path / "ca"
+    done = subprocess.run([sys.executable, "-c", KILLED_AT_THE_END, target], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(tmp_path.glob(".ca.init-*/keys"))
+    creating.create_ca(target, PLAN, clock)
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_another_store_in_the_settings_is_refused(tmp_path, clock):
