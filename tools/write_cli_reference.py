@@ -13,6 +13,7 @@ import click
 from pgward.cli import COMMANDS, LazyGroup, cli
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
+WIDTH = 78  # whatever the terminal of whoever runs this
 BEGIN, END = "<!-- commands: begin (tools/write_cli_reference.py) -->", "<!-- commands: end -->"
 
 
@@ -30,7 +31,7 @@ def main() -> None:
 def sections() -> Iterator[str]:
     """Yield the commands by the headings of `pgward --help`."""
     root = click.Context(
-        cli, info_name="pgward", **cli.context_settings | {"max_content_width": 88}
+        cli, info_name="pgward", **cli.context_settings | {"terminal_width": WIDTH}
     )
     heading = ""
     for name, entry in COMMANDS.items():
@@ -56,7 +57,7 @@ def describe(parent: click.Context, group: click.Group, name: str) -> Iterator[s
     command = group.get_command(parent, name)
     if command is None or command.hidden:
         return
-    context = click.Context(command, info_name=name, parent=parent, max_content_width=88)
+    context = click.Context(command, info_name=name, parent=parent)
     yield f"### {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n\n"
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
