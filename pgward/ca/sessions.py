@@ -72,21 +72,15 @@ def find(connection: Connection, token: str, now: datetime) -> LoginSession | No
     if not token.startswith(_PREFIX) or len(token) > _MAX_TOKEN:
         return None
     statement = sa.select(login_sessions).where(
-        login_sessions.c.token_hash == _hash(token), *_alive(now)
+        login_sessions.c.token_hash == _hash(token),
+        login_sessions.c.ended_at.is_(None),
+        login_sessions.c.expires_at > now,
     )
     row = connection.execute(statement).one_or_none()
     user = None if row is None else directory.find(connection, row.user_name)
     if row is None or user is None or user.blocked_at is not None:
         return None
     return LoginSession(row.id, user, row.thumbprint, row.method, row.created_at, row.expires_at)
-
-
-def is_alive(connection: Connection, session_id: str, now: datetime) -> bool:
-    """Tell whether the session has not ended."""
-    statement = sa.select(login_sessions.c.id).where(
-        login_sessions.c.id == session_id, *_alive(now)
-    )
-    return connection.execute(statement).one_or_none() is not None
 
 
 def end(
@@ -114,10 +108,6 @@ def end(
         .returning(columns.id, columns.expires_at)
     )
     return sorted(row.id for row in transaction.execute(statement).all() if row.expires_at > now)
-
-
-def _alive(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (login_sessions.c.ended_at.is_(None), login_sessions.c.expires_at > now)
 
 
 def _hash(token: str) -> bytes:

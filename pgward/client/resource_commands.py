@@ -27,7 +27,6 @@ _SERVICES = {
     "edges": "EDGES",
     "description": "DESCRIPTION",
 }
-_CHANGES = {"kind": "KIND", "name": "NAME", "change": "CHANGE"}
 
 files_option = click.option(
     "-f",

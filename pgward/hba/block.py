@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from pgward.core.errors import InvalidInputError
+from pgward.hba.tokens import physical_lines
 
 BEGIN = "# BEGIN pgward"
 END = "# END pgward"
@@ -48,13 +49,13 @@ def without(data: bytes, where: str) -> bytes:
     span = find(data, where)
     if span is None:
         return data
-    lines = _lines(data)
+    lines = physical_lines(data)
     return b"".join(lines[: span[0] - 1] + lines[span[1] :])
 
 
 def find(data: bytes, where: str) -> tuple[int, int] | None:
     """Return the numbers of the lines of BEGIN and END (from 1), or None without a block."""
-    lines = _lines(data)
+    lines = physical_lines(data)
     begins = [n for n, line in enumerate(lines, 1) if _is_mark(line, BEGIN)]
     ends = [n for n, line in enumerate(lines, 1) if _is_mark(line, END)]
     if not begins and not ends:
@@ -72,7 +73,7 @@ def find(data: bytes, where: str) -> tuple[int, int] | None:
 def assignments(data: bytes) -> list[Assignment]:
     """Return the settings of a postgresql.conf in their order, includes as they stand."""
     found: list[Assignment] = []
-    for number, line in enumerate(_lines(data), 1):
+    for number, line in enumerate(physical_lines(data), 1):
         match = _ASSIGNMENT.match(line)
         if match:
             value = match[2].decode("utf-8", "surrogateescape")
@@ -100,9 +101,3 @@ def _newline(data: bytes) -> bytes:
 def _is_mark(line: bytes, mark: str) -> bool:
     text = line.strip()
     return text == mark.encode() or text.startswith(mark.encode() + b" ")
-
-
-def _lines(data: bytes) -> list[bytes]:
-    pieces = data.split(b"\n")
-    ended = [piece + b"\n" for piece in pieces[:-1]]
-    return [*ended, pieces[-1]] if pieces[-1] else ended

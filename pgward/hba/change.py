@@ -64,11 +64,6 @@ class Change:
         """Whether anything changes."""
         return bool(self._edits) or self._generation != self._generations.current()
 
-    @property
-    def backups(self) -> list[Path]:
-        """Where the old contents are kept."""
-        return [self._backup(edit) for edit in self._edits if edit.before is not None]
-
     def steps(self) -> list[Step]:
         """Return the steps: back up, write the journal, replace one thing after the other."""
         kept = [

@@ -50,7 +50,7 @@ class Line:
 def parse(data: bytes, *, continuation: bool = True) -> list[Line]:
     """Split a file into logical lines; ``b"".join(line.raw for …)`` is ``data`` again."""
     lines: list[Line] = []
-    physical = _physical(data)
+    physical = physical_lines(data)
     position = 0
     while position < len(physical):
         count, content = _logical(physical, position, continuation=continuation)
@@ -75,7 +75,8 @@ def quote(word: str) -> str:
     return '"' + word.replace('"', '""') + '"'
 
 
-def _physical(data: bytes) -> list[bytes]:
+def physical_lines(data: bytes) -> list[bytes]:
+    """Split at line feeds only, and keep them."""
     pieces = data.split(b"\n")
     ended = [piece + b"\n" for piece in pieces[:-1]]
     return [*ended, pieces[-1]] if pieces[-1] else ended

@@ -83,11 +83,6 @@ class Abilities:
         return self.version >= 18  # noqa: PLR2004
 
     @property
-    def scram_by_default(self) -> bool:
-        """Whether new passwords are SCRAM secrets without being told."""
-        return self.version >= 14  # noqa: PLR2004
-
-    @property
     def methods(self) -> frozenset[str]:
         """The authentication methods that pg_hba.conf may name."""
         known = _METHODS | {"oauth"} if self.version >= NEWEST else _METHODS

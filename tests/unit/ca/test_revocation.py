@@ -12,7 +12,7 @@ from tests.fixtures.ca_service import request_pem
 def _person(store, authority, name):
     with store.write() as transaction:
         user = directory.add(transaction, NewUser(name), now=START, by="test")
-        session, _ = sessions.start(
+        session, token = sessions.start(
             transaction,
             user,
             thumbprint="x",
@@ -24,7 +24,7 @@ def _person(store, authority, name):
     issued = authority.issue_login(
         request_pem().encode(), user=name, session_id=session.id, session_ends=session.expires_at
     )
-    return session, issued.serial_hex
+    return session, token, issued.serial_hex
 
 
 def _on_crl(authority):
@@ -33,8 +33,8 @@ def _on_crl(authority):
 
 
 def test_cutting_a_person_off_ends_sessions_and_publishes(store, sql_authority):
-    session, serial = _person(store, sql_authority, "alice")
-    _, other = _person(store, sql_authority, "bob")
+    _, token, serial = _person(store, sql_authority, "alice")
+    _, _, other = _person(store, sql_authority, "bob")
     version = store.version()
     with store.write() as transaction:
         found = Revoker(sql_authority).cut_off(
@@ -45,7 +45,7 @@ def test_cutting_a_person_off_ends_sessions_and_publishes(store, sql_authority):
     assert other not in _on_crl(sql_authority)
     assert store.version() > version
     with store.read() as connection:
-        assert not sessions.is_alive(connection, session.id, START)
+        assert sessions.find(connection, token, START) is None
 
 
 def test_without_anything_to_revoke_no_crl_is_made(store, sql_authority):
@@ -60,10 +60,10 @@ def test_without_anything_to_revoke_no_crl_is_made(store, sql_authority):
 
 
 def test_ended_sessions_take_their_certificates_along(store, sql_authority):
-    kept, _ = _person(store, sql_authority, "alice")
-    ended, serial = _person(store, sql_authority, "bob")
+    kept, _, _ = _person(store, sql_authority, "alice")
+    _, token, serial = _person(store, sql_authority, "bob")
     with store.write() as transaction:
         revoker = Revoker(sql_authority)
         assert revoker.end_all_but(transaction, "alice", "x", now=START, keep=kept.id) == []
         assert revoker.end_all_but(transaction, "bob", "x", now=START, keep="-") == [serial]
-        assert not sessions.is_alive(transaction.connection, ended.id, START)
+        assert sessions.find(transaction.connection, token, START) is None

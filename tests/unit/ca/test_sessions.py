@@ -69,14 +69,14 @@ def test_the_blocked_cannot_start_a_session(writing):
 
 
 def test_sessions_end_one_or_all_or_all_but_one(writing):
-    first, second, third = (_start(writing)[0].id for _ in range(3))
-    other = _start(writing, "root")[0].id
+    tokens = dict(_start(writing) for _ in range(3)) | dict([_start(writing, "root")])
+    first, second, third, other = (session.id for session in tokens)
 
     def alive():
         return [
-            each
-            for each in (first, second, third, other)
-            if sessions.is_alive(writing.connection, each, START)
+            session.id
+            for session, token in tokens.items()
+            if sessions.find(writing.connection, token, START) is not None
         ]
 
     assert sessions.end(writing, "logout", now=START, session_id=first) == [first]

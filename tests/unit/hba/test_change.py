@@ -63,7 +63,7 @@ def test_all_steps_and_the_commit(place) -> None:
     change.commit()
     assert contents(place) == AFTER
     assert not journal_path(place[1]).exists()
-    (backup,) = change.backups
+    (backup,) = place[0].glob("a.conf.pgward-*")
     assert backup.name == "a.conf.pgward-20261121T120000Z"
     assert (backup.read_bytes(), backup.stat().st_mode & 0o777) == (b"old\r\n", 0o640)
 

@@ -28,7 +28,6 @@ def test_clientcert(version, any_certificate, named, values) -> None:
         ("gss_lines", 12),
         ("continuation", 14),
         ("identity_in_log", 14),
-        ("scram_by_default", 14),
         ("includes", 16),
         ("any_role_map", 16),
         ("connection_stages", 18),
