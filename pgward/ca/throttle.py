@@ -2,7 +2,8 @@
 
 Failures count for an address and an account *together*, and for an address alone; never
 for an account alone, since anybody can fail in another's name from elsewhere. An IPv6
-address counts as its /64, which is the least that one customer has (RFC 6177).
+address counts as its /64, which is the least that one customer has (RFC 6177). Each
+process counts for itself: in the store, whoever guesses would keep its one writer busy.
 """
 
 from collections import OrderedDict

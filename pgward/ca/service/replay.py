@@ -9,7 +9,8 @@ _MAX_REMEMBERED = 200_000
 class ReplayCache:
     """Ids of proofs, each remembered for ``seconds``; safe to use from any thread.
 
-    Each replica has its own: a proof is also bound to one method, one path and one minute.
+    Each process has its own (docs/concepts/ca.md): a proof is also bound to one method, path and
+    minute, and to remember it in the store would make every request a write.
     """
 
     def __init__(self, seconds: float, *, limit: int = _MAX_REMEMBERED) -> None:
