@@ -22,9 +22,11 @@ class ApiCertificate:
         self.not_after = self._install()
 
     def renew_if_due(self) -> bool:
-        """Issue and install a new certificate when a third of its life or less is left."""
-        now = self._authority.clock.now()
-        if now < self._due:
+        """Issue and install a new certificate when a third of its life or less is left.
+
+        Also when it is not valid yet: the clock went ahead and was put right.
+        """
+        if self._start <= self._authority.clock.now() < self._due:
             return False
         self.not_after = self._install()
         return True
@@ -37,8 +39,9 @@ class ApiCertificate:
         )
         chain = [issued.certificate, *issued.chain]
         _load(self.context, keys.to_pem(key, None), pem.join(chain))
-        start, end = issued.certificate.not_valid_before_utc, issued.certificate.not_valid_after_utc
-        self._due = end - (end - start) / 3
+        self._start = issued.certificate.not_valid_before_utc
+        end = issued.certificate.not_valid_after_utc
+        self._due = end - (end - self._start) / 3
         return end
 
 

@@ -18,7 +18,7 @@ from pgward.core.address import Address
 from pgward.core.errors import ConflictError, PgwardError, UnavailableError
 from pgward.system.process import port_holder
 
-MOST_WAITING = 2_000  # connections whose peer has still to say something, 52 KB each
+MOST_WAITING = 2_000  # connections whose peer has still to say something, 50 to 80 KB each
 _SHUTDOWN_SECONDS = 5  # for open requests to be answered
 _KEEP_ALIVE_SECONDS = 60
 _BACKLOG = 1024

@@ -94,7 +94,8 @@ def expiries(connection: Connection, kind: Kind) -> dict[str, datetime]:
 
 def seen_needs_writing(machine: Machine, version: int | None, now: datetime) -> bool:
     """Tell whether ``seen`` would say something worth a transaction."""
-    stale = machine.last_seen_at is None or now - machine.last_seen_at >= _SEEN_EVERY
+    # Earlier than when it was last seen: the clock was put right.
+    stale = machine.last_seen_at is None or abs(now - machine.last_seen_at) >= _SEEN_EVERY
     return stale or (version is not None and version != machine.snapshot_version)
 
 

@@ -131,10 +131,11 @@ async def _upkeep(keep_fresh: Callable[[], None]) -> None:
 def _keep_fresh(authority: Authority, certificate: ApiCertificate, store: Store) -> None:
     """Renew the certificate and the CRLs in time, and remove what ended long ago."""
     certificate.renew_if_due()
-    newest = authority.crl(CaName.USER_ISSUING).this_update
-    if authority.clock.now() - newest > _CRL_EVERY:
+    now, newest = authority.clock.now(), authority.crl(CaName.USER_ISSUING).this_update
+    # One from the future, after the clock was put right, would have PostgreSQL refuse everyone.
+    if not newest <= now <= newest + _CRL_EVERY:
         authority.publish_crls()
-    purge(store, authority.clock.now())
+    purge(store, now)
 
 
 def _announce(authority: Authority, address: Address, ready_file: Path | None) -> None:

@@ -112,7 +112,8 @@ class Snapshots:
         now = self._clock.now()
         if self._state is not None:
             read_at, state = self._state
-            if state.version >= version and now - read_at < _RESIGN_AFTER:
+            # A time in the future is from before the clock was put right.
+            if state.version >= version and read_at <= now < read_at + _RESIGN_AFTER:
                 return state
         with self._store.read() as connection:
             state = read(connection, self._signing, now)

@@ -21,8 +21,10 @@ class _Current:
     key: ec.EllipticCurvePrivateKey
     chain: list[x509.Certificate]
 
-    def ends(self) -> datetime:
-        return self.chain[0].not_valid_after_utc
+    def lasts(self, now: datetime) -> bool:
+        """Tell whether it is valid for long enough; and already, as clocks are put back."""
+        leaf = self.chain[0]
+        return leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc - _RENEW_BEFORE
 
 
 class SnapshotSigner:
@@ -42,7 +44,7 @@ class SnapshotSigner:
 
     def _usable(self) -> _Current:
         now = self._clock.now()
-        if self._current is None or self._current.ends() < now + _RENEW_BEFORE:
+        if self._current is None or not self._current.lasts(now):
             key = keys.generate()
             issued = self._issuer.issue_snapshot_signer(key.public_key(), not_after=now + LIFETIME)
             self._current = _Current(key, [issued.certificate, *issued.chain])

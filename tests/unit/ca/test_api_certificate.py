@@ -74,6 +74,16 @@ def test_it_is_renewed_when_a_third_of_its_life_is_left(certificate, clock, memo
     assert certificate.not_after == START + timedelta(days=50, minutes=1)
 
 
+def test_one_from_the_future_is_replaced_when_the_clock_is_put_right(authority, clock):
+    clock.move(days=2)
+    certificate = ApiCertificate(authority)
+    assert not certificate.renew_if_due()
+    clock.move(days=-2)
+    assert certificate.renew_if_due()
+    assert certificate.not_after == START + timedelta(days=30)
+    assert not certificate.renew_if_due()
+
+
 def test_renewing_drops_no_connection(certificate, client, clock):
     old = Conversation(certificate.context, client)
     clock.move(days=21)

@@ -57,6 +57,17 @@ def test_fresh_crls_are_left_alone_and_old_ones_are_not(authority, clock, store)
     assert certificate.asked == 2
 
 
+def test_crls_from_the_future_are_replaced_when_the_clock_is_put_right(authority, clock, store):
+    clock.move(days=2)
+    authority.publish_crls()
+    ahead = authority.crl(CaName.USER_ISSUING)
+    clock.move(days=-2)
+    serve._keep_fresh(authority, Certificate(), store)
+    found = authority.crl(CaName.USER_ISSUING)
+    assert found.this_update < clock.now() < ahead.this_update
+    assert found.number > ahead.number
+
+
 def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(authority, clock, store):
     with store.write() as transaction:
         edge = JoinToken.checked("edge", "e1", [], [])

@@ -96,6 +96,17 @@ def test_a_snapshot_is_signed_once_for_each_edge_and_version(store, signing, sna
     assert len(signing.signed) == 4
 
 
+def test_a_snapshot_from_the_future_is_signed_anew(store, signing, snapshots, clock):
+    clock.move(days=2)
+    snapshots.get("e1", store.version())
+    clock.move(days=-2)
+    snapshots.get("e1", store.version())
+    assert [each["issued_at"] for each in signing.signed] == [
+        "2026-11-23T12:00:00Z",
+        "2026-11-21T12:00:00Z",
+    ]
+
+
 def test_the_blocked_are_those_who_still_hold_a_certificate(store, clock, signing):
     with store.write() as transaction:
         for name, groups in {"root": [ADMINISTRATORS], "a": [], "b": [], "c": []}.items():

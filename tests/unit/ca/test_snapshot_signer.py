@@ -26,3 +26,13 @@ def test_it_is_replaced_while_its_snapshots_still_verify(
     assert len({record.key_sha256 for record in memory_store.records.values()}) == 2
     for text in (old, new):
         snapshot.verify(text, roots(hierarchies), clock.now())
+
+
+def test_a_certificate_from_the_future_is_not_used_when_the_clock_is_put_right(
+    authority, hierarchies, clock
+):
+    clock.move(days=2)
+    authority.sign_snapshot({"version": 1})
+    clock.move(days=-2)
+    text = authority.sign_snapshot({"version": 2})
+    assert snapshot.verify(text, roots(hierarchies), clock.now()) == {"version": 2}
