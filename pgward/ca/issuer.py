@@ -14,7 +14,7 @@ from pgward.ca.profiles import Contents, Profile
 from pgward.ca.records import CaName, CertificateRecord, CertificateStore, Kind
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core import names
-from pgward.core.clock import Clock
+from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import InvalidInputError, UnavailableError
 from pgward.pki import csr as requests
 from pgward.pki import keys
@@ -151,9 +151,17 @@ class Issuer:
         start = max(now - profiles.BACKDATE, issuer.not_valid_before_utc)
         end = min(not_after, now + profile.max_lifetime, issuer.not_valid_after_utc)
         end = end.replace(microsecond=0)
-        if issuer.not_valid_after_utc < now + MIN_LIFETIME or now < issuer.not_valid_before_utc:
+        if now < issuer.not_valid_before_utc:
             raise UnavailableError(
-                f"the {self._ca.name} CA is not valid now", hint="it needs a new issuing CA"
+                f"the {self._ca.name} CA is valid only from {rfc3339(issuer.not_valid_before_utc)}"
+                f" on, and it is {rfc3339(now)} here",
+                hint="check the clock of the CA's machine",
+            )
+        if issuer.not_valid_after_utc < now + MIN_LIFETIME:
+            raise UnavailableError(
+                f"the {self._ca.name} CA ended at {rfc3339(issuer.not_valid_after_utc)}, and it is"
+                f" {rfc3339(now)} here",
+                hint="it needs a new issuing CA; or check the clock of the CA's machine",
             )
         if end < now + MIN_LIFETIME:
             raise InvalidInputError("there is too little time left for a certificate")
