@@ -14,7 +14,7 @@ from pgward.core import names
 from pgward.core.address import Address
 from pgward.core.clock import SystemClock
 from pgward.core.errors import InvalidInputError
-from pgward.system import terminal
+from pgward.system import process, terminal
 
 _PATH = click.Path(path_type=Path)
 
@@ -98,7 +98,8 @@ def init(
         password=_password(admin, admin_password_file),
         passphrase=None if passphrase_file is None else passphrase.read(passphrase_file),
     )
-    made = creating.create_ca(directory, plan, SystemClock())
+    with process.unwound_by_sigterm():
+        made = creating.create_ca(directory, plan, SystemClock())
     _report(made, output)
 
 

@@ -71,11 +71,11 @@ def create_ca(directory: Path, plan: Plan, clock: Clock) -> Made:
     passwords = Passwords()
     password = plan.password or secrets.token_urlsafe(15)
     password_hash = passwords.hash(password)
-    with _storage(target), _sibling(target) as building:
+    with _storage(target), _sibling(target) as (building, lock):
         root = _fill(building, plan, password_hash, clock)
         if plan.password is None:
             files.atomic_write(building / PASSWORD_FILE, f"{password}\n".encode())
-        _move_into_place(building, target)
+        _move_into_place(building, target, lock)
     return Made(
         directory=target,
         url=plan.settings.ca.url,
@@ -176,8 +176,8 @@ def _record(ca: NewCa, root: CaName) -> CertificateRecord:
 
 
 @contextmanager
-def _sibling(target: Path) -> Iterator[Path]:
-    """Yield a new 0700 directory next to ``target``; remove it unless it was renamed.
+def _sibling(target: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield a new 0700 directory next to ``target`` and its lock; remove what is left of both.
 
     The lock lies beside it, so that at no moment there is such a directory without a lock.
     """
@@ -190,7 +190,7 @@ def _sibling(target: Path) -> Iterator[Path]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         building.mkdir(mode=0o700)
-        yield building
+        yield building, lock
     finally:
         shutil.rmtree(building, ignore_errors=True)
         lock.unlink(missing_ok=True)
@@ -216,7 +216,7 @@ def _remove_unlocked(lock: Path) -> None:
         os.close(descriptor)
 
 
-def _move_into_place(building: Path, target: Path) -> None:
+def _move_into_place(building: Path, target: Path, lock: Path) -> None:
     files.sync_dir(building)
     try:
         building.rename(target)
@@ -224,6 +224,7 @@ def _move_into_place(building: Path, target: Path) -> None:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise ConflictError(f"something else has just created {target}") from error
         raise
+    lock.unlink()
     files.sync_dir(target.parent)
 
 

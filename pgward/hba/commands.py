@@ -1,12 +1,9 @@
 """``pgward hba generate``, ``apply`` and ``refresh``."""
 
-import contextlib
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -22,12 +19,11 @@ from pgward.hba.model import Plan, TlsFiles
 from pgward.hba.plan_options import plan_options
 from pgward.hba.source import MachineSource
 from pgward.hba.versions import NEWEST, OLDEST
-from pgward.system import terminal
+from pgward.system import process, terminal
 from pgward.system.files import storage_errors
 
 _PARTS = {"postgresql": "postgresql.conf", "hba": "pg_hba.conf", "ident": "pg_ident.conf"}
 _MAX_TOKEN = 8192
-_TERMINATED = 128 + signal.SIGTERM
 MakePlan = Callable[[TlsFiles], Plan]
 
 _PATH = click.Path(path_type=Path)
@@ -122,7 +118,7 @@ def apply(
         return
     token = None if token_file is None else _read_token(token_file)
     source = MachineSource(host.identity_dir, host.data_dir.owner, token=token, names=names)
-    with _undone_on_sigterm():
+    with process.unwound_by_sigterm():
         now = SystemClock().now()
         outcome = work.apply(host, plan, source, names=names, now=now)
     _tell(host, outcome, now)
@@ -143,7 +139,7 @@ def refresh(
     """
     host = _host(data_dir, state_dir, config_file, psql_user)
     source = MachineSource(host.identity_dir, host.data_dir.owner, token=None)
-    with _undone_on_sigterm():
+    with process.unwound_by_sigterm():
         now = SystemClock().now()
         outcome = work.refresh(host, source, now=now)
     _tell(host, outcome, now)
@@ -209,17 +205,3 @@ def _read_token(name: str) -> str:
     if not text:
         raise InvalidInputError("this file is empty", where=name)
     return text
-
-
-@contextlib.contextmanager
-def _undone_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM end the work through its clean-up, as Ctrl-C does."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(_TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,14 +1,16 @@
-"""Processes: who holds a port, and one of ours that goes on in the background."""
+"""Processes: who holds a port, one of ours that goes on in the background, how ours end."""
 
 import json
 import os
 import select
+import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import psutil
 
@@ -172,6 +174,20 @@ def _read_until_closed(reader: int, deadline: float) -> bytes:
             return received
         received += chunk
     return b""
+
+
+@contextmanager
+def unwound_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end the block through its clean-up, as Ctrl-C does."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def notify_ready(message: str = "") -> None:

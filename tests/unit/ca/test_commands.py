@@ -1,10 +1,11 @@
 import json
 import os
+import signal
 
 import pytest
 from click.testing import CliRunner
 
-from pgward.ca import commands
+from pgward.ca import commands, hierarchy
 from pgward.ca.settings import Settings
 from pgward.core.errors import InvalidInputError
 
@@ -53,6 +54,16 @@ def test_a_machine_without_a_usable_name(tmp_path, monkeypatch, name):
     monkeypatch.setattr("socket.gethostname", lambda: name)
     _, settings = made(tmp_path, "--listen", "0.0.0.0:0")
     assert settings.ca.dns == ("localhost",)
+
+
+def test_sigterm_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(hierarchy, "write", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        assert init(tmp_path / "ca").exit_code == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_passphrase_file_is_remembered(tmp_path):

@@ -1,4 +1,3 @@
-import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -109,14 +108,6 @@ def test_what_is_told(small_ca, pg_files, capsys) -> None:
     ]
     assert lines[5].startswith("the server certificate, for 127.0.0.1, localhost, ends 20")
     assert lines[6].startswith("the next `pgward hba refresh` must succeed before 20")
-
-
-def test_sigterm_goes_through_the_clean_up() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as caught, commands._undone_on_sigterm():
-        signal.raise_signal(signal.SIGTERM)
-    assert caught.value.code == 143
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_time_is_short(small_ca, pg_files) -> None:

@@ -113,3 +113,11 @@ def test_a_zombie_of_somebody_elses_counts_as_stopped():
         assert child.stop(timeout=20) is True
         assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
         parent.stdin.close()
+
+
+def test_sigterm_goes_through_the_clean_up():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught, process.unwound_by_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
