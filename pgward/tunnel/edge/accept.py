@@ -151,6 +151,9 @@ class Door:
         controls = Controls.new() if ours else None
         if controls is not None:
             await write_all(tls, preface.accept(controls))
+        else:
+            # A tunnel's link waits ready for a session; anyone else has come to say something.
+            await ready(tls.socket, read=True)
         Link(self.links, tls, peer=peer, service=service, controls=controls, address=address)
 
     async def _service(self, tls: TlsConnection, *, ours: bool) -> str:

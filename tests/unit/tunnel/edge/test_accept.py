@@ -225,7 +225,8 @@ def test_a_client_that_names_none(run, contexts, tls_keys):
             tls.close()
         async with edge(contexts, tls_keys, default_service="orders") as made:
             tls = await made.tls(made.plain())
-            while not made.door.links.live:  # noqa: ASYNC110 - the door has no event for it
+            tls.write(b"startup")
+            while not made.databases:  # noqa: ASYNC110 - the door has no event for it
                 await asyncio.sleep(0)
             tls.close()
 
@@ -323,6 +324,29 @@ def test_a_tunnel_that_names_nothing_is_closed_in_time(run, contexts, tls_keys):
             with pytest.raises((preface.PrefaceError, OSError)):
                 await read_line(tls, 100)
             tls.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("alpn", [(), ("postgresql",)])
+def test_a_client_that_says_nothing_inside_tls_is_closed_in_time(run, contexts, tls_keys, alpn):
+    """A tunnel's link says nothing either, and stays: it waits ready for a session."""
+
+    async def main() -> None:
+        async with edge(contexts, tls_keys, default_service="orders", timeout=0.3) as made:
+            link = await made.tls()
+            await write_all(link, preface.request("orders"))
+            preface.read_answer(await read_line(link, preface.MAX_LINE))
+            tls = await made.tls(made.plain(*alpn))
+            with pytest.raises(preface.PrefaceError, match="closed"):
+                await read_line(tls, 100)
+            assert made.door.tasks == {}
+            assert len(made.door.links.live) == 1
+            link.write(b"startup")
+            while not made.databases:  # noqa: ASYNC110 - the door has no event for it
+                await asyncio.sleep(0)
+            for each in (tls, link):
+                each.close()
 
     run(main())
 
