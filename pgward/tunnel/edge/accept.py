@@ -48,6 +48,7 @@ class Door:
     domains: tuple[str, ...] = ()
     default_service: str | None = None
     max_connections: int = 10_000
+    max_per_user: int = 2_000
     timeout: float = HANDSHAKE_TIMEOUT
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # the oldest first
     refused: Callable[[str, str | None, RefusedError], None] = lambda _address, _user, _why: None
@@ -179,6 +180,11 @@ class Door:
         if self.links.state is None:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
         self.links.state.authorize(peer, service, self.links.clock.now())
+        if self.links.by_user[peer.user] >= self.max_per_user:
+            raise RefusedError(
+                Reason.LIMIT,
+                f"you have all your {self.max_per_user} connections to this edge in use",
+            )
 
 
 async def _until_tls(sock: socket.socket) -> None:

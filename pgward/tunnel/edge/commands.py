@@ -63,6 +63,8 @@ def _any(address: Address) -> str:
 @click.option("--handshake-timeout", type=click.FloatRange(0.1), default=10.0, show_default=True)
 @click.option("--max-connections", type=click.IntRange(1), default=10_000, show_default=True,
               help="Per worker; one more is turned away.")  # fmt: skip
+@click.option("--max-connections-per-user", type=click.IntRange(1),
+              help="With a session or without.  [default: a fifth of them all]")  # fmt: skip
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False),
               help="Write the address here once connections are accepted.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
@@ -75,6 +77,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     drain_timeout: float,
     handshake_timeout: float,
     max_connections: int,
+    max_connections_per_user: int | None,
     ready_file: Path | None,
     log_level: str,
 ) -> None:
@@ -87,7 +90,12 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     )
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings = EdgeSettings(
-        directory, default_service, drain_timeout, handshake_timeout, max_connections
+        directory,
+        default_service,
+        drain_timeout=drain_timeout,
+        handshake_timeout=handshake_timeout,
+        max_connections=max_connections,
+        max_connections_per_user=max_connections_per_user,
     )
     Machine.load(directory).close()
     if workers == 1:

@@ -40,7 +40,13 @@ class EdgeSettings:
     drain_timeout: float = 30.0
     handshake_timeout: float = 10.0
     max_connections: int = 10_000
+    max_connections_per_user: int | None = None
     worker: int = 0
+
+    @property
+    def most_per_user(self) -> int:
+        """How many links one person may have: a fifth of all, so that nobody can fill an edge."""
+        return self.max_connections_per_user or max(1, self.max_connections // 5)
 
 
 class EdgeServer:
@@ -99,6 +105,7 @@ class EdgeServer:
             domains=domains(certificate(self._machine)),
             default_service=self._settings.default_service,
             max_connections=self._settings.max_connections,
+            max_per_user=self._settings.most_per_user,
             timeout=self._settings.handshake_timeout,
             refused=self._journal.refusal,
         )

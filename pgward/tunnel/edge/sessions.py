@@ -77,6 +77,7 @@ class Links:
         self.clock = clock
         self.limits = Limits()
         self.live: set[Link] = set()
+        self.by_user: Counter[str] = Counter()  # links, with a session or without
         self.draining = False
         self.state: EdgeState | None = None
         self.record: Record = _no_record
@@ -117,9 +118,17 @@ class Links:
             self._empty = self.loop.create_future()
             await self._empty
 
+    def remember(self, link: "Link") -> None:
+        """Take a new link into the books."""
+        self.live.add(link)
+        self.by_user[link.peer.user] += 1
+
     def forget(self, link: "Link") -> None:
         """Take a closed link from the books."""
         self.live.discard(link)
+        self.by_user[link.peer.user] -= 1
+        if not self.by_user[link.peer.user]:
+            del self.by_user[link.peer.user]
         if not self.live and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
@@ -168,7 +177,7 @@ class Link:
         self.entered: str | None = None
         self.record_tail = ""  # the journal's
         self.opened_at: datetime = links.clock.now()
-        links.live.add(self)
+        links.remember(self)
         self._wait()
 
     @property

@@ -172,13 +172,19 @@ class Pool:
     def _fail(self, error: PgwardError, epoch: int) -> None:
         if epoch != self._epoch:
             return  # what the former certificate met; the next dial asks with the new one
-        if not self._waiting and (self.refusal is None or self.refusal.message != error.message):
+        if not self._waiting and self._is_news(error):
             log.warning("%s%s", error.message, f"\nhint: {error.hint}" if error.hint else "")
         self.refusal = error
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
                 future.set_exception(error)
+
+    def _is_news(self, error: PgwardError) -> bool:
+        """Tell whether a person wants to hear of this, though nobody waits for a link."""
+        if isinstance(error, RefusedError) and error.reason == Reason.LIMIT:
+            return False  # what is missing is only a link to spare
+        return self.refusal is None or self.refusal.message != error.message
 
     def _dialled(self, task: "asyncio.Task[None]") -> None:
         self._dials.discard(task)

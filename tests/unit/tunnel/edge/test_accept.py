@@ -408,6 +408,41 @@ def test_one_link_too_many_is_turned_away(run, contexts, tls_keys):
     run(main())
 
 
+def test_one_person_cannot_take_the_places_of_others(run, contexts, tls_keys):
+    """Links without a session count, and one that is closed makes room."""
+
+    async def main() -> None:
+        async with edge(contexts, tls_keys, default_service="orders", max_per_user=2) as made:
+
+            async def enter(service: str, context=None) -> TlsConnection:
+                tls = await made.tls(context)
+                opened.append(tls)
+                await write_all(tls, preface.request(service))
+                preface.read_answer(await read_line(tls, preface.MAX_LINE))
+                return tls
+
+            opened: list[TlsConnection] = []
+            first = await enter("orders")
+            await enter("orders")
+            message = "you have all your 2 connections to this edge in use"
+            with pytest.raises(RefusedError, match=message) as caught:
+                await enter("orders")
+            assert caught.value.reason is Reason.LIMIT
+            plain = await made.tls(made.plain())
+            assert message.encode() in await read_line(plain, 1000)
+            await enter("secret", tls_keys.tunnel_context("bob"))
+            first.close()
+            while made.door.links.by_user["alice"] > 1:  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0)
+            await enter("orders")
+            for tls in (*opened, plain):
+                tls.close()
+        assert made.refused == [("alice", Reason.LIMIT, message)] * 2
+        assert made.door.links.by_user == {}
+
+    run(main())
+
+
 def test_no_descriptors_left_is_a_pause(run, contexts, tls_keys, caplog):
     class Starved:
         """A listener of a process without descriptors, the first time."""

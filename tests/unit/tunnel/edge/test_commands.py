@@ -157,8 +157,17 @@ def test_a_ready_edge_tells_its_address(enroll, pgward, directory, served, tmp_p
 def test_options_reach_the_server(enroll, pgward, directory, served):
     enroll()
     options = ("--listen", "127.0.0.1:0", "--default-service", "orders", "--drain-timeout", 3)
-    pgward("edge", "serve", directory, *options, "--handshake-timeout", 2, "--max-connections", 9)
-    assert served.settings == [commands.EdgeSettings(directory, "orders", 3.0, 2.0, 9)]
+    limits = ("--max-connections", 9, "--max-connections-per-user", 4)
+    pgward("edge", "serve", directory, *options, "--handshake-timeout", 2, *limits)
+    expected = commands.EdgeSettings(
+        directory,
+        "orders",
+        drain_timeout=3.0,
+        handshake_timeout=2.0,
+        max_connections=9,
+        max_connections_per_user=4,
+    )
+    assert served.settings == [expected]
 
 
 def test_workers_share_one_address_and_the_exit_code(

@@ -222,6 +222,25 @@ def test_a_trouble_that_nobody_waits_for_is_logged_once(run, contexts, caplog):
     assert caplog.text.count("the edge is down") == 1
 
 
+def test_a_limit_that_only_spare_links_meet_is_not_told(run, contexts, caplog):
+    async def main() -> None:
+        async with pooled(contexts) as (pool, edges):
+            link = await pool.wait()
+            await settled(pool)
+            for other in pool._idle.copy():
+                pool._discard(other)
+            edges.trouble["e1"] = RefusedError(Reason.LIMIT)
+            pool.fill()
+            await settled(pool)
+            assert pool.refusal is edges.trouble["e1"]
+            edges.trouble.clear()
+            (await pool.wait()).tls.close()
+            link.tls.close()
+
+    run(main())
+    assert caplog.text == ""
+
+
 def test_after_a_refusal_the_first_success_fills_the_pool(run, contexts):
     async def main() -> None:
         async with pooled(contexts) as (pool, edges):
