@@ -87,6 +87,17 @@ def test_idle_sessions_are_cut_at_the_end_of_the_drain(stack, person, serve):
     assert "1 sessions did not end in time and are cut" in edge.messages()
 
 
+def test_idle_links_are_closed_and_nobody_notices(stack, person, serve):
+    _, service = serve("--idle-timeout", 1)
+    with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
+        session.execute("select 1")
+        told = tunnel.messages()
+        eventually(lambda: ready_links(person, service) == 0)
+        assert session.execute("select 2").fetchone() == (2,)
+        assert tunnel.psql("select 3") == "3"
+        assert tunnel.messages() == told
+
+
 def test_a_second_signal_cuts_at_once(stack, person, serve):
     edge, service = serve("--drain-timeout", 60)
     with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
@@ -253,6 +264,12 @@ def broken(session: psycopg.Connection) -> bool:
     except psycopg.OperationalError:
         return True
     return False
+
+
+def ready_links(person, service) -> int:
+    (row,) = [row for row in person.data("status") if row["service"] == service]
+    assert row["problem"] is None
+    return row["ready_links"]
 
 
 def wait_until_running(stack, person, what: str) -> None:

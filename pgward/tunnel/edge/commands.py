@@ -61,6 +61,8 @@ def _any(address: Address) -> str:
 @click.option("--drain-timeout", type=click.FloatRange(0), default=30.0, show_default=True,
               help="Seconds that sessions get to end by themselves at SIGTERM.")  # fmt: skip
 @click.option("--handshake-timeout", type=click.FloatRange(0.1), default=10.0, show_default=True)
+@click.option("--idle-timeout", type=click.FloatRange(1), default=3600.0, show_default=True,
+              help="Seconds that a tunnel's link may wait without a session.")  # fmt: skip
 @click.option("--max-connections", type=click.IntRange(1), default=10_000, show_default=True,
               help="Per worker; one more is turned away.")  # fmt: skip
 @click.option("--max-connections-per-user", type=click.IntRange(1),
@@ -76,6 +78,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     workers: int,
     drain_timeout: float,
     handshake_timeout: float,
+    idle_timeout: float,
     max_connections: int,
     max_connections_per_user: int | None,
     ready_file: Path | None,
@@ -94,6 +97,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         default_service,
         drain_timeout=drain_timeout,
         handshake_timeout=handshake_timeout,
+        idle_timeout=idle_timeout,
         max_connections=max_connections,
         max_connections_per_user=max_connections_per_user,
     )

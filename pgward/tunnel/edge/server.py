@@ -16,6 +16,7 @@ from pgward.core.errors import ConflictError
 from pgward.system.process import port_holder
 from pgward.tunnel.edge.accept import Door
 from pgward.tunnel.edge.feed import Feed
+from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
 from pgward.tunnel.edge.sessions import Links
 from pgward.tunnel.edge.source import CaSource, certificate, domains
@@ -33,12 +34,13 @@ BACKLOG = 4096
 
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
-    """How one edge serves; ``drain_timeout`` and ``handshake_timeout`` in seconds."""
+    """How one edge serves; every ``…_timeout`` in seconds."""
 
     directory: Path
     default_service: str | None = None
     drain_timeout: float = 30.0
     handshake_timeout: float = 10.0
+    idle_timeout: float = 3600.0
     max_connections: int = 10_000
     max_connections_per_user: int | None = None
     worker: int = 0
@@ -85,6 +87,7 @@ class EdgeServer:
         feed.start()
         self._spool.start()
         self._links.sweep()
+        close_idle(self._links, self._settings.idle_timeout)
         self._links.record = self._journal.session
         stop = self._install_signals()
         tune_collector()

@@ -149,6 +149,7 @@ class Link:
         "_upstream",
         "address",
         "entered",
+        "idle_since",
         "opened_at",
         "peer",
         "record_tail",
@@ -175,6 +176,7 @@ class Link:
         self.service = service
         self.address = address
         self.entered: str | None = None
+        self.idle_since = 0.0  # by the loop's clock; counts only without a session
         self.record_tail = ""  # the journal's
         self.opened_at: datetime = links.clock.now()
         links.remember(self)
@@ -222,6 +224,7 @@ class Link:
     # --- idle → dialling → relaying → idle --------------------------------------------
 
     def _wait(self) -> None:
+        self.idle_since = self._links.loop.time()
         self._links.loop.add_reader(self._tls.fileno(), self._on_first)
 
     def _on_first(self) -> None:

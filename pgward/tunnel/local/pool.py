@@ -197,9 +197,11 @@ class Pool:
     def _on_idle_event(self, link: ReadyLink) -> None:
         """Let go of an idle link that the edge cuts, or that broke."""
         reason: Reason | None = None
+        expired = False
         try:
             size = link.tls.read_into(CONTROL_SIZE, _record)
             reason = link.controls.reason(bytes(_record[:size]))
+            expired = not size and self.loop.time() - link.idle_since >= IDLE_SECONDS
         except ssl.SSLWantReadError:
             return
         except (ssl.SSLError, OSError) as error:
@@ -207,7 +209,9 @@ class Pool:
         self._discard(link)
         if reason is not None and reason != Reason.STOPPING:
             self.on_cut(reason)
-        # Not refilled here: an edge that lets nobody in would be asked again and again.
+        # Not refilled else: an edge that lets nobody in would be asked again and again.
+        if expired:
+            self.fill()
 
     def _discard(self, link: ReadyLink) -> None:
         self.loop.remove_reader(link.tls.fileno())

@@ -158,12 +158,15 @@ def test_options_reach_the_server(enroll, pgward, directory, served):
     enroll()
     options = ("--listen", "127.0.0.1:0", "--default-service", "orders", "--drain-timeout", 3)
     limits = ("--max-connections", 9, "--max-connections-per-user", 4)
-    pgward("edge", "serve", directory, *options, "--handshake-timeout", 2, *limits)
+    pgward(
+        "edge", "serve", directory, *options, "--handshake-timeout", 2, "--idle-timeout", 5, *limits
+    )
     expected = commands.EdgeSettings(
         directory,
         "orders",
         drain_timeout=3.0,
         handshake_timeout=2.0,
+        idle_timeout=5.0,
         max_connections=9,
         max_connections_per_user=4,
     )

@@ -418,6 +418,30 @@ def test_an_idle_link_that_is_cut_says_why(run, contexts, reason):
     run(main())
 
 
+@pytest.mark.parametrize("long", [True, False])
+def test_links_that_the_edge_closes_for_idleness_are_made_anew(
+    run, contexts, monkeypatch, caplog, long
+):
+    """Silently; but an edge that closes at once would have us dial for ever."""
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0 if long else 60.0)
+
+    async def main() -> None:
+        cuts: list[Reason] = []
+        async with pooled(contexts, on_cut=cuts.append) as (pool, edges):
+            pool.fill()
+            await settled(pool)
+            for tls, _ in tuple(edges.ends):
+                tls.close()
+            old = list(pool._idle)
+            await until(lambda: all(map(closed, old)))
+            await settled(pool)
+            assert pool.idle == (4 if long else 0)
+            assert (cuts, pool.refusal) == ([], None)
+
+    run(main())
+    assert caplog.text == ""
+
+
 def test_an_edge_that_speaks_out_of_turn_is_let_go(run, contexts):
     async def main() -> None:
         async with pooled(contexts) as (pool, edges):
