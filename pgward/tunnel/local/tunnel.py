@@ -14,8 +14,9 @@ from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
 from pgward.tunnel import pgerror
 from pgward.tunnel.local.catalog import RENEW_BEFORE
+from pgward.tunnel.local.connector import EdgeConnector
 from pgward.tunnel.local.peer import is_mine
-from pgward.tunnel.local.pool import EdgeConnector, Pool, ReadyLink
+from pgward.tunnel.local.pool import Pool, ReadyLink
 from pgward.tunnel.preface import EXPLANATIONS, Reason
 from pgward.tunnel.relay import Relay
 from pgward.tunnel.sweep import sweep
