@@ -81,12 +81,18 @@ class Relay:
         self._inbound = self._make_inbound()
         self._outbound = self._make_outbound()
 
-    def start(self, first: bytes = b"") -> None:
-        """Register both directions; ``first`` was read from the TLS side already."""
+    def start(self, first: bytes = b"", outgoing: bytes = b"") -> None:
+        """Register both directions.
+
+        ``first`` is a record that was read from the TLS side already, a control perhaps;
+        ``outgoing`` is what was read from the plain one.
+        """
         loop = self._loop
         loop.add_reader(self._tls_fd, self._inbound)
         loop.add_reader(self._plain_fd, self._outbound)
-        if first:
+        if outgoing:
+            self._write_tls(outgoing)
+        if first and not (len(first) == CONTROL_SIZE and self._control(first)):
             self._send_plain(first)
 
     def stop(self) -> None:

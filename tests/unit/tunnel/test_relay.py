@@ -101,6 +101,47 @@ def test_bytes_that_were_read_before_the_relay_come_first(run, contexts, control
     run(main())
 
 
+def test_bytes_that_were_read_from_the_client_before_the_relay_go_first(run, contexts):
+    async def main() -> None:
+        wire = await Wire.open(contexts, buffers=4096)
+        client, plain = unix_pair(4096)
+        side = Side(wire.tunnel, plain)
+        client.send(b"then this")
+        outgoing = os.urandom(RECORD_SIZE)  # more than the socket takes at once
+        side.begin(wire.controls, outgoing=outgoing)
+        received, buffer = b"", bytearray(BUFFER_SIZE)
+        while len(received) < RECORD_SIZE + len(b"then this"):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                received += buffer[: wire.edge.read_into(BUFFER_SIZE, buffer)]
+            await asyncio.sleep(0)
+        assert received == outgoing + b"then this"
+        side.relay.stop()
+        client.close()
+        plain.close()
+        wire.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("reason", [None, Reason.BLOCKED])
+def test_a_control_that_was_read_before_the_relay_counts(run, contexts, reason):
+    async def main() -> None:
+        wire = await Wire.open(contexts)
+        client, plain = unix_pair()
+        side = Side(wire.tunnel, plain)
+        controls = wire.controls
+        side.begin(controls, controls.end if reason is None else controls.cut(reason))
+        assert await receive(client) == b""
+        if reason is None:
+            assert side.calls == 0
+            client.shutdown(socket.SHUT_WR)
+        assert await side.ended == (CLEAN if reason is None else (False, reason))
+        client.close()
+        wire.close()
+
+    run(main())
+
+
 # --- controls and data that looks like them -----------------------------------------------
 
 
