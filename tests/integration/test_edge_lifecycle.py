@@ -14,6 +14,7 @@ import pytest
 
 from pgward.client.home import Home
 from pgward.client.machine import Machine
+from pgward.tunnel.pgerror import SSL_REQUEST
 from tests.fixtures.edge_process import eventually, quiet_port
 from tests.fixtures.tunnel_process import client_environment
 
@@ -155,6 +156,30 @@ def test_a_second_edge_takes_over(stack, person, serve):
         assert tunnel.psql("select 3") == "3"
 
 
+def test_a_session_that_an_edge_drops_unanswered_goes_over_another(stack, person, serve):
+    first, _ = serve("--drain-timeout", 0)
+    second, _ = serve("--drain-timeout", 0)
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        database.settimeout(20)
+        upstream = {"host": "127.0.0.1", "port": database.getsockname()[1]}
+        service = stack.service(person, edges=(first, second), upstream=upstream)
+        with (
+            stack.tunnel(person, service) as tunnel,
+            socket.create_connection(("127.0.0.1", tunnel.port), 20) as client,
+        ):
+            client.sendall(SSL_REQUEST)
+            dropped, _ = database.accept()
+            with dropped:
+                assert dropped.recv(100) == SSL_REQUEST
+                next(edge for edge in (first, second) if talks_to(edge, dropped)).stop()
+            answered, _ = database.accept()
+            with answered:
+                assert answered.recv(100) == SSL_REQUEST
+                answered.sendall(b"N")
+                assert client.recv(100) == b"N"
+            assert tunnel.messages().count("\n") == 1
+
+
 def test_two_workers_serve_and_drain(stack, person, serve):
     edge, service = serve("--workers", 2, "--drain-timeout", 20)
     workers = psutil.Process(edge.process.pid).children()
@@ -270,6 +295,11 @@ def ready_links(person, service) -> int:
     (row,) = [row for row in person.data("status") if row["service"] == service]
     assert row["problem"] is None
     return row["ready_links"]
+
+
+def talks_to(edge, upstream: socket.socket) -> bool:
+    found = psutil.Process(edge.process.pid).net_connections(kind="tcp")
+    return upstream.getpeername() in [tuple(each.laddr) for each in found]
 
 
 def wait_until_running(stack, person, what: str) -> None:

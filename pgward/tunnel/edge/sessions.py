@@ -277,14 +277,19 @@ class Link:
     def _refuse(self, refusal: RefusedError) -> None:
         log.info("refused %s on %s: %s", self.peer.user, self.service, refusal.message)
         self._links.record("session.open", "denied", self, refusal.message)
-        try:
-            self._tls.write(pgerror.fatal(refusal.message, refusal.hint))
-        except (ssl.SSLError, OSError) as error:
-            log.debug("no refusal could be sent to %s: %s", self.address, error)
+        # A tunnel takes its client to another edge, if nothing at all comes back from this one.
+        if self._controls is None or refusal.reason is not Reason.STOPPING:
+            self._say(pgerror.fatal(refusal.message, refusal.hint))
         if self._controls is not None:
             self.cut(refusal.reason)
         else:
             self.close()
+
+    def _say(self, last_words: bytes) -> None:
+        try:
+            self._tls.write(last_words)
+        except (ssl.SSLError, OSError) as error:
+            log.debug("no refusal could be sent to %s: %s", self.address, error)
 
     def _on_end(self, clean: bool, reason: Reason | None) -> None:
         del reason  # only an edge cuts

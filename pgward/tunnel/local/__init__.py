@@ -1,5 +1,6 @@
 """The person's end: a listener on this machine, and links to the edge that wait ready.
 
 ``peer`` tells whose process connects; ``connector`` opens links, ``pool`` keeps them ready;
-``tunnel`` joins them; ``registry`` is what other commands know of the tunnels that run.
+``connection`` is one client, and ``opening`` what it may say twice; ``tunnel`` joins them;
+``registry`` is what other commands know of the tunnels that run.
 """

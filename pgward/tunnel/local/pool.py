@@ -90,6 +90,11 @@ class Pool:
                 self.give_back(future.result())
             raise
 
+    async def fresh(self) -> ReadyLink:
+        """Open a link now, past those that wait; raise as ``wait`` does."""
+        epoch = self._epoch
+        return ReadyLink(*await self._open(), epoch)
+
     def give_back(self, link: ReadyLink) -> None:
         """Take a link whose session ended cleanly, or a new one."""
         if self._closed or link.epoch != self._epoch:
@@ -139,16 +144,21 @@ class Pool:
 
     async def _dial(self, epoch: int) -> None:
         try:
-            async with asyncio.timeout(DIAL_TIMEOUT):
-                tls, controls = await self._first_edge()
-        except TimeoutError:
-            error = UnavailableError("no edge answered in time", hint="is the edge running?")
-            self._fail(error, epoch)
+            tls, controls = await self._open()
         except PgwardError as error:
             self._fail(error, epoch)
         else:
             self.refusal = None
             self.give_back(ReadyLink(tls, controls, epoch))
+
+    async def _open(self) -> tuple[TlsConnection, Controls]:
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT):
+                return await self._first_edge()
+        except TimeoutError:
+            raise UnavailableError(
+                "no edge answered in time", hint="is the edge running?"
+            ) from None
 
     async def _first_edge(self) -> tuple[TlsConnection, Controls]:
         edges = self.edges()

@@ -14,11 +14,11 @@ from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
 from pgward.tunnel import pgerror
 from pgward.tunnel.local.catalog import RENEW_BEFORE
+from pgward.tunnel.local.connection import LocalConnection
 from pgward.tunnel.local.connector import EdgeConnector
 from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import Pool, ReadyLink
 from pgward.tunnel.preface import EXPLANATIONS, Reason
-from pgward.tunnel.relay import Relay
 from pgward.tunnel.sweep import sweep
 from pgward.tunnel.tls import close_heard, tune, tunnel_context
 
@@ -41,15 +41,6 @@ class Counters:
 
 
 @dataclass(slots=True, eq=False)
-class LocalConnection:
-    """One client of the tunnel and the link that carries it."""
-
-    client: socket.socket
-    link: ReadyLink
-    relay: Relay | None = None
-
-
-@dataclass(slots=True, eq=False)
 class Tunnel:
     """Serves one service on a listening socket until ``close``."""
 
@@ -63,7 +54,6 @@ class Tunnel:
     _context: ssl.SSLContext | None = None
     _pool: Pool | None = None
     _live: set[LocalConnection] = field(default_factory=set)
-    _waiting: set[asyncio.Task[None]] = field(default_factory=set)
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _ended: bool = False
 
@@ -118,10 +108,9 @@ class Tunnel:
         if self.listener.fileno() != -1:
             self.loop.remove_reader(self.listener.fileno())
             self.listener.close()
-        for task in tuple(self._waiting):
-            task.cancel()
         for connection in tuple(self._live):
-            self._drop(connection)
+            connection.close()
+            self._forget(connection)
         if self._pool is not None:
             self._pool.close()
 
@@ -169,28 +158,24 @@ class Tunnel:
             log.debug("a local connection went away: %s", error)
             client.close()
             return
-        link = self.pool.take()
-        if link is not None:
-            self._start(client, link)
-            return
-        task = self.loop.create_task(self._start_later(client))
-        self._waiting.add(task)
-        task.add_done_callback(self._waiting.discard)
+        self._live.add(LocalConnection(self.loop, client, self))
+        self.counters.active += 1
+        self.counters.total += 1
 
-    async def _start_later(self, client: socket.socket) -> None:
-        try:
-            if self.pool.refusal is not None or self.session.not_after <= self.clock.now():
-                await self.refresh()  # a new login, or a sleep, may have made it right again
-            link = await self.pool.wait()
-        except PgwardError as error:
-            await self._turn_away(client, error)
-        except BaseException:
-            client.close()
-            raise
-        else:
-            self._start(client, link)
+    # --- what connections ask and tell ------------------------------------------------
 
-    async def _turn_away(self, client: socket.socket, error: PgwardError) -> None:
+    def take(self) -> ReadyLink | None:
+        """Return a link that waits ready, if there is one."""
+        return self.pool.take()
+
+    async def find(self, *, fresh: bool) -> ReadyLink:
+        """Wait for a link, with ``fresh`` one that has just been made; raise PgwardError."""
+        if self.pool.refusal is not None or self.session.not_after <= self.clock.now():
+            await self.refresh()  # a new login, or a sleep, may have made it right again
+        return await (self.pool.fresh() if fresh else self.pool.wait())
+
+    async def turn_away(self, client: socket.socket, error: PgwardError) -> None:
+        """Tell a client why it gets no session, and close it."""
         self.counters.refused += 1
         # A client that wants TLS inside hides this answer: the tunnel's terminal shows it too.
         self._tell_problem(error.message, error.message, error.hint)
@@ -200,43 +185,17 @@ class Tunnel:
             log.debug("the client left before it heard why: %s", broken)
         await close_heard(client)
 
-    # --- sessions ---------------------------------------------------------------------
-
-    def _start(self, client: socket.socket, link: ReadyLink) -> None:
-        connection = LocalConnection(client, link)
-
-        def on_end(clean: bool, reason: Reason | None) -> None:
-            self._finish(connection, clean=clean, reason=reason)
-
-        connection.relay = Relay(self.loop, link.tls, client, link.controls, on_end)
-        self._live.add(connection)
-        self.counters.active += 1
-        self.counters.total += 1
-        connection.relay.start()
-
-    def _finish(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
-        # When the database ended first, the edge may yet fail to deliver our last bytes to it.
-        again = clean and connection.relay is not None and connection.relay.plain_ended_first
+    def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
+        """Take that a connection is over; with ``clean`` its link can be used again."""
         self._forget(connection)
-        connection.client.close()
-        if again:
+        if clean and connection.link is not None:
             self.pool.give_back(connection.link)
-        else:
-            connection.link.tls.close()
-            if reason is not None:
-                self._on_cut(reason)
-
-    def _drop(self, connection: LocalConnection) -> None:
-        if connection.relay is not None:
-            connection.relay.stop()
-        self._forget(connection)
-        connection.client.close()
-        connection.link.tls.close()
+        elif reason is not None:
+            self._on_cut(reason)
 
     def _forget(self, connection: LocalConnection) -> None:
         self._live.discard(connection)
         self.counters.active -= 1
-        connection.relay = None
 
     def _on_cut(self, reason: Reason) -> None:
         message, hint = EXPLANATIONS[reason]

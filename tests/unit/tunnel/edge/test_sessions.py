@@ -297,6 +297,25 @@ def test_a_certificate_that_has_expired_meanwhile(run, contexts):
     run(main())
 
 
+@pytest.mark.parametrize("controls", [True, False])
+def test_a_drain_that_begins_with_the_first_byte_leaves_the_answer_to_another_edge(
+    run, contexts, controls
+):
+    async def main() -> None:
+        bench = await Bench.make(contexts, controls=controls)
+        bench.links.draining = True
+        bench.tls.write(b"query")
+        if bench.controls is not None:
+            assert bench.controls.reason(await bench.read()) is Reason.STOPPING
+        else:
+            assert await bench.read() == pgerror.fatal(*EXPLANATIONS[Reason.STOPPING])
+        assert await bench.read() == b""
+        assert bench.dialer.dialled == 0
+        bench.close()
+
+    run(main())
+
+
 def test_an_upstream_that_cannot_be_reached(run, contexts):
     async def main() -> None:
         bench = await Bench.make(contexts)

@@ -314,6 +314,26 @@ def test_a_dial_that_breaks_fails_who_waits(run, contexts, caplog):
     assert "a dial broke" in caplog.text
 
 
+def test_a_fresh_link_is_none_that_waited(run, contexts):
+    async def main() -> None:
+        async with pooled(contexts) as (pool, edges):
+            used = [await pool.wait() for _ in range(6)]
+            await settled(pool)
+            for link in used:
+                pool.give_back(link)
+            old = list(pool._idle)
+            fresh = await pool.fresh()
+            assert fresh not in old
+            assert list(pool._idle) == old
+            fresh.tls.close()
+            edges.trouble["e1"] = UnavailableError("down")
+            with pytest.raises(UnavailableError, match="down"):
+                await pool.fresh()
+            assert list(pool._idle) == old
+
+    run(main())
+
+
 # --- renewal ------------------------------------------------------------------------------
 
 

@@ -55,9 +55,13 @@ class World:
     links: Links
     said: list[str]
     databases: list[socket.socket] = field(default_factory=list)
+    dials: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def dial(self, upstream: Address) -> socket.socket:
         assert upstream.host == "db"
+        self.dials += 1
+        await self.gate.wait()
         database, ours = unix_pair()
         self.databases.append(database)
         return ours
@@ -110,6 +114,7 @@ async def world(contexts, keys, *, user: str = "alice", preflight: bool = True):
     here = socket.create_server(("127.0.0.1", 0))
     tunnel = Tunnel(service, session, SystemClock(), here, loop, said.append)
     made = World(tunnel, session, links, said)
+    made.gate.set()
     links.dialer = made
     try:
         if preflight:
@@ -117,10 +122,11 @@ async def world(contexts, keys, *, user: str = "alice", preflight: bool = True):
             tunnel.listen()
         yield made
     finally:
+        tasks = [each._task for each in tunnel._live if each._task is not None]
         tunnel.close()
         loop.remove_reader(at_edge.fileno())
         at_edge.close()
-        await until(lambda: not (tunnel.pool._dials or tunnel._waiting))
+        await until(lambda: not (tunnel.pool._dials or any(not task.done() for task in tasks)))
         for task in tuple(door.tasks):
             task.cancel()
         await until(lambda: not door.tasks)
@@ -235,6 +241,49 @@ def test_a_break_ends_one_session_only(run, contexts, tls_keys, who):
             for each in (broken, other, *made.databases):
                 each.close()
             await until(lambda: made.tunnel.counters.active == 0)
+
+    run(main())
+
+
+def test_an_edge_that_stops_before_the_first_answer_costs_no_connection(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            made.gate.clear()
+            client = await made.client()
+            client.send(pgerror.SSL_REQUEST)
+            await until(lambda: made.dials == 1)
+            for link in tuple(made.links.live):
+                link.cut(Reason.STOPPING)
+            await until(lambda: made.dials == 2)
+            made.gate.set()
+            await until(lambda: made.databases)
+            (database,) = made.databases
+            loop = asyncio.get_running_loop()
+            assert await loop.sock_recv(database, 100) == pgerror.SSL_REQUEST
+            database.send(b"N")
+            assert await loop.sock_recv(client, 100) == b"N"
+            counters = made.tunnel.counters
+            assert (counters.active, counters.total, counters.refused) == (1, 1, 0)
+            assert made.said == []
+            client.close()
+
+    run(main())
+
+
+def test_a_link_that_broke_unseen_costs_no_connection(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            await until(lambda: made.tunnel.pool.idle >= 4)
+            for ready in made.tunnel.pool._idle:  # the news comes behind the client's first byte
+                made.tunnel.loop.remove_reader(ready.tls.fileno())
+            for link in tuple(made.links.live):
+                link.close()
+            client = await made.client()
+            client.send(pgerror.SSL_REQUEST)
+            await until(lambda: made.databases)
+            made.databases[0].send(b"N")
+            assert await asyncio.get_running_loop().sock_recv(client, 100) == b"N"
+            client.close()
 
     run(main())
 
