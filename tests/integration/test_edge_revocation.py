@@ -102,6 +102,16 @@ def test_a_revoked_person_is_back_after_a_new_login(stack):
         assert tunnel.psql("select 1") == "1"
 
 
+def test_the_first_connection_after_a_new_login_is_let_in(stack):
+    person = stack.person()
+    with stack.tunnel(person) as tunnel:
+        stack.site.admin.ok("user", "block", person.name)
+        tunnel.says("your account is blocked", SECONDS)
+        stack.site.admin.ok("user", "unblock", person.name)
+        person.login().close()
+        assert tunnel.psql("select 1") == "1"
+
+
 def test_sessions_outlive_the_ca_and_a_revocation_comes_when_it_is_back(own_stack):
     person, other = own_stack.person(), own_stack.person()
     service = own_stack.service(person, other)

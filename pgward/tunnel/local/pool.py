@@ -64,6 +64,11 @@ class Pool:
     _trim: asyncio.TimerHandle | None = None
 
     @property
+    def epoch(self) -> int:
+        """Counts what made all links before it useless: a renewed certificate, other edges."""
+        return self._epoch
+
+    @property
     def idle(self) -> int:
         """How many links wait ready."""
         return len(self._idle)
@@ -125,7 +130,7 @@ class Pool:
             task.add_done_callback(self._dialled)
 
     def renewed(self) -> None:
-        """Let go of links that were opened with the former certificate."""
+        """Let go of links that were opened with the former certificate, or to former edges."""
         self._epoch += 1
         self.refusal = None
         self._drop_idle()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pgward.client.services import EdgeInfo, ServiceInfo
+from pgward.client.services import EdgeInfo, ServiceInfo, choose
 from pgward.client.session import Session
 from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
@@ -18,7 +18,7 @@ from pgward.tunnel.local.connection import LocalConnection
 from pgward.tunnel.local.connector import EdgeConnector
 from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import Pool, ReadyLink
-from pgward.tunnel.preface import EXPLANATIONS, Reason
+from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 from pgward.tunnel.sweep import sweep
 from pgward.tunnel.tls import close_heard, tune, tunnel_context
 
@@ -26,6 +26,10 @@ log = logging.getLogger("pgward.tunnel")
 
 ACCEPT_BATCH = 64
 ACCEPT_PAUSE = 0.1
+# A client that is about to be turned away waits so long for what the CA says, and clients
+# that come one after the other do not all ask it.
+LOOK_UP_SECONDS = 3.0
+LOOK_UP_PAUSE = 5.0
 # A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
 CHECK_SECONDS = 15.0
 
@@ -55,6 +59,7 @@ class Tunnel:
     _pool: Pool | None = None
     _live: set[LocalConnection] = field(default_factory=set)
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _look_up_at: float = 0.0
     _ended: bool = False
 
     @property
@@ -165,14 +170,42 @@ class Tunnel:
     # --- what connections ask and tell ------------------------------------------------
 
     def take(self) -> ReadyLink | None:
-        """Return a link that waits ready, if there is one."""
-        return self.pool.take()
+        """Return a link that waits ready, if there is one that the edge will still take."""
+        return None if self._expired() else self.pool.take()
 
     async def find(self, *, fresh: bool) -> ReadyLink:
         """Wait for a link, with ``fresh`` one that has just been made; raise PgwardError."""
-        if self.pool.refusal is not None or self.session.not_after <= self.clock.now():
+        if self.pool.refusal is not None or self._expired():
             await self.refresh()  # a new login, or a sleep, may have made it right again
-        return await (self.pool.fresh() if fresh else self.pool.wait())
+        epoch = self.pool.epoch
+        try:
+            return await (self.pool.fresh() if fresh else self.pool.wait())
+        except PgwardError as error:
+            if epoch == self.pool.epoch:
+                await self._look_again(error)
+            if epoch == self.pool.epoch:
+                raise  # nothing is new: the edge would say the same
+        return await self.pool.wait()
+
+    async def _look_again(self, error: PgwardError) -> None:
+        """Renew what may be the reason for an error: the certificate, or where the edges are."""
+        if isinstance(error, RefusedError):
+            await self.refresh()
+        elif self.loop.time() >= self._look_up_at:
+            self._look_up_at = self.loop.time() + LOOK_UP_PAUSE
+            await self._look_up_edges()
+
+    async def _look_up_edges(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                services = await asyncio.to_thread(self.session.services)
+            service = choose(services, self.service.name)
+        except (PgwardError, TimeoutError) as error:
+            log.debug("the edges stay as they are: %s", error)
+            return
+        if service.edges != self.service.edges:
+            self.service = service
+            self.pool.renewed()
 
     async def turn_away(self, client: socket.socket, error: PgwardError) -> None:
         """Tell a client why it gets no session, and close it."""
@@ -208,6 +241,9 @@ class Tunnel:
             self.say(f"{self.service.name}: {message}" + (f"\nhint: {hint}" if hint else ""))
 
     # --- the certificate --------------------------------------------------------------
+
+    def _expired(self) -> bool:
+        return self.session.not_after <= self.clock.now()
 
     def _renew_context(self) -> None:
         paths = self.session.paths
