@@ -1,5 +1,6 @@
 """Edges that stop, reload and run several processes, with people at work on them."""
 
+import json
 import signal
 import socket
 import ssl
@@ -7,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 
 import psutil
 import psycopg
 import pytest
 
+from pgward.audit.events import AuditEvent
 from pgward.client.home import Home
 from pgward.client.machine import Machine
 from pgward.tunnel.pgerror import SSL_REQUEST
@@ -222,6 +225,21 @@ def test_a_worker_that_dies_is_started_again(stack, person, serve):
     eventually(lambda: len(supervisor.children()) == 2)
     with stack.tunnel(person, service) as tunnel:
         assert tunnel.psql("select 1") == "1"
+
+
+def test_what_a_worker_left_that_is_no_longer_started_reaches_the_ca(stack, serve):
+    edge, _ = serve()
+    edge.stop()
+    left = AuditEvent.make(
+        time=datetime.now(UTC), actor=stack.site.unique("left"), action="session.close",
+        outcome="ok", client="192.0.2.1:5", details={"edge": edge.directory.name},
+    )  # fmt: skip
+    file = edge.directory / "spool" / "worker-3.jsonl"
+    file.write_text(json.dumps(left.to_json()) + "\n")
+    edge.restart()
+    (event,) = eventually(lambda: stack.audit(actor=left.actor))
+    assert event["id"] == left.id
+    eventually(lambda: not file.exists())
 
 
 def test_a_port_in_use_is_named_with_its_holder(stack, serve):

@@ -77,6 +77,7 @@ class EdgeServer:
             self._settings.directory / "spool",
             f"worker-{self._settings.worker}",
             self._machine.send_events,
+            adopts=self._settings.worker == 0,
         )
         self._journal = Journal(self._spool, self._machine.name, self._clock)
         self._door = self._make_door()

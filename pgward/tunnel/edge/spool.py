@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from io import FileIO
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from pgward.core.errors import PgwardError
 from pgward.system.files import private_dir
+from pgward.tunnel.edge.claims import claim, leftovers
 
 log = logging.getLogger("pgward.edge")
 
@@ -24,15 +26,24 @@ BATCH = 500
 # Events of a moment travel together: a delivery costs the CA a transaction.
 GATHER = 1.0
 LONGEST_PAUSE = 5.0
+# How often to look for what processes have left that ended meanwhile.
+LEFTOVERS_SECONDS = 60.0
 
 Send = Callable[[list[dict[str, Any]]], list[str]]
 
 
 class Spool:
-    """Appends from the event loop, delivers from a thread."""
+    """Appends from the event loop, delivers from a thread.
 
-    def __init__(self, directory: Path, name: str, send: Send) -> None:
-        self._path = private_dir(directory) / f"{name}.jsonl"
+    One spool of an edge ``adopts`` what others left: workers that are no longer started, and
+    processes that drained or died.
+    """
+
+    def __init__(self, directory: Path, name: str, send: Send, *, adopts: bool = False) -> None:
+        self._directory = private_dir(directory)
+        self._adopts = adopts
+        self._held = ExitStack()
+        self._path = directory / f"{claim(directory, name, self._held)}.jsonl"
         self._sending = self._path.with_suffix(".sending")
         self._send = send
         self._lock = threading.Lock()
@@ -66,15 +77,24 @@ class Spool:
         self._arrived.set()
         with self._lock:
             self._close()
+        self._held.close()
 
     def deliver(self) -> None:
         """Send all that is on disk; raise PgwardError or OSError, with nothing lost."""
         while self._take():
-            with self._sending.open("rb") as lines:
-                events = (event for line in lines if (event := _parsed(line)) is not None)
-                for batch in batched(events, BATCH):
-                    self._send_all(batch)
-            self._sending.unlink()
+            self._send_file(self._sending)
+        if self._adopts:
+            with leftovers(self._directory) as left:
+                for path in left:
+                    log.info("delivering what was left in %s", path.name)
+                    self._send_file(path)
+
+    def _send_file(self, path: Path) -> None:
+        with path.open("rb") as lines:
+            events = (event for line in lines if (event := _parsed(line)) is not None)
+            for batch in batched(events, BATCH):
+                self._send_all(batch)
+        path.unlink(missing_ok=True)
 
     def _send_all(self, batch: list[dict[str, Any]]) -> None:
         accepted = set(self._send(batch))
@@ -105,9 +125,11 @@ class Spool:
 
     def _take(self) -> bool:
         """Set the events aside that are to be sent; those of a broken delivery come first."""
-        if self._sending.exists():
-            return True
         with self._lock:
+            if self._stopping.is_set():
+                return False  # the name may be another process's by now
+            if self._sending.exists():
+                return True
             if not self._path.exists():
                 return False
             self._close()
@@ -117,7 +139,7 @@ class Spool:
     def _run(self) -> None:
         pause = GATHER
         while not self._stopping.is_set():
-            self._arrived.wait()
+            self._arrived.wait(LEFTOVERS_SECONDS if self._adopts else None)
             self._arrived.clear()
             self._stopping.wait(pause)
             try:

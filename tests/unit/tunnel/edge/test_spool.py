@@ -55,7 +55,8 @@ def event(number: int) -> dict[str, object]:
 
 
 def files(tmp_path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (tmp_path / "spool").iterdir()}
+    found = (tmp_path / "spool").iterdir()
+    return {path.name: path.read_bytes() for path in found if path.suffix != ".lock"}
 
 
 def test_events_are_on_disk_at_once_and_gone_once_delivered(tmp_path, spool, ca):
@@ -102,6 +103,7 @@ def test_a_kill_after_the_send_delivers_the_same_ids_again(tmp_path, spool, ca):
     spool._send = killed
     with pytest.raises(Killed):
         spool.deliver()
+    spool.stop()
     again = Spool(tmp_path / "spool", "worker-0", ca.send)
     again.append(event(2))
     again.deliver()
@@ -220,6 +222,80 @@ def test_events_of_many_threads_are_whole(spool, ca):
     assert len(ca.known) == len(set(ca.known)) == 800
 
 
+# --- leftovers ----------------------------------------------------------------------------
+
+
+def left(tmp_path, ca, name: str, *numbers: int) -> None:
+    gone = Spool(tmp_path / "spool", name, ca.send)
+    for number in numbers:
+        gone.append(event(number))
+    gone.stop()
+
+
+def test_what_workers_left_that_are_no_longer_started_is_delivered(tmp_path, ca):
+    left(tmp_path, ca, "worker-2", 1, 2)
+    (tmp_path / "spool" / "worker-2.jsonl").rename(tmp_path / "spool" / "worker-2.sending")
+    left(tmp_path, ca, "worker-2", 3)
+    left(tmp_path, ca, "worker-3", 4)
+    spool = Spool(tmp_path / "spool", "worker-0", ca.send, adopts=True)
+    spool.append(event(5))
+    spool.deliver()
+    spool.stop()
+    assert ca.known == ["e5", "e1", "e2", "e3", "e4"]
+    assert files(tmp_path) == {}
+
+
+def test_what_a_living_worker_holds_is_its_own(tmp_path, ca):
+    other = Spool(tmp_path / "spool", "worker-1", ca.send)
+    other.append(event(1))
+    spool = Spool(tmp_path / "spool", "worker-0", ca.send, adopts=True)
+    spool.deliver()
+    assert ca.known == []
+    other.append(event(2))
+    other.deliver()
+    other.append(event(3))
+    other.stop()
+    spool.deliver()
+    spool.stop()
+    assert ca.known == ["e1", "e2", "e3"]
+
+
+def test_leftovers_are_for_one_to_deliver(tmp_path, ca):
+    left(tmp_path, ca, "worker-2", 1)
+    spool = Spool(tmp_path / "spool", "worker-1", ca.send)
+    spool.deliver()
+    spool.stop()
+    assert ca.known == []
+    assert list(files(tmp_path)) == ["worker-2.jsonl"]
+
+
+def test_leftovers_wait_while_the_ca_is_away(tmp_path, ca):
+    left(tmp_path, ca, "worker-2", 1)
+    spool = Spool(tmp_path / "spool", "worker-0", ca.send, adopts=True)
+    ca.away = 1
+    with pytest.raises(UnavailableError):
+        spool.deliver()
+    spool.deliver()
+    spool.stop()
+    assert ca.known == ["e1"]
+
+
+def test_an_edge_that_drains_and_the_one_after_it_share_no_file(tmp_path, ca):
+    draining = Spool(tmp_path / "spool", "worker-0", ca.send)
+    draining.append(event(1))
+    after = Spool(tmp_path / "spool", "worker-0", ca.send, adopts=True)
+    after.append(event(2))
+    assert sorted(files(tmp_path)) == ["worker-0-1.jsonl", "worker-0.jsonl"]
+    after.deliver()
+    draining.append(event(3))
+    draining.stop()
+    draining.deliver()  # its thread may be about to: the files are for others now
+    assert ca.known == ["e2"]
+    after.deliver()
+    after.stop()
+    assert ca.known == ["e2", "e1", "e3"]
+
+
 # --- the thread ---------------------------------------------------------------------------
 
 
@@ -245,6 +321,21 @@ def test_the_thread_delivers_what_was_left_and_what_comes(tmp_path, ca, strange)
     spool.stop()
     thread.join(10)
     assert not thread.is_alive()
+    assert ca.known == ["e1", "e2"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_thread_looks_for_leftovers_though_nothing_arrives(tmp_path, ca, monkeypatch):
+    monkeypatch.setattr(module, "LEFTOVERS_SECONDS", 0.001)
+    spool = Spool(tmp_path / "spool", "worker-0", ca.send, adopts=True)
+    spool.append(event(1))
+    thread = spool.start()
+    assert ca.arrived.wait(10)
+    ca.arrived.clear()
+    left(tmp_path, ca, "worker-2", 2)
+    assert ca.arrived.wait(10)
+    spool.stop()
+    thread.join(10)
     assert ca.known == ["e1", "e2"]
 
 
