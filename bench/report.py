@@ -7,7 +7,7 @@ from bench.samples import Metric, Samples
 from bench.stats import Summary
 from bench.targets import OURS, verdicts
 
-_BASES = ("haproxy", "haproxy-1", "stunnel")
+_BASES = ("haproxy", "haproxy-1", "haproxy-full", "stunnel")
 _HEAD = """\
 # Benchmark results
 

@@ -7,6 +7,7 @@ STARTERS: dict[str, Starter] = {
     "direct": direct.start,
     "haproxy": haproxy.start,
     "haproxy-1": haproxy.start_one_thread,
+    "haproxy-full": haproxy.start_full_handshakes,
     "stunnel": stunnel.start,
     "pgward": pgward.start,
 }

@@ -44,7 +44,7 @@ _CLIENT = """\
 listen postgres
     bind {listen}
     server edge {edge} ssl verify required ca-file {roots} crt {identity} \
-verifyhost {name} sni str({name})
+verifyhost {name} sni str({name}){reuse}
 """
 _EDGE = """\
 listen edge
@@ -54,8 +54,10 @@ listen edge
 
 
 @contextmanager
-def start(site: Site, *, threads: int = 2, name: str = "haproxy") -> Iterator[Peer]:
-    """Run the pair; each end has ``threads`` threads."""
+def start(
+    site: Site, *, threads: int = 2, name: str = "haproxy", resume: bool = True
+) -> Iterator[Peer]:
+    """Run the pair; each end has ``threads`` threads, and TLS sessions are resumed or not."""
     listen, edge = (Address("127.0.0.1", free_port()) for _ in range(2))
     certificates, common = site.certificates, _COMMON.format(threads=threads)
     edge_file = common + _EDGE.format(
@@ -71,6 +73,7 @@ def start(site: Site, *, threads: int = 2, name: str = "haproxy") -> Iterator[Pe
             identity=certificates.client.both,
             roots=certificates.server_roots,
             name=certificates.server_name,
+            reuse="" if resume else " no-ssl-reuse",
         )
         with _instance(site.directory, "client", client_file, listen) as client_pid:
             yield Peer(
@@ -82,6 +85,7 @@ def start(site: Site, *, threads: int = 2, name: str = "haproxy") -> Iterator[Pe
 
 
 start_one_thread = partial(start, threads=1, name="haproxy-1")
+start_full_handshakes = partial(start, threads=1, name="haproxy-full", resume=False)
 
 
 @contextmanager

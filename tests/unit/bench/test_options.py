@@ -42,3 +42,8 @@ def test_a_wrong_option_is_a_usage_error(argv, capsys):
         parse(argv)
     assert exit_.value.code == 2
     assert "is none of" in capsys.readouterr().err or argv[0] == "--rounds"
+
+
+def test_an_extra_peer_is_measured_on_request_and_never_for_the_record():
+    assert parse(["--peers", "haproxy-full,pgward"]).peers == ("haproxy-full", "pgward")
+    assert parse([]).peers == PEERS
