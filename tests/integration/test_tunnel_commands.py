@@ -130,13 +130,18 @@ def test_detach_status_and_disconnect(person, service):
     assert tunnels_of(person) == []
 
 
-def test_a_killed_tunnel_leaves_nothing_in_the_way(person, service):
-    person.ok("connect", service, "--detach")
+@pytest.mark.parametrize("options", [(), ("--socket",)])
+def test_a_killed_tunnel_leaves_nothing_in_the_way(stack, person, options):
+    service = stack.service(person, sslMode="disable")
+    person.ok("connect", service, "--detach", *options)
     [pid] = tunnels_of(person)
     psutil.Process(pid).kill()
     eventually(lambda: tunnels_of(person) == [])
-    assert person.data("status") == []
-    conninfo = person.ok("connect", service, "--detach").strip()
+    done = person.run("status")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "no tunnel is open\n"
+    assert [*(person.home / "run").glob(f"{service}.*")] == []
+    conninfo = person.ok("connect", service, "--detach", *options).strip()
     assert psql(conninfo, "select 1") == "1"
 
 

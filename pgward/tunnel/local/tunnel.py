@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +31,7 @@ LOOK_UP_SECONDS = 3.0
 LOOK_UP_PAUSE = 5.0
 # A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
 CHECK_SECONDS = 15.0
+SLEPT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -84,14 +84,19 @@ class Tunnel:
 
     async def keep_fresh(self) -> None:
         """Renew the certificate before it ends, for as long as the login session lives."""
+        lag = self._timers_lag()
         while True:
             await self.refresh()
-            before = time.time()
             await asyncio.sleep(CHECK_SECONDS)
             sweep(connection.relay for connection in self._live)
-            if time.time() - before > 3 * CHECK_SECONDS:
+            before, lag = lag, self._timers_lag()
+            if lag - before > SLEPT_SECONDS:
                 log.info("this machine slept: checking certificate and links")
                 self.pool.renewed()
+
+    def _timers_lag(self) -> float:
+        """Return how far timers are behind the clock, which differs only after a sleep."""
+        return self.clock.now().timestamp() - self.loop.time()
 
     async def refresh(self) -> None:
         """Renew if due; say once what prevents it."""

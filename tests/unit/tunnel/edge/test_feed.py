@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import PgwardError, UnavailableError
 from pgward.pki import keys, snapshot
 from pgward.pki.chain import SERVER_AUTH, SNAPSHOT_SIGNING
 from pgward.pki.errors import SnapshotError as ForgedError
@@ -295,6 +295,18 @@ def test_a_bad_snapshot_is_asked_for_again_and_again_with_pauses(feed, source, s
     ran(feed, source)
     assert versions(feed) == [1]
     assert len(pauses) == 3
+
+
+def test_a_clock_that_jumps_a_year_and_back_costs_no_snapshot(feed, source, signed):
+    source.answers = [signed(1), signed(2), signed(2)]
+    feed.poll()
+    feed._clock.move(days=366)
+    with pytest.raises(PgwardError):
+        feed.poll()
+    assert versions(feed) == [1]
+    feed._clock.move(days=-366)
+    feed.poll()
+    assert versions(feed) == [1, 2]
 
 
 def test_stop_ends_a_pause(feed, source, monkeypatch):

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from pgward.tunnel.edge.state import EdgeState, Peer, Service
 from pgward.tunnel.preface import EXPLANATIONS, Controls, Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection
 from tests.fixtures.authority import MovableClock
-from tests.fixtures.links import tls_pair, unix_pair
+from tests.fixtures.links import reset, tcp_pair, tls_pair, unix_pair
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ISSUER = b"issuer"
@@ -49,6 +50,7 @@ class FakeDialer:
     trouble: Exception | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     dialled: int = 0
+    pair: Callable[[], tuple[socket.socket, socket.socket]] = unix_pair
 
     async def dial(self, upstream: Address) -> socket.socket:
         assert upstream == ORDERS.upstream
@@ -56,7 +58,7 @@ class FakeDialer:
         await self.gate.wait()
         if self.trouble is not None:
             raise self.trouble
-        database, ours = unix_pair()
+        database, ours = self.pair()
         self.databases.append(database)
         return ours
 
@@ -311,6 +313,74 @@ def test_a_drain_that_begins_with_the_first_byte_leaves_the_answer_to_another_ed
             assert await bench.read() == pgerror.fatal(*EXPLANATIONS[Reason.STOPPING])
         assert await bench.read() == b""
         assert bench.dialer.dialled == 0
+        bench.close()
+
+    run(main())
+
+
+def test_a_clock_that_jumps_a_day_and_back(run, contexts):
+    """New sessions are refused while it is wrong; running ones and idle links do not notice."""
+
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        database = await bench.began()
+        others = []
+        for _ in range(2):
+            edge, tunnel = await tls_pair(contexts)
+            known = Controls.new()
+            Link(bench.links, edge, peer=ALICE, service="orders", controls=known, address="")
+            others.append(tunnel)
+        bench.links.clock.move(days=1)
+        others[0].write(b"query")
+        assert await read_record(others[0]) == pgerror.fatal(*EXPLANATIONS[Reason.EXPIRED])
+        database.send(b"still here")
+        assert await bench.read() == b"still here"
+        bench.links.clock.move(days=-1)
+        others[1].write(b"query")
+        assert await asyncio.get_running_loop().sock_recv(await bench.database(), 9) == b"query"
+        bench.links.clock.move(days=-1)
+        database.send(b"still here")
+        assert await bench.read() == b"still here"
+        for link in tuple(bench.links.live):
+            link.close()
+        for tls in others:
+            tls.close()
+        bench.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_an_upstream_that_resets_ends_its_link_only(run, contexts, answered):
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        bench.dialer.pair = tcp_pair
+        database = await bench.began()
+        if answered:
+            database.send(b"answer")
+            assert await bench.read() == b"answer"
+        reset(database)
+        assert await bench.read() == b""
+        assert bench.links.live == set()
+        assert bench.links.limits.by_user == {}
+        assert bench.events == [("session.open", "ok", None), ("session.close", "ok", None)]
+        bench.close()
+
+    run(main())
+
+
+def test_a_client_that_ends_its_half_hears_the_answer(run, contexts):
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        database = await bench.began()
+        bench.tls.write(bench.controls.end)
+        assert await asyncio.get_running_loop().sock_recv(database, 9) == b""
+        assert bench.link.in_session
+        database.send(b"late answer")
+        assert await bench.read() == b"late answer"
+        database.close()
+        assert await bench.read() == bench.controls.end
+        assert not bench.link.in_session
         bench.close()
 
     run(main())

@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,8 @@ from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.local import tunnel as module
 from pgward.tunnel.local.tunnel import Tunnel
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
-from tests.fixtures.links import EDGE_NAME, reset, unix_pair
+from tests.fixtures.authority import MovableClock
+from tests.fixtures.links import EDGE_NAME, reset, tcp_pair, unix_pair
 
 
 @dataclass
@@ -69,12 +71,13 @@ class World:
     databases: list[socket.socket] = field(default_factory=list)
     dials: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    pair: Callable[[], tuple[socket.socket, socket.socket]] = unix_pair
 
     async def dial(self, upstream: Address) -> socket.socket:
         assert upstream.host == "db"
         self.dials += 1
         await self.gate.wait()
-        database, ours = unix_pair()
+        database, ours = self.pair()
         self.databases.append(database)
         return ours
 
@@ -103,7 +106,7 @@ async def until(true) -> None:
 
 
 @asynccontextmanager
-async def world(contexts, keys, *, user: str = "alice", preflight: bool = True):
+async def world(contexts, keys, *, user: str = "alice", preflight: bool = True, clock=None):
     loop = asyncio.get_running_loop()
     links = Links(loop, None, SystemClock())
     issuer = key_id(keys.users.certificate)
@@ -124,7 +127,7 @@ async def world(contexts, keys, *, user: str = "alice", preflight: bool = True):
     session = FakeSession(IdentityPaths(*keys.issue(keys.users, user), keys.server_roots))
     said: list[str] = []
     here = socket.create_server(("127.0.0.1", 0))
-    tunnel = Tunnel(service, session, SystemClock(), here, loop, said.append)
+    tunnel = Tunnel(service, session, clock or SystemClock(), here, loop, said.append)
     made = World(tunnel, session, links, door, said)
     made.gate.set()
     links.dialer = made
@@ -157,6 +160,13 @@ async def end(sock: socket.socket) -> bytes:
     except ConnectionError:
         pass
     sock.close()
+    return received
+
+
+async def exactly(sock: socket.socket, size: int) -> bytes:
+    received = b""
+    while len(received) < size:
+        received += await asyncio.get_running_loop().sock_recv(sock, size - len(received))
     return received
 
 
@@ -296,6 +306,59 @@ def test_a_link_that_broke_unseen_costs_no_connection(run, contexts, tls_keys):
             made.databases[0].send(b"N")
             assert await asyncio.get_running_loop().sock_recv(client, 100) == b"N"
             client.close()
+
+    run(main())
+
+
+def test_a_client_that_ends_its_half_hears_the_answer_and_leaves_the_link(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            loop = asyncio.get_running_loop()
+            await until(lambda: made.tunnel.pool.idle >= 4 and not made.tunnel.pool._dials)
+            client = await made.client()
+            client.send(pgerror.SSL_REQUEST)
+            client.shutdown(socket.SHUT_WR)
+            await until(lambda: made.databases)
+            (database,) = made.databases
+            assert await end(database.dup()) == pgerror.SSL_REQUEST
+            for _ in range(3):
+                await loop.sock_sendall(database, bytes(100_000))
+                assert len(await exactly(client, 100_000)) == 100_000
+            database.close()
+            assert await end(client) == b""
+            await until(lambda: made.tunnel.counters.active == 0)
+            await until(lambda: made.tunnel.pool.idle == 5)  # with that which carried it
+            assert not any(link.in_session for link in made.links.live)
+
+    run(main())
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_database_that_resets(run, contexts, tls_keys, answered):
+    """Unanswered the session begins again once, and then its client is told."""
+
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            made.pair = tcp_pair
+            client, other = await made.client(), await made.client()
+            kept = await made.talk(other)
+            client.send(pgerror.SSL_REQUEST)
+            for number in (1, 2)[: 1 if answered else 2]:
+                await until(lambda count=number: len(made.databases) > count)
+                database = made.databases[-1]
+                assert await asyncio.get_running_loop().sock_recv(database, 9)
+                if answered:
+                    database.send(b"N")
+                    assert await asyncio.get_running_loop().sock_recv(client, 9) == b"N"
+                reset(database)
+            said = await end(client)
+            assert (b"before the database answered" in said) is not answered
+            assert made.dials == (2 if answered else 3)
+            kept.send(b"goes on")
+            assert await asyncio.get_running_loop().sock_recv(other, 9) == b"goes on"
+            await until(lambda: made.tunnel.counters.active == 1)
+            await until(lambda: [link.in_session for link in made.links.live].count(True) == 1)
+            other.close()
 
     run(main())
 
@@ -542,6 +605,75 @@ def test_a_refusal_with_nothing_new_asks_the_edge_once(run, contexts, tls_keys):
             await end(client)
             assert refused == ["mallory"]
             assert made.session.asked == 0
+
+    run(main())
+
+
+# --- clocks and sleep ---------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def checked(made: World, monkeypatch):
+    """Let the tunnel look after itself, many times a second."""
+    monkeypatch.setattr(module, "CHECK_SECONDS", 0.01)
+    fresh = asyncio.ensure_future(made.tunnel.keep_fresh())
+    try:
+        yield
+    finally:
+        fresh.cancel()
+        await asyncio.wait({fresh})
+
+
+async def checks(made: World, count: int = 2) -> None:
+    """Wait until the tunnel has looked so often."""
+    made.session.renewals = [False] * count
+    await until(lambda: not made.session.renewals)
+
+
+def test_after_a_sleep_links_are_made_anew_and_sessions_go_on(run, contexts, tls_keys, monkeypatch):
+    async def main() -> None:
+        clock = MovableClock(datetime.now(UTC))
+        async with world(contexts, tls_keys, clock=clock) as made, checked(made, monkeypatch):
+            client = await made.client()
+            database = await made.talk(client)
+            await until(lambda: made.tunnel.pool.idle >= 4 and not made.tunnel.pool._dials)
+            old = list(made.tunnel.pool._idle)
+            await checks(made)
+            assert list(made.tunnel.pool._idle) == old
+            clock.move(minutes=30)
+            await until(lambda: all(link.tls.fileno() == -1 for link in old))
+            await until(lambda: made.tunnel.pool.idle >= 4)
+            database.send(b"goes on")
+            assert await asyncio.get_running_loop().sock_recv(client, 9) == b"goes on"
+            assert made.said == []
+            client.close()
+
+    run(main())
+
+
+def test_a_clock_that_jumps_a_day_and_back_costs_no_connection(
+    run, contexts, tls_keys, monkeypatch
+):
+    """The edge, whose clock is right, decides."""
+
+    async def main() -> None:
+        clock = MovableClock(datetime.now(UTC))
+        async with world(contexts, tls_keys, clock=clock) as made, checked(made, monkeypatch):
+            running = await made.client()
+            database = await made.talk(running)
+            for days in (1, -1, -1, 1):
+                clock.move(days=days)
+                if days == 1:
+                    made.session.renewals = [LoginNeededError(), LoginNeededError()]
+                client = await made.client()
+                await made.talk(client)
+                client.close()
+                await checks(made)
+                database.send(b"goes on")
+                assert await asyncio.get_running_loop().sock_recv(running, 9) == b"goes on"
+            assert made.tunnel.counters.refused == 0
+            assert {line.partition("\n")[0] for line in made.said} == {"you are not logged in"}
+            running.close()
 
     run(main())
 
