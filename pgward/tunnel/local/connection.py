@@ -101,9 +101,6 @@ class LocalConnection:
             link = await self._owner.find(fresh=fresh)
         except PgwardError as error:
             await self._turn_away(error)
-        except Exception:
-            log.exception("no link was found")
-            self._end(clean=False, reason=None)
         else:
             self._task = None
             self._ask(link)
@@ -172,6 +169,9 @@ class LocalConnection:
     def _settled(self, task: "asyncio.Task[None]") -> None:
         if task.cancelled():
             self.client.close()
+        elif (error := task.exception()) is not None:
+            log.error("a connection broke", exc_info=error)
+            self._end(clean=False, reason=None)
 
     async def _turn_away(self, error: PgwardError) -> None:
         await self._owner.turn_away(self.client, error)

@@ -59,6 +59,7 @@ class Tunnel:
     _pool: Pool | None = None
     _live: set[LocalConnection] = field(default_factory=set)
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look_up_at: float = 0.0
     _ended: bool = False
 
@@ -196,9 +197,11 @@ class Tunnel:
         """Renew what may be the reason for an error: the certificate, or where the edges are."""
         if isinstance(error, RefusedError):
             await self.refresh()
-        elif self.loop.time() >= self._look_up_at:
-            self._look_up_at = self.loop.time() + LOOK_UP_PAUSE
-            await self._look_up_edges()
+            return
+        async with self._looking_up:
+            if self.loop.time() >= self._look_up_at:
+                await self._look_up_edges()
+                self._look_up_at = self.loop.time() + LOOK_UP_PAUSE
 
     async def _look_up_edges(self) -> None:
         try:

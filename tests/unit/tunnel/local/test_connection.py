@@ -54,6 +54,7 @@ class Owner:
     trouble: PgwardError | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     turned_away: list[PgwardError] = field(default_factory=list)
+    breaks: bool = False
     endings: list[tuple[bool, Reason | None]] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -75,6 +76,8 @@ class Owner:
         return await self.new()
 
     async def turn_away(self, client: socket.socket, error: PgwardError) -> None:
+        if self.breaks:
+            raise BrokenPipeError("the terminal is gone")
         self.turned_away.append(error)
         client.close()
 
@@ -379,13 +382,15 @@ def test_a_client_is_told_what_no_link_could_be_found_for(run, contexts):
     run(main())
 
 
-def test_a_search_that_breaks_ends_the_connection(run, contexts, caplog):
+@pytest.mark.parametrize("where", ["find", "turn_away"])
+def test_an_owner_that_breaks_ends_the_connection(run, contexts, caplog, where):
     async def main() -> None:
         async with bench(contexts, ready=0) as made:
-            made.owner.trouble = RuntimeError("a bug")
+            made.owner.trouble = RuntimeError("a bug") if where == "find" else PgwardError("no")
+            made.owner.breaks = where == "turn_away"
             made.client.send(STARTUP)
             assert await made.end() == b""
             assert made.owner.endings == [(False, None)]
 
     run(main())
-    assert "no link was found" in caplog.text
+    assert "a connection broke" in caplog.text

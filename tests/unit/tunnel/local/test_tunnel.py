@@ -566,10 +566,13 @@ def test_an_edge_that_moved_is_found(run, contexts, tls_keys):
                 made.tunnel.service = replace(right, edges=(gone,))
                 made.session.known = [right]
                 made.tunnel.listen()
-                client = await made.client()
-                await made.talk(client)
-                assert made.tunnel.counters.refused == 0
-                client.close()
+                clients = [await made.client() for _ in range(5)]
+                for client in clients:
+                    client.send(pgerror.SSL_REQUEST)
+                await until(lambda: len(made.databases) == 5)
+                assert (made.session.asked, made.tunnel.counters.refused) == (1, 0)
+                for client in clients:
+                    client.close()
 
     run(main())
 
