@@ -10,6 +10,7 @@ from pgward.ca import init as creating
 from pgward.ca import logs, passphrase
 from pgward.ca.init import Made, Plan
 from pgward.ca.settings import CaSettings, KeySettings, ListenSettings, Settings
+from pgward.client import options
 from pgward.core import names
 from pgward.core.address import Address
 from pgward.core.clock import SystemClock
@@ -66,9 +67,7 @@ class _AddressType(click.ParamType[Address]):
     help="What encrypts the CA's keys: FILE, fd:N, credential:NAME (systemd), or - for standard"
     " input.  [default: generated, and kept in DIR/passphrase]",
 )
-@click.option(
-    "--output", type=click.Choice(terminal.OUTPUTS), default="table", help="How to show the result."
-)
+@options.output
 def init(
     *,
     directory: Path,

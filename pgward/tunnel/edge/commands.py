@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from pgward.client import options
 from pgward.client.machine import Machine
 from pgward.core.address import Address
 from pgward.core.clock import rfc3339
@@ -139,9 +140,19 @@ def _work(settings: EdgeSettings, address: Address, listener: Any, ready_file: P
     run(server.run(ready))
 
 
+_STATUS = {
+    "name": "name",
+    "certificate_ends": "certificate ends",
+    "configuration": "configuration",
+    "issued_at": "issued at",
+    "services": "services",
+    "blocked": "people blocked",
+}
+
+
 @click.command("status")
 @_DIRECTORY
-@click.option("-o", "--output", type=click.Choice(terminal.OUTPUTS), default="table")
+@options.output
 def edge_status(directory: Path, output: str) -> None:
     """Show who this edge is, and which configuration it keeps on disk."""
     machine = Machine.load(directory)
@@ -161,4 +172,4 @@ def edge_status(directory: Path, output: str) -> None:
         "services": [service["name"] for service in payload.get("services", ())],
         "blocked": len(payload.get("blocked", ())),
     }
-    terminal.record(facts, output=output)
+    terminal.record(facts, _STATUS, output)

@@ -37,6 +37,18 @@ def test_an_address_alone_is_enough(tmp_path):
     assert (settings.ca.url, settings.ca.dns) == ("https://[::1]:0", ())
 
 
+def test_the_output_is_chosen_as_everywhere(tmp_path, monkeypatch):
+    arguments = ["--listen", "127.0.0.1:0", "--admin-password-file", "-"]
+    password = "correct horse battery\n"
+    done = CliRunner().invoke(
+        commands.init, [str(tmp_path / "a"), *arguments, "-o", "json"], password
+    )
+    assert json.loads(done.stdout)["directory"] == str(tmp_path / "a")
+    monkeypatch.setenv("PGWARD_OUTPUT", "json")
+    done = CliRunner().invoke(commands.init, [str(tmp_path / "b"), *arguments], password)
+    assert json.loads(done.stdout)["directory"] == str(tmp_path / "b")
+
+
 def test_loopback_is_called_localhost(tmp_path):
     _, settings = made(tmp_path)
     assert (settings.ca.dns, settings.ca.ips) == (("localhost",), ("127.0.0.1",))

@@ -100,6 +100,20 @@ def test_the_status_of_an_edge_is_what_it_keeps(enroll, pgward, directory):
     }
 
 
+def test_the_status_of_an_edge_for_people(enroll, pgward, directory):
+    enroll()
+    keep(directory, {"version": 12, "issued_at": "2026-11-21T12:00:00Z"})
+    lines = pgward("edge", "status", directory).stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "name",
+        "certificate ends",
+        "configuration",
+        "issued at",
+        "services",
+        "people blocked",
+    ]
+
+
 def test_an_edge_without_configuration_says_so(enroll, pgward, directory):
     enroll()
     result = pgward("edge", "status", directory)
