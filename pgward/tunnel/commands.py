@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pgward.client import options
 from pgward.client.conninfo import tls_fields
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock
@@ -26,13 +27,17 @@ from pgward.tunnel.loop import run
 STOP_SECONDS = 10.0
 _WHERE = frozenset({"PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE"})
 _PORT = click.IntRange(0, 65535)
-_OUTPUT = click.Choice(terminal.OUTPUTS)
 
 
 @click.command()
 @click.argument("service")
 @click.option("--port", type=_PORT, help="Local port; by default the one the service had last.")
-@click.option("--socket", "unix", is_flag=True, help="Listen on a Unix socket instead of a port.")
+@click.option(
+    "--socket",
+    "unix",
+    is_flag=True,
+    help="Listen on a Unix socket instead of a port; for services without TLS inside (sslMode).",
+)
 @click.option("--detach", "detached", is_flag=True, help="Go to the background once it is ready.")
 @click.option("--for-pid", type=int, hidden=True)
 def connect(
@@ -42,28 +47,36 @@ def connect(
 
     Prints the connection string for psql and other clients on stdout.
     """
-    options = TunnelOptions(service, pgward_home(), port, unix, for_pid)
+    if unix and port is not None:
+        raise click.UsageError("--port and --socket exclude each other")
+    wanted = TunnelOptions(service, pgward_home(), port, unix, for_pid)
     if detached:
-        running = _in_background(options)
+        running = _in_background(wanted)
         _tell_ready(running)
         terminal.note(f"it runs in the background: pgward disconnect {service}")
         return
-    _serve(options)
+    _serve(wanted)
 
 
-def _serve(options: TunnelOptions) -> None:
+def _serve(wanted: TunnelOptions) -> None:
     logging.basicConfig(level=logging.WARNING, format="pgward: %(message)s", stream=sys.stderr)
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        terminal.note(text)
 
     def ready(running: Running) -> None:
-        if options.for_pid is None:
+        if wanted.for_pid is None:
             _tell_ready(running)
-        notify_ready(json.dumps({name: getattr(running, name) for name in _FIELDS}))
+        facts = {name: getattr(running, name) for name in _FIELDS}
+        notify_ready(json.dumps({"running": facts, "said": said}))
 
     try:
-        run(TunnelProcess(options, say=terminal.note, on_ready=ready).run())
+        run(TunnelProcess(wanted, say=say, on_ready=ready).run())
     except PgwardError as error:
         notify_failed(error)
-        if options.for_pid is not None:
+        if wanted.for_pid is not None:
             sys.exit(error.exit_code)  # the process that waits for this one tells why
         raise
 
@@ -72,28 +85,33 @@ _FIELDS = ("service", "pid", "started", "host", "port", "conninfo")
 
 
 def _tell_ready(running: Running) -> None:
-    where = running.host if running.host.startswith("/") else f"{running.host}:{running.port}"
-    terminal.note(f"{running.service} is at {where}; connect with this string, or pgward psql")
+    terminal.note(
+        f"{running.service} is at {running.address}; connect with this string, or pgward psql"
+    )
     terminal.echo(running.conninfo)
 
 
-def _in_background(options: TunnelOptions) -> Running:
-    arguments = [sys.executable, "-m", "pgward", "connect", options.service]
-    if options.port is not None:
-        arguments += ["--port", str(options.port)]
-    if options.socket:
+def _in_background(wanted: TunnelOptions) -> Running:
+    arguments = [sys.executable, "-m", "pgward", "connect", wanted.service]
+    if wanted.port is not None:
+        arguments += ["--port", str(wanted.port)]
+    if wanted.socket:
         arguments.append("--socket")
-    if options.for_pid is not None:
-        arguments += ["--for-pid", str(options.for_pid)]
+    if wanted.for_pid is not None:
+        arguments += ["--for-pid", str(wanted.for_pid)]
     # A tunnel that lives as long as one psql says in that psql's terminal why it is refused.
-    for_psql = options.for_pid is not None
-    log = None if for_psql else Registry(options.home).socket_directory(options.service) / "log"
-    _, message = detach(arguments, log=log, env={"PGWARD_HOME": str(options.home)})
-    return Running.read(json.loads(message))
+    for_psql = wanted.for_pid is not None
+    log = None if for_psql else Registry(wanted.home).socket_directory(wanted.service) / "log"
+    _, message = detach(arguments, log=log, env={"PGWARD_HOME": str(wanted.home)})
+    answer = json.loads(message)
+    if log is not None:  # it said these to its log only: a port that was taken, a CA that is away
+        for text in answer["said"]:
+            terminal.note(text)
+    return Running.read(answer["running"])
 
 
 @click.command()
-@click.option("-o", "--output", type=_OUTPUT, default="table", help="How to print it.")
+@options.output
 def status(output: str) -> None:
     """Show the tunnels that are open, and how they fare."""
     known = Registry(pgward_home())
@@ -113,8 +131,7 @@ def status(output: str) -> None:
 
 def _row(running: Running, answer: dict[str, Any] | None) -> dict[str, Any]:
     facts = {"service": running.service, "pid": running.pid, "conninfo": running.conninfo}
-    on_socket = running.host.startswith("/")
-    facts["address"] = running.host if on_socket else f"{running.host}:{running.port}"
+    facts["address"] = running.address
     return facts | (answer if answer is not None else {"problem": "it does not answer"})
 
 
@@ -127,6 +144,8 @@ def disconnect(service: str | None, everything: bool) -> None:
     if service is None and not everything:
         raise click.UsageError("name a service, or use --all")
     chosen = known.all() if service is None else [_named(known, service)]
+    if not chosen:
+        terminal.note("no tunnel is open")
     for running in chosen:
         running.process.stop(timeout=STOP_SECONDS)
         known.remove(running.service)

@@ -89,6 +89,16 @@ def test_a_remembered_port_that_is_taken(stack, person, service):
         assert tunnel.port == port
 
 
+def test_a_taken_port_is_told_though_the_tunnel_is_detached(stack, person, service):
+    port = quiet_port()
+    with stack.tunnel(person, service, "--port", port):
+        pass
+    with socket.create_server(("127.0.0.1", port)):
+        done = person.run("connect", service, "--detach")
+    person.ok("disconnect", service)
+    assert done.stderr.startswith(f"port {port} is taken by {psutil.Process().name()} (pid ")
+
+
 def test_a_wanted_port_that_is_taken(person, service):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -107,7 +117,7 @@ def test_a_second_tunnel_of_the_same_service(stack, person, service):
         done = person.run("connect", service)
         assert done.returncode == 1
         assert done.stderr == (
-            f"pgward: {service} is connected already, on 127.0.0.1:{tunnel.port}\n"
+            f"pgward: {service} is connected already, at 127.0.0.1:{tunnel.port}\n"
             f"hint: pgward disconnect {service}\n"
         )
         assert tunnel.psql("select 1") == "1"
@@ -161,6 +171,18 @@ def test_a_unix_socket(stack, person):
         assert tunnel.psql("select current_user") == person.name
         assert person.ok("psql", service, "--", "-XAtqc", "select 1") == "1\n"
     assert list(directory.glob(".s.PGSQL*")) == []
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "require"])
+def test_no_socket_for_a_service_that_wants_tls(stack, person, mode):
+    service = stack.service(person, sslMode=mode)
+    done = person.run("connect", service, "--socket")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"pgward: {service} wants TLS up to PostgreSQL (sslMode: {mode}),"
+        " and clients speak none on a Unix socket\n"
+        "hint: leave --socket out: a tunnel on a port is yours alone, too\n"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")

@@ -48,6 +48,11 @@ class Running:
         )
 
     @property
+    def address(self) -> str:
+        """Where it listens, as people read it."""
+        return self.host if self.host.startswith("/") else f"{self.host}:{self.port}"
+
+    @property
     def process(self) -> ProcessId:
         """The tunnel's process."""
         return ProcessId(self.pid, self.started)

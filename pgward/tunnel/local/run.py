@@ -26,6 +26,7 @@ from pgward.tunnel.loop import tune_collector
 log = logging.getLogger("pgward.tunnel")
 
 SOCKET_PORT = 5432
+_WITHOUT_TLS = ("disable", "prefer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class TunnelProcess:
         self._session = Session.open(options.home)
         catalog = Catalog(options.home, self._session, SystemClock(), say)
         self._service = catalog.find(options.service)
+        self._check_socket()
         self._check_not_running()
 
     async def run(self) -> None:
@@ -98,11 +100,24 @@ class TunnelProcess:
     def _registered(self) -> bool:
         return self._options.for_pid is None
 
+    def _check_socket(self) -> None:
+        """Refuse a socket to a service whose clients must speak TLS, which libpq never does there.
+
+        PostgreSQL would turn them away; or take them, without the TLS that the service wants.
+        """
+        mode = self._service.ssl_mode
+        if self._options.socket and mode not in _WITHOUT_TLS:
+            raise ConflictError(
+                f"{self._service.name} wants TLS up to PostgreSQL (sslMode: {mode}),"
+                " and clients speak none on a Unix socket",
+                hint="leave --socket out: a tunnel on a port is yours alone, too",
+            )
+
     def _check_not_running(self) -> None:
         running = self._registry.get(self._service.name) if self._registered else None
         if running is not None:
             raise ConflictError(
-                f"{running.service} is connected already, on {running.host}:{running.port}",
+                f"{running.service} is connected already, at {running.address}",
                 hint=f"pgward disconnect {running.service}",
             )
 

@@ -21,6 +21,21 @@ SERVICE = {
 }
 
 
+READY = json.dumps(
+    {
+        "running": {
+            "service": "orders",
+            "pid": os.getpid(),
+            "started": 1.0,
+            "host": "127.0.0.1",
+            "port": 16000,
+            "conninfo": "port=16000",
+        },
+        "said": ["port 15432 is taken by ncat (pid 7) of bob; using 16000 for now"],
+    }
+)
+
+
 @pytest.fixture
 def known(tmp_path):
     return Registry(tmp_path / "home")
@@ -81,6 +96,33 @@ def test_disconnecting_all_ends_each(pgward, add, known, tunnel_process):
     add("stock", pid=tunnel_process.pid)
     assert pgward("disconnect", "--all").exit_code == 0
     assert known.all() == []
+
+
+def test_disconnecting_all_when_there_is_none(pgward):
+    result = pgward("disconnect", "--all")
+    assert (result.exit_code, result.stderr) == (0, "no tunnel is open\n")
+
+
+def test_what_a_tunnel_said_before_it_was_detached_is_told(pgward, monkeypatch):
+    monkeypatch.setattr(commands, "detach", lambda _arguments, **_options: (None, READY))
+    result = pgward("connect", "orders", "--detach")
+    assert (result.exit_code, result.stdout) == (0, "port=16000\n")
+    assert result.stderr == (
+        "port 15432 is taken by ncat (pid 7) of bob; using 16000 for now\n"
+        "orders is at 127.0.0.1:16000; connect with this string, or pgward psql\n"
+        "it runs in the background: pgward disconnect orders\n"
+    )
+
+
+def test_a_port_and_a_socket_exclude_each_other(pgward):
+    result = pgward("connect", "orders", "--port", "16000", "--socket")
+    assert result.exit_code == 2
+    assert "--port and --socket exclude each other" in result.stderr
+
+
+def test_the_output_may_be_chosen_by_a_variable(pgward, monkeypatch):
+    monkeypatch.setenv("PGWARD_OUTPUT", "json")
+    assert pgward("status").stdout == "[]\n"
 
 
 def test_disconnecting_needs_a_name(pgward):
@@ -162,11 +204,11 @@ def test_psql_opens_a_tunnel_that_ends_with_it(psql, monkeypatch):
 
     def detach(arguments, **_options):
         asked.append(arguments[3:])
-        ready = {"service": "orders", "pid": os.getpid(), "started": 1.0, "host": "127.0.0.1"}
-        return None, json.dumps({**ready, "port": 16000, "conninfo": "x"})
+        return None, READY
 
     monkeypatch.setattr(commands, "detach", detach)
-    _, ((_, _, environment),) = psql("orders")
+    result, ((_, _, environment),) = psql("orders")
+    assert result.stderr == ""  # its tunnel spoke to this terminal itself
     assert asked == [["connect", "orders", "--for-pid", str(os.getpid())]]
     assert environment["PGPORT"] == "16000"
 

@@ -208,3 +208,9 @@ def test_a_path_that_is_too_long_says_what_to_do(tmp_path):
 
 def test_a_short_path_stays_as_it_is():
     assert unix_path(Path("/run/a.ctl")) == "/run/a.ctl"
+
+
+def test_where_a_tunnel_listens_as_people_read_it():
+    on_port = Running("orders", 1, 1.0, "127.0.0.1", 15432, "")
+    on_socket = Running("orders", 1, 1.0, "/run/orders", 5432, "")
+    assert (on_port.address, on_socket.address) == ("127.0.0.1:15432", "/run/orders")
