@@ -142,6 +142,8 @@ _KINDS: tuple[tuple[type[httpx2.HTTPError], str, str], ...] = (
         "try again; look at the CA's log if it stays so",
     ),
     (httpx2.ConnectError, "cannot be reached ({})", "check the address and the network"),
+    # Its text quotes headers, which carry the login token.
+    (httpx2.LocalProtocolError, "cannot be asked: the request is malformed", "pgward login"),
     (httpx2.HTTPError, "broke the connection ({})", "try again; look at the CA's log"),
 )
 

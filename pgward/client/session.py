@@ -193,13 +193,16 @@ class Session:
             self.close()
 
     def token(self) -> str:
-        """Return the login token; raise LoginNeededError or KeyringError."""
+        """Return the login token; raise KeyringError, or LoginNeededError for a damaged one."""
         self.reload()
         if self.state.token.account is not None:
             return token_store.fetch(self.state.token.account)
         path = self._generation / token_store.FILE
         with storage_errors(path, "read"):
-            return path.read_text(encoding="ascii")
+            token = path.read_bytes().decode("ascii", "replace")
+        if not token_store.well_formed(token):
+            raise LoginNeededError(f"{path} is damaged")
+        return token
 
     def api(self) -> ApiClient:
         """Return the client that speaks for this session; ``close`` closes it."""

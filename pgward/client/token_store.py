@@ -81,11 +81,16 @@ def keep(token: str, user: str, url: str) -> Kept:
 def fetch(account: str) -> str:
     """Return a token from the keyring; raise KeyringError when it does not give it."""
     token = _call(lambda keyring: keyring.get_password(_SERVICE, account))
-    if not isinstance(token, str) or not token:
+    if not isinstance(token, str) or not well_formed(token):
         raise KeyringError(
             "the keyring does not hold the login token any more", hint="pgward login"
         )
     return token
+
+
+def well_formed(token: str) -> bool:
+    """Tell whether it can be a token: others break the request, and its error would quote them."""
+    return bool(token) and all("!" <= letter <= "~" for letter in token)
 
 
 def forget(place: TokenPlace) -> str | None:

@@ -139,3 +139,9 @@ def test_several_attempts_are_looked_through():
     error = httpx2.ConnectError("all failed")
     error.__cause__ = BaseExceptionGroup("x", [ConnectionRefusedError(), ConnectionRefusedError()])
     assert "refuses connections" in failures.connection_error(error, URL).message
+
+
+def test_a_request_that_cannot_be_written_is_not_quoted():
+    error = httpx2.LocalProtocolError("Illegal header value b'DPoP pgs1.secret\\n'")
+    shown = failures.connection_error(error, URL)
+    assert shown.message == "the CA at ca.test:8443 cannot be asked: the request is malformed"

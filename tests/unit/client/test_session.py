@@ -201,3 +201,11 @@ def test_services_are_read(fake_ca, session):
 
 def test_the_place_of_the_token_is_kept(session):
     assert session.state.token == TokenPlace(None)
+
+
+@pytest.mark.parametrize("token", [b"", b"pgs1.secret\n", b"pgs1.secret\0", b"pgs1.\xff secret"])
+def test_a_damaged_token_asks_for_a_login_and_is_not_shown(session, token):
+    (session.paths.cert.parent / "token").write_bytes(token)
+    with pytest.raises(LoginNeededError, match="token is damaged") as raised:
+        session.api()
+    assert "secret" not in raised.value.message

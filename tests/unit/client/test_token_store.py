@@ -136,6 +136,14 @@ def test_a_token_that_is_gone_asks_for_a_login(use):
     assert caught.value.hint == "pgward login"
 
 
+def test_a_token_that_is_damaged_asks_for_a_login(use):
+    keyring = Keyring()
+    keyring.kept["pgward", "account"] = "two\nlines"
+    use(keyring)
+    with pytest.raises(KeyringError, match="does not hold the login token any more"):
+        token_store.fetch("account")
+
+
 def test_forgetting_tells_why_it_failed(use):
     use(Raising())
     assert token_store.forget(TokenPlace("alice")) == "the keyring does not work (RuntimeError)"
