@@ -9,7 +9,7 @@ from pgward.client.identity import Generations, IdentityPaths
 from pgward.client.trust import FILE as TRUST_FILE
 from pgward.client.trust import Trust
 from pgward.pki import keys
-from pgward.system.files import FileLock, atomic_write, private_dir, storage_errors
+from pgward.system.files import FileLock, atomic_write, private_dir, prove_writable, storage_errors
 
 _DEVICE_KEY = "device.key"
 _LAST_USER = "last_user"
@@ -39,10 +39,7 @@ class Home:
         """Create the directory for this user only, and prove that it can be written."""
         private_dir(self.directory)
         with self.lock():
-            probe = self.directory / "probe"
-            atomic_write(probe, b"\0" * 4096)
-            with storage_errors(probe, "remove"):
-                probe.unlink()
+            prove_writable(self.directory)
 
     def lock(self) -> FileLock:
         """Return the lock for every change of the identity."""

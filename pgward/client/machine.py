@@ -18,13 +18,14 @@ from pgward.client.trust import parse_url
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.pki import csr, fingerprint, keys, pem
-from pgward.system.files import FileLock, atomic_write, private_dir, storage_errors
+from pgward.system.files import FileLock, atomic_write, private_dir, prove_writable, storage_errors
 
 MACHINE_FILE = "machine.json"
 _PREFIX = "pgj1"
 _LOCK = "lock"
 _IDENTITY = "identity"
 _MAX_TOKEN = 4096
+_ROOM = 64 * 1024  # for the files of an identity, a block each
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,7 @@ class Machine:
         private_dir(directory)
         with FileLock(directory / _LOCK):
             key = keys.generate()
-            atomic_write(directory / ".writable", b"")
-            (directory / ".writable").unlink()
+            prove_writable(directory, _ROOM)
             trust = pin(token.url, token.fingerprint, clock=clock)
             body = {
                 "token": token.secret,

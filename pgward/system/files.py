@@ -117,6 +117,17 @@ def private_dir(path: Path) -> Path:
     return path
 
 
+def prove_writable(directory: Path, size: int = 4096) -> None:
+    """Raise StorageError unless ``directory`` takes ``size`` bytes; nothing stays there.
+
+    An empty file would not do: a full disk takes those.
+    """
+    probe = directory / "probe"
+    atomic_write(probe, b"\0" * size)
+    with storage_errors(probe, "remove"):
+        probe.unlink()
+
+
 class FileLock:
     """An exclusive lock between processes, held while the ``with`` block runs.
 

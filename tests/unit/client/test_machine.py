@@ -1,4 +1,5 @@
 import json
+import resource
 from base64 import urlsafe_b64encode
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from pgward.client.machine import JoinToken, Machine
 from pgward.client.trust import FingerprintError
 from pgward.core.errors import DeniedError, InvalidInputError, NotFoundError
 from pgward.pki import pem
+from pgward.system.files import StorageError
 from tests.fixtures.fake_ca import URL, error
 
 
@@ -71,6 +73,17 @@ def test_an_impostor_never_sees_the_secret(fake_ca, tmp_path):
     with pytest.raises(FingerprintError):
         Machine.enroll(tmp_path / "m", text, advertise=None, clock=fake_ca.clock)
     assert fake_ca.calls == ["GET /v1/trust"]
+
+
+def test_a_full_disk_does_not_use_the_token_up(fake_ca, join, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # as a full disk: empty files only
+    try:
+        with pytest.raises(StorageError, match="cannot write"):
+            Machine.enroll(tmp_path / "m", join, advertise=None, clock=fake_ca.clock)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert fake_ca.calls == []
 
 
 def test_a_used_token_leaves_the_machine_as_it_was(fake_ca, join, machine, tmp_path):

@@ -18,6 +18,7 @@ from pgward.system.files import (
     atomic_write,
     open_regular,
     private_dir,
+    prove_writable,
     read_regular,
 )
 
@@ -190,3 +191,19 @@ def test_a_refused_file_is_closed_again(fifo):
 def test_a_lock_that_is_no_plain_file_is_refused(fifo):
     with pytest.raises(StorageError, match=r"cannot lock .*: it is no regular file"):
         FileLock(fifo()).__enter__()
+
+
+def test_proving_that_a_directory_can_be_written_leaves_nothing(tmp_path):
+    prove_writable(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_a_disk_that_takes_only_empty_files_is_full(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StorageError, match="cannot write"):
+            prove_writable(tmp_path, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(tmp_path) == []
