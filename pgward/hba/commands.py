@@ -1,6 +1,5 @@
 """``pgward hba generate``, ``apply`` and ``refresh``."""
 
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -198,7 +197,7 @@ def _warn(texts: list[str] | tuple[str, ...]) -> None:
 
 def _read_token(name: str) -> str:
     if name == "-":
-        return sys.stdin.read(_MAX_TOKEN).strip()
+        return terminal.read_stdin_line().strip()
     path = Path(name)
     with storage_errors(path, "read"), path.open(encoding="utf-8", errors="replace") as file:
         text = file.read(_MAX_TOKEN).strip()

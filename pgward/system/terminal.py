@@ -19,6 +19,7 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
 
 OUTPUTS = ("table", "json", "yaml")
+_MAX_LINE = 64 * 1024
 
 # C0, DEL, C1, zero-width, line/paragraph separators, bidirectional marks, tags and BOM.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -79,7 +80,11 @@ def confirm(question: str) -> bool:
 
 def read_stdin_line() -> str:
     """Return the first line of stdin without its line end; raise when there is none."""
-    line = sys.stdin.readline().rstrip("\r\n")
+    try:
+        line = sys.stdin.readline(_MAX_LINE).rstrip("\r\n")
+        line.encode()  # what is not UTF-8 may come as surrogates, which no peer takes
+    except UnicodeError:
+        raise InvalidInputError("the first line of stdin is not UTF-8") from None
     if not line:
         raise InvalidInputError("stdin has no first line", hint="printf '%s\\n' … | pgward …")
     return line

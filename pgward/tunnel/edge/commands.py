@@ -21,6 +21,7 @@ from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
 from pgward.tunnel.edge.workers import supervise
 from pgward.tunnel.loop import run
 
+_MAX_TOKEN_FILE = 8 * 1024
 _DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 
 
@@ -39,8 +40,8 @@ def edge_enroll(directory: Path, token_file: str, advertise: str) -> None:
     if token_file == "-":  # noqa: S105 - a file name
         token = terminal.read_stdin_line()
     else:
-        with storage_errors(Path(token_file), "read"):
-            token = Path(token_file).read_text("utf-8")
+        with storage_errors(Path(token_file), "read"), Path(token_file).open("rb") as file:
+            token = file.read(_MAX_TOKEN_FILE).decode("ascii", "replace")
     machine = Machine.enroll(directory, token, advertise=str(address))
     if machine.kind != "edge":
         raise InvalidInputError(

@@ -1,3 +1,4 @@
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,6 +68,13 @@ def test_no_data_directory(command, tmp_path) -> None:
     result = run(command, "--data-dir", tmp_path)
     assert result.exit_code == 2
     assert "is not a PostgreSQL data directory" in result.stderr
+
+
+def test_the_token_on_stdin_must_be_text(monkeypatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", stream)
+    with pytest.raises(InvalidInputError, match="the first line of stdin is not UTF-8"):
+        commands._read_token("-")
 
 
 def test_the_token_comes_from_a_file(tmp_path) -> None:

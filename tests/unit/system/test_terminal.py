@@ -149,6 +149,19 @@ def test_an_empty_stdin_is_refused(monkeypatch):
         terminal.read_stdin_line()
 
 
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_line_of_stdin_that_is_not_utf_8_is_refused(monkeypatch, errors):
+    stream = io.TextIOWrapper(io.BytesIO(b"pass\xdcword\n"), encoding="utf-8", errors=errors)
+    monkeypatch.setattr("sys.stdin", stream)
+    with pytest.raises(InvalidInputError, match="the first line of stdin is not UTF-8"):
+        terminal.read_stdin_line()
+
+
+def test_a_line_of_stdin_without_end_is_cut(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("x" * 100_000))
+    assert terminal.read_stdin_line() == "x" * 65_536
+
+
 def test_documents_are_yaml_documents(capsys):
     terminal.documents([{"a": 1}, {"b": datetime(2026, 1, 2, tzinfo=UTC)}])
     assert capsys.readouterr().out == "a: 1\n---\nb: '2026-01-02T00:00:00Z'\n"

@@ -51,6 +51,14 @@ def test_a_token_file_that_is_not_there(enroll, tmp_path, fake_ca):
     assert fake_ca.calls == []
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\x82", b"", b"pgj1." + b"\0" * 100_000])
+def test_a_token_file_with_something_else(enroll, tmp_path, fake_ca, content):
+    (tmp_path / "token").write_bytes(content)
+    result = enroll(source=tmp_path / "token")
+    assert (result.exit_code, fake_ca.calls) == (2, [])
+    assert "that is not a join token" in result.stderr
+
+
 def test_a_token_of_a_host_is_refused(enroll, fake_ca):
     issue = fake_ca.issue
     fake_ca.routes["POST /v1/enroll"] = lambda body: {**issue(body), "name": "db", "kind": "host"}
