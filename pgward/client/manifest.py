@@ -59,20 +59,21 @@ class Document:
         """The resource's name."""
         return str(self.value["metadata"]["name"])
 
-    def where(self, path: str) -> str:
-        """Return ``file:line: path``; the line of the nearest field around a missing one."""
-        return f"{self.file}:{self._line(path)}: {path}" if path else f"{self.file}:{self.line}"
-
-    def error(self, path: str, message: str) -> str:
-        """Return a message about one field as people read it."""
-        return f"{self.where(path)}: {message}"
-
-    def _line(self, path: str) -> int:
+    def line_at(self, path: str) -> int:
+        """Return the line of a field, or of the nearest one around a missing field."""
         while path:
             if path in self.lines:
                 return self.lines[path]
             path = _INDEX.sub("", path) if _INDEX.search(path) else path.rpartition(".")[0]
         return self.line
+
+    def where(self, path: str) -> str:
+        """Return ``file:line: path``; the line of the nearest field around a missing one."""
+        return f"{self.file}:{self.line_at(path)}: {path}" if path else f"{self.file}:{self.line}"
+
+    def error(self, path: str, message: str) -> str:
+        """Return a message about one field as people read it."""
+        return f"{self.where(path)}: {message}"
 
 
 class ManifestError(InvalidInputError):
@@ -96,9 +97,8 @@ def read_path(path: Path) -> list[Document]:
             return read_text(_read(path), str(path))
         files = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES)
     if not files or len(files) > _MAX_FILES:
-        raise InvalidInputError(
-            f"{len(files)} files end in {', '.join(_SUFFIXES)}", where=str(path)
-        )
+        many = f"{len(files)} files end" if files else "no file in it ends"
+        raise InvalidInputError(f"{many} in {', '.join(_SUFFIXES)}", where=str(path))
     return join([_attempt(each) for each in files])
 
 
@@ -200,7 +200,7 @@ def _document(node: yaml.Node, file: str) -> Document:
     for path, part in (("kind", value.get("kind")), ("metadata.name", _name_in(value))):
         if not isinstance(part, str) or not part:
             missing = path not in reader.lines
-            line = document._line(path)  # noqa: SLF001 - the same module
+            line = document.line_at(path)
             raise _Problem(line, path, "is missing" if missing else "must be a text")
     return document
 

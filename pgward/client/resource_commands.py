@@ -130,17 +130,24 @@ def _check_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
     """Ask the CA about every document; raise one ManifestError for all that is wrong."""
     changes: list[str] = []
     problems: list[str] = []
+    conflicts = 0
     for document in documents:
         try:
             changes.append(_put(api, document, dry_run=True))
         except FieldsError as error:
-            problems += [document.error(*each) for each in error.fields or (("", error.message),)]
+            found = sorted(error.fields, key=lambda each: document.line_at(each[0]))
+            problems += [document.error(*each) for each in found or (("", error.message),)]
         except (ConflictError, InvalidInputError) as error:
+            conflicts += isinstance(error, ConflictError)
             problems.append(document.error("metadata.name", error.message))
         except NotFoundError as error:
-            problems.append(document.error("kind", error.message))
+            known = f"; {error.hint}" if error.hint else ""
+            problems.append(document.error("kind", f"{error.message}{known}"))
     if problems:
-        raise ManifestError(problems, hint="nothing was changed")
+        wrong = ManifestError(problems, hint="nothing was changed")
+        if conflicts == len(problems):  # the files are right, but late
+            wrong.exit_code = ConflictError.exit_code
+        raise wrong
     return changes
 
 

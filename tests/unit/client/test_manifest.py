@@ -178,7 +178,7 @@ def test_a_directory_is_all_of_its_files(tmp_path):
 
 
 def test_a_directory_without_files_is_an_error(tmp_path):
-    with pytest.raises(InvalidInputError, match="0 files end in"):
+    with pytest.raises(InvalidInputError, match="no file in it ends in"):
         read_path(tmp_path)
 
 

@@ -49,6 +49,27 @@ def test_fields_become_lines_of_all_documents(logged_in, resources):
     )
 
 
+def test_fields_are_named_in_the_order_of_their_lines(logged_in, resources):
+    wrong = [{"path": f"spec.{name}", "message": "is wrong"} for name in ("z", "missing", "y")]
+    resources.routes["PUT /v1/resources/Service/a"] = error("invalid", "wrong", fields=wrong)
+    text = "kind: Service\nmetadata: {name: a}\nspec:\n  y: 1\n  z: 2\n"
+    assert logged_in("apply", "-f", "-", stdin=text).stderr == (
+        "pgward: stdin:3: spec.missing: is wrong\n"
+        "  stdin:4: spec.y: is wrong\n"
+        "  stdin:5: spec.z: is wrong\n"
+        "hint: nothing was changed\n"
+    )
+
+
+def test_a_conflict_alone_is_no_wrong_input(logged_in, resources):
+    resources.routes["PUT /v1/resources/Service/b"] = error("conflict", "it has version 2, not 1")
+    result = logged_in("apply", "-f", "-", stdin=TWO)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("pgward: stdin:5: metadata.name: it has version 2, not 1\n")
+    resources.routes["PUT /v1/resources/Service/a"] = error("invalid", "too much of it")
+    assert logged_in("apply", "-f", "-", stdin=TWO).exit_code == 2
+
+
 def test_an_error_without_fields_names_the_document(logged_in, resources):
     resources.routes["PUT /v1/resources/Service/b"] = error("invalid", "too much of it")
     result = logged_in("apply", "-f", "-", stdin=TWO)
@@ -58,6 +79,16 @@ def test_an_error_without_fields_names_the_document(logged_in, resources):
 def test_an_unknown_kind_names_its_line(logged_in):
     result = logged_in("apply", "-f", "-", stdin="metadata: {name: a}\nkind: Frog\n")
     assert result.stderr.startswith("pgward: stdin:2: kind: ")
+
+
+def test_an_unknown_kind_comes_with_those_that_are_known(logged_in, fake_ca):
+    fake_ca.routes["PUT /v1/resources/Servce/a"] = error(
+        "not_found", "there is no kind 'Servce'", hint="known are Service"
+    )
+    result = logged_in("apply", "-f", "-", stdin="metadata: {name: a}\nkind: Servce\n")
+    assert result.stderr.startswith(
+        "pgward: stdin:2: kind: there is no kind 'Servce'; known are Service\n"
+    )
 
 
 def test_who_may_not_is_told_at_once(logged_in, resources):
