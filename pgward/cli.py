@@ -68,7 +68,9 @@ COMMANDS: Mapping[str, Entry] = {
     "logout": Entry("end the login session", "pgward.client.commands:logout", _YOU),
     "whoami": Entry("show who you are and until when", "pgward.client.commands:whoami", _YOU),
     "passwd": Entry("change your password", "pgward.client.commands:passwd", _YOU),
-    "services": Entry("list the services you may use", "pgward.client.commands:services", _CONNECT),
+    "services": Entry(
+        "list the services you may use (or: pgward ls)", "pgward.client.commands:services", _CONNECT
+    ),
     "ls": Entry("same as services", "pgward.client.commands:services", _CONNECT, alias=True),
     "connect": Entry("open a tunnel to a service", "pgward.tunnel.commands:connect", _CONNECT),
     "psql": Entry("run psql on a service", "pgward.tunnel.commands:psql", _CONNECT),
@@ -115,6 +117,18 @@ class LazyGroup(click.Group):
         if entry.children:
             return LazyGroup(cmd_name, entries=entry.children, help=_sentence(entry.help))
         return load(entry.target, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that ``args`` begin with; UsageError names the nearest one."""
+        if args[0] not in self._entries and args[0].isprintable() and args[0][:1] != "-":
+            import difflib  # noqa: PLC0415 - only a mistyped name needs it
+
+            near = difflib.get_close_matches(args[0], self._entries, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"no such command {args[0]!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands under the headings of their sections, importing none."""

@@ -138,6 +138,19 @@ def test_a_peers_message_cannot_move_the_cursor(monkeypatch):
     assert result.stderr == "pgward: evil \\x1b[2J\\u202e text\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["servces"], "no such command 'servces'; did you mean services?"),
+        (["hba", "aply"], "no such command 'aply'; did you mean apply?"),
+    ],
+)
+def test_a_mistyped_command_is_told_the_nearest(words, message):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"pgward: {message}\n")
+
+
 def test_embedded_use_gets_the_exception(monkeypatch):
     with pytest.raises(DeniedError):
         raising(monkeypatch, DeniedError("no")).main(["boom"], standalone_mode=False)
