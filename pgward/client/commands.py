@@ -15,7 +15,7 @@ from pgward.client.session import Session
 from pgward.client.trust import Trust, parse_url
 from pgward.core import names
 from pgward.core.clock import SystemClock, rfc3339
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import DeniedError, InvalidInputError
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
 
@@ -49,7 +49,12 @@ def login(
     home.prepare()
     trust = _trust(home, url, fingerprint)
     password = password_source.read(f"Password for {name} at {failures.host_of(trust.ca_url)}")
-    done = logging_in.with_password(home, trust, name, password, clock)
+    try:
+        done = logging_in.with_password(home, trust, name, password, clock)
+    except DeniedError as error:
+        if not user:  # with a password from a file nobody has seen whose it should be
+            error.hint = f"that was for {name}; --user NAME logs in somebody else"
+        raise
     if done.notice:
         terminal.note(f"note: {done.notice}")
     _greet(done.session, clock.now())

@@ -218,7 +218,12 @@ def _path(name: str, *act: str) -> str:
 def _new_password(name: str, generate: bool, source: PasswordSource) -> str:
     if generate:
         return options.generate_password()
-    return source.read(f"New password for {name}", new=True)
+    try:
+        return source.read(f"New password for {name}", new=True)
+    except InvalidInputError as error:
+        if not source.given:  # there is no terminal to ask on
+            error.hint = "use --generate, --password-stdin or --password-file"
+        raise
 
 
 def _revoked(reply: dict[str, Any]) -> str:

@@ -23,6 +23,15 @@ def test_the_user_is_the_last_one_or_the_one_of_the_machine(pgward, fake_ca, mon
     assert "logged in as dave" in pgward("login", "--password-stdin", stdin="right\n").stderr
 
 
+def test_who_was_refused_is_told_when_no_name_was_given(pgward, fake_ca, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", lambda: "carol")
+    arguments = ("login", "--ca", URL, "--fingerprint", fake_ca.fingerprint, "--password-stdin")
+    result = pgward(*arguments, stdin="wrong\n")
+    assert result.exit_code == 3
+    assert "hint: that was for carol; --user NAME logs in somebody else\n" in result.stderr
+    assert "that was for" not in pgward(*arguments, "--user", "dave", stdin="wrong\n").stderr
+
+
 def test_the_prompt_says_whose_password_for_what(pgward, fake_ca, monkeypatch):
     asked = []
     monkeypatch.setattr(terminal, "ask_password", lambda label, **_: asked.append(label) or "right")

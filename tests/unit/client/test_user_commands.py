@@ -38,6 +38,13 @@ def test_adding_asks_for_the_password_twice(logged_in, fake_ca, monkeypatch):
     }
 
 
+def test_without_a_terminal_a_password_can_be_made(logged_in):
+    for act in ("add", "passwd"):
+        result = logged_in("user", act, "bob")
+        assert result.exit_code == 2
+        assert "hint: use --generate, --password-stdin or --password-file\n" in result.stderr
+
+
 def test_a_reserved_name_is_refused_before_a_password_is_asked_for(logged_in):
     result = logged_in("user", "add", "Unknown")
     assert result.exit_code == 2
