@@ -147,7 +147,11 @@ def _settings(
         listen=ListenSettings(listen.host, listen.port),
         keys=KeySettings(_remembered(passphrase_source)),
     )
-    settings.check()
+    try:
+        settings.check()
+    except InvalidInputError as error:  # it names the section of a file that is not there yet
+        error.message = error.message.removeprefix(f"{error.where}: ")
+        raise
     return settings
 
 

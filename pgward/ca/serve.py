@@ -150,7 +150,7 @@ def _announce(authority: Authority, address: Address, ready_file: Path | None) -
         }
         files.atomic_write(ready_file, json.dumps(told).encode() + b"\n", mode=0o644)
     process.notify_ready(str(address))
-    terminal.note(f"{authority.settings.ca.name} serves {url}")
+    terminal.note(f"{authority.settings.ca.name} serves {url}, fingerprint {fingerprint}")
     terminal.echo(f"listening {address}")
 
 

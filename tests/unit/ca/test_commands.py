@@ -49,6 +49,20 @@ def test_the_output_is_chosen_as_everywhere(tmp_path, monkeypatch):
     assert json.loads(done.stdout)["directory"] == str(tmp_path / "b")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--ip", "1.2.3", "'1.2.3' is not an IP address"),
+        ("--dns", "a b", "'a b' is not a DNS name"),
+        ("--name", "a, b", "'a, b' cannot be the CA's name"),
+    ],
+)
+def test_what_is_wrong_with_an_option_names_no_section_of_a_file(tmp_path, option, value, message):
+    with pytest.raises(InvalidInputError) as caught:
+        init(tmp_path / "ca", option, value)
+    assert caught.value.message == message
+
+
 def test_loopback_is_called_localhost(tmp_path):
     _, settings = made(tmp_path)
     assert (settings.ca.dns, settings.ca.ips) == (("localhost",), ("127.0.0.1",))
