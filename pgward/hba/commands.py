@@ -25,7 +25,8 @@ _PARTS = {"postgresql": "postgresql.conf", "hba": "pg_hba.conf", "ident": "pg_id
 _MAX_TOKEN = 8192
 MakePlan = Callable[[TlsFiles], Plan]
 
-_PATH = click.Path(path_type=Path)
+# Whose a directory is that cannot be read tells more than that it cannot.
+_PATH = click.Path(path_type=Path, readable=False)
 data_dir_option = click.option(
     "--data-dir", type=_PATH, required=True, metavar="D", help="PostgreSQL's data directory."
 )

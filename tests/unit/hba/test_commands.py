@@ -77,6 +77,12 @@ def test_the_token_on_stdin_must_be_text(monkeypatch) -> None:
         commands._read_token("-")
 
 
+def test_a_directory_that_one_may_not_read_is_no_wrong_usage(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    result = run("apply", "--data-dir", tmp_path)
+    assert f"{tmp_path} is not a PostgreSQL data directory" in result.stderr
+
+
 def test_the_token_comes_from_a_file(tmp_path) -> None:
     (tmp_path / "t").write_text("pgj1.abc\n")
     assert commands._read_token(str(tmp_path / "t")) == "pgj1.abc"
