@@ -26,7 +26,8 @@ def show_access(site: Site, story: Story) -> None:
         step.table(found.answer)
         step.tell("$ psql … -c 'select … from pg_stat_ssl where pid = pg_backend_pid()'")
         step.table(found.row)
-        step.tell("the serial number is that of the login certificate: PostgreSQL validated it")
+        number = f"{me.serial:x} in hexadecimal"
+        step.tell(f"{number}: the login certificate's serial number, PostgreSQL validated it")
     with story.step("psql straight to PostgreSQL, with the same certificate (native)") as step:
         row = proofs.query(psql, site.native, me).row
         step.table({name: row[name] for name in ("version", "client_dn")})

@@ -11,7 +11,7 @@ from pgward.demo.story import Story
 
 SITE = SimpleNamespace(
     psql=None,
-    me=None,
+    me=SimpleNamespace(serial=0x4F),
     native="native",
     tunnel=SimpleNamespace(conninfo="tunnel"),
     edge=None,
