@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -127,6 +128,14 @@ def status(output: str) -> None:
         "problem": "LAST PROBLEM",
     }
     terminal.table(rows, columns, output, empty="no tunnel is open")
+    for row in rows:
+        if row.get("hint") and _in_trouble(row):
+            terminal.note(f"hint for {row['service']}: {row['hint']}")
+
+
+def _in_trouble(answer: Mapping[str, Any]) -> bool:
+    """Tell whether a tunnel's last problem is still one: it has no link to the edge."""
+    return bool(answer.get("problem")) and not answer.get("ready_links")
 
 
 def _row(running: Running, answer: dict[str, Any] | None) -> dict[str, Any]:
@@ -175,7 +184,7 @@ def psql(service: str, arguments: tuple[str, ...]) -> None:
     home = pgward_home()
     session = Session.open(home)
     target = Catalog(home, session, SystemClock(), terminal.note).find(service)
-    running = Registry(home).get(service) or _in_background(
+    running = _open_tunnel(home, service) or _in_background(
         TunnelOptions(service, home, for_pid=os.getpid())
     )
     environment = {
@@ -190,6 +199,17 @@ def psql(service: str, arguments: tuple[str, ...]) -> None:
     session.close()
     sys.stdout.flush()
     os.execve(program, [program, *arguments], environment)  # noqa: S606 - the program that the person asked for
+
+
+def _open_tunnel(home: Path, service: str) -> Running | None:
+    """Return the tunnel that is open; say what is wrong with it, which psql may not show."""
+    known = Registry(home)
+    running = known.get(service)
+    answer = registry.ask(known.control_path(service)) if running else None
+    if answer and _in_trouble(answer):
+        hint = f"\nhint: {answer['hint']}" if answer.get("hint") else ""
+        terminal.note(f"the tunnel to {service}: {answer['problem']}{hint}")
+    return running
 
 
 def _without_libpq(environment: Mapping[str, str]) -> dict[str, str]:

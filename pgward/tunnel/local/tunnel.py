@@ -42,6 +42,7 @@ class Counters:
     total: int = 0
     refused: int = 0
     last_problem: str | None = None
+    last_hint: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -135,6 +136,7 @@ class Tunnel:
             "certificate_expires_at": rfc3339(self.session.not_after),
             "session_expires_at": rfc3339(self.session.session_expires_at),
             "problem": self.counters.last_problem,
+            "hint": self.counters.last_hint,
         }
 
     # --- accepting --------------------------------------------------------------------
@@ -245,7 +247,7 @@ class Tunnel:
     def _tell_problem(self, problem: str, message: str, hint: str | None) -> None:
         """Say once, not for every connection of a pool, what is wrong."""
         if problem != self.counters.last_problem:
-            self.counters.last_problem = problem
+            self.counters.last_problem, self.counters.last_hint = problem, hint
             self.say(f"{self.service.name}: {message}" + (f"\nhint: {hint}" if hint else ""))
 
     # --- the certificate --------------------------------------------------------------
@@ -269,8 +271,9 @@ class Tunnel:
     def _tell_end(self, error: PgwardError) -> None:
         if not self._ended:
             self._ended = True
-            self.counters.last_problem = error.message
-            self.say(f"{error.message}\nhint: {error.hint or 'pgward login'}")
+            hint = error.hint or "pgward login"
+            self.counters.last_problem, self.counters.last_hint = error.message, hint
+            self.say(f"{error.message}\nhint: {hint}")
 
 
 def _tune_local(client: socket.socket) -> None:

@@ -82,6 +82,19 @@ def test_a_tunnel_tells_how_it_fares(pgward, add, monkeypatch):
     assert (row["address"], row["active"], row["problem"]) == ("/run/sockets", 3, None)
 
 
+TROUBLE = {"problem": "your certificate is revoked", "hint": "pgward login", "ready_links": 0}
+
+
+def test_what_to_do_about_a_tunnel_in_trouble(pgward, add, monkeypatch):
+    add()
+    monkeypatch.setattr(commands.registry, "ask", lambda _path: TROUBLE)
+    result = pgward("status")
+    assert "your certificate is revoked" in result.stdout
+    assert result.stderr == "hint for orders: pgward login\n"
+    monkeypatch.setattr(commands.registry, "ask", lambda _path: TROUBLE | {"ready_links": 1})
+    assert pgward("status").stderr == ""
+
+
 def test_disconnecting_ends_the_process_and_forgets_it(pgward, add, known, tunnel_process):
     add(pid=tunnel_process.pid)
     result = pgward("disconnect", "orders")
@@ -190,6 +203,16 @@ def test_psql_on_a_unix_socket_speaks_no_tls(psql, add):
     assert (environment["PGHOST"], environment["PGPORT"]) == ("/run/sockets", "5432")
     assert "PGHOSTADDR" not in environment
     assert "PGSSLMODE" not in environment
+
+
+def test_psql_on_a_tunnel_in_trouble_says_so_first(psql, add, monkeypatch):
+    add()
+    monkeypatch.setattr(commands.registry, "ask", lambda _path: TROUBLE)
+    result, became = psql("orders")
+    assert len(became) == 1
+    assert result.stderr == (
+        "the tunnel to orders: your certificate is revoked\nhint: pgward login\n"
+    )
 
 
 def test_psql_of_an_unknown_service_offers_the_nearest(psql):

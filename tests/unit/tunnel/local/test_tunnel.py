@@ -402,6 +402,7 @@ def test_a_client_hears_why_in_postgresqls_words(run, contexts, tls_keys):
                 assert await end(client) == pgerror.fatal(message, hint)
             assert made.tunnel.counters.refused == 2
             assert made.tunnel.describe()["problem"] == message
+            assert made.tunnel.describe()["hint"] == hint
             assert len(made.said) == 1
 
     run(main())
