@@ -190,7 +190,7 @@ def _rich_table(titles: list[str], rows: list[list[str]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    view = Table(box=None, pad_edge=False, header_style="bold")
+    view = Table(box=None, pad_edge=False, header_style="bold" if _colours(sys.stdout) else "")
     for title in titles:
         view.add_column(title, overflow="fold")
     for row in rows:

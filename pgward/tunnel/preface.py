@@ -57,7 +57,7 @@ class Reason(IntEnum):
 EXPLANATIONS: dict[Reason, tuple[str, str]] = {
     Reason.DENIED: (
         "the service does not exist or is not open to you",
-        "pgward services  shows what is; an administrator can allow you",
+        "pgward services shows what is; an administrator can allow you",
     ),
     Reason.REVOKED: ("your certificate is revoked", "pgward login"),
     Reason.BLOCKED: ("your account is blocked", "ask an administrator"),

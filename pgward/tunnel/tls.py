@@ -187,7 +187,7 @@ def explain(error: ssl.SSLError | OSError, edge: str) -> PgwardError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return UnavailableError(
             f"the edge {edge} did not prove who it is: {error.verify_message}",
-            hint="pgward services  shows the edges; tell an administrator",
+            hint="pgward services shows the edges; tell an administrator",
         )
     text = str(getattr(error, "reason", None) or error)
     for alert, (reason, message) in _ALERTS.items():

@@ -19,7 +19,7 @@ CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 DENIED = (
     "pgward: the service does not exist or is not open to you\n"
-    "hint: pgward services  shows what is; an administrator can allow you\n"
+    "hint: pgward services shows what is; an administrator can allow you\n"
 )
 
 

@@ -135,7 +135,9 @@ class EdgeServer:
             self._roots = state.user_roots
         if not self._configured.done():
             self._configured.set_result(None)
-        log.info("configuration %d: %d services", state.version, len(state.services))
+        count = len(state.services)
+        plural = "" if count == 1 else "s"
+        log.info("configuration %d: %d service%s", state.version, count, plural)
 
     def _reload_certificate(self) -> None:
         """Show the certificate on disk in new handshakes; connections stay as they are."""
@@ -228,7 +230,9 @@ def _family(address: Address) -> socket.AddressFamily:
 def _cannot_listen(address: Address, error: OSError) -> ConflictError:
     holder = port_holder(address.port) if address.port else None
     held = f", held by {holder}" if holder else ""
+    # create_server adds the address, which we have named already.
+    reason = (error.strerror or str(error)).partition(" (while")[0].lower()
     return ConflictError(
-        f"cannot listen on {address}: {error.strerror}{held}",
+        f"cannot listen on {address}: {reason}{held}",
         hint="choose another address with --listen",
     )

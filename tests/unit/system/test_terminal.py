@@ -52,6 +52,17 @@ def test_colour_only_on_a_terminal_and_never_with_no_color(monkeypatch):
     assert err.getvalue() == "pgward: x\n"
 
 
+def test_a_tables_titles_are_plain_with_no_color(monkeypatch):
+    out, _ = terminals(monkeypatch)
+    terminal.table(ROWS[:1], {"name": "NAME"})
+    assert "\x1b[1m" in out.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    out.truncate(0)
+    out.seek(0)
+    terminal.table(ROWS[:1], {"name": "NAME"})
+    assert "\x1b" not in out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

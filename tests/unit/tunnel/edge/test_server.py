@@ -29,7 +29,10 @@ def test_a_busy_port_names_its_holder():
     with bind(Address("127.0.0.1", 0)) as listener:
         address = Address("127.0.0.1", listener.getsockname()[1])
         for call in (bind, reserve):
-            with pytest.raises(ConflictError, match=rf"held by .*\(pid {os.getpid()}\)"):
+            with pytest.raises(
+                ConflictError,
+                match=rf"{address}: address already in use, held by .*\(pid {os.getpid()}\)",
+            ):
                 call(address)
 
 
