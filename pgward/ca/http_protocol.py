@@ -41,13 +41,22 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count, and parse what is within the bounds."""
+        room = MAX_HEADER_BYTES - self._received
         self._received += len(data)
         if self._received > MAX_REQUEST_BYTES:
             self._refuse(b"413 Content Too Large")
-        elif self._received > MAX_HEADER_BYTES and not self._in_body:
-            self._refuse(b"431 Request Header Fields Too Large")
-        else:
+        elif self._in_body or len(data) <= room:
             super().data_received(data)
+        else:
+            self._beyond_headers(data, room)
+
+    def _beyond_headers(self, data: bytes, room: int) -> None:
+        """Take what may come in one piece: headers, and the beginning of a body."""
+        super().data_received(data[:room])
+        if self._in_body:
+            super().data_received(data[room:])
+        else:
+            self._refuse(b"431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
         """Start a request's time, unless it runs since the connection came."""

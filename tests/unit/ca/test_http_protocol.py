@@ -86,6 +86,17 @@ def test_long_headers_are_refused(said):
     assert transport.ended == "closed"
 
 
+def test_a_long_body_may_come_with_its_headers():
+    head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n"
+    transport = run(head + b"x" * 200_000, after=0.01)
+    assert transport.written.startswith(b"HTTP/1.1 204 ")
+
+
+def test_long_headers_in_one_piece_are_refused():
+    transport = run(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 12_000 + b"\r\n")
+    assert transport.written.startswith(b"HTTP/1.1 431 ")
+
+
 def test_a_long_body_is_refused():
     head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n"
     piece = b"x" * 1_000_000
