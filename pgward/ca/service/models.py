@@ -10,6 +10,14 @@ from pgward.ca.directory import User
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError
 
+
+def _encodable(value: SecretStr) -> SecretStr:
+    """Refuse lone surrogates, which JSON can carry and no hash takes."""
+    if any("\ud800" <= letter <= "\udfff" for letter in value.get_secret_value()):
+        raise ValueError("is not valid text")
+    return value
+
+
 Time = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str),
@@ -18,7 +26,7 @@ Time = Annotated[
 Text = Annotated[str, Field(max_length=500)]
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 # Longer than any password may be, so that the rule about length can explain itself.
-Password = Annotated[SecretStr, Field(max_length=4096)]
+Password = Annotated[SecretStr, Field(max_length=4096), AfterValidator(_encodable)]
 Request = Annotated[str, Field(max_length=16 * 1024, description="PKCS#10, PEM")]
 
 

@@ -26,6 +26,12 @@ def test_a_password_shows_nowhere():
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_password_is_text():
+    with pytest.raises(ValidationError, match="is not valid text") as caught:
+        _Request(password="s3cret\ud800")
+    assert "s3cret" not in str(caught.value)
+
+
 def test_people_see_less_of_a_person_than_administrators(store):
     with store.write() as transaction:
         new = NewUser("alice", "Alice", "a@x", ["dba"], "hash")
