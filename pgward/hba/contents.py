@@ -101,7 +101,9 @@ def _edit(
 def _broken(host: Host) -> list[Finding]:
     """Return errors outside our own block, by the server's own views where we may look."""
     data_dir = host.data_dir
-    data = data_dir.disk.read(data_dir.hba_file) or b""
+    data = data_dir.disk.read(data_dir.hba_file)
+    if data is None:
+        return [Finding(str(data_dir.hba_file), "there is no such file")]
     lines = tokens.parse(data, continuation=data_dir.able.continuation)
     running = data_dir.running()
     found = None if running is None else server.file_errors(host.sql(running), data_dir)

@@ -23,7 +23,8 @@ _RELOAD_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _SQL_SECONDS = 20
 _SEPARATOR = "\x1f"
-_PSQL_OPTIONS = ("-XAtqw", "-F", _SEPARATOR)
+# Records end with NUL, which no value holds; errors quote whatever stands in a file.
+_PSQL_OPTIONS = ("-XAtqw0", "-F", _SEPARATOR)
 
 # A row with a type is a line that was taken, also when it says that SSL is (still) off.
 _HBA_ERRORS = (
@@ -61,7 +62,7 @@ class LocalSql:
         for user in self._users() if self.running.socket_dir else ():
             done = self._psql(user, query)
             if done is not None and done.returncode == 0:
-                return [line.split(_SEPARATOR) for line in done.stdout.splitlines()]
+                return [row.split(_SEPARATOR) for row in done.stdout.split("\0") if row]
         return None
 
     def _users(self) -> list[str]:
@@ -101,7 +102,7 @@ def file_errors(sql: Sql, data_dir: DataDir) -> list[Finding] | None:
         rows = sql(query)
         if rows is None:
             return None
-        found += [Finding(f"{row[0]}:{row[1]}", row[2]) for row in rows]
+        found += [Finding(f"{row[0]}:{row[1]}", _SEPARATOR.join(row[2:])) for row in rows]
     return found
 
 

@@ -61,6 +61,12 @@ def test_a_broken_line_of_pg_hba(host, plan) -> None:
     assert "nothing was changed" in it.value.hint
 
 
+def test_a_missing_pg_hba_is_broken(host, plan) -> None:
+    host.data_dir.hba_file.unlink()
+    with pytest.raises(InvalidInputError, match=r"pg_hba\.conf: there is no such file"):
+        check_before(host, plan)
+
+
 def test_a_broken_line_inside_our_block_is_ours_to_mend(host, plan) -> None:
     made = plan_contents(host.data_dir, plan)
     host.data_dir.hba_file.write_bytes(made.hba.after.replace(b"cert map", b"magic map"))

@@ -73,6 +73,12 @@ def test_errors_have_their_place(tmp_path) -> None:
         server.check_files(Answers([["/f", "3", "wrong"]], []), data_dir(tmp_path, 15))
 
 
+def test_an_error_may_quote_anything(tmp_path) -> None:
+    sql = Answers([["/f", "3", 'invalid type "a', 'b"']], [])
+    expected = [Finding("/f:3", 'invalid type "a\x1fb"')]
+    assert server.file_errors(sql, data_dir(tmp_path, 15)) == expected
+
+
 def test_no_access_is_no_opinion(tmp_path) -> None:
     assert server.file_errors(Answers(None), data_dir(tmp_path, 15)) is None
     server.check_files(Answers(None), data_dir(tmp_path, 15))
@@ -87,6 +93,11 @@ def test_local_sql(pg: Cluster) -> None:
     found = DataDir.open(pg.data_dir)
     running = found.running()
     assert server.LocalSql(found, running)("select 1, 'a b'") == [["1", "a b"]]
+    odd = "a\n\v\f\r\x1c\x1d\x1e\x85b"
+    assert server.LocalSql(found, running)(f"select '{odd}', 2 union all select 'c', 3") == [
+        [odd.replace("\r", "\n"), "2"],
+        ["c", "3"],
+    ]
     assert server.LocalSql(found, running, "nobody_at_all")("select 1") is None
     assert server.LocalSql(found, Running(1, 1, "", None))("select 1") is None
     assert server.presents(running, b"x") is False
