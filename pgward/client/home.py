@@ -9,6 +9,7 @@ from pgward.client.identity import Generations, IdentityPaths
 from pgward.client.trust import FILE as TRUST_FILE
 from pgward.client.trust import Trust
 from pgward.pki import keys
+from pgward.pki.errors import BadKeyError
 from pgward.system.files import FileLock, atomic_write, private_dir, prove_writable, storage_errors
 
 _DEVICE_KEY = "device.key"
@@ -51,8 +52,13 @@ class Home:
         with FileLock(self.directory / _DEVICE_LOCK):
             if not path.exists():
                 atomic_write(path, keys.to_pem(keys.generate(), None))
-            with storage_errors(path, "read"):
-                return keys.from_pem(path.read_bytes(), None)
+            try:
+                with storage_errors(path, "read"):
+                    return keys.from_pem(path.read_bytes(), None)
+            except BadKeyError as error:
+                raise BadKeyError(
+                    f"the device key {path} is damaged", hint="remove it, then: pgward login"
+                ) from error
 
     def trust(self) -> Trust:
         """Return the pinned CA: the present identity's, else the last one pinned."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pgward.core.errors import PgwardError, UnavailableError
+from pgward.core.errors import LoginNeededError, PgwardError, UnavailableError
 from pgward.tunnel.preface import ALPN, PrefaceError, Reason, RefusedError
 
 T = TypeVar("T")
@@ -86,11 +86,19 @@ def edge_context(certificate: Path, key: Path, user_roots: str) -> ssl.SSLContex
 
 
 def tunnel_context(certificate: Path, key: Path, server_roots: Path) -> ssl.SSLContext:
-    """Make a tunnel's context: it checks the edge's chain and name, and shows the login."""
+    """Make a tunnel's context: it checks the edge's chain and name, and shows the login.
+
+    Raises LoginNeededError when the files are damaged, or do not belong together.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(cafile=server_roots)
-    context.load_cert_chain(certificate, key)
+    try:
+        context.load_verify_locations(cafile=server_roots)
+        context.load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise LoginNeededError(
+            f"the login certificate, its key or the CA bundle in {certificate.parent} is damaged"
+        ) from error
     context.set_alpn_protocols([ALPN])
     return context
 

@@ -37,8 +37,9 @@ def test_the_device_key_can_be_read_during_a_renewal(home):
 
 def test_a_damaged_device_key_is_not_replaced_in_silence(home):
     (home.directory / "device.key").write_bytes(b"damaged")
-    with pytest.raises(InvalidInputError, match="the private key cannot be read"):
+    with pytest.raises(InvalidInputError, match=r"device\.key is damaged") as raised:
         home.device_key()
+    assert raised.value.hint == "remove it, then: pgward login"
 
 
 def test_trust_is_the_identitys_before_the_last_one_pinned(home):

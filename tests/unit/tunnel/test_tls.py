@@ -8,7 +8,7 @@ import ssl
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import LoginNeededError, UnavailableError
 from pgward.tunnel.preface import ALPN, PrefaceError, Reason, RefusedError
 from pgward.tunnel.tls import (
     EdgeSocket,
@@ -302,3 +302,13 @@ def test_explanations():
     error = explain(revoked, "e")
     assert isinstance(error, RefusedError)
     assert error.reason is Reason.REVOKED
+
+
+@pytest.mark.parametrize("damaged", ["certificate", "key", "roots"])
+def test_damaged_login_files_ask_for_a_login(tls_keys, tmp_path, damaged):
+    certificate, key = tls_keys.issue(tls_keys.users, "alice")
+    files = {"certificate": certificate, "key": key, "roots": tls_keys.server_roots}
+    files[damaged] = tmp_path / "damaged"
+    files[damaged].write_text("garbage")
+    with pytest.raises(LoginNeededError, match="is damaged"):
+        tunnel_context(*files.values())
