@@ -63,6 +63,7 @@ class Tunnel:
     _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look_up_at: float = 0.0
     _ended: bool = False
+    _told: str | None = None  # the problem that the person heard of last, while it lasts
 
     @property
     def pool(self) -> Pool:
@@ -231,6 +232,8 @@ class Tunnel:
     def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
         """Take that a connection is over; with ``clean`` its link can be used again."""
         self._forget(connection)
+        if clean:
+            self._told = None
         if clean and connection.link is not None:
             self.pool.give_back(connection.link)
         elif reason is not None:

@@ -452,6 +452,26 @@ def test_a_revocation_cuts_and_says_why_once(run, contexts, tls_keys):
     run(main())
 
 
+def test_a_problem_that_comes_back_is_said_again(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            for times in (1, 2):
+                good = await made.client()
+                database = await made.talk(good)
+                good.close()
+                assert await end(database) == b""
+                await until(lambda: made.tunnel.counters.active == 0)
+                cut = await made.client()
+                await made.talk(cut)
+                for link in tuple(made.links.live):
+                    link.cut(Reason.REVOKED)
+                assert await end(cut) == b""
+                await until(lambda: made.tunnel.counters.active == 0)
+                assert len(made.said) == times
+
+    run(main())
+
+
 # --- the certificate ----------------------------------------------------------------------
 
 
