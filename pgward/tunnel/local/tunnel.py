@@ -1,6 +1,7 @@
 """One running tunnel: local connections in, links out, the certificate kept fresh."""
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -29,6 +30,7 @@ ACCEPT_PAUSE = 0.1
 # that come one after the other do not all ask it.
 LOOK_UP_SECONDS = 3.0
 LOOK_UP_PAUSE = 5.0
+_PEER_GONE = {errno.ENOTCONN, errno.ECONNRESET, errno.EINVAL, errno.EPIPE}
 # A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
 CHECK_SECONDS = 15.0
 SLEPT_SECONDS = 30.0
@@ -169,7 +171,11 @@ class Tunnel:
                 return
             _tune_local(client)
         except OSError as error:
-            log.debug("a local connection went away: %s", error)
+            # Out of descriptors or buffers it is we who end it: that must not be a riddle.
+            gone = error.errno in _PEER_GONE
+            log.log(
+                logging.DEBUG if gone else logging.ERROR, "a local connection is lost: %s", error
+            )
             client.close()
             return
         self._live.add(LocalConnection(self.loop, client, self))

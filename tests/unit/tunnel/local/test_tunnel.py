@@ -423,7 +423,7 @@ def test_another_users_process_is_refused(run, contexts, tls_keys, monkeypatch, 
     assert "not yours" in caplog.text
 
 
-def test_a_kernel_that_cannot_tell_lets_nobody_in(run, contexts, tls_keys, monkeypatch):
+def test_a_kernel_that_cannot_tell_lets_nobody_in(run, contexts, tls_keys, monkeypatch, caplog):
     def broken(_client: socket.socket) -> bool:
         raise OSError(errno.ENOBUFS, "no buffer")
 
@@ -434,6 +434,7 @@ def test_a_kernel_that_cannot_tell_lets_nobody_in(run, contexts, tls_keys, monke
             assert await end(await made.client()) == b""
 
     run(main())
+    assert "a local connection is lost: [Errno 105] no buffer" in caplog.text
 
 
 def test_a_revocation_cuts_and_says_why_once(run, contexts, tls_keys):
