@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pgward.client.machine import Machine
@@ -20,6 +22,8 @@ _HOST = "host"
 _MOST_ENTRIES = 1_000
 _MOST_BYTES = 4 * 1024 * 1024
 _STRANGE = "find out who made it, remove the directory, and enroll again"
+_PREFIX = "pgward-host-"
+_ABANDONED_SECONDS = 3600.0  # no run takes so long
 
 
 class MachineSource:
@@ -52,7 +56,11 @@ class MachineSource:
         Raises InvalidInputError when it is not enrolled and has no token, UnavailableError when
         the CA is away, DeniedError when it says no.
         """
-        with self._work() as directory, contextlib.closing(self._machine(directory)) as machine:
+        with (
+            self._work() as (directory, keep),
+            contextlib.closing(self._machine(directory)) as machine,
+        ):
+            keep()  # at once: a token may be used up by now
             user_cas = {n: each for n, each in machine.crls().items() if n.startswith(_USER_CAS)}
             return Material(
                 machine.paths.cert.read_bytes(),
@@ -105,27 +113,43 @@ class MachineSource:
         return machine
 
     @contextlib.contextmanager
-    def _work(self) -> Iterator[Path]:
+    def _work(self) -> Iterator[tuple[Path, Callable[[], None]]]:
+        """Give a directory to work in, and what keeps its content where it belongs."""
         if os.geteuid() == self._owner.uid:
-            yield self._directory
+            yield self._directory, lambda: None
             return
         _finish_swap(self._directory, self._owner)
-        with tempfile.TemporaryDirectory(prefix="pgward-host-") as name:
+        _remove_abandoned()
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
             work = Path(name) / "machine"
             before = _tree(self._directory, self._owner)
             _check_links(before, self._directory)
             _write(work, before)
-            try:
-                yield work
-            finally:
-                # Also after a failure: a token may be used up, or a certificate renewed, by now.
+
+            def keep() -> None:
+                nonlocal before
                 after = _read(work)
                 if after != before:
                     _put(self._directory, self._owner, after)
+                    before = after
+
+            try:
+                yield work, keep
+            finally:
+                keep()  # also after a failure
 
 
 Tree = dict[str, bytes | Path | None]
 """Relative paths to a file's bytes, a symlink's target, or None for a directory."""
+
+
+def _remove_abandoned() -> None:
+    """Remove copies, with the host's key in them, that runs which were killed left behind."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another run removes it, too
+            status = old.lstat()
+            if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def _tree(directory: Path, owner: Account) -> Tree:

@@ -1,4 +1,5 @@
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -168,6 +169,40 @@ def test_root_works_on_a_copy_and_puts_it_back(source, log, small_ca) -> None:
         assert source(owner=OTHER, at=directory).current() == material
         assert [p.name for p in directory.iterdir()] == ["machine"]
     assert log.count("enroll token") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_an_identity_is_kept_before_the_next_request(source, log, monkeypatch) -> None:
+    """A run that is killed while it fetches lists must not lose what cost the token."""
+    there: list[bytes] = []
+    with temporary_directory() as directory:
+        os.chown(directory, OTHER.uid, OTHER.gid)
+        crls = module.Machine.crls
+
+        def look(machine):
+            there.append((directory / "machine" / "key").read_bytes())
+            return crls(machine)
+
+        monkeypatch.setattr(module.Machine, "crls", look)
+        source("token", owner=OTHER, at=directory).current()
+    assert there == [b"a key"]
+    assert "enroll token" in log
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_copies_that_killed_runs_left_are_removed(source, log, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("pgward-host-old", "pgward-host-new", "pgward-host-others", "else"):
+        (tmp_path / name / "machine").mkdir(parents=True)
+        if name != "pgward-host-new":
+            os.utime(tmp_path / name, (0, 0))
+    os.chown(tmp_path / "pgward-host-others", OTHER.uid, OTHER.gid)
+    with temporary_directory() as directory:
+        os.chown(directory, OTHER.uid, OTHER.gid)
+        source("token", owner=OTHER, at=directory).current()
+        left = {path.name for path in tmp_path.iterdir()} - {directory.name}
+    assert left == {"pgward-host-new", "pgward-host-others", "else"}
+    assert "enroll token" in log
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
