@@ -1,5 +1,12 @@
 """Where fixtures come from: one file per resource in tests/fixtures."""
 
+import signal
+
+# A shell starts background jobs with Ctrl-C ignored, and their children inherit it: tests of
+# what Ctrl-C does would wait in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 pytest_plugins = [
     "tests.fixtures.authority",
     "tests.fixtures.ca_process",
