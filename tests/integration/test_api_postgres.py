@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from datetime import timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -9,12 +10,14 @@ from alembic.runtime.migration import MigrationContext
 from starlette.testclient import TestClient
 
 from pgward.audit.events import AuditEvent
-from pgward.ca import directory
+from pgward.ca import directory, tokens
 from pgward.ca import store as stores
 from pgward.ca.directory import NewUser
 from pgward.ca.service.app import create_app
 from pgward.ca.store import audit
+from pgward.ca.store.purge import purge
 from pgward.ca.store.schema import metadata
+from pgward.ca.tokens import JoinToken
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 from pgward.system.postgres import temporary_cluster
 from tests.fixtures.authority import START
@@ -137,6 +140,27 @@ def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(
         assert answer.status_code == 200
         assert alice.call("GET", "/v1/me").status_code == 401
     second.close()
+
+
+def test_what_ended_long_ago_is_removed_by_two_replicas_at_once(store, url):
+    other = stores.open_store(url)
+    edge = JoinToken.checked("edge", "e1", [], [])
+    with store.write() as transaction:
+        for _ in range(30):
+            tokens.create(transaction, edge, lifetime=timedelta(hours=1), now=START, by="root")
+    removed, later = [], START + timedelta(days=30)
+
+    def remove(which):
+        while number := purge(which, later, batch=4):
+            removed.append(number)
+
+    threads = [threading.Thread(target=remove, args=(which,)) for which in (store, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert sum(removed) == 30
 
 
 def test_a_killed_backend_costs_no_request(store, cluster):
