@@ -20,38 +20,48 @@ _OPTIONS = (
         help="How people prove who they are.",
     ),
     click.option(
-        "--database", "databases", multiple=True, metavar="NAME", help="Database (default: all)."
+        "--database",
+        "databases",
+        multiple=True,
+        metavar="NAME",
+        help="Database; repeat it for more (default: all).",
     ),
     click.option(
-        "--role", "roles", multiple=True, metavar="NAME", help="Role, or +GROUP (default: all)."
+        "--role",
+        "roles",
+        multiple=True,
+        metavar="NAME",
+        help="Role, or +GROUP; repeat it for more (default: all).",
     ),
     click.option(
         "--address",
         "addresses",
         multiple=True,
         metavar="NETWORK",
-        help="Where clients come from: 10.0.0.0/8, samenet, a name (default: all).",
+        help="Where clients come from: 10.0.0.0/8, samenet, a name; repeat it for more"
+        " (default: all).",
     ),
     click.option(
         "--password-role",
         "password_roles",
         multiple=True,
         metavar="NAME",
-        help="With cert-or-scram: a role that logs in with a password and no certificate.",
+        help="With cert-or-scram: a role that logs in with a password and no certificate;"
+        " repeat it for more.",
     ),
     click.option(
         "--replication-role",
         "replication_roles",
         multiple=True,
         metavar="NAME",
-        help="Role that may stream replication, by the same method.",
+        help="Role that may stream replication, by the same method; repeat it for more.",
     ),
     click.option(
         "--superuser",
         "superusers",
         multiple=True,
         metavar="NAME",
-        help="Superuser to refuse over the network (default: postgres).",
+        help="Superuser to refuse over the network; repeat it for more (default: postgres).",
     ),
     click.option("--allow-superusers", is_flag=True, help="Refuse no superuser."),
     click.option(
@@ -67,7 +77,7 @@ _OPTIONS = (
         "mapped",
         multiple=True,
         metavar="PERSON=ROLE",
-        help="Let a person log in as another role too.",
+        help="Let a person log in as another role too; repeat it for more.",
     ),
     click.option(
         "--strip-domain",

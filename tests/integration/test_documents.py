@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 GENERATED = {"RESULTS.md"}  # written by `make bench`
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+UNITS = sorted((ROOT / "examples").glob("*.service"))
 COMMAND = re.compile(r"^\s*\$ (?:[A-Z_]+=\S+ )?(pgward .*)$", re.MULTILINE)
+STARTED = re.compile(r"^ExecStart=\S+/(pgward .*)$", re.MULTILINE)
 PIPED = re.compile(r" (?:\||&|>|\d>) ?")
 
 
@@ -32,6 +34,7 @@ def test_every_link_leads_to_a_file(document):
 
 def commands() -> list[str]:
     found = [line for path in DOCUMENTS for line in COMMAND.findall(path.read_text())]
+    found += [line for path in UNITS for line in STARTED.findall(path.read_text())]
     return sorted({part for line in found for part in PIPED.split(line) if "pgward " in part})
 
 
@@ -46,6 +49,11 @@ def test_every_command_of_a_transcript_exists_with_its_options(line):
     known = {option for each in command.params for option in each.opts}
     used = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert used - known - {"--help", "--version"} == set()
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=name)
+def test_every_unit_starts_a_command(unit):
+    assert len(STARTED.findall(unit.read_text())) == 1
 
 
 def test_the_services_of_the_examples_are_valid(site):

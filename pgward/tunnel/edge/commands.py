@@ -22,19 +22,23 @@ from pgward.tunnel.edge.workers import supervise
 from pgward.tunnel.loop import run
 
 _MAX_TOKEN_FILE = 8 * 1024
-_DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+_DIRECTORY = click.argument(
+    "directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False)
+)
 
 
 @click.command("enroll")
 @_DIRECTORY
-@click.option("--token-file", required=True, help="File with the join token; - reads stdin.")
+@click.option(
+    "--token-file", required=True, metavar="FILE", help="File with the join token; - reads stdin."
+)
 @click.option(
     "--advertise", required=True, metavar="HOST:PORT", help="Where tunnels reach this edge."
 )
 def edge_enroll(directory: Path, token_file: str, advertise: str) -> None:
     """Make this machine an edge, with a token from `pgward ca token edge NAME`.
 
-    DIRECTORY gets the edge's key and certificate; the key never leaves it.
+    DIR gets the edge's key and certificate; the key never leaves it.
     """
     address = Address.parse(advertise)
     if token_file == "-":  # noqa: S105 - a file name
@@ -57,12 +61,16 @@ def _any(address: Address) -> str:
 
 @click.command("serve")
 @_DIRECTORY
-@click.option("--listen", default="0.0.0.0:6432", show_default=True, metavar="HOST:PORT")
-@click.option("--default-service", help="Service of clients that name none (no tunnel, no SNI).")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--listen", default="0.0.0.0:6432", show_default=True, metavar="HOST:PORT",
+              help="Where to listen; port 0 picks one.")  # fmt: skip
+@click.option("--default-service", metavar="SERVICE",
+              help="Service of clients that name none (no tunnel, no SNI).")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
+              help="Processes that serve the same port.")  # fmt: skip
 @click.option("--drain-timeout", type=click.FloatRange(0), default=30.0, show_default=True,
               help="Seconds that sessions get to end by themselves at SIGTERM.")  # fmt: skip
-@click.option("--handshake-timeout", type=click.FloatRange(0.1), default=10.0, show_default=True)
+@click.option("--handshake-timeout", type=click.FloatRange(0.1), default=10.0, show_default=True,
+              help="Seconds that a client gets to say who it is and what it wants.")  # fmt: skip
 @click.option("--idle-timeout", type=click.FloatRange(1), default=3600.0, show_default=True,
               help="Seconds that a tunnel's link may wait without a session.")  # fmt: skip
 @click.option("--max-connections", type=click.IntRange(1), default=10_000, show_default=True,
@@ -72,7 +80,7 @@ def _any(address: Address) -> str:
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False),
               help="Write the address here once connections are accepted.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
-              show_default=True)  # fmt: skip
+              show_default=True, help="How much to say on standard error.")  # fmt: skip
 def edge_serve(  # noqa: PLR0917 - click passes them by name
     directory: Path,
     listen: str,
@@ -86,7 +94,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     ready_file: Path | None,
     log_level: str,
 ) -> None:
-    """Serve tunnels and mTLS clients from an enrolled DIRECTORY.
+    """Serve tunnels and mTLS clients from the directory of an enrolled edge.
 
     SIGTERM drains, SIGHUP shows the certificate on disk in new handshakes.
     """
