@@ -10,7 +10,7 @@ from typing import Self
 
 import psutil
 
-from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.hba.block import assignments
 from pgward.hba.disk import Disk, DiskError, owner_of
 from pgward.hba.versions import Abilities
@@ -18,6 +18,7 @@ from pgward.system.postgres import Account, execute, find_binaries
 
 _ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for
 _PID_LINES = 6
+_WHERE = "psql -c 'show data_directory' tells where it is"
 _SERVER_NAMES = frozenset({"postgres", "postmaster"})
 _SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
 
@@ -50,10 +51,11 @@ class DataDir:
         """Look at a data directory.
 
         Raises InvalidInputError when it is none, DiskError when it cannot be read, NotFoundError
-        without server programs of its version, PgwardError when postgresql.conf is broken.
+        when it is not there, or without server programs of its version, PgwardError when
+        postgresql.conf is broken.
         """
         path = path.absolute()
-        owner = owner_of(path)
+        owner = _owner(path)
         _check_caller(path, owner)
         able = Abilities.of(_version(path, owner))
         bin_dir = find_binaries(able.version)
@@ -135,12 +137,21 @@ def _version(path: Path, owner: Account) -> int:
     if found is None:
         raise InvalidInputError(
             f"{path} is not a PostgreSQL data directory",
-            hint="psql -c 'show data_directory' tells where it is",
+            hint=_WHERE,
         )
     text = found.strip()
     if not text.isdigit():
         raise InvalidInputError(f"PostgreSQL {text} is not supported", hint="11 to 18 are")
     return int(text)
+
+
+def _owner(path: Path) -> Account:
+    try:
+        return owner_of(path)
+    except DiskError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise NotFoundError(f"there is no {path}", hint=_WHERE) from error
+        raise
 
 
 def _check_caller(path: Path, owner: Account) -> None:

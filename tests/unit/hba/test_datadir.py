@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.hba import datadir
 from pgward.hba.datadir import DataDir
 from pgward.system.postgres import Account, Cluster
@@ -95,11 +95,15 @@ def test_a_named_configuration_that_is_not_there(pg_files) -> None:
         DataDir.open(pg_files.data_dir, Path("/none"))
 
 
+def test_a_directory_that_is_not_there(tmp_path) -> None:
+    with pytest.raises(NotFoundError, match=r"there is no .*/nowhere") as caught:
+        DataDir.open(tmp_path / "nowhere")
+    assert caught.value.hint == "psql -c 'show data_directory' tells where it is"
+
+
 def test_no_data_directory(tmp_path) -> None:
     with pytest.raises(InvalidInputError, match="is not a PostgreSQL data directory"):
         DataDir.open(tmp_path)
-    with pytest.raises(PgwardError, match="no such file or directory"):
-        DataDir.open(tmp_path / "none")
 
 
 @pytest.mark.parametrize("version", ["9.6", "10", "19"])
