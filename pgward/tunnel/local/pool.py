@@ -74,16 +74,19 @@ class Pool:
         return len(self._idle)
 
     def take(self) -> ReadyLink | None:
-        """Return a ready link, or None; more are made in the background either way."""
+        """Return a ready link, or None; more are made in the background either way.
+
+        The loop still watches the link for the pool: whoever takes it puts a reader of its
+        own in that place at once.
+        """
         link = self._idle.pop() if self._idle else None
-        if link is not None:
-            self.loop.remove_reader(link.tls.fileno())
         self.fill()
         return link
 
     async def wait(self) -> ReadyLink:
         """Return the next link that is ready; raise the edge's refusal, or why none answers."""
         if (link := self.take()) is not None:
+            self.loop.remove_reader(link.tls.fileno())
             return link
         future: asyncio.Future[ReadyLink] = self.loop.create_future()
         self._waiting.append(future)
