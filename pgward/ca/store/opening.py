@@ -27,7 +27,13 @@ def open_store(url: str) -> Store:
     parsed = parse_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise NotFoundError(f"no store at {parsed.database}", hint="pgward ca init DIR makes one")
-    return _open(parsed, new=False)
+    try:
+        return _open(parsed, new=False)
+    except UnavailableError as error:
+        if parsed.drivername != "sqlite":
+            raise
+        hint = f"look at {parsed.database}: its owner, the free space, and how it is mounted"
+        raise UnavailableError(error.message, hint=hint) from error
 
 
 def _create_file(path: Path) -> None:

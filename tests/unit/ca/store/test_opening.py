@@ -38,8 +38,9 @@ def test_a_store_is_not_created_twice_nor_opened_before(url):
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "ca.db").write_bytes(b"not a database, but long enough to look at" * 100)
-    with pytest.raises(UnavailableError, match="not a database"):
+    with pytest.raises(UnavailableError, match="not a database") as raised:
         stores.open_store(f"sqlite:///{tmp_path / 'ca.db'}")
+    assert f"look at {tmp_path / 'ca.db'}: its owner" in raised.value.hint
 
 
 def test_an_empty_database_holds_no_store(tmp_path):
