@@ -4,7 +4,6 @@ import json
 import re
 import secrets
 import ssl
-import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from bench import interpreter
 from bench.certificates import Certificates, Leaf
 from bench.processes import free_port, run, running, wait_listening
 from pgward.core.address import Address
@@ -24,7 +24,7 @@ _LIFETIMES = {"session_hours": 24, "certificate_minutes": 24 * 60}
 
 def pgward(*arguments: str | Path) -> list[str | Path]:
     """Return the command line of a pgward command."""
-    return [sys.executable, "-m", "pgward", *arguments]
+    return interpreter.command("-m", "pgward", *arguments)
 
 
 def home(directory: Path) -> Mapping[str, str]:

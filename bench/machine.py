@@ -3,14 +3,13 @@
 import os
 import platform
 import re
-import ssl
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
+from bench import interpreter
 from bench.options import ROOT
 from pgward import __version__
 from pgward.core.clock import rfc3339
@@ -27,8 +26,7 @@ def describe() -> dict[str, str]:
         "Memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "Kernel": f"{platform.system()} {platform.release()}",
         "Load average before the run": f"{os.getloadavg()[0]:.2f}",
-        "Python": f"{platform.python_version()}, uvloop {version('uvloop')}",
-        "OpenSSL of Python": ssl.OPENSSL_VERSION,
+        **interpreter.describe(),
         "pgward": f"{__version__}, commit {_said('git', '-C', ROOT, 'describe', '--always')}",
         "PostgreSQL": _said(find_binaries() / "postgres", "--version"),
         "pgbench": _said(find_client("pgbench"), "--version"),
