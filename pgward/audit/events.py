@@ -13,6 +13,9 @@ from pgward.core.errors import InvalidInputError
 
 Outcome = Literal["ok", "denied", "failed"]
 
+EDGE_ACTIONS = frozenset({"session.open", "session.close", "session.cut"})
+"""What happens at an edge, and nowhere else: all that an edge may put on record."""
+
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACTION = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _MAX_TEXT = 1024

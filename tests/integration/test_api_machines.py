@@ -40,6 +40,19 @@ def test_a_join_token_expires_and_a_bad_request_does_not_use_it_up(api, admin):
     assert late.status_code == 403
 
 
+@pytest.mark.parametrize(("kind", "other"), [("edge", "host"), ("host", "edge")])
+def test_a_token_of_the_other_kind_is_not_used_up(api, admin, kind, other):
+    token = admin.call("POST", "/v1/tokens", {"kind": kind, "name": "m1"}).json()["token"]
+    joining = {"token": token, "csr": request_pem()}
+    advertised = {**joining, "advertise": "m1.test:7432"}
+    wrong, right = (joining, advertised) if kind == "edge" else (advertised, joining)
+    refused = api.call("POST", "/v1/enroll", wrong)
+    assert refused.status_code == 422
+    assert f"that token is for an {kind}, not".replace("an host", "a host") in refused.text
+    assert other in refused.text
+    assert api.call("POST", "/v1/enroll", right).status_code == 201
+
+
 def test_a_machine_renews_under_its_recorded_names_for_a_new_key(edge):
     answer = edge.call("POST", "/v1/machine/renew", {"csr": request_pem()})
     leaf = x509.load_pem_x509_certificate(answer.json()["certificate"].encode())
@@ -146,15 +159,15 @@ def test_a_change_by_another_process_is_noticed_within_seconds(api, edge):
 
 
 def test_events_are_stored_once_whatever_is_sent_again(api, admin, edge):
-    good = AuditEvent.make(time=api.clock.now(), actor="alice", action="connection.open").to_json()
-    other = AuditEvent.make(time=api.clock.now(), actor="bob", action="connection.open").to_json()
+    good = AuditEvent.make(time=api.clock.now(), actor="alice", action="session.open").to_json()
+    other = AuditEvent.make(time=api.clock.now(), actor="bob", action="session.open").to_json()
     body = {"events": [good, {"id": "x"}, good]}
     answer = edge.call("POST", "/v1/edge/events", body).json()
     assert answer["accepted"] == [good["id"], good["id"]]
     assert [each["index"] for each in answer["refused"]] == [1]
     again = edge.call("POST", "/v1/edge/events", {"events": [good, other]}).json()
     assert again["accepted"] == [good["id"], other["id"]]
-    found = admin.call("GET", "/v1/audit?action=connection.*").json()["events"]
+    found = admin.call("GET", "/v1/audit?action=session.open").json()["events"]
     assert [(e["actor"], e["source"], e["id"]) for e in found] == [
         ("alice", "edge:e1", good["id"]),
         ("bob", "edge:e1", other["id"]),

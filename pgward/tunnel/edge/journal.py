@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pgward.audit.events import AuditEvent
 from pgward.core.clock import Clock
+from pgward.core.names import UNKNOWN
 from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.preface import RefusedError
 
@@ -64,7 +65,7 @@ class Journal:
             details["unrecorded_before"], self._unrecorded = self._unrecorded, 0
         event = AuditEvent.make(
             time=self._clock.now(),
-            actor=user or "unknown",
+            actor=user or UNKNOWN,
             action="session.open",
             outcome="denied",
             reason=refusal.message,

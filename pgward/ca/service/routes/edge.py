@@ -6,7 +6,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from pgward.audit.events import AuditEvent
+from pgward.audit.events import EDGE_ACTIONS, AuditEvent
 from pgward.ca import machines
 from pgward.ca.machines import Machine
 from pgward.ca.service.auth import Edge
@@ -73,13 +73,20 @@ def events(context: Current, edge: Edge, body: EventsRequest) -> EventsReply:
     refused: list[RefusedEvent] = []
     for index, data in enumerate(body.events):
         try:
-            good.append(AuditEvent.from_json(data))
+            good.append(_witnessed(AuditEvent.from_json(data)))
         except InvalidInputError as error:
             refused.append(RefusedEvent(index=index, message=error.message))
     if good:
         with context.store.write() as transaction:
             audit.add_new(transaction, good, source=edge.actor)
     return EventsReply(accepted=[event.id for event in good], refused=refused)
+
+
+def _witnessed(event: AuditEvent) -> AuditEvent:
+    """Return an event that an edge can have seen; it must not tell of what the CA did."""
+    if event.action not in EDGE_ACTIONS:
+        raise InvalidInputError(f"an edge does not see {event.action!r}")
+    return event
 
 
 def _seen(context: Context, edge: Machine, version: int) -> None:

@@ -16,7 +16,7 @@ from pgward.ca.service.models import Body, CertificateReply, CertificateRequest,
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.address import Address
-from pgward.core.errors import DeniedError, PgwardError
+from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
 from pgward.pki import csr
 
 router = APIRouter(tags=["machines"])
@@ -62,12 +62,26 @@ def _enrol(context: Context, body: EnrollRequest) -> Machine:
     now = context.now()
     with context.acts.act(caller.UNKNOWN, "machine.enroll") as act:
         token = tokens.use(act.transaction, tokens.secret_of(body.token), now)
+        _check_kind(token.kind, body.advertise)  # refused, the token is not used up
         former = CertificateFilter(kind=token.kind.value, subject=token.name, alive_at=now)
         context.revoker.revoke(act.transaction, former, now=now, reason=Reason.superseded)
         machine = machines.enrol(act.transaction, token, advertise=body.advertise, now=now)
         act.actor = act.target = machine.actor
         act.details |= {"advertise": body.advertise, "dns": list(token.dns)}
     return machine
+
+
+def _check_kind(kind: Kind, advertise: str | None) -> None:
+    """See that an edge, which has an address to advertise, joins as one, and a host as a host."""
+    if kind is Kind.EDGE and advertise is None:
+        raise InvalidInputError(
+            "that token is for an edge, not for a PostgreSQL host",
+            hint="make one with: pgward ca token host NAME",
+        )
+    if kind is Kind.HOST and advertise is not None:
+        raise InvalidInputError(
+            "that token is for a host, not for an edge", hint="pgward ca token edge NAME"
+        )
 
 
 def _issue(

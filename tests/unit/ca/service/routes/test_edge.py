@@ -1,5 +1,6 @@
 import pytest
 
+from pgward.audit.events import AuditEvent
 from pgward.ca.service.routes.edge import MAX_EVENTS
 
 
@@ -23,3 +24,12 @@ def test_events_that_are_no_events_are_refused_one_by_one(edge):
     answer = edge.call("POST", "/v1/edge/events", body).json()
     assert answer["accepted"] == []
     assert [each["index"] for each in answer["refused"]] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("action", ["session.start", "user.block", "certificate.issue"])
+def test_an_edge_cannot_tell_of_what_the_ca_did(api, edge, action):
+    event = AuditEvent.make(time=api.clock.now(), actor="admin", action=action).to_json()
+    answer = edge.call("POST", "/v1/edge/events", {"events": [event]}).json()
+    assert answer["accepted"] == []
+    assert answer["refused"] == [{"index": 0, "message": f"an edge does not see {action!r}"}]
+    assert event["id"] not in [each["id"] for each in api.events()]

@@ -30,7 +30,7 @@ def test_guessing_tokens_is_slowed_down(api):
 
 def test_joining_is_recorded_and_so_is_its_refusal(api, admin):
     token = admin.call("POST", "/v1/tokens", {"kind": "edge", "name": "e1"}).json()["token"]
-    body = {"token": token, "csr": request_pem()}
+    body = {"token": token, "csr": request_pem(), "advertise": "e1.x:7432"}
     api.call("POST", "/v1/enroll", body)
     api.call("POST", "/v1/enroll", body)
     found = [(e["actor"], e["action"], e["outcome"], e["target"]) for e in api.events()][2:]
@@ -76,7 +76,8 @@ def test_a_machine_cannot_renew_itself_past_its_end(api, admin, edge, meanwhile,
 def test_a_machine_cannot_join_past_its_removal(api, admin, meanwhile):
     token = admin.call("POST", "/v1/tokens", {"kind": "edge", "name": "e1"}).json()["token"]
     meanwhile(lambda: admin.call("DELETE", "/v1/edges/e1"))
-    answer = api.call("POST", "/v1/enroll", {"token": token, "csr": request_pem()})
+    body = {"token": token, "csr": request_pem(), "advertise": "e1.x:7432"}
+    answer = api.call("POST", "/v1/enroll", body)
     assert answer.status_code == 403
     found = admin.call("GET", "/v1/certificates?kind=edge&state=active").json()
     assert found == {"certificates": []}
