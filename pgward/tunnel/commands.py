@@ -37,7 +37,7 @@ _PORT = click.IntRange(0, 65535)
     "--socket",
     "unix",
     is_flag=True,
-    help="Listen on a Unix socket instead of a port; for services without TLS inside (sslMode).",
+    help="Listen on a Unix socket instead of a port; the tunnel itself speaks TLS to PostgreSQL.",
 )
 @click.option("--detach", "detached", is_flag=True, help="Go to the background once it is ready.")
 @click.option("--for-pid", type=int, hidden=True)

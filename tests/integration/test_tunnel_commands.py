@@ -173,18 +173,6 @@ def test_a_unix_socket(stack, person):
     assert list(directory.glob(".s.PGSQL*")) == []
 
 
-@pytest.mark.parametrize("mode", ["verify-full", "require"])
-def test_no_socket_for_a_service_that_wants_tls(stack, person, mode):
-    service = stack.service(person, sslMode=mode)
-    done = person.run("connect", service, "--socket")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        f"pgward: {service} wants TLS up to PostgreSQL (sslMode: {mode}),"
-        " and clients speak none on a Unix socket\n"
-        "hint: leave --socket out: a tunnel on a port is yours alone, too\n"
-    )
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 def test_another_users_process_is_refused(stack, person):
     service = stack.service(person, sslMode="disable")

@@ -26,7 +26,6 @@ from pgward.tunnel.loop import tune_collector
 log = logging.getLogger("pgward.tunnel")
 
 SOCKET_PORT = 5432
-_WITHOUT_TLS = ("disable", "prefer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,6 @@ class TunnelProcess:
         self._session = Session.open(options.home)
         catalog = Catalog(options.home, self._session, SystemClock(), say)
         self._service = catalog.find(options.service)
-        self._check_socket()
         self._check_not_running()
 
     async def run(self) -> None:
@@ -99,19 +97,6 @@ class TunnelProcess:
     @property
     def _registered(self) -> bool:
         return self._options.for_pid is None
-
-    def _check_socket(self) -> None:
-        """Refuse a socket to a service whose clients must speak TLS, which libpq never does there.
-
-        PostgreSQL would turn them away; or take them, without the TLS that the service wants.
-        """
-        mode = self._service.ssl_mode
-        if self._options.socket and mode not in _WITHOUT_TLS:
-            raise ConflictError(
-                f"{self._service.name} wants TLS up to PostgreSQL (sslMode: {mode}),"
-                " and clients speak none on a Unix socket",
-                hint="leave --socket out: a tunnel on a port is yours alone, too",
-            )
 
     def _check_not_running(self) -> None:
         running = self._registry.get(self._service.name) if self._registered else None

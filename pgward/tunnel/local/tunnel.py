@@ -7,15 +7,18 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from pgward.client.services import EdgeInfo, ServiceInfo, choose
 from pgward.client.session import Session
 from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
 from pgward.tunnel import pgerror
+from pgward.tunnel.local import inner
 from pgward.tunnel.local.catalog import RENEW_BEFORE
 from pgward.tunnel.local.connection import LocalConnection
 from pgward.tunnel.local.connector import EdgeConnector
+from pgward.tunnel.local.inner import InnerTls
 from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import Pool, ReadyLink
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
@@ -65,7 +68,11 @@ class Tunnel:
     _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look_up_at: float = 0.0
     _ended: bool = False
+    _inner: InnerTls = field(init=False)
     _told: str | None = None  # the problem that the person heard of last, while it lasts
+
+    def __post_init__(self) -> None:
+        self._inner = InnerTls(self.loop, lambda: self.service, lambda: self.session.paths)
 
     @property
     def pool(self) -> Pool:
@@ -93,7 +100,7 @@ class Tunnel:
         while True:
             await self.refresh()
             await asyncio.sleep(CHECK_SECONDS)
-            sweep(connection.relay for connection in self._live)
+            sweep(chain((each.relay for each in self._live), self._inner.relays))
             before, lag = lag, self._timers_lag()
             if lag - before > SLEPT_SECONDS:
                 log.info("this machine slept: checking certificate and links")
@@ -123,6 +130,7 @@ class Tunnel:
         if self.listener.fileno() != -1:
             self.loop.remove_reader(self.listener.fileno())
             self.listener.close()
+        self._inner.close()
         for connection in tuple(self._live):
             connection.close()
             self._forget(connection)
@@ -170,6 +178,7 @@ class Tunnel:
                 client.close()
                 return
             _tune_local(client)
+            carried = self._carried(client)
         except OSError as error:
             # Out of descriptors or buffers it is we who end it: that must not be a riddle.
             gone = error.errno in _PEER_GONE
@@ -178,9 +187,15 @@ class Tunnel:
             )
             client.close()
             return
-        self._live.add(LocalConnection(self.loop, client, self))
+        self._live.add(LocalConnection(self.loop, carried, self))
         self.counters.active += 1
         self.counters.total += 1
+
+    def _carried(self, client: socket.socket) -> socket.socket:
+        """Return what goes through the link: under TLS, if the client cannot speak it itself."""
+        if client.family != socket.AF_UNIX or not inner.wanted(self.service.ssl_mode):
+            return client
+        return self._inner.outside(client)
 
     # --- what connections ask and tell ------------------------------------------------
 
