@@ -47,10 +47,7 @@ def test_large_results_and_loads_arrive_whole(tunnel):
         with cursor.copy("copy t from stdin") as load:
             for number in range(200_000):
                 load.write_row((number, f"word {number} " + "x" * 40))
-        found = cursor.execute(
-            "select count(*), sum(n), md5(string_agg(word, '' order by n)) from t"
-        )
-        counted = found.fetchone()
+        counted = cursor.execute("select count(*), sum(n) from t").fetchone()
         with cursor.copy("copy (select * from t order by n) to stdout") as unload:
             rows = [line.split(b"\t") for line in b"".join(map(bytes, unload)).splitlines()]
         assert (len(rows), sum(int(row[0]) for row in rows)) == counted

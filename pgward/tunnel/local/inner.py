@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from pgward.client.identity import IdentityPaths
 from pgward.client.services import ServiceInfo
@@ -67,7 +68,7 @@ class InnerTls:
             end.setblocking(False)
         task = self.loop.create_task(self._begin(client, inside))
         self._beginning.add(task)
-        task.add_done_callback(self._beginning.discard)
+        task.add_done_callback(partial(self._settled, client, inside))
         return outside
 
     @property
@@ -96,13 +97,20 @@ class InnerTls:
             log.debug("a session ended before it began: %s", error)
             inside.close()
             client.close()
-        except BaseException:
-            inside.close()
-            client.close()
-            raise
         else:
             if tls is not None:
                 self._carry(tls, client, first)
+
+    def _settled(
+        self, client: socket.socket, inside: socket.socket, task: asyncio.Task[None]
+    ) -> None:
+        self._beginning.discard(task)
+        failure = None if task.cancelled() else task.exception()
+        if task.cancelled() or failure is not None:  # it may not even have begun
+            inside.close()
+            client.close()
+        if failure is not None:
+            log.error("no TLS to PostgreSQL", exc_info=failure)
 
     def _carry(self, tls: TlsConnection, client: socket.socket, first: bytes) -> None:
         session = _Session(self.loop, tls, client, self._live.discard)

@@ -269,9 +269,10 @@ class Tunnel:
         self._tell_problem(message, f"the edge ended a connection: {message}", hint)
 
     def _tell_problem(self, problem: str, message: str, hint: str | None) -> None:
-        """Say once, not for every connection of a pool, what is wrong."""
-        if problem != self.counters.last_problem:
-            self.counters.last_problem, self.counters.last_hint = problem, hint
+        """Say once, not for every connection of a pool, what is wrong; again once it was right."""
+        self.counters.last_problem, self.counters.last_hint = problem, hint
+        if problem != self._told:
+            self._told = problem
             self.say(f"{self.service.name}: {message}" + (f"\nhint: {hint}" if hint else ""))
 
     # --- the certificate --------------------------------------------------------------
