@@ -3,13 +3,17 @@ import signal
 
 import pytest
 
-from pgward.demo.interrupts import Interrupts, Stopped
+from pgward.demo.interrupts import SIGNALS, Interrupts, Stopped
 
 
 @pytest.fixture
 def interrupts():
+    # A background job may have been started with signals ignored (nohup).
+    before = [(each, signal.signal(each, signal.SIG_DFL)) for each in SIGNALS]
     with Interrupts() as installed:
         yield installed
+    for number, handler in before:
+        signal.signal(number, handler)
 
 
 def send(number):
