@@ -143,10 +143,14 @@ def configuration(cluster: Cluster) -> dict[str, bytes]:
     return {name: (cluster.data_dir / name).read_bytes() for name in names}
 
 
-def start_apply(cluster: Cluster, *arguments: str) -> subprocess.Popen[bytes]:
+def start_apply(cluster: Cluster, scratch: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Begin one that may be killed, and then leaves its copy of the identity in ``scratch``."""
     command = [sys.executable, "-m", "pgward", "hba", "apply", "--data-dir", str(cluster.data_dir)]
     return subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
 
 
@@ -158,20 +162,20 @@ def start_apply(cluster: Cluster, *arguments: str) -> subprocess.Popen[bytes]:
     ],
 )
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_at_any_moment(ready, alice, count, number) -> None:
+def test_killed_at_any_moment(ready, alice, tmp_path, count, number) -> None:
     """Two plans in turn; after each kill the files are those of one of them, and all goes on."""
     plans = {"all": ("--role", "all"), "other": ("--role", "all", "--map", "other")}
     wholes: dict[str, dict[str, bytes]] = {}
     spans: list[float] = []
     for name, options in plans.items():
         started = time.monotonic()
-        assert start_apply(ready, *options).wait(60) == 0
+        assert start_apply(ready, tmp_path, *options).wait(60) == 0
         spans.append(time.monotonic() - started)
         wholes[name] = configuration(ready)
     chance = random.Random(os.environ.get("PGWARD_TEST_SEED", "1"))
     names, undone = itertools.cycle(plans), 0
     for _, name in zip(range(count), names, strict=False):
-        process = start_apply(ready, *plans[name])
+        process = start_apply(ready, tmp_path, *plans[name])
         moment = chance.uniform(0.3, 1.0) * min(spans)
         try:
             process.wait(moment)
