@@ -59,7 +59,7 @@ class Generations:
             try:
                 self._write(made, files)
                 self._point_to(made.name)
-            except BaseException:
+            except BaseException:  # Ctrl-C as well leaves no half of an identity
                 if self.active() != made:  # an interrupt may come just after the swap
                     shutil.rmtree(made, ignore_errors=True)
                 raise
@@ -84,7 +84,7 @@ class Generations:
         try:
             temporary.symlink_to(name)
             temporary.replace(self.current)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well leaves no second link
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise

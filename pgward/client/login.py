@@ -40,7 +40,7 @@ def with_password(home: Home, trust: Trust, user: str, password: str, clock: Clo
     with ApiClient.of(trust, prover=PersonProver(key, token), clock=clock) as client:
         try:
             return _install(home, trust, client, reply, clock)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: nobody would use the session
             _end_quietly(client)
             raise
 
@@ -65,7 +65,7 @@ def _install(
             former = _token_place(home)
             files = identity_files(state, certificate, trust, token)
             home.generations.install(files, clock.now())
-    except BaseException:
+    except BaseException:  # Ctrl-C as well leaves no token that nothing names
         token_store.forget(kept.place)
         raise
     if former is not None:

@@ -85,7 +85,7 @@ class Host:
             self.data_dir.setting("ssl")  # raises, in the server's words, when a file is broken
             checks.files()
             took = self.load(material, checks)
-        except BaseException:
+        except BaseException:  # SIGTERM and Ctrl-C as well put all back
             self._undo()
             raise
         change.commit()

@@ -46,7 +46,7 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
             write_new(temporary, data, mode)
             os.replace(temporary, path)  # noqa: PTH105 - the pair of fsync below works on names
             sync_dir(path.parent)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well leaves no temporary file
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
@@ -145,7 +145,7 @@ class FileLock:
             self._descriptor = open_regular(self._path, os.O_RDWR | os.O_CREAT)
         try:
             self._wait()
-        except BaseException:
+        except BaseException:  # Ctrl-C as well while it waits
             self._close()
             raise
         return self

@@ -52,7 +52,7 @@ def _open(url: URL, *, new: bool) -> Store:
             if new and connection.dialect.name == "sqlite":
                 _use_wal(connection)
             _migrate(connection, new=new)
-    except BaseException:
+    except BaseException:  # whatever ends this, no connection stays open
         store.close()
         raise
     return store
