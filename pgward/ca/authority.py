@@ -4,6 +4,7 @@ Every method is synchronous, may block on the store, and may be called from any 
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +12,8 @@ from cryptography import x509
 
 from pgward.ca.crl_maker import CrlMaker
 from pgward.ca.hierarchy import Hierarchies
-from pgward.ca.issuer import Issued, Issuer
+from pgward.ca.issuance import IssuanceQueue, Issued
+from pgward.ca.issuer import Issuer
 from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
 from pgward.ca.settings import Settings
 from pgward.ca.snapshot_signer import SnapshotSigner
@@ -38,10 +40,15 @@ class Authority:
         self.settings = settings
         self.clock = clock
         self._hierarchies = hierarchies
-        self._users = Issuer(hierarchies.user.issuing, store, clock)
-        self._servers = Issuer(hierarchies.server.issuing, store, clock)
+        self._queue = IssuanceQueue(store)
+        self._users = Issuer(hierarchies.user.issuing, self._queue, clock)
+        self._servers = Issuer(hierarchies.server.issuing, self._queue, clock)
         self._crls = CrlMaker(hierarchies.issuing(), store, clock)
         self._snapshots = SnapshotSigner(self._servers, clock)
+
+    def close(self) -> None:
+        """Let what is under way end; nothing can be issued afterwards."""
+        self._queue.close()
 
     @property
     def trust(self) -> Trust:
@@ -55,13 +62,21 @@ class Authority:
         """What people compare before they trust this CA: of the server root."""
         return fingerprint.of(self._hierarchies.server.root)
 
+    def begin_login(
+        self, csr: bytes, *, user: str, session_id: str, session_ends: datetime
+    ) -> Future[Issued]:
+        """Begin to issue a login certificate (PEM request in), no longer than its login session."""
+        lifetime = timedelta(minutes=self.settings.login.certificate_minutes)
+        not_after = min(self.clock.now() + lifetime, session_ends)
+        return self._users.begin_login(csr, user=user, not_after=not_after, session_id=session_id)
+
     def issue_login(
         self, csr: bytes, *, user: str, session_id: str, session_ends: datetime
     ) -> Issued:
-        """Issue a login certificate (PEM request in), no longer than its login session."""
-        lifetime = timedelta(minutes=self.settings.login.certificate_minutes)
-        not_after = min(self.clock.now() + lifetime, session_ends)
-        return self._users.issue_login(csr, user=user, not_after=not_after, session_id=session_id)
+        """Issue a login certificate, as ``begin_login`` does, and wait for it."""
+        return self.begin_login(
+            csr, user=user, session_id=session_id, session_ends=session_ends
+        ).result()
 
     def issue_server(
         self, csr: bytes, *, kind: Kind, name: str, dns: Sequence[str], ips: Sequence[str] = ()

@@ -21,7 +21,7 @@ from pgward.ca import caller, crl_maker, hierarchy
 from pgward.ca import directory as people
 from pgward.ca.hierarchy import NewCa, NewHierarchy
 from pgward.ca.passwords import Passwords
-from pgward.ca.records import CaName, CertificateRecord, Kind
+from pgward.ca.records import CaName, CertificateRecord, Kind, Signed
 from pgward.ca.settings import FILE, STORE_FILE, Settings
 from pgward.ca.signer import KeySigner
 from pgward.ca.store import Store, create
@@ -146,9 +146,9 @@ def _fill_store(
 def _store_hierarchy(certificates: SqlCertificates, made: NewHierarchy, clock: Clock) -> None:
     """Store both certificates and a CRL of each; the root's lives as long as the root."""
     for ca in (made.root, made.issuing):
-        certificates.reserve(_record(ca, made.root.name))
-        der = ca.certificate.public_bytes(Encoding.DER)
-        certificates.record(ca.certificate.serial_number, der)
+        record = _record(ca, made.root.name)
+        certificates.reserve([record])
+        certificates.record([Signed(record, ca.certificate.public_bytes(Encoding.DER))])
     now, root = clock.now(), made.root
     certificates.save_crl(
         crl_maker.sign(

@@ -1,17 +1,18 @@
-"""Issuing: check the request, lint with a throw-away key, store, and only then sign."""
+"""Issuing: check the request, lint with a throw-away key; `issuance` stores and signs it."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.ca import lint, profiles
+from pgward.ca import caller, lint, profiles
+from pgward.ca.issuance import IssuanceQueue, Issued, Prepared
 from pgward.ca.profiles import Contents, Profile
-from pgward.ca.records import CaName, CertificateRecord, CertificateStore, Kind
+from pgward.ca.records import CaName, CertificateRecord, Kind
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core import names
 from pgward.core.clock import Clock, rfc3339
@@ -32,43 +33,36 @@ class IssuingCa:
     signer: Signer
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A signed certificate and the CAs between it and the root."""
-
-    certificate: x509.Certificate
-    chain: tuple[x509.Certificate, ...]
-
-    @property
-    def serial_hex(self) -> str:
-        """The serial number as the API and the store write it."""
-        return f"{self.certificate.serial_number:x}"
-
-
 class Issuer:
     """Issues leaves under one issuing CA."""
 
     def __init__(
         self,
         ca: IssuingCa,
-        store: CertificateStore,
+        queue: IssuanceQueue,
         clock: Clock,
         *,
         random_serial: Callable[[], int] = x509.random_serial_number,
     ) -> None:
         self._ca = ca
-        self._store = store
+        self._queue = queue
         self._clock = clock
         self._random_serial = random_serial
-        self._throw_away = KeySigner(keys.generate())
+        self._throw_away = KeySigner(keys.generate_like(ca.signer.public_key))
+
+    def begin_login(
+        self, csr: bytes, *, user: str, not_after: datetime, session_id: str
+    ) -> Future[Issued]:
+        """Check a person's request; the future is the login certificate (`issuance`)."""
+        key = requests.read(csr).public_key()
+        subject = names.identity(user)
+        return self._begin(
+            profiles.LOGIN, Kind.PERSON, subject, key, not_after=not_after, session_id=session_id
+        )
 
     def issue_login(self, csr: bytes, *, user: str, not_after: datetime, session_id: str) -> Issued:
         """Issue a login certificate to a person of the directory."""
-        key = requests.read(csr).public_key()
-        subject = names.identity(user)
-        return self._issue(
-            profiles.LOGIN, Kind.PERSON, subject, key, not_after=not_after, session_id=session_id
-        )
+        return self.begin_login(csr, user=user, not_after=not_after, session_id=session_id).result()
 
     def issue_server(
         self,
@@ -87,19 +81,19 @@ class Issuer:
             raise InvalidInputError(f"{name} has no DNS name and no IP address to certify")
         key = requests.read(csr).public_key()
         subject = names.resource_name(name)
-        return self._issue(
+        return self._begin(
             profiles.SERVER, kind, subject, key, not_after=not_after, dns=dns, ips=ips
-        )
+        ).result()
 
     def issue_snapshot_signer(
         self, key: CertificatePublicKeyTypes, *, not_after: datetime
     ) -> Issued:
         """Issue the certificate of a key that signs edges' configuration."""
-        return self._issue(
+        return self._begin(
             profiles.SNAPSHOT, Kind.SNAPSHOT, "snapshot-signer", key, not_after=not_after
-        )
+        ).result()
 
-    def _issue(
+    def _begin(
         self,
         profile: Profile,
         kind: Kind,
@@ -110,7 +104,7 @@ class Issuer:
         dns: Sequence[str] = (),
         ips: Sequence[str] = (),
         session_id: str | None = None,
-    ) -> Issued:
+    ) -> Future[Issued]:
         not_before, end = self._validity(profile, not_after)
         contents = Contents(
             subject=profiles.common_name(subject),
@@ -132,18 +126,16 @@ class Issuer:
             dns=tuple(contents.dns),
             ips=tuple(contents.ips),
             session_id=session_id,
+            client=caller.client.get(),
         )
-        return self._sign(profile, contents, record)
+        return self._queue.submit(self._prepare(profile, contents, record))
 
-    def _sign(self, profile: Profile, contents: Contents, record: CertificateRecord) -> Issued:
+    def _prepare(self, profile: Profile, contents: Contents, record: CertificateRecord) -> Prepared:
         issuer = self._ca.certificate
         unsigned = profiles.build(profile, contents, issuer)
-        lint.check(self._throw_away.sign_certificate(unsigned), profile, issuer)
-        self._store.reserve(record)
-        certificate = self._ca.signer.sign_certificate(unsigned)
-        certificate.verify_directly_issued_by(issuer)
-        self._store.record(record.serial, certificate.public_bytes(Encoding.DER))
-        return Issued(certificate, (issuer,))
+        linted = self._throw_away.sign_certificate(unsigned)
+        lint.check(linted, profile, issuer)
+        return Prepared(record, unsigned, linted, self._ca.signer, (issuer,))
 
     def _validity(self, profile: Profile, not_after: datetime) -> tuple[datetime, datetime]:
         now = self._clock.now().replace(microsecond=0)

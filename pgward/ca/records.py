@@ -1,6 +1,6 @@
 """What the authority asks of its store: records of certificates, revocations and CRLs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from cryptography import x509
+
+from pgward.core.errors import PgwardError
 
 
 class CaName(StrEnum):
@@ -44,11 +46,20 @@ class CertificateRecord:
     dns: tuple[str, ...] = ()
     ips: tuple[str, ...] = ()
     session_id: str | None = None
+    client: str | None = None  # the address that asked
 
     @property
     def serial_hex(self) -> str:
         """The serial number as the API and the store write it."""
         return f"{self.serial:x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A record and the certificate that was signed for it."""
+
+    record: CertificateRecord
+    der: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +88,18 @@ class CertificateStore(Protocol):
     Every method has committed when it returns, or commits when ``exclusive`` ends.
     """
 
-    def reserve(self, record: CertificateRecord) -> None:
-        """Store what is about to be signed; ConflictError when the serial number is taken."""
+    def reserve(self, records: Sequence[CertificateRecord]) -> None:
+        """Store what is about to be signed, all or nothing.
+
+        ConflictError when a serial number is taken.
+        """
         ...
 
-    def record(self, serial: int, der: bytes) -> None:
-        """Add the signed certificate to its record."""
+    def record(self, signed: Sequence[Signed]) -> Mapping[int, PgwardError]:
+        """Add the signed certificates to their records.
+
+        Returns by serial number why one must not leave the authority; it is not recorded then.
+        """
         ...
 
     def exclusive(self) -> AbstractContextManager[object]:

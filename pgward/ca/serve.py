@@ -95,7 +95,11 @@ def _authority(
     store = open_store(settings.store_url(directory))
     try:
         clock = SystemClock()
-        yield Authority(settings, hierarchies, SqlCertificates(store, clock), clock), store
+        authority = Authority(settings, hierarchies, SqlCertificates(store, clock), clock)
+        try:
+            yield authority, store
+        finally:
+            authority.close()
     finally:
         store.close()
 

@@ -20,6 +20,11 @@ def generate() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+def generate_like(key: ec.EllipticCurvePublicKey) -> ec.EllipticCurvePrivateKey:
+    """Make a key of the same kind and size, whose signatures name the same algorithm."""
+    return ec.generate_private_key(key.curve)
+
+
 def to_pem(key: PrivateKeyTypes, passphrase: bytes | None) -> bytes:
     """Write a key as PKCS#8 PEM, encrypted (PBES2, AES-256) when a passphrase is given."""
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()

@@ -1,7 +1,7 @@
 """Replies that several routes give."""
 
 from pgward.ca.authority import Authority
-from pgward.ca.issuer import Issued
+from pgward.ca.issuance import Issued
 from pgward.ca.service.models import CertificateReply
 from pgward.pki import pem
 

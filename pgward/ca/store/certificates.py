@@ -1,6 +1,6 @@
 """The authority's ``CertificateStore`` in SQL, and what the service asks about certificates."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,19 @@ from sqlalchemy.exc import IntegrityError
 
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
-from pgward.ca.records import CaName, CertificateRecord, Kind, PublishedCrl, Revocation
+from pgward.ca.records import (
+    CaName,
+    CertificateRecord,
+    Kind,
+    PublishedCrl,
+    Revocation,
+    Signed,
+)
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import certificates, crls, login_sessions, users
 from pgward.ca.store.transaction import Transaction
 from pgward.core.clock import Clock, SystemClock, rfc3339
-from pgward.core.errors import ConflictError, DeniedError
+from pgward.core.errors import ConflictError, DeniedError, PgwardError
 
 PENDING, ISSUED, REVOKED = "pending", "issued", "revoked"
 _KEPT_CRLS = 10
@@ -34,35 +41,63 @@ class SqlCertificates:
         self._store = store
         self._clock = clock or SystemClock()
 
-    def reserve(self, record: CertificateRecord) -> None:
-        """Store what is about to be signed; ConflictError when the serial number is taken."""
-        row = _row(record) | {"state": PENDING, "created_at": self._clock.now()}
+    def reserve(self, records: Sequence[CertificateRecord]) -> None:
+        """Store what is about to be signed, all or nothing.
+
+        ConflictError when a serial number is taken.
+        """
+        common = {"state": PENDING, "created_at": self._clock.now()}
+        rows = [_row(record) | common for record in records]
         with self._store.write() as transaction:
             try:
-                transaction.execute(sa.insert(certificates).values(row))
+                transaction.execute(sa.insert(certificates), rows)
             except IntegrityError as error:
                 raise ConflictError("the serial number is taken") from error
 
-    def record(self, serial: int, der: bytes) -> None:
-        """Add the signed certificate, with its audit event.
+    def record(self, signed: Sequence[Signed]) -> Mapping[int, PgwardError]:
+        """Add the signed certificates to their records, each with its audit event.
 
-        DeniedError when it was revoked in the meantime (its owner was blocked, say): the
-        certificate must then not leave the authority.
+        Returns by serial number why one must not leave the authority: it was revoked in the
+        meantime (its owner was blocked, say), or its login session ended.
         """
-        key = f"{serial:x}"
         with self._store.write() as transaction:
-            statement = (
-                sa.update(certificates)
-                .where(certificates.c.serial == key, certificates.c.state == PENDING)
-                .values(der=der, state=ISSUED)
-                .returning(*certificates.c)
-            )
-            row = transaction.execute(statement).mappings().one_or_none()
-            if row is None:
-                raise DeniedError("the certificate was revoked before it was signed")
-            if row["kind"] == Kind.PERSON:
-                _check_session(transaction.connection, row["session_id"], self._clock.now())
-            transaction.record(self._event(row))
+            refused = self._refusals(transaction.connection, [each.record for each in signed])
+            rows = [
+                {"key": each.record.serial_hex, "signed_der": each.der}
+                for each in signed
+                if each.record.serial not in refused
+            ]
+            if rows:
+                transaction.execute(_RECORD, rows)
+            now = self._clock.now()
+            for each in signed:
+                if each.record.serial not in refused:
+                    transaction.record(_event(each.record, now))
+        return refused
+
+    def _refusals(
+        self, connection: Connection, records: Sequence[CertificateRecord]
+    ) -> dict[int, PgwardError]:
+        """Say which of them may not be recorded, here where nobody can change it meanwhile."""
+        serials = [record.serial_hex for record in records]
+        columns = certificates.c
+        waiting = sa.select(columns.serial).where(
+            columns.serial.in_(serials), columns.state == PENDING
+        )
+        pending = set(connection.execute(waiting).scalars())
+        wanted = {each.session_id for each in records if each.kind is Kind.PERSON}
+        living = _living_sessions(connection, wanted, self._clock.now()) if wanted else set()
+        refused: dict[int, PgwardError] = {}
+        for record in records:
+            if record.serial_hex not in pending:
+                refused[record.serial] = DeniedError(
+                    "the certificate was revoked before it was signed"
+                )
+            elif record.kind is Kind.PERSON and record.session_id not in living:
+                refused[record.serial] = DeniedError(
+                    "the login session ended before the certificate was signed"
+                )
+        return refused
 
     def exclusive(self) -> AbstractContextManager[object]:
         """Keep every other writer out until the context ends."""
@@ -108,22 +143,6 @@ class SqlCertificates:
             _check_complete(transaction.connection, crl)
             transaction.execute(sa.delete(crls).where(old))
             transaction.changed()
-
-    def _event(self, row: sa.RowMapping) -> AuditEvent:
-        return AuditEvent.make(
-            time=self._clock.now(),
-            actor=actor_of(row["kind"], row["subject"]),
-            action="certificate.issue",
-            target=row["serial"],
-            client=caller.client.get(),
-            details={
-                "kind": row["kind"],
-                "subject": row["subject"],
-                "session": row["session_id"],
-                "key_sha256": row["key_sha256"],
-                "not_after": rfc3339(row["not_after"]),
-            },
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,20 +208,45 @@ def actor_of(kind: str, subject: str) -> str:
     return f"{kind}:{subject}" if kind in (Kind.EDGE, Kind.HOST) else caller.SYSTEM
 
 
-def _check_session(connection: Connection, session_id: str | None, now: datetime) -> None:
-    """Raise DeniedError unless the login session lives, here where nobody can end it meanwhile."""
-    alive = (
+_RECORD = (
+    sa.update(certificates)
+    .where(certificates.c.serial == sa.bindparam("key"))
+    .values(der=sa.bindparam("signed_der"), state=ISSUED)
+)
+
+
+def _event(record: CertificateRecord, now: datetime) -> AuditEvent:
+    return AuditEvent.make(
+        time=now,
+        actor=actor_of(record.kind, record.subject),
+        action="certificate.issue",
+        target=record.serial_hex,
+        client=record.client,
+        details={
+            "kind": record.kind.value,
+            "subject": record.subject,
+            "session": record.session_id,
+            "key_sha256": record.key_sha256,
+            "not_after": rfc3339(record.not_after),
+        },
+    )
+
+
+def _living_sessions(
+    connection: Connection, wanted: Collection[str | None], now: datetime
+) -> set[str]:
+    """Return which of these login sessions live, and are nobody's who is blocked."""
+    statement = (
         sa.select(login_sessions.c.id)
         .join(users, users.c.name == login_sessions.c.user_name)
         .where(
-            login_sessions.c.id == session_id,
+            login_sessions.c.id.in_(wanted),
             login_sessions.c.ended_at.is_(None),
             login_sessions.c.expires_at > now,
             users.c.blocked_at.is_(None),
         )
     )
-    if connection.execute(alive).one_or_none() is None:
-        raise DeniedError("the login session ended before the certificate was signed")
+    return set(connection.execute(statement).scalars())
 
 
 def _check_complete(connection: Connection, crl: PublishedCrl) -> None:

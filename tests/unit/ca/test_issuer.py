@@ -19,13 +19,13 @@ REQUEST = csr.make(KEY, common_name="administrator")
 
 
 @pytest.fixture
-def users(hierarchies, memory_store, clock):
-    return Issuer(hierarchies.user.issuing, memory_store, clock)
+def users(hierarchies, issuance, clock):
+    return Issuer(hierarchies.user.issuing, issuance, clock)
 
 
 @pytest.fixture
-def servers(hierarchies, memory_store, clock):
-    return Issuer(hierarchies.server.issuing, memory_store, clock)
+def servers(hierarchies, issuance, clock):
+    return Issuer(hierarchies.server.issuing, issuance, clock)
 
 
 def login(users, *, user="alice", until=timedelta(hours=1), request=REQUEST):
@@ -68,20 +68,24 @@ class Failing:
 
     certificate: x509.Certificate
 
+    @property
+    def public_key(self):
+        return self.certificate.public_key()
+
     def sign_certificate(self, _unsigned):
         raise UnavailableError("the device is away")
 
 
-def test_a_failing_signer_leaves_the_reservation(hierarchies, memory_store, clock):
+def test_a_failing_signer_leaves_the_reservation(hierarchies, issuance, memory_store, clock):
     ca = replace(hierarchies.user.issuing, signer=Failing(hierarchies.user.issuing.certificate))
     with pytest.raises(UnavailableError):
-        login(Issuer(ca, memory_store, clock))
+        login(Issuer(ca, issuance, clock))
     assert memory_store.log == ["reserve"]
 
 
-def test_a_serial_number_is_never_used_twice(hierarchies, memory_store, clock):
+def test_a_serial_number_is_never_used_twice(hierarchies, issuance, memory_store, clock):
     fixed = x509.random_serial_number()
-    users = Issuer(hierarchies.user.issuing, memory_store, clock, random_serial=lambda: fixed)
+    users = Issuer(hierarchies.user.issuing, issuance, clock, random_serial=lambda: fixed)
     login(users)
     with pytest.raises(ConflictError):
         login(users)

@@ -114,17 +114,16 @@ def test_the_blocked_are_those_who_still_hold_a_certificate(store, clock, signin
         certificates = SqlCertificates(store, clock)
         for serial, name in enumerate(["a", "c", "gone", "late"], 1):
             minutes = 5 if name == "late" else 60
-            certificates.reserve(
-                CertificateRecord(
-                    serial=serial,
-                    ca=CaName.USER_ISSUING,
-                    kind=Kind.PERSON,
-                    subject=name,
-                    not_before=START,
-                    not_after=START + timedelta(minutes=minutes),
-                    key_sha256="00" * 32,
-                )
+            record = CertificateRecord(
+                serial=serial,
+                ca=CaName.USER_ISSUING,
+                kind=Kind.PERSON,
+                subject=name,
+                not_before=START,
+                not_after=START + timedelta(minutes=minutes),
+                key_sha256="00" * 32,
             )
+            certificates.reserve([record])
         for name in ("a", "b"):
             directory.block(transaction, name, "", now=START)
     with store.read() as connection:

@@ -7,7 +7,7 @@ from cryptography import x509
 
 from pgward.ca import directory, sessions
 from pgward.ca.directory import NewUser
-from pgward.ca.records import CaName, CertificateRecord, Kind, Revocation
+from pgward.ca.records import CaName, CertificateRecord, Kind, Revocation, Signed
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter, SqlCertificates
 from pgward.ca.store.schema import crls
@@ -62,31 +62,56 @@ def _states(store):
     return {row["serial"]: row["state"] for row in rows}
 
 
+def _sign(certificates, *records):
+    return certificates.record([Signed(record, b"der") for record in records])
+
+
+def _told(refused):
+    assert all(isinstance(error, DeniedError) for error in refused.values())
+    return {serial: error.message for serial, error in refused.items()}
+
+
 def test_a_certificate_is_pending_then_issued(store, certificates):
-    certificates.reserve(_record(255))
+    certificates.reserve([_record(255)])
     assert _states(store) == {"ff": "pending"}
-    certificates.record(255, b"der")
+    assert _sign(certificates, _record(255)) == {}
     assert _states(store) == {"ff": "issued"}
 
 
-def test_a_serial_number_is_reserved_once(certificates):
-    certificates.reserve(_record(1))
+def test_many_are_recorded_together_but_for_those_that_are_refused(store, certificates):
+    records = [_record(serial) for serial in (1, 2, 3)]
+    certificates.reserve(records)
+    _revoke(store, CertificateFilter(serial="2"))
+    assert list(_sign(certificates, *records)) == [2]
+    assert _states(store) == {"1": "issued", "2": "revoked", "3": "issued"}
+
+
+def test_of_many_with_one_taken_serial_number_none_is_reserved(store, certificates):
+    certificates.reserve([_record(2)])
     with pytest.raises(ConflictError, match="serial number is taken"):
-        certificates.reserve(_record(1))
+        certificates.reserve([_record(1), _record(2)])
+    assert _states(store) == {"2": "pending"}
+
+
+def test_a_serial_number_is_reserved_once(certificates):
+    certificates.reserve([_record(1)])
+    with pytest.raises(ConflictError, match="serial number is taken"):
+        certificates.reserve([_record(1)])
 
 
 def test_what_was_revoked_while_it_was_signed_does_not_leave(store, certificates):
-    certificates.reserve(_record(1))
+    certificates.reserve([_record(1)])
     assert _revoke(store, CertificateFilter(subject="e1")) == ["1"]
-    with pytest.raises(DeniedError, match="revoked before"):
-        certificates.record(1, b"der")
+    refused = _sign(certificates, _record(1))
+    assert _told(refused) == {1: "the certificate was revoked before it was signed"}
 
 
 @pytest.mark.parametrize("how", ["logout", "block", "remove", "late"])
 def test_a_login_certificate_needs_its_session_to_the_last_moment(
     store, certificates, clock, session, how
 ):
-    certificates.reserve(_record(1, Kind.PERSON, "alice", session.id))
+    record = _record(1, Kind.PERSON, "alice", session.id)
+    certificates.reserve([record])
     with store.write() as transaction:
         transaction.execute(sa.insert(directory.users).values(_other_administrator()))
         if how == "logout":
@@ -101,13 +126,13 @@ def test_a_login_certificate_needs_its_session_to_the_last_moment(
             directory.remove(transaction, "alice")
     if how == "late":
         clock.move(hours=1)
-    with pytest.raises(DeniedError, match="session ended"):
-        certificates.record(1, b"der")
+    refused = _sign(certificates, record)
+    assert _told(refused) == {1: "the login session ended before the certificate was signed"}
 
 
 def test_revocations_are_those_of_one_ca_that_matter_still(store, certificates):
     for serial in (1, 2):
-        certificates.reserve(_record(serial))
+        certificates.reserve([_record(serial)])
     _revoke(store, CertificateFilter(serial="1"))
     found = certificates.revocations(CaName.SERVER_ISSUING, expired_after=START)
     assert found == [Revocation(1, START, REASON)]
@@ -117,7 +142,7 @@ def test_revocations_are_those_of_one_ca_that_matter_still(store, certificates):
 
 
 def test_revoking_twice_revokes_once(store, certificates):
-    certificates.reserve(_record(1))
+    certificates.reserve([_record(1)])
     assert _revoke(store, CertificateFilter(kind="edge")) == ["1"]
     assert _revoke(store, CertificateFilter(kind="edge")) == []
 
@@ -139,7 +164,7 @@ def test_a_crl_without_a_revocation_that_came_meanwhile_is_not_stored(
     store, certificates, sql_authority
 ):
     latest = certificates.latest_crl(CaName.SERVER_ISSUING)
-    certificates.reserve(_record(1))
+    certificates.reserve([_record(1)])
     _revoke(store, CertificateFilter(serial="1"))
     with pytest.raises(ConflictError, match="revoked while"):
         certificates.save_crl(_numbered(latest, latest.number + 1))
