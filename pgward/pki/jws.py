@@ -27,6 +27,9 @@ class JwsError(ValueError):
     """The one error of this module; its text is safe to show."""
 
 
+_ES256 = ec.ECDSA(hashes.SHA256())
+
+
 @dataclass(frozen=True, slots=True)
 class Jws:
     """A parsed, not yet verified statement."""
@@ -42,7 +45,7 @@ class Jws:
         r, s = (int.from_bytes(part) for part in (self.signature[:half], self.signature[half:]))
         try:
             der = utils.encode_dss_signature(r, s)
-            key.verify(der, self.signed, ec.ECDSA(hashes.SHA256()))
+            key.verify(der, self.signed, _ES256)
         except InvalidSignature as error:
             raise JwsError("the signature does not match") from error
 
@@ -72,7 +75,7 @@ def sign(
     if not isinstance(key.curve, ec.SECP256R1):
         raise JwsError("only P-256 keys can sign")
     signed = f"{encode(_dump(header))}.{encode(_dump(payload))}"
-    der = key.sign(signed.encode("ascii"), ec.ECDSA(hashes.SHA256()))
+    der = key.sign(signed.encode("ascii"), _ES256)
     r, s = utils.decode_dss_signature(der)
     return f"{signed}.{encode(r.to_bytes(_COORDINATE) + s.to_bytes(_COORDINATE))}"
 
@@ -140,9 +143,7 @@ def _dump(value: Mapping[str, Any]) -> bytes:
 
 def _load(data: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        value = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise JwsError("not JSON") from error
     if not isinstance(value, dict):
@@ -159,3 +160,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise JwsError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

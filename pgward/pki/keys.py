@@ -4,7 +4,9 @@ Ed25519 is accepted for leaves only: a server certificate signed *by* an Ed25519
 SCRAM channel binding in libpq.
 """
 
-from cryptography.hazmat.primitives import hashes, serialization
+import hashlib
+
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
@@ -83,6 +85,4 @@ def spki(key: PublicKeyTypes) -> bytes:
 
 def spki_sha256(key: PublicKeyTypes) -> str:
     """Return the lower-case hex SHA-256 of the SubjectPublicKeyInfo."""
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(spki(key))
-    return digest.finalize().hex()
+    return hashlib.sha256(spki(key)).hexdigest()

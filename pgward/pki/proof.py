@@ -5,6 +5,7 @@ certificate chain (``x5c``) instead. Who reads a proof must also refuse a ``jti`
 it has seen within ``2 * MAX_SKEW``, and for ``x5c`` must verify the chain.
 """
 
+import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pgward.pki import jws
@@ -175,9 +175,7 @@ def _target(url: str) -> str:
 
 
 def _hash(text: str) -> str:
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(text.encode())
-    return jws.encode(digest.finalize())
+    return jws.encode(hashlib.sha256(text.encode()).digest())
 
 
 __all__ = ["MAX_BYTES", "MAX_SKEW", "Proof", "ProofError", "make", "read", "thumbprint"]

@@ -11,6 +11,7 @@ from pgward import __version__
 from pgward.ca.authority import Authority
 from pgward.ca.passwords import Passwords
 from pgward.ca.service import context, errors
+from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
 from pgward.ca.service.routes import (
     audit,
@@ -18,6 +19,7 @@ from pgward.ca.service.routes import (
     edge,
     edges,
     groups,
+    issuing,
     login,
     machine,
     me,
@@ -29,7 +31,7 @@ from pgward.ca.service.routes import (
 from pgward.ca.store import Store
 
 _ROUTERS = (
-    *(public.router, login.router, me.router),
+    *(public.router, login.router, me.router, issuing.router),
     *(users.router, groups.router, resources.router, certificates.router),
     *(tokens.router, edges.router, audit.router),
     *(machine.router, edge.router),
@@ -81,6 +83,8 @@ def create_app(
         versioned.include_router(router)
     app.include_router(versioned)
     errors.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(Express, endpoints={"/v1/certificates/login": issuing.certificate})
     app.add_middleware(Guard, larger={"/v1/edge/events": edge.MAX_EVENTS_BODY})
     return app
 

@@ -7,6 +7,7 @@ address, at most a minute old, and never used before.
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
+from anyio.to_thread import run_sync
 from fastapi import Depends, Header, Request
 from sqlalchemy.engine import Connection
 
@@ -23,11 +24,13 @@ from pgward.pki.errors import ProofError
 from pgward.pki.proof import Proof
 
 _SCHEME = "dpop "
-ProofHeader = Annotated[
-    str | None, Header(alias="DPoP", description="proof of possession (RFC 9449)")
-]
+HEADERS = {
+    "Authorization": "`DPoP <token>` from POST /v1/login",
+    "DPoP": "proof of possession (RFC 9449)",
+}
+ProofHeader = Annotated[str | None, Header(alias="DPoP", description=HEADERS["DPoP"])]
 TokenHeader = Annotated[
-    str | None, Header(alias="Authorization", description="`DPoP <token>` from POST /v1/login")
+    str | None, Header(alias="Authorization", description=HEADERS["Authorization"])
 ]
 
 
@@ -60,17 +63,37 @@ def person(
     """Return the login session that asks; raise LoginNeededError, ProofError, DeniedError."""
     token = _token(authorization)
     found = read_proof(context, request, dpop, token)
-    with context.store.read() as connection:
-        session = sessions.find(connection, token, context.now())
-    if session is None:
-        raise LoginNeededError("your login session has ended")
-    if found.chain is not None or found.thumbprint != session.thumbprint:
-        error = DeniedError("the login belongs to another device", hint="pgward login")
-        _refuse(context, request, session.user.name, error)
+    session = _living(context, token)
+    if not _is_bound(session, found):
+        _refuse_device(context, request, session)
     return session
 
 
 Person = Annotated[LoginSession, Depends(person)]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewing:
+    """A person who asks for a certificate, and the token that said so."""
+
+    session: LoginSession
+    token: str
+
+
+async def renewing(context: Context, request: Request) -> Renewing:
+    """Return who asks for a certificate, as ``person`` does, from memory where it can.
+
+    The store checks the session again when it records the certificate.
+    """
+    token = _token(request.headers.get("authorization"))
+    found = read_proof(context, request, request.headers.get("dpop"), token)
+    session = context.known_sessions.get(token, now=context.now(), monotonic=context.monotonic())
+    if session is None:
+        session = await run_sync(_living, context, token)
+        context.known_sessions.remember(token, session, monotonic=context.monotonic())
+    if not _is_bound(session, found):
+        await run_sync(_refuse_device, context, request, session)
+    return Renewing(session, token)
 
 
 def administrator(context: Current, request: Request, session: Person) -> LoginSession:
@@ -139,6 +162,23 @@ def _owner(connection: Connection, serial: str) -> tuple[Kind, str] | None:
     if not rows or rows[0]["kind"] not in kinds:
         return None
     return Kind(rows[0]["kind"]), rows[0]["subject"]
+
+
+def _living(context: Context, token: str) -> LoginSession:
+    with context.store.read() as connection:
+        session = sessions.find(connection, token, context.now())
+    if session is None:
+        raise LoginNeededError("your login session has ended")
+    return session
+
+
+def _is_bound(session: LoginSession, found: Proof) -> bool:
+    return found.chain is None and found.thumbprint == session.thumbprint
+
+
+def _refuse_device(context: Context, request: Request, session: LoginSession) -> NoReturn:
+    error = DeniedError("the login belongs to another device", hint="pgward login")
+    _refuse(context, request, session.user.name, error)
 
 
 def _token(authorization: str | None) -> str:

@@ -14,6 +14,7 @@ from pgward.ca.authority import Authority
 from pgward.ca.passwords import Passwords, PasswordWorkers
 from pgward.ca.revocation import Revoker
 from pgward.ca.service.changes import Changes
+from pgward.ca.service.known_sessions import KnownSessions
 from pgward.ca.service.replay import ReplayCache
 from pgward.ca.snapshot_builder import Snapshots
 from pgward.ca.store import Store
@@ -38,6 +39,7 @@ class Context:
     snapshots: Snapshots
     changes: Changes
     replay: ReplayCache
+    known_sessions: KnownSessions
     origins: frozenset[str]
 
     def now(self) -> datetime:
@@ -79,12 +81,18 @@ def make(
         snapshots=Snapshots(store, authority, authority.clock, authority.trust),
         changes=Changes(store),
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
+        known_sessions=KnownSessions(),
         origins=frozenset(origin for origin in allowed if origin),
     )
 
 
 async def current(request: Request) -> Context:
     """Return the application's context."""
+    return of(request)
+
+
+def of(request: Request) -> Context:
+    """Return the context of the application that answers a request."""
     found = request.app.state.context
     if not isinstance(found, Context):
         raise TypeError("the application has no context")

@@ -24,6 +24,7 @@ STATUS = {
     "unavailable": 503,
     "failed": 500,
 }
+EXPECTED = (PgwardError, RequestValidationError, HTTPException)
 _HTTP_CODES = {404: "not_found", 403: "denied", 401: "login_needed", 503: "unavailable"}
 
 
@@ -87,22 +88,28 @@ def unexpected(error: BaseException) -> JSONResponse:
     )
 
 
+def answer(error: PgwardError | RequestValidationError | HTTPException) -> JSONResponse:
+    """Answer what a route or the framework raises."""
+    if isinstance(error, PgwardError):
+        return from_error(error)
+    if isinstance(error, RequestValidationError):
+        return _validation(error)
+    return _http(error)
+
+
 def install(app: FastAPI) -> None:
     """Make the application answer errors in our shape."""
-    app.add_exception_handler(PgwardError, _pgward)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, _handle)
 
 
-async def _pgward(_request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, PgwardError):
+async def _handle(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, EXPECTED):
         raise TypeError(error)
-    return from_error(error)
+    return answer(error)
 
 
-async def _validation(_request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise TypeError(error)
+def _validation(error: RequestValidationError) -> JSONResponse:
     errors = list(error.errors())
     if any(each["type"] == "json_invalid" for each in errors):
         return respond(HTTPStatus.BAD_REQUEST, "invalid", "the body is not JSON")
@@ -111,10 +118,8 @@ async def _validation(_request: Request, error: Exception) -> JSONResponse:
     return from_error(fields.explain(named))
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, HTTPException):
-        raise TypeError(error)
+def _http(error: HTTPException) -> JSONResponse:
     status = error.status_code
-    answer = respond(status, _HTTP_CODES.get(status, "invalid"), error.detail.lower())
-    answer.headers.update(error.headers or {})
-    return answer
+    response = respond(status, _HTTP_CODES.get(status, "invalid"), error.detail.lower())
+    response.headers.update(error.headers or {})
+    return response

@@ -25,7 +25,7 @@ from pgward.ca.store.database import Store
 from pgward.ca.store.schema import certificates, crls, login_sessions, users
 from pgward.ca.store.transaction import Transaction
 from pgward.core.clock import Clock, SystemClock, rfc3339
-from pgward.core.errors import ConflictError, DeniedError, PgwardError
+from pgward.core.errors import ConflictError, DeniedError, LoginNeededError, PgwardError
 
 PENDING, ISSUED, REVOKED = "pending", "issued", "revoked"
 _KEPT_CRLS = 10
@@ -94,8 +94,8 @@ class SqlCertificates:
                     "the certificate was revoked before it was signed"
                 )
             elif record.kind is Kind.PERSON and record.session_id not in living:
-                refused[record.serial] = DeniedError(
-                    "the login session ended before the certificate was signed"
+                refused[record.serial] = LoginNeededError(
+                    "your login session ended before the certificate was signed"
                 )
         return refused
 

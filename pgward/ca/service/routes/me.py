@@ -8,20 +8,17 @@ from pgward.ca import caller, directory, machines, resources, sessions
 from pgward.ca.kinds import ServiceSpec
 from pgward.ca.machines import Machine
 from pgward.ca.resources import Resource
-from pgward.ca.service import replies
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import (
     Body,
-    CertificateReply,
-    CertificateRequest,
     Password,
     Revoked,
     Time,
     UserSummary,
 )
 from pgward.ca.sessions import LoginSession
-from pgward.core.errors import DeniedError, PgwardError
+from pgward.core.errors import DeniedError
 
 router = APIRouter(tags=["people"])
 
@@ -105,22 +102,6 @@ async def change_password(context: Current, session: Person, body: NewPassword) 
     context.throttle.succeeded(caller.client.get(), name)
     replacement = await context.workers.hash(body.new.get_secret_value())
     return await run_sync(_set_password, context, session, replacement)
-
-
-@router.post("/certificates/login", summary="Get a login certificate")
-def certificate(context: Current, session: Person, body: CertificateRequest) -> CertificateReply:
-    """Issue a certificate in the person's name, no longer than the login session."""
-    try:
-        issued = context.authority.issue_login(
-            body.csr.encode(),
-            user=session.user.name,
-            session_id=session.id,
-            session_ends=session.expires_at,
-        )
-    except PgwardError as error:
-        context.acts.refused(session.user.name, "certificate.issue", None, error)
-        raise
-    return replies.certificate(context.authority, issued)
 
 
 @router.get("/services", summary="List the services that one may use")

@@ -1,0 +1,120 @@
+import pytest
+import sqlalchemy as sa
+from cryptography import x509
+
+from pgward.ca.store.schema import login_sessions, users
+from pgward.pki import proof
+from tests.fixtures.authority import START
+from tests.fixtures.ca_service import URL, request_pem
+
+PATH = "/v1/certificates/login"
+
+
+def issue(device, body=None):
+    return device.call("POST", PATH, {"csr": request_pem()} if body is None else body)
+
+
+def test_a_person_gets_a_certificate_with_its_chain_and_the_roots(alice, sql_authority):
+    answer = issue(alice)
+    assert answer.headers["content-type"] == "application/json"
+    found = answer.json()
+    leaf = x509.load_pem_x509_certificate(found["certificate"].encode())
+    assert leaf.subject.rfc4514_string() == "CN=alice"
+    assert found["serial"] == f"{leaf.serial_number:x}"
+    issuer = x509.load_pem_x509_certificate(found["chain"][0].encode())
+    leaf.verify_directly_issued_by(issuer)
+    trust = sql_authority.trust
+    roots = [x509.load_pem_x509_certificate(text.encode()) for text in found["user_roots"]]
+    assert roots == list(trust.user_roots)
+
+
+def test_it_is_described_as_it_is(api):
+    described = api.call("GET", "/v1/openapi.json").json()["paths"][PATH]["post"]
+    assert [each["name"] for each in described["parameters"]] == ["Authorization", "DPoP"]
+    taken = described["requestBody"]["content"]["application/json"]["schema"]
+    assert taken == {"$ref": "#/components/schemas/CertificateRequest"}
+    given = described["responses"]["200"]["content"]["application/json"]["schema"]
+    assert given == {"$ref": "#/components/schemas/CertificateReply"}
+
+
+def test_a_request_for_a_certificate_that_cannot_be_read_is_refused_and_recorded(api, alice):
+    answer = issue(alice, {"csr": "nonsense"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")
+    event = api.events()[-1]
+    assert (event["actor"], event["action"], event["outcome"]) == (
+        "alice",
+        "certificate.issue",
+        "failed",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({}, "csr"),
+        ({"csr": 1}, "csr"),
+        ({"csr": "x" * 20_000}, "csr"),
+        ({"csr": "x", "cn": "root"}, "cn"),
+        ([], "body"),
+    ],
+)
+def test_the_wrong_field_is_told(alice, body, path):
+    answer = issue(alice, body)
+    found = answer.json()["error"]["fields"]
+    assert (answer.status_code, [each["path"] for each in found]) == (422, [path])
+
+
+def proved(device):
+    made = proof.make(device.key, "POST", URL + PATH, now=START, token=device.token)
+    return {"DPoP": made, "Authorization": f"DPoP {device.token}"}
+
+
+def test_what_is_not_json_is_told(api, alice):
+    answer = api.client.post(PATH, content=b"{", headers=proved(alice))
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "the body is not JSON")
+
+
+def test_a_stranger_is_told_nothing_of_the_body(api):
+    assert api.client.post(PATH, content=b"{").status_code == 401
+
+
+def test_a_proof_serves_once(api, alice):
+    headers, body = proved(alice), {"csr": request_pem()}
+    answers = [api.call("POST", PATH, body, **headers).status_code for _ in range(2)]
+    assert answers == [200, 403]
+
+
+def test_another_devices_token_gets_nothing_also_when_the_session_is_known(api, alice):
+    assert issue(alice).status_code == 200
+    thief = api.device("root")
+    thief.token = alice.token
+    answer = issue(thief)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "denied")
+    assert api.events()[-1]["action"] == "request.refuse"
+
+
+@pytest.mark.parametrize("how", ["ended", "blocked", "removed"])
+def test_a_session_that_ended_elsewhere_gets_nothing_though_it_is_known(store, alice, how):
+    """As when another replica ended it: this process remembers it as alive."""
+    assert issue(alice).status_code == 200
+    with store.write() as transaction:
+        if how == "ended":
+            transaction.execute(sa.update(login_sessions).values(ended_at=START))
+        elif how == "blocked":
+            transaction.execute(sa.update(users).values(blocked_at=START))
+        else:
+            transaction.execute(sa.delete(users).where(users.c.name == "alice"))
+    for _ in range(2):  # by the store first, and then because it was forgotten
+        answer = issue(alice)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "login_needed")
+
+
+def test_an_expired_session_gets_nothing_though_it_is_known(alice, clock):
+    assert issue(alice).status_code == 200
+    clock.move(hours=12)
+    answer = issue(alice)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "login_needed")
+
+
+def test_only_post_is_served(alice):
+    assert alice.call("GET", PATH).status_code == 405
