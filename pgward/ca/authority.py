@@ -15,6 +15,7 @@ from pgward.ca.hierarchy import Hierarchies
 from pgward.ca.issuance import IssuanceQueue, Issued
 from pgward.ca.issuer import Issuer
 from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
+from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.settings import Settings
 from pgward.ca.snapshot_signer import SnapshotSigner
 from pgward.core.clock import Clock
@@ -63,29 +64,40 @@ class Authority:
         return fingerprint.of(self._hierarchies.server.root)
 
     def begin_login(
-        self, csr: bytes, *, user: str, session_id: str, session_ends: datetime
+        self,
+        csr: bytes,
+        *,
+        user: str,
+        session_id: str,
+        session_ends: datetime,
+        rules: Rules,
+        lifetime: timedelta | None = None,
     ) -> Future[Issued]:
-        """Begin to issue a login certificate (PEM request in), no longer than its login session."""
-        lifetime = timedelta(minutes=self.settings.login.certificate_minutes)
-        not_after = min(self.clock.now() + lifetime, session_ends)
-        return self._users.begin_login(csr, user=user, not_after=not_after, session_id=session_id)
+        """Begin to issue a login certificate (PEM request in), no longer than its login session.
 
-    def issue_login(
-        self, csr: bytes, *, user: str, session_id: str, session_ends: datetime
-    ) -> Issued:
-        """Issue a login certificate, as ``begin_login`` does, and wait for it."""
-        return self.begin_login(
-            csr, user=user, session_id=session_id, session_ends=session_ends
-        ).result()
+        ``lifetime`` is how long the person wants it, if not as long as is usual.
+        """
+        usual = timedelta(minutes=self.settings.login.certificate_minutes)
+        end = self.clock.now() + rules.lifetime_for(lifetime, usual)
+        return self._users.begin_login(
+            csr, user=user, not_after=min(end, session_ends), session_id=session_id, rules=rules
+        )
 
     def issue_server(
-        self, csr: bytes, *, kind: Kind, name: str, dns: Sequence[str], ips: Sequence[str] = ()
+        self,
+        csr: bytes,
+        *,
+        kind: Kind,
+        name: str,
+        dns: Sequence[str],
+        ips: Sequence[str] = (),
+        rules: Rules = NO_RULES,
     ) -> Issued:
         """Issue a server certificate (PEM request in) to an edge or a PostgreSQL host."""
-        lifetime = timedelta(days=self.settings.server.certificate_days)
-        not_after = self.clock.now() + lifetime
+        usual = timedelta(days=self.settings.server.certificate_days)
+        not_after = self.clock.now() + rules.lifetime_for(None, usual)
         return self._servers.issue_server(
-            csr, kind=kind, name=name, dns=dns, ips=ips, not_after=not_after
+            csr, kind=kind, name=name, dns=dns, ips=ips, not_after=not_after, rules=rules
         )
 
     def verify_machine(self, presented: Sequence[x509.Certificate]) -> x509.Certificate:

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from pgward.ca import caller, lint, profiles
+from pgward.ca import caller, lint, profiles, templates
 from pgward.ca.issuance import IssuanceQueue, Issued, Prepared
 from pgward.ca.profiles import Contents, Profile
 from pgward.ca.records import CaName, CertificateRecord, Kind
+from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core import names
 from pgward.core.clock import Clock, rfc3339
@@ -33,6 +34,18 @@ class IssuingCa:
     signer: Signer
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Whose certificate, for which key and names; all of it checked."""
+
+    kind: Kind
+    subject: str
+    key: CertificatePublicKeyTypes
+    dns: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+
+
 class Issuer:
     """Issues leaves under one issuing CA."""
 
@@ -51,18 +64,18 @@ class Issuer:
         self._throw_away = KeySigner(keys.generate_like(ca.signer.public_key))
 
     def begin_login(
-        self, csr: bytes, *, user: str, not_after: datetime, session_id: str
+        self, csr: bytes, *, user: str, not_after: datetime, session_id: str, rules: Rules
     ) -> Future[Issued]:
         """Check a person's request; the future is the login certificate (`issuance`)."""
-        key = requests.read(csr).public_key()
         subject = names.identity(user)
+        emails = templates.fill(rules.alt_names, subject).emails
         return self._begin(
-            profiles.LOGIN, Kind.PERSON, subject, key, not_after=not_after, session_id=session_id
+            replace(profiles.LOGIN, subject_alt_names=bool(emails)),
+            _Wanted(Kind.PERSON, subject, _key(csr, rules), emails=emails),
+            rules,
+            not_after=not_after,
+            session_id=session_id,
         )
-
-    def issue_login(self, csr: bytes, *, user: str, not_after: datetime, session_id: str) -> Issued:
-        """Issue a login certificate to a person of the directory."""
-        return self.begin_login(csr, user=user, not_after=not_after, session_id=session_id).result()
 
     def issue_server(
         self,
@@ -73,58 +86,59 @@ class Issuer:
         dns: Sequence[str],
         ips: Sequence[str] = (),
         not_after: datetime,
+        rules: Rules = NO_RULES,
     ) -> Issued:
         """Issue a server certificate to a machine; it needs a DNS name or an IP address."""
         if kind not in _MACHINES:
             raise InvalidInputError(f"a {kind} gets no server certificate")
+        named = templates.fill(rules.alt_names, name).dns
+        dns = tuple(dict.fromkeys(names.dns_name(each, wildcard=True) for each in (*dns, *named)))
+        ips = tuple(_ip(each) for each in ips)
         if not dns and not ips:
             raise InvalidInputError(f"{name} has no DNS name and no IP address to certify")
-        key = requests.read(csr).public_key()
+        rules.check_names((*dns, *ips))
         subject = names.resource_name(name)
-        return self._begin(
-            profiles.SERVER, kind, subject, key, not_after=not_after, dns=dns, ips=ips
-        ).result()
+        wanted = _Wanted(kind, subject, _key(csr, rules), dns, ips)
+        return self._begin(profiles.SERVER, wanted, rules, not_after=not_after).result()
 
     def issue_snapshot_signer(
         self, key: CertificatePublicKeyTypes, *, not_after: datetime
     ) -> Issued:
         """Issue the certificate of a key that signs edges' configuration."""
-        return self._begin(
-            profiles.SNAPSHOT, Kind.SNAPSHOT, "snapshot-signer", key, not_after=not_after
-        ).result()
+        wanted = _Wanted(Kind.SNAPSHOT, "snapshot-signer", key)
+        return self._begin(profiles.SNAPSHOT, wanted, NO_RULES, not_after=not_after).result()
 
     def _begin(
         self,
         profile: Profile,
-        kind: Kind,
-        subject: str,
-        key: CertificatePublicKeyTypes,
+        wanted: "_Wanted",
+        rules: Rules,
         *,
         not_after: datetime,
-        dns: Sequence[str] = (),
-        ips: Sequence[str] = (),
         session_id: str | None = None,
     ) -> Future[Issued]:
+        profile = rules.narrow(profile)
         not_before, end = self._validity(profile, not_after)
         contents = Contents(
-            subject=profiles.common_name(subject),
-            key=key,
+            subject=profiles.common_name(wanted.subject),
+            key=wanted.key,
             serial=self._random_serial(),
             not_before=not_before,
             not_after=end,
-            dns=tuple(names.dns_name(each, wildcard=True) for each in dns),
-            ips=tuple(_ip(each) for each in ips),
+            dns=wanted.dns,
+            ips=wanted.ips,
+            emails=wanted.emails,
         )
         record = CertificateRecord(
             serial=contents.serial,
             ca=self._ca.name,
-            kind=kind,
-            subject=subject,
+            kind=wanted.kind,
+            subject=wanted.subject,
             not_before=not_before,
             not_after=end,
-            key_sha256=keys.spki_sha256(key),
-            dns=tuple(contents.dns),
-            ips=tuple(contents.ips),
+            key_sha256=keys.spki_sha256(wanted.key),
+            dns=wanted.dns,
+            ips=wanted.ips,
             session_id=session_id,
             client=caller.client.get(),
         )
@@ -140,7 +154,7 @@ class Issuer:
     def _validity(self, profile: Profile, not_after: datetime) -> tuple[datetime, datetime]:
         now = self._clock.now().replace(microsecond=0)
         issuer = self._ca.certificate
-        start = max(now - profiles.BACKDATE, issuer.not_valid_before_utc)
+        start = max(now - profile.backdate, issuer.not_valid_before_utc)
         end = min(not_after, now + profile.max_lifetime, issuer.not_valid_after_utc)
         end = end.replace(microsecond=0)
         if now < issuer.not_valid_before_utc:
@@ -158,6 +172,12 @@ class Issuer:
         if end < now + MIN_LIFETIME:
             raise InvalidInputError("there is too little time left for a certificate")
         return start, end
+
+
+def _key(csr: bytes, rules: Rules) -> CertificatePublicKeyTypes:
+    key = requests.read(csr).public_key()
+    rules.check_key(key)
+    return key
 
 
 def _ip(text: str) -> str:

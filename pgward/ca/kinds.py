@@ -1,34 +1,16 @@
-"""The kinds of resources as models: what a person may write in YAML, in camelCase.
-
-Unknown fields are refused: a misspelt limit must not be a limit that is not there.
-"""
+"""The kinds of resources as models: what a person may write in YAML, in camelCase."""
 
 import re
-from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
+from pgward.ca.certificate_profile import CertificateProfile
 from pgward.ca.fields import explain
+from pgward.ca.resource_model import MAX_LIST, Label, Metadata, Model, Person, checked
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, NotFoundError
-
-_MAX_LIST = 1000
-
-
-def _checked(check: Callable[[str], str]) -> AfterValidator:
-    """Make pydantic understand our validators, which raise InvalidInputError."""
-
-    def validate(value: str) -> str:
-        try:
-            return check(value)
-        except InvalidInputError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            raise ValueError(f"is not valid: {error.message}{hint}") from error
-
-    return AfterValidator(validate)
 
 
 def _host(value: str) -> str:
@@ -44,34 +26,9 @@ def _database(value: str) -> str:
     return value
 
 
-Person = Annotated[str, _checked(names.identity)]
-Label = Annotated[str, _checked(names.resource_name)]
-Host = Annotated[str, _checked(_host)]
-Database = Annotated[str, _checked(_database)]
+Host = Annotated[str, checked(_host)]
+Database = Annotated[str, checked(_database)]
 Limit = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class Model(BaseModel):
-    """camelCase, strict types, and no unknown fields."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, alias_generator=to_camel, hide_input_in_errors=True
-    )
-
-
-class Metadata(Model):
-    """What every resource has; what the authority itself writes is accepted and ignored.
-
-    ``version`` guards a change: when given, it must be the stored one.
-    """
-
-    name: Label
-    description: Annotated[str, Field(max_length=500)] = ""
-    version: int | None = None
-    created_at: str | None = None
-    created_by: str | None = None
-    updated_at: str | None = None
-    updated_by: str | None = None
 
 
 class Upstream(Model):
@@ -84,8 +41,8 @@ class Upstream(Model):
 class Allow(Model):
     """Who may use a service: members of any of the groups, and the people named."""
 
-    groups: Annotated[list[Label], Field(max_length=_MAX_LIST)] = []
-    users: Annotated[list[Person], Field(max_length=_MAX_LIST)] = []
+    groups: Annotated[list[Label], Field(max_length=MAX_LIST)] = Field(default_factory=list)
+    users: Annotated[list[Person], Field(max_length=MAX_LIST)] = Field(default_factory=list)
 
 
 class Limits(Model):
@@ -105,7 +62,7 @@ class ServiceSpec(Model):
     database: Database | None = None
     allow: Allow
     limits: Limits = Field(default_factory=Limits)
-    edges: Annotated[list[Label], Field(min_length=1, max_length=_MAX_LIST)] | None = None
+    edges: Annotated[list[Label], Field(min_length=1, max_length=MAX_LIST)] | None = None
 
     def is_for(self, user: str, groups: tuple[str, ...]) -> bool:
         """Tell whether a person may use the service; names without regard to case."""
@@ -125,7 +82,8 @@ class Service(Model):
     spec: ServiceSpec
 
 
-KINDS: dict[str, type[Service]] = {"Service": Service}
+Resource = Service | CertificateProfile
+KINDS: dict[str, type[Resource]] = {"Service": Service, "CertificateProfile": CertificateProfile}
 
 
 def canonical(text: str) -> str:
@@ -137,7 +95,7 @@ def canonical(text: str) -> str:
     raise NotFoundError(f"there is no kind {text!r}", hint=f"known are {', '.join(KINDS)}")
 
 
-def read(kind: str, body: Any) -> Service:
+def read(kind: str, body: Any) -> Resource:
     """Read a resource; raise FieldsError."""
     model = KINDS[kind]
     try:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 
+from pgward.ca import templates
 from pgward.ca.profiles import Profile
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, PgwardError
@@ -102,8 +103,8 @@ def _expected(
         issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         only_key = x509.AuthorityKeyIdentifier(issuer_id.digest, None, None)
         expected[ExtensionOID.AUTHORITY_KEY_IDENTIFIER] = (False, only_key)
-    if profile.purpose is not None:
-        purposes = x509.ExtendedKeyUsage([profile.purpose])
+    if profile.purposes:
+        purposes = x509.ExtendedKeyUsage(profile.purposes)
         expected[ExtensionOID.EXTENDED_KEY_USAGE] = (False, purposes)
     if profile.subject_alt_names:
         expected[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (False, None)
@@ -118,7 +119,7 @@ def _names(certificate: x509.Certificate, profile: Profile) -> Iterator[str]:
     elif profile.name == "login" and not _is_identity(str(cns[0].value)):
         yield "the subject cannot name a person"
     if profile.subject_alt_names:
-        yield from _alt_names(certificate)
+        yield from _alt_names(certificate, profile)
 
 
 def _is_identity(name: str) -> bool:
@@ -129,18 +130,24 @@ def _is_identity(name: str) -> bool:
     return True
 
 
-def _alt_names(certificate: x509.Certificate) -> Iterator[str]:
+def _alt_names(certificate: x509.Certificate, profile: Profile) -> Iterator[str]:
     try:
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return  # reported as missing already
     if not list(san):
         yield "there is no alternative name"
-    if any(not isinstance(name, x509.DNSName | x509.IPAddress) for name in san):
-        yield "an alternative name is neither DNS nor IP"
+    # A person's certificate names mailboxes, a machine's what clients connect to.
+    person = profile.name == "login"
+    kinds = (x509.RFC822Name,) if person else (x509.DNSName, x509.IPAddress)
+    if any(not isinstance(name, kinds) for name in san):
+        yield f"an alternative name is {'no mailbox' if person else 'neither DNS nor IP'}"
     for name in san.get_values_for_type(x509.DNSName):
         if not _is_dns_name(name):
             yield f"{name!r} is not a DNS name"
+    for name in san.get_values_for_type(x509.RFC822Name):
+        if not templates.is_email(name):
+            yield f"{name!r} is not a mailbox"
 
 
 def _is_dns_name(name: str) -> bool:

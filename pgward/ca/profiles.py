@@ -42,6 +42,13 @@ class Profile:
     path_length: int | None = None
     purpose: x509.ObjectIdentifier | None = None
     subject_alt_names: bool = False
+    backdate: timedelta = BACKDATE
+    extra_purposes: tuple[x509.ObjectIdentifier, ...] = ()
+
+    @property
+    def purposes(self) -> tuple[x509.ObjectIdentifier, ...]:
+        """What its key may be used for."""
+        return () if self.purpose is None else (self.purpose, *self.extra_purposes)
 
     @property
     def is_ca(self) -> bool:
@@ -73,6 +80,7 @@ class Contents:
     not_after: datetime
     dns: Sequence[str] = ()
     ips: Sequence[str] = ()
+    emails: Sequence[str] = ()
 
 
 def common_name(name: str) -> x509.Name:
@@ -98,8 +106,8 @@ def build(
     )
     if issuer is not None:
         builder = builder.add_extension(authority_key_id(issuer), critical=False)
-    if profile.purpose is not None:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([profile.purpose]), critical=False)
+    if profile.purposes:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(profile.purposes), critical=False)
     if profile.subject_alt_names:
         builder = builder.add_extension(_alt_names(contents), critical=False)
     return builder
@@ -112,7 +120,7 @@ def authority_key_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 
 
 def _alt_names(contents: Contents) -> x509.SubjectAlternativeName:
-    dns: list[x509.GeneralName] = [x509.DNSName(name) for name in contents.dns]
-    return x509.SubjectAlternativeName(
-        [*dns, *(x509.IPAddress(ip_address(ip)) for ip in contents.ips)]
-    )
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in contents.dns]
+    names += [x509.IPAddress(ip_address(ip)) for ip in contents.ips]
+    names += [x509.RFC822Name(email) for email in contents.emails]
+    return x509.SubjectAlternativeName(names)

@@ -8,7 +8,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca.kinds import Service, ServiceSpec
+from pgward.ca import kinds
+from pgward.ca.certificate_profile import CertificateProfileSpec
+from pgward.ca.kinds import ServiceSpec
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema import resources
 from pgward.core.clock import rfc3339
@@ -74,8 +76,14 @@ def services(connection: Connection) -> list[tuple[Resource, ServiceSpec]]:
     return [(each, ServiceSpec.model_validate(each.spec)) for each in found]
 
 
+def certificate_profiles(connection: Connection) -> list[tuple[str, CertificateProfileSpec]]:
+    """Return all certificate profiles by name."""
+    found = every(connection, "CertificateProfile")
+    return [(each.name, CertificateProfileSpec.model_validate(each.spec)) for each in found]
+
+
 def put(
-    transaction: Transaction, wanted: Service, *, now: datetime, by: str
+    transaction: Transaction, wanted: kinds.Resource, *, now: datetime, by: str
 ) -> tuple[Resource, Change]:
     """Create or update; ConflictError when ``metadata.version`` is given and not the stored one."""
     found = find(transaction.connection, wanted.kind, wanted.metadata.name)
@@ -108,7 +116,7 @@ def delete(
     return found
 
 
-def _check_version(wanted: Service, found: Resource | None) -> None:
+def _check_version(wanted: kinds.Resource, found: Resource | None) -> None:
     version = wanted.metadata.version
     if version is None:
         return

@@ -28,6 +28,15 @@ _SERVICES = {
     "description": "DESCRIPTION",
 }
 
+_PROFILES = {
+    "name": "NAME",
+    "for": "FOR",
+    "lifetime": "LIFETIME",
+    "keys": "KEYS",
+    "names": "NAMES",
+    "description": "DESCRIPTION",
+}
+
 files_option = click.option(
     "-f",
     "--filename",
@@ -71,7 +80,7 @@ def apply(sources: tuple[str, ...], dry_run: bool, output: str) -> None:
 @click.argument("name", required=False)
 @options.output
 def get(kind: str, name: str | None, output: str) -> None:
-    """Show the resources of a KIND (services), or the one called NAME.
+    """Show the resources of a KIND (services, certificateprofiles), or the one called NAME.
 
     What `-o yaml` prints can be changed and applied again.
     """
@@ -85,8 +94,7 @@ def get(kind: str, name: str | None, output: str) -> None:
     elif output == "json":
         terminal.structured(found if name is None else found[0], "json")
     else:
-        rows = [_row(each) for each in found]
-        terminal.table(rows, _SERVICES, empty=f"there are no {kind}")
+        _show(found, kind)
 
 
 @click.command()
@@ -173,7 +181,14 @@ def _put(api: ApiClient, document: Document, *, dry_run: bool) -> str:
     return str(reply["change"])
 
 
-def _row(resource: dict[str, Any]) -> dict[str, Any]:
+def _show(found: Sequence[dict[str, Any]], kind: str) -> None:
+    if kind.lower().startswith("certificateprofile"):
+        terminal.table([_profile(each) for each in found], _PROFILES, empty=f"there are no {kind}")
+    else:
+        terminal.table([_service(each) for each in found], _SERVICES, empty=f"there are no {kind}")
+
+
+def _service(resource: dict[str, Any]) -> dict[str, Any]:
     spec, metadata = resource["spec"], resource["metadata"]
     upstream, allow = spec.get("upstream") or {}, spec.get("allow") or {}
     return {
@@ -182,5 +197,19 @@ def _row(resource: dict[str, Any]) -> dict[str, Any]:
         "groups": allow.get("groups"),
         "users": allow.get("users"),
         "edges": spec.get("edges") or "all",
+        "description": metadata.get("description"),
+    }
+
+
+def _profile(resource: dict[str, Any]) -> dict[str, Any]:
+    spec, metadata = resource["spec"], resource["metadata"]
+    applies = spec.get("appliesTo") or {}
+    names = [*(spec.get("altNames") or ()), *(spec.get("permittedNames") or ())]
+    return {
+        "name": metadata["name"],
+        "for": [f"{kind[:-1]}:{name}" for kind, found in applies.items() for name in found],
+        "lifetime": spec.get("lifetime") or spec.get("maxLifetime"),
+        "keys": spec.get("keyAlgorithms") or "all",
+        "names": names,
         "description": metadata.get("description"),
     }

@@ -13,6 +13,7 @@ from pgward.ca import crl_maker, hierarchy
 from pgward.ca.authority import Authority
 from pgward.ca.hierarchy import Hierarchies, Hierarchy
 from pgward.ca.records import CaName, Kind, Revocation
+from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.settings import Settings
 from pgward.ca.signer import KeySigner
 from pgward.core.clock import SystemClock
@@ -20,6 +21,7 @@ from pgward.core.errors import PgwardError
 from pgward.pki import csr, keys, pem
 from pgward.system.postgres import psql
 from tests.fixtures.authority import MemoryStore
+from tests.fixtures.pkilint import lint_certificate
 
 pytestmark = pytest.mark.integration
 
@@ -99,13 +101,17 @@ def wait_for(read, wanted):
     assert found == wanted
 
 
-def log_in(authority, directory: Path):
+def log_in(authority, directory: Path, rules=NO_RULES):
     """Return the certificate and the libpq options that use it."""
     key = keys.generate()
     now = authority.clock.now()
-    issued = authority.issue_login(
-        csr.make(key), user="alice", session_id="s", session_ends=now + timedelta(hours=12)
-    )
+    issued = authority.begin_login(
+        csr.make(key),
+        user="alice",
+        session_id="s",
+        session_ends=now + timedelta(hours=12),
+        rules=rules,
+    ).result()
     return issued.certificate, options(directory, key, issued, authority)
 
 
@@ -176,6 +182,15 @@ def test_a_login_certificate_is_no_servers(pg, live, tmp_path):
     shutil.copy(tmp_path / "sslkey", pg.data_dir / "server.key")
     pg.reload()
     wait_for(lambda: refused(pg, used), wanted=True)
+
+
+def test_what_a_certificate_profile_adds_disturbs_nobody(pg, live, tmp_path):
+    authority, _ = live
+    install(pg, authority)
+    rules = Rules(extra_purposes=("1.3.6.1.5.2.3.4",), alt_names=("email:{user}@example.com",))
+    certificate, used = log_in(authority, tmp_path, rules)
+    assert lint_certificate(certificate) == []
+    assert "alice" in connect(pg, used)
 
 
 def test_without_a_certificate_nobody_logs_in(pg, live, tmp_path):

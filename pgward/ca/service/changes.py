@@ -23,6 +23,11 @@ class Changes:
         self._news = asyncio.Condition()
         self._closed = False
 
+    @property
+    def version(self) -> int:
+        """The newest version that was read, at most a second ago."""
+        return self._version
+
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Watch the store as long as the context is open."""

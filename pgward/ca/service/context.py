@@ -13,6 +13,7 @@ from pgward.ca.acts import Acts
 from pgward.ca.authority import Authority
 from pgward.ca.passwords import Passwords, PasswordWorkers
 from pgward.ca.revocation import Revoker
+from pgward.ca.rule_book import RuleBook
 from pgward.ca.service.changes import Changes
 from pgward.ca.service.known_sessions import KnownSessions
 from pgward.ca.service.replay import ReplayCache
@@ -40,6 +41,7 @@ class Context:
     changes: Changes
     replay: ReplayCache
     known_sessions: KnownSessions
+    rule_book: RuleBook
     origins: frozenset[str]
 
     def now(self) -> datetime:
@@ -82,6 +84,7 @@ def make(
         changes=Changes(store),
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
         known_sessions=KnownSessions(),
+        rule_book=RuleBook(store),
         origins=frozenset(origin for origin in allowed if origin),
     )
 

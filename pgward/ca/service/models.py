@@ -108,6 +108,12 @@ class CertificateRequest(Body):
     csr: Request
 
 
+class LoginCertificateRequest(CertificateRequest):
+    """A person's key; ``lifetime_seconds`` is for who wants it shorter, or longer if allowed."""
+
+    lifetime_seconds: Annotated[int, Field(ge=60, le=24 * 3600)] | None = None
+
+
 class Change(BaseModel):
     """What became of a resource."""
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from pgward.ca.records import Kind, Revocation
+from pgward.ca.rules import NO_RULES
 from pgward.pki import chain, csr, fingerprint, keys, pem
 from pgward.pki.errors import ChainError
 from tests.fixtures.authority import START
@@ -12,7 +13,9 @@ REQUEST = csr.make(KEY)
 
 
 def login(authority, ends=START + timedelta(hours=12)):
-    return authority.issue_login(REQUEST, user="alice", session_id="s1", session_ends=ends)
+    return authority.begin_login(
+        REQUEST, user="alice", session_id="s1", session_ends=ends, rules=NO_RULES
+    ).result()
 
 
 def edge(authority):

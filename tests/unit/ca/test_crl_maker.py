@@ -7,6 +7,7 @@ from cryptography import x509
 from pgward.ca import crl_maker
 from pgward.ca.crl_maker import CrlMaker, next_number
 from pgward.ca.records import CaName, Kind, Revocation
+from pgward.ca.rules import NO_RULES
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.errors import NotFoundError
@@ -20,7 +21,9 @@ REQUEST = csr.make(keys.generate())
 
 def issue(authority, *, minutes=60):
     ends = authority.clock.now() + timedelta(minutes=minutes)
-    issued = authority.issue_login(REQUEST, user="alice", session_id="s", session_ends=ends)
+    issued = authority.begin_login(
+        REQUEST, user="alice", session_id="s", session_ends=ends, rules=NO_RULES
+    ).result()
     return issued.certificate.serial_number
 
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.ca.issuer import Issuer
 from pgward.ca.records import CaName, CertificateRecord, Kind
+from pgward.ca.rules import NO_RULES
 from pgward.core.errors import ConflictError, InvalidInputError, UnavailableError
 from pgward.pki import csr, keys
 from pgward.pki.errors import BadRequestError
@@ -29,7 +30,9 @@ def servers(hierarchies, issuance, clock):
 
 
 def login(users, *, user="alice", until=timedelta(hours=1), request=REQUEST):
-    return users.issue_login(request, user=user, not_after=START + until, session_id="s1")
+    return users.begin_login(
+        request, user=user, not_after=START + until, session_id="s1", rules=NO_RULES
+    ).result()
 
 
 def test_names_come_from_the_directory_and_never_from_the_request(users):
@@ -125,9 +128,13 @@ def test_a_leaf_never_outlives_its_issuer(servers, hierarchies, clock):
 def test_an_expired_issuer_issues_nothing(users, hierarchies, clock, memory_store, off):
     clock.moment = hierarchies.user.issuing.certificate.not_valid_after_utc + off
     with pytest.raises(UnavailableError, match="user-issuing CA ended at "):
-        users.issue_login(
-            REQUEST, user="alice", not_after=clock.now() + timedelta(hours=1), session_id="s"
-        )
+        users.begin_login(
+            REQUEST,
+            user="alice",
+            not_after=clock.now() + timedelta(hours=1),
+            session_id="s",
+            rules=NO_RULES,
+        ).result()
     assert memory_store.log == []
 
 

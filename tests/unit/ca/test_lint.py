@@ -109,6 +109,31 @@ def test_other_kinds_of_alternative_names_are_found(issuer):
         lint.check(certificate, as_server, issuer)
 
 
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        (x509.DNSName("a.example.com"), "no mailbox"),
+        (x509.RFC822Name("root@localhost"), "not a mailbox"),
+        (x509.RFC822Name("a+b@example.com"), "not a mailbox"),
+    ],
+)
+def test_what_cannot_be_a_persons_alternative_name_is_found(issuer, name, finding):
+    builder = profiles.build(LOGIN, contents(), issuer).add_extension(
+        x509.SubjectAlternativeName([name]), critical=False
+    )
+    certificate = builder.sign(KEY, hashes.SHA256())
+    with pytest.raises(LintError, match=finding):
+        lint.check(certificate, replace(LOGIN, subject_alt_names=True), issuer)
+
+
+def test_a_purpose_that_no_rule_adds_is_found(issuer):
+    added = replace(LOGIN, extra_purposes=(x509.ObjectIdentifier("1.3.6.1.5.2.3.4"),))
+    certificate = profiles.build(added, contents(), issuer).sign(KEY, hashes.SHA256())
+    lint.check(certificate, added, issuer)
+    with pytest.raises(LintError, match="not as the profile says"):
+        lint.check(certificate, LOGIN, issuer)
+
+
 def test_an_extension_too_many_is_found(issuer):
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     with pytest.raises(LintError, match=r"unexpected extension 1\.2\.3\.4"):

@@ -5,6 +5,7 @@ import pytest
 from cryptography import x509
 
 from pgward.ca.records import Kind
+from pgward.ca.rules import NO_RULES
 from pgward.pki import csr, keys, pem
 from tests.fixtures.authority import START
 from tests.fixtures.pki import usage
@@ -16,9 +17,17 @@ _BYTES = re.compile(r"([0-9A-F]{2}:)+[0-9A-F]{2}")
 
 @pytest.fixture
 def login(authority):
-    return authority.issue_login(
-        csr.make(KEY), user="alice", session_id="s1", session_ends=START.replace(hour=20)
-    ).certificate
+    return (
+        authority.begin_login(
+            csr.make(KEY),
+            user="alice",
+            session_id="s1",
+            session_ends=START.replace(hour=20),
+            rules=NO_RULES,
+        )
+        .result()
+        .certificate
+    )
 
 
 @pytest.fixture
@@ -111,9 +120,15 @@ def test_authority_key_identifiers_name_the_key_only(login, server, signer, hier
 
 def test_serial_numbers_are_long_and_fit_in_twenty_octets(authority):
     serials = {
-        authority.issue_login(
-            csr.make(KEY), user="alice", session_id="s", session_ends=START.replace(hour=20)
-        ).certificate.serial_number
+        authority.begin_login(
+            csr.make(KEY),
+            user="alice",
+            session_id="s",
+            session_ends=START.replace(hour=20),
+            rules=NO_RULES,
+        )
+        .result()
+        .certificate.serial_number
         for _ in range(100)
     }
     assert len(serials) == 100

@@ -4,6 +4,7 @@ from pgward.ca import directory, sessions
 from pgward.ca.directory import NewUser
 from pgward.ca.records import CaName
 from pgward.ca.revocation import Reason, Revoker
+from pgward.ca.rules import NO_RULES
 from pgward.ca.store.certificates import CertificateFilter
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import request_pem
@@ -21,9 +22,13 @@ def _person(store, authority, name):
             now=START,
             lifetime=START.resolution * 3600 * 10**6,
         )
-    issued = authority.issue_login(
-        request_pem().encode(), user=name, session_id=session.id, session_ends=session.expires_at
-    )
+    issued = authority.begin_login(
+        request_pem().encode(),
+        user=name,
+        session_id=session.id,
+        session_ends=session.expires_at,
+        rules=NO_RULES,
+    ).result()
     return session, token, issued.serial_hex
 
 

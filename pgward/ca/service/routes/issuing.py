@@ -1,6 +1,7 @@
 """What each person's machine asks for each hour: a login certificate, on the fastest way."""
 
 from asyncio import wrap_future
+from datetime import timedelta
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -8,8 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from pgward.ca.issuance import Issued
 from pgward.ca.service import auth, context, replies
-from pgward.ca.service.models import CertificateReply, CertificateRequest
+from pgward.ca.service.context import Context
+from pgward.ca.service.models import CertificateReply, LoginCertificateRequest
+from pgward.ca.sessions import LoginSession
 from pgward.core.errors import PgwardError
 
 router = APIRouter(tags=["people"])
@@ -27,9 +31,7 @@ _TAKES: dict[str, Any] = {
     ],
     "requestBody": {
         "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/CertificateRequest"}}
-        },
+        "content": {"application/json": {"schema": LoginCertificateRequest.model_json_schema()}},
     },
 }
 
@@ -45,26 +47,37 @@ async def certificate(request: Request) -> Response:
     service = context.of(request)
     asking = await auth.renewing(service, request)
     body = _read(await request.body())
-    session = asking.session
     try:
-        issued = await wrap_future(
-            service.authority.begin_login(
-                body.csr.encode(),
-                user=session.user.name,
-                session_id=session.id,
-                session_ends=session.expires_at,
-            )
-        )
+        issued = await _issue(service, asking.session, body)
     except PgwardError as error:
         service.known_sessions.forget(asking.token)
-        await run_sync(service.acts.refused, session.user.name, "certificate.issue", None, error)
+        await run_sync(
+            service.acts.refused, asking.session.user.name, "certificate.issue", None, error
+        )
         raise
     return replies.as_json(replies.certificate(service.authority, issued))
 
 
-def _read(body: bytes) -> CertificateRequest:
+async def _issue(service: Context, session: LoginSession, body: LoginCertificateRequest) -> Issued:
+    name, seconds = session.user.name, body.lifetime_seconds
+    rules = service.rule_book.known(name, service.changes.version)
+    if rules is None:
+        rules = await run_sync(service.rule_book.for_person, name)
+    return await wrap_future(
+        service.authority.begin_login(
+            body.csr.encode(),
+            user=name,
+            session_id=session.id,
+            session_ends=session.expires_at,
+            rules=rules,
+            lifetime=None if seconds is None else timedelta(seconds=seconds),
+        )
+    )
+
+
+def _read(body: bytes) -> LoginCertificateRequest:
     try:
-        return CertificateRequest.model_validate_json(body)
+        return LoginCertificateRequest.model_validate_json(body)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         raise RequestValidationError(

@@ -89,7 +89,12 @@ def _issue(
 ) -> CertificateReply:
     try:
         issued = context.authority.issue_server(
-            request, kind=machine.kind, name=machine.name, dns=machine.dns, ips=machine.ips
+            request,
+            kind=machine.kind,
+            name=machine.name,
+            dns=machine.dns,
+            ips=machine.ips,
+            rules=context.rule_book.for_machine(machine.kind, machine.name),
         )
     except PgwardError as error:
         context.acts.refused(machine.actor, "certificate.issue", None, error)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from pgward.ca import kinds, resources
 from pgward.ca.fields import FieldError, FieldsError
-from pgward.ca.kinds import Service
+from pgward.ca.kinds import Resource
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Change, ResourceChange
@@ -81,14 +81,14 @@ def delete(
     return Change(change="deleted")
 
 
-def _dry_run(context: Context, wanted: Service, by: str) -> ResourceChange:
+def _dry_run(context: Context, wanted: Resource, by: str) -> ResourceChange:
     with context.store.write() as transaction:
         found, change = resources.put(transaction, wanted, now=context.now(), by=by)
         transaction.discard()
     return ResourceChange(resource=found.to_json(), change=change)
 
 
-def _wanted(kind: str, name: str, body: Any, version: int | None) -> Service:
+def _wanted(kind: str, name: str, body: Any, version: int | None) -> Resource:
     wanted = kinds.read(kind, body)
     if wanted.metadata.name != name:
         raise FieldsError([FieldError("metadata.name", f"is not {name!r}, as the address says")])

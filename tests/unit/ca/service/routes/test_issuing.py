@@ -3,6 +3,7 @@ import sqlalchemy as sa
 from cryptography import x509
 
 from pgward.ca.store.schema import login_sessions, users
+from pgward.core.clock import parse_rfc3339
 from pgward.pki import proof
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import URL, request_pem
@@ -32,9 +33,50 @@ def test_it_is_described_as_it_is(api):
     described = api.call("GET", "/v1/openapi.json").json()["paths"][PATH]["post"]
     assert [each["name"] for each in described["parameters"]] == ["Authorization", "DPoP"]
     taken = described["requestBody"]["content"]["application/json"]["schema"]
-    assert taken == {"$ref": "#/components/schemas/CertificateRequest"}
+    assert (taken["required"], set(taken["properties"])) == (["csr"], {"csr", "lifetime_seconds"})
     given = described["responses"]["200"]["content"]["application/json"]["schema"]
     assert given == {"$ref": "#/components/schemas/CertificateReply"}
+
+
+def life(answer):
+    found = answer.json()
+    begin, end = (parse_rfc3339(found[name]) for name in ("not_before", "not_after"))
+    return (end - begin).total_seconds()
+
+
+def put_profile(admin, **spec):
+    body = {
+        "kind": "CertificateProfile",
+        "metadata": {"name": "contractors"},
+        "spec": {"appliesTo": {"groups": ["dba"]}, **spec},
+    }
+    answer = admin.call("PUT", "/v1/resources/certificateprofiles/contractors", body)
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_shorter_life_can_be_asked_for_and_a_longer_one_not(alice):
+    asked = {"csr": request_pem(), "lifetime_seconds": 600}
+    assert life(issue(alice, asked)) == 660
+    denied = issue(alice, asked | {"lifetime_seconds": 3601})
+    assert (denied.status_code, denied.json()["error"]["hint"]) == (403, "at most 1:00:00")
+
+
+def test_a_profile_holds_from_the_next_renewal_on_and_goes_the_same_way(alice, admin):
+    assert life(issue(alice)) == 3660
+    put_profile(admin, lifetime="5m", backdate="0s", altNames=["email:{user}@example.com"])
+    answer = issue(alice)
+    leaf = x509.load_pem_x509_certificate(answer.json()["certificate"].encode())
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names == x509.SubjectAlternativeName([x509.RFC822Name("alice@example.com")])
+    assert life(answer) == 300
+    put_profile(admin, keyAlgorithms=["P-384"])
+    denied = issue(alice)
+    assert (denied.status_code, denied.json()["error"]["message"]) == (
+        403,
+        "this kind of key is not allowed by certificate profile contractors",
+    )
+    admin.call("DELETE", "/v1/resources/certificateprofiles/contractors")
+    assert life(issue(alice)) == 3660
 
 
 def test_a_request_for_a_certificate_that_cannot_be_read_is_refused_and_recorded(api, alice):

@@ -1,0 +1,55 @@
+"""What all kinds of resources have in common: strict models, metadata, kinds of fields.
+
+Unknown fields are refused: a misspelt limit must not be a limit that is not there.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from pgward.core import names
+from pgward.core.errors import InvalidInputError
+
+MAX_LIST = 1000
+
+
+def checked(check: Callable[[str], str]) -> AfterValidator:
+    """Make pydantic understand our validators, which raise InvalidInputError."""
+
+    def validate(value: str) -> str:
+        try:
+            return check(value)
+        except InvalidInputError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            raise ValueError(f"is not valid: {error.message}{hint}") from error
+
+    return AfterValidator(validate)
+
+
+Person = Annotated[str, checked(names.identity)]
+Label = Annotated[str, checked(names.resource_name)]
+
+
+class Model(BaseModel):
+    """camelCase, strict types, and no unknown fields."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, alias_generator=to_camel, hide_input_in_errors=True
+    )
+
+
+class Metadata(Model):
+    """What every resource has; what the authority itself writes is accepted and ignored.
+
+    ``version`` guards a change: when given, it must be the stored one.
+    """
+
+    name: Label
+    description: Annotated[str, Field(max_length=500)] = ""
+    version: int | None = None
+    created_at: str | None = None
+    created_by: str | None = None
+    updated_at: str | None = None
+    updated_by: str | None = None
