@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pgward.ca.authority import Authority
-from pgward.ca.records import Kind
+from pgward.ca.records import CaName, Kind
 from pgward.pki import csr, keys, pem
 from pgward.system import files
 
@@ -24,9 +24,12 @@ class ApiCertificate:
     def renew_if_due(self) -> bool:
         """Issue and install a new certificate when a third of its life or less is left.
 
-        Also when it is not valid yet: the clock went ahead and was put right.
+        Also when it is not valid yet, for the clock went ahead and was put right; and when
+        another CA issues since a rotation.
         """
-        if self._start <= self._authority.clock.now() < self._due:
+        known = self._authority.standing.generations
+        issuing = known.current(CaName.SERVER_ISSUING).certificate
+        if self._start <= self._authority.clock.now() < self._due and self._issuer == issuing:
             return False
         self.not_after = self._install()
         return True
@@ -38,6 +41,7 @@ class ApiCertificate:
             csr.make(key), kind=Kind.API, name=_NAME, dns=names.dns, ips=names.ips
         )
         chain = [issued.certificate, *issued.chain]
+        self._issuer = issued.chain[0]
         _load(self.context, keys.to_pem(key, None), pem.join(chain))
         self._start = issued.certificate.not_valid_before_utc
         end = issued.certificate.not_valid_after_utc

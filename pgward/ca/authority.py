@@ -3,14 +3,17 @@
 Every method is synchronous, may block on the store, and may be called from any thread.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from cryptography import x509
 
 from pgward.ca.crl_maker import CrlMaker
+from pgward.ca.generations import ROOTS
 from pgward.ca.hierarchy import Hierarchies
 from pgward.ca.issuance import IssuanceQueue, Issued
 from pgward.ca.issuer import Issuer
@@ -18,13 +21,17 @@ from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
 from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.settings import Settings
 from pgward.ca.snapshot_signer import SnapshotSigner
+from pgward.ca.standing import Standing
 from pgward.core.clock import Clock
 from pgward.pki import chain, fingerprint
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What anyone may know: the CA's name, both roots, and who issues to people."""
+    """What anyone may know: the CA's name, the roots, and who issues to people.
+
+    More than one of a kind during a rotation: the current one first.
+    """
 
     name: str
     server_roots: tuple[x509.Certificate, ...]
@@ -33,35 +40,83 @@ class Trust:
 
 
 class Authority:
-    """Issues, revokes and signs; the private keys stay behind the hierarchies' signers."""
+    """Issues, revokes and signs; the private keys stay behind signers.
+
+    ``reload`` tells how things stand after a rotation changed the store.
+    """
 
     def __init__(
-        self, settings: Settings, hierarchies: Hierarchies, store: CertificateStore, clock: Clock
+        self,
+        settings: Settings,
+        standing: Standing | Hierarchies,
+        store: CertificateStore,
+        clock: Clock,
+        *,
+        reload: Callable[[], Standing] | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self._hierarchies = hierarchies
+        self._store = store
         self._queue = IssuanceQueue(store)
-        self._users = Issuer(hierarchies.user.issuing, self._queue, clock)
-        self._servers = Issuer(hierarchies.server.issuing, self._queue, clock)
-        self._crls = CrlMaker(hierarchies.issuing(), store, clock)
-        self._snapshots = SnapshotSigner(self._servers, clock)
+        self._reload = reload
+        self._refreshing = threading.Lock()
+        self._listeners: list[Callable[[], object]] = []
+        self._parts = self._make(
+            Standing.of(standing) if isinstance(standing, Hierarchies) else standing
+        )
 
     def close(self) -> None:
         """Let what is under way end; nothing can be issued afterwards."""
         self._queue.close()
 
+    def refresh(self) -> bool:
+        """Take up what a rotation changed in the store; tell whether it changed anything here.
+
+        Raises UnavailableError when the store cannot be read.
+        """
+        if self._reload is None:
+            return False
+        with self._refreshing:
+            found, before = self._reload(), self.standing
+            if (found.generations, found.signers.keys()) == (
+                before.generations,
+                before.signers.keys(),
+            ):
+                return False
+            self._parts = self._make(found, self._parts)
+        for listener in self._listeners:
+            listener()
+        return True
+
+    def on_refresh(self, listener: Callable[[], object]) -> None:
+        """Call ``listener`` each time that ``refresh`` took something up, in its thread."""
+        self._listeners.append(listener)
+
+    @property
+    def standing(self) -> Standing:
+        """Every generation, and the signers that are here."""
+        return self._parts.standing
+
     @property
     def trust(self) -> Trust:
-        """The CA's name and roots."""
-        server, user = self._hierarchies.server, self._hierarchies.user
-        issuing = user.issuing.certificate
-        return Trust(self.settings.ca.name, (server.root,), (user.root,), (issuing,))
+        """The CA's name, and the CAs to trust."""
+        known = self.standing.generations
+        return Trust(
+            self.settings.ca.name,
+            known.certificates(CaName.SERVER_ROOT),
+            known.certificates(CaName.USER_ROOT),
+            known.certificates(CaName.USER_ISSUING),
+        )
 
     @property
     def fingerprint(self) -> str:
         """What people compare before they trust this CA: of the server root."""
-        return fingerprint.of(self._hierarchies.server.root)
+        return fingerprint.of(self.trust.server_roots[0])
+
+    def check_ready(self) -> None:
+        """Raise UnavailableError when this replica lacks a key that it needs to issue."""
+        for role in ROOTS:
+            self.standing.issuing(role)
 
     def begin_login(
         self,
@@ -79,7 +134,7 @@ class Authority:
         """
         usual = timedelta(minutes=self.settings.login.certificate_minutes)
         end = self.clock.now() + rules.lifetime_for(lifetime, usual)
-        return self._users.begin_login(
+        return self._parts.users.begin_login(
             csr, user=user, not_after=min(end, session_ends), session_id=session_id, rules=rules
         )
 
@@ -96,7 +151,7 @@ class Authority:
         """Issue a server certificate (PEM request in) to an edge or a PostgreSQL host."""
         usual = timedelta(days=self.settings.server.certificate_days)
         not_after = self.clock.now() + rules.lifetime_for(None, usual)
-        return self._servers.issue_server(
+        return self._parts.servers.issue_server(
             csr, kind=kind, name=name, dns=dns, ips=ips, not_after=not_after, rules=rules
         )
 
@@ -106,21 +161,97 @@ class Authority:
         The caller still has to look its serial number up: whether it was issued, to which
         kind of machine, and that it is not revoked.
         """
-        root, now = self._hierarchies.server.root, self.clock.now()
-        return chain.verify(presented[0], presented[1:], [root], now, chain.SERVER_AUTH)[0]
+        roots, now = self.trust.server_roots, self.clock.now()
+        return chain.verify(presented[0], presented[1:], roots, now, chain.SERVER_AUTH)[0]
 
     def sign_snapshot(self, payload: dict[str, object]) -> str:
         """Sign an edge's configuration; the signer's certificate renews itself."""
-        return self._snapshots.sign(payload)
+        return self._parts.snapshots.sign(payload)
 
     def crls(self) -> list[PublishedCrl]:
-        """Return the newest CRL of each of the four CAs."""
-        return [self.crl(name) for name in CaName]
+        """Return the newest CRL of each CA that is trusted: what a verifier needs."""
+        return [self.crl(name) for name in self.standing.generations.trusted_ids(*CaName)]
 
-    def crl(self, name: CaName) -> PublishedCrl:
-        """Return the newest CRL of one CA."""
-        return self._crls.latest(name)
+    def user_crls(self) -> list[PublishedCrl]:
+        """Return the newest CRL of each trusted CA of the user hierarchy."""
+        known = self.standing.generations
+        names = known.trusted_ids(CaName.USER_ROOT, CaName.USER_ISSUING)
+        return [self.crl(name) for name in names]
+
+    def crl(self, name: str) -> PublishedCrl:
+        """Return the newest CRL of one CA, by its id."""
+        return self._parts.crls().latest(name)
+
+    def newest_crl_from(self) -> datetime:
+        """Return when the CRLs that this process keeps up were signed: the oldest of them."""
+        names = [each.name for each in self.standing.with_lists(self.clock.now())]
+        return min(self.crl(name).this_update for name in names)
 
     def publish_crls(self) -> list[PublishedCrl]:
-        """Sign new CRLs of both issuing CAs: call it after every revocation in the store."""
-        return self._crls.publish()
+        """Sign new CRLs of the issuing CAs: call it after every revocation in the store."""
+        return self._parts.crls().publish()
+
+    def _make(self, standing: Standing, former: "_Parts | None" = None) -> "_Parts":
+        return _Parts(standing, self._store, self._queue, self.clock, former)
+
+
+class _Parts:
+    """What works with the keys, made new when they change.
+
+    Without the key of who issues, asking for the issuer raises UnavailableError.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        store: CertificateStore,
+        queue: IssuanceQueue,
+        clock: Clock,
+        former: "_Parts | None",
+    ) -> None:
+        self.standing = standing
+        self._issuers = {
+            role: Issuer(standing.ca(current), queue, clock)
+            for role in ROOTS
+            if (current := standing.generations.current(role)).id in standing.signers
+        }
+        self._snapshots: SnapshotSigner | None = None
+        if former is not None and former.issuing_server == self.issuing_server:
+            self._issuers[CaName.SERVER_ISSUING] = former.servers
+            self._snapshots = former.snapshots  # its certificate still counts
+        elif CaName.SERVER_ISSUING in self._issuers:
+            self._snapshots = SnapshotSigner(self.servers, clock)
+        self._store = store
+        self._clock = clock
+
+    @property
+    def issuing_server(self) -> str | None:
+        """The id of the CA that issues to machines, if its key is here."""
+        known = CaName.SERVER_ISSUING in self._issuers
+        return self.standing.generations.current(CaName.SERVER_ISSUING).id if known else None
+
+    @property
+    def users(self) -> Issuer:
+        """Issues to people."""
+        return self._issuer(CaName.USER_ISSUING)
+
+    @property
+    def servers(self) -> Issuer:
+        """Issues to machines."""
+        return self._issuer(CaName.SERVER_ISSUING)
+
+    @property
+    def snapshots(self) -> SnapshotSigner:
+        """Signs edges' configuration."""
+        if self._snapshots is None:
+            self.standing.issuing(CaName.SERVER_ISSUING)
+        return cast("SnapshotSigner", self._snapshots)
+
+    def crls(self) -> CrlMaker:
+        """Sign and find CRLs; which are kept up depends on the time."""
+        return CrlMaker(self.standing.with_lists(self._clock.now()), self._store, self._clock)
+
+    def _issuer(self, role: CaName) -> Issuer:
+        if role not in self._issuers:
+            self.standing.issuing(role)  # raises
+        return self._issuers[role]

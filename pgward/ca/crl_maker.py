@@ -1,7 +1,7 @@
 """CRLs: full lists without IssuingDistributionPoint, as every PostgreSQL version accepts them.
 
 PostgreSQL refuses everyone when the CRL of any CA in the chain is missing, expired or
-dated in the future: so all four CAs have one, and thisUpdate is backdated.
+dated in the future: so every CA has one, and thisUpdate is backdated.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.ca import lint, profiles
 from pgward.ca.issuer import IssuingCa
-from pgward.ca.records import CaName, CertificateStore, PublishedCrl, Revocation
+from pgward.ca.records import CertificateStore, PublishedCrl, Revocation
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core.clock import Clock
 from pgward.core.errors import NotFoundError
@@ -30,7 +30,7 @@ class CrlMaker:
         self._store = store
         self._clock = clock
 
-    def latest(self, name: CaName) -> PublishedCrl:
+    def latest(self, name: str) -> PublishedCrl:
         """Return the newest CRL of a CA; raise NotFoundError when it never signed one."""
         crl = self._store.latest_crl(name)
         if crl is None:
@@ -69,7 +69,7 @@ def next_number(now: datetime, last: int) -> int:
 
 
 def sign(
-    name: CaName,
+    name: str,
     issuer: x509.Certificate,
     signer: Signer,
     *,

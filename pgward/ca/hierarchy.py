@@ -98,20 +98,28 @@ def load(directory: Path, passphrase: bytes) -> Hierarchies:
 
 
 def _load(directory: Path, root: CaName, issuing: CaName, passphrase: bytes) -> Hierarchy:
-    root_certificate = _certificate(directory, root)
-    certificate = _certificate(directory, issuing)
+    root_certificate = certificate(directory, root)
+    issuing_certificate = certificate(directory, issuing)
     path = directory / KEYS / f"{issuing}.key"
     signer = KeySigner.load(path, passphrase)
-    if signer.public_key != certificate.public_key():
+    if signer.public_key != issuing_certificate.public_key():
         raise InvalidInputError(f"it is not the key of the certificate {issuing}", where=str(path))
+    check_issued(issuing_certificate, root_certificate, issuing, root)
+    return Hierarchy(root_certificate, IssuingCa(issuing, issuing_certificate, signer))
+
+
+def check_issued(
+    certificate: x509.Certificate, issuer: x509.Certificate, name: str, issuer_name: str
+) -> None:
+    """Raise InvalidInputError unless one CA's certificate is issued by the other."""
     try:
-        certificate.verify_directly_issued_by(root_certificate)
+        certificate.verify_directly_issued_by(issuer)
     except Exception as error:  # ValueError, TypeError or InvalidSignature: all mean no
-        raise InvalidInputError(f"the {issuing} certificate is not issued by {root}") from error
-    return Hierarchy(root_certificate, IssuingCa(issuing, certificate, signer))
+        raise InvalidInputError(f"the {name} certificate is not issued by {issuer_name}") from error
 
 
-def _certificate(directory: Path, name: CaName) -> x509.Certificate:
+def certificate(directory: Path, name: str) -> x509.Certificate:
+    """Read a CA's certificate file; raise NotFoundError, BadCertificateError."""
     path = directory / CERTS / f"{name}.crt"
     try:
         certificates = pem.split(path.read_bytes())

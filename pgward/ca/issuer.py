@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from pgward.ca import caller, lint, profiles, templates
 from pgward.ca.issuance import IssuanceQueue, Issued, Prepared
 from pgward.ca.profiles import Contents, Profile
-from pgward.ca.records import CaName, CertificateRecord, Kind
+from pgward.ca.records import CertificateRecord, Kind
 from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core import names
@@ -27,11 +27,15 @@ _MACHINES = (Kind.EDGE, Kind.HOST, Kind.API)
 
 @dataclass(frozen=True, slots=True)
 class IssuingCa:
-    """A CA that signs leaves: its certificate and its key, behind a signer."""
+    """A CA that signs leaves: its certificate and its key, behind a signer.
 
-    name: CaName
+    ``cross`` goes behind it in chains: certificates of its root by the root before.
+    """
+
+    name: str
     certificate: x509.Certificate
     signer: Signer
+    cross: tuple[x509.Certificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class Issuer:
         unsigned = profiles.build(profile, contents, issuer)
         linted = self._throw_away.sign_certificate(unsigned)
         lint.check(linted, profile, issuer)
-        return Prepared(record, unsigned, linted, self._ca.signer, (issuer,))
+        return Prepared(record, unsigned, linted, self._ca.signer, (issuer, *self._ca.cross))
 
     def _validity(self, profile: Profile, not_after: datetime) -> tuple[datetime, datetime]:
         now = self._clock.now().replace(microsecond=0)

@@ -13,7 +13,7 @@ from pgward.core.errors import PgwardError
 
 
 class CaName(StrEnum):
-    """The four CAs, as they are named in files, in URLs and in the store."""
+    """The roles of CAs; the first CA of each has the role's name as its id."""
 
     USER_ROOT = "user-root"
     USER_ISSUING = "user-issuing"
@@ -37,7 +37,7 @@ class CertificateRecord:
     """What is stored, and committed, before a certificate is signed."""
 
     serial: int
-    ca: CaName
+    ca: str  # a CA's id: `user-issuing`, and after a rotation `user-issuing-2`
     kind: Kind
     subject: str
     not_before: datetime
@@ -75,7 +75,7 @@ class Revocation:
 class PublishedCrl:
     """A signed CRL with what its readers look for first."""
 
-    name: CaName
+    name: str
     number: int
     this_update: datetime
     next_update: datetime
@@ -106,11 +106,11 @@ class CertificateStore(Protocol):
         """Keep every other writer out until the context ends; what is written in it is one."""
         ...
 
-    def revocations(self, ca: CaName, *, expired_after: datetime) -> Sequence[Revocation]:
+    def revocations(self, ca: str, *, expired_after: datetime) -> Sequence[Revocation]:
         """Return what this CA revoked, without certificates that expired before that time."""
         ...
 
-    def latest_crl(self, ca: CaName) -> PublishedCrl | None:
+    def latest_crl(self, ca: str) -> PublishedCrl | None:
         """Return the CRL with the highest number."""
         ...
 

@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pgward.ca import hierarchy, listener, passphrase
+from pgward.ca import listener, passphrase
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
-from pgward.ca.records import CaName
+from pgward.ca.key_files import FileKeys
 from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings
+from pgward.ca.standing import Keys, Loader
 from pgward.ca.store import Store, open_store
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.ca.store.purge import purge
@@ -43,15 +44,16 @@ class Options:
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     settings = Settings.load(directory)
-    hierarchies = hierarchy.load(directory, _passphrase(settings, directory, options))
+    keys = FileKeys(directory, _passphrase(settings, directory, options))
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
-        with _authority(_with_port(settings, address), hierarchies, directory) as (
+        with _authority(_with_port(settings, address), keys, directory) as (
             authority,
             store,
         ):
             certificate = ApiCertificate(authority)
+            authority.on_refresh(certificate.renew_if_due)
             authority.publish_crls()
             listener.raise_file_limit()
             app = create_app(authority, store, origins=_origins(authority.settings, address))
@@ -90,12 +92,15 @@ def _origins(settings: Settings, address: Address) -> list[str]:
 
 @contextmanager
 def _authority(
-    settings: Settings, hierarchies: hierarchy.Hierarchies, directory: Path
+    settings: Settings, keys: Keys, directory: Path
 ) -> Iterator[tuple[Authority, Store]]:
     store = open_store(settings.store_url(directory))
     try:
         clock = SystemClock()
-        authority = Authority(settings, hierarchies, SqlCertificates(store, clock), clock)
+        loader = Loader(store, keys, clock)
+        standing = loader.first(directory)
+        certificates = SqlCertificates(store, clock)
+        authority = Authority(settings, standing, certificates, clock, reload=loader)
         try:
             yield authority, store
         finally:
@@ -135,7 +140,7 @@ async def _upkeep(keep_fresh: Callable[[], None]) -> None:
 def _keep_fresh(authority: Authority, certificate: ApiCertificate, store: Store) -> None:
     """Renew the certificate and the CRLs in time, and remove what ended long ago."""
     certificate.renew_if_due()
-    now, newest = authority.clock.now(), authority.crl(CaName.USER_ISSUING).this_update
+    now, newest = authority.clock.now(), authority.newest_crl_from()
     # One from the future, after the clock was put right, would have PostgreSQL refuse everyone.
     if not newest <= now <= newest + _CRL_EVERY:
         authority.publish_crls()

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from pgward.ca import directory, resources
 from pgward.ca.authority import Trust
 from pgward.ca.kinds import ServiceSpec
-from pgward.ca.records import CaName, Kind, PublishedCrl
+from pgward.ca.records import Kind, PublishedCrl
 from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users
 from pgward.ca.store.transaction import SNAPSHOT, counter
@@ -22,14 +22,22 @@ from pgward.pki import pem
 
 # A cached snapshot is signed afresh before its signer's certificate comes near its end.
 _RESIGN_AFTER = timedelta(hours=6)
-_USER_CAS = (CaName.USER_ROOT, CaName.USER_ISSUING)
 
 
 class Signing(Protocol):
     """What the authority does for a snapshot."""
 
-    def crl(self, name: CaName) -> PublishedCrl:
-        """Return the newest CRL of a CA."""
+    @property
+    def trust(self) -> Trust:
+        """Whom to trust."""
+        ...
+
+    def refresh(self) -> bool:
+        """Take up what a rotation changed in the store."""
+        ...
+
+    def user_crls(self) -> list[PublishedCrl]:
+        """Return the newest CRLs of the CAs that vouch for people."""
         ...
 
     def sign_snapshot(self, payload: dict[str, object]) -> str:
@@ -47,9 +55,10 @@ class State:
     names: Mapping[str, str]
     blocked: Sequence[str]
     crls: Sequence[bytes]
+    trust: Trust
 
 
-def build(state: State, edge: str, *, trust: Trust, now: datetime) -> dict[str, Any]:
+def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
     """Return the payload for one edge: its own services, and only the groups that they name."""
     served = [(name, spec) for name, spec in state.services if spec.is_on(edge)]
     named = sorted({group for _, spec in served for group in spec.allow.groups})
@@ -57,8 +66,8 @@ def build(state: State, edge: str, *, trust: Trust, now: datetime) -> dict[str, 
         "version": state.version,
         "issued_at": rfc3339(now),
         "edge": edge,
-        "user_roots": [pem.text(root) for root in trust.user_roots],
-        "user_issuing": [pem.text(issuing) for issuing in trust.user_issuing],
+        "user_roots": [pem.text(root) for root in state.trust.user_roots],
+        "user_issuing": [pem.text(issuing) for issuing in state.trust.user_issuing],
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
         "services": [_service(name, spec, state.names) for name, spec in served],
         "groups": {group: list(state.groups.get(group, ())) for group in named},
@@ -74,7 +83,8 @@ def read(connection: Connection, signing: Signing, now: datetime) -> State:
         groups=directory.groups(connection),
         names={row.name_key: row.name for row in connection.execute(sa.select(users))},
         blocked=_blocked(connection, now),
-        crls=[signing.crl(name).der for name in _USER_CAS],
+        crls=[crl.der for crl in signing.user_crls()],
+        trust=signing.trust,
     )
 
 
@@ -86,12 +96,10 @@ class Snapshots:
         store: Store,
         signing: Signing,
         clock: Clock,
-        trust: Trust,
     ) -> None:
         self._store = store
         self._signing = signing
         self._clock = clock
-        self._trust = trust
         self._lock = threading.Lock()
         self._state: tuple[datetime, State] | None = None
         self._signed: dict[str, tuple[State, str]] = {}
@@ -103,7 +111,7 @@ class Snapshots:
             cached = self._signed.get(edge)
             if cached is None or cached[0] is not state:
                 now = self._clock.now()
-                payload = build(state, edge, trust=self._trust, now=now)
+                payload = build(state, edge, now=now)
                 cached = (state, self._signing.sign_snapshot(payload))
                 self._signed[edge] = cached
             return cached[1]
@@ -115,6 +123,7 @@ class Snapshots:
             # A time in the future is from before the clock was put right.
             if state.version >= version and read_at <= now < read_at + _RESIGN_AFTER:
                 return state
+        self._signing.refresh()  # the version may be a rotation's
         with self._store.read() as connection:
             state = read(connection, self._signing, now)
         self._state = (now, state)

@@ -1,7 +1,6 @@
 """Real PostgreSQL and libpq judge the authority's certificates and CRLs, by themselves."""
 
 import shutil
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -205,9 +204,12 @@ def test_a_strangers_certificate_of_the_same_name_is_refused(pg, live, tmp_path)
     authority, store = live
     install(pg, authority)
     new = hierarchy.create("Acme", CaName.USER_ROOT, CaName.USER_ISSUING, authority.clock.now())
-    mine = authority._hierarchies
-    forged = replace(mine, user=Hierarchy(new.root.certificate, new.issuing.as_issuing()))
-    stranger = Authority(Settings(), forged, store, authority.clock)
+    forged = Hierarchy(new.root.certificate, new.issuing.as_issuing())
+    server = hierarchy.create(
+        "Acme", CaName.SERVER_ROOT, CaName.SERVER_ISSUING, authority.clock.now()
+    )
+    other = Hierarchy(server.root.certificate, server.issuing.as_issuing())
+    stranger = Authority(Settings(), Hierarchies(forged, other), store, authority.clock)
     _, used = log_in(stranger, tmp_path)
     with pytest.raises(PgwardError, match=r"unknown ca|certificate"):
         connect(pg, used)

@@ -80,7 +80,7 @@ def make(
         revoker=Revoker(authority),
         workers=PasswordWorkers(passwords),
         throttle=LoginThrottle(),
-        snapshots=Snapshots(store, authority, authority.clock, authority.trust),
+        snapshots=Snapshots(store, authority, authority.clock),
         changes=Changes(store),
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
         known_sessions=KnownSessions(),

@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.records import (
-    CaName,
     CertificateRecord,
     Kind,
     PublishedCrl,
@@ -103,19 +102,19 @@ class SqlCertificates:
         """Keep every other writer out until the context ends."""
         return self._store.write()
 
-    def revocations(self, ca: CaName, *, expired_after: datetime) -> Sequence[Revocation]:
+    def revocations(self, ca: str, *, expired_after: datetime) -> Sequence[Revocation]:
         """Return what this CA revoked, without certificates that expired before that time."""
         columns = certificates.c
         statement = sa.select(columns.serial, columns.revoked_at, columns.reason).where(
-            columns.ca == ca.value, columns.state == REVOKED, columns.not_after >= expired_after
+            columns.ca == str(ca), columns.state == REVOKED, columns.not_after >= expired_after
         )
         with self._store.read() as connection:
             rows = connection.execute(statement.order_by(columns.serial)).all()
         return [Revocation(int(s, 16), at, x509.ReasonFlags[reason]) for s, at, reason in rows]
 
-    def latest_crl(self, ca: CaName) -> PublishedCrl | None:
+    def latest_crl(self, ca: str) -> PublishedCrl | None:
         """Return the CRL with the highest number."""
-        statement = sa.select(crls).where(crls.c.ca == ca.value).order_by(crls.c.number.desc())
+        statement = sa.select(crls).where(crls.c.ca == str(ca)).order_by(crls.c.number.desc())
         with self._store.read() as connection:
             row = connection.execute(statement.limit(1)).one_or_none()
         if row is None:
@@ -128,13 +127,13 @@ class SqlCertificates:
         ConflictError when the number exists, or a revocation came since the CRL was begun.
         """
         row = {
-            "ca": crl.name.value,
+            "ca": str(crl.name),
             "number": crl.number,
             "this_update": crl.this_update,
             "next_update": crl.next_update,
             "der": crl.der,
         }
-        old = (crls.c.ca == crl.name.value) & (crls.c.number <= crl.number - _KEPT_CRLS)
+        old = (crls.c.ca == str(crl.name)) & (crls.c.number <= crl.number - _KEPT_CRLS)
         with self._store.write() as transaction:
             try:
                 transaction.execute(sa.insert(crls).values(row))
@@ -253,7 +252,7 @@ def _check_complete(connection: Connection, crl: PublishedCrl) -> None:
     """Raise ConflictError when another writer revoked something after this CRL was begun."""
     columns = certificates.c
     recent = sa.select(columns.serial).where(
-        columns.ca == crl.name.value,
+        columns.ca == str(crl.name),
         columns.state == REVOKED,
         columns.revoked_at >= crl.this_update,
         columns.not_after >= crl.this_update,
@@ -267,7 +266,7 @@ def _check_complete(connection: Connection, crl: PublishedCrl) -> None:
 def _row(record: CertificateRecord) -> dict[str, Any]:
     return {
         "serial": record.serial_hex,
-        "ca": record.ca.value,
+        "ca": str(record.ca),
         "kind": record.kind.value,
         "subject": record.subject,
         "dns": list(record.dns),

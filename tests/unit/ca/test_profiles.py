@@ -39,7 +39,7 @@ def server(authority):
 
 @pytest.fixture
 def signer(authority):
-    return authority._servers.issue_snapshot_signer(
+    return authority._parts.servers.issue_snapshot_signer(
         KEY.public_key(), not_after=START.replace(hour=20)
     ).certificate
 

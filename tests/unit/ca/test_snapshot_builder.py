@@ -31,8 +31,9 @@ def test_an_edge_gets_its_services_and_their_groups_only():
         names={"alice": "Alice"},
         blocked=["mallory"],
         crls=[b"\0\1"],
+        trust=TRUST,
     )
-    found = snapshot_builder.build(state, "e1", trust=TRUST, now=START)
+    found = snapshot_builder.build(state, "e1", now=START)
     assert found == {
         "version": 7,
         "issued_at": "2026-11-21T12:00:00Z",
@@ -62,7 +63,9 @@ def _served(name, allow, per_user=None):
 
 class _Signing:
     def __init__(self, authority):
-        self.crl = authority.crl
+        self.user_crls = authority.user_crls
+        self.refresh = authority.refresh
+        self.trust = TRUST
         self.signed = []
 
     def sign_snapshot(self, payload):
@@ -77,7 +80,7 @@ def signing(sql_authority):
 
 @pytest.fixture
 def snapshots(store, signing, clock):
-    return Snapshots(store, signing, clock, TRUST)
+    return Snapshots(store, signing, clock)
 
 
 def test_a_snapshot_is_signed_once_for_each_edge_and_version(store, signing, snapshots, clock):

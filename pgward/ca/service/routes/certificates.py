@@ -8,7 +8,7 @@ from cryptography import x509
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from pgward.ca.records import CaName, Kind
+from pgward.ca.records import Kind
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Name, Revoked, Text, Time
@@ -26,7 +26,7 @@ class CertificateInfo(BaseModel):
     """A certificate without its bytes; ``subject`` is the user's or the machine's name."""
 
     serial: str
-    ca: CaName
+    ca: str
     kind: Kind
     subject: str
     dns: list[str]

@@ -1,16 +1,19 @@
 """What anyone may read: health, the roots to trust, the revocation lists."""
 
+from typing import Annotated
+
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel
 
-from pgward.ca.records import CaName, PublishedCrl
+from pgward.ca.records import PublishedCrl
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Time
 from pgward.pki import pem
 
 router = APIRouter(tags=["public"])
+CaId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$", description="as `GET /v1/crls` names it")]
 _DER = {"application/pkix-crl": {"schema": {"type": "string", "format": "binary"}}}
 _PEM = {"application/x-pem-file": {"schema": {"type": "string"}}}
 
@@ -32,7 +35,7 @@ class TrustReply(BaseModel):
 class CrlInfo(BaseModel):
     """A revocation list without its contents."""
 
-    name: CaName
+    name: str
     number: int
     this_update: Time
     next_update: Time
@@ -74,7 +77,7 @@ def crls(context: Current) -> Crls:
     response_class=Response,
     responses={200: {"content": _DER}},
 )
-def crl_der(context: Current, name: CaName) -> Response:
+def crl_der(context: Current, name: CaId) -> Response:
     """Return the newest list of a CA (RFC 5280)."""
     return _crl(context.authority.crl(name), "application/pkix-crl", Encoding.DER)
 
@@ -85,7 +88,7 @@ def crl_der(context: Current, name: CaName) -> Response:
     response_class=Response,
     responses={200: {"content": _PEM}},
 )
-def crl_pem(context: Current, name: CaName) -> Response:
+def crl_pem(context: Current, name: CaId) -> Response:
     """Return the newest list of a CA, as PostgreSQL reads it."""
     return _crl(context.authority.crl(name), "application/x-pem-file", Encoding.PEM)
 
