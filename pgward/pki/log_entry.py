@@ -114,8 +114,9 @@ def decode(data: bytes) -> Entry:
     time = _time(int.from_bytes(data[2:_HEAD]))
     if data[1] == EntryType.CERTIFICATE:
         ca, kind, subject, session, client, der = _opaques(data, (1, 1, 2, 1, 2, 3))
-        names = (_text(each) for each in (ca, kind, subject))
-        return CertificateEntry(time, *names, der, _text(session), _text(client))
+        return CertificateEntry(
+            time, _text(ca), _text(kind), _text(subject), der, _text(session), _text(client)
+        )
     ca, serial, reason = _opaques(data, (1, 1, 1))
     return RevocationEntry(time, _text(ca), _text(serial), _text(reason))
 

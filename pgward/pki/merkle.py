@@ -1,7 +1,7 @@
 """Merkle trees as RFC 9162 section 2 has them: hashes, proofs, and how a proof is checked.
 
-A **node** is the root of a perfect subtree: ``Node(level, index)`` covers the leaves from
-``index << level`` to ``(index + 1) << level``; leaves are level 0. A node never changes, so
+A **node** is the root of a perfect subtree: ``Node(level, position)`` covers the leaves from
+``position << level`` to ``(position + 1) << level``; leaves are level 0. A node never changes, so
 whoever stores nodes can make every proof from O(log n) of them.
 """
 
@@ -26,10 +26,10 @@ class MerkleError(PgwardError):
 
 
 class Node(NamedTuple):
-    """A perfect subtree: 2**level leaves, the ``index``-th of its size."""
+    """A perfect subtree: 2**level leaves, the ``position``-th of its size."""
 
     level: int
-    index: int
+    position: int
 
 
 def leaf_hash(entry: bytes) -> bytes:

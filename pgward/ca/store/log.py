@@ -131,13 +131,13 @@ def _leaf(log_index: int, entry: LogEntry, digest: bytes) -> dict[str, Any]:
 
 
 def _node(node: Node, digest: bytes) -> dict[str, Any]:
-    return {"level": node.level, "position": node.index, "hash": digest}
+    return {"level": node.level, "position": node.position, "hash": digest}
 
 
 def _base(node: Node) -> tuple[int, range]:
     """Return the stored level at or below a node, and which of its nodes make it."""
     down = node.level % STRIDE
-    return node.level - down, range(node.index << down, (node.index + 1) << down)
+    return node.level - down, range(node.position << down, (node.position + 1) << down)
 
 
 def _stored(connection: Connection, wanted: Iterable[Node]) -> dict[Node, bytes]:

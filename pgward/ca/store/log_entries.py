@@ -1,19 +1,18 @@
 """The log's entries, made from what the store holds: the same bytes every time."""
 
 from collections.abc import Mapping
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from typing import Any
+
+import sqlalchemy as sa
 
 from pgward.ca.store.log import LogEntry
 from pgward.pki.log_entry import CertificateEntry, EntryType, RevocationEntry
 
-
 Row = sa.RowMapping | Mapping[str, Any]
 
 
-def certificate(row: Mapping[str, Any], der: bytes) -> LogEntry:
+def certificate(row: Row, der: bytes) -> LogEntry:
     """Return the entry of a certificate; ``row`` is its reserved row of ``certificates``."""
     entry = CertificateEntry(
         time=row["created_at"],

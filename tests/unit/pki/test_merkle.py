@@ -285,7 +285,7 @@ def test_every_node_is_completed_once_by_its_last_leaf() -> None:
 def test_subtrees_are_cut_from_left_to_right() -> None:
     assert list(merkle.perfect(8, 15)) == [Node(2, 2), Node(1, 6), Node(0, 14)]
     ends = [
-        (node.index << node.level, (node.index + 1) << node.level)
+        (node.position << node.level, (node.position + 1) << node.level)
         for node in merkle.perfect(0, 1000)
     ]
     assert all(left[1] == right[0] for left, right in pairwise(ends))

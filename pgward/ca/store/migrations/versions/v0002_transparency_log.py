@@ -145,7 +145,7 @@ def _append(connection: Connection, tree: CompactRange, made: list[Any]) -> None
         leaf = {"log_index": at, "type": kind, "serial": row.serial, "hash": digest, "body": body}
         leaves.append(leaf)
         nodes += [
-            {"level": node.level, "position": node.index, "hash": value}
+            {"level": node.level, "position": node.position, "hash": value}
             for node, value in tree.append(digest)
             if node.level % _STRIDE == 0
         ]
