@@ -22,6 +22,7 @@ from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 from pgward.system.postgres import temporary_cluster
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import URL, Api, service
+from tests.unit.ca.store import test_migrate_log
 
 pytestmark = pytest.mark.integration
 
@@ -53,6 +54,10 @@ def test_the_tables_are_those_of_the_schema(store, url):
         assert compare_metadata(context, metadata) == []
     with pytest.raises(ConflictError, match="holds a store already"):
         stores.create(url)
+
+
+def test_an_older_stores_certificates_are_in_the_log(url):
+    test_migrate_log.check(url, 1203)
 
 
 def test_an_empty_or_absent_database_is_told(url):

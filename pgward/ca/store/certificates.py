@@ -1,6 +1,7 @@
 """The authority's ``CertificateStore`` in SQL, and what the service asks about certificates."""
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from pgward.ca.records import (
     Revocation,
     Signed,
 )
+from pgward.ca.store import log, log_entries
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import certificates, crls, login_sessions, users
 from pgward.ca.store.transaction import Transaction
@@ -54,36 +56,29 @@ class SqlCertificates:
                 raise ConflictError("the serial number is taken") from error
 
     def record(self, signed: Sequence[Signed]) -> Mapping[int, PgwardError]:
-        """Add the signed certificates to their records, each with its audit event.
+        """Add the signed certificates to their records, each with its audit event and log leaf.
 
         Returns by serial number why one must not leave the authority: it was revoked in the
         meantime (its owner was blocked, say), or its login session ended.
         """
         with self._store.write() as transaction:
-            refused = self._refusals(transaction.connection, [each.record for each in signed])
-            rows = [
-                {"key": each.record.serial_hex, "signed_der": each.der}
-                for each in signed
-                if each.record.serial not in refused
-            ]
-            if rows:
-                transaction.execute(_RECORD, rows)
+            records = [each.record for each in signed]
+            pending = _pending(transaction.connection, records)
+            refused = self._refusals(transaction.connection, records, pending)
+            recorded = [each for each in signed if each.record.serial not in refused]
+            if recorded:
+                _record(transaction, recorded, pending)
             now = self._clock.now()
-            for each in signed:
-                if each.record.serial not in refused:
-                    transaction.record(_event(each.record, now))
+            transaction.record(*(_event(each.record, now) for each in recorded))
         return refused
 
     def _refusals(
-        self, connection: Connection, records: Sequence[CertificateRecord]
+        self,
+        connection: Connection,
+        records: Sequence[CertificateRecord],
+        pending: Container[str],
     ) -> dict[int, PgwardError]:
         """Say which of them may not be recorded, here where nobody can change it meanwhile."""
-        serials = [record.serial_hex for record in records]
-        columns = certificates.c
-        waiting = sa.select(columns.serial).where(
-            columns.serial.in_(serials), columns.state == PENDING
-        )
-        pending = set(connection.execute(waiting).scalars())
         wanted = {each.session_id for each in records if each.kind is Kind.PERSON}
         living = _living_sessions(connection, wanted, self._clock.now()) if wanted else set()
         refused: dict[int, PgwardError] = {}
@@ -189,15 +184,20 @@ def revoke(
 ) -> list[str]:
     """Revoke what matches and is not revoked, pending ones too; return their serial numbers.
 
-    The caller has the authority publish its CRLs in the same transaction.
+    Each becomes a leaf of the log. The caller has the authority publish its CRLs in the same
+    transaction.
     """
     statement = (
         sa.update(certificates)
         .where(*wanted.clauses(), certificates.c.state != REVOKED)
         .values(state=REVOKED, revoked_at=now, reason=reason.name)
-        .returning(certificates.c.serial)
+        .returning(certificates.c.serial, certificates.c.ca)
     )
-    return sorted(transaction.execute(statement).scalars())
+    found = sorted(tuple(row) for row in transaction.execute(statement))
+    entries = [log_entries.revocation(serial, ca, now, reason.name) for serial, ca in found]
+    if entries:
+        log.append(transaction, entries)
+    return [serial for serial, _ in found]
 
 
 def actor_of(kind: str, subject: str) -> str:
@@ -210,8 +210,48 @@ def actor_of(kind: str, subject: str) -> str:
 _RECORD = (
     sa.update(certificates)
     .where(certificates.c.serial == sa.bindparam("key"))
-    .values(der=sa.bindparam("signed_der"), state=ISSUED)
+    .values(
+        der=sa.bindparam("signed_der"),
+        state=ISSUED,
+        log_index=sa.bindparam("leaf"),
+        fingerprint=sa.bindparam("digest"),
+    )
 )
+
+
+def _pending(
+    connection: Connection, records: Sequence[CertificateRecord]
+) -> Mapping[str, datetime]:
+    """Return which of them wait for their signature, by serial number, and since when."""
+    columns = certificates.c
+    serials = [record.serial_hex for record in records]
+    statement = sa.select(columns.serial, columns.created_at).where(
+        columns.serial.in_(serials), columns.state == PENDING
+    )
+    return {row.serial: row.created_at for row in connection.execute(statement)}
+
+
+def _record(
+    transaction: Transaction, signed: Sequence[Signed], reserved_at: Mapping[str, datetime]
+) -> None:
+    """Append the certificates to the log, and put them and their leaves into their rows."""
+    leaves = [
+        log_entries.certificate(
+            _row(each.record) | {"created_at": reserved_at[each.record.serial_hex]}, each.der
+        )
+        for each in signed
+    ]
+    first = log.append(transaction, leaves)
+    rows = [
+        {
+            "key": each.record.serial_hex,
+            "signed_der": each.der,
+            "leaf": index,
+            "digest": hashlib.sha256(each.der).hexdigest(),
+        }
+        for index, each in enumerate(signed, first)
+    ]
+    transaction.execute(_RECORD, rows)
 
 
 def _event(record: CertificateRecord, now: datetime) -> AuditEvent:
@@ -272,6 +312,7 @@ def _row(record: CertificateRecord) -> dict[str, Any]:
         "dns": list(record.dns),
         "ips": list(record.ips),
         "session_id": record.session_id,
+        "client": record.client,
         "key_sha256": record.key_sha256,
         "not_before": record.not_before,
         "not_after": record.not_after,

@@ -110,8 +110,22 @@ certificates = sa.Table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("revoked_at", UtcTime),
     sa.Column("reason", sa.String(64)),
-    sa.Index("ix_certificates_kind_subject", "kind", "subject"),
+    sa.Column("client", _LONG),  # the network address that asked
+    sa.Column("log_index", sa.BigInteger),  # its leaf of the transparency log
+    sa.Column("fingerprint", sa.String(64)),  # SHA-256 of the DER, lower-case hex
+    sa.Index("ix_certificates_kind_subject", "kind", "subject", "created_at", "serial"),
     sa.Index("ix_certificates_ca_state", "ca", "state", "not_after"),
+    sa.Index("ix_certificates_created_at", "created_at", "serial"),
+    sa.Index("ix_certificates_key_sha256", "key_sha256"),
+    sa.Index("ix_certificates_fingerprint", "fingerprint"),
+    sa.Index("ix_certificates_log_index", "log_index", unique=True),
+    sa.Index(
+        "ix_certificates_revoked",
+        "created_at",
+        "serial",
+        sqlite_where=sa.text("revoked_at IS NOT NULL"),
+        postgresql_where=sa.text("revoked_at IS NOT NULL"),
+    ),
 )
 
 crls = sa.Table(
