@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pgward.ca import database_url as urls
 from pgward.ca import init as creating
 from pgward.ca import logs, passphrase
 from pgward.ca.init import Made, Plan
@@ -119,17 +120,26 @@ def init(
     type=_PATH,
     help="Write url, address, fingerprint and pid there as JSON, once it serves.",
 )
+@urls.option
 def serve(
-    directory: Path, listen: Address | None, passphrase_file: str | None, ready_file: Path | None
+    *,
+    directory: Path,
+    listen: Address | None,
+    passphrase_file: str | None,
+    ready_file: Path | None,
+    database_url: str | None,
+    database_url_file: str | None,
 ) -> None:
     """Serve the HTTPS API of the CA in DIR, until SIGTERM or Ctrl-C.
 
     Prints `listening HOST:PORT` on standard output when it is ready. The roots' keys may be away.
+    Several may serve one database, each with a copy of DIR: see docs/how-to/several-replicas.md.
     """
     from pgward.ca import serve as serving  # noqa: PLC0415 - the HTTP service is slow to import
 
+    store = urls.chosen(database_url, database_url_file)
     logs.to_terminal()
-    serving.run(directory, serving.Options(listen, passphrase_file, ready_file))
+    serving.run(directory, serving.Options(listen, passphrase_file, ready_file, store))
 
 
 def _settings(

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import signal
+import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +15,10 @@ from pgward.ca import hierarchy, jobs, listener, passphrase
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.service.app import create_app
-from pgward.ca.settings import Settings
-from pgward.ca.store import Store, open_store
+from pgward.ca.settings import Settings, StoreSettings
+from pgward.ca.store import Store, open_store, seats
 from pgward.ca.store.certificates import SqlCertificates
+from pgward.ca.store.leadership import Leadership
 from pgward.ca.upkeep import Upkeep
 from pgward.core.address import Address
 from pgward.core.clock import SystemClock
@@ -29,21 +32,22 @@ class Options:
     listen: Address | None = None
     passphrase_source: str | None = None
     ready_file: Path | None = None
+    database_url: str | None = None
 
 
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
-    settings = Settings.load(directory)
+    settings = _overridden(Settings.load(directory), options)
     hierarchies = hierarchy.load(directory, _passphrase(settings, directory, options))
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
-        with _authority(_with_port(settings, address), hierarchies, directory) as (
-            authority,
-            store,
+        with (
+            _authority(_with_port(settings, address), hierarchies, directory) as (authority, store),
+            _leading(store, address) as leadership,
         ):
             certificate = ApiCertificate(authority)
-            authority.publish_crls()
+            jobs.begin(authority, leadership)
             listener.raise_file_limit()
             app = create_app(authority, store, origins=_origins(authority.settings, address))
             server = listener.HttpsServer(
@@ -52,13 +56,20 @@ def run(directory: Path, options: Options) -> None:
                 certificate.context,
                 on_stop=app.state.context.changes.close,
             )
-
-            upkeep = Upkeep(jobs.table(authority, certificate, store))
+            upkeep = Upkeep(
+                jobs.table(authority, certificate, store, leadership), leadership.is_leader
+            )
 
             def announce() -> None:
                 _announce(authority, address, options.ready_file)
 
             _run(_serve(server, upkeep, announce))
+
+
+def _overridden(settings: Settings, options: Options) -> Settings:
+    if options.database_url is None:
+        return settings
+    return replace(settings, store=StoreSettings(options.database_url))
 
 
 def _passphrase(settings: Settings, directory: Path, options: Options) -> bytes:
@@ -95,6 +106,24 @@ def _authority(
             authority.close()
     finally:
         store.close()
+
+
+@contextmanager
+def _leading(store: Store, address: Address) -> Iterator[Leadership]:
+    """Strive for the lead among the replicas as long as the context is open."""
+    leadership = Leadership(
+        store,
+        seats.seat(store.engine.url),
+        f"{socket.gethostname()}:{address.port}",
+        SystemClock(),
+        on_news=store.announce,
+        on_moved=lambda: os.kill(os.getpid(), signal.SIGTERM),
+    )
+    try:
+        leadership.start()
+        yield leadership
+    finally:
+        leadership.stop()
 
 
 async def _serve(

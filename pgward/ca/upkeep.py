@@ -9,13 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from pgward.ca.store.leadership import NotLeadingError
 from pgward.core.errors import PgwardError
 
 _log = logging.getLogger(__name__)
-
-
-class NotLeadingError(PgwardError):
-    """Another replica leads by now: what a job was about to commit must not be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, Connection
 
-from pgward.ca.store import migrate
+from pgward.ca.store import marks, migrate
 from pgward.ca.store.database import Store, explained
 from pgward.ca.store.engine import begin_writing, make_engine, parse_url
+from pgward.ca.store.postgresql import be_patient
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 
 
@@ -22,13 +23,16 @@ def create(url: str) -> Store:
     return _open(parsed, new=True)
 
 
-def open_store(url: str) -> Store:
-    """Open a store and bring its tables up to date; NotFoundError when there is none."""
+def open_store(url: str, *, marked: bool = False) -> Store:
+    """Open a store and bring its tables up to date; NotFoundError when there is none.
+
+    MarkedError when it must not be served, unless ``marked`` says that it is wanted all the same.
+    """
     parsed = parse_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise NotFoundError(f"no store at {parsed.database}", hint="pgward ca init DIR makes one")
     try:
-        return _open(parsed, new=False)
+        return _open(parsed, new=False, marked=marked)
     except UnavailableError as error:
         if parsed.drivername != "sqlite":
             raise
@@ -45,13 +49,15 @@ def _create_file(path: Path) -> None:
         raise UnavailableError(f"{path} cannot be created: {error.strerror}") from error
 
 
-def _open(url: URL, *, new: bool) -> Store:
+def _open(url: URL, *, new: bool, marked: bool = False) -> Store:
     store = Store(make_engine(url))
     try:
         with explained(), store.engine.connect() as connection:
             if new and connection.dialect.name == "sqlite":
                 _use_wal(connection)
             _migrate(connection, new=new)
+            if not marked:
+                marks.refuse(connection)
     except BaseException:  # whatever ends this, no connection stays open
         store.close()
         raise
@@ -68,6 +74,7 @@ def _migrate(connection: Connection, *, new: bool) -> None:
         return
     connection.rollback()
     writing = begin_writing(connection)
+    be_patient(writing)
     found = migrate.revision(writing)
     if new and found is not None:
         raise ConflictError("the database holds a store already", hint="choose another database")

@@ -5,7 +5,10 @@ import sqlalchemy as sa
 
 from pgward.ca import jobs, tokens
 from pgward.ca.records import CaName
+from pgward.ca.store import seats
+from pgward.ca.store.leadership import Leadership
 from pgward.ca.store.schema import join_tokens
+from pgward.ca.store.schema_store import leadership as rows
 from pgward.ca.tokens import JoinToken
 from pgward.ca.upkeep import Upkeep
 from tests.fixtures.authority import START
@@ -27,12 +30,21 @@ def certificate():
 
 
 @pytest.fixture
-def upkeep(authority, certificate, store):
+def leadership(store, clock):
+    made = Leadership(store, seats.seat(store.engine.url), "here", clock)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def upkeep(authority, certificate, store, leadership):
     """Do everything once, as the leader or not."""
 
     def turn(*, leads=True):
-        table = jobs.table(authority, certificate, store)
-        keeping = Upkeep(table, lambda: leads)
+        if leads:
+            leadership.look()
+        table = jobs.table(authority, certificate, store, leadership)
+        keeping = Upkeep(table, leadership.is_leader)
         for job in table:
             keeping.turn(job)
         assert keeping.failing == {}
@@ -82,6 +94,34 @@ def test_who_does_not_lead_only_renews_its_own_certificate(authority, clock, cer
     assert certificate.asked == 1
 
 
-def test_every_job_has_a_name_of_its_own(authority, certificate, store):
-    table = jobs.table(authority, certificate, store)
+def test_at_the_start_the_leader_signs_and_the_others_only_what_is_old(
+    authority, clock, leadership
+):
+    numbers = [authority.crl(CaName.USER_ISSUING).number]
+    for lead, hours in ((False, 0), (False, 2), (True, 0)):
+        clock.move(hours=hours)
+        if lead:
+            leadership.look()
+        jobs.begin(authority, leadership)
+        numbers.append(authority.crl(CaName.USER_ISSUING).number)
+    assert numbers[0] == numbers[1] < numbers[2] < numbers[3]
+
+
+def test_who_lost_the_lead_without_knowing_it_signs_nothing(
+    authority, clock, certificate, store, leadership
+):
+    leadership.look()
+    with store.write() as transaction:
+        transaction.execute(sa.update(rows).values(epoch=rows.c.epoch + 1))
+    clock.move(hours=2)
+    number = authority.crl(CaName.USER_ISSUING).number
+    upkeep = Upkeep([], leadership.is_leader)
+    for job in jobs.table(authority, certificate, store, leadership):
+        upkeep.turn(job)
+    assert leadership.is_leader()
+    assert authority.crl(CaName.USER_ISSUING).number == number
+
+
+def test_every_job_has_a_name_of_its_own(authority, certificate, store, leadership):
+    table = jobs.table(authority, certificate, store, leadership)
     assert len({job.name for job in table}) == len(table)

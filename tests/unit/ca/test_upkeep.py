@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from pgward.ca.upkeep import Job, NotLeadingError, Upkeep
+from pgward.ca.store.leadership import NotLeadingError
+from pgward.ca.upkeep import Job, Upkeep
 from pgward.core.errors import UnavailableError
 
 
