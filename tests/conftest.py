@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.commands",  # after fake_ca, which it imports
     "tests.fixtures.fifo",
+    "tests.fixtures.filled",  # after ca_process, which it imports
     "tests.fixtures.pki",
     "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.material",  # after pki, which it imports

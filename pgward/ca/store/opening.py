@@ -12,15 +12,17 @@ from pgward.ca.store.postgresql import be_patient
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 
 
-def create(url: str) -> Store:
+def create(url: str, *, mark: str | None = None) -> Store:
     """Make the tables in a new database; ConflictError when it holds a store already.
 
-    An SQLite file is created here (0600); a PostgreSQL database must exist.
+    An SQLite file is created here (0600); a PostgreSQL database must exist. With a ``mark``, the
+    store is one that arrives and is not to be served yet.
     """
     parsed = parse_url(url)
-    if parsed.drivername == "sqlite":
-        _create_file(Path(parsed.database or ""))
-    return _open(parsed, new=True)
+    path = Path(parsed.database or "")
+    if parsed.drivername == "sqlite" and not (mark is not None and path.exists()):
+        _create_file(path)  # one that is there may be what a killed move left behind
+    return _open(parsed, new=True, marked=True, mark=mark)
 
 
 def open_store(url: str, *, marked: bool = False) -> Store:
@@ -49,13 +51,13 @@ def _create_file(path: Path) -> None:
         raise UnavailableError(f"{path} cannot be created: {error.strerror}") from error
 
 
-def _open(url: URL, *, new: bool, marked: bool = False) -> Store:
+def _open(url: URL, *, new: bool, marked: bool, mark: str | None = None) -> Store:
     store = Store(make_engine(url))
     try:
         with explained(), store.engine.connect() as connection:
             if new and connection.dialect.name == "sqlite":
                 _use_wal(connection)
-            _migrate(connection, new=new)
+            _migrate(connection, new=new, mark=mark)
             if not marked:
                 marks.refuse(connection)
     except BaseException:  # whatever ends this, no connection stays open
@@ -69,7 +71,7 @@ def _use_wal(connection: Connection) -> None:
     connection.connection.cursor().execute("PRAGMA journal_mode = WAL").close()
 
 
-def _migrate(connection: Connection, *, new: bool) -> None:
+def _migrate(connection: Connection, *, new: bool, mark: str | None) -> None:
     if not new and migrate.revision(connection) == migrate.head():
         return
     connection.rollback()
@@ -81,4 +83,6 @@ def _migrate(connection: Connection, *, new: bool) -> None:
     if not new and found is None:
         raise NotFoundError("the database holds no store", hint="pgward ca init DIR makes one")
     migrate.upgrade(writing)
+    if mark is not None:
+        marks.put(writing, marks.ARRIVING, mark)
     writing.commit()
