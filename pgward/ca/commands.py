@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from pgward.ca import building, logs, moving, passphrase
 from pgward.ca import database_url as urls
 from pgward.ca import init as creating
-from pgward.ca import logs, moving, passphrase
 from pgward.ca.init import Made, Plan
 from pgward.ca.settings import CaSettings, KeySettings, ListenSettings, Settings
 from pgward.client import options
@@ -98,7 +98,7 @@ def init(
     database = urls.chosen(database_url, database_url_file)
     settings = _settings(name, dns, ip, listen, passphrase_file)
     names.new_identity(admin)
-    creating.refuse_existing(directory.absolute())
+    building.refuse_existing(directory.absolute())
     if database is not None:
         moving.check_free(database)
     plan = Plan(

@@ -66,11 +66,11 @@ class Encryptor:
         target: Writable,
         passphrase: bytes,
         *,
-        work: int = WORK,
+        work: int | None = None,
         random: Callable[[int], bytes] = token_bytes,
     ) -> None:
         key, nonce = random(_KEY), random(_NONCE)
-        target.write(_header(key, random(_SALT), passphrase, work) + nonce)
+        target.write(_header(key, random(_SALT), passphrase, work or WORK) + nonce)
         self._target = target
         self._sealing = _Stream(key, nonce)
         self._pending = bytearray()

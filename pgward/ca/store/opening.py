@@ -25,16 +25,17 @@ def create(url: str, *, mark: str | None = None) -> Store:
     return _open(parsed, new=True, marked=True, mark=mark)
 
 
-def open_store(url: str, *, marked: bool = False) -> Store:
+def open_store(url: str, *, marked: bool = False, upgrade: bool = True) -> Store:
     """Open a store and bring its tables up to date; NotFoundError when there is none.
 
     MarkedError when it must not be served, unless ``marked`` says that it is wanted all the same.
+    Without ``upgrade``, ConflictError when its tables are those of another version.
     """
     parsed = parse_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise NotFoundError(f"no store at {parsed.database}", hint="pgward ca init DIR makes one")
     try:
-        return _open(parsed, new=False, marked=marked)
+        return _open(parsed, new=False, marked=marked, upgrade=upgrade)
     except UnavailableError as error:
         if parsed.drivername != "sqlite":
             raise
@@ -51,12 +52,16 @@ def _create_file(path: Path) -> None:
         raise UnavailableError(f"{path} cannot be created: {error.strerror}") from error
 
 
-def _open(url: URL, *, new: bool, marked: bool, mark: str | None = None) -> Store:
+def _open(
+    url: URL, *, new: bool, marked: bool, mark: str | None = None, upgrade: bool = True
+) -> Store:
     store = Store(make_engine(url))
     try:
         with explained(), store.engine.connect() as connection:
             if new and connection.dialect.name == "sqlite":
                 _use_wal(connection)
+            if not upgrade:
+                _refuse_other_version(connection)
             _migrate(connection, new=new, mark=mark)
             if not marked:
                 marks.refuse(connection)
@@ -69,6 +74,15 @@ def _open(url: URL, *, new: bool, marked: bool, mark: str | None = None) -> Stor
 def _use_wal(connection: Connection) -> None:
     # Outside a transaction, or SQLite refuses; the file remembers the mode.
     connection.connection.cursor().execute("PRAGMA journal_mode = WAL").close()
+
+
+def _refuse_other_version(connection: Connection) -> None:
+    found = migrate.revision(connection)
+    if found not in (None, migrate.head()):
+        raise ConflictError(
+            f"the store's tables are those of another pgward (revision {found})",
+            hint="`pgward ca serve` of this version brings an older store up to date",
+        )
 
 
 def _migrate(connection: Connection, *, new: bool, mark: str | None) -> None:
