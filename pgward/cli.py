@@ -41,6 +41,11 @@ _TRY = "Try it"
 _CA = {
     "init": Entry("create a certificate authority in a directory", "pgward.ca.commands:init"),
     "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
+    "backup": Entry("write an encrypted backup", "pgward.ca.store_commands:backup"),
+    "restore": Entry("make the authority from a backup", "pgward.ca.store_commands:restore"),
+    "migrate-store": Entry(
+        "move the store to PostgreSQL, or back", "pgward.ca.store_commands:migrate_store"
+    ),
     "token": Entry(
         "make a one-time join token for an edge or a PostgreSQL host",
         "pgward.client.admin_commands:token",

@@ -13,8 +13,10 @@ pytest_plugins = [
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.fake_ca",
+    "tests.fixtures.database",
     "tests.fixtures.commands",  # after fake_ca, which it imports
     "tests.fixtures.fifo",
+    "tests.fixtures.filled",  # after ca_process, which it imports
     "tests.fixtures.pki",
     "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.material",  # after pki, which it imports

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from pgward.ca import building, logs, moving, passphrase
+from pgward.ca import database_url as urls
 from pgward.ca import init as creating
-from pgward.ca import logs, passphrase
 from pgward.ca.init import Made, Plan
 from pgward.ca.settings import CaSettings, KeySettings, ListenSettings, Settings
 from pgward.client import options
@@ -67,6 +68,7 @@ class _AddressType(click.ParamType[Address]):
     help="What encrypts the CA's keys: FILE, fd:N, credential:NAME (systemd), or - for standard"
     " input.  [default: generated, and kept in DIR/passphrase]",
 )
+@urls.option
 @options.output
 def init(
     *,
@@ -78,6 +80,8 @@ def init(
     admin: str,
     admin_password_file: str | None,
     passphrase_file: str | None,
+    database_url: str | None,
+    database_url_file: str | None,
     output: str,
 ) -> None:
     """Create a certificate authority in the directory DIR.
@@ -85,12 +89,18 @@ def init(
     It gets a user and a server hierarchy (a root and an issuing CA each), a store, the settings
     file pgward.toml, and a first administrator. Prints the fingerprint that people trust.
 
+    With --database-url the store moves into that empty database at the end, as `pgward ca
+    migrate-store` moves it.
+
     The roots' keys, DIR/keys/*-root.key, are needed to make or revoke an issuing CA and for
     nothing else: move them offline.
     """
+    database = urls.chosen(database_url, database_url_file)
     settings = _settings(name, dns, ip, listen, passphrase_file)
     names.new_identity(admin)
-    creating.refuse_existing(directory.absolute())
+    building.refuse_existing(directory.absolute())
+    if database is not None:
+        moving.check_free(database)
     plan = Plan(
         settings=settings,
         administrator=admin,
@@ -99,6 +109,8 @@ def init(
     )
     with process.unwound_by_sigterm():
         made = creating.create_ca(directory, plan, SystemClock())
+        if database is not None:
+            moving.move(made.directory, database, SystemClock())
     _report(made, output)
 
 
@@ -119,17 +131,26 @@ def init(
     type=_PATH,
     help="Write url, address, fingerprint and pid there as JSON, once it serves.",
 )
+@urls.option
 def serve(
-    directory: Path, listen: Address | None, passphrase_file: str | None, ready_file: Path | None
+    *,
+    directory: Path,
+    listen: Address | None,
+    passphrase_file: str | None,
+    ready_file: Path | None,
+    database_url: str | None,
+    database_url_file: str | None,
 ) -> None:
     """Serve the HTTPS API of the CA in DIR, until SIGTERM or Ctrl-C.
 
     Prints `listening HOST:PORT` on standard output when it is ready. The roots' keys may be away.
+    Several may serve one database, each with a copy of DIR: see docs/how-to/several-replicas.md.
     """
     from pgward.ca import serve as serving  # noqa: PLC0415 - the HTTP service is slow to import
 
+    store = urls.chosen(database_url, database_url_file)
     logs.to_terminal()
-    serving.run(directory, serving.Options(listen, passphrase_file, ready_file))
+    serving.run(directory, serving.Options(listen, passphrase_file, ready_file, store))
 
 
 def _settings(

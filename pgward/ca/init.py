@@ -1,16 +1,6 @@
-"""``pgward ca init``: a CA directory appears whole, or not at all.
+"""``pgward ca init``: a CA directory appears whole, or not at all."""
 
-Everything is made in a sibling directory with a lock beside it, and renamed into place at the
-end. What a killed run left behind is known by its free lock, and removed by the next run.
-"""
-
-import errno
-import fcntl
-import os
 import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller, crl_maker, hierarchy
 from pgward.ca import directory as people
+from pgward.ca.building import move_into_place, refuse_existing, sibling, storage
 from pgward.ca.hierarchy import NewCa, NewHierarchy
 from pgward.ca.passwords import Passwords
 from pgward.ca.records import CaName, CertificateRecord, Kind, Signed
@@ -28,14 +19,12 @@ from pgward.ca.store import Store, create
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.core import names
 from pgward.core.clock import Clock
-from pgward.core.errors import ConflictError, InvalidInputError
+from pgward.core.errors import InvalidInputError
 from pgward.pki import fingerprint, keys, pkcs8
 from pgward.system import files
-from pgward.system.files import StorageError
 
 PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file's name
 PASSWORD_FILE = "initial-admin-password"  # noqa: S105 - a file's name
-_LOCK = ".lock"
 _ROUNDS_FOR_RANDOM = 2048  # 256 random bits need no stretching
 
 
@@ -71,11 +60,11 @@ def create_ca(directory: Path, plan: Plan, clock: Clock) -> Made:
     passwords = Passwords()
     password = plan.password or secrets.token_urlsafe(15)
     password_hash = passwords.hash(password)
-    with _storage(target), _sibling(target) as (building, lock):
+    with storage(target), sibling(target) as (building, lock):
         root = _fill(building, plan, password_hash, clock)
         if plan.password is None:
             files.atomic_write(building / PASSWORD_FILE, f"{password}\n".encode())
-        _move_into_place(building, target, lock)
+        move_into_place(building, target, lock)
     return Made(
         directory=target,
         url=plan.settings.ca.url,
@@ -84,20 +73,6 @@ def create_ca(directory: Path, plan: Plan, clock: Clock) -> Made:
         password_file=target / PASSWORD_FILE if plan.password is None else None,
         passphrase_file=target / PASSPHRASE_FILE if plan.passphrase is None else None,
     )
-
-
-def refuse_existing(target: Path) -> None:
-    """Raise ConflictError unless ``target`` is absent or an empty directory."""
-    if (target / FILE).exists():
-        raise ConflictError(
-            f"there is a CA in {target} already",
-            hint=f"pgward ca serve {target}, or choose another directory",
-        )
-    with _storage(target):
-        if target.is_dir() and not any(target.iterdir()):
-            return
-        if os.path.lexists(target):
-            raise ConflictError(f"{target} is there already", hint="choose another directory")
 
 
 def _fill(building: Path, plan: Plan, password_hash: str, clock: Clock) -> str:
@@ -173,71 +148,3 @@ def _record(ca: NewCa, root: CaName) -> CertificateRecord:
         not_after=ca.certificate.not_valid_after_utc,
         key_sha256=keys.spki_sha256(ca.key.public_key()),
     )
-
-
-@contextmanager
-def _sibling(target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield a new 0700 directory next to ``target`` and its lock; remove what is left of both.
-
-    The lock lies beside it, so that at no moment there is such a directory without a lock.
-    """
-    prefix = f".{target.name}.init-"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(target.parent, prefix)
-    building = target.parent / f"{prefix}{secrets.token_hex(6)}"
-    lock = building.with_name(f"{building.name}{_LOCK}")
-    descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        building.mkdir(mode=0o700)
-        yield building, lock
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-        lock.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _remove_abandoned(parent: Path, prefix: str) -> None:
-    for path in parent.iterdir():
-        if path.name.startswith(prefix) and path.name.endswith(_LOCK):
-            with suppress(OSError):
-                _remove_unlocked(path)
-
-
-def _remove_unlocked(lock: Path) -> None:
-    """Remove what a run of ours made that ended; OSError when it runs, or was not ours."""
-    descriptor = files.open_regular(lock, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_uid == os.geteuid():
-            shutil.rmtree(lock.with_name(lock.name.removesuffix(_LOCK)), ignore_errors=True)
-            lock.unlink()
-    finally:
-        os.close(descriptor)
-
-
-def _move_into_place(building: Path, target: Path, lock: Path) -> None:
-    files.sync_dir(building)
-    try:
-        building.rename(target)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise ConflictError(f"something else has just created {target}") from error
-        raise
-    lock.unlink()
-    files.sync_dir(target.parent)
-
-
-@contextmanager
-def _storage(target: Path) -> Iterator[None]:
-    """Explain read-only and full disks; nothing stays behind."""
-    try:
-        yield
-    except StorageError as error:
-        raise StorageError(error.message, hint=_HINT) from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"cannot create {target}: {reason}", hint=_HINT) from error
-
-
-_HINT = "check the owner, the free space and the mount options of that place; nothing was created"

@@ -2,34 +2,29 @@
 
 import asyncio
 import json
-import logging
 import os
+import signal
+import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pgward.ca import listener, passphrase
+from pgward.ca import jobs, listener, passphrase
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.key_files import FileKeys
 from pgward.ca.service.app import create_app
-from pgward.ca.settings import Settings
+from pgward.ca.settings import Settings, StoreSettings
 from pgward.ca.standing import Keys, Loader
-from pgward.ca.store import Store, open_store
+from pgward.ca.store import Store, open_store, seats
 from pgward.ca.store.certificates import SqlCertificates
-from pgward.ca.store.purge import purge
+from pgward.ca.store.leadership import Leadership
+from pgward.ca.upkeep import Upkeep
 from pgward.core.address import Address
 from pgward.core.clock import SystemClock
-from pgward.core.errors import PgwardError
 from pgward.system import files, process, terminal
-
-_UPKEEP_SECONDS = 30.0
-_CRL_EVERY = timedelta(hours=1)
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +34,23 @@ class Options:
     listen: Address | None = None
     passphrase_source: str | None = None
     ready_file: Path | None = None
+    database_url: str | None = None
 
 
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
-    settings = Settings.load(directory)
+    settings = _overridden(Settings.load(directory), options)
     keys = FileKeys(directory, _passphrase(settings, directory, options))
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
-        with _authority(_with_port(settings, address), keys, directory) as (
-            authority,
-            store,
+        with (
+            _authority(_with_port(settings, address), keys, directory) as (authority, store),
+            _leading(store, address) as leadership,
         ):
             certificate = ApiCertificate(authority)
             authority.on_refresh(certificate.renew_if_due)
-            authority.publish_crls()
+            jobs.begin(authority, leadership)
             listener.raise_file_limit()
             app = create_app(authority, store, origins=_origins(authority.settings, address))
             server = listener.HttpsServer(
@@ -63,11 +59,20 @@ def run(directory: Path, options: Options) -> None:
                 certificate.context,
                 on_stop=app.state.context.changes.close,
             )
+            upkeep = Upkeep(
+                jobs.table(authority, certificate, store, leadership), leadership.is_leader
+            )
 
             def announce() -> None:
                 _announce(authority, address, options.ready_file)
 
-            _run(_serve(server, partial(_keep_fresh, authority, certificate, store), announce))
+            _run(_serve(server, upkeep, announce))
+
+
+def _overridden(settings: Settings, options: Options) -> Settings:
+    if options.database_url is None:
+        return settings
+    return replace(settings, store=StoreSettings(options.database_url))
 
 
 def _passphrase(settings: Settings, directory: Path, options: Options) -> bytes:
@@ -109,42 +114,40 @@ def _authority(
         store.close()
 
 
+@contextmanager
+def _leading(store: Store, address: Address) -> Iterator[Leadership]:
+    """Strive for the lead among the replicas as long as the context is open."""
+    leadership = Leadership(
+        store,
+        seats.seat(store.engine.url),
+        f"{socket.gethostname()}:{address.port}",
+        SystemClock(),
+        on_news=store.announce,
+        on_moved=lambda: os.kill(os.getpid(), signal.SIGTERM),
+    )
+    try:
+        leadership.start()
+        yield leadership
+    finally:
+        leadership.stop()
+
+
 async def _serve(
-    server: listener.HttpsServer, keep_fresh: Callable[[], None], announce: Callable[[], None]
+    server: listener.HttpsServer, upkeep: Upkeep, announce: Callable[[], None]
 ) -> None:
-    upkeep = asyncio.create_task(_upkeep(keep_fresh))
+    fresh = asyncio.create_task(upkeep.run())
     ready = asyncio.create_task(_when_ready(server, announce))
     try:
         await server.run_until_stopped()
     finally:
-        for task in (upkeep, ready):
+        for task in (fresh, ready):
             task.cancel()
-        await asyncio.gather(upkeep, ready, return_exceptions=True)
+        await asyncio.gather(fresh, ready, return_exceptions=True)
 
 
 async def _when_ready(server: listener.HttpsServer, announce: Callable[[], None]) -> None:
     await server.ready.wait()
     announce()
-
-
-async def _upkeep(keep_fresh: Callable[[], None]) -> None:
-    """Do it every half minute: what is due goes by the wall clock, which sleep does not stop."""
-    while True:
-        await asyncio.sleep(_UPKEEP_SECONDS)
-        try:
-            await asyncio.to_thread(keep_fresh)
-        except PgwardError as error:  # the store may be away: the next round tries again
-            _log.warning("upkeep failed: %s", error.message)
-
-
-def _keep_fresh(authority: Authority, certificate: ApiCertificate, store: Store) -> None:
-    """Renew the certificate and the CRLs in time, and remove what ended long ago."""
-    certificate.renew_if_due()
-    now, newest = authority.clock.now(), authority.newest_crl_from()
-    # One from the future, after the clock was put right, would have PostgreSQL refuse everyone.
-    if not newest <= now <= newest + _CRL_EVERY:
-        authority.publish_crls()
-    purge(store, now)
 
 
 def _announce(authority: Authority, address: Address, ready_file: Path | None) -> None:

@@ -37,7 +37,7 @@ class Store:
         with self._one_writer(), explained():
             transaction = yield from self._run()
         if transaction.has_changed and not transaction.is_discarded:
-            self._announce()
+            self.announce()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -92,7 +92,8 @@ class Store:
         finally:
             self._writer.release()
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
+        """Tell the listeners that something changed, here or in another replica."""
         for listener in tuple(self._listeners):
             listener()
 

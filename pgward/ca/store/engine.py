@@ -10,13 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from pgward.ca.store import postgresql
 from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
 
 BUSY_SECONDS = 10
+WRITES = "pgward_writes"  # the execution option of a writing transaction
 # Serialises writers on PostgreSQL, as SQLite's one writer does; any constant will do.
 WRITER_LOCK = 0x70677761_7264
 
@@ -33,21 +35,29 @@ _SQLITE_TROUBLE = {
 }
 _SQLSTATE_TROUBLE = {
     "53100": "its disk is full",
+    "40001": "it is too busy",
+    "40P01": "it is too busy",
     "53300": "it has too many connections",
+    "57014": "it is too slow",
+    "25P03": "it does not answer",
     "25006": "it is read-only",
     "55P03": "it stays locked",
 }
 
 
 def parse_url(url: str) -> URL:
-    """Read a database URL; only ``sqlite:///PATH`` and ``postgresql+psycopg://`` are served."""
+    """Read a database URL; only ``sqlite:///PATH`` and ``postgresql://`` are served.
+
+    Of PostgreSQL several hosts may be named, as libpq does, or a service.
+    """
     try:
-        parsed = sa.make_url(url)
-    except ArgumentError:
+        parsed = sa.make_url(postgresql.with_hosts_apart(url))
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise InvalidInputError("the database URL is malformed", hint=_URL_HINT) from None
     if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername not in ("sqlite", "postgresql+psycopg") or not parsed.database:
+        parsed = parsed.set(drivername=postgresql.DRIVER)
+    served = parsed.drivername in ("sqlite", postgresql.DRIVER)
+    if not served or not (parsed.database or "service" in parsed.query):
         raise InvalidInputError("the database URL names no served database", hint=_URL_HINT)
     return parsed
 
@@ -57,14 +67,39 @@ _URL_HINT = "for example sqlite:////var/lib/pgward/ca.db or postgresql+psycopg:/
 
 def make_engine(url: URL) -> Engine:
     """Return an engine whose transactions begin as the module says."""
+    if url.drivername == "sqlite":
+        return _sqlite(url)
+    return _postgresql(url, pool_pre_ping=True, pool_size=8, pool_timeout=BUSY_SECONDS)
+
+
+def make_single(url: URL) -> Engine:
+    """Return an engine for PostgreSQL that opens a connection of its own each time."""
+    return _postgresql(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+
+
+def _postgresql(url: URL, **options: Any) -> Engine:
+    arguments = postgresql.connect_arguments(url)
     try:
-        if url.drivername == "sqlite":
-            return _sqlite(url)
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=8, hide_parameters=True)
+        engine = sa.create_engine(url, hide_parameters=True, connect_args=arguments, **options)
     except (NoSuchModuleError, ImportError) as error:
         raise InvalidInputError(
             "the driver for this database is not installed", hint="pip install 'psycopg[binary]'"
         ) from error
+    event.listen(engine, "connect", postgresql.configure)
+    event.listen(engine, "handle_error", _tell_lost_commits)
+    return engine
+
+
+def _tell_lost_commits(context: ExceptionContext) -> None:
+    """Say so when a connection broke during COMMIT: whether it was done, nobody here knows."""
+    connection = context.connection
+    if connection is None or not context.is_disconnect or context.statement is not None:
+        return
+    if connection.get_execution_options().get(WRITES):
+        raise UnavailableError(
+            "the authority's store was lost while a change was committed",
+            hint="look whether it was made; if not, try again",
+        ) from context.original_exception
 
 
 def _sqlite(url: URL) -> Engine:
@@ -84,7 +119,7 @@ def _configure_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("pgward_writes", False)
+    writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -98,12 +133,25 @@ def begin_reading(connection: Connection) -> Connection:
 
 def begin_writing(connection: Connection) -> Connection:
     """Make the connection's next transaction the only writing one."""
-    writing = connection.execution_options(pgward_writes=True)
-    writing.begin()
-    if writing.dialect.name == "postgresql":
-        writing.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
-        writing.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
+    writing = connection.execution_options(**{WRITES: True})
+    if writing.dialect.name != "postgresql":
+        writing.begin()
+        return writing
+    try:
+        _take_turn(writing)
+    except DBAPIError as error:
+        # Nothing was done yet, so another connection may begin in the place of a broken one.
+        if not error.connection_invalidated:
+            raise
+        writing.rollback()
+        _take_turn(writing)
     return writing
+
+
+def _take_turn(writing: Connection) -> None:
+    writing.begin()
+    writing.execute(sa.text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))
+    writing.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER_LOCK)))
 
 
 def explain(error: SQLAlchemyError) -> PgwardError | None:

@@ -32,11 +32,16 @@ def head() -> str:
     return str(ScriptDirectory.from_config(config()).get_current_head())
 
 
+def known() -> frozenset[str]:
+    """Return every revision that this program can bring up to date."""
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
+    return frozenset(script.revision for script in scripts)
+
+
 def upgrade(connection: Connection) -> None:
     """Bring the schema to ``head``; ConflictError when a newer pgward wrote the store."""
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     found = revision(connection)
-    if found is not None and found not in known:
+    if found is not None and found not in known():
         raise ConflictError(
             "the store was written by a newer pgward", hint="upgrade pgward on this machine"
         )

@@ -5,30 +5,37 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, Connection
 
-from pgward.ca.store import migrate
+from pgward.ca.store import marks, migrate
 from pgward.ca.store.database import Store, explained
 from pgward.ca.store.engine import begin_writing, make_engine, parse_url
+from pgward.ca.store.postgresql import be_patient
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 
 
-def create(url: str) -> Store:
+def create(url: str, *, mark: str | None = None) -> Store:
     """Make the tables in a new database; ConflictError when it holds a store already.
 
-    An SQLite file is created here (0600); a PostgreSQL database must exist.
+    An SQLite file is created here (0600); a PostgreSQL database must exist. With a ``mark``, the
+    store is one that arrives and is not to be served yet.
     """
     parsed = parse_url(url)
-    if parsed.drivername == "sqlite":
-        _create_file(Path(parsed.database or ""))
-    return _open(parsed, new=True)
+    path = Path(parsed.database or "")
+    if parsed.drivername == "sqlite" and not (mark is not None and path.exists()):
+        _create_file(path)  # one that is there may be what a killed move left behind
+    return _open(parsed, new=True, marked=True, mark=mark)
 
 
-def open_store(url: str) -> Store:
-    """Open a store and bring its tables up to date; NotFoundError when there is none."""
+def open_store(url: str, *, marked: bool = False, upgrade: bool = True) -> Store:
+    """Open a store and bring its tables up to date; NotFoundError when there is none.
+
+    MarkedError when it must not be served, unless ``marked`` says that it is wanted all the same.
+    Without ``upgrade``, ConflictError when its tables are those of another version.
+    """
     parsed = parse_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise NotFoundError(f"no store at {parsed.database}", hint="pgward ca init DIR makes one")
     try:
-        return _open(parsed, new=False)
+        return _open(parsed, new=False, marked=marked, upgrade=upgrade)
     except UnavailableError as error:
         if parsed.drivername != "sqlite":
             raise
@@ -45,13 +52,19 @@ def _create_file(path: Path) -> None:
         raise UnavailableError(f"{path} cannot be created: {error.strerror}") from error
 
 
-def _open(url: URL, *, new: bool) -> Store:
+def _open(
+    url: URL, *, new: bool, marked: bool, mark: str | None = None, upgrade: bool = True
+) -> Store:
     store = Store(make_engine(url))
     try:
         with explained(), store.engine.connect() as connection:
             if new and connection.dialect.name == "sqlite":
                 _use_wal(connection)
-            _migrate(connection, new=new)
+            if not upgrade:
+                _refuse_other_version(connection)
+            _migrate(connection, new=new, mark=mark)
+            if not marked:
+                marks.refuse(connection)
     except BaseException:  # whatever ends this, no connection stays open
         store.close()
         raise
@@ -63,15 +76,27 @@ def _use_wal(connection: Connection) -> None:
     connection.connection.cursor().execute("PRAGMA journal_mode = WAL").close()
 
 
-def _migrate(connection: Connection, *, new: bool) -> None:
+def _refuse_other_version(connection: Connection) -> None:
+    found = migrate.revision(connection)
+    if found not in (None, migrate.head()):
+        raise ConflictError(
+            f"the store's tables are those of another pgward (revision {found})",
+            hint="`pgward ca serve` of this version brings an older store up to date",
+        )
+
+
+def _migrate(connection: Connection, *, new: bool, mark: str | None) -> None:
     if not new and migrate.revision(connection) == migrate.head():
         return
     connection.rollback()
     writing = begin_writing(connection)
+    be_patient(writing)
     found = migrate.revision(writing)
     if new and found is not None:
         raise ConflictError("the database holds a store already", hint="choose another database")
     if not new and found is None:
         raise NotFoundError("the database holds no store", hint="pgward ca init DIR makes one")
     migrate.upgrade(writing)
+    if mark is not None:
+        marks.put(writing, marks.ARRIVING, mark)
     writing.commit()

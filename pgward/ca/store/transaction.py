@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.audit.events import AuditEvent
+from pgward.ca.store import postgresql
 from pgward.ca.store.schema import audit_events, counters
 
 SNAPSHOT = "snapshot"
@@ -76,6 +77,8 @@ def advance_version(connection: Connection, floor: int) -> None:
     value = counters.c.value
     new = sa.case((value + 1 < floor, floor), else_=value + 1)
     connection.execute(sa.update(counters).where(counters.c.name == SNAPSHOT).values(value=new))
+    if connection.dialect.name == "postgresql":  # the other replicas hear of it at the commit
+        connection.execute(sa.select(sa.func.pg_notify(postgresql.CHANGES, "")))
 
 
 def counter(connection: Connection, name: str) -> int:

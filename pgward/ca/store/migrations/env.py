@@ -2,8 +2,10 @@
 
 from alembic import context
 
+from pgward.ca.store import tables
 from pgward.ca.store.schema import metadata
 
+tables.every()  # each table is known to the metadata by now
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,

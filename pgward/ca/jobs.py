@@ -1,0 +1,59 @@
+"""The table of upkeep: what `ca serve` does again and again. A new job is a line here."""
+
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import Protocol
+
+from pgward.ca.authority import Authority
+from pgward.ca.store import Store
+from pgward.ca.store.leadership import Leadership
+from pgward.ca.store.purge import Write, purge
+from pgward.ca.upkeep import Job
+
+_CRL_EVERY = timedelta(hours=1)
+
+
+class Renewable(Protocol):
+    """The certificate of our own listener."""
+
+    def renew_if_due(self) -> bool:
+        """Get a new one in time; tell whether it was."""
+        ...
+
+
+def begin(authority: Authority, leadership: Leadership) -> None:
+    """Do what must be done before the first request."""
+    if leadership.is_leader():
+        authority.publish_crls()
+    else:
+        renew_crls(authority)
+
+
+def table(
+    authority: Authority, certificate: Renewable, store: Store, leadership: Leadership
+) -> list[Job]:
+    """Return every job; those that change what all replicas share are the leader's.
+
+    A job of the leader's that commits does it inside ``leadership.write()``.
+    """
+
+    def crls() -> None:
+        renew_crls(authority, leadership.write)
+
+    def old() -> None:
+        purge(store, authority.clock.now(), write=leadership.write)
+
+    return [
+        Job("API certificate", 30, certificate.renew_if_due),
+        Job("revocation lists", 30, crls, leader_only=True),
+        Job("purge", 30, old, leader_only=True),
+    ]
+
+
+def renew_crls(authority: Authority, write: Write | None = None) -> None:
+    """Sign new CRLs when the newest are an hour old, inside a transaction of ``write``."""
+    now, newest = authority.clock.now(), authority.newest_crl_from()
+    # One from the future, after the clock was put right, would have PostgreSQL refuse everyone.
+    if not newest <= now <= newest + _CRL_EVERY:
+        with write() if write else nullcontext():
+            authority.publish_crls()

@@ -1,0 +1,222 @@
+"""The store on PostgreSQL when things go wrong: lost connections, a server that goes and comes."""
+
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from pgward.ca import directory
+from pgward.ca import store as stores
+from pgward.ca.directory import NewUser
+from pgward.ca.store import marks, seats
+from pgward.ca.store.leadership import Leadership, NotLeadingError
+from pgward.ca.store.marks import MarkedError
+from pgward.core.clock import SystemClock
+from pgward.core.errors import ConflictError, UnavailableError
+from tests.fixtures.authority import START
+from tests.fixtures.database import new_database
+
+pytestmark = pytest.mark.integration
+
+_END_ALL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgward-ca'"
+)
+
+
+@pytest.fixture
+def store(database_url):
+    """Replaces the SQLite store."""
+    made = stores.create(database_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lead(store):
+    """Make contenders for the lead; all end with the test."""
+    made = []
+
+    def contender(name, **options):
+        seat = seats.seat(store.engine.url)
+        made.append(Leadership(store, seat, name, SystemClock(), **options))
+        return made[-1]
+
+    yield contender
+    for each in made:
+        each.stop()
+
+
+def add(transaction, name):
+    directory.add(transaction, NewUser(name), now=START, by="test")
+
+
+def names(store):
+    with store.read() as connection:
+        return [user.name for user in directory.everyone(connection)]
+
+
+def setting(store, name):
+    with store.read() as connection:
+        return connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def test_what_was_answered_is_on_the_disk_whatever_the_servers_default(
+    database_server, database_url
+):
+    name = database_url.partition("@/")[2].partition("?")[0]
+    database_server.psql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    store = stores.create(database_url)
+    assert setting(store, "synchronous_commit") == "on"
+    assert setting(store, "idle_in_transaction_session_timeout") == "1min"
+    assert setting(store, "statement_timeout") == "1min"
+    store.close()
+
+
+def test_a_connection_lost_before_the_first_word_costs_no_change(store, database_server):
+    """The ping finds a dead connection; one that dies right after it is replaced as well."""
+
+    left = [_END_ALL]
+
+    def end_after_ping(*_):
+        if left:
+            database_server.psql(left.pop())
+
+    names(store)
+    sa.event.listen(store.engine, "checkout", end_after_ping)
+    with store.write() as transaction:
+        add(transaction, "alice")
+    assert names(store) == ["alice"]
+
+
+def test_a_connection_lost_within_a_change_changes_nothing(store, database_server):
+    def change():
+        with store.write() as transaction:
+            add(transaction, "alice")
+            database_server.psql(_END_ALL)
+            add(transaction, "bob")
+
+    with pytest.raises(UnavailableError, match="does not answer"):
+        change()
+    assert names(store) == []
+
+
+def test_a_connection_lost_at_the_commit_is_told_as_what_it_is(store, database_server):
+    def change():
+        with store.write() as transaction:
+            marks.put(transaction.connection, "test", "x")
+            database_server.psql(_END_ALL)
+
+    with pytest.raises(UnavailableError, match="lost while a change was committed") as caught:
+        change()
+    assert "look whether it was made" in caught.value.hint
+    with store.read() as connection:
+        assert marks.get(connection, "test") is None
+
+
+def test_a_writer_that_stands_still_does_not_stop_the_others_for_ever(store):
+    """Its transaction is ended by the server, with the writers' lock."""
+    with store.engine.connect() as still:
+        still.exec_driver_sql("SET idle_in_transaction_session_timeout = '100ms'")
+        still.execute(sa.text(f"SELECT pg_advisory_xact_lock({0x70677761_7264})"))
+        with store.write() as transaction:
+            add(transaction, "alice")
+        still.invalidate()
+    assert names(store) == ["alice"]
+
+
+def test_one_leads_and_another_follows_when_its_session_is_cut(lead, database_server):
+    one, two = lead("a:1"), lead("b:1")
+    one.start()
+    two.start()
+    assert (one.is_leader(), two.is_leader()) == (True, False)
+    # Stands still, so that only the other one can look again.
+    one._stopping.set()
+    one._seat.wake()
+    one._thread.join()
+    database_server.psql(_END_ALL)
+    until(two.is_leader)
+    assert one.is_leader()
+    with pytest.raises(NotLeadingError), one.write():
+        pass
+
+
+def test_the_next_leads_at_once_when_the_leader_stops(lead):
+    one, two = lead("a:1"), lead("b:1")
+    one.start()
+    two.start()
+    one.stop()
+    until(two.is_leader)
+
+
+def test_a_change_wakes_the_other_replicas(lead, database_url):
+    heard = threading.Event()
+    other = stores.open_store(database_url)
+    waiting = lead("b:1", on_news=heard.set)
+    waiting.start()
+    with other.write() as transaction:
+        marks.put(transaction.connection, "test", "x")
+    assert not heard.wait(0.1)
+    began = time.monotonic()
+    with other.write() as transaction:
+        transaction.changed()
+    assert heard.wait(5)
+    assert time.monotonic() - began < 1
+    other.close()
+
+
+def test_movers_keep_away_from_a_store_that_is_served(lead, store):
+    url = store.engine.url
+    one = lead("a:1")
+    one.start()
+    with pytest.raises(ConflictError, match="another pgward process"), seats.alone(url):
+        pass
+    one.stop()
+    # Its session is gone, its other connections are not: it may be on its way back.
+    names(store)
+    with pytest.raises(ConflictError, match="another pgward process"), seats.alone(url):
+        pass
+    store.close()
+    with seats.alone(url), pytest.raises(ConflictError, match="another pgward process"):
+        lead("b:1").start()
+    with store.write() as transaction:
+        marks.put(transaction.connection, marks.MOVED, "elsewhere")
+    with pytest.raises(MarkedError, match="moved from here to elsewhere"):
+        lead("c:1").start()
+
+
+@pytest.fixture
+def own_server(pg):
+    return pg
+
+
+def test_a_server_that_goes_and_comes_is_lived_through(own_server):
+    url = new_database(own_server)
+    store = stores.create(url)
+    one = Leadership(store, seats.seat(store.engine.url), "a:1", SystemClock())
+    one.start()
+    try:
+        own_server.stop()
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match="does not answer") as caught:
+            names(store)
+        with pytest.raises(UnavailableError, match="does not answer"), store.write() as writing:
+            add(writing, "alice")
+        assert time.monotonic() - began < 5
+        assert "nothing was changed" in caught.value.hint
+        until(lambda: not one.is_leader())
+        own_server.start()
+        with store.write() as transaction:
+            add(transaction, "alice")
+        assert names(store) == ["alice"]
+        until(one.is_leader)
+    finally:
+        one.stop()
+        store.close()

@@ -1,0 +1,127 @@
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from pgward.ca import jobs, tokens
+from pgward.ca.records import CaName
+from pgward.ca.store import seats
+from pgward.ca.store.leadership import Leadership
+from pgward.ca.store.schema import join_tokens
+from pgward.ca.store.schema_store import leadership as rows
+from pgward.ca.tokens import JoinToken
+from pgward.ca.upkeep import Upkeep
+from tests.fixtures.authority import START
+
+
+class Certificate:
+    """Counts how often it was asked to renew itself."""
+
+    asked = 0
+
+    def renew_if_due(self):
+        self.asked += 1
+        return False
+
+
+@pytest.fixture
+def certificate():
+    return Certificate()
+
+
+@pytest.fixture
+def leadership(store, clock):
+    made = Leadership(store, seats.seat(store.engine.url), "here", clock)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def upkeep(authority, certificate, store, leadership):
+    """Do everything once, as the leader or not."""
+
+    def turn(*, leads=True):
+        if leads:
+            leadership.look()
+        table = jobs.table(authority, certificate, store, leadership)
+        keeping = Upkeep(table, leadership.is_leader)
+        for job in table:
+            keeping.turn(job)
+        assert keeping.failing == {}
+
+    return turn
+
+
+def test_fresh_crls_are_left_alone_and_old_ones_are_not(authority, clock, certificate, upkeep):
+    number = authority.crl(CaName.USER_ISSUING).number
+    upkeep()
+    assert authority.crl(CaName.USER_ISSUING).number == number
+    clock.move(hours=1)
+    upkeep()
+    assert authority.crl(CaName.USER_ISSUING).number > number
+    assert certificate.asked == 2
+
+
+def test_crls_from_the_future_are_replaced_when_the_clock_is_put_right(authority, clock, upkeep):
+    clock.move(days=2)
+    authority.publish_crls()
+    ahead = authority.crl(CaName.USER_ISSUING)
+    clock.move(days=-2)
+    upkeep()
+    found = authority.crl(CaName.USER_ISSUING)
+    assert found.this_update < clock.now() < ahead.this_update
+    assert found.number > ahead.number
+
+
+def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(clock, store, upkeep):
+    with store.write() as transaction:
+        edge = JoinToken.checked("edge", "e1", [], [])
+        tokens.create(transaction, edge, lifetime=timedelta(hours=1), now=START, by="root")
+    left = []
+    for _ in range(2):
+        upkeep()
+        with store.read() as connection:
+            left.append(len(connection.execute(sa.select(join_tokens)).all()))
+        clock.move(days=30)
+    assert left == [1, 0]
+
+
+def test_who_does_not_lead_only_renews_its_own_certificate(authority, clock, certificate, upkeep):
+    number = authority.crl(CaName.USER_ISSUING).number
+    clock.move(hours=2)
+    upkeep(leads=False)
+    assert authority.crl(CaName.USER_ISSUING).number == number
+    assert certificate.asked == 1
+
+
+def test_at_the_start_the_leader_signs_and_the_others_only_what_is_old(
+    authority, clock, leadership
+):
+    numbers = [authority.crl(CaName.USER_ISSUING).number]
+    for lead, hours in ((False, 0), (False, 2), (True, 0)):
+        clock.move(hours=hours)
+        if lead:
+            leadership.look()
+        jobs.begin(authority, leadership)
+        numbers.append(authority.crl(CaName.USER_ISSUING).number)
+    assert numbers[0] == numbers[1] < numbers[2] < numbers[3]
+
+
+def test_who_lost_the_lead_without_knowing_it_signs_nothing(
+    authority, clock, certificate, store, leadership
+):
+    leadership.look()
+    with store.write() as transaction:
+        transaction.execute(sa.update(rows).values(epoch=rows.c.epoch + 1))
+    clock.move(hours=2)
+    number = authority.crl(CaName.USER_ISSUING).number
+    upkeep = Upkeep([], leadership.is_leader)
+    for job in jobs.table(authority, certificate, store, leadership):
+        upkeep.turn(job)
+    assert leadership.is_leader()
+    assert authority.crl(CaName.USER_ISSUING).number == number
+
+
+def test_every_job_has_a_name_of_its_own(authority, certificate, store, leadership):
+    table = jobs.table(authority, certificate, store, leadership)
+    assert len({job.name for job in table}) == len(table)
