@@ -9,7 +9,8 @@ import click
 from pgward.ca import init as creating
 from pgward.ca import logs, passphrase
 from pgward.ca.init import Made, Plan
-from pgward.ca.settings import CaSettings, KeySettings, ListenSettings, Settings
+from pgward.ca.key_settings import KeySettings
+from pgward.ca.settings import CaSettings, ListenSettings, Settings
 from pgward.client import options
 from pgward.core import names
 from pgward.core.address import Address
@@ -110,8 +111,13 @@ def init(
 @click.option(
     "--passphrase-file",
     metavar="SOURCE",
-    help="Instead of what pgward.toml says: FILE, fd:N, credential:NAME (systemd), or - for"
-    " standard input.",
+    help="Instead of what pgward.toml says: FILE, fd:N, credential:NAME (systemd), keyring:NAME,"
+    " or - for standard input.",
+)
+@click.option(
+    "--pin-file",
+    metavar="SOURCE",
+    help="The PIN of the token that has the keys, from the same sources.",
 )
 @click.option(
     "--ready-file",
@@ -120,7 +126,11 @@ def init(
     help="Write url, address, fingerprint and pid there as JSON, once it serves.",
 )
 def serve(
-    directory: Path, listen: Address | None, passphrase_file: str | None, ready_file: Path | None
+    directory: Path,
+    listen: Address | None,
+    passphrase_file: str | None,
+    pin_file: str | None,
+    ready_file: Path | None,
 ) -> None:
     """Serve the HTTPS API of the CA in DIR, until SIGTERM or Ctrl-C.
 
@@ -129,7 +139,7 @@ def serve(
     from pgward.ca import serve as serving  # noqa: PLC0415 - the HTTP service is slow to import
 
     logs.to_terminal()
-    serving.run(directory, serving.Options(listen, passphrase_file, ready_file))
+    serving.run(directory, serving.Options(listen, passphrase_file, pin_file, ready_file))
 
 
 def _settings(

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pgward.ca import listener, passphrase
+from pgward.ca import listener
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
-from pgward.ca.key_files import FileKeys
 from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings
+from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.standing import Keys, Loader
 from pgward.ca.store import Store, open_store
 from pgward.ca.store.certificates import SqlCertificates
@@ -38,13 +38,19 @@ class Options:
 
     listen: Address | None = None
     passphrase_source: str | None = None
+    pin_source: str | None = None
     ready_file: Path | None = None
 
 
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     settings = Settings.load(directory)
-    keys = FileKeys(directory, _passphrase(settings, directory, options))
+    keys = KeyKeeper.open(
+        directory,
+        settings.keys,
+        passphrase_source=options.passphrase_source,
+        pin_source=options.pin_source,
+    )
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
@@ -68,12 +74,6 @@ def run(directory: Path, options: Options) -> None:
                 _announce(authority, address, options.ready_file)
 
             _run(_serve(server, partial(_keep_fresh, authority, certificate, store), announce))
-
-
-def _passphrase(settings: Settings, directory: Path, options: Options) -> bytes:
-    if options.passphrase_source is not None:
-        return passphrase.read(options.passphrase_source)
-    return passphrase.find(settings.keys.passphrase_file, directory)
 
 
 def _with_port(settings: Settings, address: Address) -> Settings:
