@@ -56,6 +56,7 @@ class KeyKeeper:
         self._pin = _Once(pin)
         self._rounds = rounds
         self._tokens: Tokens | None = None
+        self._helpers: dict[str, Helper] = {}
 
     @classmethod
     def open(
@@ -92,7 +93,7 @@ class KeyKeeper:
             return key_file.load(self._directory / found.path, self._passphrase())
         if isinstance(found, Pkcs11Uri):
             return self._token_of(found).load(found)
-        return _helper(found, self._settings).load(found.name)
+        return self._helper_of(found).load(found.name)
 
     def create(self, ca: str, key_type: KeyType | None = None) -> NewKey:
         """Make the key of the CA ``ca``, where and of the type that settings say.
@@ -108,7 +109,7 @@ class KeyKeeper:
         elif isinstance(found, Pkcs11Uri):
             key = self._token_of(found).create(found, wanted)
         else:
-            key = _helper(found, self._settings).create(found.name, wanted)
+            key = self._helper_of(found).create(found.name, wanted)
         return NewKey(key, str(found))
 
     def discard(self, new: NewKey) -> None:
@@ -121,6 +122,11 @@ class KeyKeeper:
             (self._directory / found.path).unlink(missing_ok=True)
         elif isinstance(found, Pkcs11Uri):
             self._token_of(found).destroy(found)
+
+    def close(self) -> None:
+        """End the helper programs; keys of theirs start them again."""
+        for helper in self._helpers.values():
+            helper.close()
 
     def _create_file(self, path: Path, wanted: KeyType) -> SigningKey:
         with suppress(FileNotFoundError):  # of an attempt that ended; a key is never overwritten
@@ -137,6 +143,13 @@ class KeyKeeper:
             self._tokens = Tokens(self._settings.pkcs11_module, self._pin)
         return self._tokens.of(uri)
 
+    def _helper_of(self, found: ExecReference) -> "Helper":
+        if found.program not in self._helpers:
+            from pgward.ca.signers.helper import Helper  # noqa: PLC0415 - few CAs have one
+
+            self._helpers[found.program] = Helper(found.program, self._settings.helper_seconds)
+        return self._helpers[found.program]
+
 
 class _Once:
     """Asks for a secret when it is first needed: a descriptor can be read once only."""
@@ -149,9 +162,3 @@ class _Once:
         if self._answer is None:
             self._answer = self._ask()
         return self._answer
-
-
-def _helper(found: ExecReference, settings: KeySettings) -> "Helper":
-    from pgward.ca.signers.helper import Helper  # noqa: PLC0415 - few CAs have one
-
-    return Helper.of(found.program, settings.helper_seconds)
