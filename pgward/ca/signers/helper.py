@@ -10,6 +10,7 @@ import binascii
 import json
 import threading
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -76,7 +77,7 @@ class Helper:
         except Exception as error:  # the parser raises several kinds, and names none as its own
             raise self._error("answered a public key that cannot be read") from error
 
-    def _ask(self, request: dict[str, object], *, fresh: bool = False) -> dict[str, Any]:
+    def _ask(self, request: Mapping[str, object], *, fresh: bool = False) -> dict[str, Any]:
         with self._lock:
             self._number += 1
             asked = {"protocol": PROTOCOL, "id": self._number, **request}

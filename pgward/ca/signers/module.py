@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import pkcs11
 from pkcs11.exceptions import PKCS11Error
@@ -20,13 +20,29 @@ from pgward.core.errors import InvalidInputError
 _WAIT_SECONDS = 10.0  # for another thread's call, which may hang in the library
 
 
+class Library(Protocol):
+    """What this needs of ``pkcs11.lib``."""
+
+    def initialize(self) -> None:
+        """Begin."""
+        ...
+
+    def finalize(self) -> None:
+        """End every session."""
+        ...
+
+    def get_slots(self, token_present: bool = False) -> "list[pkcs11.Slot]":
+        """Return what may have a token."""
+        ...
+
+
 class Module:
     """One library; get it by ``of``, as the process has one of each."""
 
     _known: ClassVar[dict[str, "Module"]] = {}
     _opening: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, path: str, library: "pkcs11.lib") -> None:
+    def __init__(self, path: str, library: Library) -> None:
         self.path = path
         self.generation = 0
         self._library = library
@@ -85,7 +101,7 @@ def reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _open(path: str) -> "pkcs11.lib":
+def _open(path: str) -> Library:
     try:
         return pkcs11.lib(path)
     except (PKCS11Error, RuntimeError, OSError) as error:
