@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres matrix peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm matrix peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
@@ -12,13 +12,13 @@ help: ## Show the targets
 demo: server postgres ## All of pgward on this machine, in a temporary directory
 	@$(PYTHON) -m pgward demo
 
-test: dev postgres ## The test suite, without the PostgreSQL matrix and soak tests
+test: dev postgres softhsm ## The test suite, without the PostgreSQL matrix and soak tests
 	@$(PYTEST) -m "not matrix and not soak"
 
-retest: dev postgres ## The tests that failed last, one after the other
+retest: dev postgres softhsm ## The tests that failed last, one after the other
 	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
-test-all: dev postgres matrix ## All tests, on PostgreSQL 11 to 18
+test-all: dev postgres softhsm matrix ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
 
 check: dev ## Lint, formatting, types, import layers, test file names, command reference
@@ -47,6 +47,9 @@ dev:
 
 postgres:
 	@tools/setup_postgres.sh
+
+softhsm:
+	@tools/setup_softhsm.sh
 
 matrix: dev
 	@tools/fetch_postgres_matrix.sh

@@ -22,5 +22,6 @@ pytest_plugins = [
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
     "tests.fixtures.postgres",
+    "tests.fixtures.softhsm",
     "tests.fixtures.stack",  # after ca and ca_process, which it imports
 ]

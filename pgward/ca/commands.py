@@ -10,7 +10,8 @@ from pgward.ca import building, logs, moving, passphrase
 from pgward.ca import database_url as urls
 from pgward.ca import init as creating
 from pgward.ca.init import Made, Plan
-from pgward.ca.settings import CaSettings, KeySettings, ListenSettings, Settings
+from pgward.ca.key_settings import KeySettings
+from pgward.ca.settings import CaSettings, ListenSettings, Settings
 from pgward.client import options
 from pgward.core import names
 from pgward.core.address import Address
@@ -122,8 +123,13 @@ def init(
 @click.option(
     "--passphrase-file",
     metavar="SOURCE",
-    help="Instead of what pgward.toml says: FILE, fd:N, credential:NAME (systemd), or - for"
-    " standard input.",
+    help="Instead of what pgward.toml says: FILE, fd:N, credential:NAME (systemd), keyring:NAME,"
+    " or - for standard input.",
+)
+@click.option(
+    "--pin-file",
+    metavar="SOURCE",
+    help="The PIN of the token that has the keys, from the same sources.",
 )
 @click.option(
     "--ready-file",
@@ -137,6 +143,7 @@ def serve(
     directory: Path,
     listen: Address | None,
     passphrase_file: str | None,
+    pin_file: str | None,
     ready_file: Path | None,
     database_url: str | None,
     database_url_file: str | None,
@@ -150,7 +157,7 @@ def serve(
 
     store = urls.chosen(database_url, database_url_file)
     logs.to_terminal()
-    serving.run(directory, serving.Options(listen, passphrase_file, ready_file, store))
+    serving.run(directory, serving.Options(listen, passphrase_file, pin_file, ready_file, store))
 
 
 def _settings(

@@ -1,16 +1,15 @@
 """The user and the server hierarchy: a root and an issuing CA each, and their files.
 
-``certs/<ca>.crt`` and ``keys/<ca>.key``. A root's key is needed to make an issuing CA and to
-revoke one, and for nothing else: ``load`` never opens it, so it may be kept offline.
+``certs/<ca>.crt``, and keys where their references say. A root's key is needed to make an issuing
+CA and to revoke one, and for nothing else: ``load`` never opens it, so it may be kept offline.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pgward.ca import lint, profiles
@@ -18,9 +17,11 @@ from pgward.ca.issuer import IssuingCa
 from pgward.ca.profiles import Contents, Profile
 from pgward.ca.records import CaName
 from pgward.ca.signer import KeySigner
+from pgward.ca.signers.keeper import KeyKeeper
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.pki import keys, pem, pkcs8
+from pgward.pki import keys, pem
 from pgward.pki.errors import BadCertificateError
+from pgward.pki.key_types import SigningKey, VerifyingKey
 from pgward.system import files
 
 CERTS = "certs"
@@ -53,7 +54,7 @@ class NewCa:
 
     name: CaName
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: SigningKey
 
     def as_issuing(self) -> IssuingCa:
         """Put the key behind a signer."""
@@ -68,42 +69,47 @@ class NewHierarchy:
     issuing: NewCa
 
 
-def create(name: str, root: CaName, issuing: CaName, now: datetime) -> NewHierarchy:
+def create(
+    name: str,
+    root: CaName,
+    issuing: CaName,
+    now: datetime,
+    make_key: Callable[[str], SigningKey] = lambda _: keys.generate(),
+) -> NewHierarchy:
     """Make the keys and certificates of one hierarchy of the CA called ``name``."""
-    new_root = _make(name, root, profiles.ROOT, now, None)
-    return NewHierarchy(new_root, _make(name, issuing, profiles.ISSUING, now, new_root))
-
-
-def write(
-    directory: Path, cas: Iterable[NewCa], passphrase: bytes, *, rounds: int = pkcs8.ROUNDS
-) -> None:
-    """Write certificates and encrypted keys below ``directory``; raise StorageError.
-
-    Fewer ``rounds`` stretch the passphrase less: enough for one that is long and random.
-    """
-    certs, private = directory / CERTS, files.private_dir(directory / KEYS)
-    certs.mkdir(mode=0o755, exist_ok=True)
-    for ca in cas:
-        files.atomic_write(certs / f"{ca.name}.crt", pem.join([ca.certificate]), mode=0o644)
-        sealed = pkcs8.to_pem(ca.key, passphrase, rounds=rounds)
-        files.atomic_write(private / f"{ca.name}.key", sealed)
-
-
-def load(directory: Path, passphrase: bytes) -> Hierarchies:
-    """Read both hierarchies without the roots' keys; raise NotFoundError, InvalidInputError."""
-    return Hierarchies(
-        _load(directory, CaName.USER_ROOT, CaName.USER_ISSUING, passphrase),
-        _load(directory, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, passphrase),
+    new_root = _make(name, root, profiles.ROOT, now, key=make_key(root))
+    issuing_key = make_key(issuing)
+    return NewHierarchy(
+        new_root, _make(name, issuing, profiles.ISSUING, now, key=issuing_key, parent=new_root)
     )
 
 
-def _load(directory: Path, root: CaName, issuing: CaName, passphrase: bytes) -> Hierarchy:
+def write(directory: Path, cas: Iterable[NewCa]) -> None:
+    """Write certificates below ``directory``; raise StorageError."""
+    certs = directory / CERTS
+    certs.mkdir(mode=0o755, exist_ok=True)
+    for ca in cas:
+        files.atomic_write(certs / f"{ca.name}.crt", pem.join([ca.certificate]), mode=0o644)
+
+
+def load(directory: Path, keeper: KeyKeeper) -> Hierarchies:
+    """Read both hierarchies without the roots' keys.
+
+    Raises NotFoundError, InvalidInputError, and what the keeper raises.
+    """
+    return Hierarchies(
+        _load(directory, CaName.USER_ROOT, CaName.USER_ISSUING, keeper),
+        _load(directory, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, keeper),
+    )
+
+
+def _load(directory: Path, root: CaName, issuing: CaName, keeper: KeyKeeper) -> Hierarchy:
     root_certificate = certificate(directory, root)
     issuing_certificate = certificate(directory, issuing)
-    path = directory / KEYS / f"{issuing}.key"
-    signer = KeySigner.load(path, passphrase)
+    where = keeper.reference(issuing)
+    signer = keeper.load(where)
     if signer.public_key != issuing_certificate.public_key():
-        raise InvalidInputError(f"it is not the key of the certificate {issuing}", where=str(path))
+        raise InvalidInputError(f"it is not the key of the certificate {issuing}", where=where)
     check_issued(issuing_certificate, root_certificate, issuing, root)
     return Hierarchy(root_certificate, IssuingCa(issuing, issuing_certificate, signer))
 
@@ -130,8 +136,15 @@ def certificate(directory: Path, name: str) -> x509.Certificate:
     return certificates[0]
 
 
-def _make(name: str, ca: CaName, profile: Profile, now: datetime, parent: NewCa | None) -> NewCa:
-    key = keys.generate()
+def _make(
+    name: str,
+    ca: CaName,
+    profile: Profile,
+    now: datetime,
+    *,
+    key: SigningKey,
+    parent: NewCa | None = None,
+) -> NewCa:
     start = (now - profiles.BACKDATE).replace(microsecond=0)
     contents = Contents(
         subject=_subject(name, ca, key.public_key()),
@@ -147,7 +160,7 @@ def _make(name: str, ca: CaName, profile: Profile, now: datetime, parent: NewCa 
     return NewCa(ca, signer.sign_certificate(unsigned), key)
 
 
-def _subject(name: str, ca: CaName, key: ec.EllipticCurvePublicKey) -> x509.Name:
+def _subject(name: str, ca: CaName, key: VerifyingKey) -> x509.Name:
     """Name a CA by its owner, its role and its key, so that a successor has another name."""
     role = f"{ca.replace('-', ' ')} CA {keys.spki_sha256(key)[:8]}"
     return x509.Name(

@@ -15,12 +15,14 @@ from pgward.ca.passwords import Passwords
 from pgward.ca.records import CaName, CertificateRecord, Kind, Signed
 from pgward.ca.settings import FILE, STORE_FILE, Settings
 from pgward.ca.signer import KeySigner
+from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.store import Store, create
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.core import names
 from pgward.core.clock import Clock
 from pgward.core.errors import InvalidInputError
 from pgward.pki import fingerprint, keys, pkcs8
+from pgward.pki.key_types import SigningKey
 from pgward.system import files
 
 PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file's name
@@ -82,12 +84,18 @@ def _fill(building: Path, plan: Plan, password_hash: str, clock: Clock) -> str:
         passphrase, rounds = secrets.token_urlsafe(32).encode(), _ROUNDS_FOR_RANDOM
         settings = replace(settings, keys=replace(settings.keys, passphrase_file=PASSPHRASE_FILE))
         files.atomic_write(building / PASSPHRASE_FILE, passphrase + b"\n")
-    now, name = clock.now(), settings.ca.name
-    user = hierarchy.create(name, CaName.USER_ROOT, CaName.USER_ISSUING, now)
-    server = hierarchy.create(name, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, now)
-    hierarchy.write(
-        building, [user.root, user.issuing, server.root, server.issuing], passphrase, rounds=rounds
+    opened = passphrase
+    keeper = KeyKeeper(
+        building, settings.keys, passphrase=lambda: opened, pin=lambda: b"", rounds=rounds
     )
+    now, name = clock.now(), settings.ca.name
+
+    def make_key(ca: str) -> SigningKey:
+        return keeper.create(ca).key
+
+    user = hierarchy.create(name, CaName.USER_ROOT, CaName.USER_ISSUING, now, make_key)
+    server = hierarchy.create(name, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, now, make_key)
+    hierarchy.write(building, [user.root, user.issuing, server.root, server.issuing])
     store = create(f"sqlite:///{building / STORE_FILE}")
     try:
         _fill_store(store, [user, server], plan.administrator, password_hash, clock)

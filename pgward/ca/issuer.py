@@ -19,7 +19,7 @@ from pgward.core import names
 from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import InvalidInputError, UnavailableError
 from pgward.pki import csr as requests
-from pgward.pki import keys
+from pgward.pki import key_types, keys
 
 MIN_LIFETIME = timedelta(seconds=30)  # less would be of no use when it arrives
 _MACHINES = (Kind.EDGE, Kind.HOST, Kind.API)
@@ -65,7 +65,7 @@ class Issuer:
         self._queue = queue
         self._clock = clock
         self._random_serial = random_serial
-        self._throw_away = KeySigner(keys.generate_like(ca.signer.public_key))
+        self._throw_away = KeySigner(key_types.generate_like(ca.signer.public_key))
 
     def begin_login(
         self, csr: bytes, *, user: str, not_after: datetime, session_id: str, rules: Rules

@@ -1,7 +1,9 @@
 """Where the passphrase of the keys comes from: never the command line or the environment.
 
 ``PATH`` is a file, ``fd:N`` an inherited file descriptor, ``credential:NAME`` a systemd
-credential (``LoadCredential=NAME:…``, systemd.exec(5)), and ``-`` standard input.
+credential (``LoadCredential=NAME:…``, systemd.exec(5)), ``keyring:NAME`` an entry of the
+operating system's keyring (service ``pgward``, user name NAME), and ``-`` standard input.
+A token's PIN comes from the same sources, and may be shorter.
 """
 
 import os
@@ -9,17 +11,43 @@ import stat
 import sys
 from pathlib import Path
 
+from pgward.ca.key_settings import KeySettings
 from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.system import os_keyring
 
 CREDENTIAL = "pgward-passphrase"  # looked for when nothing was named
+PIN_CREDENTIAL = "pgward-pin"
+KEYRING_SERVICE = "pgward"
 _MAX_BYTES = 1024
 _MIN_BYTES = 8
+_MIN_PIN_BYTES = 4
 
 
-def read(source: str, *, directory: Path | None = None) -> bytes:
+def obtain(source: str | None, settings: KeySettings, directory: Path) -> bytes:
+    """Return the passphrase from ``source``, else from where settings or systemd have it."""
+    if source is not None:
+        return read(source)
+    return find(settings.passphrase_file, directory)
+
+
+def obtain_pin(source: str | None, settings: KeySettings, directory: Path) -> bytes:
+    """Return the token's PIN from ``source``, else from where settings or systemd have it."""
+    if source is not None:
+        return read(source, least=_MIN_PIN_BYTES)
+    if settings.pin_file:
+        return read(settings.pin_file, directory=directory, least=_MIN_PIN_BYTES)
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        return read(f"credential:{PIN_CREDENTIAL}", least=_MIN_PIN_BYTES)
+    raise NotFoundError(
+        "there is no PIN for the token that has the CA's keys",
+        hint="give --pin-file, or set pin_file in [keys] of pgward.toml",
+    )
+
+
+def read(source: str, *, directory: Path | None = None, least: int = _MIN_BYTES) -> bytes:
     """Return the passphrase without its line end; relative paths start at ``directory``.
 
-    Raises NotFoundError and InvalidInputError.
+    Raises NotFoundError, InvalidInputError and KeyringError.
     """
     if source == "-":
         data = sys.stdin.buffer.read(_MAX_BYTES + 1)
@@ -27,9 +55,11 @@ def read(source: str, *, directory: Path | None = None) -> bytes:
         data = _from_descriptor(source.removeprefix("fd:"))
     elif source.startswith("credential:"):
         data = _from_file(_credential(source.removeprefix("credential:")))
+    elif source.startswith("keyring:"):
+        data = _from_keyring(source.removeprefix("keyring:"))
     else:
         data = _from_file((directory or Path()) / source)
-    return _check(data, source)
+    return _check(data, source, least)
 
 
 def find(settings_source: str, directory: Path) -> bytes:
@@ -69,6 +99,19 @@ def _from_file(path: Path) -> bytes:
         raise InvalidInputError("the passphrase cannot be read", where=str(path)) from error
 
 
+def _from_keyring(name: str) -> bytes:
+    if not name:
+        raise InvalidInputError("keyring: names no entry", hint="for example keyring:pgward-ca")
+    hint = f"unlock the keyring, or store it: keyring set {KEYRING_SERVICE} {name}"
+    found = os_keyring.call(lambda keyring: keyring.get_password(KEYRING_SERVICE, name), hint=hint)
+    if not isinstance(found, str):
+        raise NotFoundError(
+            f"the keyring has no entry {name} of the service {KEYRING_SERVICE}",
+            hint=f"keyring set {KEYRING_SERVICE} {name}",
+        )
+    return found.encode("utf-8", "surrogatepass")
+
+
 def _credential(name: str) -> Path:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
@@ -81,10 +124,10 @@ def _credential(name: str) -> Path:
     return Path(directory) / name
 
 
-def _check(data: bytes, source: str) -> bytes:
+def _check(data: bytes, source: str, least: int) -> bytes:
     if len(data) > _MAX_BYTES:
         raise InvalidInputError(f"the passphrase is longer than {_MAX_BYTES} bytes", where=source)
     secret = data.rstrip(b"\r\n")
-    if len(secret) < _MIN_BYTES:
-        raise InvalidInputError(f"the passphrase is shorter than {_MIN_BYTES} bytes", where=source)
+    if len(secret) < least:
+        raise InvalidInputError(f"the passphrase is shorter than {least} bytes", where=source)
     return secret

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pgward.ca import jobs, listener, passphrase
+from pgward.ca import jobs, listener
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
-from pgward.ca.key_files import FileKeys
 from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings, StoreSettings
+from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.standing import Keys, Loader
 from pgward.ca.store import Store, open_store, seats
 from pgward.ca.store.certificates import SqlCertificates
@@ -33,6 +33,7 @@ class Options:
 
     listen: Address | None = None
     passphrase_source: str | None = None
+    pin_source: str | None = None
     ready_file: Path | None = None
     database_url: str | None = None
 
@@ -40,7 +41,12 @@ class Options:
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     settings = _overridden(Settings.load(directory), options)
-    keys = FileKeys(directory, _passphrase(settings, directory, options))
+    keys = KeyKeeper.open(
+        directory,
+        settings.keys,
+        passphrase_source=options.passphrase_source,
+        pin_source=options.pin_source,
+    )
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
@@ -73,12 +79,6 @@ def _overridden(settings: Settings, options: Options) -> Settings:
     if options.database_url is None:
         return settings
     return replace(settings, store=StoreSettings(options.database_url))
-
-
-def _passphrase(settings: Settings, directory: Path, options: Options) -> bytes:
-    if options.passphrase_source is not None:
-        return passphrase.read(options.passphrase_source)
-    return passphrase.find(settings.keys.passphrase_file, directory)
 
 
 def _with_port(settings: Settings, address: Address) -> Settings:

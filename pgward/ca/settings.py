@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
+from pgward.ca.key_settings import KeySettings
 from pgward.core import names
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError, NotFoundError
@@ -70,16 +71,6 @@ class StoreSettings:
 
     def check(self) -> None:
         """Accept any text: the store refuses what it cannot open."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeySettings:
-    """Where the keys' passphrase is: a path (from the CA's directory), or ``credential:NAME``."""
-
-    passphrase_file: str = ""
-
-    def check(self) -> None:
-        """Accept any text: reading it tells whether it is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
-"""Private keys of CAs, out of reach: who holds a Signer can sign, and cannot read the key."""
+"""Private keys of CAs, out of reach: who holds a Signer can sign, and cannot read the key.
 
-from pathlib import Path
+Where keys are kept, and how a Signer comes to be: ``pgward.ca.signers``.
+"""
+
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
 
-from pgward.core.errors import NotFoundError
-from pgward.pki import keys
-from pgward.pki.errors import BadKeyError
+from pgward.pki import key_types
+from pgward.pki.key_types import SigningKey, VerifyingKey
 
 
 class Signer(Protocol):
-    """Signs certificates and CRLs with one CA's key."""
+    """Signs what a CA signs, with one CA's key; each raises SigningError when the key is away."""
 
     @property
-    def public_key(self) -> ec.EllipticCurvePublicKey:
+    def public_key(self) -> VerifyingKey:
         """The key that verifies the signatures."""
         ...
 
@@ -30,33 +30,29 @@ class Signer(Protocol):
         """Return the CRL, signed."""
         ...
 
+    def sign_ocsp(self, unsigned: ocsp.OCSPResponseBuilder) -> ocsp.OCSPResponse:
+        """Return the OCSP response, signed."""
+        ...
+
+    def sign_request(
+        self, unsigned: x509.CertificateSigningRequestBuilder
+    ) -> x509.CertificateSigningRequest:
+        """Return the signing request for this key, signed by it."""
+        ...
+
 
 class KeySigner:
-    """Signs with a key in this process's memory, with the hash that suits its curve."""
+    """Signs with a key object, with the hash that suits it; the key may be in a token as well."""
 
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(self, key: SigningKey) -> None:
         self._key = key
-        large = isinstance(key.curve, ec.SECP384R1)
-        self._hash: hashes.SHA256 | hashes.SHA384 = hashes.SHA384() if large else hashes.SHA256()
-
-    @classmethod
-    def load(cls, path: Path, passphrase: bytes) -> "KeySigner":
-        """Read an encrypted PKCS#8 file; raise NotFoundError, BadKeyError."""
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError as error:
-            raise NotFoundError(f"there is no key file {path}") from error
-        except OSError as error:
-            raise BadKeyError(error.strerror or "unreadable", where=str(path)) from error
-        try:
-            return cls(keys.from_pem(data, passphrase))
-        except BadKeyError as error:
-            raise BadKeyError(error.message, where=str(path), hint=error.hint) from error
+        self._public = key.public_key()
+        self._hash = key_types.signing_hash(self._public)
 
     @property
-    def public_key(self) -> ec.EllipticCurvePublicKey:
+    def public_key(self) -> VerifyingKey:
         """The key that verifies the signatures."""
-        return self._key.public_key()
+        return self._public
 
     def sign_certificate(self, unsigned: x509.CertificateBuilder) -> x509.Certificate:
         """Return the certificate, signed."""
@@ -66,4 +62,14 @@ class KeySigner:
         self, unsigned: x509.CertificateRevocationListBuilder
     ) -> x509.CertificateRevocationList:
         """Return the CRL, signed."""
+        return unsigned.sign(self._key, self._hash)
+
+    def sign_ocsp(self, unsigned: ocsp.OCSPResponseBuilder) -> ocsp.OCSPResponse:
+        """Return the OCSP response, signed."""
+        return unsigned.sign(self._key, self._hash)
+
+    def sign_request(
+        self, unsigned: x509.CertificateSigningRequestBuilder
+    ) -> x509.CertificateSigningRequest:
+        """Return the signing request for this key, signed by it."""
         return unsigned.sign(self._key, self._hash)

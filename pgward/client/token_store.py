@@ -5,25 +5,20 @@
 (a prompt that nobody sees), or forget what it was given: all of that is "it does not work".
 """
 
-import importlib
 import os
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from pgward.core.errors import InvalidInputError, UnavailableError
+from pgward.core.errors import InvalidInputError
+from pgward.system import os_keyring
+from pgward.system.os_keyring import KeyringError
 
 FILE = "token"
 VARIABLE = "PGWARD_TOKEN_STORE"
 _SERVICE = "pgward"
-_SECONDS = 20.0
 _CHOICES = ("auto", "keyring", "file")
-
-
-class KeyringError(UnavailableError):
-    """The keyring does not work, or not in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +110,7 @@ def _store(account: str, token: str) -> None:
 
 
 def _call(action: Callable[[Any], Any]) -> Any:
-    """Run a keyring operation with a time limit; the thread of one that hangs is left behind."""
-    outcome: list[tuple[bool, Any]] = []
-
-    def run() -> None:
-        try:
-            outcome.append((True, action(importlib.import_module("keyring"))))
-        except BaseException as error:  # noqa: BLE001 - backends raise all kinds; told below
-            outcome.append((False, error))
-
-    worker = threading.Thread(target=run, name="keyring", daemon=True)
-    worker.start()
-    worker.join(_SECONDS)
-    if not outcome:
-        raise KeyringError(f"the keyring did not answer in {_SECONDS:g} seconds", hint=_hint())
-    worked, value = outcome[0]
-    if not worked:
-        # Only the kind: a backend's text might quote what it was given.
-        raise KeyringError(
-            f"the keyring does not work ({type(value).__name__})", hint=_hint()
-        ) from value
-    return value
+    return os_keyring.call(action, hint=_hint())
 
 
 def _hint() -> str:

@@ -1,11 +1,11 @@
-"""Private keys: P-256 is what pgward makes; a few more kinds are accepted in requests.
+"""Private keys: people and machines get P-256; a few more kinds are accepted in requests.
 
-Ed25519 is accepted for leaves only: a server certificate signed *by* an Ed25519 CA breaks
-SCRAM channel binding in libpq.
+The keys of CAs come in several types: ``pgward.pki.key_types``.
 """
 
 import hashlib
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -22,11 +22,6 @@ def generate() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def generate_like(key: ec.EllipticCurvePublicKey) -> ec.EllipticCurvePrivateKey:
-    """Make a key of the same kind and size, whose signatures name the same algorithm."""
-    return ec.generate_private_key(key.curve)
-
-
 def to_pem(key: PrivateKeyTypes, passphrase: bytes | None) -> bytes:
     """Write a key as PKCS#8 PEM, encrypted (PBES2, AES-256) when a passphrase is given."""
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
@@ -39,19 +34,24 @@ def to_pem(key: PrivateKeyTypes, passphrase: bytes | None) -> bytes:
 
 def from_pem(data: bytes, passphrase: bytes | None) -> ec.EllipticCurvePrivateKey:
     """Read a P-256 or P-384 key that ``to_pem`` wrote; raise BadKeyError."""
+    key = read_private(data, passphrase)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, _CURVES):
+        raise BadKeyError("the private key is not on the curve P-256 or P-384")
+    return key
+
+
+def read_private(data: bytes, passphrase: bytes | None) -> PrivateKeyTypes:
+    """Read a PEM key of any type; raise BadKeyError."""
     try:
-        key = serialization.load_pem_private_key(data, passphrase)
+        return serialization.load_pem_private_key(data, passphrase)
     except TypeError as error:
         wanted = "is encrypted" if passphrase is None else "is not encrypted"
         raise BadKeyError(f"the private key {wanted}") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise BadKeyError(
             "the private key cannot be read",
             hint=None if passphrase is None else "the passphrase may be wrong",
         ) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, _CURVES):
-        raise BadKeyError("the private key is not on the curve P-256 or P-384")
-    return key
 
 
 def check_public(key: PublicKeyTypes) -> None:

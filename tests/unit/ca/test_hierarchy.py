@@ -7,6 +7,7 @@ from pgward.ca.records import CaName
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import pem
 from pgward.pki.errors import BadKeyError
+from tests.fixtures.authority import keeper_of, write_keys
 
 SECRET = b"correct horse"
 
@@ -16,7 +17,8 @@ def directory(tmp_path, new_user_hierarchy, new_server_hierarchy):
     made = [
         ca for new in (new_user_hierarchy, new_server_hierarchy) for ca in (new.root, new.issuing)
     ]
-    hierarchy.write(tmp_path, made, SECRET, rounds=1)
+    hierarchy.write(tmp_path, made)
+    write_keys(tmp_path, made, SECRET)
     return tmp_path
 
 
@@ -31,7 +33,7 @@ def test_files_and_modes(directory):
 
 
 def test_what_was_written_is_loaded(directory, hierarchies):
-    loaded = hierarchy.load(directory, SECRET)
+    loaded = hierarchy.load(directory, keeper_of(directory, SECRET))
     assert loaded.user.root == hierarchies.user.root
     assert loaded.server.issuing.certificate == hierarchies.server.issuing.certificate
 
@@ -39,7 +41,10 @@ def test_what_was_written_is_loaded(directory, hierarchies):
 def test_the_roots_keys_are_not_needed(directory):
     for name in (CaName.USER_ROOT, CaName.SERVER_ROOT):
         (directory / "keys" / f"{name}.key").unlink()
-    assert hierarchy.load(directory, SECRET).user.issuing.name is CaName.USER_ISSUING
+    assert (
+        hierarchy.load(directory, keeper_of(directory, SECRET)).user.issuing.name
+        is CaName.USER_ISSUING
+    )
 
 
 def test_openssl_reads_a_key_with_the_passphrase(directory, openssl):
@@ -51,33 +56,33 @@ def test_openssl_reads_a_key_with_the_passphrase(directory, openssl):
 
 def test_a_wrong_passphrase_is_told(directory):
     with pytest.raises(BadKeyError, match=r"user-issuing\.key: the private key cannot be read"):
-        hierarchy.load(directory, b"battery staple")
+        hierarchy.load(directory, keeper_of(directory, b"battery staple"))
 
 
 def test_a_missing_file_is_named(directory):
     (directory / "certs" / "server-root.crt").unlink()
     with pytest.raises(NotFoundError, match=r"certs/server-root\.crt"):
-        hierarchy.load(directory, SECRET)
+        hierarchy.load(directory, keeper_of(directory, SECRET))
 
 
 def test_a_broken_certificate_is_named(directory):
     (directory / "certs" / "server-root.crt").write_bytes(b"junk")
     with pytest.raises(InvalidInputError, match=r"certs/server-root\.crt: no certificates"):
-        hierarchy.load(directory, SECRET)
+        hierarchy.load(directory, keeper_of(directory, SECRET))
 
 
 def test_a_key_of_another_certificate_is_found(directory):
     keys = directory / "keys"
     (keys / "server-issuing.key").rename(keys / "user-issuing.key")
     with pytest.raises(InvalidInputError, match="not the key of the certificate user-issuing"):
-        hierarchy.load(directory, SECRET)
+        hierarchy.load(directory, keeper_of(directory, SECRET))
 
 
 def test_an_issuing_ca_of_another_root_is_found(directory, new_server_hierarchy):
     path = directory / "certs" / "user-root.crt"
     path.write_bytes(pem.join([new_server_hierarchy.root.certificate]))
     with pytest.raises(InvalidInputError, match="not issued by user-root"):
-        hierarchy.load(directory, SECRET)
+        hierarchy.load(directory, keeper_of(directory, SECRET))
 
 
 def test_names_tell_owner_role_and_key(new_user_hierarchy):

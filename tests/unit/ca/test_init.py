@@ -19,6 +19,7 @@ from pgward.ca.store.certificates import CertificateFilter, SqlCertificates, fin
 from pgward.core.errors import ConflictError, InvalidInputError
 from pgward.pki import crl, pkcs8
 from pgward.system.files import StorageError
+from tests.fixtures.authority import keeper_of
 
 PLAN = Plan(Settings(), "admin", "correct horse battery", b"passphrase")
 
@@ -33,7 +34,7 @@ def _cheap_hashes(monkeypatch):
 def test_what_is_made_can_be_loaded(tmp_path, clock):
     made = creating.create_ca(tmp_path / "ca", PLAN, clock)
     assert Settings.load(made.directory) == Settings()
-    hierarchies = hierarchy.load(made.directory, b"passphrase")
+    hierarchies = hierarchy.load(made.directory, keeper_of(made.directory, b"passphrase"))
     assert hierarchies.user.issuing.name is CaName.USER_ISSUING
     assert (made.password_file, made.passphrase_file) == (None, None)
 
@@ -42,7 +43,7 @@ def test_what_is_generated_is_found_again(tmp_path, clock):
     made = creating.create_ca(tmp_path / "ca", replace(PLAN, password=None, passphrase=None), clock)
     settings = Settings.load(made.directory)
     secret = (made.directory / settings.keys.passphrase_file).read_bytes().strip()
-    assert hierarchy.load(made.directory, secret)
+    assert hierarchy.load(made.directory, keeper_of(made.directory, secret))
     assert made.password_file.read_text().strip()
 
 

@@ -1,11 +1,14 @@
 import io
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from pgward.ca import passphrase
+from pgward.ca.key_settings import KeySettings
 from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.system.os_keyring import KeyringError
 
 
 @pytest.fixture
@@ -94,3 +97,52 @@ def test_missing_and_unreadable_files(tmp_path):
         passphrase.read(str(tmp_path / "missing"))
     with pytest.raises(InvalidInputError, match="cannot be read"):
         passphrase.read(str(tmp_path))
+
+
+@pytest.fixture
+def keyring(monkeypatch):
+    """A keyring that holds one entry."""
+    entries = {("pgward", "ca"): "correct horse\n"}
+    made = SimpleNamespace(get_password=lambda *key: entries.get(key))
+    monkeypatch.setitem(sys.modules, "keyring", made)
+    return made
+
+
+@pytest.mark.usefixtures("keyring")
+def test_from_the_keyring():
+    assert passphrase.read("keyring:ca") == b"correct horse"
+    with pytest.raises(NotFoundError, match="the keyring has no entry other of the service pgward"):
+        passphrase.read("keyring:other")
+    with pytest.raises(InvalidInputError, match="names no entry"):
+        passphrase.read("keyring:")
+
+
+def test_a_keyring_that_does_not_work_is_told(keyring):
+    keyring.get_password = None
+    with pytest.raises(KeyringError, match="the keyring does not work") as caught:
+        passphrase.read("keyring:ca")
+    assert "keyring set pgward ca" in caught.value.hint
+
+
+def test_the_command_line_comes_before_settings(file, tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(b"battery staple")
+    other.chmod(0o600)
+    settings = KeySettings(passphrase_file=str(file), pin_file=str(file))
+    for obtain in (passphrase.obtain, passphrase.obtain_pin):
+        assert obtain(None, settings, tmp_path) == b"correct horse"
+        assert obtain(str(other), settings, tmp_path) == b"battery staple"
+
+
+def test_a_pin_may_be_short_and_has_a_credential_of_its_own(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    file.rename(tmp_path / passphrase.PIN_CREDENTIAL)
+    (tmp_path / passphrase.PIN_CREDENTIAL).write_bytes(b"1234\n")
+    assert passphrase.obtain_pin(None, KeySettings(), tmp_path) == b"1234"
+
+
+def test_no_pin_is_told(monkeypatch, tmp_path):
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(NotFoundError, match="there is no PIN") as caught:
+        passphrase.obtain_pin(None, KeySettings(), tmp_path)
+    assert "--pin-file" in caught.value.hint

@@ -41,11 +41,3 @@ def test_a_ready_file_and_a_line_tell_where(authority, tmp_path, capsys):
 def test_a_directory_without_a_ca_is_refused(tmp_path):
     with pytest.raises(NotFoundError, match="not a CA directory"):
         serve.run(tmp_path, Options())
-
-
-def test_the_command_lines_passphrase_comes_first(tmp_path):
-    secret = tmp_path / "secret"
-    secret.write_text("from the command line\n")
-    secret.chmod(0o600)
-    found = serve._passphrase(Settings(), tmp_path, Options(passphrase_source=str(secret)))
-    assert found == b"from the command line"

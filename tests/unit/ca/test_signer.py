@@ -1,56 +1,46 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
 
 from pgward.ca import profiles
 from pgward.ca.signer import KeySigner
-from pgward.core.errors import NotFoundError
-from pgward.pki import keys
-from pgward.pki.errors import BadKeyError
+from pgward.pki import key_types
+from pgward.pki.key_types import KeyType
 from tests.fixtures.authority import START
+from tests.fixtures.signed import sign_everything
+
+HASHES = {
+    KeyType.P256: hashes.SHA256,
+    KeyType.P384: hashes.SHA384,
+    KeyType.ED25519: type(None),
+    KeyType.RSA3072: hashes.SHA256,
+}
 
 
-@pytest.mark.parametrize(
-    ("curve", "algorithm"), [(ec.SECP256R1(), hashes.SHA256), (ec.SECP384R1(), hashes.SHA384)]
-)
-def test_the_hash_suits_the_curve(curve, algorithm):
-    key = ec.generate_private_key(curve)
+@pytest.fixture(params=HASHES, scope="module")
+def key_type(request) -> KeyType:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def signer(key_type) -> KeySigner:
+    return KeySigner(key_types.generate(key_type))
+
+
+def test_everything_that_a_ca_signs_verifies(signer):
+    signed = sign_everything(signer)
+    assert isinstance(signed.certificate, x509.Certificate)
+    assert isinstance(signed.response, ocsp.OCSPResponse)
+
+
+def test_the_hash_suits_the_key(key_type, signer):
     contents = profiles.Contents(
-        profiles.common_name("x"), key.public_key(), 7, START, START.replace(hour=13)
+        profiles.common_name("x"), signer.public_key, 7, START, START.replace(hour=13)
     )
-    unsigned = profiles.build(profiles.ROOT, contents, None)
-    certificate = KeySigner(key).sign_certificate(unsigned)
-    assert isinstance(certificate.signature_hash_algorithm, algorithm)
-    certificate.verify_directly_issued_by(certificate)
+    certificate = signer.sign_certificate(profiles.build(profiles.ROOT, contents, None))
+    assert isinstance(certificate.signature_hash_algorithm, HASHES[key_type])
 
 
-def test_a_crl_is_signed():
-    key = keys.generate()
-    unsigned = x509.CertificateRevocationListBuilder(
-        profiles.common_name("x"), START, START.replace(hour=13)
-    )
-    assert KeySigner(key).sign_crl(unsigned).is_signature_valid(key.public_key())
-
-
-def test_a_key_is_loaded_with_its_passphrase(tmp_path):
-    key = keys.generate()
-    path = tmp_path / "a.key"
-    path.write_bytes(keys.to_pem(key, b"passphrase"))
-    assert KeySigner.load(path, b"passphrase").public_key == key.public_key()
-
-
-def test_what_cannot_be_loaded_names_the_file(tmp_path):
-    path = tmp_path / "a.key"
-    with pytest.raises(NotFoundError, match=r"there is no key file .*/a\.key"):
-        KeySigner.load(path, b"passphrase")
-    path.write_bytes(keys.to_pem(keys.generate(), b"passphrase"))
-    with pytest.raises(BadKeyError, match=r"a\.key: the private key cannot be read") as caught:
-        KeySigner.load(path, b"another one")
-    assert caught.value.hint == "the passphrase may be wrong"
-    with pytest.raises(BadKeyError, match="directory"):
-        KeySigner.load(tmp_path, b"passphrase")
-
-
-def test_a_signer_does_not_show_its_key():
-    assert "private" not in repr(KeySigner(keys.generate())).lower()
+def test_a_signer_does_not_show_its_key(signer):
+    assert "private" not in repr(signer).lower()

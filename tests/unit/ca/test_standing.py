@@ -5,13 +5,13 @@ import pytest
 from pgward.ca import hierarchy
 from pgward.ca.authority import Authority
 from pgward.ca.generations import State
-from pgward.ca.key_files import FileKeys
 from pgward.ca.records import CaName
 from pgward.ca.settings import Settings
 from pgward.ca.standing import Loader, Standing, adopt_files
 from pgward.ca.store import authorities as stored
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.core.errors import InvalidInputError, NotFoundError, UnavailableError
+from tests.fixtures.authority import keeper_of, write_keys
 
 SECRET = b"correct horse"
 
@@ -21,13 +21,14 @@ def directory(tmp_path, new_user_hierarchy, new_server_hierarchy):
     made = [
         ca for new in (new_user_hierarchy, new_server_hierarchy) for ca in (new.root, new.issuing)
     ]
-    hierarchy.write(tmp_path, made, SECRET, rounds=1)
+    hierarchy.write(tmp_path, made)
+    write_keys(tmp_path, made, SECRET)
     return tmp_path
 
 
 @pytest.fixture
 def keys(directory):
-    return FileKeys(directory, SECRET, rounds=1)
+    return keeper_of(directory, SECRET)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from pgward.client import token_store
 from pgward.client.token_store import KeyringError, TokenPlace
 from pgward.core.errors import InvalidInputError
+from pgward.system import os_keyring
 
 
 class Keyring:
@@ -55,7 +56,7 @@ def use(monkeypatch):
 
     def use(keyring: object) -> None:
         monkeypatch.setattr(
-            token_store, "importlib", SimpleNamespace(import_module=lambda _: keyring)
+            os_keyring, "importlib", SimpleNamespace(import_module=lambda _: keyring)
         )
 
     return use
@@ -95,7 +96,7 @@ def test_a_broken_keyring_means_a_file(use, keyring, why):
 
 
 def test_a_keyring_that_hangs_means_a_file(use, monkeypatch):
-    monkeypatch.setattr(token_store, "_SECONDS", 0.05)
+    monkeypatch.setattr(os_keyring, "SECONDS", 0.05)
     use(Hanging())
     try:
         kept = token_store.keep("secret", "alice", "https://ca")
