@@ -8,10 +8,13 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
+from pgward.ca import moving
 from pgward.ca.store import audit, open_store
 from pgward.ca.store.schema_store import leadership
+from pgward.core.clock import SystemClock
 from pgward.pki import crl
-from tests.fixtures.ca_process import PASSWORD, CaProcess, pgward
+from tests.fixtures.ca_process import CaProcess, pgward
+from tests.fixtures.filled import quick_ca
 from tests.fixtures.load import Acknowledged, check, load
 
 pytestmark = pytest.mark.integration
@@ -31,13 +34,8 @@ class Replicas:
         self.place, self.url = place, url
         self.running = []
         self._made = 0
-        self.first = place / "ca"
-        done = pgward(
-            *("ca", "init", self.first, "--listen", "127.0.0.1:0", "--admin-password-file", "-"),
-            *("--database-url", url),
-            stdin=f"{PASSWORD}\n",
-        )
-        assert done.returncode == 0, done.stderr
+        self.first = quick_ca(place / "ca")
+        moving.move(self.first, url, SystemClock())
 
     def start(self, **options):
         self._made += 1
