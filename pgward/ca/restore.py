@@ -19,7 +19,7 @@ from pgward.ca.building import move_into_place, refuse_existing, sibling, storag
 from pgward.ca.settings import STORE_FILE, Settings
 from pgward.ca.store import migrate, open_store, rows
 from pgward.ca.store.database import explained
-from pgward.ca.store.engine import make_engine, parse_url
+from pgward.ca.store.engine import make_engine, parse_url, use_wal
 from pgward.ca.store.schema import UtcTime
 from pgward.core.clock import Clock
 from pgward.system import files
@@ -47,7 +47,7 @@ def _fill(file: BinaryIO, building: Path, url: str, passphrase: bytes) -> Summar
     engine = make_engine(parse_url(url))
     try:
         with explained(), engine.connect() as connection:
-            connection.connection.cursor().execute("PRAGMA journal_mode = WAL").close()
+            use_wal(connection)
             connection.begin()
             filling = _Filling(building, connection)
             manifest = read(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError
 
 from pgward.ca.store import rows, tables
 from pgward.ca.store.rows import Tally
@@ -75,5 +76,11 @@ def _copy(source: Connection, target: Connection, table: sa.Table) -> Tally:
     for batch in rows.batches(source, table):
         for row in batch:
             made.add(rows.line(table, row))
-        target.execute(sa.insert(table), [dict(row) for row in batch])
+        try:
+            target.execute(sa.insert(table), [dict(row) for row in batch])
+        except DataError as error:
+            raise DifferentError(
+                f"the database cannot keep a row of {table.name} as it is",
+                hint="PostgreSQL refuses text with a NUL; nothing was changed",
+            ) from error
     return made

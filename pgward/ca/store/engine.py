@@ -11,7 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from pgward.ca.store import postgresql
@@ -121,6 +127,14 @@ def _configure_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def use_wal(connection: Connection) -> None:
+    """Let an SQLite file remember that it writes ahead."""
+    try:  # outside a transaction, or SQLite refuses
+        connection.connection.cursor().execute("PRAGMA journal_mode = WAL").close()
+    except sqlite3.Error as error:
+        raise OperationalError("PRAGMA journal_mode", None, error) from error
 
 
 def begin_reading(connection: Connection) -> Connection:

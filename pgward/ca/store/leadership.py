@@ -153,7 +153,8 @@ class Leadership:
             if before is None or before.holder != self._replica:
                 transaction.record(_event(self._replica, before and before.holder, self._clock))
         self._epoch = epoch
-        _log.info("this replica leads: %s (epoch %d)", self._replica, epoch)
+        level = logging.WARNING if self._looked else logging.INFO  # later it is news
+        _log.log(level, "this replica leads: %s (epoch %d)", self._replica, epoch)
 
     def _lose(self, why: str) -> None:
         if self._epoch is not None:

@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
 
 from pgward.ca.store import marks, migrate
 from pgward.ca.store.database import Store, explained
-from pgward.ca.store.engine import begin_writing, make_engine, parse_url
+from pgward.ca.store.engine import begin_writing, make_engine, parse_url, use_wal
 from pgward.ca.store.postgresql import be_patient
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 
@@ -38,9 +39,17 @@ def open_store(url: str, *, marked: bool = False, upgrade: bool = True) -> Store
         return _open(parsed, new=False, marked=marked, upgrade=upgrade)
     except UnavailableError as error:
         if parsed.drivername != "sqlite":
-            raise
+            raise UnavailableError(error.message, hint=_database_says(error)) from error
         hint = f"look at {parsed.database}: its owner, the free space, and how it is mounted"
         raise UnavailableError(error.message, hint=hint) from error
+
+
+def _database_says(error: UnavailableError) -> str | None:
+    """Return the driver's own words, for whoever started this; no secret is in them."""
+    cause = error.__cause__
+    if not isinstance(cause, DBAPIError) or cause.orig is None:
+        return error.hint
+    return f"the database says: {' '.join(str(cause.orig).split())[:500]}"
 
 
 def _create_file(path: Path) -> None:
@@ -59,7 +68,7 @@ def _open(
     try:
         with explained(), store.engine.connect() as connection:
             if new and connection.dialect.name == "sqlite":
-                _use_wal(connection)
+                use_wal(connection)
             if not upgrade:
                 _refuse_other_version(connection)
             _migrate(connection, new=new, mark=mark)
@@ -69,11 +78,6 @@ def _open(
         store.close()
         raise
     return store
-
-
-def _use_wal(connection: Connection) -> None:
-    # Outside a transaction, or SQLite refuses; the file remembers the mode.
-    connection.connection.cursor().execute("PRAGMA journal_mode = WAL").close()
 
 
 def _refuse_other_version(connection: Connection) -> None:

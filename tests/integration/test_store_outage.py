@@ -1,0 +1,107 @@
+"""A database that goes away and comes back under `ca serve`; two on one SQLite file."""
+
+import shutil
+import time
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from pgward.ca import moving
+from pgward.core.clock import SystemClock
+from tests.fixtures.ca_process import CaProcess, pgward
+from tests.fixtures.database import new_database
+from tests.fixtures.filled import quick_ca
+from tests.fixtures.load import Acknowledged, check, load
+
+pytestmark = pytest.mark.integration
+
+
+@contextmanager
+def serving(directory, *arguments):
+    ca = CaProcess(directory, *arguments)
+    try:
+        yield ca
+    finally:
+        if ca.process.poll() is None:
+            ca.kill()
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def test_a_database_that_goes_and_comes_is_lived_through(pg, tmp_path):
+    url = new_database(pg)
+    done = Acknowledged()
+    directory = quick_ca(tmp_path / "ca")
+    moving.move(directory, url, SystemClock())
+    with (
+        serving(directory) as ca,
+        httpx2.Client(verify=ca.trusting(), base_url=ca.url, timeout=30) as http,
+        load(lambda: [ca], done, clients=2),
+    ):
+        done.wait_for(10)
+        pg.stop()
+        began = time.monotonic()
+        reply = http.get("/v1/health")
+        assert time.monotonic() - began < 10
+        assert reply.status_code == 503
+        error = reply.json()["error"]
+        assert error["code"] == "unavailable"
+        assert error["message"] == "the authority's store is unavailable: it does not answer"
+        assert error["hint"]
+        pg.start()
+        until(lambda: http.get("/v1/health").status_code == 200)
+        done.wait_for(len(done.certificates) + 10)
+    assert done.lost == []
+    check(url, done)
+    assert "Traceback" not in ca.messages()
+
+
+def test_serving_waits_for_nobody_when_there_is_no_database(tmp_path):
+    directory = quick_ca(tmp_path / "ca")
+    done = pgward(
+        *("ca", "serve", directory, "--database-url", "postgresql://127.0.0.1:1/ca?sslmode=disable")
+    )
+    assert done.returncode == 1
+    assert "the authority's store is unavailable: it does not answer" in done.stderr
+    assert "hint: the database says: connection failed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_password_is_refused_on_the_command_line(tmp_path):
+    directory = quick_ca(tmp_path / "ca")
+    for command in (
+        ("serve", directory, "--database-url", "postgresql://u:geheim@db/ca"),
+        ("migrate-store", directory, "--to", "postgresql://u:geheim@db/ca"),
+        ("init", tmp_path / "new", "--database-url", "postgresql://db/ca?password=geheim"),
+    ):
+        done = pgward("ca", *command)
+        assert done.returncode == 2
+        assert "a password on the command line is seen by everyone" in done.stderr
+        assert "geheim" not in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_two_may_serve_one_sqlite_file(tmp_path):
+    """One leads and both write; SQLite's lock lets one writer in at a time."""
+    directory = quick_ca(tmp_path / "ca")
+    shutil.copytree(directory, tmp_path / "second", ignore=shutil.ignore_patterns("ca.db*"))
+    store = f"sqlite:///{directory / 'ca.db'}"
+    done, stopped = Acknowledged(), []
+    with (
+        serving(directory) as first,
+        serving(tmp_path / "second", "--database-url", store) as second,
+        load(lambda: [each for each in (first, second) if each not in stopped], done, clients=3),
+    ):
+        done.wait_for(20)
+        stopped.append(first)
+        first.kill()
+        done.wait_for(len(done.certificates) + 20)
+        until(lambda: "this replica leads" in second.messages())
+    assert done.lost == []
+    check(store, done)
