@@ -13,9 +13,11 @@ pytest_plugins = [
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.fake_ca",
+    "tests.fixtures.fake_log",  # after fake_ca, which it imports
     "tests.fixtures.commands",  # after fake_ca, which it imports
     "tests.fixtures.fifo",
     "tests.fixtures.pki",
+    "tests.fixtures.ledger",
     "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",

@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.audit.events import AuditEvent
-from pgward.ca import caller, crl_maker, hierarchy
+from pgward.ca import caller, crl_maker, hierarchy, log_key
 from pgward.ca import directory as people
 from pgward.ca.hierarchy import NewCa, NewHierarchy
 from pgward.ca.passwords import Passwords
@@ -113,6 +113,7 @@ def _fill(building: Path, plan: Plan, password_hash: str, clock: Clock) -> str:
     hierarchy.write(
         building, [user.root, user.issuing, server.root, server.issuing], passphrase, rounds=rounds
     )
+    log_key.create(building, passphrase, rounds=rounds)
     store = create(f"sqlite:///{building / STORE_FILE}")
     try:
         _fill_store(store, [user, server], plan.administrator, password_hash, clock)

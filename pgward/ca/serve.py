@@ -12,14 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pgward.ca import hierarchy, listener, passphrase
+from pgward.ca import hierarchy, listener, log_key, passphrase
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
+from pgward.ca.head_signer import HeadSigner
 from pgward.ca.records import CaName
 from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings
 from pgward.ca.store import Store, open_store
 from pgward.ca.store.certificates import SqlCertificates
+from pgward.ca.store.log_purge import Policy, purge_certificates
 from pgward.ca.store.purge import purge
 from pgward.core.address import Address
 from pgward.core.clock import SystemClock
@@ -43,7 +45,8 @@ class Options:
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     settings = Settings.load(directory)
-    hierarchies = hierarchy.load(directory, _passphrase(settings, directory, options))
+    secret = _passphrase(settings, directory, options)
+    hierarchies, key = hierarchy.load(directory, secret), log_key.load_or_create(directory, secret)
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
@@ -54,7 +57,10 @@ def run(directory: Path, options: Options) -> None:
             certificate = ApiCertificate(authority)
             authority.publish_crls()
             listener.raise_file_limit()
-            app = create_app(authority, store, origins=_origins(authority.settings, address))
+            origins = _origins(authority.settings, address)
+            app = create_app(authority, store, log_key=key, origins=origins)
+            heads: HeadSigner = app.state.context.heads
+            heads.newest()  # the first one ever, so that everyone can have it
             server = listener.HttpsServer(
                 app,
                 listening,
@@ -65,7 +71,9 @@ def run(directory: Path, options: Options) -> None:
             def announce() -> None:
                 _announce(authority, address, options.ready_file)
 
-            _run(_serve(server, partial(_keep_fresh, authority, certificate, store), announce))
+            _run(
+                _serve(server, partial(_keep_fresh, authority, certificate, store, heads), announce)
+            )
 
 
 def _passphrase(settings: Settings, directory: Path, options: Options) -> bytes:
@@ -132,7 +140,9 @@ async def _upkeep(keep_fresh: Callable[[], None]) -> None:
             _log.warning("upkeep failed: %s", error.message)
 
 
-def _keep_fresh(authority: Authority, certificate: ApiCertificate, store: Store) -> None:
+def _keep_fresh(
+    authority: Authority, certificate: ApiCertificate, store: Store, heads: HeadSigner
+) -> None:
     """Renew the certificate and the CRLs in time, and remove what ended long ago."""
     certificate.renew_if_due()
     now, newest = authority.clock.now(), authority.crl(CaName.USER_ISSUING).this_update
@@ -140,6 +150,10 @@ def _keep_fresh(authority: Authority, certificate: ApiCertificate, store: Store)
     if not newest <= now <= newest + _CRL_EVERY:
         authority.publish_crls()
     purge(store, now)
+    ledger = authority.settings.ledger
+    if ledger.keep_expired_days:
+        purge_certificates(store, now, Policy(timedelta(days=ledger.keep_expired_days)))
+    heads.sign_if_due(timedelta(seconds=ledger.head_seconds))
 
 
 def _announce(authority: Authority, address: Address, ready_file: Path | None) -> None:

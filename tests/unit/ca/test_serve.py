@@ -46,35 +46,37 @@ def test_every_name_is_an_origin():
     assert serve._origins(settings, Address("10.0.0.1", 1)) == expected
 
 
-def test_fresh_crls_are_left_alone_and_old_ones_are_not(authority, clock, store):
+def test_fresh_crls_are_left_alone_and_old_ones_are_not(authority, clock, store, heads):
     certificate = Certificate()
     number = authority.crl(CaName.USER_ISSUING).number
-    serve._keep_fresh(authority, certificate, store)
+    serve._keep_fresh(authority, certificate, store, heads)
     assert authority.crl(CaName.USER_ISSUING).number == number
     clock.move(hours=1)
-    serve._keep_fresh(authority, certificate, store)
+    serve._keep_fresh(authority, certificate, store, heads)
     assert authority.crl(CaName.USER_ISSUING).number > number
     assert certificate.asked == 2
 
 
-def test_crls_from_the_future_are_replaced_when_the_clock_is_put_right(authority, clock, store):
+def test_crls_from_the_future_are_replaced_when_the_clock_is_put_right(
+    authority, clock, store, heads
+):
     clock.move(days=2)
     authority.publish_crls()
     ahead = authority.crl(CaName.USER_ISSUING)
     clock.move(days=-2)
-    serve._keep_fresh(authority, Certificate(), store)
+    serve._keep_fresh(authority, Certificate(), store, heads)
     found = authority.crl(CaName.USER_ISSUING)
     assert found.this_update < clock.now() < ahead.this_update
     assert found.number > ahead.number
 
 
-def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(authority, clock, store):
+def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(authority, clock, store, heads):
     with store.write() as transaction:
         edge = JoinToken.checked("edge", "e1", [], [])
         tokens.create(transaction, edge, lifetime=timedelta(hours=1), now=START, by="root")
     left = []
     for _ in range(2):
-        serve._keep_fresh(authority, Certificate(), store)
+        serve._keep_fresh(authority, Certificate(), store, heads)
         with store.read() as connection:
             left.append(len(connection.execute(sa.select(join_tokens)).all()))
         clock.move(days=30)
