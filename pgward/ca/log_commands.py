@@ -16,6 +16,7 @@ from pgward.ca.store.inspecting import open_read_only
 from pgward.client import log_commands as clients
 from pgward.client import options
 from pgward.client.phrases import when
+from pgward.client.witness import seen_heads
 from pgward.core.clock import SystemClock
 from pgward.core.errors import InvalidInputError
 from pgward.pki import tree_head
@@ -23,6 +24,7 @@ from pgward.pki.errors import LogError
 from pgward.pki.tree_head import TreeHead
 from pgward.system import terminal
 from pgward.system.files import storage_errors
+from pgward.system.paths import pgward_home
 
 _PATH = click.Path(path_type=Path)
 _MAX_HEAD_FILE = 64 * 1024
@@ -52,7 +54,8 @@ def verify(
 
     With DIR, the directory of the CA, each certificate in the store is hashed again and compared
     with its entry, the entries with the tree, and the tree with every signed head. Names each row
-    that was altered, deleted or put in. Reads only, and may run while the CA serves.
+    that was altered, deleted or put in. Heads that you saw here before are compared, too. Reads
+    only, and may run while the CA serves.
 
     Without DIR it asks the CA that you are logged in to: whether the log continues what was seen
     here before, and whether it has all your certificates.
@@ -94,6 +97,7 @@ def _verify_api(output: str) -> None:
 
 def _verify_store(directory: Path, witnessed: Sequence[TreeHead], key: Any, output: str) -> None:
     public = key or log_key.public(directory)
+    witnessed = [*witnessed, *seen_heads(pgward_home(), tree_head.log_id(public))]
     with _reading(directory) as connection:
         report = log_audit.audit(connection, public, witnessed=witnessed)
     if output == "table":

@@ -56,6 +56,10 @@ class Witness:
         except (KeyError, TypeError) as error:
             raise self._damaged() from error
 
+    def everything(self) -> list[Any]:
+        """Return what is kept of all CAs, as it stands in the file."""
+        return list(self._load().values())
+
     def update(self, api: ApiClient) -> "Seen":
         """Get the newest head and see that it continues the last one, which it then replaces.
 
@@ -136,6 +140,13 @@ class Witness:
             where=str(self._home / FILE),
             hint="it is your memory of the CA's log: restore it, or remove it to begin anew",
         )
+
+
+def seen_heads(home: Path, log_id: str) -> list[TreeHead]:
+    """Return the last head seen of a log, whatever CA showed it; none when nothing was seen."""
+    every = Witness(home, "").everything()
+    heads = [tree_head.read(str(each.get("head"))) for each in every if isinstance(each, dict)]
+    return [head for head in heads if head.log_id == log_id]
 
 
 @dataclass(frozen=True, slots=True)

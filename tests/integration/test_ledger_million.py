@@ -25,7 +25,7 @@ USERS = 1000
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-def spent(act: Callable[[], object], rounds: int = 200) -> tuple[float, float]:
+def spent(act: Callable[[], object], rounds: int = 100) -> tuple[float, float]:
     """Return the median and the 99th percentile in milliseconds."""
     times = []
     for _ in range(rounds):

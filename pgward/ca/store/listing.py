@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,6 +15,8 @@ from pgward.core.errors import InvalidInputError
 Owners = Sequence[tuple[str, Sequence[str]]]  # a kind, and names of that kind
 _COLUMNS = [column for column in certificates.c if column.name != "der"]
 _SHA256_DIGITS = 64
+# No certificate is valid longer than this before it is asked for: nothing later is looked at.
+_EARLY = timedelta(days=1)
 _ORDER = (certificates.c.created_at.desc(), certificates.c.serial.desc())
 
 
@@ -68,6 +70,7 @@ class Search:
         if at is None:
             return []
         return [
+            columns.created_at <= at + _EARLY,
             columns.not_before <= at,
             columns.not_after >= at,
             columns.log_index.is_not(None),

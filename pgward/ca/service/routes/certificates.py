@@ -70,8 +70,8 @@ class RevokeRequest(Body):
     reason: Text = ""
 
 
-class Filters(BaseModel):
-    """Which certificates: all that is given must match."""
+class Filters(Body):
+    """Which certificates: all that is given must match; a filter that is not known is refused."""
 
     user: Name | None = None
     host: Name | None = None
