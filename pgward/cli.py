@@ -38,6 +38,15 @@ _ADMIN = "Administer people and services"
 _SERVER = "Run the servers"
 _TRY = "Try it"
 
+_LOG = {
+    "head": Entry("show the newest signed head", "pgward.client.log_commands:show_head"),
+    "prove": Entry("prove that a certificate is in the log", "pgward.client.log_commands:prove"),
+    "verify": Entry("check the CA's records against the log", "pgward.ca.log_commands:verify"),
+    "monitor": Entry(
+        "follow the log, and tell of new certificates", "pgward.client.log_commands:monitor"
+    ),
+    "export": Entry("write all entries to a file", "pgward.ca.log_commands:export"),
+}
 _CA = {
     "init": Entry("create a certificate authority in a directory", "pgward.ca.commands:init"),
     "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
@@ -50,8 +59,12 @@ _CA = {
         "make a one-time join token for an edge or a PostgreSQL host",
         "pgward.client.admin_commands:token",
     ),
-    "list": Entry("list the certificates issued", "pgward.client.admin_commands:list_certificates"),
+    "list": Entry(
+        "list the certificates issued", "pgward.client.ledger_commands:list_certificates"
+    ),
+    "show": Entry("show one certificate", "pgward.client.ledger_commands:show_certificate"),
     "revoke": Entry("revoke certificates", "pgward.client.admin_commands:revoke"),
+    "log": Entry("check the transparency log", children=_LOG),
 }
 _EDGE = {
     "enroll": Entry(
@@ -72,6 +85,9 @@ COMMANDS: Mapping[str, Entry] = {
     "login": Entry("log in and get a certificate", "pgward.client.commands:login", _YOU),
     "logout": Entry("end the login session", "pgward.client.commands:logout", _YOU),
     "whoami": Entry("show who you are and until when", "pgward.client.commands:whoami", _YOU),
+    "certificates": Entry(
+        "list every certificate in your name", "pgward.client.log_commands:certificates", _YOU
+    ),
     "passwd": Entry("change your password", "pgward.client.commands:passwd", _YOU),
     "services": Entry(
         "list the services you may use (or: pgward ls)", "pgward.client.commands:services", _CONNECT

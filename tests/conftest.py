@@ -14,11 +14,13 @@ pytest_plugins = [
     "tests.fixtures.ca_service",
     "tests.fixtures.disks",
     "tests.fixtures.fake_ca",
+    "tests.fixtures.fake_log",  # after fake_ca, which it imports
     "tests.fixtures.database",
     "tests.fixtures.commands",  # after fake_ca, which it imports
     "tests.fixtures.fifo",
     "tests.fixtures.filled",  # after ca_process, which it imports
     "tests.fixtures.pki",
+    "tests.fixtures.ledger",
     "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.audit.events import AuditEvent
-from pgward.ca import caller, crl_maker, hierarchy
+from pgward.ca import caller, crl_maker, hierarchy, log_key
 from pgward.ca import directory as people
 from pgward.ca.building import move_into_place, refuse_existing, sibling, storage
 from pgward.ca.hierarchy import NewCa, NewHierarchy
@@ -96,6 +96,7 @@ def _fill(building: Path, plan: Plan, password_hash: str, clock: Clock) -> str:
     user = hierarchy.create(name, CaName.USER_ROOT, CaName.USER_ISSUING, now, make_key)
     server = hierarchy.create(name, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, now, make_key)
     hierarchy.write(building, [user.root, user.issuing, server.root, server.issuing])
+    log_key.create(building, keeper)
     store = create(f"sqlite:///{building / STORE_FILE}")
     try:
         _fill_store(store, [user, server], plan.administrator, password_hash, clock)

@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from pgward.ca.authority import Authority
+from pgward.ca.head_signer import HeadSigner
 from pgward.ca.store import Store
 from pgward.ca.store.leadership import Leadership
+from pgward.ca.store.log_purge import Policy, purge_certificates
 from pgward.ca.store.purge import Write, purge
 from pgward.ca.upkeep import Job
 
@@ -30,7 +32,11 @@ def begin(authority: Authority, leadership: Leadership) -> None:
 
 
 def table(
-    authority: Authority, certificate: Renewable, store: Store, leadership: Leadership
+    authority: Authority,
+    certificate: Renewable,
+    store: Store,
+    leadership: Leadership,
+    heads: HeadSigner,
 ) -> list[Job]:
     """Return every job; those that change what all replicas share are the leader's.
 
@@ -43,10 +49,22 @@ def table(
     def old() -> None:
         purge(store, authority.clock.now(), write=leadership.write)
 
+    ledger = authority.settings.ledger
+    keeps = ledger.keep_expired_days > 0
+
+    def expired() -> None:
+        policy = Policy(timedelta(days=ledger.keep_expired_days))
+        purge_certificates(store, authority.clock.now(), policy, write=leadership.write)
+
+    def head() -> None:
+        heads.sign_if_due(timedelta(seconds=ledger.head_seconds))
+
     return [
         Job("API certificate", 30, certificate.renew_if_due),
         Job("revocation lists", 30, crls, leader_only=True),
         Job("purge", 30, old, leader_only=True),
+        *([Job("expired certificates", 30, expired, leader_only=True)] if keeps else []),
+        Job("head of the log", 5, head, leader_only=True),
     ]
 
 

@@ -77,8 +77,12 @@ def get(connection: Connection, kind: Kind, name: str) -> Machine:
 
 def edges(connection: Connection) -> list[Machine]:
     """Return all edges by name."""
-    statement = sa.select(machines).where(machines.c.kind == Kind.EDGE.value)
-    return [_machine(row) for row in connection.execute(statement.order_by(machines.c.name))]
+    return _every(connection, Kind.EDGE)
+
+
+def hosts(connection: Connection) -> list[Machine]:
+    """Return all PostgreSQL hosts by name."""
+    return _every(connection, Kind.HOST)
 
 
 def expiries(connection: Connection, kind: Kind) -> dict[str, datetime]:
@@ -113,6 +117,11 @@ def remove(transaction: Transaction, kind: Kind, name: str) -> Machine:
     transaction.execute(sa.delete(machines).where(*_is(kind, name)))
     transaction.changed()
     return machine
+
+
+def _every(connection: Connection, kind: Kind) -> list[Machine]:
+    statement = sa.select(machines).where(machines.c.kind == kind.value)
+    return [_machine(row) for row in connection.execute(statement.order_by(machines.c.name))]
 
 
 def _is(kind: Kind, name: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pgward.ca import jobs, listener
+from pgward.ca import jobs, listener, log_key
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
+from pgward.ca.head_signer import HeadSigner
 from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings, StoreSettings
 from pgward.ca.signers.keeper import KeyKeeper
@@ -47,6 +48,7 @@ def run(directory: Path, options: Options) -> None:
         passphrase_source=options.passphrase_source,
         pin_source=options.pin_source,
     )
+    signs_log = log_key.load_or_create(directory, keys)
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
@@ -58,7 +60,10 @@ def run(directory: Path, options: Options) -> None:
             authority.on_refresh(certificate.renew_if_due)
             jobs.begin(authority, leadership)
             listener.raise_file_limit()
-            app = create_app(authority, store, origins=_origins(authority.settings, address))
+            origins = _origins(authority.settings, address)
+            app = create_app(authority, store, log_key=signs_log, origins=origins)
+            heads: HeadSigner = app.state.context.heads
+            heads.newest()  # the first one ever, so that everyone can have it
             server = listener.HttpsServer(
                 app,
                 listening,
@@ -66,7 +71,7 @@ def run(directory: Path, options: Options) -> None:
                 on_stop=app.state.context.changes.close,
             )
             upkeep = Upkeep(
-                jobs.table(authority, certificate, store, leadership), leadership.is_leader
+                jobs.table(authority, certificate, store, leadership, heads), leadership.is_leader
             )
 
             def announce() -> None:

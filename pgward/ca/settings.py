@@ -98,6 +98,19 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """How long expired certificates are kept (0: for ever); how often the log's head is signed."""
+
+    keep_expired_days: int = 400
+    head_seconds: int = 60
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        _within("keep_expired_days", self.keep_expired_days, 0, 36_500)
+        _within("head_seconds", self.head_seconds, 1, 86_400)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; each section has a default for everything."""
 
@@ -107,6 +120,7 @@ class Settings:
     keys: KeySettings = field(default_factory=KeySettings)
     login: LoginSettings = field(default_factory=LoginSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
 
     @classmethod
     def parse(cls, text: str) -> Self:

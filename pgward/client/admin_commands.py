@@ -1,4 +1,4 @@
-"""``pgward ca token | list | revoke``, ``pgward edges`` and ``pgward audit``."""
+"""``pgward ca token | revoke``, ``pgward edges`` and ``pgward audit``."""
 
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,6 @@ from pgward.core.errors import InvalidInputError
 from pgward.system import terminal
 from pgward.system.durations import Duration
 
-_CERTIFICATES = {
-    "serial": "SERIAL",
-    "kind": "KIND",
-    "subject": "NAME",
-    "state": "STATE",
-    "ends": "ENDS",
-}
 _EDGES = {
     "name": "NAME",
     "address": "ADDRESS",
@@ -73,33 +66,6 @@ def token(kind: str, name: str, dns: tuple[str, ...], ip: tuple[str, ...], ttl: 
     terminal.echo(reply["token"])
     use = "pgward edge enroll" if kind == "edge" else "pgward hba apply"
     terminal.note(f"works once, for {duration(ttl)}; use it with `{use}` on the machine {name}")
-
-
-@click.command("list")
-@click.option("--user", metavar="NAME", help="Only this person's.")
-@click.option(
-    "--kind", type=click.Choice(["person", "edge", "host", "ca"]), help="Only of this kind."
-)
-@click.option(
-    "--state",
-    type=click.Choice(["active", "expired", "revoked", "pending"]),
-    help="Only in this state.",
-)
-@click.option("--limit", type=click.IntRange(1, 1000), default=200, show_default=True)
-@options.output
-def list_certificates(
-    user: str | None, kind: str | None, state: str | None, limit: int, output: str
-) -> None:
-    """List the certificates that were issued, the newest first."""
-    with options.api() as api:
-        found = api.get("/v1/certificates", user=user, kind=kind, state=state, limit=limit)
-    rows = found["certificates"]
-    if output == "table":
-        now = SystemClock().now()
-        rows = [{**row, "ends": _relative(row["not_after"], now)} for row in rows]
-    terminal.table(rows, _CERTIFICATES, output, empty="no such certificate")
-    if len(rows) == limit:
-        terminal.note(f"only the newest {limit} are shown; --limit shows more")
 
 
 @click.command()

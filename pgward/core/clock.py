@@ -25,6 +25,11 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def precise_rfc3339(moment: datetime) -> str:
+    """Write ``moment`` as RFC 3339 in UTC with microseconds: for places in an order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def parse_rfc3339(text: str) -> datetime:
     """Read an RFC 3339 time; raise ValueError when it has no time zone or is malformed."""
     moment = datetime.fromisoformat(text)

@@ -1,6 +1,8 @@
 """What can be wrong with keys, certificates and signed statements."""
 
-from pgward.core.errors import DeniedError, InvalidInputError
+from typing import ClassVar
+
+from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
 
 
 class BadKeyError(InvalidInputError):
@@ -29,3 +31,9 @@ class ProofError(DeniedError):
 
 class SnapshotError(DeniedError):
     """A snapshot is malformed or not signed by the CA."""
+
+
+class LogError(PgwardError):
+    """The transparency log contradicts itself, or a statement about it does not hold."""
+
+    code: ClassVar[str] = "log"

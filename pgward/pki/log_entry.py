@@ -1,26 +1,33 @@
-"""What the transparency log records: one entry a certificate, and one a revocation.
+"""What the transparency log records: certificates, revocations, and what was purged.
 
 An entry's bytes hold all that must not change, and can be made again from what the store
 holds, so that an altered row has another hash. In the presentation language of RFC 8446,
 section 3::
 
-    enum { certificate(1), revocation(2), (255) } EntryType;
+    enum { certificate(1), revocation(2), purge(3), (255) } EntryType;
+
+    struct { uint64 first; uint64 end; } Range;   /* leaves, without the end itself */
 
     struct {
         uint8 version = 1;
         EntryType type;
         uint64 timestamp;             /* microseconds since 1970, UTC */
-        opaque ca<1..2^8-1>;          /* which CA signed it */
         select (type) {
             case certificate:
+                opaque ca<1..2^8-1>;         /* which CA signed it */
                 opaque kind<1..2^8-1>;
                 opaque subject<1..2^16-1>;   /* the person's or the machine's name */
                 opaque session<0..2^8-1>;    /* the login session */
                 opaque client<0..2^16-1>;    /* the network address that asked */
                 opaque der<1..2^24-1>;
             case revocation:
+                opaque ca<1..2^8-1>;
                 opaque serial<1..2^8-1>;     /* lower-case hex */
                 opaque reason<0..2^8-1>;
+            case purge:
+                opaque expired_before<8>;    /* as the timestamp: all were over by then */
+                opaque ranges<0..2^24-1>;    /* Range, in order: whose rows were removed */
+                opaque digest<32>;           /* SHA-256 over the hashes of these leaves */
         };
     } Entry;
 
@@ -35,6 +42,7 @@ from pgward.core.errors import InvalidInputError
 
 VERSION = 1
 MAX_BYTES = 1 << 20
+MAX_PURGED = 1 << 20  # by one entry
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_TIMESTAMP = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
@@ -50,6 +58,7 @@ class EntryType(IntEnum):
 
     CERTIFICATE = 1
     REVOCATION = 2
+    PURGE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,33 @@ class RevocationEntry:
         )
 
 
-Entry = CertificateEntry | RevocationEntry
+@dataclass(frozen=True, slots=True)
+class PurgeEntry:
+    """Expired certificates were removed by policy; their leaves' hashes stay."""
+
+    time: datetime
+    expired_before: datetime
+    ranges: tuple[tuple[int, int], ...]
+    digest: bytes
+
+    def encode(self) -> bytes:
+        """Return the entry's bytes."""
+        ranges = b"".join(number.to_bytes(8) for each in self.ranges for number in each)
+        return b"".join(
+            (
+                _head(EntryType.PURGE, self.time),
+                _opaque(_timestamp(self.expired_before), 1),
+                _opaque(ranges, 3),
+                _opaque(self.digest, 1),
+            )
+        )
+
+    def indexes(self) -> list[int]:
+        """Return the leaves whose certificates were removed."""
+        return [index for first, end in self.ranges for index in range(first, end)]
+
+
+Entry = CertificateEntry | RevocationEntry | PurgeEntry
 
 
 def decode(data: bytes) -> Entry:
@@ -112,6 +147,8 @@ def decode(data: bytes) -> Entry:
     if data[1] not in tuple(EntryType):
         raise BadEntryError(f"a log entry of type {data[1]}", hint="upgrade pgward")
     time = _time(int.from_bytes(data[2:_HEAD]))
+    if data[1] == EntryType.PURGE:
+        return _purge(time, *_opaques(data, (1, 3, 1)))
     if data[1] == EntryType.CERTIFICATE:
         ca, kind, subject, session, client, der = _opaques(data, (1, 1, 2, 1, 2, 3))
         return CertificateEntry(
@@ -121,9 +158,23 @@ def decode(data: bytes) -> Entry:
     return RevocationEntry(time, _text(ca), _text(serial), _text(reason))
 
 
+def _purge(time: datetime, before: bytes, ranges: bytes, digest: bytes) -> PurgeEntry:
+    if len(before) != 8 or len(ranges) % 16 or len(digest) != 32:  # noqa: PLR2004 - as in the struct
+        raise BadEntryError("a log entry about a purge that cannot be")
+    ends = [int.from_bytes(ranges[at : at + 8]) for at in range(0, len(ranges), 8)]
+    pairs = tuple(zip(ends[::2], ends[1::2], strict=True))
+    flat = [number for pair in pairs for number in pair]
+    if flat != sorted(flat) or sum(end - first for first, end in pairs) > MAX_PURGED:
+        raise BadEntryError("a log entry about a purge that cannot be")
+    return PurgeEntry(time, _time(int.from_bytes(before)), pairs, digest)
+
+
 def _head(kind: EntryType, time: datetime) -> bytes:
-    timestamp = (time - _EPOCH) // _MICROSECOND
-    return bytes((VERSION, kind)) + timestamp.to_bytes(8)
+    return bytes((VERSION, kind)) + _timestamp(time)
+
+
+def _timestamp(time: datetime) -> bytes:
+    return ((time - _EPOCH) // _MICROSECOND).to_bytes(8)
 
 
 def _time(timestamp: int) -> datetime:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pgward.core.errors import PgwardError
+from pgward.pki.errors import LogError
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -19,10 +19,8 @@ _LEAF, _NODE = b"\x00", b"\x01"
 _sha256 = hashlib.sha256
 
 
-class MerkleError(PgwardError):
+class MerkleError(LogError):
     """A proof does not lead to the root, or none can be made for what was asked."""
-
-    code = "log"
 
 
 class Node(NamedTuple):
@@ -63,6 +61,11 @@ class CompactRange:
         if cut and len(cut[-1]) != HASH_BYTES:
             raise MerkleError("the subtrees' hashes are cut short")
         return cls(size, cut)
+
+    @classmethod
+    def before(cls, leaf_index: int, proof: Sequence[bytes]) -> "CompactRange":
+        """Return the range of all leaves before the last one, from that one's inclusion proof."""
+        return cls(leaf_index, list(reversed(proof)))
 
     def pack(self) -> bytes:
         """Write the hashes, one after the other."""

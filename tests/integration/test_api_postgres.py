@@ -118,14 +118,18 @@ def test_two_administrators_cannot_demote_each_other_at_once(store, url):
     assert len(refused) == 1
 
 
-def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(
-    sql_authority, store, url, clock, passwords
+def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(  # noqa: PLR0917 - fixtures
+    sql_authority, store, url, clock, passwords, log_key
 ):
     """Everything else as well: login, certificate, service, snapshot on PostgreSQL."""
     second = stores.open_store(url)
     with (
-        TestClient(create_app(sql_authority, store, passwords=passwords), base_url=URL) as one,
-        TestClient(create_app(sql_authority, second, passwords=passwords), base_url=URL) as two,
+        TestClient(
+            create_app(sql_authority, store, log_key=log_key, passwords=passwords), base_url=URL
+        ) as one,
+        TestClient(
+            create_app(sql_authority, second, log_key=log_key, passwords=passwords), base_url=URL
+        ) as two,
     ):
         first = Api(one, clock, store, passwords)
         first.add("root", directory.ADMINISTRATORS)

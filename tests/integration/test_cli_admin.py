@@ -49,7 +49,7 @@ def test_certificates_are_listed_and_revoked(site):
     person = site.person()
     serial = Session.open(person.home).state.serial
     lines = site.admin.ok("ca", "list", "--user", person.name).splitlines()
-    assert lines[0].split() == ["SERIAL", "KIND", "NAME", "STATE", "ENDS"]
+    assert lines[0].split() == ["SERIAL", "KIND", "NAME", "STATE", "ISSUED", "ENDS"]
     assert lines[1].split()[:4] == [serial, "person", person.name, "active"]
     done = site.admin.run("ca", "revoke", serial, "--reason", "lost laptop")
     assert done.stderr == "1 certificate revoked\n"

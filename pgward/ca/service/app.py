@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from pgward import __version__
 from pgward.ca.authority import Authority
+from pgward.ca.head_signer import HeadSigner
 from pgward.ca.passwords import Passwords
 from pgward.ca.service import context, errors
 from pgward.ca.service.express import Express
@@ -20,6 +22,7 @@ from pgward.ca.service.routes import (
     edges,
     groups,
     issuing,
+    log,
     login,
     machine,
     me,
@@ -33,7 +36,7 @@ from pgward.ca.store import Store
 _ROUTERS = (
     *(public.router, login.router, me.router, issuing.router),
     *(users.router, groups.router, resources.router, certificates.router),
-    *(tokens.router, edges.router, audit.router),
+    *(tokens.router, edges.router, audit.router, log.router),
     *(machine.router, edge.router),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
@@ -57,10 +60,11 @@ def create_app(
     authority: Authority,
     store: Store,
     *,
+    log_key: ec.EllipticCurvePrivateKey,
     origins: Collection[str] = (),
     passwords: Passwords | None = None,
 ) -> FastAPI:
-    """Return the ASGI application.
+    """Return the ASGI application; ``log_key`` signs the transparency log's heads.
 
     ``origins`` are further addresses (``https://host:port``) that people may use besides
     ``authority.settings.ca.url``. Its lifespan must run; when the server begins to stop, call
@@ -77,7 +81,8 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    app.state.context = context.make(authority, store, origins, passwords or Passwords())
+    heads = HeadSigner(store, log_key, authority.clock)
+    app.state.context = context.make(authority, store, heads, origins, passwords or Passwords())
     versioned = APIRouter(prefix="/v1", responses=_ERRORS)
     for router in _ROUTERS:
         versioned.include_router(router)

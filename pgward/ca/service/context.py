@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from pgward.ca.acts import Acts
 from pgward.ca.authority import Authority
+from pgward.ca.head_signer import HeadSigner
 from pgward.ca.passwords import Passwords, PasswordWorkers
 from pgward.ca.revocation import Revoker
 from pgward.ca.rule_book import RuleBook
@@ -37,6 +38,7 @@ class Context:
     revoker: Revoker
     workers: PasswordWorkers
     throttle: LoginThrottle
+    heads: HeadSigner
     snapshots: Snapshots
     changes: Changes
     replay: ReplayCache
@@ -68,7 +70,11 @@ class Context:
 
 
 def make(
-    authority: Authority, store: Store, origins: Iterable[str], passwords: Passwords
+    authority: Authority,
+    store: Store,
+    heads: HeadSigner,
+    origins: Iterable[str],
+    passwords: Passwords,
 ) -> Context:
     """Join the parts; call it where an event loop runs or will run."""
     acts = Acts(store, authority.clock)
@@ -80,6 +86,7 @@ def make(
         revoker=Revoker(authority),
         workers=PasswordWorkers(passwords),
         throttle=LoginThrottle(),
+        heads=heads,
         snapshots=Snapshots(store, authority, authority.clock),
         changes=Changes(store),
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),

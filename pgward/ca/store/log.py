@@ -20,6 +20,7 @@ from pgward.pki.merkle import CompactRange, MerkleError, Node, Plan
 
 STRIDE = 4  # of the levels above the leaves, every fourth is stored
 _STATE = 1
+_SPANS = 200  # conditions in one statement: SQLite reads no deeper ones than 1,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +74,28 @@ def root_at(connection: Connection, size: int) -> bytes:
     """Return the root that the log had with ``size`` leaves; MerkleError when it has fewer."""
     if size == 0:
         return merkle.EMPTY_ROOT
-    plan = Plan(((0, size),))
-    return proof(connection, plan, size)[0]
+    return _proofs(connection, [Plan(((0, size),))], size)[0][0]
 
 
-def inclusion(connection: Connection, log_index: int, size: int) -> list[bytes]:
-    """Return the proof that a leaf is in the log of ``size`` leaves; raise MerkleError."""
-    return proof(connection, merkle.inclusion(log_index, size), size)
+def inclusion(connection: Connection, indexes: Sequence[int], size: int) -> list[list[bytes]]:
+    """Return the proof of each that it is in the log of ``size`` leaves; raise MerkleError."""
+    return _proofs(connection, [merkle.inclusion(each, size) for each in indexes], size)
 
 
 def consistency(connection: Connection, first: int, second: int) -> list[bytes]:
     """Return the proof that the log of ``second`` leaves begins with that of ``first``."""
-    return proof(connection, merkle.consistency(first, second), second)
+    return _proofs(connection, [merkle.consistency(first, second)], second)[0]
 
 
-def proof(connection: Connection, plan: Plan, size: int) -> list[bytes]:
-    """Read the stored nodes that a plan needs, and return the proof; raise MerkleError."""
+def _proofs(connection: Connection, plans: Sequence[Plan], size: int) -> list[list[bytes]]:
+    """Read the stored nodes that the plans need, and return their proofs; raise MerkleError."""
     if size > _tree(connection).size:
         raise MerkleError(f"the log has no {size} leaves yet")
-    wanted = plan.nodes()
+    wanted = {node for plan in plans for node in plan.nodes()}
     stored = _stored(connection, wanted)
     try:
-        return plan.proof({node: _from_stored(node, stored) for node in wanted})
+        known = {node: _from_stored(node, stored) for node in wanted}
+        return [plan.proof(known) for plan in plans]
     except KeyError as error:
         (level, position) = error.args[0]
         what = f"node {position} of level {level}" if level else f"leaf {position}"
@@ -153,12 +154,14 @@ def _read(
 ) -> Iterator[tuple[Node, bytes]]:
     table = log_nodes if level else log_leaves
     position = log_nodes.c.position if level else log_leaves.c.log_index
-    spans = [position.between(each.start, each.stop - 1) for each in levels[level]]
-    statement = sa.select(position, table.c.hash).where(sa.or_(*spans))
-    if level:
-        statement = statement.where(log_nodes.c.level == level)
-    for at, digest in connection.execute(statement):
-        yield Node(level, at), digest
+    spans = [position.between(each.start, each.stop - 1) for each in set(levels[level])]
+    for start in range(0, len(spans), _SPANS):
+        some = sa.or_(*spans[start : start + _SPANS])
+        statement = sa.select(position, table.c.hash).where(some)
+        if level:
+            statement = statement.where(log_nodes.c.level == level)
+        for at, digest in connection.execute(statement):
+            yield Node(level, at), digest
 
 
 def _from_stored(node: Node, stored: Mapping[Node, bytes]) -> bytes:

@@ -152,7 +152,12 @@ from pathlib import Path
 from pgward.ca import init
 from pgward.ca.settings import Settings
 from pgward.core.clock import SystemClock
-Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+rename = Path.rename
+def kill(path, target):
+    if path.is_dir():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(path, target)
+Path.rename = kill
 plan = init.Plan(Settings(), "admin", "correct horse battery", None)
 init.create_ca(Path(sys.argv[1]), plan, SystemClock())
 """

@@ -6,8 +6,10 @@ import sqlalchemy as sa
 
 from pgward.ca import backup, hierarchy, moving
 from pgward.ca.archive import BackupError, Header, Writer
+from pgward.ca.key_settings import KeySettings
 from pgward.ca.restore import restore
 from pgward.ca.settings import Settings
+from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.store import audit, copying, migrate, open_store
 from pgward.ca.store.schema import join_tokens
 from pgward.core.clock import SystemClock
@@ -50,7 +52,8 @@ def test_everything_is_as_it_was(made_ca, saved, target):
     assert summary.manifest.tables == before
     assert {name for name in found if found[name] != before[name]} == {"audit_events", "counters"}
     assert Settings.load(target) == Settings.load(made_ca)
-    assert hierarchy.load(target, PASSPHRASE)
+    keeper = KeyKeeper(target, KeySettings(), passphrase=lambda: PASSPHRASE, pin=lambda: b"")
+    assert hierarchy.load(target, keeper)
     for name in summary.manifest.files:
         assert (target / name).read_bytes() == (made_ca / name).read_bytes()
         mode = 0o644 if name.startswith("certs/") else 0o600

@@ -25,15 +25,6 @@ def test_a_token_asks_for_names_and_time(logged_in, fake_ca):
     }
 
 
-def test_certificates(logged_in, fake_ca):
-    row = {"serial": "ab", "kind": "edge", "subject": "e1", "state": "active", "not_after": LATER}
-    fake_ca.routes["GET /v1/certificates"] = {"certificates": [row]}
-    assert logged_in("ca", "list", "--kind", "edge").stdout == (
-        "SERIAL  KIND  NAME  STATE   ENDS\nab      edge  e1    active  in 30 days\n"
-    )
-    assert dict(fake_ca.requests[-1].url.params) == {"kind": "edge", "limit": "200"}
-
-
 def test_revoking_all_of_a_person(logged_in, fake_ca):
     found = [{"serial": "a"}, {"serial": "b"}]
     fake_ca.routes["GET /v1/certificates"] = {"certificates": found}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.pki import log_entry
-from pgward.pki.log_entry import BadEntryError, CertificateEntry, RevocationEntry
+from pgward.pki.log_entry import BadEntryError, CertificateEntry, PurgeEntry, RevocationEntry
 
 TIME = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 ISSUED = CertificateEntry(TIME, "user-issuing", "person", "alice", b"DER", "s1", "192.0.2.1")
@@ -28,6 +28,17 @@ entries = st.one_of(
         client=texts,
     ),
     st.builds(RevocationEntry, time=times, ca=texts, serial=texts, reason=texts),
+    st.builds(
+        PurgeEntry,
+        time=times,
+        expired_before=times,
+        ranges=st.lists(st.integers(0, 9000)).map(
+            lambda ends: tuple(
+                zip(sorted(ends)[: len(ends) // 2 * 2 : 2], sorted(ends)[1::2], strict=True)
+            )
+        ),
+        digest=st.binary(min_size=32, max_size=32),
+    ),
 )
 
 
@@ -47,6 +58,23 @@ def test_the_bytes_of_a_revocations_entry_never_change() -> None:
     assert REVOKED.encode().hex() == (
         "0102" + "000660c819a352400c757365722d69737375696e670237660d6b6579436f6d70726f6d697365"
     )
+
+
+def test_the_bytes_of_a_purges_entry_never_change() -> None:
+    entry = PurgeEntry(TIME, TIME, ((0, 2), (5, 6)), bytes(32))
+    assert entry.encode().hex() == (
+        "0103" + "000660c819a35240"
+        "08000660c819a35240"
+        "000020" + "0000000000000000" + "0000000000000002" + "0000000000000005" + "0000000000000006"
+        "20" + "00" * 32
+    )
+    assert entry.indexes() == [0, 1, 5]
+
+
+@pytest.mark.parametrize("ranges", [((5, 3),), ((4, 6), (5, 7)), ((0, 1 << 40),)])
+def test_a_purge_that_cannot_be_is_refused(ranges: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(BadEntryError, match="cannot be"):
+        log_entry.decode(PurgeEntry(TIME, TIME, ranges, bytes(32)).encode())
 
 
 @given(entries)

@@ -5,20 +5,26 @@ from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from cryptography import x509
-from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
 
+from pgward.ca import holders
 from pgward.ca.records import Kind
-from pgward.ca.service.auth import Administrator
+from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Name, Revoked, Text, Time
+from pgward.ca.sessions import LoginSession
 from pgward.ca.store import certificates as stored
+from pgward.ca.store import listing
 from pgward.ca.store.certificates import CertificateFilter
+from pgward.ca.store.listing import Search
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
+from pgward.pki import pem
 
 router = APIRouter(tags=["certificates"])
 State = Literal["pending", "active", "expired", "revoked"]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Digest = Annotated[str, Field(min_length=64, max_length=110, description="SHA-256, hex")]
 _REVOCABLE = (Kind.PERSON, Kind.EDGE, Kind.HOST)
 
 
@@ -27,7 +33,7 @@ class CertificateInfo(BaseModel):
 
     serial: str
     ca: str
-    kind: Kind
+    kind: str
     subject: str
     dns: list[str]
     ips: list[str]
@@ -36,14 +42,26 @@ class CertificateInfo(BaseModel):
     not_after: Time
     session_id: str | None
     key_sha256: str
+    fingerprint: str | None
+    issued_at: Time
+    client: str | None
+    log_index: int | None
     revoked_at: Time | None
     reason: str | None
 
 
 class Certificates(BaseModel):
-    """Certificates, the newest first."""
+    """Certificates, the newest first; ``cursor`` gives the next page."""
 
     certificates: list[CertificateInfo]
+    cursor: str | None
+
+
+class WholeCertificate(CertificateInfo):
+    """A certificate with its bytes; ``asked_by`` is a person, a machine or the authority."""
+
+    asked_by: str
+    pem: str | None
 
 
 class RevokeRequest(Body):
@@ -52,27 +70,79 @@ class RevokeRequest(Body):
     reason: Text = ""
 
 
+class Filters(Body):
+    """Which certificates: all that is given must match; a filter that is not known is refused."""
+
+    user: Name | None = None
+    host: Name | None = None
+    edge: Name | None = None
+    service: Name | None = Field(None, description="of who may use it now, and of who serves it")
+    kind: Kind | None = None
+    state: State | None = None
+    valid_at: datetime | None = None
+    serial: Annotated[str | None, Field(max_length=64)] = None
+    fingerprint: Digest | None = None
+    key: Digest | None = None
+    issued_after: datetime | None = None
+    issued_before: datetime | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    cursor: Annotated[str | None, Field(max_length=100)] = None
+
+    def search(self, connection: Connection, now: datetime) -> Search:
+        """Return what the store understands; raise InvalidInputError, NotFoundError."""
+        kind, subject = self._owner()
+        return Search(
+            now=now,
+            kind=kind,
+            subject=subject,
+            owners=None if self.service is None else holders.of_service(connection, self.service),
+            state=self.state,
+            valid_at=aware("valid_at", self.valid_at),
+            serial=None if self.serial is None else listing.plain(self.serial),
+            fingerprint=None if self.fingerprint is None else listing.plain(self.fingerprint),
+            key_sha256=None if self.key is None else listing.plain(self.key),
+            issued_after=aware("issued_after", self.issued_after),
+            issued_before=aware("issued_before", self.issued_before),
+        )
+
+    def _owner(self) -> tuple[str | None, str | None]:
+        given = {Kind.PERSON: self.user, Kind.HOST: self.host, Kind.EDGE: self.edge}
+        named = [(kind, name) for kind, name in given.items() if name is not None]
+        if not named:
+            return None if self.kind is None else self.kind.value, None
+        kind, name = named[0]
+        if len(named) > 1 or self.kind not in (None, kind):
+            raise InvalidInputError("a certificate is of one kind: user, host or edge")
+        return kind.value, name
+
+
 @router.get("/certificates", summary="List certificates")
 def every(
-    context: Current,
-    _by: Administrator,
-    user: Name | None = None,
-    state: State | None = None,
-    kind: Kind | None = None,
-    limit: Limit = 200,
+    context: Current, _by: Administrator, wanted: Annotated[Filters, Query()]
 ) -> Certificates:
     """Return certificates, the newest first."""
     now = context.now()
-    wanted = CertificateFilter(
-        kind=Kind.PERSON.value if user is not None else (kind.value if kind else None),
-        subject=user,
-        state=stored.ISSUED if state in ("active", "expired") else state,
-        alive_at=now if state == "active" else None,
-        expired_at=now if state == "expired" else None,
-    )
     with context.store.read() as connection:
-        rows = stored.find(connection, wanted, limit=limit)
-    return Certificates(certificates=[_info(row, now) for row in rows])
+        search = wanted.search(connection, now)
+        found = listing.page(connection, search, limit=wanted.limit, cursor=wanted.cursor)
+    return Certificates(certificates=[info(row, now) for row in found.rows], cursor=found.cursor)
+
+
+@router.get("/certificates/{name}", summary="Show a certificate")
+def show(
+    context: Current, session: Person, name: Annotated[str, Path(max_length=160)]
+) -> WholeCertificate:
+    """Return one certificate by its serial number or fingerprint: a person's own, or any."""
+    with context.store.read() as connection:
+        row = listing.one(connection, listing.plain(name))
+    if row is None or not may_see(session, row):
+        raise NotFoundError(f"there is no certificate {name!r}", hint="pgward ca list")
+    plain = info(row, context.now())
+    return WholeCertificate(
+        **plain.model_dump(),
+        asked_by=stored.actor_of(row["kind"], row["subject"]),
+        pem=None if row["der"] is None else pem.text(x509.load_der_x509_certificate(row["der"])),
+    )
 
 
 @router.post("/certificates/{serial}/revoke", summary="Revoke a certificate")
@@ -109,9 +179,25 @@ def _reason(text: str) -> x509.ReasonFlags:
     return x509.ReasonFlags.unspecified
 
 
-def _info(row: sa.RowMapping, now: datetime) -> CertificateInfo:
+def info(row: sa.RowMapping, now: datetime) -> CertificateInfo:
+    """Show a row of the store."""
     state = row["state"]
     if state == stored.ISSUED:
         state = "active" if row["not_after"] >= now else "expired"
-    names = set(CertificateInfo.model_fields) - {"state"}
-    return CertificateInfo(state=state, **{name: row[name] for name in names})
+    names = set(CertificateInfo.model_fields) - {"state", "issued_at"}
+    return CertificateInfo(
+        state=state, issued_at=row["created_at"], **{name: row[name] for name in names}
+    )
+
+
+def may_see(session: LoginSession, row: sa.RowMapping) -> bool:
+    """Tell whether a person may see a certificate: administrators all, others their own."""
+    own = row["kind"] == Kind.PERSON and row["subject"] == session.user.name
+    return own or session.user.administrator
+
+
+def aware(name: str, moment: datetime | None) -> datetime | None:
+    """Return the time; InvalidInputError when it has no zone."""
+    if moment is not None and moment.tzinfo is None:
+        raise InvalidInputError(f"{name} has no time zone", hint="for example 2026-11-21T12:00:00Z")
+    return moment

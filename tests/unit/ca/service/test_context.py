@@ -18,8 +18,8 @@ def _request(host, path=b"/v1/users/a%40b"):
 
 
 @pytest.fixture
-def made(sql_authority, store, passwords):
-    return context.make(sql_authority, store, ["https://10.0.0.1:9000"], passwords)
+def made(sql_authority, store, heads, passwords):
+    return context.make(sql_authority, store, heads, ["https://10.0.0.1:9000"], passwords)
 
 
 @pytest.mark.parametrize(

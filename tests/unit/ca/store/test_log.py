@@ -87,7 +87,7 @@ def test_every_proof_holds(large, data):
     with large.read() as connection:
         roots = [log.root_at(connection, each) for each in (first, second)]
         proof = log.consistency(connection, first, second)
-        included = log.inclusion(connection, first - 1, second)
+        included = log.inclusion(connection, [first - 1], second)[0]
     leaves = hashes(second)
     assert roots == [merkle.root_of(leaves[:first]), merkle.root_of(leaves)]
     merkle.check_consistency(first, roots[0], second, roots[1], proof)
@@ -103,7 +103,7 @@ def test_few_nodes_are_stored_and_few_are_read(store):
             connection.execute(sa.select(sa.func.count(log_nodes.c.hash))).scalar() == 312 + 19 + 1
         )
         read.clear()
-        log.inclusion(connection, 1234, 5000)
+        log.inclusion(connection, [1234], 5000)
     # The tree's size, and one statement for each level that is needed, of 4.
     assert len(read) == 4
 
@@ -112,7 +112,7 @@ def test_there_is_no_proof_about_a_log_that_is_yet_to_come(store):
     append(store, 5)
     with store.read() as connection:
         for ask in (
-            lambda: log.inclusion(connection, 0, 6),
+            lambda: log.inclusion(connection, [0], 6),
             lambda: log.consistency(connection, 2, 6),
             lambda: log.root_at(connection, 6),
         ):
@@ -141,4 +141,11 @@ def test_a_missing_leaf_is_named_where_a_proof_needs_it(store):
     with store.write() as transaction:
         transaction.execute(sa.delete(log_leaves).where(log_leaves.c.log_index == 1))
         with pytest.raises(UnavailableError, match="leaf 1 is missing"):
-            log.inclusion(transaction.connection, 0, 3)
+            log.inclusion(transaction.connection, [0], 3)
+
+
+def test_many_proofs_at_once_are_those_of_each(large):
+    wanted = list(range(0, SIZE, 2))
+    with large.read() as connection:
+        together = log.inclusion(connection, wanted, SIZE)
+        assert together == [log.inclusion(connection, [each], SIZE)[0] for each in wanted]

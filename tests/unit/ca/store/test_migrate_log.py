@@ -53,7 +53,7 @@ def _check(connection: sa.Connection, count: int) -> None:
     rows = connection.execute(sa.select(log_leaves).order_by("log_index")).all()
     assert [row.hash for row in rows] == hashes
     assert [row.body for row in rows] == [None] * count + expected[-2:]
-    proof = log.inclusion(connection, 3, state.size)
+    proof = log.inclusion(connection, [3], state.size)[0]
     merkle.check_inclusion(hashes[3], 3, state.size, proof, state.root)
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     assert compare_metadata(context, metadata) == []

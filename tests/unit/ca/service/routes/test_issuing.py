@@ -159,4 +159,4 @@ def test_an_expired_session_gets_nothing_though_it_is_known(alice, clock):
 
 
 def test_only_post_is_served(alice):
-    assert alice.call("GET", PATH).status_code == 405
+    assert alice.call("PUT", PATH).status_code == 405

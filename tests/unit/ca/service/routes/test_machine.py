@@ -80,4 +80,4 @@ def test_a_machine_cannot_join_past_its_removal(api, admin, meanwhile):
     answer = api.call("POST", "/v1/enroll", body)
     assert answer.status_code == 403
     found = admin.call("GET", "/v1/certificates?kind=edge&state=active").json()
-    assert found == {"certificates": []}
+    assert found == {"certificates": [], "cursor": None}

@@ -1,0 +1,74 @@
+"""The log's own key: ``keys/log.key``, and ``certs/log.pub`` for everyone.
+
+It is no CA's key and has no certificate, so that heads can be verified after every rotation.
+Replicas share it, as they share the keys of the CAs.
+"""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pgward.ca.signers.keeper import KeyKeeper
+from pgward.core.errors import NotFoundError
+from pgward.pki import tree_head
+from pgward.pki.errors import BadKeyError, LogError
+from pgward.pki.key_types import KeyType
+from pgward.system import files
+from pgward.system.files import FileLock, storage_errors
+
+NAME = "log"
+PUBLIC = Path("certs", "log.pub")
+_LOCK = Path("certs", ".log.lock")
+
+
+def create(directory: Path, keeper: KeyKeeper) -> str:
+    """Make the key of a CA directory's log where the CAs' keys are; return its reference."""
+    new = keeper.create(NAME, KeyType.P256)
+    _publish(directory, _p256(new.key))
+    return new.reference
+
+
+def load_or_create(directory: Path, keeper: KeyKeeper) -> ec.EllipticCurvePrivateKey:
+    """Return the log's key, made now for a directory older than the log.
+
+    Raises BadKeyError (another passphrase), StorageError, and what the keeper raises.
+    """
+    try:
+        key = _p256(keeper.load_key(keeper.reference(NAME)))
+    except NotFoundError:
+        if (directory / PUBLIC).exists():  # it was there once: another one would fork the log
+            raise
+        with FileLock(directory / _LOCK):
+            if not (directory / PUBLIC).exists():
+                create(directory, keeper)
+        key = _p256(keeper.load_key(keeper.reference(NAME)))
+    if not (directory / PUBLIC).exists():
+        _publish(directory, key)
+    return key
+
+
+def public(directory: Path) -> ec.EllipticCurvePublicKey:
+    """Return the log's public key; raise NotFoundError, LogError."""
+    path = directory / PUBLIC
+    try:
+        with storage_errors(path, "read"):
+            return tree_head.load_key(path.read_bytes())
+    except LogError as error:
+        raise LogError(f"{path}: {error.message}") from error
+    except Exception as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise NotFoundError(
+                f"there is no {path}", hint="pgward ca serve DIR makes the log's key"
+            ) from error
+        raise
+
+
+def _publish(directory: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    pem = tree_head.dump_key(key.public_key()).encode()
+    files.atomic_write(directory / PUBLIC, pem, mode=0o644)
+
+
+def _p256(key: object) -> ec.EllipticCurvePrivateKey:
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise BadKeyError("the log's key is not on the curve P-256")
+    return key

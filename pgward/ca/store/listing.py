@@ -1,0 +1,144 @@
+"""Searching certificates: filters that indexes answer, newest first, page by page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.ca.store.certificates import ISSUED, PENDING, REVOKED
+from pgward.ca.store.schema import certificates
+from pgward.core.clock import precise_rfc3339
+from pgward.core.errors import InvalidInputError
+
+Owners = Sequence[tuple[str, Sequence[str]]]  # a kind, and names of that kind
+_COLUMNS = [column for column in certificates.c if column.name != "der"]
+_SHA256_DIGITS = 64
+# No certificate is valid longer than this before it is asked for: nothing later is looked at.
+_EARLY = timedelta(days=1)
+_ORDER = (certificates.c.created_at.desc(), certificates.c.serial.desc())
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which certificates: every field that is not None must match.
+
+    ``state`` is pending, active, expired or revoked, as of ``now``.
+    """
+
+    now: datetime
+    kind: str | None = None
+    subject: str | None = None
+    owners: Owners | None = None
+    state: str | None = None
+    valid_at: datetime | None = None
+    serial: str | None = None
+    fingerprint: str | None = None
+    key_sha256: str | None = None
+    issued_after: datetime | None = None
+    issued_before: datetime | None = None
+
+    def clauses(self) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions of a WHERE clause."""
+        columns = certificates.c
+        names = ("kind", "subject", "serial", "fingerprint", "key_sha256")
+        given = {name: getattr(self, name) for name in names}
+        found = [columns[name] == value for name, value in given.items() if value is not None]
+        if self.owners is not None:
+            found.append(sa.or_(sa.false(), *(_owned(*each) for each in self.owners)))
+        if self.issued_after is not None:
+            found.append(columns.created_at > self.issued_after)
+        if self.issued_before is not None:
+            found.append(columns.created_at < self.issued_before)
+        return [*found, *self._state(), *self._validity()]
+
+    def _state(self) -> list[sa.ColumnElement[bool]]:
+        columns = certificates.c
+        if self.state == "pending":
+            return [columns.state == PENDING]
+        if self.state == "revoked":  # the second one is what the partial index is about
+            return [columns.state == REVOKED, columns.revoked_at.is_not(None)]
+        if self.state == "active":
+            return [columns.state == ISSUED, columns.not_after >= self.now]
+        if self.state == "expired":
+            return [columns.state == ISSUED, columns.not_after < self.now]
+        return []
+
+    def _validity(self) -> list[sa.ColumnElement[bool]]:
+        at, columns = self.valid_at, certificates.c
+        if at is None:
+            return []
+        return [
+            columns.created_at <= at + _EARLY,
+            columns.not_before <= at,
+            columns.not_after >= at,
+            columns.log_index.is_not(None),
+            sa.or_(columns.revoked_at.is_(None), columns.revoked_at > at),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows without the certificates' bytes, and where the next page begins, if there is one."""
+
+    rows: Sequence[sa.RowMapping]
+    cursor: str | None
+
+
+def page(connection: Connection, wanted: Search, *, limit: int, cursor: str | None = None) -> Page:
+    """Return the newest certificates after ``cursor``, which an earlier page gave."""
+    statement = sa.select(*_COLUMNS).where(*wanted.clauses()).order_by(*_ORDER).limit(limit + 1)
+    if cursor is not None:
+        statement = statement.where(_after(cursor))
+    rows = connection.execute(statement).mappings().all()
+    more = len(rows) > limit
+    return Page(rows[:limit], _cursor(rows[limit - 1]) if more else None)
+
+
+def one(connection: Connection, name: str) -> sa.RowMapping | None:
+    """Return a certificate's whole row by its serial number or its fingerprint (hex)."""
+    columns = certificates.c
+    for column in (columns.serial, columns.fingerprint):
+        statement = sa.select(certificates).where(column == name)
+        row = connection.execute(statement).mappings().first()
+        if row is not None:
+            return row
+    return None
+
+
+def at(connection: Connection, log_index: int) -> sa.RowMapping | None:
+    """Return the whole row of the certificate at this place of the log."""
+    statement = sa.select(certificates).where(certificates.c.log_index == log_index)
+    return connection.execute(statement).mappings().first()
+
+
+def plain(text: str) -> str:
+    """Return hex as the store writes it, of what people copy: colons, upper case, SHA256:."""
+    digits = text.strip().lower().removeprefix("sha256:").replace(":", "")
+    return digits if len(digits) == _SHA256_DIGITS else digits.lstrip("0")
+
+
+def _owned(kind: str, names: Sequence[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(certificates.c.kind == kind, certificates.c.subject.in_(names))
+
+
+def _cursor(row: sa.RowMapping) -> str:
+    return f"{precise_rfc3339(row['created_at'])}/{row['serial']}"
+
+
+def _after(cursor: str) -> sa.ColumnElement[bool]:
+    text, _, serial = cursor.partition("/")
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInputError(
+            "that is not a cursor", hint="take the one of the page before"
+        ) from error
+    if time.tzinfo is None:
+        raise InvalidInputError("that is not a cursor", hint="take the one of the page before")
+    columns = certificates.c
+    return sa.and_(
+        columns.created_at <= time,
+        sa.or_(columns.created_at < time, columns.serial < serial),
+    )
