@@ -47,6 +47,14 @@ _LOG = {
     ),
     "export": Entry("write all entries to a file", "pgward.ca.log_commands:export"),
 }
+_ROTATE = {
+    "start": Entry("make the next CA, trusted from now on", "pgward.ca.rotation.commands:start"),
+    "status": Entry(
+        "show the CAs, and who hinders a rotation", "pgward.client.rotate_commands:status"
+    ),
+    "advance": Entry("go on to the next phase", "pgward.client.rotate_commands:advance"),
+    "rollback": Entry("go back one phase", "pgward.client.rotate_commands:rollback"),
+}
 _CA = {
     "init": Entry("create a certificate authority in a directory", "pgward.ca.commands:init"),
     "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
@@ -65,6 +73,7 @@ _CA = {
     "show": Entry("show one certificate", "pgward.client.ledger_commands:show_certificate"),
     "revoke": Entry("revoke certificates", "pgward.client.admin_commands:revoke"),
     "log": Entry("check the transparency log", children=_LOG),
+    "rotate": Entry("replace an issuing CA or a root", children=_ROTATE),
 }
 _EDGE = {
     "enroll": Entry(

@@ -27,4 +27,6 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.softhsm",
     "tests.fixtures.stack",  # after ca and ca_process, which it imports
+    "tests.fixtures.rotating_ca",  # after ca_service, which it imports
+    "tests.fixtures.rotation",  # after stack, which it imports
 ]

@@ -3,6 +3,7 @@
 Every method is synchronous, may block on the store, and may be called from any thread.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -18,12 +19,16 @@ from pgward.ca.hierarchy import Hierarchies
 from pgward.ca.issuance import IssuanceQueue, Issued
 from pgward.ca.issuer import Issuer
 from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
+from pgward.ca.rotation import probes
 from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.settings import Settings
 from pgward.ca.snapshot_signer import SnapshotSigner
 from pgward.ca.standing import Standing
 from pgward.core.clock import Clock
+from pgward.core.errors import PgwardError
 from pgward.pki import chain, fingerprint
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,14 @@ class Trust:
     server_roots: tuple[x509.Certificate, ...]
     user_roots: tuple[x509.Certificate, ...]
     user_issuing: tuple[x509.Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A CA that is trusted no more, with its newest CRL as long as that is kept up."""
+
+    certificate: x509.Certificate
+    crl: bytes | None
 
 
 class Authority:
@@ -85,7 +98,10 @@ class Authority:
                 return False
             self._parts = self._make(found, self._parts)
         for listener in self._listeners:
-            listener()
+            try:
+                listener()
+            except PgwardError as error:  # upkeep tries again
+                _log.warning("not all of a rotation's step is done yet: %s", error.message)
         return True
 
     def on_refresh(self, listener: Callable[[], object]) -> None:
@@ -155,6 +171,14 @@ class Authority:
             csr, kind=kind, name=name, dns=dns, ips=ips, not_after=not_after, rules=rules
         )
 
+    def issue_probe(self, csr: bytes, *, ca: str, hierarchy: str) -> Issued:
+        """Issue a probe certificate of a CA that may not issue to anyone yet."""
+        issuing = self.standing.ca(self.standing.generations.get(ca))
+        wanted, dns = probes.profile(hierarchy)
+        not_after = self.clock.now() + probes.LIFETIME
+        issuer = Issuer(issuing, self._queue, self.clock)
+        return issuer.issue_probe(csr, wanted, subject=probes.SUBJECT, dns=dns, not_after=not_after)
+
     def verify_machine(self, presented: Sequence[x509.Certificate]) -> x509.Certificate:
         """Return the leaf of a machine's chain (a proof's ``x5c``); raise ChainError.
 
@@ -177,6 +201,14 @@ class Authority:
         known = self.standing.generations
         names = known.trusted_ids(CaName.USER_ROOT, CaName.USER_ISSUING)
         return [self.crl(name) for name in names]
+
+    def retired(self) -> list[Retired]:
+        """Return the CAs that issued to people once."""
+        known, now = self.standing.generations, self.clock.now()
+        return [
+            Retired(each.certificate, self.crl(each.id).der if each.has_list(now) else None)
+            for each in known.retired(CaName.USER_ISSUING)
+        ]
 
     def crl(self, name: str) -> PublishedCrl:
         """Return the newest CRL of one CA, by its id."""

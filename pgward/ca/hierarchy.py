@@ -147,7 +147,7 @@ def _make(
 ) -> NewCa:
     start = (now - profiles.BACKDATE).replace(microsecond=0)
     contents = Contents(
-        subject=_subject(name, ca, key.public_key()),
+        subject=subject(name, ca, key.public_key()),
         key=key.public_key(),
         serial=x509.random_serial_number(),
         not_before=start,
@@ -160,7 +160,7 @@ def _make(
     return NewCa(ca, signer.sign_certificate(unsigned), key)
 
 
-def _subject(name: str, ca: CaName, key: VerifyingKey) -> x509.Name:
+def subject(name: str, ca: CaName, key: VerifyingKey) -> x509.Name:
     """Name a CA by its owner, its role and its key, so that a successor has another name."""
     role = f"{ca.replace('-', ' ')} CA {keys.spki_sha256(key)[:8]}"
     return x509.Name(

@@ -112,6 +112,19 @@ class Issuer:
         wanted = _Wanted(Kind.SNAPSHOT, "snapshot-signer", key)
         return self._begin(profiles.SNAPSHOT, wanted, NO_RULES, not_after=not_after).result()
 
+    def issue_probe(
+        self,
+        csr: bytes,
+        profile: Profile,
+        *,
+        subject: str,
+        dns: Sequence[str],
+        not_after: datetime,
+    ) -> Issued:
+        """Issue a certificate that shows in a rotation who trusts this CA."""
+        wanted = _Wanted(Kind.PROBE, subject, _key(csr, NO_RULES), tuple(dns))
+        return self._begin(profile, wanted, NO_RULES, not_after=not_after).result()
+
     def _begin(
         self,
         profile: Profile,

@@ -85,6 +85,12 @@ def hosts(connection: Connection) -> list[Machine]:
     return _every(connection, Kind.HOST)
 
 
+def every(connection: Connection) -> list[Machine]:
+    """Return all edges and PostgreSQL hosts."""
+    statement = sa.select(machines).order_by(machines.c.kind, machines.c.name)
+    return [_machine(row) for row in connection.execute(statement)]
+
+
 def expiries(connection: Connection, kind: Kind) -> dict[str, datetime]:
     """Return when the newest certificate of each machine of a kind ends."""
     columns = certificates.c

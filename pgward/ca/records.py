@@ -30,6 +30,7 @@ class Kind(StrEnum):
     API = "api"  # the authority's own HTTPS listener
     SNAPSHOT = "snapshot"  # signs the configuration of edges
     CA = "ca"  # a root or an issuing CA
+    PROBE = "probe"  # shows in a rotation that a machine trusts the next CA
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from pgward.ca import jobs, listener, log_key
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.head_signer import HeadSigner
+from pgward.ca.rotation.replicas import BEAT_SECONDS
+from pgward.ca.rotation.upkeep import RotationUpkeep
 from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings, StoreSettings
 from pgward.ca.signers.keeper import KeyKeeper
@@ -22,9 +24,10 @@ from pgward.ca.standing import Keys, Loader
 from pgward.ca.store import Store, open_store, seats
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.ca.store.leadership import Leadership
-from pgward.ca.upkeep import Upkeep
+from pgward.ca.upkeep import Job, Upkeep
 from pgward.core.address import Address
 from pgward.core.clock import SystemClock
+from pgward.core.errors import PgwardError
 from pgward.system import files, process, terminal
 
 
@@ -57,7 +60,8 @@ def run(directory: Path, options: Options) -> None:
             _leading(store, address) as leadership,
         ):
             certificate = ApiCertificate(authority)
-            authority.on_refresh(certificate.renew_if_due)
+            rotating = RotationUpkeep(authority, store, str(address), certificate.renew_if_due)
+            rotating.run()
             jobs.begin(authority, leadership)
             listener.raise_file_limit()
             origins = _origins(authority.settings, address)
@@ -70,14 +74,16 @@ def run(directory: Path, options: Options) -> None:
                 certificate.context,
                 on_stop=app.state.context.changes.close,
             )
-            upkeep = Upkeep(
-                jobs.table(authority, certificate, store, leadership, heads), leadership.is_leader
-            )
+            table = jobs.table(authority, certificate, store, leadership, heads)
+            table.append(Job("rotations", BEAT_SECONDS, rotating.run))
+            upkeep = Upkeep(table, leadership.is_leader)
 
             def announce() -> None:
                 _announce(authority, address, options.ready_file)
 
             _run(_serve(server, upkeep, announce))
+            with suppress(PgwardError):  # others find out by themselves
+                rotating.end()
 
 
 def _overridden(settings: Settings, options: Options) -> Settings:

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.ca import directory, resources
-from pgward.ca.authority import Trust
+from pgward.ca.authority import Retired, Trust
 from pgward.ca.kinds import ServiceSpec
 from pgward.ca.records import Kind, PublishedCrl
+from pgward.ca.rotation import rotations
 from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users
 from pgward.ca.store.transaction import SNAPSHOT, counter
@@ -40,6 +41,10 @@ class Signing(Protocol):
         """Return the newest CRLs of the CAs that vouch for people."""
         ...
 
+    def retired(self) -> Sequence[Retired]:
+        """Return the CAs that vouched for people once; their sessions may still run."""
+        ...
+
     def sign_snapshot(self, payload: dict[str, object]) -> str:
         """Return the payload as a compact JWS."""
         ...
@@ -56,6 +61,8 @@ class State:
     blocked: Sequence[str]
     crls: Sequence[bytes]
     trust: Trust
+    retired: Sequence[Retired] = ()
+    has_orders: bool = False
 
 
 def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
@@ -68,6 +75,8 @@ def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
         "edge": edge,
         "user_roots": [pem.text(root) for root in state.trust.user_roots],
         "user_issuing": [pem.text(issuing) for issuing in state.trust.user_issuing],
+        "retired": [_retired(each) for each in state.retired],
+        "orders": state.has_orders,
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
         "services": [_service(name, spec, state.names) for name, spec in served],
         "groups": {group: list(state.groups.get(group, ())) for group in named},
@@ -85,6 +94,8 @@ def read(connection: Connection, signing: Signing, now: datetime) -> State:
         blocked=_blocked(connection, now),
         crls=[crl.der for crl in signing.user_crls()],
         trust=signing.trust,
+        retired=signing.retired(),
+        has_orders=bool(rotations.under_way(connection)),
     )
 
 
@@ -129,6 +140,11 @@ class Snapshots:
         self._state = (now, state)
         self._signed.clear()
         return state
+
+
+def _retired(each: Retired) -> dict[str, Any]:
+    crl = None if each.crl is None else b64encode(each.crl).decode("ascii")
+    return {"certificate": pem.text(each.certificate), "crl": crl}
 
 
 def _service(name: str, spec: ServiceSpec, names: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pgward.client import token_store
 from pgward.client.api import ApiClient, PersonProver
 from pgward.client.certificates import NewCertificate
 from pgward.client.home import Home
-from pgward.client.session import Session, State, User, identity_files
+from pgward.client.session import Session, State, User, identity_files, keep_trust
 from pgward.client.token_store import Kept, TokenPlace
 from pgward.client.trust import Trust
 from pgward.core.clock import Clock, parse_rfc3339
@@ -63,8 +63,10 @@ def _install(
     try:
         with home.lock():
             former = _token_place(home)
-            files = identity_files(state, certificate, trust, token)
+            renewed = trust.renewed(certificate.server_roots)
+            files = identity_files(state, certificate, renewed, token)
             home.generations.install(files, clock.now())
+            keep_trust(home, trust, renewed)
     except BaseException:  # Ctrl-C as well leaves no token that nothing names
         token_store.forget(kept.place)
         raise

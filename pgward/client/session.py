@@ -19,7 +19,7 @@ from pgward.client.token_store import TokenPlace
 from pgward.client.trust import FILE as TRUST_FILE
 from pgward.client.trust import Trust
 from pgward.core.clock import Clock, SystemClock, parse_rfc3339, rfc3339
-from pgward.core.errors import LoginNeededError
+from pgward.core.errors import LoginNeededError, PgwardError
 from pgward.pki import csr, keys
 from pgward.system.files import StorageError, storage_errors
 
@@ -114,6 +114,18 @@ def identity_files(
     if state.token.in_file:
         files[token_store.FILE] = (token.encode(), PRIVATE)
     return files
+
+
+def keep_trust(home: Home, before: Trust, now: Trust) -> None:
+    """Have the next login know the roots that the CA has now, unless another CA was pinned."""
+    if now == before:
+        return
+    try:
+        pinned = Trust.load(home.directory)
+    except PgwardError:
+        return  # the next login asks for the fingerprint
+    if pinned.ca_url == now.ca_url:
+        now.save(home.directory)
 
 
 class Session:
@@ -261,6 +273,8 @@ class Session:
             not_after=certificate.not_after,
         )
         token = self.token() if state.token.in_file else ""
-        files = identity_files(renewed, certificate, self.trust, token)
+        trust = self.trust.renewed(certificate.server_roots)
+        files = identity_files(renewed, certificate, trust, token)
         self._home.generations.install(files, self._clock.now())
+        keep_trust(self._home, self.trust, trust)
         self.reload()

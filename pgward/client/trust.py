@@ -71,6 +71,19 @@ class Trust:
         }
         return json.dumps(fields, indent=2).encode() + b"\n"
 
+    def renewed(self, server_roots: bytes) -> "Trust":
+        """Return the trust with the roots that the CA gave with a certificate.
+
+        The fingerprint stays while its root is among them; else it is the first one's.
+        """
+        roots = pem.split(server_roots)
+        known = any(fingerprint.matches(root, self.fingerprint) for root in roots)
+        return Trust(
+            self.ca_url,
+            self.fingerprint if known else fingerprint.of(roots[0]),
+            tuple(pem.text(root) for root in roots),
+        )
+
     def save(self, directory: Path) -> None:
         """Write ``trust.json`` atomically."""
         atomic_write(directory / FILE, self.to_json())

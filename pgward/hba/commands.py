@@ -11,6 +11,7 @@ from pgward.core.errors import InvalidInputError
 from pgward.hba import apply as work
 from pgward.hba.contents import check_before, plan_contents, warnings
 from pgward.hba.datadir import DataDir
+from pgward.hba.duties import attempt
 from pgward.hba.generate import fragments
 from pgward.hba.host import STATE_DIR, Host
 from pgward.hba.material import FILES
@@ -121,7 +122,9 @@ def apply(
     with process.unwound_by_sigterm():
         now = SystemClock().now()
         outcome = work.apply(host, plan, source, names=names, now=now)
+        problems = _duties(host, source, outcome)
     _tell(host, outcome, now)
+    _warn(problems)
 
 
 @click.command()
@@ -142,7 +145,17 @@ def refresh(
     with process.unwound_by_sigterm():
         now = SystemClock().now()
         outcome = work.refresh(host, source, now=now)
+        problems = _duties(host, source, outcome)
     _tell(host, outcome, now)
+    _warn(problems)
+
+
+def _duties(host: Host, source: MachineSource, outcome: work.Outcome) -> list[str]:
+    """Show the CA, which may be about to be replaced, how this host stands."""
+    if outcome.away is not None:
+        return []
+    found = attempt(lambda: source.duties(host.data_dir.running))
+    return [f"not ready for the CA's next step: {each}" for each in found]
 
 
 def _host(

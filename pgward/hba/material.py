@@ -90,9 +90,10 @@ class Material:
                     f"{rfc3339(start)} to {rfc3339(end)}, and it is {rfc3339(now)} here",
                     hint="check this machine's clock, and that the CA runs",
                 )
-        issuers = {each.issuer for each in lists}
+        # By key, not by name: a root's successor has its name.
+        issuers = {crl.signer_key_id(each) for each in lists}
         for root in pem.split(self.user_ca):
-            if root.subject not in issuers:
+            if crl.key_id(root) not in issuers:
                 raise MaterialError(
                     f"there is no revocation list of {root.subject.rfc4514_string()}",
                     hint="PostgreSQL would refuse everyone",

@@ -9,13 +9,16 @@ import ssl
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from pgward.core.errors import UnavailableError
+from pgward.client.duties import PROBE_SUBJECT
+from pgward.core.errors import PgwardError, UnavailableError
 
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _PROTOCOL = 196608
 _MAX_ANSWER = 64 * 1024
 _TIMEOUT = 10.0
+_ALERT_SECONDS = 0.5
 INVALID_AUTHORIZATION = "28000"
 
 
@@ -43,6 +46,55 @@ def presented(host: str, port: int) -> bytes:
 
 def without_certificate(host: str, port: int, user: str, database: str) -> Answer:
     """Try to log in over TLS without a client certificate; raise UnavailableError."""
+    with _connected(host, port) as secured:
+        secured.sendall(_startup(user, database))
+        kind, answer = _message(secured)
+    if kind != b"E":
+        return Answer(None, "the server went on to authenticate")
+    parts = {part[:1]: part[1:].decode("utf-8", "replace") for part in answer.split(b"\0") if part}
+    return Answer(parts.get(b"C", ""), parts.get(b"M", ""))
+
+
+class NotTrustedError(PgwardError):
+    """The server refused a client certificate in TLS, before it looked at who it names."""
+
+
+def with_certificate(host: str, port: int, chain_and_key: Path) -> None:
+    """See that TLS lets a client certificate in: any PostgreSQL message after it shows that.
+
+    Raises NotTrustedError for a TLS alert, UnavailableError when there is no telling. TLS 1.3
+    tells a client of its certificate's refusal only after the handshake (RFC 8446 section 4.4),
+    and what is sent before the alert was read may lose it.
+    """
+    try:
+        with _connected(host, port, chain_and_key) as secured:
+            _wait_for_alert(secured)
+            secured.sendall(_startup(PROBE_SUBJECT, "postgres"))
+            _message(secured)
+    except UnavailableError as error:
+        if isinstance(error.__cause__, ssl.SSLError):
+            raise NotTrustedError(_alert(error.__cause__)) from error
+        raise
+
+
+def _wait_for_alert(secured: ssl.SSLSocket) -> None:
+    secured.settimeout(_ALERT_SECONDS)
+    try:
+        said = secured.recv(1)
+    except TimeoutError:
+        secured.settimeout(_TIMEOUT)
+        return
+    if not said:
+        raise NotTrustedError("it ended the connection after the handshake")
+
+
+def _alert(error: ssl.SSLError) -> str:
+    """Return an alert's name (RFC 8446 section 6.2) from OpenSSL's words for it."""
+    text = str(error.reason or error)
+    return text.rpartition("ALERT_")[2].lower().replace("_", " ")
+
+
+def _startup(user: str, database: str) -> bytes:
     fields = (
         b"user",
         user.encode(),
@@ -52,20 +104,16 @@ def without_certificate(host: str, port: int, user: str, database: str) -> Answe
         b"pgward",
     )
     body = struct.pack("!I", _PROTOCOL) + b"\0".join(fields) + b"\0\0"
-    with _connected(host, port) as secured:
-        secured.sendall(struct.pack("!I", len(body) + 4) + body)
-        kind, answer = _message(secured)
-    if kind != b"E":
-        return Answer(None, "the server went on to authenticate")
-    parts = {part[:1]: part[1:].decode("utf-8", "replace") for part in answer.split(b"\0") if part}
-    return Answer(parts.get(b"C", ""), parts.get(b"M", ""))
+    return struct.pack("!I", len(body) + 4) + body
 
 
 @contextlib.contextmanager
-def _connected(host: str, port: int) -> Iterator[ssl.SSLSocket]:
+def _connected(host: str, port: int, chain_and_key: Path | None = None) -> Iterator[ssl.SSLSocket]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # the certificate itself is compared, byte by byte
+    if chain_and_key is not None:
+        context.load_cert_chain(chain_and_key)
     try:
         with socket.create_connection((host, port), timeout=_TIMEOUT) as plain:
             plain.sendall(_SSL_REQUEST)

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from pgward.client.duties import Duties
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import DeniedError, InvalidInputError, NotFoundError
+from pgward.hba.datadir import Running
 from pgward.hba.disk import Disk, acting_as
+from pgward.hba.duties import HostDuties
 from pgward.hba.material import Material, crl_to_pem, names_of
 from pgward.system import files
 from pgward.system.postgres import Account
@@ -69,6 +72,14 @@ class MachineSource:
                 b"".join(crl_to_pem(each) for _, each in sorted(user_cas.items())),
             )
 
+    def duties(self, running: Callable[[], Running | None]) -> list[str]:
+        """Do what the CA asks of this host in a rotation; return what was not right."""
+        with (
+            self._work() as (directory, _),
+            contextlib.closing(Machine.load(directory, clock=self._clock)) as machine,
+        ):
+            return HostDuties(machine, running).run()
+
     def _machine(self, directory: Path) -> Machine:
         try:
             machine = Machine.load(directory, clock=self._clock)
@@ -90,7 +101,8 @@ class MachineSource:
         leaf = machine.leaf
         life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
         try:
-            machine.ensure_certificate(life / 3)
+            if not machine.ensure_certificate(life / 3) and Duties(machine).ask().renew:
+                machine.renew()
         except DeniedError:
             if self._token is None:
                 raise

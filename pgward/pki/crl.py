@@ -83,6 +83,15 @@ def next_update(crl: x509.CertificateRevocationList) -> datetime:
     return crl.next_update_utc or datetime.min.replace(tzinfo=UTC)
 
 
+def signer_key_id(crl: x509.CertificateRevocationList) -> bytes:
+    """Return the key identifier of who signed a CRL; empty when it does not say."""
+    try:
+        aki = crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return b""
+    return aki.key_identifier or b""
+
+
 def key_id(certificate: x509.Certificate) -> bytes:
     """Return a CA's subject key identifier, by which its CRLs and its leaves name it."""
     try:
@@ -133,4 +142,13 @@ def _never() -> datetime:
     return datetime.max.replace(tzinfo=UTC)
 
 
-__all__ = ["CrlError", "RevocationList", "issuer_key_id", "key_id", "next_update", "number", "read"]
+__all__ = [
+    "CrlError",
+    "RevocationList",
+    "issuer_key_id",
+    "key_id",
+    "next_update",
+    "number",
+    "read",
+    "signer_key_id",
+]

@@ -26,8 +26,10 @@ from pgward.ca.service.routes import (
     login,
     machine,
     me,
+    orders,
     public,
     resources,
+    rotations,
     tokens,
     users,
 )
@@ -38,6 +40,7 @@ _ROUTERS = (
     *(users.router, groups.router, resources.router, certificates.router),
     *(tokens.router, edges.router, audit.router, log.router),
     *(machine.router, edge.router),
+    *(orders.router, rotations.router),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from pgward.ca.store import Store
@@ -13,10 +13,20 @@ _log = logging.getLogger(__name__)
 
 
 class Changes:
-    """Knows the newest version; one task reads it, any number of requests wait for it."""
+    """Knows the newest version; one task reads it, any number of requests wait for it.
 
-    def __init__(self, store: Store, *, every: float = _CHECK_SECONDS) -> None:
+    ``refresh`` is called in a thread after a new version was told.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        every: float = _CHECK_SECONDS,
+        refresh: Callable[[], object] = lambda: None,
+    ) -> None:
         self._store = store
+        self._refresh = refresh
         self._every = every
         self._version = 0
         self._poke = asyncio.Event()
@@ -69,6 +79,7 @@ class Changes:
             self._poke.clear()
             if await self._look():
                 await self._tell()
+                await self._take_up()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._every):
                     await self._poke.wait()
@@ -85,3 +96,9 @@ class Changes:
             return False
         is_news, self._version = version != self._version, version
         return is_news
+
+    async def _take_up(self) -> None:
+        try:
+            await asyncio.to_thread(self._refresh)
+        except Exception as error:  # noqa: BLE001 - the watch goes on, and upkeep tries again
+            _log.warning("what changed is not taken up yet: %s", error)

@@ -88,7 +88,7 @@ def make(
         throttle=LoginThrottle(),
         heads=heads,
         snapshots=Snapshots(store, authority, authority.clock),
-        changes=Changes(store),
+        changes=Changes(store, refresh=authority.refresh),
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
         known_sessions=KnownSessions(),
         rule_book=RuleBook(store),

@@ -79,6 +79,10 @@ class KeyKeeper:
         """Return where the key of the CA ``ca`` is: as settings say, else in its file."""
         return self._settings.reference(ca) or f"{reference.FILE}keys/{ca}.key"
 
+    def intended(self, ca: str) -> str:
+        """Return where ``create`` would put the key of the CA ``ca``."""
+        return str(reference.parse_place(self._settings.place).key(ca))
+
     def load(self, where: str) -> Signer:
         """Return what signs with the key at a reference.
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from pgward.client.duties import PROBE_SUBJECT
 from pgward.core.errors import PgwardError
 from pgward.tunnel import pgerror, preface
 from pgward.tunnel.edge.sessions import Link, Links
@@ -75,9 +76,13 @@ class Door:
                 continue
             if len(self.tasks) >= min(MOST_WAITING, self.max_connections):
                 self._drop_oldest()
-            task = self.links.loop.create_task(self._admit(sock, f"{address[0]}:{address[1]}"))
-            self.tasks[task] = None
-            task.add_done_callback(partial(self._settled, sock))
+            self.admit(sock, f"{address[0]}:{address[1]}")
+
+    def admit(self, sock: socket.socket, address: str) -> None:
+        """Hear what a connected client wants; call it on the event loop."""
+        task = self.links.loop.create_task(self._admit(sock, address))
+        self.tasks[task] = None
+        task.add_done_callback(partial(self._settled, sock))
 
     def _drop_oldest(self) -> None:
         """Give up the client that has taken longest to say who it is."""
@@ -145,7 +150,8 @@ class Door:
             service = await self._service(tls, ours=ours)
             self._check(peer, service)
         except RefusedError as refusal:
-            self.refused(address, user, refusal)
+            if user != PROBE_SUBJECT:  # it is ourselves, and no event
+                self.refused(address, user, refusal)
             answer = preface.refuse(refusal) if ours else _fatal(refusal)
             await write_all(tls, answer)
             raise

@@ -122,7 +122,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     code = supervise(
         workers,
         lambda index: _work(
-            replace(settings, worker=index),
+            replace(settings, worker=index, workers=workers),
             address,
             partial(bind, address, shared=True),
             ready_file,

@@ -40,7 +40,11 @@ class Source(Protocol):
 
 
 class Feed:
-    """Keeps ``on_state`` told of every new snapshot, from a thread of its own."""
+    """Keeps ``on_state`` told of every new snapshot, from a thread of its own.
+
+    ``carry_out`` does what the CA wants of this edge, after a snapshot that says so and until it
+    tells that nothing is left.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Feed:
         *,
         on_state: Callable[[EdgeState], object],
         on_renewed: Callable[[], object],
+        carry_out: Callable[[], bool] = lambda: True,
     ) -> None:
         self._source = source
         self._roots = roots
@@ -58,6 +63,8 @@ class Feed:
         self._clock = clock
         self._on_state = on_state
         self._on_renewed = on_renewed
+        self._carry_out = carry_out
+        self._has_orders = False
         self._stopping = threading.Event()
         self._version = 0
         self.connected = False
@@ -122,6 +129,8 @@ class Feed:
         if text is not None:
             self._adopt(text)
             self._keep(text)
+        if self._has_orders:
+            self._has_orders = not self._carry_out()
 
     def _adopt(self, text: str) -> None:
         payload: dict[str, Any] = snapshot.verify(text, self._roots(), self._clock.now())
@@ -130,7 +139,7 @@ class Feed:
         state = EdgeState.load(payload)
         if state.version < self._version:
             raise SnapshotError(f"the snapshot is older than the one in use ({self._version})")
-        self._version = state.version
+        self._version, self._has_orders = state.version, state.has_orders
         self._on_state(state)
 
     def _keep(self, text: str) -> None:

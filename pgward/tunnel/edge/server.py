@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgward.client.duties import Part
 from pgward.client.machine import Machine
 from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import ConflictError
 from pgward.system.process import port_holder
 from pgward.tunnel.edge.accept import Door
+from pgward.tunnel.edge.duties import EdgeDuties
 from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
@@ -44,6 +46,7 @@ class EdgeSettings:
     max_connections: int = 10_000
     max_connections_per_user: int | None = None
     worker: int = 0
+    workers: int = 1
 
     @property
     def most_per_user(self) -> int:
@@ -123,6 +126,17 @@ class EdgeServer:
             self._settings.directory / "snapshot.jws",
             self._clock,
             on_state=lambda state: call(self._adopt, state),
+            on_renewed=lambda: call(self._reload_certificate),
+            carry_out=self._make_duties().run,
+        )
+
+    def _make_duties(self) -> EdgeDuties:
+        call = self._loop.call_soon_threadsafe
+        return EdgeDuties(
+            self._machine,
+            Part(self._settings.worker, self._settings.workers),
+            call=call,
+            admit=self._door.admit,
             on_renewed=lambda: call(self._reload_certificate),
         )
 

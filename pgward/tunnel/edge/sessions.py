@@ -277,8 +277,9 @@ class Link:
     def _refuse(self, refusal: RefusedError) -> None:
         log.info("refused %s on %s: %s", self.peer.user, self.service, refusal.message)
         self._links.record("session.open", "denied", self, refusal.message)
-        # A tunnel takes its client to another edge, if nothing at all comes back from this one.
-        if self._controls is None or refusal.reason is not Reason.STOPPING:
+        # A tunnel takes its client to another edge, or there with a newer certificate, if nothing
+        # at all comes back on this link.
+        if self._controls is None or refusal.reason not in (Reason.STOPPING, Reason.EXPIRED):
             self._say(pgerror.fatal(refusal.message, refusal.hint))
         if self._controls is not None:
             self.cut(refusal.reason)

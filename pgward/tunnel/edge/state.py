@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
 from pgward.pki import pem
-from pgward.pki.crl import RevocationList, issuer_key_id
+from pgward.pki.crl import RevocationList, issuer_key_id, key_id
 from pgward.pki.errors import CrlError
 from pgward.tunnel.preface import Reason, RefusedError
 
@@ -69,6 +69,10 @@ class EdgeState:
     groups: Mapping[str, frozenset[str]]
     blocked: frozenset[str]
     revocations: RevocationList
+    # CAs that were replaced, by key identifier, and what they revoked: nobody new gets in by them.
+    retired: Mapping[bytes, frozenset[int]] = field(default_factory=dict)
+    # Whether the CA wants something of this edge: a rotation is under way.
+    has_orders: bool = False
 
     @classmethod
     def load(cls, payload: Mapping[str, Any]) -> Self:
@@ -86,6 +90,8 @@ class EdgeState:
                 groups={name: _names(users) for name, users in payload["groups"].items()},
                 blocked=_names(payload["blocked"]),
                 revocations=RevocationList.load(crls, issuers),
+                retired=dict(_retired(each) for each in payload.get("retired", ())),
+                has_orders=payload.get("orders") is True,
             )
         except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
             raise SnapshotError(f"the CA's snapshot cannot be used: {error}") from error
@@ -96,6 +102,8 @@ class EdgeState:
             raise RefusedError(Reason.EXPIRED)
         if self.revocations.expires_at <= now:
             raise RefusedError(Reason.STALE)
+        if peer.issuer_key_id in self.retired:
+            raise RefusedError(Reason.EXPIRED, "the CA of your certificate has been replaced")
         self._check_live(peer)
 
     def authorize(self, peer: Peer, service: str, now: datetime) -> Service:
@@ -110,7 +118,8 @@ class EdgeState:
         """Raise RefusedError when a running session must end.
 
         Time alone ends none, as in PostgreSQL itself: neither a certificate that has expired
-        meanwhile, nor a revocation list that has; both refuse the next one.
+        meanwhile, nor a revocation list that has, nor a CA that was replaced; all refuse the
+        next one.
         """
         self._check_live(peer)
         self._allowed(peer, service)
@@ -119,13 +128,18 @@ class EdgeState:
         if peer.user in self.blocked:
             raise RefusedError(Reason.BLOCKED)
         try:
-            revoked = self.revocations.is_revoked(peer.issuer_key_id, peer.serial)
+            revoked = self._is_revoked(peer)
         except CrlError as error:
             raise RefusedError(
                 Reason.DENIED, "the edge does not know the CA of your certificate"
             ) from error
         if revoked:
             raise RefusedError(Reason.REVOKED)
+
+    def _is_revoked(self, peer: Peer) -> bool:
+        if peer.issuer_key_id in self.retired:
+            return peer.serial in self.retired[peer.issuer_key_id]
+        return self.revocations.is_revoked(peer.issuer_key_id, peer.serial)
 
     def _allowed(self, peer: Peer, name: str) -> Service:
         service = self.services.get(name)
@@ -137,6 +151,14 @@ class EdgeState:
         return user in service.users or any(
             user in self.groups.get(group, ()) for group in service.groups
         )
+
+
+def _retired(fields: Mapping[str, Any]) -> tuple[bytes, frozenset[int]]:
+    (issuer,) = pem.split(fields["certificate"].encode())
+    if fields["crl"] is None:
+        return key_id(issuer), frozenset()
+    lists = RevocationList.load([b64decode(fields["crl"], validate=True)], [issuer])
+    return key_id(issuer), lists.revoked[key_id(issuer)]
 
 
 def _service(fields: Mapping[str, Any]) -> Service:

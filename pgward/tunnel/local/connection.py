@@ -138,8 +138,8 @@ class LocalConnection:
         record = bytes(_answer[:size])
         if not record:
             self._repeat(_broken())
-        elif link.controls.reason(record) is Reason.STOPPING:
-            self._repeat(RefusedError(Reason.STOPPING))
+        elif (reason := link.controls.reason(record)) in _MENDED_BY_A_NEW_LINK:
+            self._repeat(RefusedError(reason))
         else:
             self._relay(record)
 
@@ -201,6 +201,10 @@ class LocalConnection:
         for descriptor in descriptors:
             if descriptor != -1:
                 self._loop.remove_reader(descriptor)
+
+
+# Another edge takes it, or a certificate that is newer than the link's.
+_MENDED_BY_A_NEW_LINK = (Reason.STOPPING, Reason.EXPIRED)
 
 
 def _broken() -> PgwardError:

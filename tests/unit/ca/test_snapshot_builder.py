@@ -40,6 +40,8 @@ def test_an_edge_gets_its_services_and_their_groups_only():
         "edge": "e1",
         "user_roots": [],
         "user_issuing": [],
+        "retired": [],
+        "orders": False,
         "crls": ["AAE="],
         "services": [
             _served("a", {"users": ["Alice", "ghost"], "groups": ["dba", "empty"]}),
@@ -65,6 +67,7 @@ class _Signing:
     def __init__(self, authority):
         self.user_crls = authority.user_crls
         self.refresh = authority.refresh
+        self.retired = authority.retired
         self.trust = TRUST
         self.signed = []
 

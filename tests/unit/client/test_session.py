@@ -7,7 +7,9 @@ from pgward.client import login
 from pgward.client.home import Home
 from pgward.client.session import Session, State
 from pgward.client.token_store import TokenPlace
+from pgward.client.trust import Trust
 from pgward.core.errors import LoginNeededError, UnavailableError
+from pgward.pki import pem
 from pgward.system.files import StorageError
 from tests.fixtures.fake_ca import NOW, error
 
@@ -209,3 +211,35 @@ def test_a_damaged_token_asks_for_a_login_and_is_not_shown(session, token):
     with pytest.raises(LoginNeededError, match="token is damaged") as raised:
         session.api()
     assert "secret" not in raised.value.message
+
+
+def test_the_roots_that_come_with_a_renewal_are_trusted_from_then_on(
+    fake_ca, home, session, hierarchy
+):
+    fake_ca.trust.save(home.directory)
+    old, new = pem.text(fake_ca.root), pem.text(hierarchy.root.certificate)
+    issue = fake_ca.issue
+    fake_ca.routes["POST /v1/certificates/login"] = lambda body: {
+        **issue(body),
+        "server_roots": [new, old],
+    }
+    fake_ca.clock.advance(minutes=51)
+    session.ensure_certificate(SOON)
+    assert session.trust.server_roots == (new, old)
+    assert session.trust.fingerprint == fake_ca.fingerprint
+    assert session.paths.ca.read_text() == new + old
+    assert Trust.load(home.directory) == session.trust
+
+
+def test_another_ca_that_was_pinned_meanwhile_stays(fake_ca, home, session, hierarchy):
+    other = Trust("https://other.test", "SHA256:" + "a" * 64, ("x",))
+    other.save(home.directory)
+    issue = fake_ca.issue
+    roots = [pem.text(hierarchy.root.certificate)]
+    fake_ca.routes["POST /v1/certificates/login"] = lambda body: {
+        **issue(body),
+        "server_roots": roots,
+    }
+    fake_ca.clock.advance(minutes=51)
+    session.ensure_certificate(SOON)
+    assert Trust.load(home.directory) == other

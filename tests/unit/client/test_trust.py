@@ -11,7 +11,8 @@ from pgward.client.trust import (
     verified_context,
 )
 from pgward.core.errors import InvalidInputError, LoginNeededError
-from pgward.pki import pem
+from pgward.pki import fingerprint, pem
+from tests.fixtures.pki import TestCa
 
 TRUST = Trust("https://ca.test:8443", f"SHA256:{'a' * 64}", ("one", "two"))
 
@@ -92,3 +93,14 @@ def test_contexts(fake_ca):
     assert verified.minimum_version is ssl.TLSVersion.TLSv1_2
     assert len(verified.get_ca_certs()) == 0 or verified.cert_store_stats()["x509"] == 1
     assert unverified_context().verify_mode is ssl.CERT_NONE
+
+
+def test_a_renewal_brings_the_roots_of_today(hierarchy):
+    root, other = hierarchy.root.certificate, TestCa.root("another").certificate
+    first = Trust("https://ca.test:8443", fingerprint.of(root), (pem.text(root),))
+    both = first.renewed(pem.join([other, root]))
+    assert both.fingerprint == first.fingerprint
+    assert both.server_roots == (pem.text(other), pem.text(root))
+    later = both.renewed(pem.join([other]))
+    assert (later.fingerprint, later.server_roots) == (fingerprint.of(other), (pem.text(other),))
+    assert later.ca_url == first.ca_url

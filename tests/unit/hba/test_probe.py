@@ -1,5 +1,6 @@
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -71,3 +72,57 @@ def test_only_the_refusal_is_one() -> None:
     assert Answer("28000", "x").refused
     assert not Answer("3D000", "x").refused
     assert not Answer(None, "x").refused
+
+
+@pytest.fixture
+def demanding(tls_keys):
+    """Start a server that speaks TLS to clients of one CA only; gives its port."""
+    threads = []
+
+    def start() -> int:
+        context = tls_keys.edge_context()
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, listener:
+                connection.recv(8)
+                connection.sendall(b"S")
+                with suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+                    said = tls.recv(1024)
+                    assert b"user\0pgward/probe\0" in said
+                    tls.sendall(b"E\0\0\0\x0bC28000\0")
+
+        threads.append(threading.Thread(target=serve))
+        threads[-1].start()
+        return listener.getsockname()[1]
+
+    yield start
+    for thread in threads:
+        thread.join(10)
+
+
+def identity(tls_keys, ca, tmp_path):
+    certificate, key = tls_keys.issue(ca, "pgward/probe")
+    path = tmp_path / "probe.pem"
+    path.write_bytes(key.read_bytes() + certificate.read_bytes())
+    return path
+
+
+def test_a_certificate_that_tls_lets_in(demanding, tls_keys, tmp_path) -> None:
+    probe.with_certificate("127.0.0.1", demanding(), identity(tls_keys, tls_keys.users, tmp_path))
+
+
+def test_a_certificate_that_tls_refuses(demanding, tls_keys, tmp_path) -> None:
+    path = identity(tls_keys, tls_keys.servers, tmp_path)
+    with pytest.raises(probe.NotTrustedError) as raised:
+        probe.with_certificate("127.0.0.1", demanding(), path)
+    assert raised.value.message == "unknown ca"
+
+
+def test_a_certificate_for_nobody_there(tls_keys, tmp_path) -> None:
+    path = identity(tls_keys, tls_keys.users, tmp_path)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(UnavailableError, match="cannot be reached"):
+            probe.with_certificate("127.0.0.1", unused.getsockname()[1], path)

@@ -65,6 +65,9 @@ def fake_machine(ca: SmallCa, log: list[str]) -> type:  # noqa: C901 - a class, 
             if "denied" in log:
                 raise DeniedError("the machine was removed")
 
+        def call(self, *_: object) -> dict[str, object]:
+            return {"renew": False, "orders": []}
+
         def trust(self) -> dict[str, list[str]]:
             return {"user_roots": ["root one\n", "root two"], "server_roots": []}
 

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 
 from pgward.ca.service.changes import Changes
@@ -35,6 +36,24 @@ def test_a_change_here_wakes_all_who_wait_at_once(store):
     assert found == {store.version()}
     assert store.version() > now
     assert seconds < 1
+
+
+def test_what_changed_is_taken_up_and_a_failure_does_not_end_the_watch(store, caplog):
+    taken_up = threading.Semaphore(0)
+
+    def refresh():
+        taken_up.release()
+        raise UnavailableError("away")
+
+    async def run():
+        changes = Changes(store, every=60, refresh=refresh)
+        async with changes.watching():
+            for _ in range(2):
+                await asyncio.to_thread(_change, store)
+                assert await asyncio.to_thread(taken_up.acquire, timeout=5)
+
+    asyncio.run(run())
+    assert "what changed is not taken up yet: away" in caplog.text
 
 
 def test_without_a_change_the_wait_ends_in_time(store):

@@ -318,3 +318,40 @@ def test_stop_ends_a_pause(feed, source, monkeypatch):
     feed.stop()
     thread.join(10)
     assert not thread.is_alive()
+
+
+# --- orders -------------------------------------------------------------------------------
+
+
+def test_orders_are_carried_out_until_nothing_is_left(hierarchy, source, signed, tmp_path):
+    done = iter([False, PgwardError("the CA is away"), True])
+    carried = []
+
+    def carry_out():
+        carried.append(True)
+        answer = next(done)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    feed = Feed(
+        source,
+        lambda: [hierarchy.root.certificate],
+        tmp_path / "snapshot.jws",
+        MovableClock(NOW),
+        on_state=lambda _: None,
+        on_renewed=lambda: None,
+        carry_out=carry_out,
+    )
+    source.answers = [signed(1), signed(2, orders=True)]
+    feed.poll()
+    assert carried == []
+    feed.poll()
+    with pytest.raises(PgwardError):
+        feed.poll()
+    for _ in range(3):
+        feed.poll()
+    assert len(carried) == 3
+    source.answers = [signed(3)]
+    feed.poll()
+    assert len(carried) == 3

@@ -258,7 +258,9 @@ async def refused(bench: Bench, reason: Reason, message: str | None = None) -> N
     """See that the client is told in its own protocol, the tunnel by a cut, and all is closed."""
     text, hint = EXPLANATIONS[reason]
     bench.tls.write(b"query")
-    assert await bench.read() == pgerror.fatal(message or text, hint)
+    # What a newer certificate mends a tunnel tries again, if it heard nothing yet.
+    if bench.controls is None or reason is not Reason.EXPIRED:
+        assert await bench.read() == pgerror.fatal(message or text, hint)
     if bench.controls is not None:
         assert bench.controls.reason(await bench.read()) is reason
     assert await bench.read() == b""
@@ -324,15 +326,16 @@ def test_a_clock_that_jumps_a_day_and_back(run, contexts):
     async def main() -> None:
         bench = await Bench.make(contexts)
         database = await bench.began()
-        others = []
+        others, controls = [], []
         for _ in range(2):
             edge, tunnel = await tls_pair(contexts)
             known = Controls.new()
+            controls.append(known)
             Link(bench.links, edge, peer=ALICE, service="orders", controls=known, address="")
             others.append(tunnel)
         bench.links.clock.move(days=1)
         others[0].write(b"query")
-        assert await read_record(others[0]) == pgerror.fatal(*EXPLANATIONS[Reason.EXPIRED])
+        assert controls[0].reason(await read_record(others[0])) is Reason.EXPIRED
         database.send(b"still here")
         assert await bench.read() == b"still here"
         bench.links.clock.move(days=-1)

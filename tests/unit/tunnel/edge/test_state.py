@@ -289,3 +289,57 @@ def test_a_later_revocation_ends_a_session(payload, peer, hierarchy):
     EdgeState.load(payload).may_go_on(alice, "orders")
     payload["crls"].append(b64encode(hierarchy.issuing.crl([99], number=2)).decode())
     assert refusal(EdgeState.load(payload).may_go_on, alice, "orders").reason == Reason.REVOKED
+
+
+# --- CAs that were replaced -----------------------------------------------------------------
+
+
+@pytest.fixture
+def replaced(payload):
+    """A snapshot after a rotation: the CA of before, and one that it revoked."""
+    former = pki.TestCa.root("former root").sub("former")
+    payload["retired"] = [
+        {
+            "certificate": pem(former.certificate),
+            "crl": b64encode(former.crl([REVOKED])).decode(),
+        }
+    ]
+    return EdgeState.load(payload), former
+
+
+def test_a_ca_that_was_replaced_lets_nobody_new_in(replaced, peer):
+    state, former = replaced
+    refused = refusal(state.authorize, peer(issuer=former), "orders", NOW)
+    assert (refused.reason, refused.message) == (
+        Reason.EXPIRED,
+        "the CA of your certificate has been replaced",
+    )
+
+
+def test_its_sessions_go_on_unless_they_are_revoked(replaced, peer):
+    state, former = replaced
+    state.may_go_on(peer(issuer=former), "orders")
+    assert refusal(state.may_go_on, peer(serial=REVOKED, issuer=former), "orders").reason is (
+        Reason.REVOKED
+    )
+    blocked = refusal(state.may_go_on, peer("mallory", issuer=former), "orders")
+    assert blocked.reason is Reason.BLOCKED
+
+
+def test_a_replaced_ca_may_have_no_list_any_more(payload, peer):
+    former = pki.TestCa.root("former root")
+    payload["retired"] = [{"certificate": pem(former.certificate), "crl": None}]
+    state = EdgeState.load(payload)
+    state.may_go_on(peer(serial=REVOKED, issuer=former), "orders")
+
+
+@pytest.mark.parametrize("retired", [[{}], [{"certificate": "x", "crl": None}], 7])
+def test_a_malformed_replaced_ca(payload, retired):
+    payload["retired"] = retired
+    with pytest.raises(SnapshotError):
+        EdgeState.load(payload)
+
+
+def test_orders_are_told(payload):
+    assert not EdgeState.load(payload).has_orders
+    assert EdgeState.load(payload | {"orders": True}).has_orders

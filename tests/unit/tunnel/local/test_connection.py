@@ -37,9 +37,9 @@ class EdgeEnd:
             await asyncio.sleep(0)
 
     def fail(self, how: str) -> None:
-        """End the link as an edge that stops does, closes it, or is killed."""
-        if how == "stopping":
-            self.tls.write(self.controls.cut(Reason.STOPPING))
+        """End the link as an edge that stops does, wants a newer certificate, or is killed."""
+        if how in ("stopping", "expired"):
+            self.tls.write(self.controls.cut(Reason[how.upper()]))
         self.tls.close(notify=how != "killed")
 
 
@@ -203,7 +203,7 @@ def test_a_database_that_ends_without_an_answer(run, contexts):
 
 # --- links that break before the answer ---------------------------------------------------
 
-HOW = ["stopping", "closed", "killed"]
+HOW = ["stopping", "expired", "closed", "killed"]
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -242,10 +242,12 @@ def test_a_second_break_is_told(run, contexts, how):
             assert await made.end() == b""
             await made.owner.over.wait()
             (error,) = made.owner.turned_away
-            if how == "stopping":
-                assert error.message == "the edge is stopping"
-            else:
-                assert "before the database answered" in error.message
+            expected = {
+                "stopping": "the edge is stopping",
+                "expired": "your certificate has expired",
+            }
+            broken = "the edge ended the connection before the database answered"
+            assert error.message == expected.get(how, broken)
             assert made.owner.endings == [(False, None)]
             assert made.owner.asked == ["take", "fresh"]
 
