@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pgward.ca.store import Store, Transaction, log, log_heads
 from pgward.ca.store.log_heads import SignedHead
+from pgward.ca.store.purge import Write
 from pgward.core.clock import Clock
 from pgward.core.errors import UnavailableError
 from pgward.pki import tree_head
@@ -35,24 +36,24 @@ class HeadSigner:
         found = self.newest()
         return found if found.head.size >= size else self.sign()
 
-    def sign_if_due(self, every: timedelta) -> SignedHead:
+    def sign_if_due(self, every: timedelta, *, write: Write | None = None) -> SignedHead:
         """Sign when the log grew and the last head is that old, or when it is a day old.
 
-        For one replica, again and again.
+        ``write`` opens the writing transaction in the place of the store's.
         """
         found, now = self.newest(), self._clock.now()
         age = now - found.head.time
         if age >= _SIGN_OF_LIFE:
-            return self.sign()
+            return self.sign(write)
         if timedelta() <= age < every:  # less than none: the clock was put back
             return found
         with self._store.read() as connection:
             size = log.state(connection).size
-        return self.sign() if size > found.head.size else found
+        return self.sign(write) if size > found.head.size else found
 
-    def sign(self) -> SignedHead:
+    def sign(self, write: Write | None = None) -> SignedHead:
         """Sign a head of the log as it is now; UnavailableError when another key signed before."""
-        with self._store.write() as transaction:
+        with (write or self._store.write)() as transaction:
             last = log_heads.newest(transaction.connection)
             if last is not None and last.head.log_id != self.log_id:
                 raise UnavailableError(

@@ -57,7 +57,7 @@ def table(
         purge_certificates(store, authority.clock.now(), policy, write=leadership.write)
 
     def head() -> None:
-        heads.sign_if_due(timedelta(seconds=ledger.head_seconds))
+        heads.sign_if_due(timedelta(seconds=ledger.head_seconds), write=leadership.write)
 
     return [
         Job("API certificate", 30, certificate.renew_if_due),

@@ -28,23 +28,33 @@ def create(directory: Path, keeper: KeyKeeper) -> str:
     return new.reference
 
 
-def load_or_create(directory: Path, keeper: KeyKeeper) -> ec.EllipticCurvePrivateKey:
+def load_or_create(
+    directory: Path, keeper: KeyKeeper, *, expected: str | None = None
+) -> ec.EllipticCurvePrivateKey:
     """Return the log's key, made now for a directory older than the log.
 
-    Raises BadKeyError (another passphrase), StorageError, and what the keeper raises.
+    ``expected`` is the id of the log that has signed before. Raises BadKeyError (another
+    passphrase, another key), StorageError, and what the keeper raises.
     """
     try:
         key = _p256(keeper.load_key(keeper.reference(NAME)))
-    except NotFoundError:
-        if (directory / PUBLIC).exists():  # it was there once: another one would fork the log
-            raise
+    except NotFoundError as error:
+        # It was there once: another one would fork the log.
+        if expected is not None or (directory / PUBLIC).exists():
+            raise NotFoundError(f"{error.message}: it signs the log", hint=_HINT) from error
         with FileLock(directory / _LOCK):
             if not (directory / PUBLIC).exists():
                 create(directory, keeper)
         key = _p256(keeper.load_key(keeper.reference(NAME)))
+    found = tree_head.log_id(key.public_key())
+    if expected not in (None, found):
+        raise BadKeyError(f"the key of log {expected} is needed, not of {found}", hint=_HINT)
     if not (directory / PUBLIC).exists():
         _publish(directory, key)
     return key
+
+
+_HINT = "copy keys/log.key from the replica that signed before, or from a backup"
 
 
 def public(directory: Path) -> ec.EllipticCurvePublicKey:

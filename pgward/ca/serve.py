@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from pgward.ca import jobs, listener, log_key
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
@@ -21,7 +23,7 @@ from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings, StoreSettings
 from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.standing import Keys, Loader
-from pgward.ca.store import Store, open_store, seats
+from pgward.ca.store import Store, log_heads, open_store, seats
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.ca.store.leadership import Leadership
 from pgward.ca.upkeep import Job, Upkeep
@@ -51,7 +53,6 @@ def run(directory: Path, options: Options) -> None:
         passphrase_source=options.passphrase_source,
         pin_source=options.pin_source,
     )
-    signs_log = log_key.load_or_create(directory, keys)
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with listener.bind(listen) as listening:
         address = listener.bound_address(listening)
@@ -64,6 +65,7 @@ def run(directory: Path, options: Options) -> None:
             rotating.run()
             jobs.begin(authority, leadership)
             listener.raise_file_limit()
+            signs_log = _log_key(directory, keys, store)
             origins = _origins(authority.settings, address)
             app = create_app(authority, store, log_key=signs_log, origins=origins)
             heads: HeadSigner = app.state.context.heads
@@ -123,6 +125,12 @@ def _authority(
             authority.close()
     finally:
         store.close()
+
+
+def _log_key(directory: Path, keys: KeyKeeper, store: Store) -> ec.EllipticCurvePrivateKey:
+    with store.read() as connection:
+        last = log_heads.newest(connection)
+    return log_key.load_or_create(directory, keys, expected=last.head.log_id if last else None)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from pgward.ca import jobs, tokens
+from pgward.ca.head_signer import HeadSigner
 from pgward.ca.records import CaName
 from pgward.ca.store import seats
 from pgward.ca.store.leadership import Leadership
@@ -84,6 +85,24 @@ def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(clock, store, up
             left.append(len(connection.execute(sa.select(join_tokens)).all()))
         clock.move(days=30)
     assert left == [1, 0]
+
+
+def test_the_leader_signs_the_log_when_it_grew_and_purges(ledger, authority, certificate):
+    heads = HeadSigner(ledger.store, ledger.key, ledger.clock)
+    leadership = Leadership(ledger.store, seats.seat(ledger.store.engine.url), "x", ledger.clock)
+    leadership.look()
+    table = jobs.table(authority, certificate, ledger.store, leadership, heads)
+    keeping = Upkeep(table, leadership.is_leader)
+    before = heads.newest()
+    authority.clock.move(days=401)
+    ledger.clock.move(days=401)
+    for job in table:
+        keeping.turn(job)
+    leadership.stop()
+    assert keeping.failing == {}
+    assert (heads.newest().number, heads.newest().head.size) == (before.number + 1, 22)
+    report = ledger.audit()
+    assert (report.purged, report.problems) == (20, [])
 
 
 def test_who_does_not_lead_only_renews_its_own_certificate(authority, clock, certificate, upkeep):

@@ -6,6 +6,7 @@ from pgward.ca import log_key
 from pgward.ca.key_settings import KeySettings
 from pgward.ca.signers.keeper import KeyKeeper
 from pgward.core.errors import NotFoundError
+from pgward.pki import tree_head
 from pgward.pki.errors import BadKeyError, LogError
 
 
@@ -55,5 +56,16 @@ def test_a_damaged_public_key_is_told(directory):
 def test_a_key_that_is_gone_is_not_replaced_by_another(directory):
     log_key.create(directory, keeper(directory))
     (directory / "keys" / "log.key").unlink()
-    with pytest.raises(NotFoundError, match=r"log\.key"):
+    with pytest.raises(NotFoundError, match=r"log\.key.*: it signs the log") as told:
         log_key.load_or_create(directory, keeper(directory))
+    assert "from a backup" in told.value.hint
+
+
+def test_a_log_that_has_signed_needs_its_own_key(directory):
+    with pytest.raises(NotFoundError, match="it signs the log"):
+        log_key.load_or_create(directory, keeper(directory), expected="ab")
+    key = log_key.load_or_create(directory, keeper(directory))
+    with pytest.raises(BadKeyError, match="the key of log ab is needed, not of"):
+        log_key.load_or_create(directory, keeper(directory), expected="ab")
+    known = tree_head.log_id(key.public_key())
+    assert log_key.load_or_create(directory, keeper(directory), expected=known)

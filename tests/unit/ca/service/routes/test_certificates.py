@@ -95,20 +95,11 @@ def test_a_list_by_service(admin, alice):
     assert admin.call("GET", "/v1/certificates?service=none").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "user=a&host=b",
-        "user=a&kind=edge",
-        "valid_at=2026-11-21T12:00:00",
-        "cursor=x",
-        "limit=0",
-        "fingerprint=ab",
-        "colour=red",
-    ],
-)
-def test_filters_that_cannot_be(admin, query):
-    assert admin.call("GET", f"/v1/certificates?{query}").status_code == 422
+def test_filters_that_cannot_be(admin):
+    queries = ["user=a&host=b", "user=a&kind=edge", "valid_at=2026-11-21T12:00:00", "cursor=x"]
+    queries += ["limit=0", "fingerprint=ab", "colour=red"]
+    found = [admin.call("GET", f"/v1/certificates?{each}").status_code for each in queries]
+    assert found == [422] * len(queries)
 
 
 def test_pages(admin, alice):

@@ -2,8 +2,6 @@
 
 from base64 import b64decode
 
-import pytest
-
 from pgward.pki import log_entry, merkle, tree_head
 from pgward.pki.log_entry import CertificateEntry
 
@@ -20,11 +18,12 @@ def head_of(api, log_key) -> tree_head.TreeHead:
     return found
 
 
-def test_anyone_may_see_the_head(api, log_key, heads, alice):
+def test_anyone_may_see_the_head(api, log_key, alice):
     assert head_of(api, log_key).size == 0
     alice.certificate()
-    assert head_of(api, log_key).size == 0  # it is signed by upkeep, or where a proof needs it
-    heads.sign()
+    api.clock.move(seconds=59)
+    assert head_of(api, log_key).size == 0
+    api.clock.move(seconds=1)
     assert head_of(api, log_key).size == 1
 
 
@@ -53,12 +52,10 @@ def test_a_proof_about_somebody_else_is_not_given(api, alice, admin):
     assert admin.call("GET", f"/v1/log/proof/inclusion?serial={serial}").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "query", ["", "serial=a&index=0", "index=-1", "index=0&size=0", "index=0&size=9"]
-)
-def test_inclusion_that_cannot_be(alice, query):
+def test_inclusion_that_cannot_be(alice):
     alice.certificate()
-    assert alice.call("GET", f"/v1/log/proof/inclusion?{query}").status_code == 422
+    for query in ("", "serial=a&index=0", "index=-1", "index=0&size=0", "index=0&size=9"):
+        assert alice.call("GET", f"/v1/log/proof/inclusion?{query}").status_code == 422
 
 
 def test_the_log_only_grows_and_anyone_can_see_it(api, log_key, heads, alice):
@@ -74,9 +71,9 @@ def test_the_log_only_grows_and_anyone_can_see_it(api, log_key, heads, alice):
     merkle.check_consistency(first.size, first.root, second.size, second.root, proof)
 
 
-@pytest.mark.parametrize("query", ["first=2&second=1", "first=0&second=1", "first=-1&second=0", ""])
-def test_consistency_that_cannot_be(api, query):
-    assert api.call("GET", f"/v1/log/proof/consistency?{query}").status_code == 422
+def test_consistency_that_cannot_be(api):
+    for query in ("first=2&second=1", "first=0&second=1", "first=-1&second=0", ""):
+        assert api.call("GET", f"/v1/log/proof/consistency?{query}").status_code == 422
 
 
 def test_an_administrator_reads_all_entries(alice, admin, heads):
