@@ -55,6 +55,11 @@ _ROTATE = {
     "advance": Entry("go on to the next phase", "pgward.client.rotate_commands:advance"),
     "rollback": Entry("go back one phase", "pgward.client.rotate_commands:rollback"),
 }
+_CRL = {
+    "status": Entry(
+        "show how long each CA's list lasts", "pgward.client.revocation_commands:crl_status"
+    ),
+}
 _CA = {
     "init": Entry("create a certificate authority in a directory", "pgward.ca.commands:init"),
     "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
@@ -71,7 +76,8 @@ _CA = {
         "list the certificates issued", "pgward.client.ledger_commands:list_certificates"
     ),
     "show": Entry("show one certificate", "pgward.client.ledger_commands:show_certificate"),
-    "revoke": Entry("revoke certificates", "pgward.client.admin_commands:revoke"),
+    "revoke": Entry("revoke certificates", "pgward.client.revocation_commands:revoke"),
+    "crl": Entry("look at the revocation lists", children=_CRL),
     "log": Entry("check the transparency log", children=_LOG),
     "rotate": Entry("replace an issuing CA or a root", children=_ROTATE),
 }

@@ -5,7 +5,7 @@ Every method is synchronous, may block on the store, and may be called from any 
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,8 @@ from pgward.ca.crl_maker import CrlMaker
 from pgward.ca.generations import ROOTS
 from pgward.ca.hierarchy import Hierarchies
 from pgward.ca.issuance import IssuanceQueue, Issued
-from pgward.ca.issuer import Issuer
+from pgward.ca.issuer import Issuer, IssuingCa
+from pgward.ca.ocsp_signer import OcspSigner
 from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
 from pgward.ca.rotation import probes
 from pgward.ca.rules import NO_RULES, Rules
@@ -194,7 +195,21 @@ class Authority:
 
     def crls(self) -> list[PublishedCrl]:
         """Return the newest CRL of each CA that is trusted: what a verifier needs."""
-        return [self.crl(name) for name in self.standing.generations.trusted_ids(*CaName)]
+        return [self.crl(name) for name in self.crl_names]
+
+    @property
+    def crl_names(self) -> tuple[str, ...]:
+        """The CAs that each need a current CRL: those that are trusted."""
+        return self.standing.generations.trusted_ids(*CaName)
+
+    @property
+    def ocsp_signers(self) -> tuple[OcspSigner, ...]:
+        """What signs OCSP responses, for each issuing CA whose key is here."""
+        return self._parts.ocsp_signers
+
+    def certificates(self) -> dict[str, x509.Certificate]:
+        """Return the certificates of all CAs, by their ids."""
+        return {each.id: each.certificate for each in self.standing.generations.all}
 
     def user_crls(self) -> list[PublishedCrl]:
         """Return the newest CRL of each trusted CA of the user hierarchy."""
@@ -214,17 +229,18 @@ class Authority:
         """Return the newest CRL of one CA, by its id."""
         return self._parts.crls().latest(name)
 
-    def newest_crl_from(self) -> datetime:
-        """Return when the CRLs that this process keeps up were signed: the oldest of them."""
-        names = [each.name for each in self.standing.with_lists(self.clock.now())]
-        return min(self.crl(name).this_update for name in names)
+    def due_crls(self) -> list[str]:
+        """Return the issuing CAs that are due for a new CRL."""
+        return self._parts.crls().due()
 
-    def publish_crls(self) -> list[PublishedCrl]:
-        """Sign new CRLs of the issuing CAs: call it after every revocation in the store."""
-        return self._parts.crls().publish()
+    def publish_crls(self, names: Collection[str] | None = None) -> list[PublishedCrl]:
+        """Sign new CRLs of the issuing CAs, or of those named: after every revocation."""
+        return self._parts.crls().publish(names)
 
     def _make(self, standing: Standing, former: "_Parts | None" = None) -> "_Parts":
-        return _Parts(standing, self._store, self._queue, self.clock, former)
+        return _Parts(
+            standing, self._store, self._queue, self.clock, settings=self.settings, former=former
+        )
 
 
 class _Parts:
@@ -239,14 +255,25 @@ class _Parts:
         store: CertificateStore,
         queue: IssuanceQueue,
         clock: Clock,
+        *,
+        settings: Settings,
         former: "_Parts | None",
     ) -> None:
         self.standing = standing
+
+        def issuer(ca: IssuingCa) -> Issuer:
+            return Issuer(ca, queue, clock, urls=settings.revocation.urls(ca.name))
+
         self._issuers = {
-            role: Issuer(standing.ca(current), queue, clock)
+            role: issuer(standing.ca(current))
             for role in ROOTS
             if (current := standing.generations.current(role)).id in standing.signers
         }
+        known = {} if former is None else {each.ca: each for each in former.ocsp_signers}
+        self.ocsp_signers: tuple[OcspSigner, ...] = tuple(
+            known.get(ca.name) or OcspSigner(issuer(ca), clock)
+            for ca in standing.with_lists(clock.now())
+        )
         self._snapshots: SnapshotSigner | None = None
         if former is not None and former.issuing_server == self.issuing_server:
             self._issuers[CaName.SERVER_ISSUING] = former.servers

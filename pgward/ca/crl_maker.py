@@ -4,21 +4,23 @@ PostgreSQL refuses everyone when the CRL of any CA in the chain is missing, expi
 dated in the future: so every CA has one, and thisUpdate is backdated.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.ca import lint, profiles
 from pgward.ca.issuer import IssuingCa
 from pgward.ca.records import CertificateStore, PublishedCrl, Revocation
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core.clock import Clock
-from pgward.core.errors import NotFoundError
-from pgward.pki import keys
+from pgward.core.errors import NotFoundError, PgwardError
+from pgward.pki import crl_der, key_types, signatures
+from pgward.pki.key_types import KeyType
 
 LIFETIME = timedelta(days=7)
+RENEWED_EVERY = timedelta(hours=1)
 KEEP_EXPIRED = timedelta(hours=1)
 
 
@@ -37,9 +39,18 @@ class CrlMaker:
             raise NotFoundError(f"there is no revocation list of {name}")
         return crl
 
-    def publish(self) -> list[PublishedCrl]:
-        """Sign and store a new CRL of each issuing CA."""
-        return [self._publish(ca) for ca in self._cas]
+    def publish(self, names: Collection[str] | None = None) -> list[PublishedCrl]:
+        """Sign and store a new CRL of each issuing CA, or of those named."""
+        return [self._publish(ca) for ca in self._cas if names is None or ca.name in names]
+
+    def due(self) -> list[str]:
+        """Return the issuing CAs whose newest CRL is to be replaced now."""
+        return [ca.name for ca in self._cas if self._is_due(ca)]
+
+    def _is_due(self, ca: IssuingCa) -> bool:
+        now, latest = self._clock.now(), self._store.latest_crl(ca.name)
+        # One from the future, after the clock was put right, would have PostgreSQL refuse everyone.
+        return latest is None or not latest.this_update <= now <= latest.this_update + RENEWED_EVERY
 
     def _publish(self, ca: IssuingCa) -> PublishedCrl:
         # Exclusively: a revocation between reading and saving would be missing from the newest CRL.
@@ -78,7 +89,7 @@ def sign(
     number: int,
     revocations: Iterable[Revocation] = (),
 ) -> PublishedCrl:
-    """Lint with a throw-away key, then sign."""
+    """Lint with a throw-away key, then sign, and see that the signature verifies."""
     this_update = (now - profiles.BACKDATE).replace(microsecond=0)
     unsigned = (
         x509.CertificateRevocationListBuilder()
@@ -88,21 +99,28 @@ def sign(
         .add_extension(profiles.authority_key_id(issuer), critical=False)
         .add_extension(x509.CRLNumber(number), critical=False)
     )
-    for revocation in revocations:
-        unsigned = unsigned.add_revoked_certificate(_entry(revocation))
-    lint.check_crl(KeySigner(keys.generate()).sign_crl(unsigned), issuer)
-    crl = signer.sign_crl(unsigned)
-    der = crl.public_bytes(Encoding.DER)
+    empty = _throw_away(key_types.of(signer.public_key)).sign_crl(unsigned)
+    tbs = crl_der.with_entries(empty.tbs_certlist_bytes, revocations)
+    lint.check_crl(_read(crl_der.assemble(tbs, empty.signature)), issuer)
+    signature = signer.sign_bytes(tbs)
+    if not signatures.verifies(issuer.public_key(), signature, tbs, empty.signature_hash_algorithm):
+        # It would lock everyone out.
+        raise PgwardError(
+            f"the signature on the revocation list of {name} does not verify",
+            hint="the key is not the one of the CA's certificate, or its signer is broken",
+        )
+    der = crl_der.assemble(tbs, signature)
     return PublishedCrl(name, number, this_update, next_update.replace(microsecond=0), der)
 
 
-def _entry(revocation: Revocation) -> x509.RevokedCertificate:
-    entry = (
-        x509.RevokedCertificateBuilder()
-        .serial_number(revocation.serial)
-        .revocation_date(revocation.revoked_at.replace(microsecond=0))
-    )
-    # RFC 5280 section 5.3.1: no reason code rather than "unspecified".
-    if revocation.reason is not x509.ReasonFlags.unspecified:
-        entry = entry.add_extension(x509.CRLReason(revocation.reason), critical=False)
-    return entry.build()
+@lru_cache
+def _throw_away(key_type: KeyType) -> KeySigner:
+    """Return a signer of the same kind, so that a list names the real key's algorithm."""
+    return KeySigner(key_types.generate(key_type))
+
+
+def _read(der: bytes) -> x509.CertificateRevocationList:
+    try:
+        return x509.load_der_x509_crl(der)
+    except ValueError as error:
+        raise lint.LintError("the revocation list cannot be read back") from error

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 
 from pgward.ca import caller, lint, profiles, templates
 from pgward.ca.issuance import IssuanceQueue, Issued, Prepared
-from pgward.ca.profiles import Contents, Profile
+from pgward.ca.profiles import Contents, Profile, Urls
 from pgward.ca.records import CertificateRecord, Kind
 from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.signer import KeySigner, Signer
@@ -60,12 +60,19 @@ class Issuer:
         clock: Clock,
         *,
         random_serial: Callable[[], int] = x509.random_serial_number,
+        urls: Urls | None = None,
     ) -> None:
         self._ca = ca
+        self._urls = urls or Urls()
         self._queue = queue
         self._clock = clock
         self._random_serial = random_serial
         self._throw_away = KeySigner(key_types.generate_like(ca.signer.public_key))
+
+    @property
+    def ca(self) -> IssuingCa:
+        """The CA that issues."""
+        return self._ca
 
     def begin_login(
         self, csr: bytes, *, user: str, not_after: datetime, session_id: str, rules: Rules
@@ -125,6 +132,13 @@ class Issuer:
         wanted = _Wanted(Kind.PROBE, subject, _key(csr, NO_RULES), tuple(dns))
         return self._begin(profile, wanted, NO_RULES, not_after=not_after).result()
 
+    def issue_ocsp_responder(
+        self, key: CertificatePublicKeyTypes, *, not_after: datetime
+    ) -> Issued:
+        """Issue the certificate of a key that signs OCSP responses of this CA."""
+        wanted = _Wanted(Kind.OCSP, "ocsp-responder", key)
+        return self._begin(profiles.OCSP, wanted, NO_RULES, not_after=not_after).result()
+
     def _begin(
         self,
         profile: Profile,
@@ -145,6 +159,7 @@ class Issuer:
             dns=wanted.dns,
             ips=wanted.ips,
             emails=wanted.emails,
+            urls=self._urls,
         )
         record = CertificateRecord(
             serial=contents.serial,

@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Protocol
 
 from pgward.ca.authority import Authority
+from pgward.ca.crl_alarm import CrlAlarm
 from pgward.ca.head_signer import HeadSigner
 from pgward.ca.store import Store
 from pgward.ca.store.leadership import Leadership
 from pgward.ca.store.log_purge import Policy, purge_certificates
 from pgward.ca.store.purge import Write, purge
 from pgward.ca.upkeep import Job
-
-_CRL_EVERY = timedelta(hours=1)
 
 
 class Renewable(Protocol):
@@ -62,6 +61,7 @@ def table(
     return [
         Job("API certificate", 30, certificate.renew_if_due),
         Job("revocation lists", 30, crls, leader_only=True),
+        Job("revocation list alarm", 30, CrlAlarm(authority, store, authority.clock).look),
         Job("purge", 30, old, leader_only=True),
         *([Job("expired certificates", 30, expired, leader_only=True)] if keeps else []),
         Job("head of the log", 5, head, leader_only=True),
@@ -69,9 +69,8 @@ def table(
 
 
 def renew_crls(authority: Authority, write: Write | None = None) -> None:
-    """Sign new CRLs when the newest are an hour old, inside a transaction of ``write``."""
-    now, newest = authority.clock.now(), authority.newest_crl_from()
-    # One from the future, after the clock was put right, would have PostgreSQL refuse everyone.
-    if not newest <= now <= newest + _CRL_EVERY:
+    """Sign new CRLs where the newest is an hour old, inside a transaction of ``write``."""
+    due = authority.due_crls()
+    if due:
         with write() if write else nullcontext():
-            authority.publish_crls()
+            authority.publish_crls(due)

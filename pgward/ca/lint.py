@@ -17,6 +17,7 @@ from pgward.core.errors import InvalidInputError, PgwardError
 
 _MAX_SERIAL_BITS = 159  # 20 octets, positive (RFC 5280 section 4.1.2.2)
 _MIN_SERIAL_BITS = 64  # 159 random bits fall below this once in 2**95
+_URLS = {ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS}
 _CRL_EXTENSIONS = {ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER}
 
 
@@ -77,6 +78,8 @@ def _extensions(
 ) -> Iterator[str]:
     found = {extension.oid: extension for extension in certificate.extensions}
     expected = _expected(certificate, profile, issuer)
+    if not profile.is_ca and not profile.no_check:
+        expected |= dict.fromkeys(_URLS & found.keys(), (False, None))
     for oid in found.keys() - expected.keys():
         yield f"unexpected extension {oid.dotted_string}"
     for oid, (critical, value) in expected.items():
@@ -108,6 +111,8 @@ def _expected(
         expected[ExtensionOID.EXTENDED_KEY_USAGE] = (False, purposes)
     if profile.subject_alt_names:
         expected[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (False, None)
+    if profile.no_check:
+        expected[ExtensionOID.OCSP_NO_CHECK] = (False, x509.OCSPNoCheck())
     return expected
 
 

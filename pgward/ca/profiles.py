@@ -5,13 +5,13 @@ unknown critical extension, user and server purposes never mixed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from pgward.pki import chain
 
@@ -44,6 +44,8 @@ class Profile:
     subject_alt_names: bool = False
     backdate: timedelta = BACKDATE
     extra_purposes: tuple[x509.ObjectIdentifier, ...] = ()
+    # id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1): nobody asks whether it is revoked.
+    no_check: bool = False
 
     @property
     def purposes(self) -> tuple[x509.ObjectIdentifier, ...]:
@@ -68,6 +70,22 @@ SERVER = Profile(
 )
 SNAPSHOT = Profile("snapshot", timedelta(days=7), _usage(ca=False), purpose=chain.SNAPSHOT_SIGNING)
 
+OCSP = Profile(
+    "ocsp",
+    timedelta(days=7),
+    _usage(ca=False),
+    purpose=ExtendedKeyUsageOID.OCSP_SIGNING,
+    no_check=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where a CA's revocation list and its OCSP responder are; empty ones are left out."""
+
+    crl: str = ""
+    ocsp: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -81,6 +99,7 @@ class Contents:
     dns: Sequence[str] = ()
     ips: Sequence[str] = ()
     emails: Sequence[str] = ()
+    urls: Urls = field(default_factory=Urls)
 
 
 def common_name(name: str) -> x509.Name:
@@ -110,6 +129,23 @@ def build(
         builder = builder.add_extension(x509.ExtendedKeyUsage(profile.purposes), critical=False)
     if profile.subject_alt_names:
         builder = builder.add_extension(_alt_names(contents), critical=False)
+    return _revocation(builder, profile, contents.urls)
+
+
+def _revocation(
+    builder: x509.CertificateBuilder, profile: Profile, urls: Urls
+) -> x509.CertificateBuilder:
+    """Say where to ask whether it is revoked, or that nobody needs to (RFC 5280 section 4.2)."""
+    if profile.no_check:
+        return builder.add_extension(x509.OCSPNoCheck(), critical=False)
+    if urls.crl:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(urls.crl)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    if urls.ocsp:
+        access = x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(urls.ocsp)
+        )
+        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
     return builder
 
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography import x509
 
@@ -29,6 +29,7 @@ class Kind(StrEnum):
     HOST = "host"  # a PostgreSQL server
     API = "api"  # the authority's own HTTPS listener
     SNAPSHOT = "snapshot"  # signs the configuration of edges
+    OCSP = "ocsp"  # signs OCSP responses
     CA = "ca"  # a root or an issuing CA
     PROBE = "probe"  # shows in a rotation that a machine trusts the next CA
 
@@ -63,9 +64,8 @@ class Signed:
     der: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """One entry of a CRL."""
+class Revocation(NamedTuple):
+    """One entry of a CRL; a tuple, as there may be 100,000."""
 
     serial: int
     revoked_at: datetime
@@ -76,7 +76,7 @@ class Revocation:
 class PublishedCrl:
     """A signed CRL with what its readers look for first."""
 
-    name: str
+    name: str  # of the CA
     number: int
     this_update: datetime
     next_update: datetime

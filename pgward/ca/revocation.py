@@ -1,6 +1,6 @@
 """Revoking certificates: the store, the CRLs and the edges' snapshot change together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -18,8 +18,8 @@ Reason = x509.ReasonFlags
 class CrlPublisher(Protocol):
     """What signs new CRLs: the authority."""
 
-    def publish_crls(self) -> list[PublishedCrl]:
-        """Sign and store new CRLs of the issuing CAs."""
+    def publish_crls(self, names: Collection[str] | None = None) -> list[PublishedCrl]:
+        """Sign and store new CRLs of the issuing CAs, or of those named."""
         ...
 
 
@@ -33,9 +33,11 @@ class Revoker:
         self, transaction: Transaction, wanted: CertificateFilter, *, now: datetime, reason: Reason
     ) -> list[str]:
         """Revoke what matches and still lives; return the serial numbers."""
+        # Of these CAs only: a list may be long, and all other writers wait meanwhile.
+        cas = stored.cas_of(transaction.connection, wanted)
         serials = stored.revoke(transaction, wanted, now=now, reason=reason)
         if serials:
-            self._publisher.publish_crls()
+            self._publisher.publish_crls(cas)
             transaction.changed()
         return serials
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +13,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgward.ca import jobs, listener, log_key
+from pgward.ca import jobs, listener, log_key, public_http
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
+from pgward.ca.crl_files import CrlFiles
 from pgward.ca.head_signer import HeadSigner
+from pgward.ca.public_http import PublicServer
 from pgward.ca.rotation.replicas import BEAT_SECONDS
 from pgward.ca.rotation.upkeep import RotationUpkeep
 from pgward.ca.service.app import create_app
+from pgward.ca.service.context import Context
 from pgward.ca.settings import Settings, StoreSettings
 from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.standing import Keys, Loader
@@ -54,7 +57,10 @@ def run(directory: Path, options: Options) -> None:
         pin_source=options.pin_source,
     )
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
-    with listener.bind(listen) as listening:
+    with (
+        listener.bind(listen) as listening,
+        public_http.bind(settings.listen.public_http) as public,
+    ):
         address = listener.bound_address(listening)
         with (
             _authority(_with_port(settings, address), keys, directory) as (authority, store),
@@ -81,11 +87,25 @@ def run(directory: Path, options: Options) -> None:
             upkeep = Upkeep(table, leadership.is_leader)
 
             def announce() -> None:
-                _announce(authority, address, options.ready_file)
+                _announce(authority, address, options.ready_file, public)
 
-            _run(_serve(server, upkeep, announce))
+            beside = _beside(app.state.context, directory, public)
+            _run(_serve(server, [upkeep.run(), *beside], announce))
             with suppress(PgwardError):  # others find out by themselves
                 rotating.end()
+
+
+def _beside(
+    context: Context, directory: Path, public: socket.socket | None
+) -> list[Coroutine[Any, Any, None]]:
+    """Return what runs as long as the HTTPS listener, if settings ask for it."""
+    found: list[Coroutine[Any, Any, None]] = []
+    publish_to = context.authority.settings.revocation.publish_to
+    if publish_to:
+        found.append(CrlFiles(directory / publish_to, context.crls).follow(context.changes))
+    if public is not None:
+        found.append(PublicServer(context, public).serve_beside())
+    return found
 
 
 def _overridden(settings: Settings, options: Options) -> Settings:
@@ -152,16 +172,17 @@ def _leading(store: Store, address: Address) -> Iterator[Leadership]:
 
 
 async def _serve(
-    server: listener.HttpsServer, upkeep: Upkeep, announce: Callable[[], None]
+    server: listener.HttpsServer,
+    beside: Sequence[Coroutine[Any, Any, None]],
+    announce: Callable[[], None],
 ) -> None:
-    fresh = asyncio.create_task(upkeep.run())
-    ready = asyncio.create_task(_when_ready(server, announce))
+    tasks = [asyncio.create_task(each) for each in (*beside, _when_ready(server, announce))]
     try:
         await server.run_until_stopped()
     finally:
-        for task in (fresh, ready):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(fresh, ready, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _when_ready(server: listener.HttpsServer, announce: Callable[[], None]) -> None:
@@ -169,16 +190,23 @@ async def _when_ready(server: listener.HttpsServer, announce: Callable[[], None]
     announce()
 
 
-def _announce(authority: Authority, address: Address, ready_file: Path | None) -> None:
+def _announce(
+    authority: Authority,
+    address: Address,
+    ready_file: Path | None,
+    public: socket.socket | None = None,
+) -> None:
     """Say where we listen: one line on stdout, for programs too, and a file if asked for."""
     url, fingerprint = authority.settings.ca.url, authority.fingerprint
     if ready_file is not None:
-        told = {
+        told: dict[str, Any] = {
             "url": url,
             "address": str(address),
             "fingerprint": fingerprint,
             "pid": os.getpid(),
         }
+        if public is not None:
+            told["public_http"] = str(listener.bound_address(public))
         files.atomic_write(ready_file, json.dumps(told).encode() + b"\n", mode=0o644)
     process.notify_ready(str(address))
     terminal.note(f"{authority.settings.ca.name} serves {url}, fingerprint {fingerprint}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 from pgward.ca.key_settings import KeySettings
+from pgward.ca.profiles import Urls
 from pgward.core import names
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError, NotFoundError
@@ -18,6 +19,7 @@ FILE = "pgward.toml"
 STORE_FILE = "ca.db"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]{0,38}[A-Za-z0-9])?")
 _URL = re.compile(r"https://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,19 @@ class CaSettings:
 
 @dataclass(frozen=True, slots=True)
 class ListenSettings:
-    """Where ``ca serve`` listens; port 0 lets the system choose."""
+    """Where ``ca serve`` listens; ``public_http`` serves CRLs and OCSP at ``host:port``, if set."""
 
     host: str = "0.0.0.0"  # noqa: S104 - edges and people come from elsewhere
     port: int = 8443
+    public_http: str = ""
 
     def check(self) -> None:
         """Raise InvalidInputError."""
         Address.parse(
             f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         )
+        if self.public_http:
+            Address.parse(self.public_http)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,28 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RevocationSettings:
+    """Where revocation is told; URLs stand in certificates, and ``{ca}`` is the CA's name."""
+
+    publish_to: str = ""
+    crl_url: str = ""
+    ocsp_url: str = ""
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        for name, url in (("crl_url", self.crl_url), ("ocsp_url", self.ocsp_url)):
+            if url and not _PLAIN_URL.fullmatch(url.replace("{ca}", "ca")):
+                raise InvalidInputError(
+                    f"{name} {url!r} is no URL",
+                    hint="for example http://crl.example.com/crls/{ca}.crl",
+                )
+
+    def urls(self, ca: str) -> Urls:
+        """Return what the certificates of a CA say."""
+        return Urls(self.crl_url.replace("{ca}", ca), self.ocsp_url.replace("{ca}", ca))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; each section has a default for everything."""
 
@@ -121,6 +148,7 @@ class Settings:
     login: LoginSettings = field(default_factory=LoginSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    revocation: RevocationSettings = field(default_factory=RevocationSettings)
 
     @classmethod
     def parse(cls, text: str) -> Self:

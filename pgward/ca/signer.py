@@ -8,7 +8,7 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.x509 import ocsp
 
-from pgward.pki import key_types
+from pgward.pki import key_types, signatures
 from pgward.pki.key_types import SigningKey, VerifyingKey
 
 
@@ -38,6 +38,10 @@ class Signer(Protocol):
         self, unsigned: x509.CertificateSigningRequestBuilder
     ) -> x509.CertificateSigningRequest:
         """Return the signing request for this key, signed by it."""
+        ...
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """Return the signature over bytes, by the algorithm that the other signatures name."""
         ...
 
 
@@ -73,3 +77,7 @@ class KeySigner:
     ) -> x509.CertificateSigningRequest:
         """Return the signing request for this key, signed by it."""
         return unsigned.sign(self._key, self._hash)
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """Return the signature over bytes, by the algorithm that the other signatures name."""
+        return signatures.sign(self._key, data, self._hash)

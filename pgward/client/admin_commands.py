@@ -1,4 +1,4 @@
-"""``pgward ca token | revoke``, ``pgward edges`` and ``pgward audit``."""
+"""``pgward ca token``, ``pgward edges`` and ``pgward audit``."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,6 @@ from pgward.client import options
 from pgward.client.phrases import duration, when
 from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
-from pgward.core.errors import InvalidInputError
 from pgward.system import terminal
 from pgward.system.durations import Duration
 
@@ -66,29 +65,6 @@ def token(kind: str, name: str, dns: tuple[str, ...], ip: tuple[str, ...], ttl: 
     terminal.echo(reply["token"])
     use = "pgward edge enroll" if kind == "edge" else "pgward hba apply"
     terminal.note(f"works once, for {duration(ttl)}; use it with `{use}` on the machine {name}")
-
-
-@click.command()
-@click.argument("serials", metavar="[SERIAL]...", nargs=-1)
-@click.option("--user", metavar="NAME", help="All that this person has now.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, in free words or RFC 5280's.")
-def revoke(serials: tuple[str, ...], user: str | None, reason: str) -> None:
-    """Revoke certificates: edges cut their connections within seconds.
-
-    A person whose certificates are revoked can get new ones: `pgward user block` prevents it.
-    """
-    if bool(serials) == (user is not None):
-        raise InvalidInputError("name either serial numbers or --user", hint="pgward ca list")
-    with options.api() as api:
-        if user is not None:
-            found = api.get("/v1/certificates", user=user, state="active", limit=1000)
-            serials = tuple(each["serial"] for each in found["certificates"])
-        replies = [
-            api.post(options.path("certificates", serial, "revoke"), {"reason": reason})
-            for serial in serials
-        ]
-    count = sum(int(reply.get("revoked") or 0) for reply in replies)
-    terminal.note(f"{count} certificate{'' if count == 1 else 's'} revoked")
 
 
 @click.group(invoke_without_command=True)

@@ -182,6 +182,7 @@ def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
     terminal.note(f"{done} PostgreSQL {host.data_dir.able.version} in {host.data_dir.path}")
     terminal.note(_effect(outcome))
     material = outcome.material
+    _warn(material.ending_lists(now))
     terminal.note(
         f"the server certificate, for {', '.join(sorted(material.names))}, "
         f"ends {rfc3339(material.not_after)}"

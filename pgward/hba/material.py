@@ -110,6 +110,15 @@ class Material:
                 "and give it with --token-file",
             )
 
+    def ending_lists(self, now: datetime) -> list[str]:
+        """Say which CRLs near their end, though the CA renews them every hour."""
+        return [
+            f"the revocation list of {each.issuer.rfc4514_string()} ends "
+            f"{rfc3339(crl.next_update(each))}: look at the CA, as PostgreSQL then refuses everyone"
+            for each in self.revocation_lists
+            if crl.nears_its_end(each.last_update_utc, crl.next_update(each), now)
+        ]
+
     def refresh_before(self) -> datetime:
         """Return when the next refresh must have happened: before a CRL or the leaf ends."""
         return min(self.crls_expire, self.not_after)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from cryptography import x509
 
 from pgward.pki.errors import CrlError
+
+_NEAR, _LONGEST_NEAR = 0.4, timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ def signer_key_id(crl: x509.CertificateRevocationList) -> bytes:
     return aki.key_identifier or b""
 
 
+def nears_its_end(this_update: datetime, next_update: datetime, now: datetime) -> bool:
+    """Tell whether less is left of a CRL than 40 % of what it was made for, and than a month.
+
+    The CA renews its lists every hour, so one that nears its end tells that something is wrong.
+    """
+    return next_update - now <= min((next_update - this_update) * _NEAR, _LONGEST_NEAR)
+
+
 def key_id(certificate: x509.Certificate) -> bytes:
     """Return a CA's subject key identifier, by which its CRLs and its leaves name it."""
     try:
@@ -147,6 +157,7 @@ __all__ = [
     "RevocationList",
     "issuer_key_id",
     "key_id",
+    "nears_its_end",
     "next_update",
     "number",
     "read",

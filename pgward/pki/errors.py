@@ -21,6 +21,14 @@ class CrlError(InvalidInputError):
     """A CRL is malformed, not signed by its issuer, or missing."""
 
 
+class DerError(InvalidInputError):
+    """Bytes that should be DER are not, or not what stands there in this format."""
+
+
+class OcspError(InvalidInputError):
+    """An OCSP request is malformed."""
+
+
 class ChainError(DeniedError):
     """A certificate does not lead to a trusted root for the purpose asked for."""
 

@@ -23,6 +23,10 @@ TABLE = {
     "GET /v1/crls": (PUBLIC, None),
     "GET /v1/crls/user-root.crl": (PUBLIC, None),
     "GET /v1/crls/user-root.pem": (PUBLIC, None),
+    "GET /v1/certs/user-root.crt": (PUBLIC, None),
+    "GET /v1/certs/user-root.pem": (PUBLIC, None),
+    "POST /ocsp": (PUBLIC, None),
+    "GET /ocsp/AAAA": (PUBLIC, None),
     # These two ask for a password and for a join token themselves.
     "POST /v1/login": ((403,) * 5, {"user": "nobody", "password": "not the password"}),
     "POST /v1/enroll": ((403,) * 5, {"token": "unknown"} | CSR),
@@ -50,6 +54,10 @@ TABLE = {
     "DELETE /v1/resources/Service/orders": ((401, 403, 404, 401, 401), None),
     "POST /v1/tokens": ((401, 403, 201, 401, 401), {"kind": "edge", "name": "e9"}),
     "GET /v1/certificates": (ADMIN, None),
+    "POST /v1/certificates/revoke": (
+        (401, 403, 404, 401, 401),
+        {"kind": "person", "name": "nobody-here"},
+    ),
     "POST /v1/certificates/abc/revoke": ((401, 403, 404, 401, 401), {"reason": ""}),
     "GET /v1/edges": (ADMIN, None),
     "DELETE /v1/edges/e9": ((401, 403, 404, 401, 401), None),
@@ -65,6 +73,7 @@ def _template(path: str) -> str:
     """Put the parameters back that the table fills in."""
     for value, parameter in {
         "user-root": "{name}",
+        "AAAA": "{encoded}",
         "bob": "{name}",
         "orders": "{name}",
         "e9": "{name}",

@@ -145,8 +145,8 @@ def test_removing_a_person_revokes_everything(api, admin, alice):
 def test_one_certificate_can_be_revoked(api, admin, alice):
     first, second = alice.certificate()["serial"], alice.certificate()["serial"]
     path = f"/v1/certificates/{first}/revoke"
-    assert admin.call("POST", path, {"reason": "keyCompromise"}).json() == {"revoked": 1}
-    assert admin.call("POST", path, {"reason": "again"}).json() == {"revoked": 0}
+    assert admin.call("POST", path, {"reason": "keyCompromise"}).json()["revoked"] == 1
+    assert admin.call("POST", path, {"reason": "superseded"}).json()["revoked"] == 0
     assert _revoked(api) == {first}
     listed = admin.call("GET", "/v1/certificates?user=alice").json()["certificates"]
     assert {each["serial"]: (each["state"], each["reason"]) for each in listed} == {

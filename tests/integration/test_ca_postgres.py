@@ -1,6 +1,7 @@
 """Real PostgreSQL and libpq judge the authority's certificates and CRLs, by themselves."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pgward.ca import crl_maker, hierarchy
 from pgward.ca.authority import Authority
 from pgward.ca.hierarchy import Hierarchies, Hierarchy
-from pgward.ca.records import CaName, Kind, Revocation
+from pgward.ca.records import CaName, CertificateRecord, Kind, Revocation
 from pgward.ca.rules import NO_RULES, Rules
-from pgward.ca.settings import Settings
+from pgward.ca.settings import RevocationSettings, Settings
 from pgward.ca.signer import KeySigner
 from pgward.core.clock import SystemClock
 from pgward.core.errors import PgwardError
@@ -34,9 +35,20 @@ ssl_crl_file = 'clients.crl'
 WHO = "select session_user, ssl from pg_stat_ssl where pid = pg_backend_pid()"
 
 
+URLS = RevocationSettings(
+    crl_url="http://crl.example.com/crls/{ca}.crl", ocsp_url="http://ocsp.example.com/ocsp"
+)
+
+
 @pytest.fixture
 def live():
     """An authority on the real clock, and its store: PostgreSQL looks at the real one too."""
+    authority, store = make_live(Settings())
+    yield authority, store
+    authority.close()
+
+
+def make_live(settings):
     clock, store, made = SystemClock(), MemoryStore(), []
     for root, issuing in [
         (CaName.USER_ROOT, CaName.USER_ISSUING),
@@ -54,7 +66,7 @@ def live():
                 number=1,
             )
         )
-    authority = Authority(Settings(), Hierarchies(*made), store, clock)
+    authority = Authority(settings, Hierarchies(*made), store, clock)
     authority.publish_crls()
     return authority, store
 
@@ -162,6 +174,42 @@ def test_postgres_takes_the_chain_and_the_crls(pg, live, tmp_path):
 @pytest.mark.matrix
 def test_every_postgres_does(pg_each, live, tmp_path):
     check(pg_each, live, tmp_path)
+
+
+def check_long_lists_and_urls(cluster, directory):
+    """Certificates name a CRL and OCSP, which PostgreSQL must ignore; its own list is long."""
+    authority, store = make_live(replace(Settings(), revocation=URLS))
+    try:
+        revoke_others(authority, store, 10_000)
+        authority.publish_crls()
+        assert len(x509.load_der_x509_crl(authority.crl("user-issuing").der)) == 10_000
+        check(cluster, (authority, store), directory)
+    finally:
+        authority.close()
+
+
+def revoke_others(authority, store, count):
+    now = authority.clock.now()
+    for serial in range(1 << 150, (1 << 150) + count):
+        store.records[serial] = CertificateRecord(
+            serial=serial,
+            ca=CaName.USER_ISSUING,
+            kind=Kind.PERSON,
+            subject="other",
+            not_before=now,
+            not_after=now + timedelta(hours=1),
+            key_sha256="",
+        )
+        store.revoke(serial, Revocation(serial, now, x509.ReasonFlags.superseded))
+
+
+def test_postgres_takes_a_list_of_10000_and_certificates_with_urls(pg, tmp_path):
+    check_long_lists_and_urls(pg, tmp_path)
+
+
+@pytest.mark.matrix
+def test_every_postgres_takes_them(pg_each, tmp_path):
+    check_long_lists_and_urls(pg_each, tmp_path)
 
 
 def test_a_server_certificate_logs_nobody_in(pg, live, tmp_path):

@@ -1,4 +1,6 @@
-"""`pgward ca token | list | revoke`, `edges` and `audit` at a real CA."""
+"""`pgward ca token | list | revoke | crl`, `edges` and `audit` at a real CA."""
+
+import json
 
 import pytest
 
@@ -51,9 +53,15 @@ def test_certificates_are_listed_and_revoked(site):
     lines = site.admin.ok("ca", "list", "--user", person.name).splitlines()
     assert lines[0].split() == ["SERIAL", "KIND", "NAME", "STATE", "ISSUED", "ENDS"]
     assert lines[1].split()[:4] == [serial, "person", person.name, "active"]
-    done = site.admin.run("ca", "revoke", serial, "--reason", "lost laptop")
-    assert done.stderr == "1 certificate revoked\n"
-    assert site.admin.run("ca", "revoke", serial.upper()).stderr == "0 certificates revoked\n"
+    arguments = ("--reason", "keyCompromise", "--comment", "lost laptop", "-o", "json")
+    done = site.admin.run("ca", "revoke", serial, *arguments)
+    (told,) = json.loads(done.stdout)
+    assert (told["serial"], told["subject"]) == (serial, person.name)
+    assert (told["reason"], told["kind"]) == ("keyCompromise", "person")
+    assert done.stderr.startswith("1 certificate revoked\n")
+    again = site.admin.run("ca", "revoke", f"00:{serial.upper()}")
+    assert again.returncode == 0
+    assert again.stderr.startswith("0 certificates revoked\n")
     (found,) = site.admin.data("ca", "list", "--user", person.name, "--state", "revoked")
     assert found["serial"] == serial
 
@@ -62,7 +70,27 @@ def test_all_of_a_person_at_once(site):
     person = site.person()
     person.login().close()
     done = site.admin.run("ca", "revoke", "--user", person.name)
-    assert done.stderr == "2 certificates revoked\n"
+    assert done.stderr == (
+        "2 certificates revoked\n"
+        f"2 login sessions ended; `pgward user block {person.name}` keeps them out\n"
+    )
+    assert person.run("services").returncode == 4
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_an_edge_is_cut_off(site, edge):
+    done = site.admin.run("ca", "revoke", "--edge", edge.name, "--yes")
+    assert done.stderr == "1 certificate revoked\n"
+    with pytest.raises(Exception, match=r"revoked|removed"):
+        edge.snapshot(0, 0)
+
+
+def test_the_revocation_lists_are_healthy(site):
+    lines = site.admin.ok("ca", "crl", "status").splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("CA", "user-root", "user-issuing", "server-root", "server-issuing")
+    ]
+    assert {row["state"] for row in site.admin.data("ca", "crl", "status")} == {"ok"}
 
 
 def test_a_limit_says_that_there_is_more(site):
@@ -77,9 +105,11 @@ def test_a_limit_says_that_there_is_more(site):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "name either serial numbers or --user"),
-        (["12", "--user", "x"], 2, "name either serial numbers or --user"),
+        ([], 2, "name either serial numbers, or one of --user, --host and --edge"),
+        (["12", "--user", "x"], 2, "name either serial numbers, or one of"),
         (["12"], 1, "there is no certificate '12'"),
+        (["--user", "nobody-here"], 1, "there is no user 'nobody-here'"),
+        (["12", "--reason", "lost"], 2, "invalid value for '--reason'"),
     ],
 )
 def test_what_cannot_be_revoked(site, arguments, code, message):

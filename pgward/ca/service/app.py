@@ -18,6 +18,7 @@ from pgward.ca.service.middleware import Guard
 from pgward.ca.service.routes import (
     audit,
     certificates,
+    crls,
     edge,
     edges,
     groups,
@@ -26,9 +27,11 @@ from pgward.ca.service.routes import (
     login,
     machine,
     me,
+    ocsp,
     orders,
     public,
     resources,
+    revocations,
     rotations,
     tokens,
     users,
@@ -36,8 +39,8 @@ from pgward.ca.service.routes import (
 from pgward.ca.store import Store
 
 _ROUTERS = (
-    *(public.router, login.router, me.router, issuing.router),
-    *(users.router, groups.router, resources.router, certificates.router),
+    *(public.router, crls.router, login.router, me.router, issuing.router),
+    *(users.router, groups.router, resources.router, certificates.router, revocations.router),
     *(tokens.router, edges.router, audit.router, log.router),
     *(machine.router, edge.router),
     *(orders.router, rotations.router),
@@ -90,6 +93,7 @@ def create_app(
     for router in _ROUTERS:
         versioned.include_router(router)
     app.include_router(versioned)
+    app.include_router(ocsp.router, responses=_ERRORS)
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(Express, endpoints={"/v1/certificates/login": issuing.certificate})

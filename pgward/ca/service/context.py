@@ -12,14 +12,18 @@ from fastapi import Depends, Request
 from pgward.ca.acts import Acts
 from pgward.ca.authority import Authority
 from pgward.ca.head_signer import HeadSigner
+from pgward.ca.ocsp_responder import OcspResponder
 from pgward.ca.passwords import Passwords, PasswordWorkers
 from pgward.ca.revocation import Revoker
 from pgward.ca.rule_book import RuleBook
+from pgward.ca.served_crls import ServedCrls
 from pgward.ca.service.changes import Changes
 from pgward.ca.service.known_sessions import KnownSessions
 from pgward.ca.service.replay import ReplayCache
 from pgward.ca.snapshot_builder import Snapshots
 from pgward.ca.store import Store
+from pgward.ca.store.freshness import Freshness
+from pgward.ca.store.statuses import SqlStatuses
 from pgward.ca.throttle import LoginThrottle
 from pgward.core.errors import InvalidInputError
 
@@ -44,6 +48,8 @@ class Context:
     replay: ReplayCache
     known_sessions: KnownSessions
     rule_book: RuleBook
+    crls: ServedCrls
+    ocsp: OcspResponder
     origins: frozenset[str]
 
     def now(self) -> datetime:
@@ -78,6 +84,7 @@ def make(
 ) -> Context:
     """Join the parts; call it where an event loop runs or will run."""
     acts = Acts(store, authority.clock)
+    freshness = Freshness(store)
     allowed = {_origin(url) for url in (authority.settings.ca.url, *origins)}
     return Context(
         authority=authority,
@@ -92,6 +99,8 @@ def make(
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
         known_sessions=KnownSessions(),
         rule_book=RuleBook(store),
+        crls=ServedCrls(authority, freshness),
+        ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),
         origins=frozenset(origin for origin in allowed if origin),
     )
 

@@ -1,9 +1,15 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from pgward.ca.records import Kind, Revocation
+from pgward.ca import hierarchy
+from pgward.ca.authority import Authority
+from pgward.ca.generations import Generations, State
+from pgward.ca.records import CaName, Kind, Revocation
 from pgward.ca.rules import NO_RULES
+from pgward.ca.settings import Settings
+from pgward.ca.standing import Standing
 from pgward.pki import chain, csr, fingerprint, keys, pem
 from pgward.pki.errors import ChainError
 from tests.fixtures.authority import START
@@ -105,3 +111,37 @@ def verify(openssl, issued, root, lists, purpose):
         *("verify", "-x509_strict", "-crl_check_all", "-CRLfile", lists, "-purpose", purpose),
         *("-attime", int(START.timestamp()), "-CAfile", trusted, "-untrusted", issuing, leaf),
     )
+
+
+def test_each_generation_has_its_ocsp_delegate(hierarchies, memory_store, clock):
+    standing = Standing.of(hierarchies)
+    successor = hierarchy.create("Acme", CaName.USER_ROOT, CaName.USER_ISSUING, START)
+    added = [
+        replace(
+            standing.generations.get(new.name),
+            id=f"{new.name}-2",
+            state=State.NEXT,
+            certificate=new.certificate,
+        )
+        for new in (successor.root, successor.issuing)
+    ]
+    rotated = Standing(
+        Generations.of([*standing.generations.all, *added]),
+        {**standing.signers, "user-issuing-2": successor.issuing.as_issuing().signer},
+    )
+    made = Authority(Settings(), standing, memory_store, clock, reload=lambda: rotated)
+    before = {each.ca: each for each in made.ocsp_signers}
+    made.refresh()
+    after = {each.ca: each for each in made.ocsp_signers}
+    made.close()
+    assert after.keys() == {*before, "user-issuing-2"}
+    assert {name: after[name] for name in before} == before
+
+
+def test_every_cas_certificate_is_told_by_its_id(authority, hierarchies):
+    assert authority.certificates() == {
+        "user-root": hierarchies.user.root,
+        "user-issuing": hierarchies.user.issuing.certificate,
+        "server-root": hierarchies.server.root,
+        "server-issuing": hierarchies.server.issuing.certificate,
+    }

@@ -4,15 +4,17 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
-from pgward.ca import crl_maker
+from pgward.ca import crl_maker, hierarchy
 from pgward.ca.crl_maker import CrlMaker, next_number
 from pgward.ca.records import CaName, Kind, Revocation
 from pgward.ca.rules import NO_RULES
+from pgward.ca.signer import KeySigner
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
-from pgward.core.errors import NotFoundError
-from pgward.pki import crl, csr, keys
+from pgward.core.errors import NotFoundError, PgwardError
+from pgward.pki import crl, csr, key_types, keys, pem
 from pgward.pki.crl import RevocationList
+from pgward.pki.key_types import KeyType
 from tests.fixtures.authority import START
 from tests.fixtures.pkilint import lint_crl
 
@@ -155,3 +157,75 @@ def test_a_revocation_waits_for_a_list_that_is_being_made(sql_authority, store, 
     publishing.join()
     newest = crl.read(sql_authority.crl(CaName.SERVER_ISSUING).der)
     assert newest.get_revoked_certificate_by_serial_number(serial)
+
+
+@pytest.mark.soak
+def test_a_list_of_100000_entries_is_exact(hierarchies, openssl):
+    ca = hierarchies.user.issuing
+    revocations = [
+        Revocation(1 << 150 | number, START, x509.ReasonFlags.superseded)
+        for number in range(100_000)
+    ]
+    made = crl_maker.sign(
+        *("user-issuing", ca.certificate, ca.signer),
+        now=START,
+        next_update=START + timedelta(days=7),
+        number=1,
+        revocations=revocations,
+    )
+    found = [entry.serial_number for entry in crl.read(made.der)]
+    assert found == [each.serial for each in revocations]
+    file = openssl.write("crl", made.der)
+    issuer = openssl.write("ca.pem", pem.join([ca.certificate]))
+    told = openssl.run("crl", "-inform", "DER", "-in", file, "-CAfile", issuer, "-noout")
+    assert told == "verify OK\n"
+
+
+def test_a_signature_that_does_not_verify_is_not_published(hierarchies):
+    ca = hierarchies.user.issuing
+    broken = KeySigner(keys.generate())
+    with pytest.raises(PgwardError, match="list of user-issuing does not verify"):
+        crl_maker.sign(
+            *("user-issuing", ca.certificate, broken),
+            now=START,
+            next_update=START + timedelta(days=7),
+            number=1,
+        )
+
+
+def test_only_the_lists_named_are_made(authority):
+    before = {each.name: each.number for each in authority.crls()}
+    assert [each.name for each in authority.publish_crls(["user-issuing"])] == ["user-issuing"]
+    changed = {each.name for each in authority.crls() if before[each.name] != each.number}
+    assert changed == {"user-issuing"}
+
+
+@pytest.mark.parametrize(
+    ("moved", "due"),
+    [
+        ({"minutes": 58}, []),
+        ({"minutes": 60}, ["user-issuing", "server-issuing"]),
+        ({"minutes": -2}, ["user-issuing", "server-issuing"]),
+    ],
+)
+def test_lists_are_due_each_hour_and_when_they_are_from_the_future(authority, clock, moved, due):
+    clock.move(**moved)
+    assert authority.due_crls() == due
+
+
+@pytest.mark.parametrize("key_type", list(KeyType))
+def test_a_ca_with_any_key_signs_lists(key_type):
+    made = hierarchy.create(
+        *("Acme", CaName.USER_ROOT, CaName.USER_ISSUING, START),
+        lambda role: key_types.generate(key_type if role == CaName.USER_ISSUING else KeyType.P256),
+    ).issuing
+    found = crl_maker.sign(
+        *("user-issuing", made.certificate, KeySigner(made.key)),
+        now=START,
+        next_update=START + timedelta(days=7),
+        number=1,
+        revocations=[Revocation(5, START, x509.ReasonFlags.superseded)],
+    )
+    read = crl.read(found.der)
+    assert read.is_signature_valid(made.certificate.public_key())
+    assert lint_crl(found.der) == []

@@ -8,7 +8,7 @@ from cryptography.x509.oid import NameOID
 
 from pgward.ca import lint, profiles
 from pgward.ca.lint import LintError
-from pgward.ca.profiles import LOGIN, SERVER, Contents
+from pgward.ca.profiles import LOGIN, OCSP, SERVER, Contents, Urls
 from pgward.pki import keys
 from tests.fixtures.authority import START
 
@@ -39,6 +39,38 @@ def check(profile, made, issuer, *, change=lambda builder: builder):
 def test_what_the_profile_builds_passes(issuer):
     check(LOGIN, contents(), issuer)
     check(SERVER, contents(dns=["a.example.com", "*.example.com"], ips=["::1"]), issuer)
+
+
+URLS = Urls("http://crl.example.com/x.crl", "http://ocsp.example.com/ocsp")
+
+
+def test_leaves_may_say_where_to_ask_and_a_responder_needs_not(issuer):
+    check(LOGIN, contents(urls=URLS), issuer)
+    check(SERVER, contents(dns=["a.example.com"], urls=URLS), issuer)
+    check(OCSP, contents(subject=profiles.common_name("ocsp-responder"), urls=URLS), issuer)
+
+
+def test_a_responder_without_nocheck_is_not_signed(issuer):
+    def stripped(builder):
+        return x509.CertificateBuilder(
+            builder._issuer_name,
+            builder._subject_name,
+            builder._public_key,
+            builder._serial_number,
+            builder._not_valid_before,
+            builder._not_valid_after,
+            [each for each in builder._extensions if each.value != x509.OCSPNoCheck()],
+        )
+
+    with pytest.raises(LintError, match=r"extension 1.3.6.1.5.5.7.48.1.5 is missing"):
+        check(OCSP, contents(), issuer, change=stripped)
+
+
+def test_a_critical_url_is_not_signed(issuer):
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier("http://x")], None, None, None)
+    value = x509.CRLDistributionPoints([point])
+    with pytest.raises(LintError, match=r"extension 2.5.29.31 is not as the profile says"):
+        check(LOGIN, contents(), issuer, change=lambda b: b.add_extension(value, critical=True))
 
 
 @pytest.mark.parametrize(

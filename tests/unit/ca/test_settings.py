@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.ca.settings import CaSettings, LoginSettings, Settings, StoreSettings
+from pgward.ca.profiles import Urls
+from pgward.ca.settings import (
+    CaSettings,
+    LoginSettings,
+    RevocationSettings,
+    Settings,
+    StoreSettings,
+)
 from pgward.core.errors import InvalidInputError, NotFoundError
 
 
@@ -79,3 +86,24 @@ def test_the_store_is_in_the_directory_unless_named(tmp_path):
     assert Settings().store_url(tmp_path) == f"sqlite:///{tmp_path.resolve()}/ca.db"
     named = replace(Settings(), store=StoreSettings("postgresql+psycopg://h/d"))
     assert named.store_url(tmp_path) == "postgresql+psycopg://h/d"
+
+
+def test_urls_name_the_ca():
+    urls = RevocationSettings(crl_url="http://x/{ca}.crl", ocsp_url="http://x/ocsp")
+    urls.check()
+    assert urls.urls("user-issuing") == Urls("http://x/user-issuing.crl", "http://x/ocsp")
+    assert RevocationSettings().urls("user-issuing") == Urls()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[revocation]\ncrl_url = "ftp://x/y"', "[revocation]: crl_url 'ftp://x/y' is no URL"),
+        ('[revocation]\nocsp_url = "http://a b"', "[revocation]: ocsp_url 'http://a b' is no URL"),
+        ('[listen]\npublic_http = "x"', "[listen]: 'x' is not an address"),
+    ],
+)
+def test_where_revocation_is_told_must_be_an_address(text, message):
+    with pytest.raises(InvalidInputError) as caught:
+        Settings.parse(text)
+    assert caught.value.message.endswith(message) or str(caught.value).endswith(message)

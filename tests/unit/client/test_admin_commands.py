@@ -25,16 +25,6 @@ def test_a_token_asks_for_names_and_time(logged_in, fake_ca):
     }
 
 
-def test_revoking_all_of_a_person(logged_in, fake_ca):
-    found = [{"serial": "a"}, {"serial": "b"}]
-    fake_ca.routes["GET /v1/certificates"] = {"certificates": found}
-    for serial in "ab":
-        fake_ca.routes[f"POST /v1/certificates/{serial}/revoke"] = {"revoked": 1}
-    result = logged_in("ca", "revoke", "--user", "bob", "--reason", "keyCompromise")
-    assert result.stderr == "2 certificates revoked\n"
-    assert body(fake_ca) == {"reason": "keyCompromise"}
-
-
 @pytest.mark.parametrize("arguments", [["edges"], ["edges", "list"]])
 def test_edges(logged_in, fake_ca, arguments):
     row = {

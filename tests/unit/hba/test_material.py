@@ -81,3 +81,10 @@ def test_lists_come_as_der_or_pem(small_ca) -> None:
 def test_a_certificate_without_names(small_ca) -> None:
     leaf = small_ca.servers.issue("x", small_ca.server_key, ())
     assert replace(small_ca.current(), certificate=leaf.public_bytes(Encoding.PEM)).names == set()
+
+
+@pytest.mark.parametrize(("days", "count"), [(0, 0), (6, 2)])
+def test_lists_that_near_their_end_are_named(small_ca, now, days, count) -> None:
+    told = small_ca.current().ending_lists(now + timedelta(days=days))
+    assert len(told) == count
+    assert all("look at the CA" in each for each in told)

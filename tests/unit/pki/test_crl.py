@@ -123,3 +123,12 @@ def test_certificates_without_key_identifiers_are_told(hierarchy):
     for read in (crl.key_id, crl.issuer_key_id):
         with pytest.raises(CrlError):
             read(bare)
+
+
+@pytest.mark.parametrize(
+    ("made_for", "left", "near"),
+    [(7, 3, False), (7, 2.7, True), (7, -1, True), (5000, 31, False), (5000, 30, True)],
+)
+def test_a_list_nears_its_end_in_proportion_to_its_life(made_for, left, near):
+    end = NOW + timedelta(days=made_for)
+    assert crl.nears_its_end(NOW, end, end - timedelta(days=left)) is near

@@ -1,4 +1,4 @@
-"""Certificates that were issued, as administrators see and revoke them."""
+"""Certificates that were issued, as administrators see them."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,19 +13,17 @@ from pgward.ca import holders
 from pgward.ca.records import Kind
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Name, Revoked, Text, Time
+from pgward.ca.service.models import Body, Name, Time
 from pgward.ca.sessions import LoginSession
 from pgward.ca.store import certificates as stored
 from pgward.ca.store import listing
-from pgward.ca.store.certificates import CertificateFilter
 from pgward.ca.store.listing import Search
-from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
+from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import pem
 
 router = APIRouter(tags=["certificates"])
 State = Literal["pending", "active", "expired", "revoked"]
 Digest = Annotated[str, Field(min_length=64, max_length=110, description="SHA-256, hex")]
-_REVOCABLE = (Kind.PERSON, Kind.EDGE, Kind.HOST)
 
 
 class CertificateInfo(BaseModel):
@@ -62,12 +60,6 @@ class WholeCertificate(CertificateInfo):
 
     asked_by: str
     pem: str | None
-
-
-class RevokeRequest(Body):
-    """Why, by its name in RFC 5280 section 5.3.1 (``keyCompromise``), or in free words."""
-
-    reason: Text = ""
 
 
 class Filters(Body):
@@ -143,40 +135,6 @@ def show(
         asked_by=stored.actor_of(row["kind"], row["subject"]),
         pem=None if row["der"] is None else pem.text(x509.load_der_x509_certificate(row["der"])),
     )
-
-
-@router.post("/certificates/{serial}/revoke", summary="Revoke a certificate")
-def revoke(context: Current, by: Administrator, serial: str, body: RevokeRequest) -> Revoked:
-    """Revoke one certificate; edges cut its connections at once. Twice is fine (``revoked`` 0)."""
-    wanted = CertificateFilter(serial=serial.lower().lstrip("0"))
-    with context.acts.act(by.user.name, "certificate.revoke", wanted.serial) as act:
-        rows = stored.find(act.transaction.connection, wanted)
-        _check(rows[0] if rows else None, serial)
-        serials = context.revoker.revoke(
-            act.transaction, wanted, now=context.now(), reason=_reason(body.reason)
-        )
-        act.worth_recording = bool(serials)
-        act.details |= {"reason": body.reason, "owner": rows[0]["subject"]}
-    return Revoked(revoked=len(serials))
-
-
-def _check(row: sa.RowMapping | None, serial: str) -> None:
-    if row is None:
-        raise NotFoundError(f"there is no certificate {serial!r}", hint="pgward ca list")
-    if row["kind"] not in _REVOCABLE:
-        raise ConflictError(
-            "it is the authority's own certificate", hint="it is replaced when ca serve restarts"
-        )
-
-
-def _reason(text: str) -> x509.ReasonFlags:
-    """Find the RFC 5280 reason that is meant; free words are "unspecified"."""
-    for flag in x509.ReasonFlags:
-        if text in (flag.name, flag.value):
-            if flag in (x509.ReasonFlags.remove_from_crl, x509.ReasonFlags.certificate_hold):
-                raise InvalidInputError(f"{text} is no reason to revoke for good")
-            return flag
-    return x509.ReasonFlags.unspecified
 
 
 def info(row: sa.RowMapping, now: datetime) -> CertificateInfo:

@@ -173,6 +173,16 @@ def test_a_crl_without_a_revocation_that_came_meanwhile_is_not_stored(
     assert certificates.latest_crl(CaName.SERVER_ISSUING).number > latest.number
 
 
+def test_the_cas_of_what_would_be_revoked(store, certificates):
+    certificates.reserve([_record(1)])
+    with store.read() as connection:
+        found = stored.cas_of(connection, CertificateFilter(serial="1"))
+    _revoke(store, CertificateFilter(serial="1"))
+    with store.read() as connection:
+        again = stored.cas_of(connection, CertificateFilter(serial="1"))
+    assert (found, again) == ({"server-issuing"}, set())
+
+
 @pytest.mark.parametrize(
     ("kind", "actor"),
     [("person", "x"), ("edge", "edge:x"), ("host", "host:x"), ("api", "system:ca")],
