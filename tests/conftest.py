@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.ca_process",
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.ca_service",
+    "tests.fixtures.company",
     "tests.fixtures.disks",
     "tests.fixtures.fake_ca",
     "tests.fixtures.fake_log",  # after fake_ca, which it imports
