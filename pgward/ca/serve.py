@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def run(directory: Path, options: Options) -> None:
         pin_source=options.pin_source,
     )
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
-    with listener.bind(listen) as listening:
+    with closing(keys), listener.bind(listen) as listening:
         address = listener.bound_address(listening)
         with (
             _authority(_with_port(settings, address), keys, directory) as (authority, store),
