@@ -2,8 +2,10 @@ from datetime import timedelta
 
 import pytest
 
+from pgward.ca import profiles
 from pgward.ca.records import Kind, Revocation
 from pgward.ca.rules import NO_RULES
+from pgward.ca.signer import KeySigner
 from pgward.pki import chain, csr, fingerprint, keys, pem
 from pgward.pki.errors import ChainError
 from tests.fixtures.authority import START
@@ -105,3 +107,26 @@ def verify(openssl, issued, root, lists, purpose):
         *("verify", "-x509_strict", "-crl_check_all", "-CRLfile", lists, "-purpose", purpose),
         *("-attime", int(START.timestamp()), "-CAfile", trusted, "-untrusted", issuing, leaf),
     )
+
+
+def test_another_ca_under_the_same_root_vouches_for_no_machine(authority, new_server_hierarchy):
+    theirs = keys.generate()
+    root = new_server_hierarchy.root
+    ca = build(profiles.ISSUING, "theirs", theirs, root.certificate, root.key)
+    leaf = build(profiles.SERVER, "edge1", keys.generate(), ca, theirs, dns=("a.example.com",))
+    direct = build(profiles.SERVER, "x", theirs, root.certificate, root.key, dns=("a.example.com",))
+    for presented in ([leaf, ca], [direct]):
+        with pytest.raises(ChainError, match="was issued by another CA"):
+            authority.verify_machine(presented)
+
+
+def build(profile, name, key, issuer, signing_key, **more):
+    contents = profiles.Contents(
+        profiles.common_name(name),
+        key.public_key(),
+        2**80,
+        START,
+        START + timedelta(days=1),
+        **more,
+    )
+    return KeySigner(signing_key).sign_certificate(profiles.build(profile, contents, issuer))
