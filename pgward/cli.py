@@ -61,12 +61,24 @@ _CRL = {
     ),
 }
 _CA = {
-    "init": Entry("create a certificate authority in a directory", "pgward.ca.commands:init"),
+    "init": Entry("create a certificate authority in a directory", "pgward.ca.init_commands:init"),
     "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
     "backup": Entry("write an encrypted backup", "pgward.ca.store_commands:backup"),
     "restore": Entry("make the authority from a backup", "pgward.ca.store_commands:restore"),
     "migrate-store": Entry(
         "move the store to PostgreSQL, or back", "pgward.ca.store_commands:migrate_store"
+    ),
+    "import": Entry(
+        "take what a company's root signed: certificates and revocation lists",
+        "pgward.ca.import_commands:import_signed",
+    ),
+    "ceremony": Entry(
+        "check how a certificate authority was made",
+        children={
+            "verify": Entry(
+                "check a transcript against what is there", "pgward.ca.ceremony_commands:verify"
+            )
+        },
     ),
     "token": Entry(
         "make a one-time join token for an edge or a PostgreSQL host",

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.ca_process",
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.ca_service",
+    "tests.fixtures.company",
     "tests.fixtures.disks",
     "tests.fixtures.fake_ca",
     "tests.fixtures.fake_log",  # after fake_ca, which it imports
@@ -22,6 +23,7 @@ pytest_plugins = [
     "tests.fixtures.pki",
     "tests.fixtures.ledger",
     "tests.fixtures.links",  # after pki, which it imports
+    "tests.fixtures.many_cas",  # after ca, ca_process and pkilint, which it imports
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
     "tests.fixtures.postgres",

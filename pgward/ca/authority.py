@@ -28,6 +28,7 @@ from pgward.ca.standing import Standing
 from pgward.core.clock import Clock
 from pgward.core.errors import PgwardError
 from pgward.pki import chain, fingerprint
+from pgward.pki.errors import ChainError
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +188,12 @@ class Authority:
         kind of machine, and that it is not revoked.
         """
         roots, now = self.trust.server_roots, self.clock.now()
-        return chain.verify(presented[0], presented[1:], roots, now, chain.SERVER_AUTH)[0]
+        verified = chain.verify(presented[0], presented[1:], roots, now, chain.SERVER_AUTH)
+        ours = self.standing.generations.certificates(CaName.SERVER_ISSUING)
+        # A company's root may have other CAs under it, with serial numbers of their own.
+        if verified[1].public_key() not in [each.public_key() for each in ours]:
+            raise ChainError("the certificate was issued by another CA")
+        return verified[0]
 
     def sign_snapshot(self, payload: dict[str, object]) -> str:
         """Sign an edge's configuration; the signer's certificate renews itself."""

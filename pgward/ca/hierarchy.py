@@ -130,10 +130,20 @@ def certificate(directory: Path, name: str) -> x509.Certificate:
     try:
         certificates = pem.split(path.read_bytes())
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no certificate {path}") from error
+        raise _missing(directory, name) from error
     except BadCertificateError as error:
         raise BadCertificateError(error.message, where=str(path)) from error
     return certificates[0]
+
+
+def _missing(directory: Path, name: str) -> NotFoundError:
+    if any((directory / "requests").glob("*.csr")):  # of a subordinate CA
+        return NotFoundError(
+            f"the company's root has not signed this CA yet: there is no certificate of {name}",
+            hint=f"have the files in {directory}/requests signed, then: pgward ca import"
+            f" {directory} FILE…",
+        )
+    return NotFoundError(f"there is no certificate {directory / CERTS / name}.crt")
 
 
 def _make(

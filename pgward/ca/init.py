@@ -1,48 +1,52 @@
 """``pgward ca init``: a CA directory appears whole, or not at all."""
 
 import secrets
+import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.audit.events import AuditEvent
-from pgward.ca import caller, crl_maker, hierarchy, log_key
-from pgward.ca import directory as people
+from pgward.ca import ceremony, hierarchy, init_store, log_key, requests
 from pgward.ca.building import move_into_place, refuse_existing, sibling, storage
-from pgward.ca.hierarchy import NewCa, NewHierarchy
+from pgward.ca.hierarchy import NewHierarchy
+from pgward.ca.init_keys import PASSPHRASE_FILE, NewKeys, Offline, Secrets, needs_passphrase
 from pgward.ca.passwords import Passwords
-from pgward.ca.records import CaName, CertificateRecord, Kind, Signed
+from pgward.ca.records import CaName
+from pgward.ca.requests import NewRequest
 from pgward.ca.settings import FILE, STORE_FILE, Settings
-from pgward.ca.signer import KeySigner
-from pgward.ca.signers.keeper import KeyKeeper
-from pgward.ca.store import Store, create
-from pgward.ca.store.certificates import SqlCertificates
+from pgward.ca.store import create
 from pgward.core import names
-from pgward.core.clock import Clock
+from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import InvalidInputError
-from pgward.pki import fingerprint, keys, pkcs8
-from pgward.pki.key_types import SigningKey
+from pgward.pki import fingerprint
 from pgward.system import files
 
-PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file's name
 PASSWORD_FILE = "initial-admin-password"  # noqa: S105 - a file's name
-_ROUNDS_FOR_RANDOM = 2048  # 256 random bits need no stretching
+TRANSCRIPT_FILE = "ceremony.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to create; a passphrase or password that is None is generated and kept in a file."""
+    """What to create; a passphrase or password that is None is generated and kept in a file.
+
+    ``circumstances`` are facts for the transcript: who, where, with which version.
+    """
 
     settings: Settings
     administrator: str
     password: str | None
     passphrase: bytes | None
+    pin: bytes | None = None
+    offline: Offline | None = None
+    subordinate: bool = False
+    circumstances: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a person needs to know afterwards."""
+    """What a person needs to know afterwards; a subordinate CA has no fingerprint yet."""
 
     directory: Path
     url: str
@@ -50,110 +54,177 @@ class Made:
     administrator: str
     password_file: Path | None
     passphrase_file: Path | None
+    transcript_sha256: str
+    root_keys: Path | None = None
+    requests: Path | None = None
 
 
 def create_ca(directory: Path, plan: Plan, clock: Clock) -> Made:
-    """Create the CA; raise ConflictError (something is there), StorageError, InvalidInputError."""
+    """Create the CA.
+
+    Raises ConflictError (something is there), StorageError, InvalidInputError, and what a token
+    or a helper program raises.
+    """
     names.new_identity(plan.administrator)
     if plan.settings.store.url:
         raise InvalidInputError("a new CA starts with the SQLite store in its directory")
     target = directory.absolute()
     refuse_existing(target)
-    passwords = Passwords()
+    offline = _offline_target(target, plan)
     password = plan.password or secrets.token_urlsafe(15)
-    password_hash = passwords.hash(password)
-    with storage(target), sibling(target) as (building, lock):
-        root = _fill(building, plan, password_hash, clock)
-        if plan.password is None:
-            files.atomic_write(building / PASSWORD_FILE, f"{password}\n".encode())
-        move_into_place(building, target, lock)
+    password_hash = Passwords().hash(password)
+    with storage(target), ExitStack() as stack:
+        building, lock = stack.enter_context(sibling(target))
+        aside = stack.enter_context(sibling(offline)) if offline else None
+        places = _Places(building, aside[0] if aside else None, target, offline)
+        made = _Making(places, plan, clock)
+        with made.keys.taken_back_on_failure():
+            fingerprint_, seal = made.fill(password_hash)
+            if plan.password is None:
+                files.atomic_write(building / PASSWORD_FILE, f"{password}\n".encode())
+            if offline and aside:
+                move_into_place(aside[0], offline, aside[1])
+            try:
+                move_into_place(building, target, lock)
+            except BaseException:
+                if offline:  # no CA knows these keys
+                    shutil.rmtree(offline, ignore_errors=True)
+                raise
+    generated = plan.passphrase is None and needs_passphrase(plan.settings.keys)
     return Made(
         directory=target,
         url=plan.settings.ca.url,
-        fingerprint=root,
+        fingerprint=fingerprint_,
         administrator=plan.administrator,
         password_file=target / PASSWORD_FILE if plan.password is None else None,
-        passphrase_file=target / PASSPHRASE_FILE if plan.passphrase is None else None,
+        passphrase_file=target / PASSPHRASE_FILE if generated else None,
+        transcript_sha256=seal,
+        root_keys=offline,
+        requests=target / requests.REQUESTS if plan.subordinate else None,
     )
 
 
-def _fill(building: Path, plan: Plan, password_hash: str, clock: Clock) -> str:
-    """Write everything; return the fingerprint of the server root."""
-    settings, passphrase, rounds = plan.settings, plan.passphrase, pkcs8.ROUNDS
-    if passphrase is None:
-        passphrase, rounds = secrets.token_urlsafe(32).encode(), _ROUNDS_FOR_RANDOM
-        settings = replace(settings, keys=replace(settings.keys, passphrase_file=PASSPHRASE_FILE))
-        files.atomic_write(building / PASSPHRASE_FILE, passphrase + b"\n")
-    opened = passphrase
-    keeper = KeyKeeper(
-        building, settings.keys, passphrase=lambda: opened, pin=lambda: b"", rounds=rounds
-    )
-    now, name = clock.now(), settings.ca.name
-
-    def make_key(ca: str) -> SigningKey:
-        return keeper.create(ca).key
-
-    user = hierarchy.create(name, CaName.USER_ROOT, CaName.USER_ISSUING, now, make_key)
-    server = hierarchy.create(name, CaName.SERVER_ROOT, CaName.SERVER_ISSUING, now, make_key)
-    hierarchy.write(building, [user.root, user.issuing, server.root, server.issuing])
-    log_key.create(building, keeper)
-    store = create(f"sqlite:///{building / STORE_FILE}")
-    try:
-        _fill_store(store, [user, server], plan.administrator, password_hash, clock)
-    finally:
-        store.close()
-    files.atomic_write(building / FILE, settings.dump().encode())
-    return fingerprint.of(server.root.certificate)
+def _offline_target(target: Path, plan: Plan) -> Path | None:
+    if plan.offline is None:
+        return None
+    if plan.subordinate:
+        raise InvalidInputError("a subordinate CA has no root of its own to keep offline")
+    offline = plan.offline.directory.absolute()
+    if offline.is_relative_to(target) or target.is_relative_to(offline):
+        raise InvalidInputError(
+            "the roots' keys must not go into the CA's directory",
+            hint="name a directory on a medium that can be locked away",
+        )
+    refuse_existing(offline)
+    return offline
 
 
-def _fill_store(
-    store: Store, made: list[NewHierarchy], administrator: str, password_hash: str, clock: Clock
-) -> None:
-    now = clock.now()
-    certificates = SqlCertificates(store, clock)
-    new = people.NewUser(administrator, groups=[people.ADMINISTRATORS], password_hash=password_hash)
-    with store.write() as transaction:
-        for each in made:
-            _store_hierarchy(certificates, each, clock)
-        people.add(transaction, new, now=now, by=caller.SYSTEM)
-        transaction.record(
-            AuditEvent.make(
-                time=now,
-                actor=caller.SYSTEM,
-                action="ca.init",
-                target=administrator,
-                details={"server_root": fingerprint.of(made[-1].root.certificate)},
-            )
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where things are made, and where they will be."""
+
+    building: Path
+    aside: Path | None
+    target: Path
+    offline: Path | None
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Return what the transcript lists, each by its place: ``ca/…`` and ``offline/…``."""
+        found = [("ca", self.building, each) for each in ("certs", "keys", requests.REQUESTS)]
+        listed = [
+            (f"{place}/{path.relative_to(top)}", path.read_bytes())
+            for place, top, each in found
+            for path in (top / each).glob("*")
+        ]
+        listed.append((f"ca/{FILE}", (self.building / FILE).read_bytes()))
+        if self.aside is not None:
+            listed += [(f"offline/{each.name}", each.read_bytes()) for each in self.aside.iterdir()]
+        return ceremony.digests(listed)
+
+
+class _Making:
+    """One run: the keys, the CAs or their requests, the store, the settings, the transcript."""
+
+    def __init__(self, places: _Places, plan: Plan, clock: Clock) -> None:
+        self._places = places
+        self._plan = plan
+        self._clock = clock
+        offline = (places.aside, plan.offline.passphrase) if places.aside and plan.offline else None
+        given = Secrets(plan.passphrase, plan.pin)
+        self.keys = NewKeys(places.building, plan.settings.keys, given, offline)
+        self._own: list[NewHierarchy] = []
+        self._requests: list[NewRequest] = []
+
+    def fill(self, password_hash: str) -> tuple[str, str]:
+        """Write everything; return the fingerprint of the server root, and the seal."""
+        building, plan = self._places.building, self._plan
+        if plan.subordinate:
+            self._ask()
+        else:
+            self._make_hierarchies()
+        log_key.create(building, self.keys)
+        store = create(f"sqlite:///{building / STORE_FILE}")
+        try:
+            init_store.fill(store, self._own, plan.administrator, password_hash, self._clock)
+        finally:
+            store.close()
+        settings = replace(plan.settings, keys=self.keys.settings())
+        files.atomic_write(building / FILE, settings.dump().encode())
+        root = fingerprint.of(self._own[-1].root.certificate) if self._own else ""
+        return root, self._write_transcript()
+
+    def _make_hierarchies(self) -> None:
+        now, name = self._clock.now(), self._plan.settings.ca.name
+        pairs = (
+            (CaName.USER_ROOT, CaName.USER_ISSUING),
+            (CaName.SERVER_ROOT, CaName.SERVER_ISSUING),
+        )
+        for root, issuing in pairs:
+            self._own.append(hierarchy.create(name, root, issuing, now, self.keys.make))
+        made = [ca for each in self._own for ca in (each.root, each.issuing)]
+        hierarchy.write(self._places.building, made)
+        if self._places.aside is not None:
+            for each in self._own:
+                pem = each.root.certificate.public_bytes(Encoding.PEM)
+                files.atomic_write(self._places.aside / f"{each.root.name}.crt", pem, mode=0o644)
+
+    def _ask(self) -> None:
+        name = self._plan.settings.ca.name
+        for ca in (CaName.USER_ISSUING, CaName.SERVER_ISSUING):
+            made = requests.make(name, ca, self.keys.make(ca))
+            where = requests.path(self._places.building, ca)
+            where.parent.mkdir(mode=0o755, exist_ok=True)
+            files.atomic_write(where, made.request.public_bytes(Encoding.PEM), mode=0o644)
+            self._requests.append(made)
+
+    def _write_transcript(self) -> str:
+        text = ceremony.write(
+            ceremony.Transcript(self._facts(), self._entries(), self._places.files())
+        ).encode()
+        for place in filter(None, (self._places.building, self._places.aside)):
+            files.atomic_write(place / TRANSCRIPT_FILE, text, mode=0o644)
+        return ceremony.sealed_by(text)
+
+    def _entries(self) -> tuple[ceremony.Entry, ...]:
+        own = [ca for each in self._own for ca in (each.root, each.issuing)]
+        where = self.keys.where
+        return (
+            *(ceremony.Entry(ca.name, where(ca.name), ca.certificate) for ca in own),
+            *(ceremony.Entry(each.name, where(each.name), each.request) for each in self._requests),
         )
 
-
-def _store_hierarchy(certificates: SqlCertificates, made: NewHierarchy, clock: Clock) -> None:
-    """Store both certificates and a CRL of each; the root's lives as long as the root."""
-    for ca in (made.root, made.issuing):
-        record = _record(ca, made.root.name)
-        certificates.reserve([record])
-        certificates.record([Signed(record, ca.certificate.public_bytes(Encoding.DER))])
-    now, root = clock.now(), made.root
-    certificates.save_crl(
-        crl_maker.sign(
-            root.name,
-            root.certificate,
-            KeySigner(root.key),
-            now=now,
-            next_update=root.certificate.not_valid_after_utc,
-            number=crl_maker.next_number(now, 0),
+    def _facts(self) -> tuple[tuple[str, str], ...]:
+        keys = self._plan.settings.keys
+        roots = "offline" if self._places.offline else keys.place
+        return (
+            ("what", "a certificate authority was created"),
+            ("when", rfc3339(self._clock.now())),
+            *self._plan.circumstances,
+            ("name", self._plan.settings.ca.name),
+            ("directory", str(self._places.target)),
+            ("key type", keys.type),
+            ("key type of server CAs", keys.server_type or keys.type),
+            ("keys go to", keys.place),
+            ("keys of roots go to", "the company" if self._plan.subordinate else roots),
+            ("directory of the roots' keys", str(self._places.offline or "none")),
         )
-    )
-    crl_maker.CrlMaker([made.issuing.as_issuing()], certificates, clock).publish()
-
-
-def _record(ca: NewCa, root: CaName) -> CertificateRecord:
-    return CertificateRecord(
-        serial=ca.certificate.serial_number,
-        ca=root,
-        kind=Kind.CA,
-        subject=ca.name,
-        not_before=ca.certificate.not_valid_before_utc,
-        not_after=ca.certificate.not_valid_after_utc,
-        key_sha256=keys.spki_sha256(ca.key.public_key()),
-    )

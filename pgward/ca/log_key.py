@@ -5,10 +5,11 @@ Replicas share it, as they share the keys of the CAs.
 """
 
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgward.ca.signers.keeper import KeyKeeper
+from pgward.ca.signers.keeper import KeyKeeper, NewKey
 from pgward.core.errors import NotFoundError
 from pgward.pki import tree_head
 from pgward.pki.errors import BadKeyError, LogError
@@ -21,9 +22,18 @@ PUBLIC = Path("certs", "log.pub")
 _LOCK = Path("certs", ".log.lock")
 
 
-def create(directory: Path, keeper: KeyKeeper) -> str:
+class Maker(Protocol):
+    """What makes keys: a keeper, or the one of a new directory."""
+
+    def create(self, ca: str, key_type: KeyType | None = None) -> NewKey:
+        """Make a key."""
+        ...
+
+
+def create(directory: Path, maker: Maker) -> str:
     """Make the key of a CA directory's log where the CAs' keys are; return its reference."""
-    new = keeper.create(NAME, KeyType.P256)
+    new = maker.create(NAME, KeyType.P256)
+    (directory / PUBLIC).parent.mkdir(mode=0o755, exist_ok=True)
     _publish(directory, _p256(new.key))
     return new.reference
 

@@ -59,7 +59,7 @@ def read(source: str, *, directory: Path | None = None, least: int = _MIN_BYTES)
         data = _from_keyring(source.removeprefix("keyring:"))
     else:
         data = _from_file((directory or Path()) / source)
-    return _check(data, source, least)
+    return check(data, source, least)
 
 
 def find(settings_source: str, directory: Path) -> bytes:
@@ -124,7 +124,8 @@ def _credential(name: str) -> Path:
     return Path(directory) / name
 
 
-def _check(data: bytes, source: str, least: int) -> bytes:
+def check(data: bytes, source: str, least: int = _MIN_BYTES) -> bytes:
+    """Return the passphrase without its line end; raise InvalidInputError for a bad length."""
     if len(data) > _MAX_BYTES:
         raise InvalidInputError(f"the passphrase is longer than {_MAX_BYTES} bytes", where=source)
     secret = data.rstrip(b"\r\n")

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def run(directory: Path, options: Options) -> None:
     )
     listen = options.listen or Address(settings.listen.host, settings.listen.port)
     with (
+        closing(keys),
         listener.bind(listen) as listening,
         public_http.bind(settings.listen.public_http) as public,
     ):

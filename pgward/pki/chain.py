@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pgward.pki import ed25519_path
 from pgward.pki.errors import ChainError
 
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -36,6 +37,9 @@ def verify(
     if not roots:
         raise ChainError("there is no root to trust")
     _check_dates(leaf, now)
+    if ed25519_path.concerns(intermediates, roots):
+        _check_leaf(leaf, eku)
+        return ed25519_path.verify(leaf, intermediates, roots, now, eku)
     verifier = (
         verification.PolicyBuilder()
         .store(verification.Store(list(roots)))
@@ -50,6 +54,28 @@ def verify(
         return verifier.verify(leaf, list(intermediates)).chain
     except (verification.VerificationError, ValueError) as error:
         raise ChainError(f"the certificate is not trusted: {_reason(error)}") from error
+
+
+def _check_leaf(leaf: x509.Certificate, eku: x509.ObjectIdentifier) -> None:
+    """Apply the leaf's policy by hand, as the verifier that calls it is not there."""
+    try:
+        found = leaf.extensions
+        purposes = found.get_extension_for_class(x509.ExtendedKeyUsage).value
+        usage = found.get_extension_for_class(x509.KeyUsage).value
+        constraints = [
+            each.value for each in found if isinstance(each.value, x509.BasicConstraints)
+        ]
+    except Exception as error:  # the parser raises several kinds, and names none as its own
+        raise ChainError("the certificate is not trusted: extensions are missing") from error
+    problem = ""
+    if eku not in purposes:
+        problem = "it was issued for another purpose"
+    elif not usage.digital_signature or usage.key_cert_sign:
+        problem = "its key may not be used so"
+    elif any(each.ca for each in constraints):
+        problem = "it is a CA's"
+    if problem:
+        raise ChainError(f"the certificate is not trusted: {problem}")
 
 
 def _check_dates(leaf: x509.Certificate, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -133,7 +132,7 @@ class KeyKeeper:
             helper.close()
 
     def _create_file(self, path: Path, wanted: KeyType) -> SigningKey:
-        with suppress(FileNotFoundError):  # of an attempt that ended; a key is never overwritten
+        if path.exists():  # of an attempt that ended; a key is never overwritten
             path.rename(path.with_name(f"{path.name}.{secrets.token_hex(4)}.old"))
         key = key_types.generate(wanted)
         rounds = pkcs8.ROUNDS if self._rounds is None else self._rounds

@@ -3,12 +3,13 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.ca import hierarchy
+from pgward.ca import hierarchy, profiles
 from pgward.ca.authority import Authority
 from pgward.ca.generations import Generations, State
 from pgward.ca.records import CaName, Kind, Revocation
 from pgward.ca.rules import NO_RULES
 from pgward.ca.settings import Settings
+from pgward.ca.signer import KeySigner
 from pgward.ca.standing import Standing
 from pgward.pki import chain, csr, fingerprint, keys, pem
 from pgward.pki.errors import ChainError
@@ -145,3 +146,26 @@ def test_every_cas_certificate_is_told_by_its_id(authority, hierarchies):
         "server-root": hierarchies.server.root,
         "server-issuing": hierarchies.server.issuing.certificate,
     }
+
+
+def test_another_ca_under_the_same_root_vouches_for_no_machine(authority, new_server_hierarchy):
+    theirs = keys.generate()
+    root = new_server_hierarchy.root
+    ca = build(profiles.ISSUING, "theirs", theirs, root.certificate, root.key)
+    leaf = build(profiles.SERVER, "edge1", keys.generate(), ca, theirs, dns=("a.example.com",))
+    direct = build(profiles.SERVER, "x", theirs, root.certificate, root.key, dns=("a.example.com",))
+    for presented in ([leaf, ca], [direct]):
+        with pytest.raises(ChainError, match="was issued by another CA"):
+            authority.verify_machine(presented)
+
+
+def build(profile, name, key, issuer, signing_key, **more):
+    contents = profiles.Contents(
+        profiles.common_name(name),
+        key.public_key(),
+        2**80,
+        START,
+        START + timedelta(days=1),
+        **more,
+    )
+    return KeySigner(signing_key).sign_certificate(profiles.build(profile, contents, issuer))
