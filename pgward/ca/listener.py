@@ -13,6 +13,7 @@ import uvicorn
 
 from pgward.ca.door import Door
 from pgward.ca.http_protocol import BoundedHttp
+from pgward.ca.networks import Network
 from pgward.ca.waiting import Waiting
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError, PgwardError, UnavailableError
@@ -72,6 +73,7 @@ class HttpsServer(uvicorn.Server):
         context: ssl.SSLContext,
         *,
         on_stop: Callable[[], None] = lambda: None,
+        proxies: tuple[Network, ...] = (),
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -87,8 +89,8 @@ class HttpsServer(uvicorn.Server):
         )
         super().__init__(config)
         self._listening = listening
-        self._waiting = Waiting(most_waiting())
-        self._door = Door(listening, context, self._protocol, self._waiting)
+        self.waiting = Waiting(most_waiting())
+        self._door = Door(listening, context, self._protocol, self.waiting, proxies)
         self._on_stop = on_stop
         self.ready = asyncio.Event()
 
@@ -124,12 +126,12 @@ class HttpsServer(uvicorn.Server):
         self._door.close()
         await super().shutdown(sockets)
 
-    def _protocol(self) -> asyncio.Protocol:
+    def _protocol(self) -> BoundedHttp:
         return BoundedHttp(
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
-            waiting=self._waiting,
+            waiting=self.waiting,
         )
 
 
