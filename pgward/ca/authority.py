@@ -13,6 +13,7 @@ from typing import cast
 
 from cryptography import x509
 
+from pgward.ca import crl_maker
 from pgward.ca.crl_maker import CrlMaker
 from pgward.ca.generations import ROOTS
 from pgward.ca.hierarchy import Hierarchies
@@ -112,6 +113,16 @@ class Authority:
     def standing(self) -> Standing:
         """Every generation, and the signers that are here."""
         return self._parts.standing
+
+    def check_keys(self) -> None:
+        """Sign something of no use with each key that issues; raise UnavailableError."""
+        for role in ROOTS:
+            crl_maker.probe(self.standing.issuing(role))
+
+    def certificates(self) -> dict[str, x509.Certificate]:
+        """Return the certificate of every trusted CA by its id."""
+        known = self.standing.generations.all
+        return {each.id: each.certificate for each in known if each.is_trusted}
 
     @property
     def trust(self) -> Trust:

@@ -5,7 +5,7 @@ dated in the future: so every CA has one, and thisUpdate is backdated.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -15,7 +15,7 @@ from pgward.ca.issuer import IssuingCa
 from pgward.ca.records import CertificateStore, PublishedCrl, Revocation
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core.clock import Clock
-from pgward.core.errors import NotFoundError
+from pgward.core.errors import NotFoundError, UnavailableError
 from pgward.pki import keys
 
 LIFETIME = timedelta(days=7)
@@ -94,6 +94,19 @@ def sign(
     crl = signer.sign_crl(unsigned)
     der = crl.public_bytes(Encoding.DER)
     return PublishedCrl(name, number, this_update, next_update.replace(microsecond=0), der)
+
+
+def probe(ca: IssuingCa) -> None:
+    """Sign an empty list that ended long ago, to see that the key works; UnavailableError."""
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    unsigned = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ca.certificate.subject)
+        .last_update(long_ago)
+        .next_update(long_ago)
+    )
+    if not ca.signer.sign_crl(unsigned).is_signature_valid(ca.signer.public_key):
+        raise UnavailableError(f"the key of {ca.name} does not sign as it should")
 
 
 def _entry(revocation: Revocation) -> x509.RevokedCertificate:

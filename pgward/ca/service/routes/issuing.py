@@ -46,6 +46,7 @@ async def certificate(request: Request) -> Response:
     """Issue a certificate in the person's name, no longer than the login session."""
     service = context.of(request)
     asking = await auth.renewing(service, request)
+    service.limits.issuing(asking.session.user.name, service.monotonic())
     body = _read(await request.body())
     try:
         issued = await _issue(service, asking.session, body)

@@ -55,6 +55,7 @@ def enroll(context: Current, body: EnrollRequest) -> EnrollReply:
 @router.post("/machine/renew", summary="Renew a machine's certificate")
 def renew(context: Current, asking: AnyMachine, body: CertificateRequest) -> CertificateReply:
     """Issue a certificate with the same names as before, for a new key."""
+    context.limits.issuing(asking.machine.actor, context.monotonic())
     return _issue(context, asking.machine, body.csr.encode(), asking.serial)
 
 
