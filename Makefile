@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm matrix peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm matrix faketime peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
@@ -18,7 +18,7 @@ test: dev postgres softhsm ## The test suite, without the PostgreSQL matrix and 
 retest: dev postgres softhsm ## The tests that failed last, one after the other
 	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
-test-all: dev postgres softhsm matrix ## All tests, on PostgreSQL 11 to 18
+test-all: dev postgres softhsm matrix peers faketime ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
 
 check: dev ## Lint, formatting, types, import layers, test file names, command reference
@@ -53,6 +53,9 @@ softhsm:
 
 matrix: dev
 	@tools/fetch_postgres_matrix.sh
+
+faketime:
+	@tools/setup_faketime.sh
 
 peers:
 	@tools/setup_bench.sh

@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.disks",
     "tests.fixtures.fake_ca",
     "tests.fixtures.fake_log",  # after fake_ca, which it imports
+    "tests.fixtures.collector",
     "tests.fixtures.database",
     "tests.fixtures.commands",  # after fake_ca, which it imports
     "tests.fixtures.fifo",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pgward.audit.events import AuditEvent, Outcome
-from pgward.ca import caller
+from pgward.ca import caller, observe
 from pgward.ca.store import Store, Transaction
 from pgward.core.clock import Clock
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError, UnavailableError
@@ -45,6 +45,7 @@ class Acts:
                 if act.worth_recording:
                     event = self._event(act.actor, action, act.target, details=act.details)
                     transaction.record(event)
+            observe.event("act", action=action, outcome="ok")
         except UnavailableError:
             raise  # the store cannot take the event either
         except PgwardError as error:
@@ -69,6 +70,7 @@ class Acts:
             reason=error.message[:1024],
             details=details,
         )
+        observe.event("act", action=action, outcome=event.outcome)
         with self._store.write() as transaction:
             transaction.record(event)
 

@@ -21,6 +21,10 @@ class ApiCertificate:
         self.context = _context()
         self.not_after = self._install()
 
+    def is_valid(self) -> bool:
+        """Tell whether clients accept it now."""
+        return self._start <= self._authority.clock.now() < self.not_after
+
     def renew_if_due(self) -> bool:
         """Issue and install a new certificate when a third of its life or less is left.
 

@@ -13,6 +13,7 @@ from typing import cast
 
 from cryptography import x509
 
+from pgward.ca import crl_maker
 from pgward.ca.crl_maker import CrlMaker
 from pgward.ca.generations import ROOTS
 from pgward.ca.hierarchy import Hierarchies
@@ -114,6 +115,11 @@ class Authority:
     def standing(self) -> Standing:
         """Every generation, and the signers that are here."""
         return self._parts.standing
+
+    def check_keys(self) -> None:
+        """Sign something of no use with each key that issues; raise UnavailableError."""
+        for role in ROOTS:
+            crl_maker.probe(self.standing.issuing(role))
 
     @property
     def trust(self) -> Trust:

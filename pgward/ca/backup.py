@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from pgward import __version__
 from pgward.ca.archive import Header, Manifest, Sink, Writer, read
-from pgward.ca.init_keys import PASSPHRASE_FILE, PASSWORD_FILE
+from pgward.ca.init import PASSWORD_FILE
+from pgward.ca.init_keys import PASSPHRASE_FILE
 from pgward.ca.settings import STORE_FILE, Settings
 from pgward.ca.store import migrate, open_store, rows
 from pgward.ca.store.copying import copied_tables

@@ -35,6 +35,15 @@ _PATH = click.Path(path_type=Path)
     help="Write url, address, fingerprint and pid there as JSON, once it serves.",
 )
 @urls.option
+@click.option(
+    "--metrics", type=AddressType(), help="Serve http://HOST:PORT/metrics to Prometheus there."
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="How to log.")
+@click.option(
+    "--traces",
+    type=click.Choice(["none", "otlp"]),
+    help="Send traces where OTEL_EXPORTER_OTLP_ENDPOINT says.",
+)
 def serve(
     *,
     directory: Path,
@@ -44,6 +53,9 @@ def serve(
     ready_file: Path | None,
     database_url: str | None,
     database_url_file: str | None,
+    metrics: Address | None,
+    log_format: str | None,
+    traces: str | None,
 ) -> None:
     """Serve the HTTPS API of the CA in DIR, until SIGTERM or Ctrl-C.
 
@@ -54,4 +66,14 @@ def serve(
 
     store = urls.chosen(database_url, database_url_file)
     logs.to_terminal()
-    serving.run(directory, serving.Options(listen, passphrase_file, pin_file, ready_file, store))
+    options = serving.Options(
+        listen=listen,
+        passphrase_source=passphrase_file,
+        pin_source=pin_file,
+        ready_file=ready_file,
+        database_url=store,
+        metrics=metrics,
+        log_format=log_format,
+        traces=traces,
+    )
+    serving.run(directory, options)

@@ -5,7 +5,7 @@ dated in the future: so every CA has one, and thisUpdate is backdated.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from cryptography import x509
@@ -15,7 +15,7 @@ from pgward.ca.issuer import IssuingCa
 from pgward.ca.records import CertificateStore, PublishedCrl, Revocation
 from pgward.ca.signer import KeySigner, Signer
 from pgward.core.clock import Clock
-from pgward.core.errors import NotFoundError, PgwardError
+from pgward.core.errors import NotFoundError, PgwardError, UnavailableError
 from pgward.pki import crl_der, key_types, signatures
 from pgward.pki.key_types import KeyType
 
@@ -124,3 +124,16 @@ def _read(der: bytes) -> x509.CertificateRevocationList:
         return x509.load_der_x509_crl(der)
     except ValueError as error:
         raise lint.LintError("the revocation list cannot be read back") from error
+
+
+def probe(ca: IssuingCa) -> None:
+    """Sign an empty list that ended long ago, to see that the key works; UnavailableError."""
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    unsigned = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ca.certificate.subject)
+        .last_update(long_ago)
+        .next_update(long_ago)
+    )
+    if not ca.signer.sign_crl(unsigned).is_signature_valid(ca.signer.public_key):
+        raise UnavailableError(f"the key of {ca.name} does not sign as it should")

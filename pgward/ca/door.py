@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from pgward.ca import networks, proxy_protocol
+from pgward.ca.networks import Network
+from pgward.ca.proxy_protocol import ProxyHeaderError
 from pgward.ca.waiting import Waiting
 
 HANDSHAKE_SECONDS = 10.0
@@ -20,17 +23,26 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _log = logging.getLogger(__name__)
 
 
+class Guest(asyncio.Protocol):
+    """A connection's protocol, which says itself when its peer's turn to speak is over."""
+
+    def came_from(self, host: str, port: int) -> None:
+        """Take note of the client's address, before the connection is made."""
+
+
 @dataclass(slots=True)
 class Door:
     """One listening socket: a connection waits from its first moment, so silence is bounded too.
 
-    The protocol that ``make`` returns says itself when its peer's turn to speak is over.
+    Without a ``context`` it speaks no TLS. What comes from one of ``proxies`` begins with a PROXY
+    header, which tells the client's address.
     """
 
     listening: socket.socket
-    context: ssl.SSLContext
-    make: Callable[[], asyncio.Protocol]
+    context: ssl.SSLContext | None
+    make: Callable[[], Guest]
     waiting: Waiting
+    proxies: tuple[Network, ...] = ()
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _is_open: bool = False
     _quiet_until: float = 0.0
@@ -51,7 +63,7 @@ class Door:
     def _accept(self) -> None:
         for _ in range(_BATCH):
             try:
-                connection, _address = self.listening.accept()
+                connection, address = self.listening.accept()
             except ConnectionAbortedError:
                 continue
             except (BlockingIOError, InterruptedError):
@@ -59,35 +71,51 @@ class Door:
             except OSError as error:
                 self._pause(error)
                 return
-            self._admit(connection)
+            self._admit(connection, *address[:2])
 
-    def _admit(self, connection: socket.socket) -> None:
+    def _admit(self, connection: socket.socket, host: str, port: int) -> None:
         connection.setblocking(False)
-        protocol = self.make()
-        task = asyncio.create_task(self._handshake(connection, protocol))
+        guest = self.make()
+        guest.came_from(host, port)
+        task = asyncio.create_task(self._handshake(connection, guest, host))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._settled, connection, protocol))
-        self.waiting.enter(protocol, task.cancel)
+        task.add_done_callback(partial(self._settled, connection, guest))
+        self.waiting.enter(guest, task.cancel, networks.key(host))
 
-    async def _handshake(self, connection: socket.socket, protocol: asyncio.Protocol) -> None:
-        await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: protocol,
+    async def _handshake(self, connection: socket.socket, guest: Guest, host: str) -> None:
+        if networks.contains(self.proxies, host):
+            await self._introduce(connection, guest)
+        loop = asyncio.get_running_loop()
+        if self.context is None:
+            await loop.connect_accepted_socket(lambda: guest, connection)
+            return
+        await loop.connect_accepted_socket(
+            lambda: guest,
             connection,
             ssl=self.context,
             ssl_handshake_timeout=HANDSHAKE_SECONDS,
             ssl_shutdown_timeout=_GOODBYE_SECONDS,
         )
 
-    def _settled(
-        self, connection: socket.socket, protocol: asyncio.Protocol, task: asyncio.Task[None]
-    ) -> None:
+    async def _introduce(self, connection: socket.socket, guest: Guest) -> None:
+        """Let a balancer say whom it speaks for; it counts as that client from here on."""
+        async with asyncio.timeout(HANDSHAKE_SECONDS):
+            found = proxy_protocol.source(await _proxy_header(connection))
+        task = asyncio.current_task()
+        if found is not None and task is not None:
+            guest.came_from(found, 0)
+            self.waiting.enter(guest, task.cancel, networks.key(found))
+
+    def _settled(self, connection: socket.socket, guest: Guest, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         failure = None if task.cancelled() else task.exception()
         if failure is None and not task.cancelled():
             return
-        self.waiting.leave(protocol)
+        self.waiting.leave(guest)
         connection.close()
-        if failure is not None and not isinstance(failure, OSError):
+        if isinstance(failure, ProxyHeaderError):
+            _log.info("a balancer was turned away: %s", failure.message)
+        elif failure is not None and not isinstance(failure, OSError):
             _log.error("a handshake failed unexpectedly", exc_info=failure)
 
     def _pause(self, error: OSError) -> None:
@@ -105,3 +133,13 @@ class Door:
     def _resume(self) -> None:
         if self._is_open:
             self.open()
+
+
+async def _proxy_header(connection: socket.socket) -> bytes:
+    loop, data = asyncio.get_running_loop(), b""
+    while (size := proxy_protocol.missing(data)) > 0:
+        more = await loop.sock_recv(connection, size)
+        if not more:
+            raise ConnectionResetError("the balancer left before it said whom it speaks for")
+        data += more
+    return data

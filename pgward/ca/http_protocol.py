@@ -10,6 +10,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pgward.ca import networks
+from pgward.ca.door import Guest
 from pgward.ca.waiting import Waiting
 
 MAX_HEADER_BYTES = 64 * 1024
@@ -17,7 +19,7 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 REQUEST_SECONDS = 20.0
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(HttpToolsProtocol, Guest):
     """Refuses what is too long with 431 or 413, and closes on what comes too slowly."""
 
     def __init__(self, *args: Any, waiting: Waiting, **kwargs: Any) -> None:
@@ -26,10 +28,16 @@ class BoundedHttp(HttpToolsProtocol):
         self._received = 0
         self._in_body = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._came_from: tuple[str, int] | None = None
+
+    def came_from(self, host: str, port: int) -> None:
+        """Take note of the client's address: behind a balancer, not the socket's."""
+        self._came_from = host, port
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Give the peer its time for a first request."""
         super().connection_made(transport)
+        self.client = self._came_from or self.client
         self._arm()
         self._wait()
 
@@ -93,7 +101,8 @@ class BoundedHttp(HttpToolsProtocol):
     def _wait(self) -> None:
         if not self.transport.is_closing():
             # abort, not close: TLS would wait for the silent peer's own goodbye.
-            self._waiting.enter(self, self.transport.abort)
+            address = networks.key(self.client[0] if self.client else None)
+            self._waiting.enter(self, self.transport.abort, address)
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._too_slow)

@@ -9,12 +9,14 @@ wait is shared.
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from threading import Lock
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pgward.ca import observe
 from pgward.ca.lint import LintError
 from pgward.ca.records import CertificateRecord, CertificateStore, Signed
 from pgward.ca.signer import Signer
@@ -45,10 +47,13 @@ class Prepared:
     linted: x509.Certificate
     signer: Signer
     chain: tuple[x509.Certificate, ...]
+    # Of the request that wants it: its trace shows the signature, which another thread makes.
+    context: Context = field(default_factory=copy_context, repr=False)
 
     def sign(self) -> x509.Certificate:
         """Sign it; LintError when it is not what was linted."""
-        certificate = self.signer.sign_certificate(self.unsigned)
+        with observe.step("sign", what=str(self.record.kind)):
+            certificate = self.signer.sign_certificate(self.unsigned)
         if certificate.tbs_certificate_bytes != self.linted.tbs_certificate_bytes:
             raise LintError("the signer signed something else", hint="this is a defect of pgward")
         return certificate
@@ -113,7 +118,7 @@ class IssuanceQueue:
         signed = []
         for prepared, future in self._reserve(batch):
             try:
-                signed.append((prepared, prepared.sign(), future))
+                signed.append((prepared, prepared.context.run(prepared.sign), future))
             except Exception as error:  # noqa: BLE001 - one signature's failure is its request's
                 future.set_exception(error)
         if not signed:
@@ -121,9 +126,11 @@ class IssuanceQueue:
         refusals = self._store.record(
             [Signed(each.record, made.public_bytes(Encoding.DER)) for each, made, _ in signed]
         )
+        observe.event("issuance", len(signed))
         for prepared, made, future in signed:
             refusal = refusals.get(prepared.record.serial)
             if refusal is None:
+                observe.event("issued", kind=str(prepared.record.kind))
                 future.set_result(Issued(made, prepared.chain))
             else:
                 future.set_exception(refusal)

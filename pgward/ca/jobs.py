@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import Protocol
 
+from pgward.ca import timekeeping
 from pgward.ca.authority import Authority
 from pgward.ca.crl_alarm import CrlAlarm
 from pgward.ca.head_signer import HeadSigner
@@ -58,6 +59,9 @@ def table(
     def head() -> None:
         heads.sign_if_due(timedelta(seconds=ledger.head_seconds), write=leadership.write)
 
+    def clock() -> None:
+        timekeeping.note(store, authority.clock.now(), write=leadership.write)
+
     return [
         Job("API certificate", 30, certificate.renew_if_due),
         Job("revocation lists", 30, crls, leader_only=True),
@@ -65,6 +69,7 @@ def table(
         Job("purge", 30, old, leader_only=True),
         *([Job("expired certificates", 30, expired, leader_only=True)] if keeps else []),
         Job("head of the log", 5, head, leader_only=True),
+        Job("clock", 30, clock, leader_only=True),
     ]
 
 

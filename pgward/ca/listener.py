@@ -13,6 +13,7 @@ import uvicorn
 
 from pgward.ca.door import Door
 from pgward.ca.http_protocol import BoundedHttp
+from pgward.ca.networks import Network
 from pgward.ca.waiting import Waiting
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError, PgwardError, UnavailableError
@@ -69,10 +70,13 @@ class HttpsServer(uvicorn.Server):
         self,
         app: Callable[..., Any],
         listening: socket.socket,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | None,
         *,
         on_stop: Callable[[], None] = lambda: None,
+        proxies: tuple[Network, ...] = (),
+        most: int | None = None,
     ) -> None:
+        """Let ``most`` connections wait for their peers; unless given, what the system allows."""
         config = uvicorn.Config(
             app,
             http=BoundedHttp,
@@ -87,8 +91,8 @@ class HttpsServer(uvicorn.Server):
         )
         super().__init__(config)
         self._listening = listening
-        self._waiting = Waiting(most_waiting())
-        self._door = Door(listening, context, self._protocol, self._waiting)
+        self.waiting = Waiting(most_waiting() if most is None else most)
+        self._door = Door(listening, context, self._protocol, self.waiting, proxies)
         self._on_stop = on_stop
         self.ready = asyncio.Event()
 
@@ -124,12 +128,12 @@ class HttpsServer(uvicorn.Server):
         self._door.close()
         await super().shutdown(sockets)
 
-    def _protocol(self) -> asyncio.Protocol:
+    def _protocol(self) -> BoundedHttp:
         return BoundedHttp(
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
-            waiting=self._waiting,
+            waiting=self.waiting,
         )
 
 

@@ -7,19 +7,16 @@ cannot ask whether a server's certificate is revoked over TLS that needs the ans
 import asyncio
 import logging
 import socket
-import ssl
 from contextlib import AbstractContextManager, nullcontext
 
 from fastapi import FastAPI
 
 from pgward.ca import listener
-from pgward.ca.door import Door
 from pgward.ca.listener import HttpsServer
 from pgward.ca.service import errors
 from pgward.ca.service.context import Context
 from pgward.ca.service.middleware import Guard
 from pgward.ca.service.routes import crls, ocsp
-from pgward.ca.waiting import Waiting
 from pgward.core.address import Address
 
 _log = logging.getLogger(__name__)
@@ -41,22 +38,13 @@ def create_app(context: Context) -> FastAPI:
     return app
 
 
-class PlainDoor(Door):
-    """Accepts connections without TLS."""
-
-    async def _handshake(self, connection: socket.socket, protocol: asyncio.Protocol) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(lambda: protocol, connection)
-
-
 class PublicServer(HttpsServer):
     """Serves beside the HTTPS listener, within the same bounds, until it is cancelled."""
 
     def __init__(self, context: Context, listening: socket.socket) -> None:
-        unused = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        super().__init__(create_app(context), listening, unused)
-        self._waiting = Waiting(listener.most_waiting() // 2)  # the HTTPS listener has the rest
-        self._door = PlainDoor(listening, unused, self._protocol, self._waiting)
+        # The HTTPS listener has the other half.
+        most = listener.most_waiting() // 2
+        super().__init__(create_app(context), listening, None, most=most)
 
     async def serve_beside(self) -> None:
         """Serve; leave signals to the HTTPS listener."""

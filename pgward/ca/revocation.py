@@ -6,7 +6,7 @@ from typing import Protocol
 
 from cryptography import x509
 
-from pgward.ca import sessions
+from pgward.ca import observe, sessions
 from pgward.ca.records import Kind, PublishedCrl
 from pgward.ca.store import Transaction
 from pgward.ca.store import certificates as stored
@@ -39,6 +39,7 @@ class Revoker:
         if serials:
             self._publisher.publish_crls(cas)
             transaction.changed()
+            observe.event("revoked", len(serials), reason=reason.name)
         return serials
 
     def cut_off(

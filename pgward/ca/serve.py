@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -13,11 +14,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgward.ca import jobs, listener, log_key, public_http
+from pgward.ca import jobs, listener, log_key, logs, networks, public_http, telemetry
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.crl_files import CrlFiles
-from pgward.ca.head_signer import HeadSigner
 from pgward.ca.public_http import PublicServer
 from pgward.ca.rotation.replicas import BEAT_SECONDS
 from pgward.ca.rotation.upkeep import RotationUpkeep
@@ -35,6 +35,8 @@ from pgward.core.clock import SystemClock
 from pgward.core.errors import PgwardError
 from pgward.system import files, process, terminal
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -45,11 +47,15 @@ class Options:
     pin_source: str | None = None
     ready_file: Path | None = None
     database_url: str | None = None
+    metrics: Address | None = None
+    log_format: str | None = None
+    traces: str | None = None
 
 
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     settings = _overridden(Settings.load(directory), options)
+    logs.to_terminal(settings.log.format, settings.log.level)
     keys = KeyKeeper.open(
         directory,
         settings.keys,
@@ -72,26 +78,21 @@ def run(directory: Path, options: Options) -> None:
             rotating.run()
             jobs.begin(authority, leadership)
             listener.raise_file_limit()
-            signs_log = _log_key(directory, keys, store)
-            origins = _origins(authority.settings, address)
-            app = create_app(authority, store, log_key=signs_log, origins=origins)
-            heads: HeadSigner = app.state.context.heads
-            heads.newest()  # the first one ever, so that everyone can have it
-            server = listener.HttpsServer(
-                app,
-                listening,
-                certificate.context,
-                on_stop=app.state.context.changes.close,
-            )
-            table = jobs.table(authority, certificate, store, leadership, heads)
-            table.append(Job("rotations", BEAT_SECONDS, rotating.run))
-            upkeep = Upkeep(table, leadership.is_leader)
+            with telemetry.observing(
+                authority, store, certificate, leads=leadership.is_leader
+            ) as observing:
+                signs_log = _log_key(directory, keys, store)
+                server, service = _server(authority, store, certificate, signs_log, listening)
+                observing.watch_connections(server.waiting)
+                table = jobs.table(authority, certificate, store, leadership, service.heads)
+                table.append(Job("rotations", BEAT_SECONDS, rotating.run))
+                upkeep = Upkeep(table, leadership.is_leader)
 
-            def announce() -> None:
-                _announce(authority, address, options.ready_file, public)
+                def announce() -> None:
+                    _announce(authority, address, options.ready_file, observing.address, public)
 
-            beside = _beside(app.state.context, directory, public)
-            _run(_serve(server, [upkeep.run(), *beside], announce))
+                beside = _beside(service, directory, public)
+                _run(_serve(server, [upkeep.run(), *beside], announce, observing))
             with suppress(PgwardError):  # others find out by themselves
                 rotating.end()
 
@@ -109,10 +110,40 @@ def _beside(
     return found
 
 
+def _server(
+    authority: Authority,
+    store: Store,
+    certificate: ApiCertificate,
+    signs_log: ec.EllipticCurvePrivateKey,
+    listening: socket.socket,
+) -> tuple[listener.HttpsServer, Context]:
+    settings = authority.settings
+    origins = _origins(settings, listener.bound_address(listening))
+    app = create_app(authority, store, log_key=signs_log, origins=origins, certificate=certificate)
+    service: Context = app.state.context
+    service.heads.newest()  # the first one ever, so that everyone can have it
+    server = listener.HttpsServer(
+        app,
+        listening,
+        certificate.context,
+        on_stop=service.changes.close,
+        proxies=networks.parse(settings.listen.proxy_protocol_from),
+    )
+    return server, service
+
+
 def _overridden(settings: Settings, options: Options) -> Settings:
-    if options.database_url is None:
-        return settings
-    return replace(settings, store=StoreSettings(options.database_url))
+    """Return settings with what the command line says instead."""
+    listen, log = settings.listen, settings.log
+    if options.database_url is not None:
+        settings = replace(settings, store=StoreSettings(options.database_url))
+    return replace(
+        settings,
+        listen=replace(listen, metrics=str(options.metrics or listen.metrics)),
+        log=replace(
+            log, format=options.log_format or log.format, traces=options.traces or log.traces
+        ),
+    )
 
 
 def _with_port(settings: Settings, address: Address) -> Settings:
@@ -176,10 +207,12 @@ async def _serve(
     server: listener.HttpsServer,
     beside: Sequence[Coroutine[Any, Any, None]],
     announce: Callable[[], None],
+    observing: telemetry.Observing,
 ) -> None:
     tasks = [asyncio.create_task(each) for each in (*beside, _when_ready(server, announce))]
     try:
-        await server.run_until_stopped()
+        async with observing.serving():
+            await server.run_until_stopped()
     finally:
         for task in tasks:
             task.cancel()
@@ -195,6 +228,7 @@ def _announce(
     authority: Authority,
     address: Address,
     ready_file: Path | None,
+    metrics: Address | None = None,
     public: socket.socket | None = None,
 ) -> None:
     """Say where we listen: one line on stdout, for programs too, and a file if asked for."""
@@ -208,9 +242,15 @@ def _announce(
         }
         if public is not None:
             told["public_http"] = str(listener.bound_address(public))
+        if metrics is not None:
+            told["metrics"] = str(metrics)
         files.atomic_write(ready_file, json.dumps(told).encode() + b"\n", mode=0o644)
     process.notify_ready(str(address))
-    terminal.note(f"{authority.settings.ca.name} serves {url}, fingerprint {fingerprint}")
+    serves = f"{authority.settings.ca.name} serves {url}, fingerprint {fingerprint}"
+    if authority.settings.log.format == "json":
+        _log.info(serves)
+    else:
+        terminal.note(serves)
     terminal.echo(f"listening {address}")
 
 

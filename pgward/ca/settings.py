@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
+from pgward.ca import networks
 from pgward.ca.key_settings import KeySettings
 from pgward.ca.profiles import Urls
 from pgward.core import names
@@ -58,6 +59,11 @@ class ListenSettings:
     host: str = "0.0.0.0"  # noqa: S104 - edges and people come from elsewhere
     port: int = 8443
     public_http: str = ""
+    # Prometheus reads http://ADDRESS/metrics; empty serves none.
+    metrics: str = ""
+    # Balancers whose connections begin with a PROXY header, and those whose X-Forwarded-For counts.
+    proxy_protocol_from: tuple[str, ...] = ()
+    forwarded_for_from: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise InvalidInputError."""
@@ -66,6 +72,9 @@ class ListenSettings:
         )
         if self.public_http:
             Address.parse(self.public_http)
+        if self.metrics:
+            Address.parse(self.metrics)
+        networks.parse((*self.proxy_protocol_from, *self.forwarded_for_from))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,37 @@ class RevocationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """How often anyone may ask; 20 seconds' or 2 minutes' worth at once. 0 is without limit."""
+
+    address_per_second: int = 200
+    caller_per_second: int = 50
+    certificates_per_minute: int = 60
+    failed_proofs_per_minute: int = 600
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        for each in fields(self):
+            _within(each.name, getattr(self, each.name), 0, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What `ca serve` says of itself: format `text` or `json`, traces `none` or `otlp`."""
+
+    format: str = "text"
+    # Empty is warning as text and info, with a line for each request, as JSON.
+    level: str = ""
+    traces: str = "none"
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        _one_of("format", self.format, ("text", "json"))
+        _one_of("level", self.level, ("", "debug", "info", "warning", "error"))
+        _one_of("traces", self.traces, ("none", "otlp"))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; each section has a default for everything."""
 
@@ -149,6 +189,8 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     revocation: RevocationSettings = field(default_factory=RevocationSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    log: LogSettings = field(default_factory=LogSettings)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -232,6 +274,12 @@ def _unknown(key: str, where: str, known: list[str]) -> InvalidInputError:
 def _within(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise InvalidInputError(f"{name} must be {low} to {high}, not {value}")
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        words = ", ".join(each or "empty" for each in known)
+        raise InvalidInputError(f"{name} must be one of {words}, not {value!r}")
 
 
 def _check_ip(text: str) -> None:

@@ -9,8 +9,8 @@ process counts for itself: in the store, whoever guesses would keep its one writ
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 
+from pgward.ca import networks, observe
 from pgward.core.errors import DeniedError
 
 _MAX_ENTRIES = 20_000
@@ -75,10 +75,11 @@ class LoginThrottle:
 
     def begin(self, address: str | None, account: str, now: float) -> None:
         """Count an attempt; DeniedError, with the time to wait, when it comes too soon."""
-        network = _network(address)
+        network = networks.key(address)
         pair = (network, account.lower())
         wait = max(self._accounts.wait(pair, now), self._addresses.wait(network, now))
         if wait > 0:
+            observe.event("rate_limited", limit="login")
             raise DeniedError(
                 "too many failed attempts", hint=f"try again in {int(wait) + 1} seconds"
             )
@@ -87,17 +88,6 @@ class LoginThrottle:
 
     def succeeded(self, address: str | None, account: str) -> None:
         """Forget the failures of this account from this address; the attempt was none."""
-        network = _network(address)
+        network = networks.key(address)
         self._accounts.forget((network, account.lower()))
         self._addresses.undo(network)
-
-
-def _network(address: str | None) -> Hashable:
-    """Return what one guesser is known by: an address, or the first half of an IPv6 one."""
-    try:
-        found = ip_address(address or "")
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return int(found) >> 64
-    return address

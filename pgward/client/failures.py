@@ -17,12 +17,16 @@ from pgward.core.errors import (
     LoginNeededError,
     NotFoundError,
     PgwardError,
+    TooManyRequestsError,
     UnavailableError,
 )
 
 _BY_CODE: Mapping[str, type[PgwardError]] = {
     cls.code: cls
-    for cls in (PgwardError, NotFoundError, ConflictError, UnavailableError, DeniedError)
+    for cls in (
+        *(PgwardError, NotFoundError, ConflictError),
+        *(UnavailableError, TooManyRequestsError, DeniedError),
+    )
 }
 
 # X509_V_ERR_* of OpenSSL (x509_vfy.h)

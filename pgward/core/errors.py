@@ -48,6 +48,16 @@ class UnavailableError(PgwardError):
     code = "unavailable"
 
 
+class TooManyRequestsError(UnavailableError):
+    """The peer takes no more from us for so many seconds; nothing was done."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: int = 1, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
 class DeniedError(PgwardError):
     """The peer knows who asks, and says no."""
 

@@ -22,13 +22,15 @@ POSTGRESQL_ALPN = "postgresql"
 LINGER_SECONDS = 1.0
 _DISCARDED = 16 * 1024
 
+# Of a certificate that is none of the edge's CA, only a new login gives another.
+_LOGIN = "pgward login, at the CA of this edge"
 _ALERTS = {
-    "CERTIFICATE_EXPIRED": (Reason.EXPIRED, "your certificate has expired"),
-    "CERTIFICATE_REVOKED": (Reason.REVOKED, "your certificate is revoked"),
-    "UNKNOWN_CA": (Reason.DENIED, "the edge does not know the CA of your certificate"),
-    "CERTIFICATE_REQUIRED": (Reason.DENIED, "the edge wants a login certificate"),
-    "BAD_CERTIFICATE": (Reason.DENIED, "the edge did not accept your certificate"),
-    "UNSUPPORTED_CERTIFICATE": (Reason.DENIED, "that certificate is no login certificate"),
+    "CERTIFICATE_EXPIRED": (Reason.EXPIRED, "your certificate has expired", None),
+    "CERTIFICATE_REVOKED": (Reason.REVOKED, "your certificate is revoked", None),
+    "UNKNOWN_CA": (Reason.DENIED, "the edge does not know the CA of your certificate", _LOGIN),
+    "CERTIFICATE_REQUIRED": (Reason.DENIED, "the edge wants a login certificate", _LOGIN),
+    "BAD_CERTIFICATE": (Reason.DENIED, "the edge did not accept your certificate", _LOGIN),
+    "UNSUPPORTED_CERTIFICATE": (Reason.DENIED, "that certificate is no login certificate", _LOGIN),
 }
 
 
@@ -198,9 +200,9 @@ def explain(error: ssl.SSLError | OSError, edge: str) -> PgwardError:
             hint="pgward services shows the edges; tell an administrator",
         )
     text = str(getattr(error, "reason", None) or error)
-    for alert, (reason, message) in _ALERTS.items():
+    for alert, (reason, message, hint) in _ALERTS.items():
         if text.endswith(alert):
-            return RefusedError(reason, message)
+            return RefusedError(reason, message, hint=hint)
     return UnavailableError(
         f"no connection to the edge {edge}: {error.strerror or text}",
         hint="is the edge running, and its address reachable from here?",

@@ -9,6 +9,8 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from pgward import __version__
+from pgward.ca import networks
+from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.head_signer import HeadSigner
 from pgward.ca.passwords import Passwords
@@ -29,6 +31,7 @@ from pgward.ca.service.routes import (
     me,
     ocsp,
     orders,
+    probes,
     public,
     resources,
     revocations,
@@ -56,7 +59,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         403: "denied",
         404: "it does not exist",
         409: "it collides with what is there",
+        413: "the body is too long",
+        415: "the body is of another type than JSON",
         422: "wrong input; `fields` says where",
+        429: "too many requests; `Retry-After` says when to try again",
         503: "the store cannot take it now",
     }.items()
 }
@@ -69,11 +75,13 @@ def create_app(
     log_key: ec.EllipticCurvePrivateKey,
     origins: Collection[str] = (),
     passwords: Passwords | None = None,
+    certificate: ApiCertificate | None = None,
 ) -> FastAPI:
     """Return the ASGI application; ``log_key`` signs the transparency log's heads.
 
     ``origins`` are further addresses (``https://host:port``) that people may use besides
-    ``authority.settings.ca.url``. Its lifespan must run; when the server begins to stop, call
+    ``authority.settings.ca.url``; ``certificate`` is the API's own, which ``/readyz`` looks at.
+    Its lifespan must run; when the server begins to stop, call
     ``app.state.context.changes.close()`` on its event loop to end the long polls at once.
     """
     app = FastAPI(
@@ -88,16 +96,24 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     heads = HeadSigner(store, log_key, authority.clock)
-    app.state.context = context.make(authority, store, heads, origins, passwords or Passwords())
+    app.state.context = context.make(
+        authority, store, heads, origins, passwords or Passwords(), certificate=certificate
+    )
     versioned = APIRouter(prefix="/v1", responses=_ERRORS)
     for router in _ROUTERS:
         versioned.include_router(router)
     app.include_router(versioned)
     app.include_router(ocsp.router, responses=_ERRORS)
+    app.include_router(probes.router)
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(Express, endpoints={"/v1/certificates/login": issuing.certificate})
-    app.add_middleware(Guard, larger={"/v1/edge/events": edge.MAX_EVENTS_BODY})
+    app.add_middleware(
+        Guard,
+        limits=app.state.context.limits,
+        larger={"/v1/edge/events": edge.MAX_EVENTS_BODY},
+        proxies=networks.parse(authority.settings.listen.forwarded_for_from),
+    )
     return app
 
 

@@ -36,6 +36,16 @@ TokenHeader = Annotated[
 
 def read_proof(context: Context, request: Request, header: str | None, token: str | None) -> Proof:
     """Verify the request's proof; raise ProofError (or InvalidInputError for a strange Host)."""
+    address = caller.client.get()
+    context.limits.proof(address, request.url.path, context.monotonic())
+    try:
+        return _read_proof(context, request, header, token)
+    except ProofError:
+        context.limits.proof_failed(address, context.monotonic())
+        raise
+
+
+def _read_proof(context: Context, request: Request, header: str | None, token: str | None) -> Proof:
     if header is None or len(request.headers.getlist("dpop")) != 1:
         raise ProofError("the request has no proof of possession", hint="send one DPoP header")
     now = context.now()
@@ -66,6 +76,7 @@ def person(
     session = _living(context, token)
     if not _is_bound(session, found):
         _refuse_device(context, request, session)
+    _admit(context, session)
     return session
 
 
@@ -93,6 +104,7 @@ async def renewing(context: Context, request: Request) -> Renewing:
         context.known_sessions.remember(token, session, monotonic=context.monotonic())
     if not _is_bound(session, found):
         await run_sync(_refuse_device, context, request, session)
+    _admit(context, session)
     return Renewing(session, token)
 
 
@@ -139,6 +151,9 @@ def machine(
     if found_machine is None:
         error = DeniedError("the certificate is revoked, or is no machine's", hint="enroll again")
         _refuse(context, request, caller.UNKNOWN, error, {"serial": serial})
+    caller.is_now(found_machine.actor)
+    context.limits.machine_seen(caller.client.get(), context.monotonic())
+    context.limits.caller(found_machine.actor, context.monotonic())
     return Asking(found_machine, serial)
 
 
@@ -174,6 +189,12 @@ def _living(context: Context, token: str) -> LoginSession:
 
 def _is_bound(session: LoginSession, found: Proof) -> bool:
     return found.chain is None and found.thumbprint == session.thumbprint
+
+
+def _admit(context: Context, session: LoginSession) -> None:
+    """Take note of who asks, and count it."""
+    caller.is_now(session.user.name)
+    context.limits.caller(session.user.name, context.monotonic())
 
 
 def _refuse_device(context: Context, request: Request, session: LoginSession) -> NoReturn:

@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from pgward.ca.acts import Acts
+from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.head_signer import HeadSigner
+from pgward.ca.health import Checks, Readiness
+from pgward.ca.limits import Limits
 from pgward.ca.ocsp_responder import OcspResponder
 from pgward.ca.passwords import Passwords, PasswordWorkers
 from pgward.ca.revocation import Revoker
@@ -43,6 +46,7 @@ class Context:
     workers: PasswordWorkers
     throttle: LoginThrottle
     heads: HeadSigner
+    limits: Limits
     snapshots: Snapshots
     changes: Changes
     replay: ReplayCache
@@ -51,6 +55,7 @@ class Context:
     crls: ServedCrls
     ocsp: OcspResponder
     origins: frozenset[str]
+    readiness: Readiness
 
     def now(self) -> datetime:
         """Return the wall-clock time."""
@@ -81,6 +86,8 @@ def make(
     heads: HeadSigner,
     origins: Iterable[str],
     passwords: Passwords,
+    *,
+    certificate: ApiCertificate | None = None,
 ) -> Context:
     """Join the parts; call it where an event loop runs or will run."""
     acts = Acts(store, authority.clock)
@@ -94,6 +101,7 @@ def make(
         workers=PasswordWorkers(passwords),
         throttle=LoginThrottle(),
         heads=heads,
+        limits=Limits(authority.settings.limits),
         snapshots=Snapshots(store, authority, authority.clock),
         changes=Changes(store, refresh=authority.refresh),
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
@@ -102,6 +110,7 @@ def make(
         crls=ServedCrls(authority, freshness),
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),
         origins=frozenset(origin for origin in allowed if origin),
+        readiness=Checks(authority, store, certificate).readiness(),
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -9,10 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from pgward.ca import fields
 from pgward.ca.fields import FieldError, FieldsError
-from pgward.core.errors import PgwardError
+from pgward.core.errors import PgwardError, TooManyRequestsError
 
 _log = logging.getLogger(__name__)
 STATUS = {
@@ -21,10 +23,14 @@ STATUS = {
     "not_found": 404,
     "conflict": 409,
     "invalid": 422,
+    "rate_limited": 429,
     "unavailable": 503,
     "failed": 500,
 }
 EXPECTED = (PgwardError, RequestValidationError, HTTPException)
+_JSON = "send it with Content-Type: application/json"
+UNMATCHED = "unmatched"
+EXPRESS = "pgward.route"  # in a scope: the path of what FastAPI did not route
 _HTTP_CODES = {404: "not_found", 403: "denied", 401: "login_needed", 503: "unavailable"}
 
 
@@ -57,6 +63,7 @@ def respond(
     *,
     hint: str | None = None,
     wrong: tuple[FieldError, ...] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return an error as JSON."""
     detail = ErrorDetail(
@@ -65,15 +72,20 @@ def respond(
         hint=hint,
         fields=[WrongField(path=each.path, message=each.message) for each in wrong],
     )
-    headers = {"WWW-Authenticate": 'DPoP algs="ES256"'} if status == 401 else None  # noqa: PLR2004 - RFC 9449 section 7.1
-    return JSONResponse(ErrorBody(error=detail).model_dump(), status, headers=headers)
+    sent = dict(headers or {})
+    if status == HTTPStatus.UNAUTHORIZED:
+        sent["WWW-Authenticate"] = 'DPoP algs="ES256"'  # RFC 9449 section 7.1
+    return JSONResponse(ErrorBody(error=detail).model_dump(), status, headers=sent)
 
 
 def from_error(error: PgwardError) -> JSONResponse:
     """Answer one of our own errors."""
     wrong = error.fields if isinstance(error, FieldsError) else ()
     status = STATUS.get(error.code, 500)
-    return respond(status, error.code, error.message, hint=error.hint, wrong=wrong)
+    headers = None
+    if isinstance(error, TooManyRequestsError):
+        headers = {"Retry-After": str(error.retry_after)}  # RFC 9110 section 10.2.3
+    return respond(status, error.code, error.message, hint=error.hint, wrong=wrong, headers=headers)
 
 
 def unexpected(error: BaseException) -> JSONResponse:
@@ -88,13 +100,15 @@ def unexpected(error: BaseException) -> JSONResponse:
     )
 
 
-def answer(error: PgwardError | RequestValidationError | HTTPException) -> JSONResponse:
+def answer(
+    error: PgwardError | RequestValidationError | HTTPException, request: Request
+) -> JSONResponse:
     """Answer what a route or the framework raises."""
     if isinstance(error, PgwardError):
         return from_error(error)
     if isinstance(error, RequestValidationError):
-        return _validation(error)
-    return _http(error)
+        return _validation(error, request)
+    return _http(error, request)
 
 
 def install(app: FastAPI) -> None:
@@ -103,14 +117,21 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _handle)
 
 
-async def _handle(_request: Request, error: Exception) -> JSONResponse:
+async def _handle(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, EXPECTED):
         raise TypeError(error)
-    return answer(error)
+    return answer(error, request)
 
 
-def _validation(error: RequestValidationError) -> JSONResponse:
+def _validation(error: RequestValidationError, request: Request) -> JSONResponse:
     errors = list(error.errors())
+    if any(each["loc"][0] == "path" for each in errors):
+        # What no path of ours can be names nothing.
+        return respond(HTTPStatus.NOT_FOUND, "not_found", "not found")
+    if any(each["loc"][0] == "body" for each in errors) and not _is_json(request):
+        return respond(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "invalid", "the body is not JSON", hint=_JSON
+        )
     if any(each["type"] == "json_invalid" for each in errors):
         return respond(HTTPStatus.BAD_REQUEST, "invalid", "the body is not JSON")
     # FastAPI puts where the value stood ("body", "query") before its name.
@@ -118,8 +139,29 @@ def _validation(error: RequestValidationError) -> JSONResponse:
     return from_error(fields.explain(named))
 
 
-def _http(error: HTTPException) -> JSONResponse:
+def _http(error: HTTPException, request: Request) -> JSONResponse:
     status = error.status_code
     response = respond(status, _HTTP_CODES.get(status, "invalid"), error.detail.lower())
     response.headers.update(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """Return every method of the path: each route knows only its own (RFC 9110 section 10.2.1)."""
+    described = request.app.openapi()["paths"].get(route_of(request.scope), {})
+    return sorted(method.upper() for method in described)
+
+
+def _is_json(request: Request) -> bool:
+    """Tell whether the body says that it is JSON, or says nothing."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return not kind or (kind.startswith("application/") and kind.endswith(("/json", "+json")))
+
+
+def route_of(scope: Scope) -> str:
+    """Return the template that the path matched (``/v1/users/{name}``): one of a known few."""
+    route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    path = scope.get(EXPRESS) or getattr(route, "path", None)
+    return path if isinstance(path, str) else UNMATCHED

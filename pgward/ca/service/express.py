@@ -27,8 +27,10 @@ class Express:
         if endpoint is None or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        scope[errors.EXPRESS] = scope["path"]
+        request = Request(scope, receive)
         try:
-            response = await endpoint(Request(scope, receive))
+            response = await endpoint(request)
         except errors.EXPECTED as error:
-            response = errors.answer(error)
+            response = errors.answer(error, request)
         await response(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Around every request: its body is bounded, its failure is caught, its access is logged."""
+"""Around every request: it is counted and bounded, its failure is caught, its access is told."""
 
 import logging
 import time
@@ -8,10 +8,17 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pgward.ca import caller
+from pgward.ca import caller, networks, observe
+from pgward.ca.caller import Asked
+from pgward.ca.limits import Limits
+from pgward.ca.networks import Network
 from pgward.ca.service import errors
+from pgward.core.errors import TooManyRequestsError
 
 MAX_BODY = 64 * 1024
+# A balancer that is refused an answer would take the authority away from everyone.
+UNLIMITED = frozenset({"/healthz", "/readyz"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _access = logging.getLogger("pgward.ca.access")
 
 
@@ -23,28 +30,58 @@ class BodyTooLargeError(HTTPException):
 
 
 class Guard:
-    """Pure ASGI middleware, the outermost one."""
+    """Pure ASGI middleware, the outermost one; ``proxies`` may say whom they ask for."""
 
-    def __init__(self, app: ASGIApp, *, larger: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits | None = None,
+        larger: Mapping[str, int] | None = None,
+        proxies: tuple[Network, ...] = (),
+    ) -> None:
         self._app = app
+        self._limits = limits or Limits()
         self._larger = dict(larger or {})
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        address = scope.get("client")
-        reset = caller.client.set(address[0] if address else None)
-        answer = _Answer(send)
+        parent = _header(scope, b"traceparent")
+        asked = Asked(trace_id=caller.trace_id(parent))
+        address = self._address(scope)
+        reset, done = caller.client.set(address), caller.asked.set(asked)
+        answer = _Answer(send, asked.id)
         began = time.perf_counter()
         try:
-            await self._serve(scope, receive, answer)
+            with observe.step("request", parent=parent, id=asked.id) as step:
+                await self._serve(scope, receive, answer, address)
+                step.add(
+                    method=_method(scope), route=errors.route_of(scope), status=_status(answer)
+                )
         finally:
+            caller.asked.reset(done)
             caller.client.reset(reset)
-            _log_access(scope, answer.status, time.perf_counter() - began)
+            _log_access(scope, asked, address, answer.status, time.perf_counter() - began)
 
-    async def _serve(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+    def _address(self, scope: Scope) -> str | None:
+        peer: str | None = scope["client"][0] if scope.get("client") else None
+        if not self._proxies or not networks.contains(self._proxies, peer):
+            return peer
+        return networks.forwarded(self._proxies, peer, _header(scope, b"x-forwarded-for"))
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, answer: "_Answer", address: str | None
+    ) -> None:
+        try:
+            if scope["path"] not in UNLIMITED:
+                self._limits.request(address, scope["path"], time.monotonic())
+        except TooManyRequestsError as error:
+            await errors.from_error(error)(scope, receive, answer)
+            return
         limit = self._larger.get(scope["path"], MAX_BODY)
         if _declared(scope) > limit:
             refusal = BodyTooLargeError(limit)
@@ -60,10 +97,11 @@ class Guard:
 
 
 class _Answer:
-    """Passes messages on, and remembers what was begun; caches keep nothing unless told so."""
+    """Passes messages on with the request's id; caches keep nothing unless told so."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
+        self._id = request_id
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
@@ -71,6 +109,7 @@ class _Answer:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers.setdefault("cache-control", "no-store")
+            headers["x-request-id"] = self._id
         await self._send(message)
 
 
@@ -100,14 +139,36 @@ def _declared(scope: Scope) -> int:
     return 0
 
 
-def _log_access(scope: Scope, status: int | None, seconds: float) -> None:
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
+def _status(answer: _Answer) -> str:
+    return str(answer.status or "none")
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    """Return a header's values, joined as RFC 9110 section 5.3 has it; empty without one."""
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == wanted)
+
+
+def _log_access(
+    scope: Scope, asked: Asked, address: str | None, status: int | None, seconds: float
+) -> None:
+    if not _access.isEnabledFor(logging.INFO):
+        return
     # The path without its query; header values, which hold tokens, never.
-    address = scope.get("client")
-    _access.info(
-        "%s %s %r %s %.1fms",
-        address[0] if address else "-",
-        scope["method"],
-        scope["path"],
-        status or "-",
-        seconds * 1000,
-    )
+    line = "%s %s %r %s %.1fms"
+    milliseconds = round(seconds * 1000, 1)
+    fields = {
+        "method": scope["method"],
+        "route": errors.route_of(scope),
+        "path": scope["path"],
+        "status": status,
+        "duration_ms": milliseconds,
+        "actor": asked.actor,
+        "client": address,
+        **asked.ids(),
+    }
+    shown = (address or "-", scope["method"], scope["path"], status or "-", milliseconds)
+    _access.info(line, *shown, extra={"event": "request", "fields": fields})

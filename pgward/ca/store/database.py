@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from pgward.ca import observe
 from pgward.ca.store.engine import BUSY_SECONDS, begin_reading, begin_writing, explain
 from pgward.ca.store.transaction import SNAPSHOT, Transaction, counter
 from pgward.core.errors import UnavailableError
@@ -34,7 +35,7 @@ class Store:
         if outer is not None:
             yield outer
             return
-        with self._one_writer(), explained():
+        with observe.step("store.write"), self._one_writer(), explained():
             transaction = yield from self._run()
         if transaction.has_changed and not transaction.is_discarded:
             self.announce()

@@ -8,6 +8,7 @@ the clients apart: a TLS ClientHello, or PostgreSQL's SSLRequest or GSSENCReques
 """
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -38,6 +39,9 @@ HANDSHAKE_TIMEOUT = 10.0
 ACCEPT_BATCH = 64
 # Connections that have not proved yet who they are, whatever the limit for those that have.
 MOST_WAITING = 2_000
+MAKE_ROOM = 16
+TELL_EVERY_SECONDS = 60.0  # a flood must not fill the disk with lines
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Door:
     timeout: float = HANDSHAKE_TIMEOUT
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # the oldest first
     refused: Callable[[str, str | None, RefusedError], None] = lambda _address, _user, _why: None
+    quiet_until: float = 0.0
 
     def listen(self, listener: socket.socket) -> None:
         """Accept from a non-blocking listening socket from now on."""
@@ -65,9 +70,7 @@ class Door:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                # Out of descriptors: the backlog waits, and a closing connection frees one.
-                log.error("cannot accept a connection: %s", error.strerror)
-                self._drop_oldest()
+                self._make_room(error)
                 self._pause(listener)
                 return
             if len(self.links.live) >= self.max_connections:
@@ -83,6 +86,16 @@ class Door:
         task = self.links.loop.create_task(self._admit(sock, address))
         self.tasks[task] = None
         task.add_done_callback(partial(self._settled, sock))
+
+    def _make_room(self, error: OSError) -> None:
+        """Give some up at once: the backlog waits, and what is refused would only come again."""
+        now = self.links.loop.time()
+        if now >= self.quiet_until:
+            self.quiet_until = now + TELL_EVERY_SECONDS
+            log.error("cannot accept a connection: %s", error.strerror)
+        if error.errno in _EXHAUSTED:
+            for _ in range(MAKE_ROOM):
+                self._drop_oldest()
 
     def _drop_oldest(self) -> None:
         """Give up the client that has taken longest to say who it is."""

@@ -1,11 +1,14 @@
 """What an edge puts on record: sessions opened, closed and cut, and everyone turned away.
 
-Anybody can be turned away as often as he likes: of those without a name, so many a second
-are recorded one by one, and the others as a number, or strangers could fill the CA's disk.
+Anybody can be turned away as often as he likes: so many a second are recorded one by one, of
+each person and of all strangers together, and the others as a number, or one of them could
+fill the CA's disk.
 """
 
 import json
 import secrets
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any, Protocol
 
@@ -17,6 +20,31 @@ from pgward.tunnel.preface import RefusedError
 
 STRANGERS_AT_ONCE = 200
 STRANGERS_A_SECOND = 2.0
+PERSON_AT_ONCE = 50
+PERSON_A_SECOND = 0.5
+_MOST_PEOPLE = 5_000  # whose numbers are remembered
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many more refusals may be recorded one by one, and how many were not."""
+
+    most: float
+    a_second: float
+    at: datetime
+    left: float
+    unrecorded: int = 0
+
+    def take(self, now: datetime) -> bool:
+        """Tell whether there is room for one, and take it."""
+        passed = max(0.0, (now - self.at).total_seconds())
+        self.at = now
+        self.left = min(self.most, self.left + passed * self.a_second)
+        if self.left < 1:
+            self.unrecorded += 1
+            return False
+        self.left -= 1
+        return True
 
 
 class Events(Protocol):
@@ -40,9 +68,9 @@ class Journal:
         self._clock = clock
         self._process = secrets.token_hex(12)
         self._numbers = count()
-        self._room = float(STRANGERS_AT_ONCE)
-        self._room_at = clock.now()
-        self._unrecorded = 0
+        now = clock.now()
+        self._strangers = _Room(STRANGERS_AT_ONCE, STRANGERS_A_SECOND, now, STRANGERS_AT_ONCE)
+        self._people: dict[str, _Room] = {}  # who was refused last comes last
 
     def session(self, action: str, outcome: str, link: Link, reason: str | None) -> None:
         """Record what happened to a session of a link."""
@@ -56,15 +84,16 @@ class Journal:
         )
 
     def refusal(self, address: str, user: str | None, refusal: RefusedError) -> None:
-        """Record that a client was turned away at the door; strangers in a flood as a number."""
-        if user is None and not self._has_room():
-            self._unrecorded += 1
+        """Record that a client was turned away at the door; in a flood, as a number."""
+        now = self._clock.now()
+        room = self._strangers if user is None else self._room_of(user, now)
+        if not room.take(now):
             return
         details: dict[str, Any] = {"edge": self._edge, "code": refusal.reason.name.lower()}
-        if user is None and self._unrecorded:
-            details["unrecorded_before"], self._unrecorded = self._unrecorded, 0
+        if room.unrecorded:
+            details["unrecorded_before"], room.unrecorded = room.unrecorded, 0
         event = AuditEvent.make(
-            time=self._clock.now(),
+            time=now,
             actor=user or UNKNOWN,
             action="session.open",
             outcome="denied",
@@ -74,15 +103,14 @@ class Journal:
         )
         self._spool.append(event.to_json())
 
-    def _has_room(self) -> bool:
-        now = self._clock.now()
-        passed = max(0.0, (now - self._room_at).total_seconds())
-        self._room_at = now
-        self._room = min(STRANGERS_AT_ONCE, self._room + passed * STRANGERS_A_SECOND)
-        if self._room < 1:
-            return False
-        self._room -= 1
-        return True
+    def _room_of(self, user: str, now: datetime) -> _Room:
+        room = self._people.pop(user, None)
+        if room is None:
+            room = _Room(PERSON_AT_ONCE, PERSON_A_SECOND, now, PERSON_AT_ONCE)
+        self._people[user] = room
+        if len(self._people) > _MOST_PEOPLE:
+            del self._people[next(iter(self._people))]
+        return room
 
     def _tail(self, link: Link) -> str:
         fixed = {

@@ -8,13 +8,13 @@ import ssl
 import pytest
 import uvloop
 
-from pgward.ca import door
+from pgward.ca import door, networks
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.door import Door
 from pgward.ca.waiting import Waiting
 
 
-class Greeter(asyncio.Protocol):
+class Greeter(door.Guest):
     """Says hello to whom it trusts, and has it wait no longer."""
 
     def __init__(self, waiting):
@@ -190,7 +190,7 @@ def test_a_closed_door_ends_handshakes_and_does_not_open_again(through, monkeypa
 
 
 def test_an_unexpected_failure_is_logged_and_closes(through, monkeypatch, caplog):
-    async def broken(_door, _connection, _protocol):
+    async def broken(_door, _connection, _guest, _host):
         raise ValueError("a mistake")
 
     monkeypatch.setattr(Door, "_handshake", broken)
@@ -203,3 +203,103 @@ def test_an_unexpected_failure_is_logged_and_closes(through, monkeypatch, caplog
 
     assert through(fail) == (b"", 0)
     assert "ValueError: a mistake" in caplog.text
+
+
+class Visitor(Greeter):
+    """Says where its peer comes from."""
+
+    host = "?"
+
+    def came_from(self, host, _port):
+        self.host = host
+
+    def connection_made(self, transport):
+        self.waiting.leave(self)
+        transport.write(self.host.encode().ljust(9)[:9])
+
+
+async def introduced(where, header, tls):
+    """Connect as a balancer does: a header, then the client's TLS."""
+    loop = asyncio.get_running_loop()
+    plain = socket.create_connection(where)
+    plain.sendall(header)
+    plain.setblocking(False)
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.create_connection(
+        lambda: asyncio.StreamReaderProtocol(reader), sock=plain, ssl=tls, server_hostname="x"
+    )
+    said = await reader.readexactly(9)
+    transport.abort()
+    return said
+
+
+@pytest.fixture
+def trusting():
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def balanced(opened):
+    opened.proxies = networks.parse(["127.0.0.0/8"])
+    opened.make = lambda: Visitor(opened.waiting)
+
+
+@pytest.mark.parametrize(
+    ("header", "source"),
+    [
+        (b"PROXY TCP4 192.0.2.7 192.0.2.1 5000 443\r\n", b"192.0.2.7"),
+        (b"PROXY UNKNOWN\r\n", b"127.0.0.1"),
+    ],
+)
+def test_a_balancer_says_whom_it_speaks_for(through, trusting, header, source):
+    async def enter(opened, where):
+        balanced(opened)
+        return await introduced(where, header, trusting), len(opened.waiting)
+
+    assert through(enter) == (source, 0)
+
+
+@pytest.mark.parametrize("said", [b"\x16\x03\x01" + bytes(200), b"PROXY nonsense\r\n", b"PRO"])
+def test_who_should_introduce_the_client_and_does_not_is_turned_away(through, said, caplog):
+    async def enter(opened, where):
+        balanced(opened)
+        reader, writer = await silent(where)
+        writer.write(said)
+        writer.write_eof()
+        answer = await ended(reader)
+        writer.close()
+        return answer, len(opened.waiting)
+
+    assert through(enter) == (b"", 0)
+    assert caplog.text == ""
+
+
+def test_a_header_of_someone_else_is_no_header(through, trusting):
+    async def enter(opened, where):
+        opened.make = lambda: Visitor(opened.waiting)
+        header = b"PROXY TCP4 192.0.2.7 192.0.2.1 5000 443\r\n"
+        with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+            await introduced(where, header, trusting)
+
+    through(enter)
+
+
+def test_one_address_gives_way_to_others(through):
+    async def crowd(opened, where):
+        balanced(opened)
+        peers, drops = [], opened.waiting._drops
+        for number, count in ((1, 1), (2, 1), (2, 2), (2, 2)):
+            reader, writer = await silent(where)
+            writer.write(b"PROXY TCP4 192.0.2.%d 192.0.2.1 5000 443\r\n" % number)
+            peers.append((reader, writer))
+            address = f"192.0.2.{number}"
+            while len(drops.get(address, ())) != count:  # noqa: ASYNC110 - it reads on
+                await asyncio.sleep(0)
+        gone = await ended(peers[1][0])
+        alive = [not reader.at_eof() for reader, _ in peers]
+        for _reader, writer in peers:
+            writer.close()
+        return gone, alive
+
+    assert through(crowd, most=3) == (b"", [True, False, True, True])

@@ -136,8 +136,8 @@ class Turns(Waiting):
         super().__init__(10)
         self.noted = []
 
-    def enter(self, connection, drop):
-        super().enter(connection, drop)
+    def enter(self, connection, drop, address=None):
+        super().enter(connection, drop, address)
         self.noted.append("peer")
 
     def leave(self, connection):

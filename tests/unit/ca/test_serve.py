@@ -30,12 +30,21 @@ def test_every_name_is_an_origin():
 
 def test_a_ready_file_and_a_line_tell_where(authority, tmp_path, capsys):
     ready = tmp_path / "ready.json"
-    serve._announce(authority, Address("127.0.0.1", 4711), ready)
+    serve._announce(authority, Address("127.0.0.1", 4711), ready, Address("127.0.0.1", 9464))
     told = json.loads(ready.read_text())
-    assert told["address"] == "127.0.0.1:4711"
+    assert (told["address"], told["metrics"]) == ("127.0.0.1:4711", "127.0.0.1:9464")
     assert (told["url"], told["fingerprint"]) == (authority.settings.ca.url, authority.fingerprint)
     assert stat.S_IMODE(ready.stat().st_mode) == 0o644
     assert capsys.readouterr().out == "listening 127.0.0.1:4711\n"
+
+
+def test_what_the_command_line_says_comes_before_the_settings():
+    settings = Settings.parse('[listen]\nmetrics = "[::1]:1"\n[log]\nformat = "json"')
+    assert serve._overridden(settings, Options()) == settings
+    options = Options(metrics=Address("127.0.0.1", 0), log_format="text", traces="otlp")
+    found = serve._overridden(settings, options)
+    assert found.listen.metrics == "127.0.0.1:0"
+    assert (found.log.format, found.log.traces) == ("text", "otlp")
 
 
 def test_a_directory_without_a_ca_is_refused(tmp_path):

@@ -58,6 +58,13 @@ def test_any_text_value_comes_back(text):
         ("[ca]\nurl = 'http://a'", "not the CA's address", "https"),
         ("[ca]\nurl = 'https://a/path'", "not the CA's address", "https"),
         ("[listen]\nport = 70000", "not an address", None),
+        ('[listen]\nmetrics = "9464"', "not an address", "write host:port"),
+        ('[listen]\nproxy_protocol_from = ["lb"]', "'lb' is no address", "for example 10.0.0.5"),
+        ('[listen]\nforwarded_for_from = ["lb"]', "'lb' is no address", "for example 10.0.0.5"),
+        ("[limits]\naddress_per_second = -1", "must be 0 to 1000000, not -1", None),
+        ('[log]\nformat = "xml"', "format must be one of text, json, not 'xml'", None),
+        ('[log]\nlevel = "loud"', "level must be one of empty, debug", None),
+        ('[log]\ntraces = "yes"', "traces must be one of none, otlp", None),
     ],
 )
 def test_mistakes_are_named(text, message, hint):

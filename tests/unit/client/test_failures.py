@@ -13,6 +13,7 @@ from pgward.core.errors import (
     LoginNeededError,
     NotFoundError,
     PgwardError,
+    TooManyRequestsError,
     UnavailableError,
 )
 
@@ -33,6 +34,7 @@ def body(code: str, **more: object) -> bytes:
         ("not_found", NotFoundError),
         ("conflict", ConflictError),
         ("unavailable", UnavailableError),
+        ("rate_limited", TooManyRequestsError),
         ("login_needed", LoginNeededError),
         ("invalid", FieldsError),
         ("failed", PgwardError),

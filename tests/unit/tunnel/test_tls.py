@@ -304,6 +304,14 @@ def test_explanations():
     assert error.reason is Reason.REVOKED
 
 
+@pytest.mark.parametrize("alert", ["TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE"])
+def test_a_certificate_of_another_ca_asks_for_a_login(alert):
+    refused = ssl.SSLError(1, f"[SSL: {alert}] ...")
+    refused.reason = alert
+    error = explain(refused, "e")
+    assert error.hint == "pgward login, at the CA of this edge"
+
+
 @pytest.mark.parametrize("damaged", ["certificate", "key", "roots"])
 def test_damaged_login_files_ask_for_a_login(tls_keys, tmp_path, damaged):
     certificate, key = tls_keys.issue(tls_keys.users, "alice")

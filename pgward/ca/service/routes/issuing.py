@@ -9,7 +9,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from pgward.ca import observe
 from pgward.ca.issuance import Issued
+from pgward.ca.records import Kind
 from pgward.ca.service import auth, context, replies
 from pgward.ca.service.context import Context
 from pgward.ca.service.models import CertificateReply, LoginCertificateRequest
@@ -46,10 +48,12 @@ async def certificate(request: Request) -> Response:
     """Issue a certificate in the person's name, no longer than the login session."""
     service = context.of(request)
     asking = await auth.renewing(service, request)
+    service.limits.issuing(asking.session.user.name, service.monotonic())
     body = _read(await request.body())
     try:
         issued = await _issue(service, asking.session, body)
     except PgwardError as error:
+        observe.event("refused", kind=str(Kind.PERSON))
         service.known_sessions.forget(asking.token)
         await run_sync(
             service.acts.refused, asking.session.user.name, "certificate.issue", None, error

@@ -5,7 +5,7 @@ from typing import Annotated, NoReturn
 from fastapi import APIRouter
 from pydantic import Field
 
-from pgward.ca import caller, machines, tokens
+from pgward.ca import caller, machines, observe, tokens
 from pgward.ca.machines import Machine
 from pgward.ca.records import Kind
 from pgward.ca.revocation import Reason
@@ -55,6 +55,7 @@ def enroll(context: Current, body: EnrollRequest) -> EnrollReply:
 @router.post("/machine/renew", summary="Renew a machine's certificate")
 def renew(context: Current, asking: AnyMachine, body: CertificateRequest) -> CertificateReply:
     """Issue a certificate with the same names as before, for a new key."""
+    context.limits.issuing(asking.machine.actor, context.monotonic())
     return _issue(context, asking.machine, body.csr.encode(), asking.serial)
 
 
@@ -97,6 +98,7 @@ def _issue(
             rules=context.rule_book.for_machine(machine.kind, machine.name),
         )
     except PgwardError as error:
+        observe.event("refused", kind=str(machine.kind))
         context.acts.refused(machine.actor, "certificate.issue", None, error)
         raise
     if not _is_entitled(context, machine, former):

@@ -19,7 +19,7 @@ Names = Annotated[list[Name], Field(max_length=50)]
 class TokenRequest(Body):
     """A machine that shall join, and the names for its certificate."""
 
-    kind: str
+    kind: Annotated[str, Field(json_schema_extra={"enum": list(tokens.MACHINES)})]
     name: Name
     dns: Names = Field(default_factory=list)
     ips: Names = Field(default_factory=list)

@@ -11,6 +11,8 @@ def test_the_description_is_complete_and_served_without_any_page(api):
         assert operation["tags"], (path, method)
         assert operation["summary"], (path, method)
         assert operation["description"], (path, method)
+        if not path.startswith("/v1/"):
+            continue
         wrong = operation["responses"]["422"]["content"]["application/json"]["schema"]
         assert wrong == {"$ref": "#/components/schemas/ErrorBody"}
     for page in ("/docs", "/redoc", "/openapi.json"):

@@ -11,6 +11,7 @@ from pgward.core.errors import (
     LoginNeededError,
     NotFoundError,
     PgwardError,
+    TooManyRequestsError,
     UnavailableError,
 )
 
@@ -23,6 +24,7 @@ from pgward.core.errors import (
         (NotFoundError("no"), 404, "not_found"),
         (ConflictError("no"), 409, "conflict"),
         (InvalidInputError("no"), 422, "invalid"),
+        (TooManyRequestsError("no"), 429, "rate_limited"),
         (UnavailableError("no"), 503, "unavailable"),
         (PgwardError("no"), 500, "failed"),
     ],
@@ -49,3 +51,40 @@ def test_an_unexpected_failure_is_logged_under_the_number_that_is_told(caplog):
     number = body["message"].partition("(")[2].rstrip(")")
     assert f"unexpected failure {number}" in caplog.text
     assert "the inside" not in str(body)
+
+
+def test_too_many_requests_say_when_to_try_again():
+    answer = errors.from_error(TooManyRequestsError("no", retry_after=7, hint="in 7 seconds"))
+    assert answer.headers["retry-after"] == "7"
+
+
+def test_a_path_that_nothing_can_have_is_not_found(api):
+    for path in ("/v1/crls/none.crl", "/v1/crls/none", "/v1/nothing"):
+        answer = api.call("GET", path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_method_that_a_path_has_not_is_told_which_it_has(api):
+    for path, allowed in {
+        "/v1/users": "GET, POST",
+        "/v1/users/bob": "DELETE, GET, PATCH",
+        "/v1/login": "POST",
+        "/healthz": "GET",
+    }.items():
+        answer = api.call("PUT", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+        assert answer.json()["error"]["message"] == "method not allowed"
+
+
+def test_a_body_of_another_type_is_told_so(api):
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = api.client.post(
+            "/v1/enroll", content=b'{"token": "x"}', headers={"Content-Type": kind}
+        )
+        error = answer.json()["error"]
+        assert (answer.status_code, error["message"]) == (415, "the body is not JSON")
+        assert error["hint"] == "send it with Content-Type: application/json"
+    answer = api.client.post(
+        "/v1/enroll", content=b"{", headers={"Content-Type": "application/json; charset=utf-8"}
+    )
+    assert answer.status_code == 400

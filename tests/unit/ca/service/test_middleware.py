@@ -2,11 +2,13 @@ import asyncio
 import json
 import logging
 
-from pgward.ca import caller
+from pgward.ca import caller, networks, observe
+from pgward.ca.limits import Limits
 from pgward.ca.service.middleware import MAX_BODY, Guard
+from pgward.ca.settings import LimitSettings
 
 
-def _call(app, *, headers=(), parts=(b"",), path="/v1/x", larger=None):
+def _call(app, *, headers=(), parts=(b"",), path="/v1/x", **options):
     sent = []
     bodies = [
         {"type": "http.request", "body": part, "more_body": index < len(parts) - 1}
@@ -27,7 +29,7 @@ def _call(app, *, headers=(), parts=(b"",), path="/v1/x", larger=None):
         "headers": list(headers),
         "client": ("10.0.0.1", 5),
     }
-    asyncio.run(Guard(app, larger=larger)(scope, receive, send))
+    asyncio.run(Guard(app, **options)(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], dict(sent[0]["headers"]), body
 
@@ -86,3 +88,86 @@ def test_other_scopes_pass_through():
 
     asyncio.run(Guard(app)({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]
+
+
+def test_every_request_has_an_id_and_goes_on_with_its_callers_trace(caplog):
+    caplog.set_level(logging.INFO, "pgward.ca.access")
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    parent = [(b"traceparent", f"00-{trace}-b7ad6b7169203331-01".encode())]
+    _, first, _ = _call(_reading)
+    _, second, _ = _call(_reading, headers=parent)
+    ids = [record.fields["request_id"] for record in caplog.records]
+    assert ids == [headers[b"x-request-id"].decode() for headers in (first, second)]
+    assert len(set(ids)) == 2
+    assert [record.fields.get("trace_id") for record in caplog.records] == [None, trace]
+
+
+def test_who_proved_to_be_someone_is_told(caplog):
+    caplog.set_level(logging.INFO, "pgward.ca.access")
+
+    async def proved(_scope, _receive, send):
+        caller.is_now("alice")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    _call(proved)
+    caller.is_now("nobody: there is no request")
+    fields = caplog.records[0].fields
+    told = {name: fields[name] for name in ("method", "route", "path", "status", "actor", "client")}
+    assert told == {
+        "method": "POST",
+        "route": "unmatched",
+        "path": "/v1/x",
+        "status": 200,
+        "actor": "alice",
+        "client": "10.0.0.1",
+    }
+
+
+def test_too_many_requests_are_refused_before_the_body_is_read():
+    limits = Limits(LimitSettings(address_per_second=1))
+    answers = [_call(_reading, limits=limits) for _ in range(21)]
+    assert [status for status, _, _ in answers] == [200] * 20 + [429]
+    _, headers, body = answers[-1]
+    assert headers[b"retry-after"] == b"1"
+    assert json.loads(body)["error"] == {
+        "code": "rate_limited",
+        "message": "too many requests from this address",
+        "hint": "try again in 1 seconds",
+        "fields": [],
+    }
+
+
+def test_only_a_trusted_proxy_says_whom_it_asks_for():
+    forwarded = [(b"x-forwarded-for", b"192.0.2.7")]
+    trusted, other = networks.parse(["10.0.0.0/8"]), networks.parse(["172.16.0.0/12"])
+    assert _call(_reading, headers=forwarded)[2] == b"10.0.0.1"
+    assert _call(_reading, headers=forwarded, proxies=other)[2] == b"10.0.0.1"
+    assert _call(_reading, headers=forwarded, proxies=trusted)[2] == b"192.0.2.7"
+    twice = [*forwarded, (b"x-forwarded-for", b"192.0.2.8")]
+    assert _call(_reading, headers=twice, proxies=trusted)[2] == b"192.0.2.8"
+
+
+def test_observers_are_told_the_route_the_status_and_odd_methods():
+    told = []
+
+    class Observer:
+        def step(self, name, labels):
+            told.append((name, sorted(labels)))
+            return self
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_error):
+            pass
+
+        def add(self, **labels):
+            told.append(labels)
+
+    end = observe.watch(Observer())
+    _call(_reading)
+    end()
+    assert told == [
+        ("request", ["id", "parent"]),
+        {"method": "POST", "route": "unmatched", "status": "200"},
+    ]

@@ -15,7 +15,7 @@ from pgward.core.address import Address
 from pgward.core.clock import SystemClock
 from pgward.pki.crl import RevocationList, key_id
 from pgward.tunnel import pgerror, preface
-from pgward.tunnel.edge.accept import Door
+from pgward.tunnel.edge.accept import MAKE_ROOM, Door
 from pgward.tunnel.edge.sessions import Links
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.preface import Reason, RefusedError
@@ -455,7 +455,7 @@ def test_no_descriptors_left_is_a_pause(run, contexts, tls_keys, caplog):
 
         def accept(self):
             self.calls += 1
-            if self.calls == 1:
+            if self.calls <= 2:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             return self.real.accept()
 
@@ -468,13 +468,33 @@ def test_no_descriptors_left_is_a_pause(run, contexts, tls_keys, caplog):
                 sock = await replace(made, address=real.getsockname()).connect()
                 await asyncio.sleep(0.05)
                 assert starved.calls == 1
-                await asyncio.sleep(0.1)
-                assert starved.calls > 1
+                await asyncio.sleep(0.2)
+                assert starved.calls > 2
                 made.door.links.loop.remove_reader(real.fileno())
                 sock.close()
 
     run(main())
-    assert "cannot accept a connection" in caplog.text
+    # Told once, and not at every try.
+    assert caplog.text.count("cannot accept a connection") == 1
+
+
+def test_without_descriptors_several_that_say_nothing_go_at_once(run, contexts, tls_keys):
+    async def main() -> None:
+        async with edge(contexts, tls_keys) as made:
+            never = asyncio.Event()
+            tasks = [asyncio.create_task(never.wait()) for _ in range(MAKE_ROOM + 4)]
+            made.door.tasks = dict.fromkeys(tasks)
+            made.door._make_room(OSError(errno.EPROTO, "not a matter of room"))
+            assert len(made.door.tasks) == MAKE_ROOM + 4
+            made.door._make_room(OSError(errno.ENFILE, os.strerror(errno.ENFILE)))
+            assert list(made.door.tasks) == tasks[-4:]
+            await asyncio.sleep(0)
+            assert [task.cancelled() for task in tasks] == [True] * MAKE_ROOM + [False] * 4
+            for task in tasks[-4:]:
+                task.cancel()
+            made.door.tasks.clear()
+
+    run(main())
 
 
 def test_a_door_without_a_context_yet(run, contexts, tls_keys):

@@ -87,3 +87,26 @@ def test_a_flood_of_strangers_is_a_number():
     assert len(kept.events) == module.STRANGERS_AT_ONCE + 3
     found = [event.details.get("unrecorded_before") for event in kept.events[-2:]]
     assert found == [31, None]
+
+
+def test_a_flood_of_one_person_is_a_number_and_hides_nobody_else():
+    kept, times = Kept(), [NOW]
+    book = Journal(kept, "e1", SimpleNamespace(now=lambda: times[-1]))
+    refusal = RefusedError(Reason.LIMIT)
+    for number in range(module.PERSON_AT_ONCE + 30):
+        book.refusal(f"192.0.2.1:{number}", "alice", refusal)
+    assert len(kept.events) == module.PERSON_AT_ONCE
+    book.refusal("192.0.2.1:5", "bob", refusal)
+    times.append(NOW + timedelta(seconds=2))
+    book.refusal("192.0.2.1:6", "alice", refusal)
+    found = [(e.actor, e.details.get("unrecorded_before")) for e in kept.events[-2:]]
+    assert found == [("bob", None), ("alice", 30)]
+
+
+def test_of_so_many_people_only_the_last_are_remembered(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_PEOPLE", 3)
+    book, events = journal()
+    for number in range(10):
+        book.refusal("192.0.2.1:5", f"person{number}", RefusedError(Reason.LIMIT))
+    assert len(events) == 10
+    assert list(book._people) == ["person7", "person8", "person9"]
