@@ -107,14 +107,22 @@ def witness(session: Session) -> Witness:
 
 
 @click.command("head")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Begin anew with what the CA shows now, after its administrators explained why.",
+)
 @options.output
-def show_head(output: str) -> None:
+def show_head(forget: bool, output: str) -> None:
     """Show the newest signed head of the log, checked against the last one seen here.
 
     Needs no login. Compare `entries` and `root` with other people's: the CA can show two people
     two different logs only as long as they never compare.
     """
     trust = Home(pgward_home()).trust()
+    if forget and (kept := Witness(pgward_home(), trust.fingerprint).forget()) is not None:
+        log_follow.forget(pgward_home(), trust.fingerprint)
+        terminal.note(f"what was known of the log is in {kept} now")
     with ApiClient.of(trust) as api:
         seen = Witness(pgward_home(), trust.fingerprint).update(api)
     warn_if_stale(seen.head)

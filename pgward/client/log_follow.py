@@ -56,6 +56,11 @@ class Places:
         every = self._load() | {self._key: {"size": place.size, "edge": place.edge}}
         atomic_write(self._path, json.dumps(every, indent=2).encode() + b"\n")
 
+    def others(self, fingerprint: str) -> dict[str, Any]:
+        """Return what is kept of other CAs, as it stands in the file."""
+        every = self._load().items()
+        return {key: value for key, value in every if not key.startswith(f"{fingerprint} ")}
+
     def _load(self) -> dict[str, Any]:
         try:
             with storage_errors(self._path, "read"):
@@ -71,6 +76,14 @@ class Places:
     def _damaged(self) -> InvalidInputError:
         hint = "remove it to follow the log from its present end"
         return InvalidInputError("this file is damaged", where=str(self._path), hint=hint)
+
+
+def forget(home: Path, fingerprint: str) -> None:
+    """Forget how far anybody followed the log of a CA."""
+    path = home / FILE
+    if path.exists():
+        kept = Places(home, fingerprint, "").others(fingerprint)
+        atomic_write(path, json.dumps(kept, indent=2).encode() + b"\n")
 
 
 def start(api: ApiClient, head: TreeHead, *, everything: bool, begin: bool) -> Place:

@@ -56,6 +56,18 @@ class Witness:
         except (KeyError, TypeError) as error:
             raise self._damaged() from error
 
+    def forget(self) -> Path | None:
+        """Begin anew with this CA's log; what was known goes into a file, which is returned."""
+        with self._lock():
+            every = self._load()
+            known = every.pop(self._fingerprint, None)
+            if known is None:
+                return None
+            path = self._home / f"log-forgotten-{self._clock.now():%Y%m%dT%H%M%S%f}.json"
+            atomic_write(path, json.dumps(known, indent=2).encode() + b"\n")
+            atomic_write(self._home / FILE, json.dumps(every, indent=2).encode() + b"\n")
+            return path
+
     def everything(self) -> list[Any]:
         """Return what is kept of all CAs, as it stands in the file."""
         return list(self._load().values())

@@ -83,6 +83,23 @@ def test_a_forked_log_ends_every_command_with_the_evidence(logged_in, log, fake_
     assert len(list((tmp_path / "home").glob("log-evidence-*.json"))) == 3
 
 
+def test_one_may_begin_anew(logged_in, log, fake_ca, tmp_path):
+    home = tmp_path / "home"
+    logged_in("ca", "log", "monitor", "--once")
+    before = json.loads((home / "log.json").read_text())
+    FakeLog().add("alice").install(fake_ca)
+    assert logged_in("ca", "log", "head").exit_code == 1
+    done = logged_in("ca", "log", "head", "--forget")
+    assert done.exit_code == 0, done.stderr
+    (kept,) = home.glob("log-forgotten-*.json")
+    assert done.stderr.startswith(f"what was known of the log is in {kept} now\n")
+    assert [json.loads(kept.read_text())] == list(before.values())
+    assert logged_in("ca", "log", "monitor", "--once").exit_code == 0
+    (place,) = json.loads((home / "log-monitor.json").read_text()).values()
+    assert place["size"] == 1
+    assert log.calls
+
+
 def test_a_proof_can_be_taken_away(logged_in, log):
     done = logged_in("ca", "log", "prove", "1")
     assert "proved: it is in the log" in done.stderr
