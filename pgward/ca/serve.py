@@ -77,6 +77,7 @@ def run(directory: Path, options: Options) -> None:
             app = create_app(authority, store, log_key=signs_log, origins=origins)
             heads: HeadSigner = app.state.context.heads
             heads.newest()  # the first one ever, so that everyone can have it
+            app.state.leadership = leadership
             server = listener.HttpsServer(
                 app,
                 listening,
