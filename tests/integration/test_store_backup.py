@@ -268,7 +268,7 @@ def test_a_ca_on_sqlite_killed_200_times_under_load_loses_nothing(tmp_path, caps
     directory = quick_ca(tmp_path / "ca")
     done, running = Acknowledged(), [CaProcess(directory)]
     began = time.monotonic()
-    with load(lambda: running, done, clients=4):
+    with load(lambda: running, done, clients=2):
         for _ in range(200):
             done.wait_for(len(done.certificates) + 1)
             time.sleep(random.uniform(0, 0.5))
