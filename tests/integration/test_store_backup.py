@@ -276,7 +276,7 @@ def test_a_ca_on_sqlite_killed_200_times_under_load_loses_nothing(tmp_path, caps
             running[0] = CaProcess(directory)
     running[0].kill()
     assert done.lost == []
-    figures = check(f"sqlite:///{directory / 'ca.db'}", done, directory)
+    figures = check(f"sqlite:///{directory / 'ca.db'}", done)
     with capsys.disabled():
         took = time.monotonic() - began
         print(f"\n200 kills in {took:.0f} s: {figures}")  # noqa: T201 - what a soak is run for
