@@ -80,6 +80,18 @@ def test_what_was_answered_is_on_the_disk_whatever_the_servers_default(
     store.close()
 
 
+def test_of_several_hosts_the_one_that_takes_writes_is_found(
+    database_server, database_url, tmp_path
+):
+    name = database_url.partition("@/")[2].partition("?")[0]
+    away, here = f"{tmp_path}:5432", f"{database_server.socket_dir}:{database_server.port}"
+    stores.create(f"postgresql://postgres@/{name}?host={away}&host={here}").close()
+    database_server.psql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(UnavailableError, match="does not answer") as caught:
+        stores.open_store(database_url)
+    assert "session is read-only" in caught.value.hint
+
+
 def test_a_connection_lost_before_the_first_word_costs_no_change(store, database_server):
     """The ping finds a dead connection; one that dies right after it is replaced as well."""
 

@@ -81,6 +81,6 @@ def _copy(source: Connection, target: Connection, table: sa.Table) -> Tally:
         except DataError as error:
             raise DifferentError(
                 f"the database cannot keep a row of {table.name} as it is",
-                hint="PostgreSQL refuses text with a NUL; nothing was changed",
+                hint="nothing was changed; PostgreSQL refuses text with a NUL, for one",
             ) from error
     return made

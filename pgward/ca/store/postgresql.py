@@ -20,7 +20,7 @@ _MULTIPLE = re.compile(
     r"(?P<head>postgresql(?:\+psycopg)?://(?:[^@/?#]*@)?)"
     r"(?P<hosts>[^@/?#,]*(?:,[^@/?#,]*)+)(?P<path>[^?#]*)(?:\?(?P<query>.*))?"
 )
-# A server that stands still is given up after 15 s, one that cannot be reached after 5.
+# A server whose machine vanished is given up after 15 s, one that cannot be reached after 5.
 _CLIENT = {
     "connect_timeout": "5",
     "keepalives_idle": "5",
