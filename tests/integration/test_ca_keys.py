@@ -42,7 +42,7 @@ def test_all_keys_in_a_token(softhsm, token, tmp_path, serve, openssl):
     directory = tmp_path / "ca"
     told = created(directory, *arguments, **options)
     assert told["passphrase_file"] is None
-    assert not (directory / "keys").exists()
+    assert not (directory / "keys").exists(), "a key is in a file"
     site = serve(directory, **options)
     person = site.person()
     root = pem.split((directory / "certs/user-root.crt").read_bytes())[0]

@@ -45,7 +45,7 @@ def test_it_holds_everything_and_reads_back(made_ca, file):
     with store.read() as connection:
         assert made.manifest.tables == copying.tallies(connection)
     store.close()
-    expected = {"pgward.toml"} | {
+    expected = {"pgward.toml", "ceremony.txt", "certs/log.pub", "keys/log.key"} | {
         f"{kind}s/{who}-{role}.{ending}"
         for kind, ending in (("cert", "crt"), ("key", "key"))
         for who in ("user", "server")
@@ -57,16 +57,27 @@ def test_it_holds_everything_and_reads_back(made_ca, file):
 
 
 def test_what_opens_the_keys_stays_out(made_ca, file):
-    (made_ca / "pgward.toml").write_text('[keys]\npassphrase_file = "sub/secret"\n')
+    keys = '[keys]\npassphrase_file = "sub/secret"\npin_file = "sub/pin"\n'
+    (made_ca / "pgward.toml").write_text(keys)
     (made_ca / "sub").mkdir()
-    for name in ("sub/secret", "passphrase", "initial-admin-password", "ca.db-wal", ".x.tmp"):
+    for name in (
+        "sub/secret",
+        "sub/pin",
+        "passphrase",
+        "initial-admin-password",
+        "ca.db-wal",
+        ".x.tmp",
+    ):
         (made_ca / name).write_bytes(b"geheim geheim")
     (made_ca / "sub" / "kept").write_bytes(b"x")
     os.mkfifo(made_ca / "fifo")
     made = backup.write(made_ca, file, WORD, CLOCK)
-    assert {name for name in made.manifest.files if "/" not in name} == {"pgward.toml"}
+    assert {name for name in made.manifest.files if "/" not in name} == {
+        "ceremony.txt",
+        "pgward.toml",
+    }
     assert "sub/kept" in made.manifest.files
-    assert "sub/secret" not in made.manifest.files
+    assert {"sub/secret", "sub/pin"} & set(made.manifest.files) == set()
 
 
 def test_it_is_of_one_moment_while_others_write(made_ca, file, monkeypatch):

@@ -69,7 +69,7 @@ def test_what_is_missing_is_told(directory, reply):
 def test_what_does_not_suit_is_told(directory, reply):
     with pytest.raises(SubordinateError, match="has no keyUsage"):
         run(directory, reply("user-issuing", key_usage=NO))
-    assert not (directory / "certs").exists()
+    assert not list((directory / "certs").glob("*.crt"))
 
 
 def test_another_directory_is_told(tmp_path, reply):
