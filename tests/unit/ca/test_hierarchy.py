@@ -1,13 +1,17 @@
 import stat
+from datetime import timedelta
 
 import pytest
 
-from pgward.ca import hierarchy
+from pgward.ca import crl_maker, hierarchy
 from pgward.ca.records import CaName
+from pgward.ca.signer import KeySigner
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.pki import pem
+from pgward.pki import key_types, pem
 from pgward.pki.errors import BadKeyError
+from pgward.pki.key_types import KeyType
 from tests.fixtures.authority import keeper_of, write_keys
+from tests.fixtures.pkilint import lint_certificate, lint_crl
 
 SECRET = b"correct horse"
 
@@ -101,3 +105,19 @@ def test_lifetimes(new_user_hierarchy):
     root, issuing = new_user_hierarchy.root.certificate, new_user_hierarchy.issuing.certificate
     years = [(c.not_valid_after_utc - c.not_valid_before_utc).days // 365 for c in (root, issuing)]
     assert years == [15, 5]
+
+
+@pytest.mark.parametrize("key_type", [KeyType.P384, KeyType.ED25519, KeyType.RSA3072])
+def test_openssl_and_pkilint_accept_cas_of_other_types_of_key(openssl, clock, key_type):
+    def make(_):
+        return key_types.generate(key_type)
+
+    made = hierarchy.create("A", CaName.USER_ROOT, CaName.USER_ISSUING, clock.now(), make)
+    root, issuing = (each.certificate for each in (made.root, made.issuing))
+    paths = [openssl.write(f"{at}", pem.join([each])) for at, each in enumerate((root, issuing))]
+    moment = int(clock.now().timestamp())
+    said = openssl.run("verify", "-x509_strict", "-attime", moment, "-CAfile", paths[0], paths[1])
+    assert said.endswith("1: OK\n"), said
+    signer, later = KeySigner(made.root.key), clock.now() + timedelta(days=1)
+    crl = crl_maker.sign("user-root", root, signer, now=clock.now(), next_update=later, number=1)
+    assert lint_certificate(root) == lint_certificate(issuing) == lint_crl(crl.der) == []

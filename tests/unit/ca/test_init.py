@@ -8,18 +8,22 @@ from dataclasses import replace
 import argon2
 import pytest
 
-from pgward.ca import hierarchy
+from pgward.ca import hierarchy, requests
 from pgward.ca import init as creating
 from pgward.ca.init import Plan
+from pgward.ca.init_keys import Offline
+from pgward.ca.key_settings import KeySettings
 from pgward.ca.passwords import Passwords
 from pgward.ca.records import CaName, Kind
 from pgward.ca.settings import Settings, StoreSettings
+from pgward.ca.signers import key_file
 from pgward.ca.store import open_store
 from pgward.ca.store.certificates import CertificateFilter, SqlCertificates, find
 from pgward.core.errors import ConflictError, InvalidInputError
 from pgward.pki import crl, pkcs8
 from pgward.system.files import StorageError
 from tests.fixtures.authority import keeper_of
+from tests.fixtures.softhsm import PIN
 
 PLAN = Plan(Settings(), "admin", "correct horse battery", b"passphrase")
 
@@ -176,3 +180,65 @@ def test_another_store_in_the_settings_is_refused(tmp_path, clock):
     elsewhere = replace(Settings(), store=StoreSettings("postgresql+psycopg://h/d"))
     with pytest.raises(InvalidInputError, match="SQLite store in its directory"):
         creating.create_ca(tmp_path / "ca", replace(PLAN, settings=elsewhere), clock)
+
+
+ROOTS = b"of the roots"
+
+
+def test_the_roots_keys_go_offline_only(tmp_path, clock):
+    plan = replace(PLAN, offline=Offline(tmp_path / "out", ROOTS))
+    made = creating.create_ca(tmp_path / "ca", plan, clock)
+    assert made.root_keys == tmp_path / "out"
+    for name in ("user-root", "server-root"):
+        key = key_file.load(tmp_path / "out" / f"{name}.key", ROOTS)
+        assert key.public_key() == hierarchy.certificate(tmp_path / "ca", name).public_key()
+    online = sorted(path.name for path in (tmp_path / "ca" / "keys").iterdir())
+    assert online == ["log.key", "server-issuing.key", "user-issuing.key"]
+    assert hierarchy.load(made.directory, keeper_of(made.directory, b"passphrase"))
+
+
+def test_a_directory_of_roots_that_is_there_is_not_touched(tmp_path, clock):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "user-root.key").write_text("precious")
+    plan = replace(PLAN, offline=Offline(tmp_path / "out", ROOTS))
+    with pytest.raises(ConflictError, match="is there already"):
+        creating.create_ca(tmp_path / "ca", plan, clock)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "user-root.key").read_text() == "precious"
+
+
+def test_no_roots_stay_when_the_directory_cannot_be_put_in_its_place(tmp_path, clock, monkeypatch):
+    move = creating.move_into_place
+
+    def overtaken(building, target, lock):
+        if target.name == "ca":
+            (tmp_path / "ca").write_text("theirs")
+        move(building, target, lock)
+
+    monkeypatch.setattr(creating, "move_into_place", overtaken)
+    plan = replace(PLAN, offline=Offline(tmp_path / "out", ROOTS))
+    with pytest.raises(ConflictError, match="something else has just created"):
+        creating.create_ca(tmp_path / "ca", plan, clock)
+    assert [path.name for path in tmp_path.iterdir()] == ["ca"]
+
+
+def test_a_subordinate_has_requests_and_no_certificates(tmp_path, clock):
+    made = creating.create_ca(tmp_path / "ca", replace(PLAN, subordinate=True), clock)
+    assert (made.fingerprint, made.requests) == ("", tmp_path / "ca" / "requests")
+    assert list((tmp_path / "ca" / "certs").glob("*.crt")) == []
+    for name in ("user-issuing", "server-issuing"):
+        keeper = keeper_of(made.directory, b"passphrase")
+        signer = keeper.load(keeper.reference(name))
+        assert requests.load(made.directory, name).public_key() == signer.public_key
+
+
+def test_an_init_that_fails_halfway_leaves_nothing_in_a_token(softhsm, tmp_path, clock):
+    label = softhsm.new_token()
+    softhsm.make_key(label, "server-root", "01")
+    place = f"pkcs11:token={label.replace(' ', '%20')}"
+    settings = Settings(keys=KeySettings(place=place, pkcs11_module=softhsm.module))
+    plan = replace(PLAN, settings=settings, passphrase=None, pin=PIN.encode())
+    with pytest.raises(ConflictError, match="has a key called server-root already"):
+        creating.create_ca(tmp_path / "ca", plan, clock)
+    assert list(tmp_path.iterdir()) == []
+    assert softhsm.labels(label) == ["server-root"]
