@@ -33,6 +33,11 @@ class State(StrEnum):
     WARNING = "warning"
     CRITICAL = "critical"
 
+    @property
+    def rank(self) -> int:
+        """Return 0 for ok, 1 for a warning, 2 for critical."""
+        return list(State).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class CrlHealth:
@@ -79,7 +84,7 @@ def report(authority: Names, store: Store, now: datetime) -> list[CrlHealth]:
 def worst(reports: Iterable[CrlHealth]) -> State:
     """Return the most urgent state of all."""
     states = {each.state for each in reports}
-    return max(states, key=list(State).index, default=State.OK)
+    return max(states, key=lambda state: state.rank, default=State.OK)
 
 
 def judge(ca: str, crl: Times | None, now: datetime) -> CrlHealth:

@@ -13,6 +13,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy.engine import Connection
 
+from pgward.ca import crl_health
 from pgward.ca.authority import Authority
 from pgward.ca.records import Kind
 from pgward.ca.store import Store
@@ -94,17 +95,21 @@ class StateCollector:
         ends = _family("crl_next_update_timestamp_seconds", "when each CA's CRL ends", "ca")
         begins = _family("crl_this_update_timestamp_seconds", "when each CA's CRL began", "ca")
         entries = _family("crl_entries", "certificates in each CA's CRL", "ca")
+        state = _family("crl_state", "0 ok, 1 warning, 2 critical", "ca")
+        now = self.authority.clock.now()
         counted: dict[tuple[str, int], int] = {}
         for crl in self.authority.crls():
             ends.add_metric([crl.name], crl.next_update.timestamp())
             begins.add_metric([crl.name], crl.this_update.timestamp())
+            health = crl_health.judge(crl.name, crl_health.Times.of(crl), now)
+            state.add_metric([crl.name], health.state.rank)
             count = self._entries.get((crl.name, crl.number))
             if count is None:
                 count = len(x509.load_der_x509_crl(crl.der))
             counted[crl.name, crl.number] = count
             entries.add_metric([crl.name], count)
         self._entries = counted
-        yield from (ends, begins, entries)
+        yield from (ends, begins, entries, state)
 
 
 def _count(connection: Connection, *conditions: sa.ColumnElement[bool]) -> int:

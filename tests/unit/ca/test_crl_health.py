@@ -79,3 +79,7 @@ def test_one_that_is_missing(store, clock):
 
 def test_nothing_to_report_is_fine():
     assert crl_health.worst([]) is State.OK
+
+
+def test_states_are_ranked():
+    assert [state.rank for state in (State.OK, State.WARNING, State.CRITICAL)] == [0, 1, 2]

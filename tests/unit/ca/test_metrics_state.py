@@ -71,3 +71,13 @@ def test_a_store_that_is_away_leaves_the_rest(scraped, store, monkeypatch, caplo
     assert (scraped("store_up"), scraped("sessions")) == (0, None)
     assert scraped("certificate_end_timestamp_seconds", ca="user-root") > 0
     assert "the metrics lack what the store knows" in caplog.text
+
+
+@pytest.mark.usefixtures("sql_authority")
+def test_a_crl_that_nears_its_end_has_another_state(scraped, clock):
+    states = []
+    for days in (0, 5, 1):
+        clock.move(days=days)
+        scraped.now += 10
+        states.append([scraped("crl_state", ca=ca) for ca in ("user-issuing", "user-root")])
+    assert states == [[0, 0], [1, 0], [2, 0]]
