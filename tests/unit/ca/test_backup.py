@@ -45,7 +45,7 @@ def test_it_holds_everything_and_reads_back(made_ca, file):
     with store.read() as connection:
         assert made.manifest.tables == copying.tallies(connection)
     store.close()
-    expected = {"pgward.toml"} | {
+    expected = {"pgward.toml", "ceremony.txt", "certs/log.pub", "keys/log.key"} | {
         f"{kind}s/{who}-{role}.{ending}"
         for kind, ending in (("cert", "crt"), ("key", "key"))
         for who in ("user", "server")
@@ -64,7 +64,10 @@ def test_what_opens_the_keys_stays_out(made_ca, file):
     (made_ca / "sub" / "kept").write_bytes(b"x")
     os.mkfifo(made_ca / "fifo")
     made = backup.write(made_ca, file, WORD, CLOCK)
-    assert {name for name in made.manifest.files if "/" not in name} == {"pgward.toml"}
+    assert {name for name in made.manifest.files if "/" not in name} == {
+        "pgward.toml",
+        "ceremony.txt",
+    }
     assert "sub/kept" in made.manifest.files
     assert "sub/secret" not in made.manifest.files
 
