@@ -13,9 +13,11 @@ from pgward.client.options import PasswordSource
 from pgward.client.phrases import when
 from pgward.client.session import Session
 from pgward.client.trust import Trust, parse_url
+from pgward.client.witness import Witness
 from pgward.core import names
 from pgward.core.clock import SystemClock, rfc3339
-from pgward.core.errors import DeniedError, InvalidInputError
+from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
+from pgward.pki.errors import LogError
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
 
@@ -58,6 +60,7 @@ def login(
     if done.notice:
         terminal.note(f"note: {done.notice}")
     _greet(done.session, clock.now())
+    _see_the_log(done.session)
     done.session.close()
 
 
@@ -81,6 +84,16 @@ def _known(home: Home, url: str) -> Trust:
         f"{failures.host_of(url)} is not known here yet, so its fingerprint is needed",
         hint="--fingerprint SHA256:…, as `pgward ca init` printed it",
     )
+
+
+def _see_the_log(session: Session) -> None:
+    """Be a witness of the CA's log: pin its key, and tell when it contradicts itself."""
+    try:
+        Witness(pgward_home(), session.trust.fingerprint).update(session.api())
+    except LogError as error:
+        terminal.error(error)
+    except PgwardError:
+        return  # an older CA has no log, and one that is busy can be asked later
 
 
 def _greet(session: Session, now: datetime) -> None:

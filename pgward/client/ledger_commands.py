@@ -79,7 +79,7 @@ _FILTERS = (
     ),
     click.option(
         "--kind",
-        type=click.Choice(["person", "edge", "host", "api", "snapshot", "ca"]),
+        type=click.Choice(["person", "edge", "host", "api", "snapshot", "ocsp", "probe", "ca"]),
         help="Only of this kind.",
     ),
     click.option(

@@ -182,3 +182,26 @@ def test_a_monitor_goes_on_when_the_ca_is_away_for_a_while(logged_in, log, fake_
     assert slept == [5, 5]
     assert "looking again in" in done.stderr
     assert len(done.stdout.splitlines()) == 2
+
+
+def login(pgward, fake_ca):
+    arguments = ["--ca", fake_ca.trust.ca_url, "--fingerprint", fake_ca.fingerprint]
+    return pgward("login", *arguments, "--user", "alice", "--password-stdin", stdin="right\n")
+
+
+def test_every_login_is_a_witness_of_the_log(pgward, fake_ca, fake_log, tmp_path):
+    fake_log.install(fake_ca)
+    assert login(pgward, fake_ca).exit_code == 0
+    (kept,) = json.loads((tmp_path / "home" / "log.json").read_text()).values()
+    assert kept["head"] == fake_log.jws
+    FakeLog(key=fake_log.key).add("alice", "mallory", "alice", "bob").install(fake_ca)
+    done = login(pgward, fake_ca)
+    assert done.exit_code == 0  # it is the login that was asked for
+    assert "the CA's log contradicts what it said before" in done.stderr
+    assert len(list((tmp_path / "home").glob("log-evidence-*.json"))) == 1
+
+
+def test_a_login_at_a_ca_without_a_log_is_none_the_worse(pgward, fake_ca, tmp_path):
+    done = login(pgward, fake_ca)
+    assert (done.exit_code, "log" in done.stderr.replace("logged in", "")) == (0, False)
+    assert not (tmp_path / "home" / "log.json").exists()
