@@ -1,6 +1,14 @@
 """CAs are replaced while people connect: a real CA, edge, tunnel and PostgreSQL."""
 
+import json
+import random
+import subprocess
+import sys
+
 import pytest
+
+from tests.fixtures.rotation import renew
+from tests.fixtures.tunnel_process import psql
 
 pytestmark = pytest.mark.integration
 
@@ -30,3 +38,97 @@ def test_nobody_loses_access(rotating, what, hierarchy) -> None:
     rotating.ready(name)
     assert rotating.advance(name) == "done"
     rotating.nobody_was_locked_out()
+
+
+@pytest.mark.soak
+def test_a_rollback_locks_nobody_out(rotating) -> None:
+    rotating.connect_all_the_time()
+    name = rotating.start("root", "user")
+    rotating.refresh()
+    rotating.ready(name)
+    rotating.advance(name)
+    rotating.everyone_renews()
+    rotating.refresh()
+    assert rotating.rollback(name) == "trust-both"
+    rotating.refresh()
+    assert "certificates of user-root-2 and user-issuing-2 are still held" in rotating.refused(
+        name, "rollback"
+    )
+    rotating.everyone_renews()
+    assert rotating.rollback(name) == "rolled-back"
+    rotating.refresh()
+    rotating.nobody_was_locked_out()
+
+
+@pytest.mark.soak
+def test_a_laptop_that_slept_through_it_all(rotating, tmp_path) -> None:
+    """It knows only the old server root, and the CA is another one by now."""
+    old = tmp_path / "old-root.crt"
+    old.write_bytes((rotating.site.ca.directory / "certs" / "server-root.crt").read_bytes())
+    asleep = rotating.stack.person()
+    rotate(rotating, "root", "server")
+    only_old = f"{rotating.native.partition(' sslrootcert=')[0]} sslrootcert={old}"
+    assert psql(only_old, "select 1") == "1"
+    trusted = json.loads((asleep.home / "trust.json").read_text())
+    assert trusted["fingerprint"] == rotating.site.ca.fingerprint  # the old root's
+    assert asleep.data("whoami", "--check")["user"] == asleep.name
+    renew(asleep)
+    trusted = json.loads((asleep.home / "trust.json").read_text())
+    assert trusted["fingerprint"] != rotating.site.ca.fingerprint
+    with rotating.stack.tunnel(asleep) as opened:
+        assert opened.psql("select 1") == "1"
+
+
+@pytest.mark.soak
+def test_postgresql_that_knows_only_the_old_user_root(rotating) -> None:
+    """A host that somebody set up by hand, and that takes the lists only."""
+    name = rotating.start("root", "user")
+    rotating.refresh()
+    rotating.ready(name)
+    current = rotating.cluster.data_dir / "pgward" / "tls" / "current"
+    roots = current / "user-ca.crt"
+    first = (rotating.site.ca.directory / "certs" / "user-root.crt").read_bytes()
+    roots.write_bytes(first)
+    rotating.cluster.reload()
+    rotating.advance(name)
+    rotating.everyone_renews()
+    assert psql(rotating.native, "select 1") == "1"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("what", ["root", "issuing"])
+def test_start_can_be_killed_at_any_moment_and_run_again(rotating, what) -> None:
+    directory = rotating.site.ca.directory
+    command = [sys.executable, "-m", "pgward", "ca", "rotate", "start", what, directory]
+    killed = 0
+    for number in range(60):
+        process = subprocess.Popen(
+            [*command, "--hierarchy", "user"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        with process:
+            try:
+                process.wait(random.uniform(0.3, 1.3) if number < 40 else 30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                killed += 1
+        found = rotating.site.api.get("/v1/rotations")
+        assert psql(rotating.native, "select 1") == "1"
+        if found["rotations"]:
+            break
+    (mine,) = found["rotations"]
+    assert killed
+    rotating.refresh()
+    rotating.ready(mine["id"])
+    rotating.advance(mine["id"])
+    rotating.everyone_renews()
+    assert psql(rotating.native, "select 1") == "1"
+
+
+def rotate(rotating, what, hierarchy) -> None:
+    """Replace a CA from start to end."""
+    name = rotating.start(what, hierarchy)
+    for phase in ("issue-new", "trust-new", "done"):
+        rotating.refresh()
+        rotating.ready(name)
+        assert rotating.advance(name) == phase
+        rotating.everyone_renews()

@@ -37,7 +37,7 @@ class Held:
 def held(
     connection: Connection, of: Collection[str], by: Collection[str], now: datetime
 ) -> list[Held]:
-    """Count what lives of the CAs ``of``; a holder of a newer one of ``by`` has replaced it."""
+    """Count what lives of the CAs ``of``; whoever got one of ``by`` later has replaced it."""
     old = certificates.alias()
     statement = (
         sa.select(
@@ -93,6 +93,7 @@ def _replaced(old: sa.FromClause, by: Collection[str], now: datetime) -> sa.Colu
             new.c.subject == old.c.subject,
             new.c.state == stored.ISSUED,
             new.c.not_after >= now,
+            new.c.created_at > old.c.created_at,
             sa.or_(old.c.session_id.is_(None), new.c.session_id == old.c.session_id),
         )
         .exists()

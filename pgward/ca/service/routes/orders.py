@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from pgward.ca import machines
 from pgward.ca.rotation import orders, rotations, seen
 from pgward.ca.rotation.seen import MOST_PARTS, Report
 from pgward.ca.service.auth import AnyMachine
@@ -70,8 +71,12 @@ def ask(
     context: Current, asking: AnyMachine, part: Annotated[int, Query(ge=0, lt=MOST_PARTS)] = 0
 ) -> OrdersReply:
     """Return what this machine, or this worker of it, has still to do."""
+    machine, now = asking.machine, context.now()
+    if machines.seen_needs_writing(machine, None, now):
+        with context.store.write() as transaction:
+            machines.seen(transaction, machine, None, now)
     with context.store.read() as connection:
-        found = orders.of(connection, asking.machine, asking.serial, part)
+        found = orders.of(connection, machine, asking.serial, part)
     return OrdersReply(
         renew=found.renew,
         orders=[

@@ -25,8 +25,9 @@ class TrustReply(BaseModel):
 
 @router.get("/health", summary="Tell whether the authority works")
 def health(context: Current) -> Health:
-    """Read the store, so that a broken one shows here (503)."""
+    """Read the store, so that a broken one shows here (503); so does a key that is missing."""
     context.store.version()
+    context.authority.check_ready()
     return Health(status="ok")
 
 

@@ -94,10 +94,12 @@ def test_a_rollback_from_trust_gives_the_new_ca_up(rotating_ca, alice):
 
 def test_a_rollback_from_issuing_locks_nobody_out(rotating_ca, alice):
     ca = rotating_ca
+    alice.certificate()
     name = ca.start("user-root").id
     ca.advance(name)
     assert issuer(ca, alice.certificate()) == "user-issuing-2"
     assert ca.rollback(name).rotation.phase == "trust-both"
+    # What she had of the old CA before is no successor of what she has now.
     assert len(ca.authority.trust.user_roots) == 2
     with pytest.raises(ConflictError, match="cannot reach its end"):
         ca.rollback(name)

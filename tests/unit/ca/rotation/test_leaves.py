@@ -54,10 +54,11 @@ def test_what_ended_or_is_the_authoritys_own_is_not_held(store, issue):
     assert held(store) == []
 
 
-def test_a_successor_of_the_new_ca_replaces_a_certificate(store, issue):
+def test_a_successor_of_the_new_ca_replaces_a_certificate(store, issue, clock):
     issue("user-issuing", "e1")
     left = issue("user-issuing", "e2", ends=2 * HOUR)
     issue("user-issuing", "db1", kind=Kind.HOST)
+    clock.move(seconds=1)
     issue("user-issuing-2", "e1")
     found = held(store)
     assert found == [
@@ -67,6 +68,13 @@ def test_a_successor_of_the_new_ca_replaces_a_certificate(store, issue):
     assert [each.left for each in found] == [1, 1]
     with store.read() as connection:
         assert left in leaves.unreplaced(connection, OLD, NEW, START)
+
+
+def test_an_older_one_replaces_nothing(store, issue, clock):
+    issue("user-issuing-2", "e1")
+    clock.move(seconds=1)
+    issue("user-issuing", "e1")
+    assert [each.left for each in held(store)] == [1]
 
 
 def test_a_certificate_that_is_being_signed_is_held_for_a_minute(store, issue):

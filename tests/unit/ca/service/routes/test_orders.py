@@ -1,6 +1,7 @@
 import pytest
 from cryptography import x509
 
+from pgward.ca import machines
 from pgward.pki import csr, keys
 from tests.fixtures.ca_service import request_pem
 
@@ -14,6 +15,15 @@ def test_machines_only(rotating_ca, name):
     body = {"rotation": name, "csr": request_pem()}
     assert rotating_ca.api.call("GET", "/v1/machine/orders").status_code == 401
     assert rotating_ca.admin.call("POST", "/v1/machine/probes", body).status_code == 403
+
+
+def test_a_machine_that_asks_was_seen(rotating_ca):
+    host = rotating_ca.host()
+    rotating_ca.clock.move(hours=1)
+    rotating_ca.ask(host)
+    with rotating_ca.store.read() as connection:
+        (found,) = machines.every(connection)
+    assert found.last_seen_at == rotating_ca.clock.now()
 
 
 def test_a_probe_is_of_the_new_ca_and_names_nobody(rotating_ca, name):

@@ -1,5 +1,7 @@
 import pytest
 
+from pgward.ca.standing import Loader
+
 PATH = "/v1/rotations"
 
 
@@ -56,3 +58,16 @@ def test_a_laggard_is_a_conflict_that_names_it(rotating_ca, name):
 def test_a_rotation_that_is_not_there(rotating_ca):
     answer = rotating_ca.admin.call("POST", f"{PATH}/x/advance", {})
     assert answer.status_code == 404
+
+
+def test_a_replica_without_the_key_of_who_issues_is_not_ready(rotating_ca, name):
+    (rotating_ca.directory / "keys" / f"{name}.key").unlink()
+    assert rotating_ca.api.call("GET", "/v1/health").status_code == 200
+    rotating_ca.advance(name)
+    assert rotating_ca.api.call("GET", "/v1/health").status_code == 200  # it is loaded
+    loader = Loader(rotating_ca.store, rotating_ca.keeper, rotating_ca.clock)
+    rotating_ca.authority._reload = loader
+    rotating_ca.authority.refresh()
+    answer = rotating_ca.api.call("GET", "/v1/health")
+    assert answer.status_code == 503
+    assert answer.json()["error"]["message"] == "this replica has no key of user-issuing-2"
