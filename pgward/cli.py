@@ -60,6 +60,10 @@ _CRL = {
         "show how long each CA's list lasts", "pgward.client.revocation_commands:crl_status"
     ),
 }
+_ACME = {
+    "key": Entry("keys with which hosts make accounts", "pgward.ca.acme_commands:key"),
+    "account": Entry("accounts of ACME clients", "pgward.ca.acme_commands:account"),
+}
 _CA = {
     "init": Entry("create a certificate authority in a directory", "pgward.ca.init_commands:init"),
     "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
@@ -92,6 +96,7 @@ _CA = {
     "crl": Entry("look at the revocation lists", children=_CRL),
     "log": Entry("check the transparency log", children=_LOG),
     "rotate": Entry("replace an issuing CA or a root", children=_ROTATE),
+    "acme": Entry("let certbot and other ACME clients get certificates", children=_ACME),
 }
 _EDGE = {
     "enroll": Entry(

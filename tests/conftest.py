@@ -11,9 +11,11 @@ pytest_plugins = [
     "tests.fixtures.authority",
     "tests.fixtures.ca_process",
     "tests.fixtures.ca",  # after ca_process, which it imports
+    "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.company",
     "tests.fixtures.disks",
+    "tests.fixtures.acme",  # after ca_service, which it imports
     "tests.fixtures.fake_ca",
     "tests.fixtures.fake_log",  # after fake_ca, which it imports
     "tests.fixtures.collector",

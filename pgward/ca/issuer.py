@@ -108,7 +108,7 @@ class Issuer:
         if not dns and not ips:
             raise InvalidInputError(f"{name} has no DNS name and no IP address to certify")
         rules.check_names((*dns, *ips))
-        subject = names.resource_name(name)
+        subject = names.host_name(name)
         wanted = _Wanted(kind, subject, _key(csr, rules), dns, ips)
         return self._begin(profiles.SERVER, wanted, rules, not_after=not_after).result()
 

@@ -1,7 +1,7 @@
 """The table of upkeep: what `ca serve` does again and again. A new job is a line here."""
 
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pgward.ca import timekeeping
@@ -23,6 +23,14 @@ class Renewable(Protocol):
         ...
 
 
+class Tidied(Protocol):
+    """The ACME server."""
+
+    def keep_fresh(self, now: datetime) -> None:
+        """Go on with what a process left behind, and remove what ended long ago."""
+        ...
+
+
 def begin(authority: Authority, leadership: Leadership) -> None:
     """Do what must be done before the first request."""
     if leadership.is_leader():
@@ -37,6 +45,8 @@ def table(
     store: Store,
     leadership: Leadership,
     heads: HeadSigner,
+    *,
+    acme: Tidied | None = None,
 ) -> list[Job]:
     """Return every job; those that change what all replicas share are the leader's.
 
@@ -62,6 +72,10 @@ def table(
     def clock() -> None:
         timekeeping.note(store, authority.clock.now(), write=leadership.write)
 
+    def acme_orders() -> None:
+        if acme is not None:
+            acme.keep_fresh(authority.clock.now())
+
     return [
         Job("API certificate", 30, certificate.renew_if_due),
         Job("revocation lists", 30, crls, leader_only=True),
@@ -70,6 +84,7 @@ def table(
         *([Job("expired certificates", 30, expired, leader_only=True)] if keeps else []),
         Job("head of the log", 5, head, leader_only=True),
         Job("clock", 30, clock, leader_only=True),
+        Job("ACME orders", 30, acme_orders),
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pgward.ca import jobs, listener, log_key, logs, networks, public_http, telemetry
+from pgward.ca.acme import service as acme_service
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.crl_files import CrlFiles
@@ -82,9 +83,14 @@ def run(directory: Path, options: Options) -> None:
                 authority, store, certificate, leads=leadership.is_leader
             ) as observing:
                 signs_log = _log_key(directory, keys, store)
-                server, service = _server(authority, store, certificate, signs_log, listening)
+                acme = acme_service.open_service(directory, authority, store)
+                server, service = _server(
+                    authority, store, certificate, signs_log, listening, acme=acme
+                )
                 observing.watch_connections(server.waiting)
-                table = jobs.table(authority, certificate, store, leadership, service.heads)
+                table = jobs.table(
+                    authority, certificate, store, leadership, service.heads, acme=acme
+                )
                 table.append(Job("rotations", BEAT_SECONDS, rotating.run))
                 upkeep = Upkeep(table, leadership.is_leader)
 
@@ -116,10 +122,18 @@ def _server(
     certificate: ApiCertificate,
     signs_log: ec.EllipticCurvePrivateKey,
     listening: socket.socket,
+    *,
+    acme: acme_service.AcmeService | None,
 ) -> tuple[listener.HttpsServer, Context]:
     settings = authority.settings
     origins = _origins(settings, listener.bound_address(listening))
-    app = create_app(authority, store, log_key=signs_log, origins=origins, certificate=certificate)
+    app = create_app(
+        *(authority, store),
+        log_key=signs_log,
+        origins=origins,
+        certificate=certificate,
+        acme=acme,
+    )
     service: Context = app.state.context
     service.heads.newest()  # the first one ever, so that everyone can have it
     server = listener.HttpsServer(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 from pgward.ca import networks
+from pgward.ca.acme_settings import AcmeSettings
 from pgward.ca.key_settings import KeySettings
 from pgward.ca.profiles import Urls
 from pgward.core import names
@@ -191,6 +192,7 @@ class Settings:
     revocation: RevocationSettings = field(default_factory=RevocationSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    acme: AcmeSettings = field(default_factory=AcmeSettings)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -254,12 +256,12 @@ def _read(kind: type[Any], table: dict[str, Any], where: str) -> Any:
 
 
 def _value(key: str, value: Any, wanted: Any, where: str) -> Any:
-    if wanted in (str, int) and type(value) is wanted:
+    if wanted in (str, int, bool) and type(value) is wanted:
         return value
     texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
     if wanted == tuple[str, ...] and texts:
         return tuple(value)
-    kinds = {str: "a text in quotes", int: "a whole number"}
+    kinds = {str: "a text in quotes", int: "a whole number", bool: "true or false"}
     expected = kinds.get(wanted, "a list of texts in quotes")
     raise InvalidInputError(f"{key} must be {expected}", where=where)
 

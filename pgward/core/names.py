@@ -6,6 +6,7 @@ a pattern may pass (RFC 4514 section 2.4; PostgreSQL manual, chapter 20.2).
 """
 
 import re
+from ipaddress import ip_address
 
 from pgward.core.errors import InvalidInputError
 
@@ -16,6 +17,7 @@ _IDENTITY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,62}")
 _RESOURCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _MAX_DNS_NAME = 253
+MAX_HOST_NAME = 63
 
 
 def identity(name: str) -> str:
@@ -48,6 +50,21 @@ def resource_name(name: str, *, what: str = "name") -> str:
             f"{name!r} cannot be a {what}",
             hint="use 1 to 63 of the letters a-z, digits and -, not at either end",
         )
+    return name
+
+
+def host_name(name: str) -> str:
+    """Return the name of a machine as its certificate has it; raise InvalidInputError.
+
+    A resource name, a DNS name (a wildcard, too) or an IP address of at most 63 letters: a CN has
+    at most 64 (RFC 5280 appendix A).
+    """
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        pass
+    if len(name) > MAX_HOST_NAME or dns_name(name, wildcard=True) != name:
+        raise InvalidInputError(f"{name!r} cannot be a machine's name")
     return name
 
 

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from pgward import __version__
 from pgward.ca import networks
+from pgward.ca.acme.service import AcmeService
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.head_signer import HeadSigner
@@ -17,7 +18,9 @@ from pgward.ca.passwords import Passwords
 from pgward.ca.service import context, errors
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
+from pgward.ca.service.routes import acme as acme_routes
 from pgward.ca.service.routes import (
+    acme_keys,
     audit,
     certificates,
     crls,
@@ -47,6 +50,7 @@ _ROUTERS = (
     *(tokens.router, edges.router, audit.router, log.router),
     *(machine.router, edge.router),
     *(orders.router, rotations.router),
+    acme_keys.router,
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
@@ -76,6 +80,7 @@ def create_app(
     origins: Collection[str] = (),
     passwords: Passwords | None = None,
     certificate: ApiCertificate | None = None,
+    acme: AcmeService | None = None,
 ) -> FastAPI:
     """Return the ASGI application; ``log_key`` signs the transparency log's heads.
 
@@ -105,6 +110,7 @@ def create_app(
     app.include_router(versioned)
     app.include_router(ocsp.router, responses=_ERRORS)
     app.include_router(probes.router)
+    acme_routes.install(app, acme)
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(Express, endpoints={"/v1/certificates/login": issuing.certificate})
@@ -119,7 +125,7 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with app.state.context.changes.watching():
+    async with app.state.context.changes.watching(), acme_routes.running(app):
         yield
 
 

@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.engine import Connection
 
 from pgward.ca import caller, machines, sessions
+from pgward.ca.acme import issued
 from pgward.ca.machines import Machine
 from pgward.ca.records import Kind
 from pgward.ca.service.context import MAX_SKEW_SECONDS, Context, Current
@@ -175,6 +176,8 @@ def _owner(connection: Connection, serial: str) -> tuple[Kind, str] | None:
     rows = stored.find(connection, CertificateFilter(serial=serial, state=stored.ISSUED))
     kinds = (Kind.EDGE.value, Kind.HOST.value)
     if not rows or rows[0]["kind"] not in kinds:
+        return None
+    if issued.is_acme(connection, serial):  # its name may be a machine's, which it is not
         return None
     return Kind(rows[0]["kind"]), rows[0]["subject"]
 

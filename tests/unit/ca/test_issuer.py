@@ -180,7 +180,7 @@ def test_a_server_certificate_records_its_names(servers, memory_store):
     [
         ({"dns": []}, "no DNS name and no IP address"),
         ({"kind": Kind.PERSON}, "a person gets no server certificate"),
-        ({"name": "E1"}, "cannot be a name"),
+        ({"name": "E1"}, "cannot be a machine's name"),
         ({"dns": ["a_b"]}, "not a DNS name"),
         ({"dns": [], "ips": ["10.0.0"]}, "not an IP address"),
     ],

@@ -92,3 +92,26 @@ def test_one_leading_wildcard_label_where_it_is_allowed():
     for name in ("*", "*.*.test", "a.*.test", "*a.test"):
         with pytest.raises(InvalidInputError):
             names.dns_name(name, wildcard=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("db1", "db1"),
+        ("db1.example.com", "db1.example.com"),
+        ("*.db.test", "*.db.test"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("a" * 63, "a" * 63),
+    ],
+)
+def test_a_machine_is_called_by_a_label_a_dns_name_or_an_address(name, written):
+    assert names.host_name(name) == written
+
+
+@pytest.mark.parametrize(
+    "name", ["", "DB1", "a_b", "a b", "a.", "*", "a" * 64, f"{'a' * 60}.test", "a/b", "a\n"]
+)
+def test_other_names_of_machines_are_refused(name):
+    with pytest.raises(InvalidInputError):
+        names.host_name(name)
