@@ -16,6 +16,7 @@ from pgward.ca.acme import documents, exchange
 from pgward.ca.acme.exchange import Reply, Request
 from pgward.ca.acme.problems import AcmeError
 from pgward.ca.acme.service import AcmeService
+from pgward.ca.service import errors
 from pgward.core.errors import InvalidInputError
 
 _DEFAULT_PORT = ":443"
@@ -39,6 +40,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+    scope[errors.EXPRESS] = f"{documents.PREFIX}/{{path}}"
     http = HttpRequest(scope, receive)
     try:
         body = await http.body()
