@@ -4,15 +4,14 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pgward.ca import building, circumstances, moving, passphrase
+from pgward.ca import building, circumstances, init_report, moving, passphrase
 from pgward.ca import database_url as urls
 from pgward.ca import init as creating
 from pgward.ca.address_type import AddressType
-from pgward.ca.init import Made, Plan
+from pgward.ca.init import Plan
 from pgward.ca.init_keys import Offline, needs_passphrase
 from pgward.ca.key_settings import KeySettings
 from pgward.ca.settings import CaSettings, ListenSettings, Settings
@@ -192,7 +191,7 @@ def init(
         made = creating.create_ca(directory, plan, SystemClock())
         if database is not None:
             moving.move(made.directory, database, SystemClock())
-    _report(made, output)
+    init_report.show(made, output)
 
 
 def _settings(
@@ -285,41 +284,3 @@ def _first_line(path: Path) -> str:
     if not line:
         raise InvalidInputError("the first line is empty", where=str(path))
     return line
-
-
-def _report(made: Made, output: str) -> None:
-    paths = (made.password_file, made.passphrase_file, made.root_keys, made.requests)
-    password, secret, roots, requests = (path and str(path) for path in paths)
-    shown: dict[str, Any] = {
-        "directory": str(made.directory),
-        "url": made.url,
-        "fingerprint": made.fingerprint or None,
-        "administrator": made.administrator,
-        "password_file": password,
-        "passphrase_file": secret,
-        "root_keys": roots,
-        "requests": requests,
-        "transcript_sha256": made.transcript_sha256,
-    }
-    titles = {key: key.replace("_", " ") for key, value in shown.items() if value is not None}
-    terminal.record(shown, titles, output)
-    terminal.note(_next_steps(made))
-
-
-def _next_steps(made: Made) -> str:
-    lines = ["", "next:"]
-    if made.requests is not None:
-        lines += [
-            f"  have {made.requests}/*.csr signed by the company's root",
-            f"  pgward ca import {made.directory} FILE…",
-        ]
-    lines += [f"  pgward ca serve {made.directory}"]
-    if made.fingerprint:
-        url = "URL (`ca serve` prints it)" if made.url.endswith(":0") else made.url
-        login = f"--ca {url} --fingerprint {made.fingerprint} --user {made.administrator}"
-        lines += [f"  pgward login {login}"]
-    if made.passphrase_file is not None:
-        lines += ["", f"keep a copy of {made.passphrase_file} elsewhere: it opens the CA's keys"]
-    if made.root_keys is not None:
-        lines += ["", f"lock {made.root_keys} away, and its passphrase somewhere else"]
-    return "\n".join(lines)

@@ -126,9 +126,10 @@ def _credential(name: str) -> Path:
 
 def check(data: bytes, source: str, least: int = _MIN_BYTES) -> bytes:
     """Return the passphrase without its line end; raise InvalidInputError for a bad length."""
+    what = "PIN" if least == _MIN_PIN_BYTES else "passphrase"
     if len(data) > _MAX_BYTES:
-        raise InvalidInputError(f"the passphrase is longer than {_MAX_BYTES} bytes", where=source)
+        raise InvalidInputError(f"the {what} is longer than {_MAX_BYTES} bytes", where=source)
     secret = data.rstrip(b"\r\n")
     if len(secret) < least:
-        raise InvalidInputError(f"the passphrase is shorter than {least} bytes", where=source)
+        raise InvalidInputError(f"the {what} is shorter than {least} bytes", where=source)
     return secret
