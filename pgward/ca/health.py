@@ -14,13 +14,12 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from pgward.ca import timekeeping
+from pgward.ca import crl_health, timekeeping
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.store import Store
 from pgward.ca.store.schema import counters
 from pgward.ca.store.transaction import SNAPSHOT
-from pgward.core.clock import rfc3339
 from pgward.core.errors import PgwardError, UnavailableError
 
 State = Literal["ok", "failed", "slow"]
@@ -120,12 +119,11 @@ class Checks:
     def check_crls(self) -> None:
         """See that no CA's CRL has ended or is about to, or is from the future."""
         now = self.authority.clock.now()
-        for crl in self.authority.crls():
-            if not crl.this_update <= now < crl.next_update - CRL_MARGIN:
-                raise UnavailableError(
-                    f"the revocation list of {crl.name} is for {rfc3339(crl.this_update)} to"
-                    f" {rfc3339(crl.next_update)}"
-                )
+        for crl in crl_health.report(self.authority, self.store, now):
+            begins, ends = crl.this_update, crl.next_update
+            # Not each that is critical: those who can still log in should not be sent away early.
+            if begins is None or ends is None or not begins <= now < ends - CRL_MARGIN:
+                raise UnavailableError(f"the revocation list of {crl.ca}: {crl.message}")
 
     def check_clock(self) -> None:
         """See that the clock is not behind what the authority, here or elsewhere, did last."""

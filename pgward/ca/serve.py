@@ -56,7 +56,7 @@ class Options:
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     settings = _overridden(Settings.load(directory), options)
-    logs.to_terminal(settings.log.format, settings.log.level)
+    logs.to_terminal(settings.logging.format, settings.logging.level)
     keys = KeyKeeper.open(
         directory,
         settings.keys,
@@ -148,14 +148,14 @@ def _server(
 
 def _overridden(settings: Settings, options: Options) -> Settings:
     """Return settings with what the command line says instead."""
-    listen, log = settings.listen, settings.log
+    listen, told = settings.listen, settings.logging
     if options.database_url is not None:
         settings = replace(settings, store=StoreSettings(options.database_url))
     return replace(
         settings,
         listen=replace(listen, metrics=str(options.metrics or listen.metrics)),
-        log=replace(
-            log, format=options.log_format or log.format, traces=options.traces or log.traces
+        logging=replace(
+            told, format=options.log_format or told.format, traces=options.traces or told.traces
         ),
     )
 
@@ -261,7 +261,7 @@ def _announce(
         files.atomic_write(ready_file, json.dumps(told).encode() + b"\n", mode=0o644)
     process.notify_ready(str(address))
     serves = f"{authority.settings.ca.name} serves {url}, fingerprint {fingerprint}"
-    if authority.settings.log.format == "json":
+    if authority.settings.logging.format == "json":
         _log.info(serves)
     else:
         terminal.note(serves)

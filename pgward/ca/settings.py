@@ -191,7 +191,7 @@ class Settings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     revocation: RevocationSettings = field(default_factory=RevocationSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
-    log: LogSettings = field(default_factory=LogSettings)
+    logging: LogSettings = field(default_factory=LogSettings)
     acme: AcmeSettings = field(default_factory=AcmeSettings)
 
     @classmethod

@@ -59,7 +59,7 @@ def observing(
     """Watch this process as long as the context is open; raise PgwardError when that cannot be."""
     settings = authority.settings
     with ExitStack() as stack:
-        if settings.log.traces == "otlp":
+        if settings.logging.traces == "otlp":
             _trace(stack)
         if not settings.listen.metrics:
             yield Observing()

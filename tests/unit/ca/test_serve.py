@@ -39,12 +39,12 @@ def test_a_ready_file_and_a_line_tell_where(authority, tmp_path, capsys):
 
 
 def test_what_the_command_line_says_comes_before_the_settings():
-    settings = Settings.parse('[listen]\nmetrics = "[::1]:1"\n[log]\nformat = "json"')
+    settings = Settings.parse('[listen]\nmetrics = "[::1]:1"\n[logging]\nformat = "json"')
     assert serve._overridden(settings, Options()) == settings
     options = Options(metrics=Address("127.0.0.1", 0), log_format="text", traces="otlp")
     found = serve._overridden(settings, options)
     assert found.listen.metrics == "127.0.0.1:0"
-    assert (found.log.format, found.log.traces) == ("text", "otlp")
+    assert (found.logging.format, found.logging.traces) == ("text", "otlp")
 
 
 def test_a_directory_without_a_ca_is_refused(tmp_path):

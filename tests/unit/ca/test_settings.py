@@ -62,9 +62,9 @@ def test_any_text_value_comes_back(text):
         ('[listen]\nproxy_protocol_from = ["lb"]', "'lb' is no address", "for example 10.0.0.5"),
         ('[listen]\nforwarded_for_from = ["lb"]', "'lb' is no address", "for example 10.0.0.5"),
         ("[limits]\naddress_per_second = -1", "must be 0 to 1000000, not -1", None),
-        ('[log]\nformat = "xml"', "format must be one of text, json, not 'xml'", None),
-        ('[log]\nlevel = "loud"', "level must be one of empty, debug", None),
-        ('[log]\ntraces = "yes"', "traces must be one of none, otlp", None),
+        ('[logging]\nformat = "xml"', "format must be one of text, json, not 'xml'", None),
+        ('[logging]\nlevel = "loud"', "level must be one of empty, debug", None),
+        ('[logging]\ntraces = "yes"', "traces must be one of none, otlp", None),
     ],
 )
 def test_mistakes_are_named(text, message, hint):

@@ -20,7 +20,7 @@ def watching(sql_authority, store):
         sql_authority.settings = replace(
             sql_authority.settings,
             listen=ListenSettings(metrics=metrics),
-            log=LogSettings(traces=traces),
+            logging=LogSettings(traces=traces),
         )
         return telemetry.observing(sql_authority, store, ApiCertificate(sql_authority))
 

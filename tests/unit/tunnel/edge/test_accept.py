@@ -466,10 +466,8 @@ def test_no_descriptors_left_is_a_pause(run, contexts, tls_keys, caplog):
                 starved = Starved(real)
                 made.door.listen(starved)
                 sock = await replace(made, address=real.getsockname()).connect()
-                await asyncio.sleep(0.05)
-                assert starved.calls == 1
-                await asyncio.sleep(0.2)
-                assert starved.calls > 2
+                while starved.calls < 3:  # noqa: ASYNC110 - it tries again by itself
+                    await asyncio.sleep(0.01)
                 made.door.links.loop.remove_reader(real.fileno())
                 sock.close()
 
