@@ -1,8 +1,9 @@
 """Searching certificates: filters that indexes answer, newest first, page by page."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,9 +16,11 @@ from pgward.core.errors import InvalidInputError
 Owners = Sequence[tuple[str, Sequence[str]]]  # a kind, and names of that kind
 _COLUMNS = [column for column in certificates.c if column.name != "der"]
 _SHA256_DIGITS = 64
+_HEX = re.compile("[0-9a-f]{1,64}")
 # Profiles backdate by 10 minutes at most, so nothing that was asked for later need be looked at.
 _EARLY = timedelta(hours=1)
 _FEW = 10
+_LAST_YEAR = 9000
 _ORDER = (certificates.c.created_at.desc(), certificates.c.serial.desc())
 
 
@@ -115,8 +118,15 @@ def at(connection: Connection, log_index: int) -> sa.RowMapping | None:
 
 
 def plain(text: str) -> str:
-    """Return hex as the store writes it, of what people copy: colons, upper case, SHA256:."""
+    """Return hex as the store writes it, of what people copy: colons, upper case, SHA256:.
+
+    Raises InvalidInputError.
+    """
     digits = text.strip().lower().removeprefix("sha256:").replace(":", "")
+    if not _HEX.fullmatch(digits):
+        raise InvalidInputError(
+            f"{text!r} is no serial number or fingerprint", hint="both are hex; pgward ca list"
+        )
     return digits if len(digits) == _SHA256_DIGITS else digits.lstrip("0")
 
 
@@ -133,16 +143,25 @@ def _cursor(row: sa.RowMapping) -> str:
     return f"{precise_rfc3339(row['created_at'])}/{row['serial']}"
 
 
+def utc(moment: datetime) -> datetime:
+    """Return a time as both databases take it; InvalidInputError for one that no clock shows."""
+    try:
+        if moment.tzinfo is not None and moment.year < _LAST_YEAR:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise InvalidInputError(
+        "that is no time with a time zone", hint="for example 2026-11-21T12:00:00Z"
+    )
+
+
 def _after(cursor: str) -> sa.ColumnElement[bool]:
     text, _, serial = cursor.partition("/")
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInputError(
-            "that is not a cursor", hint="take the one of the page before"
-        ) from error
-    if time.tzinfo is None:
-        raise InvalidInputError("that is not a cursor", hint="take the one of the page before")
+        time, serial = utc(datetime.fromisoformat(text)), plain(serial)
+    except (ValueError, InvalidInputError) as error:
+        hint = "take the one of the page before"
+        raise InvalidInputError("that is not a cursor", hint=hint) from error
     columns = certificates.c
     return sa.and_(
         columns.created_at <= time,

@@ -13,7 +13,7 @@ from pgward.ca import holders
 from pgward.ca.records import Kind
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Name, Time
+from pgward.ca.service.models import Body, Time
 from pgward.ca.sessions import LoginSession
 from pgward.ca.store import certificates as stored
 from pgward.ca.store import listing
@@ -23,6 +23,7 @@ from pgward.pki import pem
 
 router = APIRouter(tags=["certificates"])
 State = Literal["pending", "active", "expired", "revoked"]
+Known = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\x00]+$")]
 Digest = Annotated[str, Field(min_length=64, max_length=110, description="SHA-256, hex")]
 
 
@@ -65,10 +66,10 @@ class WholeCertificate(CertificateInfo):
 class Filters(Body):
     """Which certificates: all that is given must match; a filter that is not known is refused."""
 
-    user: Name | None = None
-    host: Name | None = None
-    edge: Name | None = None
-    service: Name | None = Field(None, description="of who may use it now, and of who serves it")
+    user: Known | None = None
+    host: Known | None = None
+    edge: Known | None = None
+    service: Known | None = Field(None, description="of who may use it now, and of who serves it")
     kind: Kind | None = None
     state: State | None = None
     valid_at: datetime | None = None
@@ -89,12 +90,12 @@ class Filters(Body):
             subject=subject,
             owners=None if self.service is None else holders.of_service(connection, self.service),
             state=self.state,
-            valid_at=aware("valid_at", self.valid_at),
+            valid_at=moment(self.valid_at),
             serial=None if self.serial is None else listing.plain(self.serial),
             fingerprint=None if self.fingerprint is None else listing.plain(self.fingerprint),
             key_sha256=None if self.key is None else listing.plain(self.key),
-            issued_after=aware("issued_after", self.issued_after),
-            issued_before=aware("issued_before", self.issued_before),
+            issued_after=moment(self.issued_after),
+            issued_before=moment(self.issued_before),
         )
 
     def _owner(self) -> tuple[str | None, str | None]:
@@ -154,8 +155,6 @@ def may_see(session: LoginSession, row: sa.RowMapping) -> bool:
     return own or session.user.administrator
 
 
-def aware(name: str, moment: datetime | None) -> datetime | None:
-    """Return the time; InvalidInputError when it has no zone."""
-    if moment is not None and moment.tzinfo is None:
-        raise InvalidInputError(f"{name} has no time zone", hint="for example 2026-11-21T12:00:00Z")
-    return moment
+def moment(given: datetime | None) -> datetime | None:
+    """Return the time for the store, if there is one; InvalidInputError when it is none."""
+    return None if given is None else listing.utc(given)
