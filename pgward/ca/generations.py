@@ -8,6 +8,7 @@ A *generation* is one CA in its role: ``user-issuing`` is the first that issues 
 ``next``, ``current`` and ``previous`` are trusted; only ``current`` issues.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,7 +131,8 @@ class Generations:
 
     def digest(self) -> str:
         """Return a text that is the same for whoever knows the same of every generation."""
-        return " ".join(f"{each.id}={each.state}" for each in self.all)
+        text = " ".join(f"{each.id}={each.state}" for each in self.all)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _of(self, role: CaName) -> Iterator[Generation]:
         return (each for each in self.all if each.role is role)

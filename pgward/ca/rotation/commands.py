@@ -9,6 +9,7 @@ from pgward.ca import database_url as urls
 from pgward.ca import passphrase
 from pgward.ca.generations import ROOTS, Generation
 from pgward.ca.records import CaName
+from pgward.ca.requests import REQUESTS
 from pgward.ca.rotation import making
 from pgward.ca.rotation.making import Plan
 from pgward.ca.settings import Settings
@@ -19,7 +20,7 @@ from pgward.ca.standing import adopt_files
 from pgward.ca.store import Store, open_store
 from pgward.ca.store import authorities as stored
 from pgward.core.clock import SystemClock
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from pgward.system import process, terminal
 
 _PATH = click.Path(path_type=Path)
@@ -97,7 +98,7 @@ def start(
             if not without_root_key:
                 root = _root(store, target)
                 signer = _key_file(keeper, root_key, root_passphrase_file)
-                signer = signer or _own_key(keeper, root)
+                signer = signer or _own_key(keeper, root, directory)
             plan = Plan(target, settings.ca.name, signer)
             rotation = making.start(store, directory, keeper, plan, SystemClock())
         with store.read() as connection:
@@ -124,10 +125,15 @@ def _key_file(keeper: KeyKeeper, file: Path | None, source: str | None) -> Signe
     return KeySigner(key_file.load(file, passphrase.read(source)))
 
 
-def _own_key(keeper: KeyKeeper, root: Generation) -> Signer:
+def _own_key(keeper: KeyKeeper, root: Generation, directory: Path) -> Signer:
     try:
         return keeper.load(root.key)
     except NotFoundError as error:
+        if any((directory / REQUESTS).glob("*.csr")):
+            raise ConflictError(
+                f"{root.id} is not ours: this CA is subordinate, and cannot replace its CAs itself",
+                hint="a new certificate for the present key: pgward ca import",
+            ) from error
         raise NotFoundError(
             f"the key of {root.id} is not here: {error.message}",
             hint="bring it back for this command, or name it with --root-key FILE",

@@ -55,7 +55,7 @@ class Presence:
             "id": self._id,
             "address": self._address,
             "seen_at": now,
-            "digest": standing.generations.digest()[:1024],
+            "digest": standing.generations.digest(),
             "missing_keys": standing.missing(),
         }
         columns = ca_replicas.c

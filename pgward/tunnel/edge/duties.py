@@ -8,6 +8,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -21,6 +22,8 @@ log = logging.getLogger("pgward.edge")
 
 _SERVICE = "pgward-probe"  # no service is asked for: the answer is a refusal, or a worse one
 _SECONDS = 10.0
+_PAUSE = 2.0
+_LONGEST_PAUSE = 120.0
 Call = Callable[[Callable[[], object]], object]
 
 
@@ -41,9 +44,16 @@ class EdgeDuties:
         self._call = call
         self._admit = admit
         self._on_renewed = on_renewed
+        self._pause = _PAUSE
+        self._not_before = 0.0
 
     def run(self) -> bool:
-        """Do all that is asked; tell whether nothing is left to do."""
+        """Do all that is asked; tell whether nothing is left to do.
+
+        What failed is tried again after a while only: each probe is a certificate.
+        """
+        if time.monotonic() < self._not_before:
+            return False
         asked = self._duties.ask()
         if asked.renew:
             # Another worker may have renewed it: what is on disk is asked about first.
@@ -55,6 +65,8 @@ class EdgeDuties:
         problems = [self._duties.carry_out(order, self._show) for order in asked.orders]
         for problem in filter(None, problems):
             log.warning("not ready for the CA's next step: %s", problem)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE) if any(problems) else _PAUSE
+        self._not_before = time.monotonic() + self._pause if any(problems) else 0.0
         return not asked.renew and not any(problems)
 
     def _show(self, order: Order) -> None:

@@ -62,3 +62,11 @@ def test_a_second_start_is_refused(place):
     assert run(place, "issuing", place, "--hierarchy", "user").exit_code == 0
     done = run(place, "root", place, "--hierarchy", "user")
     assert (done.exit_code, "user-issuing-2 is under way" in done.stderr) == (1, True)
+
+
+def test_a_subordinate_ca_has_no_root_of_its_own(place):
+    (place / "keys" / "user-root.key").unlink()
+    (place / "requests").mkdir()
+    (place / "requests" / "user-issuing.csr").touch()
+    done = run(place, "issuing", place, "--hierarchy", "user")
+    assert (done.exit_code, "this CA is subordinate" in done.stderr) == (1, True)

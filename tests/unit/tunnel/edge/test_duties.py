@@ -120,6 +120,30 @@ def test_a_ca_without_a_revocation_list_is_refused_behind_tls(run, contexts, tls
     assert (done, refused) == (False, [])  # our own probe is no event
 
 
+def test_what_failed_is_not_tried_again_at_once(run, contexts, tls_keys):
+    asked = Orders(False, (order("present", b"\0"),))
+
+    async def main() -> None:
+        async with edge(contexts, tls_keys) as made:
+            duties = EdgeDuties(
+                FakeMachine(),
+                Part(),
+                call=made.door.links.loop.call_soon_threadsafe,
+                admit=made.door.admit,
+                on_renewed=lambda: None,
+            )
+            duties._duties = FakeDuties(None, asked, asked)
+            for _ in range(3):
+                assert not await asyncio.to_thread(duties.run)
+            assert len(duties._duties.found) == 1
+            duties._not_before = 0.0
+            assert not await asyncio.to_thread(duties.run)
+            assert len(duties._duties.found) == 2
+            assert duties._pause == 8.0
+
+    run(main())
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_the_certificate_that_is_presented(run, contexts, tls_keys, right):
     issuer = crl.key_id(tls_keys.servers.certificate) if right else b"\0"
