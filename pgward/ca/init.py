@@ -202,7 +202,7 @@ class _Making:
             ceremony.Transcript(self._facts(), self._entries(), self._places.files())
         ).encode()
         for place in filter(None, (self._places.building, self._places.aside)):
-            files.atomic_write(place / TRANSCRIPT_FILE, text, mode=0o644)
+            files.atomic_write(place / TRANSCRIPT_FILE, text)
         return ceremony.sealed_by(text)
 
     def _entries(self) -> tuple[ceremony.Entry, ...]:
