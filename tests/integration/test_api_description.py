@@ -25,8 +25,12 @@ ROOT = Path(__file__).parents[2]
 def ca(ca_directory, start_ca) -> CaProcess:
     settings = ca_directory / "pgward.toml"
     text = settings.read_text()
-    assert text.count("_per_") == 4
-    settings.write_text(re.sub(r"^(\w+_per_\w+) = \d+$", r"\1 = 0", text, flags=re.MULTILINE))
+    before, limits = text.split("[limits]\n")
+    limits, found = re.subn(
+        r"^(\w+_per_\w+) = \d+$", r"\1 = 0", limits, count=4, flags=re.MULTILINE
+    )
+    assert found == 4
+    settings.write_text(f"{before}[limits]\n{limits}")
     return start_ca()
 
 
