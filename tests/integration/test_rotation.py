@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import subprocess
 import sys
 
@@ -95,31 +96,66 @@ def test_postgresql_that_knows_only_the_old_user_root(rotating) -> None:
     assert psql(rotating.native, "select 1") == "1"
 
 
+# Runs `ca rotate start` with SIGKILL at the nth line of what makes, writes and stores; without n,
+# prints how many there are.
+KILLING = """
+import os, signal, sys
+from pgward.ca.rotation import making
+from pgward.cli import main
+
+wanted = int(sys.argv.pop(1))
+watched = ("rotation/making", "rotation/rotations", "ca/store/", "ca/signers/", "system/files")
+start, count = making.start, 0
+
+def trace(frame, event, _):
+    global count
+    if not any(each in frame.f_code.co_filename for each in watched):
+        return None
+    count += event == "line"
+    if count == wanted:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+
+def traced(*arguments):
+    sys.settrace(trace)
+    try:
+        return start(*arguments)
+    finally:
+        sys.settrace(None)
+        print(count, file=sys.stderr)
+
+making.start = traced
+main()
+"""
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("what", ["root", "issuing"])
-def test_start_can_be_killed_at_any_moment_and_run_again(rotating, what) -> None:
-    directory = rotating.site.ca.directory
-    command = [sys.executable, "-m", "pgward", "ca", "rotate", "start", what, directory]
-    killed = 0
-    for number in range(60):
-        process = subprocess.Popen(
-            [*command, "--hierarchy", "user"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+def test_start_can_be_killed_at_any_line_and_run_again(rotating, what) -> None:
+    def run(line: int) -> subprocess.CompletedProcess[str]:
+        command = ["ca", "rotate", "start", what, rotating.site.ca.directory, "--hierarchy", "user"]
+        return subprocess.run(
+            [sys.executable, "-c", KILLING, str(line), *map(str, command)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
-        with process:
-            try:
-                process.wait(random.uniform(0.3, 1.3) if number < 40 else 30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                killed += 1
-        found = rotating.site.api.get("/v1/rotations")
+
+    done = run(-1)
+    assert done.returncode == 0, done.stderr
+    lines = int(done.stderr.splitlines()[0])
+    rotating.rollback(done.stdout.strip())
+    killed = [random.randrange(1, lines) for _ in range(14)]
+    for line in sorted(killed):
+        assert run(line).returncode == -signal.SIGKILL
         assert psql(rotating.native, "select 1") == "1"
-        if found["rotations"]:
-            break
-    (mine,) = found["rotations"]
-    assert killed
+        for begun in rotating.site.api.get("/v1/rotations")["rotations"]:
+            rotating.rollback(begun["id"])  # it was killed after the commit
+    name = rotating.start(what, "user")
     rotating.refresh()
-    rotating.ready(mine["id"])
-    rotating.advance(mine["id"])
+    rotating.ready(name)
+    rotating.advance(name)
     rotating.everyone_renews()
     assert psql(rotating.native, "select 1") == "1"
 
