@@ -34,9 +34,9 @@ def test_an_administrator_follows_everything(site):
     every = admin.ok("ca", "log", "monitor", "--once", "--from-start", "-o", "json")
     found = [json.loads(line) for line in every.splitlines()]
     assert [each["log_index"] for each in found] == list(range(len(found)))
-    kinds = [each["kind"] for each in found]
+    kinds = [each["kind"] for each in found if each["event"] == "issued"]
     assert kinds[:5] == ["ca"] * 4 + ["api"]
-    (serial,) = [each["serial"] for each in found if each["subject"] == person.name]
+    (serial,) = [each["serial"] for each in found if each.get("subject") == person.name]
     admin.ok("ca", "revoke", serial, "--reason", "superseded")
     later = admin.ok("ca", "log", "monitor", "--once", "-o", "json")
     events = [] if not later else [json.loads(line)["event"] for line in later.splitlines()]

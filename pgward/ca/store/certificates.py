@@ -89,9 +89,7 @@ class SqlCertificates:
                     "the certificate was revoked before it was signed"
                 )
             elif record.kind is Kind.PERSON and record.session_id not in living:
-                refused[record.serial] = LoginNeededError(
-                    "your login session ended before the certificate was signed"
-                )
+                refused[record.serial] = LoginNeededError("your login session has ended")
         return refused
 
     def exclusive(self) -> AbstractContextManager[object]:

@@ -5,15 +5,17 @@ import pytest
 
 from pgward.core.clock import parse_rfc3339, rfc3339
 
-NOW = datetime.now(UTC)
-ROW = {
-    "serial": "ab",
-    "kind": "edge",
-    "subject": "e1",
-    "state": "active",
-    "issued_at": rfc3339(NOW - timedelta(hours=1)),
-    "not_after": rfc3339(NOW + timedelta(days=30, minutes=1)),
-}
+
+def row():
+    now = datetime.now(UTC)
+    return {
+        "serial": "ab",
+        "kind": "edge",
+        "subject": "e1",
+        "state": "active",
+        "issued_at": rfc3339(now - timedelta(hours=1)),
+        "not_after": rfc3339(now + timedelta(days=30, minutes=1)),
+    }
 
 
 def listed(fake_ca, *pages: list[dict[str, str]]) -> None:
@@ -28,7 +30,7 @@ def listed(fake_ca, *pages: list[dict[str, str]]) -> None:
 
 
 def test_a_list(logged_in, fake_ca):
-    listed(fake_ca, [ROW])
+    listed(fake_ca, [row()])
     assert logged_in("ca", "list", "--kind", "edge").stdout == (
         "SERIAL  KIND  NAME  STATE   ISSUED      ENDS\n"
         "ab      edge  e1    active  1 hour ago  in 30 days\n"
@@ -73,7 +75,7 @@ def test_times_are_a_span_before_now(logged_in, fake_ca):
     listed(fake_ca, [])
     logged_in("ca", "list", "--issued-after", "12h")
     sent = parse_rfc3339(fake_ca.requests[-1].url.params["issued_after"])
-    assert abs((NOW - timedelta(hours=12) - sent).total_seconds()) < 60
+    assert abs((datetime.now(UTC) - timedelta(hours=12) - sent).total_seconds()) < 60
 
 
 @pytest.mark.parametrize("text", ["soon", "2026-13-01", "2026-11-21T12:00:00"])
@@ -84,7 +86,7 @@ def test_what_is_no_time_is_refused(logged_in, text):
 
 
 def test_pages_are_joined_up_to_the_limit(logged_in, fake_ca):
-    listed(fake_ca, [ROW] * 1000, [ROW] * 200, [ROW])
+    listed(fake_ca, [row()] * 1000, [row()] * 200, [row()])
     done = logged_in("ca", "list", "--limit", "1200")
     assert len(done.stdout.splitlines()) == 1201
     assert done.stderr == "only the newest 1200 are shown; go on with --cursor next\n"
@@ -92,7 +94,12 @@ def test_pages_are_joined_up_to_the_limit(logged_in, fake_ca):
 
 
 def test_one_certificate(logged_in, fake_ca):
-    shown = ROW | {"pem": "-----BEGIN…", "asked_by": "edge:e1", "dns": ["e1", "e2"], "log_index": 0}
+    shown = row() | {
+        "pem": "-----BEGIN…",
+        "asked_by": "edge:e1",
+        "dns": ["e1", "e2"],
+        "log_index": 0,
+    }
     fake_ca.routes["GET /v1/certificates/AB:CD"] = httpx2.Response(200, json=shown)
     lines = logged_in("ca", "show", " AB:CD ").stdout.splitlines()
     assert lines[0].split() == ["serial", "ab"]

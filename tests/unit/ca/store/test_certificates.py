@@ -127,7 +127,7 @@ def test_a_login_certificate_needs_its_session_to_the_last_moment(
     if how == "late":
         clock.move(hours=1)
     refused = _sign(certificates, record)
-    expected = (LoginNeededError, "your login session ended before the certificate was signed")
+    expected = (LoginNeededError, "your login session has ended")
     assert _told(refused) == {1: expected}
 
 
