@@ -4,7 +4,8 @@
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
-PYTEST := $(PYTHON) -m pytest -n $(WORKERS)
+# Whole servers are tested first, and take longest: who is done with the rest helps with them.
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

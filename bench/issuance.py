@@ -79,6 +79,7 @@ def _measure(directory: Path, options: argparse.Namespace) -> None:
     arguments = ["--dns", "localhost", "--listen", str(listen), "--admin-password-file", "-"]
     pgward = interpreter.command("-m", "pgward")
     run([*pgward, "ca", "init", ca, *arguments], stdin=f"{password}\n")
+    _lift_limits(ca / "pgward.toml")
     with running([*pgward, "ca", "serve", ca], log) as process:
         wait_listening(listen, process, log)
         url = f"https://localhost:{listen.port}"
@@ -91,6 +92,12 @@ def _measure(directory: Path, options: argparse.Namespace) -> None:
             said = _wrk(directory, url, options)
             wall = time.monotonic() - began
             print(_report(said, cpu([process.pid]).total - before, wall), flush=True)
+
+
+def _lift_limits(settings: Path) -> None:
+    """Let the few people of a bench ask as often as they can."""
+    before, limits, after = re.split(r"(\[limits\]\n(?:\w.*\n)+)", settings.read_text())
+    settings.write_text(before + re.sub(r" = \d+", " = 0", limits) + after)
 
 
 def _login(ca: Path, url: str, password: str) -> Person:

@@ -18,13 +18,18 @@ _MOST = 100_000  # people whose rules are remembered
 
 
 class RuleBook:
-    """Safe to use from any thread; but for ``known`` its methods read the store."""
+    """Safe to use from any thread; but for ``known`` its methods read the store.
+
+    What this process changes holds at once, what another changes when its version is known.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._version = 0
         self._known: dict[str, Rules] = {}
+        self._changes = 0
+        store.on_change(self._forget)
 
     def known(self, user: str, version: int) -> Rules | None:
         """Return a person's rules if they were read at this version of the store, or later."""
@@ -33,6 +38,7 @@ class RuleBook:
 
     def for_person(self, user: str) -> Rules:
         """Return the rules for a person's login certificate, as they are now."""
+        changes = self._changes
         with self._store.read() as connection:
             version = counter(connection, SNAPSHOT)
             profiles = resources.certificate_profiles(connection)
@@ -50,7 +56,7 @@ class RuleBook:
                     for name, spec in chosen
                     if spec.applies_to.is_person(person.name, person.groups, usable)
                 )
-        self._remember(user, found, version)
+        self._remember(user, found, version, changes)
         return found
 
     def for_machine(self, kind: Kind, name: str) -> Rules:
@@ -63,10 +69,15 @@ class RuleBook:
             if name in (spec.applies_to.edges if kind is Kind.EDGE else spec.applies_to.hosts)
         )
 
-    def _remember(self, user: str, found: Rules, version: int) -> None:
+    def _forget(self) -> None:
         with self._lock:
-            if version < self._version:
-                return
+            self._changes += 1
+            self._known.clear()
+
+    def _remember(self, user: str, found: Rules, version: int, changes: int) -> None:
+        with self._lock:
+            if version < self._version or changes != self._changes:
+                return  # something changed while this was read
             if version > self._version or len(self._known) >= _MOST:
                 self._known.clear()
             self._version = version

@@ -20,6 +20,7 @@ from pgward.ca.passwords import Passwords, PasswordWorkers
 from pgward.ca.revocation import Revoker
 from pgward.ca.rule_book import RuleBook
 from pgward.ca.served_crls import ServedCrls
+from pgward.ca.service.arrivals import Arrivals
 from pgward.ca.service.changes import Changes
 from pgward.ca.service.known_sessions import KnownSessions
 from pgward.ca.service.replay import ReplayCache
@@ -52,6 +53,7 @@ class Context:
     replay: ReplayCache
     known_sessions: KnownSessions
     rule_book: RuleBook
+    arrivals: Arrivals
     crls: ServedCrls
     ocsp: OcspResponder
     origins: frozenset[str]
@@ -107,6 +109,7 @@ def make(
         replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
         known_sessions=KnownSessions(),
         rule_book=RuleBook(store),
+        arrivals=Arrivals(),
         crls=ServedCrls(authority, freshness),
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),
         origins=frozenset(origin for origin in allowed if origin),

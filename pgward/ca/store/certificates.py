@@ -132,14 +132,17 @@ class SqlCertificates:
             "next_update": crl.next_update,
             "der": crl.der,
         }
-        old = (crls.c.ca == str(crl.name)) & (crls.c.number <= crl.number - _KEPT_CRLS)
+        mine = crls.c.ca == str(crl.name)
+        # Numbers follow the clock, so it is their order that counts; fewer rows have no such one.
+        newest = sa.select(crls.c.number).where(mine).order_by(crls.c.number.desc())
+        oldest_kept = newest.limit(1).offset(_KEPT_CRLS - 1).scalar_subquery()
         with self._store.write() as transaction:
             try:
                 transaction.execute(sa.insert(crls).values(row))
             except IntegrityError as error:
                 raise ConflictError(f"CRL number {crl.number} exists already") from error
             _check_complete(transaction.connection, crl)
-            transaction.execute(sa.delete(crls).where(old))
+            transaction.execute(sa.delete(crls).where(mine, crls.c.number < oldest_kept))
             transaction.changed()
 
 

@@ -5,6 +5,7 @@ from pgward.ca.directory import NewUser
 from pgward.ca.records import Kind
 from pgward.ca.rule_book import RuleBook
 from pgward.ca.rules import NO_RULES
+from pgward.ca.store import Store
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import service
 
@@ -84,8 +85,29 @@ def test_rules_are_known_until_something_changes(store, book, alice):
     found = book.for_person(alice)
     assert book.known(alice, version) is found
     put(store, "short", {"groups": ["dba"]}, lifetime="1h")
-    assert book.known(alice, store.version()) is None
-    book.for_person("someone else")
-    assert book.known(alice, version) is None
+    assert book.known(alice, version) is None  # at once, whatever version the caller knows of
     assert book.for_person(alice).profiles == ("short",)
     assert book.known(alice, store.version()).profiles == ("short",)
+
+
+def test_what_another_process_changed_holds_when_its_version_is_known(store, book, alice):
+    book.for_person(alice)
+    other = Store(store.engine)
+    put(other, "short", {"groups": ["dba"]}, lifetime="1h")
+    assert book.known(alice, other.version()) is None
+    assert book.for_person(alice).profiles == ("short",)
+
+
+def test_what_was_read_while_something_changed_is_not_remembered(store, book, alice, monkeypatch):
+    real = resources.certificate_profiles
+
+    def slowly(connection):
+        found = real(connection)
+        put(Store(store.engine), "short", {"groups": ["dba"]}, lifetime="1h")
+        book._forget()
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resources, "certificate_profiles", slowly)
+        assert book.for_person(alice) == NO_RULES
+    assert book.known(alice, 0) is None

@@ -1,6 +1,5 @@
 """What each person's machine asks for each hour: a login certificate, on the fastest way."""
 
-from asyncio import wrap_future
 from datetime import timedelta
 from typing import Any
 
@@ -67,7 +66,7 @@ async def _issue(service: Context, session: LoginSession, body: LoginCertificate
     rules = service.rule_book.known(name, service.changes.version)
     if rules is None:
         rules = await run_sync(service.rule_book.for_person, name)
-    return await wrap_future(
+    return await service.arrivals.wait(
         service.authority.begin_login(
             body.csr.encode(),
             user=name,
