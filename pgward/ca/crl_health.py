@@ -5,7 +5,7 @@ so well before. An issuing CA's list is renewed every hour and lasts a week, so 
 old tells that something keeps the authority from renewing it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -79,12 +79,6 @@ def report(authority: Names, store: Store, now: datetime) -> list[CrlHealth]:
     """Return the health of each CA's newest CRL; raise UnavailableError. Reads no CRL itself."""
     found = _newest(store)
     return [judge(name, found.get(name), now) for name in authority.crl_names]
-
-
-def worst(reports: Iterable[CrlHealth]) -> State:
-    """Return the most urgent state of all."""
-    states = {each.state for each in reports}
-    return max(states, key=lambda state: state.rank, default=State.OK)
 
 
 def judge(ca: str, crl: Times | None, now: datetime) -> CrlHealth:

@@ -86,8 +86,8 @@ def create_ca(directory: Path, plan: Plan, clock: Clock) -> Made:
                 move_into_place(aside[0], offline, aside[1])
             try:
                 move_into_place(building, target, lock)
-            except BaseException:
-                if offline:  # no CA knows these keys
+            except BaseException:  # Ctrl-C as well: no CA would know these keys
+                if offline:
                     shutil.rmtree(offline, ignore_errors=True)
                 raise
     generated = plan.passphrase is None and needs_passphrase(plan.settings.keys)

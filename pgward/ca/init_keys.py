@@ -70,7 +70,7 @@ class NewKeys:
         """Remove what tokens got when what follows fails; files go with their directory."""
         try:
             yield
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: nobody would look for them in the token
             for _, made in self._made:
                 with suppress(PgwardError, OSError):
                     self._keeper.discard(made)

@@ -176,7 +176,7 @@ class Cluster:
         self.init()
         try:
             return self.start()
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: __exit__ is not called for what did not begin
             self.stop()
             raise
 

@@ -52,7 +52,7 @@ async def _connect(family: socket.AddressFamily, address: tuple[Any, ...]) -> so
             await ready(sock, read=False)
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         _check(code)
-    except BaseException:
+    except BaseException:  # cancelled as well: nobody else has the socket yet
         sock.close()
         raise
     return sock

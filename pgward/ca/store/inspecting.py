@@ -23,7 +23,7 @@ def open_read_only(url: str) -> Store:
     try:
         with explained(), store.engine.connect() as connection:
             found = migrate.revision(connection)
-    except BaseException:
+    except BaseException:  # whatever ends this, no connection stays open
         store.close()
         raise
     if found != migrate.head():

@@ -116,7 +116,7 @@ class FileSeat:
         descriptor = _open(self._database, what)
         try:
             _lock(descriptor, kind)
-        except BaseException:
+        except BaseException:  # whatever ends this, no descriptor holds the lock unseen
             os.close(descriptor)
             raise
         return descriptor
@@ -142,7 +142,7 @@ class DatabaseSeat:
                 self._held = _lives(connection) and (
                     self._held or _advisory(connection, "pg_try_advisory_lock", _LEADER)
                 )
-        except BaseException:
+        except BaseException:  # whatever ended the look, we cannot know that we still lead
             self._disconnect()
             raise
         return self._held

@@ -137,7 +137,7 @@ class Door:
         except RefusedError:
             await close_heard(sock)
             raise
-        except BaseException:
+        except BaseException:  # cancelled as well: nobody else has the socket yet
             sock.close()
             raise
         try:
