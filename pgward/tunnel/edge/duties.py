@@ -44,17 +44,20 @@ class EdgeDuties:
         self._call = call
         self._admit = admit
         self._on_renewed = on_renewed
+        self._failed: tuple[Order, ...] = ()
         self._pause = _PAUSE
         self._not_before = 0.0
 
     def run(self) -> bool:
         """Do all that is asked; tell whether nothing is left to do.
 
-        What failed is tried again after a while only: each probe is a certificate.
+        What failed is tried again after a while only, as each probe is a certificate; what is
+        asked anew is tried at once.
         """
-        if time.monotonic() < self._not_before:
-            return False
         asked = self._duties.ask()
+        again = bool(self._failed) and asked.orders == self._failed
+        if again and time.monotonic() < self._not_before:
+            return False
         if asked.renew:
             # Another worker may have renewed it: what is on disk is asked about first.
             if not self._machine.reload():
@@ -65,9 +68,14 @@ class EdgeDuties:
         problems = [self._duties.carry_out(order, self._show) for order in asked.orders]
         for problem in filter(None, problems):
             log.warning("not ready for the CA's next step: %s", problem)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE) if any(problems) else _PAUSE
-        self._not_before = time.monotonic() + self._pause if any(problems) else 0.0
+        self._remember(asked.orders if any(problems) else ())
         return not asked.renew and not any(problems)
+
+    def _remember(self, failed: tuple[Order, ...]) -> None:
+        again = bool(failed) and failed == self._failed
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE) if again else _PAUSE
+        self._not_before = time.monotonic() + self._pause
+        self._failed = failed
 
     def _show(self, order: Order) -> None:
         if order.need == "client-probe":

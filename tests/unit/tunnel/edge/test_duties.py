@@ -122,6 +122,7 @@ def test_a_ca_without_a_revocation_list_is_refused_behind_tls(run, contexts, tls
 
 def test_what_failed_is_not_tried_again_at_once(run, contexts, tls_keys):
     asked = Orders(False, (order("present", b"\0"),))
+    anew = Orders(False, (order("present", b"\1"),))
 
     async def main() -> None:
         async with edge(contexts, tls_keys) as made:
@@ -132,14 +133,16 @@ def test_what_failed_is_not_tried_again_at_once(run, contexts, tls_keys):
                 admit=made.door.admit,
                 on_renewed=lambda: None,
             )
-            duties._duties = FakeDuties(None, asked, asked)
+            duties._duties = FakeDuties(None, *[asked] * 4, anew, anew)
             for _ in range(3):
                 assert not await asyncio.to_thread(duties.run)
-            assert len(duties._duties.found) == 1
+            assert (len(duties._duties.found), duties._pause) == (1, 2.0)
             duties._not_before = 0.0
             assert not await asyncio.to_thread(duties.run)
-            assert len(duties._duties.found) == 2
-            assert duties._pause == 8.0
+            assert (len(duties._duties.found), duties._pause) == (2, 4.0)
+            for _ in range(2):  # of a rotation that was begun again: at once, and then not
+                assert not await asyncio.to_thread(duties.run)
+            assert (len(duties._duties.found), duties._pause) == (3, 2.0)
 
     run(main())
 
