@@ -19,13 +19,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from pgward.ca import crl_maker, hierarchy
+from pgward.ca import hierarchy
 from pgward.ca import store as stores
 from pgward.ca.authority import Authority
 from pgward.ca.hierarchy import Hierarchies, Hierarchy
-from pgward.ca.ocsp_responder import OcspResponder
 from pgward.ca.records import CaName
-from pgward.ca.served_crls import ServedCrls
+from pgward.ca.revoking import crl_maker
+from pgward.ca.revoking.ocsp_responder import OcspResponder
+from pgward.ca.revoking.served_crls import ServedCrls
 from pgward.ca.settings import Settings
 from pgward.ca.store import Store
 from pgward.ca.store.certificates import SqlCertificates

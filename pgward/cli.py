@@ -41,11 +41,11 @@ _TRY = "Try it"
 _LOG = {
     "head": Entry("show the newest signed head", "pgward.client.log_commands:show_head"),
     "prove": Entry("prove that a certificate is in the log", "pgward.client.log_commands:prove"),
-    "verify": Entry("check the CA's records against the log", "pgward.ca.log_commands:verify"),
+    "verify": Entry("check the CA's records against the log", "pgward.ca.log.commands:verify"),
     "monitor": Entry(
         "follow the log, and tell of new certificates", "pgward.client.log_commands:monitor"
     ),
-    "export": Entry("write all entries to a file", "pgward.ca.log_commands:export"),
+    "export": Entry("write all entries to a file", "pgward.ca.log.commands:export"),
 }
 _ROTATE = {
     "start": Entry("make the next CA, trusted from now on", "pgward.ca.rotation.commands:start"),
@@ -61,26 +61,28 @@ _CRL = {
     ),
 }
 _ACME = {
-    "key": Entry("keys with which hosts make accounts", "pgward.ca.acme_commands:key"),
-    "account": Entry("accounts of ACME clients", "pgward.ca.acme_commands:account"),
+    "key": Entry("keys with which hosts make accounts", "pgward.ca.acme.commands:key"),
+    "account": Entry("accounts of ACME clients", "pgward.ca.acme.commands:account"),
 }
 _CA = {
-    "init": Entry("create a certificate authority in a directory", "pgward.ca.init_commands:init"),
+    "init": Entry(
+        "create a certificate authority in a directory", "pgward.ca.ceremony.init_commands:init"
+    ),
     "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
-    "backup": Entry("write an encrypted backup", "pgward.ca.store_commands:backup"),
-    "restore": Entry("make the authority from a backup", "pgward.ca.store_commands:restore"),
+    "backup": Entry("write an encrypted backup", "pgward.ca.backup.commands:backup"),
+    "restore": Entry("make the authority from a backup", "pgward.ca.backup.commands:restore"),
     "migrate-store": Entry(
-        "move the store to PostgreSQL, or back", "pgward.ca.store_commands:migrate_store"
+        "move the store to PostgreSQL, or back", "pgward.ca.backup.commands:migrate_store"
     ),
     "import": Entry(
         "take what a company's root signed: certificates and revocation lists",
-        "pgward.ca.import_commands:import_signed",
+        "pgward.ca.ceremony.import_commands:import_signed",
     ),
     "ceremony": Entry(
         "check how a certificate authority was made",
         children={
             "verify": Entry(
-                "check a transcript against what is there", "pgward.ca.ceremony_commands:verify"
+                "check a transcript against what is there", "pgward.ca.ceremony.commands:verify"
             )
         },
     ),

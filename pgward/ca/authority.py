@@ -13,16 +13,16 @@ from typing import cast
 
 from cryptography import x509
 
-from pgward.ca import crl_maker
-from pgward.ca.crl_maker import CrlMaker
 from pgward.ca.generations import ROOTS
 from pgward.ca.hierarchy import Hierarchies
-from pgward.ca.issuance import IssuanceQueue, Issued
-from pgward.ca.issuer import Issuer, IssuingCa
-from pgward.ca.ocsp_signer import OcspSigner
+from pgward.ca.issuing.issuance import IssuanceQueue, Issued
+from pgward.ca.issuing.issuer import Issuer, IssuingCa
+from pgward.ca.issuing.rules import NO_RULES, Rules
 from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
+from pgward.ca.revoking import crl_maker
+from pgward.ca.revoking.crl_maker import CrlMaker
+from pgward.ca.revoking.ocsp_signer import OcspSigner
 from pgward.ca.rotation import probes
-from pgward.ca.rules import NO_RULES, Rules
 from pgward.ca.settings import Settings
 from pgward.ca.snapshot_signer import SnapshotSigner
 from pgward.ca.standing import Standing

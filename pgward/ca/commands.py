@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from pgward.ca import database_url as urls
-from pgward.ca import logs
-from pgward.ca.address_type import AddressType
+from pgward.ca.http.address_type import AddressType
+from pgward.ca.observability import logs
+from pgward.ca.store import database_url as urls
 from pgward.core.address import Address
 
 _PATH = click.Path(path_type=Path)

@@ -12,12 +12,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from pgward.ca import lint, profiles
-from pgward.ca.issuer import IssuingCa
-from pgward.ca.profiles import Contents, Profile
+from pgward.ca.issuing import lint, profiles
+from pgward.ca.issuing.issuer import IssuingCa
+from pgward.ca.issuing.profiles import Contents, Profile
+from pgward.ca.keys.keeper import KeyKeeper
+from pgward.ca.keys.signer import KeySigner
 from pgward.ca.records import CaName
-from pgward.ca.signer import KeySigner
-from pgward.ca.signers.keeper import KeyKeeper
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import keys, pem
 from pgward.pki.errors import BadCertificateError

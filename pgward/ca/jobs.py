@@ -6,8 +6,8 @@ from typing import Protocol
 
 from pgward.ca import timekeeping
 from pgward.ca.authority import Authority
-from pgward.ca.crl_alarm import CrlAlarm
-from pgward.ca.head_signer import HeadSigner
+from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.revoking.crl_alarm import CrlAlarm
 from pgward.ca.store import Store
 from pgward.ca.store.leadership import Leadership
 from pgward.ca.store.log_purge import Policy, purge_certificates

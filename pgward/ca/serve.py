@@ -14,18 +14,22 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgward.ca import jobs, listener, log_key, logs, networks, public_http, telemetry
+from pgward.ca import jobs
 from pgward.ca.acme import service as acme_service
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
-from pgward.ca.crl_files import CrlFiles
-from pgward.ca.public_http import PublicServer
+from pgward.ca.http import listener, networks
+from pgward.ca.keys.keeper import KeyKeeper
+from pgward.ca.log import key as log_key
+from pgward.ca.observability import logs, telemetry
+from pgward.ca.revoking.crl_files import CrlFiles
 from pgward.ca.rotation.replicas import BEAT_SECONDS
 from pgward.ca.rotation.upkeep import RotationUpkeep
+from pgward.ca.service import public_http
 from pgward.ca.service.app import create_app
 from pgward.ca.service.context import Context
+from pgward.ca.service.public_http import PublicServer
 from pgward.ca.settings import Settings, StoreSettings
-from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.standing import Keys, Loader
 from pgward.ca.store import Store, log_heads, open_store, seats
 from pgward.ca.store.certificates import SqlCertificates

@@ -9,10 +9,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self, get_type_hints
 
-from pgward.ca import networks
-from pgward.ca.acme_settings import AcmeSettings
-from pgward.ca.key_settings import KeySettings
-from pgward.ca.profiles import Urls
+from pgward.ca.acme.settings import AcmeSettings
+from pgward.ca.http import networks
+from pgward.ca.issuing.profiles import Urls
+from pgward.ca.keys.settings import KeySettings
 from pgward.core import names
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError, NotFoundError

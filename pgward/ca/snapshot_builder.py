@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca import directory, resources
 from pgward.ca.authority import Retired, Trust
-from pgward.ca.kinds import ServiceSpec
+from pgward.ca.identity import directory
 from pgward.ca.records import Kind, PublishedCrl
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.rotation import rotations
 from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgward.ca.issuer import Issuer
+from pgward.ca.issuing.issuer import Issuer
 from pgward.core.clock import Clock
 from pgward.pki import keys, snapshot
 

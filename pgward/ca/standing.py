@@ -16,9 +16,9 @@ from cryptography import x509
 from pgward.ca import hierarchy
 from pgward.ca.generations import ROOTS, Generation, Generations, State
 from pgward.ca.hierarchy import Hierarchies
-from pgward.ca.issuer import IssuingCa
+from pgward.ca.issuing.issuer import IssuingCa
+from pgward.ca.keys.signer import Signer
 from pgward.ca.records import CaName
-from pgward.ca.signer import Signer
 from pgward.ca.store import Store
 from pgward.ca.store import authorities as stored
 from pgward.core.clock import Clock

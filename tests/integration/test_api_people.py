@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 
-from pgward.ca import directory
+from pgward.ca.identity import directory
 from pgward.pki import keys, proof
 from tests.fixtures.ca_service import PASSWORD, URL, Device, request_pem
 

@@ -10,14 +10,14 @@ from alembic.runtime.migration import MigrationContext
 from starlette.testclient import TestClient
 
 from pgward.audit.events import AuditEvent
-from pgward.ca import directory, tokens
 from pgward.ca import store as stores
-from pgward.ca.directory import NewUser
+from pgward.ca.identity import directory, tokens
+from pgward.ca.identity.directory import NewUser
+from pgward.ca.identity.tokens import JoinToken
 from pgward.ca.service.app import create_app
 from pgward.ca.store import audit
 from pgward.ca.store.purge import purge
 from pgward.ca.store.schema import metadata
-from pgward.ca.tokens import JoinToken
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 from pgward.system.postgres import temporary_cluster
 from tests.fixtures.authority import START

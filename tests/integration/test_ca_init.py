@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pgward.ca import directory as people
+from pgward.ca.identity import directory as people
 from pgward.ca.store import open_store
 from pgward.pki import fingerprint, pem
 from tests.fixtures.ca_process import pgward

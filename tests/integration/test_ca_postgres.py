@@ -9,13 +9,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.ca import crl_maker, hierarchy
+from pgward.ca import hierarchy
 from pgward.ca.authority import Authority
 from pgward.ca.hierarchy import Hierarchies, Hierarchy
+from pgward.ca.issuing.rules import NO_RULES, Rules
+from pgward.ca.keys.signer import KeySigner
 from pgward.ca.records import CaName, CertificateRecord, Kind, Revocation
-from pgward.ca.rules import NO_RULES, Rules
+from pgward.ca.revoking import crl_maker
 from pgward.ca.settings import RevocationSettings, Settings
-from pgward.ca.signer import KeySigner
 from pgward.core.clock import SystemClock
 from pgward.core.errors import PgwardError
 from pgward.pki import csr, keys, pem

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pgward.ca import passphrase
+from pgward.ca.keys import passphrase
 from pgward.ca.settings import Settings
 from pgward.client.home import Home
 from pgward.pki import keys, pem

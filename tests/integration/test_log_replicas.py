@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca import log_audit
 from pgward.ca import store as stores
-from pgward.ca.head_signer import HeadSigner
+from pgward.ca.log import audit as log_audit
+from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.store.schema import certificates
 from pgward.core.clock import SystemClock
 from pgward.pki import keys

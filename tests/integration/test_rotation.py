@@ -104,7 +104,7 @@ from pgward.ca.rotation import making
 from pgward.cli import main
 
 wanted = int(sys.argv.pop(1))
-watched = ("rotation/making", "rotation/rotations", "ca/store/", "ca/signers/", "system/files")
+watched = ("rotation/making", "rotation/rotations", "ca/store/", "ca/keys/", "system/files")
 start, count = making.start, 0
 
 def trace(frame, event, _):

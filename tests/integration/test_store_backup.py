@@ -11,8 +11,9 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca import backup, moving
-from pgward.ca.restore import restore
+from pgward.ca.backup import create as backup
+from pgward.ca.backup import moving
+from pgward.ca.backup.restore import restore
 from pgward.ca.settings import Settings
 from pgward.ca.store import copying, create, open_store
 from pgward.ca.store.certificates import CertificateFilter, find

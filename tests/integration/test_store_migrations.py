@@ -6,7 +6,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from pgward.ca import moving
+from pgward.ca.backup import moving
 from pgward.ca.store import migrate, open_store
 from pgward.ca.store.schema import metadata
 from tests.fixtures import released

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from pgward.ca import moving
+from pgward.ca.backup import moving
 from pgward.ca.settings import Settings
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError

@@ -6,9 +6,9 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca import directory
 from pgward.ca import store as stores
-from pgward.ca.directory import NewUser
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import NewUser
 from pgward.ca.store import marks, seats
 from pgward.ca.store.leadership import Leadership, NotLeadingError
 from pgward.ca.store.marks import MarkedError

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca import moving
+from pgward.ca.backup import moving
 from pgward.ca.store import audit, open_store
 from pgward.ca.store.schema_store import leadership
 from pgward.core.clock import SystemClock

@@ -20,8 +20,8 @@ from pgward.ca.acme.jws import SignedMessage
 from pgward.ca.acme.master import Master
 from pgward.ca.acme.problems import AcmeError, malformed, rate_limited, unauthorized
 from pgward.ca.acme.states import Account as State
+from pgward.ca.limiting.throttle import LoginThrottle
 from pgward.ca.store import Store
-from pgward.ca.throttle import LoginThrottle
 from pgward.core.clock import Clock
 from pgward.core.errors import DeniedError
 

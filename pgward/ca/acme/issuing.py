@@ -20,10 +20,10 @@ from pgward.ca.acme.office import Office
 from pgward.ca.acme.orders import Order
 from pgward.ca.acme.problems import AcmeError
 from pgward.ca.acts import Act
-from pgward.ca.issuance import Issued
+from pgward.ca.issuing.issuance import Issued
+from pgward.ca.issuing.rules import Rules, strictest
 from pgward.ca.records import Kind
-from pgward.ca.revocation import Reason
-from pgward.ca.rules import Rules, strictest
+from pgward.ca.revoking.revocation import Reason
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.ca.store.schema_acme import acme_certificates, acme_orders
 from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError

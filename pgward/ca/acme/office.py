@@ -7,11 +7,11 @@ from datetime import datetime
 from pgward.ca.acme.accounts import Account
 from pgward.ca.acme.identifiers import Allowed
 from pgward.ca.acme.master import Master
-from pgward.ca.acme_settings import AcmeSettings
+from pgward.ca.acme.settings import AcmeSettings
 from pgward.ca.acts import Acts
 from pgward.ca.authority import Authority
-from pgward.ca.revocation import Revoker
-from pgward.ca.rule_book import RuleBook
+from pgward.ca.resources.rule_book import RuleBook
+from pgward.ca.revoking.revocation import Revoker
 from pgward.ca.store import Store
 
 

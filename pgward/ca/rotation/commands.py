@@ -5,20 +5,19 @@ from pathlib import Path
 
 import click
 
-from pgward.ca import database_url as urls
-from pgward.ca import passphrase
+from pgward.ca.ceremony.requests import REQUESTS
 from pgward.ca.generations import ROOTS, Generation
+from pgward.ca.keys import key_file, passphrase, reference
+from pgward.ca.keys.keeper import KeyKeeper
+from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CaName
-from pgward.ca.requests import REQUESTS
 from pgward.ca.rotation import making
 from pgward.ca.rotation.making import Plan
 from pgward.ca.settings import Settings
-from pgward.ca.signer import KeySigner, Signer
-from pgward.ca.signers import key_file, reference
-from pgward.ca.signers.keeper import KeyKeeper
 from pgward.ca.standing import adopt_files
 from pgward.ca.store import Store, open_store
 from pgward.ca.store import authorities as stored
+from pgward.ca.store import database_url as urls
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from pgward.system import process, terminal

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca.crl_maker import KEEP_EXPIRED
 from pgward.ca.records import Kind
+from pgward.ca.revoking.crl_maker import KEEP_EXPIRED
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.schema import certificates
 

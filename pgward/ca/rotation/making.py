@@ -14,14 +14,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.audit.events import AuditEvent
-from pgward.ca import caller, crl_maker, hierarchy, lint, profiles
+from pgward.ca import caller, hierarchy
 from pgward.ca.generations import ROOTS, Generation, Generations, State
-from pgward.ca.issuer import IssuingCa
-from pgward.ca.profiles import Contents, Profile
+from pgward.ca.issuing import lint, profiles
+from pgward.ca.issuing.issuer import IssuingCa
+from pgward.ca.issuing.profiles import Contents, Profile
+from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CaName, CertificateRecord, Kind, Signed
+from pgward.ca.revoking import crl_maker
 from pgward.ca.rotation import rotations
 from pgward.ca.rotation.rotations import Rotation
-from pgward.ca.signer import KeySigner, Signer
 from pgward.ca.standing import adopt_files
 from pgward.ca.store import Store, Transaction
 from pgward.ca.store import authorities as stored

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from pgward.ca.machines import Machine
+from pgward.ca.identity.machines import Machine
 from pgward.ca.rotation import phases, rotations, seen
 from pgward.ca.rotation.phases import Phase
 from pgward.ca.rotation.rotations import Rotation

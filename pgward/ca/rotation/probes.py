@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from pgward.ca import profiles
-from pgward.ca.profiles import Profile
+from pgward.ca.issuing import profiles
+from pgward.ca.issuing.profiles import Profile
 from pgward.pki import chain
 
 SUBJECT = "pgward/probe"

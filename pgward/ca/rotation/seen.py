@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca import machines
-from pgward.ca.machines import Machine
+from pgward.ca.identity import machines
+from pgward.ca.identity.machines import Machine
 from pgward.ca.records import Kind
 from pgward.ca.rotation import phases
 from pgward.ca.rotation.phases import Need

@@ -9,12 +9,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from pgward import __version__
-from pgward.ca import networks
 from pgward.ca.acme.service import AcmeService
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
-from pgward.ca.head_signer import HeadSigner
-from pgward.ca.passwords import Passwords
+from pgward.ca.http import networks
+from pgward.ca.identity.passwords import Passwords
+from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.service import context, errors
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard

@@ -11,12 +11,13 @@ from anyio.to_thread import run_sync
 from fastapi import Depends, Header, Request
 from sqlalchemy.engine import Connection
 
-from pgward.ca import caller, machines, sessions
+from pgward.ca import caller
 from pgward.ca.acme import issued
-from pgward.ca.machines import Machine
+from pgward.ca.identity import machines, sessions
+from pgward.ca.identity.machines import Machine
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
 from pgward.ca.service.context import MAX_SKEW_SECONDS, Context, Current
-from pgward.ca.sessions import LoginSession
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError

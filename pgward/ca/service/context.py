@@ -12,14 +12,15 @@ from fastapi import Depends, Request
 from pgward.ca.acts import Acts
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
-from pgward.ca.head_signer import HeadSigner
-from pgward.ca.health import Checks, Readiness
-from pgward.ca.limits import Limits
-from pgward.ca.ocsp_responder import OcspResponder
-from pgward.ca.passwords import Passwords, PasswordWorkers
-from pgward.ca.revocation import Revoker
-from pgward.ca.rule_book import RuleBook
-from pgward.ca.served_crls import ServedCrls
+from pgward.ca.identity.passwords import Passwords, PasswordWorkers
+from pgward.ca.limiting.limits import Limits
+from pgward.ca.limiting.throttle import LoginThrottle
+from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.observability.health import Checks, Readiness
+from pgward.ca.resources.rule_book import RuleBook
+from pgward.ca.revoking.ocsp_responder import OcspResponder
+from pgward.ca.revoking.revocation import Revoker
+from pgward.ca.revoking.served_crls import ServedCrls
 from pgward.ca.service.arrivals import Arrivals
 from pgward.ca.service.changes import Changes
 from pgward.ca.service.known_sessions import KnownSessions
@@ -28,7 +29,6 @@ from pgward.ca.snapshot_builder import Snapshots
 from pgward.ca.store import Store
 from pgward.ca.store.freshness import Freshness
 from pgward.ca.store.statuses import SqlStatuses
-from pgward.ca.throttle import LoginThrottle
 from pgward.core.errors import InvalidInputError
 
 # Proofs of possession may be this far from our clock, either way.

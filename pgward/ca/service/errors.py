@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from pgward.ca import fields
-from pgward.ca.fields import FieldError, FieldsError
+from pgward.ca.resources import fields
+from pgward.ca.resources.fields import FieldError, FieldsError
 from pgward.core.errors import PgwardError, TooManyRequestsError
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import hashlib
 from collections import OrderedDict
 from datetime import datetime
 
-from pgward.ca.sessions import LoginSession
+from pgward.ca.identity.sessions import LoginSession
 
 _SECONDS = 30.0
 _MOST = 10_000

@@ -8,10 +8,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pgward.ca import caller, networks, observe
+from pgward.ca import caller, observe
 from pgward.ca.caller import Asked
-from pgward.ca.limits import Limits
-from pgward.ca.networks import Network
+from pgward.ca.http import networks
+from pgward.ca.http.networks import Network
+from pgward.ca.limiting.limits import Limits
 from pgward.ca.service import errors
 from pgward.core.errors import TooManyRequestsError
 

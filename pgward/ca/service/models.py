@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr
 
-from pgward.ca.directory import User
+from pgward.ca.identity.directory import User
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError
 

@@ -6,7 +6,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from pgward.ca.authority import Authority
-from pgward.ca.issuance import Issued
+from pgward.ca.issuing.issuance import Issued
 from pgward.ca.service.models import CertificateReply
 from pgward.pki import pem
 

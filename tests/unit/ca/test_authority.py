@@ -3,13 +3,14 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.ca import hierarchy, profiles
+from pgward.ca import hierarchy
 from pgward.ca.authority import Authority
 from pgward.ca.generations import Generations, State
+from pgward.ca.issuing import profiles
+from pgward.ca.issuing.rules import NO_RULES
+from pgward.ca.keys.signer import KeySigner
 from pgward.ca.records import CaName, Kind, Revocation
-from pgward.ca.rules import NO_RULES
 from pgward.ca.settings import Settings
-from pgward.ca.signer import KeySigner
 from pgward.ca.standing import Standing
 from pgward.pki import chain, csr, fingerprint, keys, pem
 from pgward.pki.errors import ChainError

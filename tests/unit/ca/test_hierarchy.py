@@ -3,9 +3,10 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.ca import crl_maker, hierarchy
+from pgward.ca import hierarchy
+from pgward.ca.keys.signer import KeySigner
 from pgward.ca.records import CaName
-from pgward.ca.signer import KeySigner
+from pgward.ca.revoking import crl_maker
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import key_types, pem
 from pgward.pki.errors import BadKeyError

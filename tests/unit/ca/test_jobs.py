@@ -3,14 +3,15 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca import jobs, tokens
-from pgward.ca.head_signer import HeadSigner
+from pgward.ca import jobs
+from pgward.ca.identity import tokens
+from pgward.ca.identity.tokens import JoinToken
+from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.records import CaName
 from pgward.ca.store import seats
 from pgward.ca.store.leadership import Leadership
 from pgward.ca.store.schema import join_tokens
 from pgward.ca.store.schema_store import leadership as rows
-from pgward.ca.tokens import JoinToken
 from pgward.ca.upkeep import Upkeep
 from tests.fixtures.authority import START
 

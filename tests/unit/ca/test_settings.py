@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.ca.profiles import Urls
+from pgward.ca.issuing.profiles import Urls
 from pgward.ca.settings import (
     CaSettings,
     LoginSettings,

@@ -2,11 +2,14 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.ca import directory, kinds, resources, snapshot_builder
+from pgward.ca import snapshot_builder
 from pgward.ca.authority import Trust
-from pgward.ca.directory import ADMINISTRATORS, NewUser
-from pgward.ca.kinds import ServiceSpec
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import ADMINISTRATORS, NewUser
 from pgward.ca.records import CaName, CertificateRecord, Kind
+from pgward.ca.resources import kinds
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.snapshot_builder import Snapshots, State
 from pgward.ca.store.certificates import SqlCertificates
 from tests.fixtures.authority import START

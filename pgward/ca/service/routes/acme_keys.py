@@ -13,7 +13,7 @@ from pgward.ca.acme.identifiers import Allowed
 from pgward.ca.acme.service import AcmeService
 from pgward.ca.acme.states import Account as State
 from pgward.ca.acts import Act
-from pgward.ca.revocation import Reason
+from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Time

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
-from pgward.ca import holders
+from pgward.ca.identity import holders
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Time
-from pgward.ca.sessions import LoginSession
 from pgward.ca.store import certificates as stored
 from pgward.ca.store import listing
 from pgward.ca.store.listing import Search

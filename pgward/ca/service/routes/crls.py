@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
-from pgward.ca import crl_health, profiles
-from pgward.ca.crl_health import State
-from pgward.ca.served_crls import ServedCrl
+from pgward.ca.issuing import profiles
+from pgward.ca.revoking import crl_health
+from pgward.ca.revoking.crl_health import State
+from pgward.ca.revoking.served_crls import ServedCrl
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Time
 from pgward.core.errors import NotFoundError

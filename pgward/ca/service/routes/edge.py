@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from pgward.audit.events import EDGE_ACTIONS, AuditEvent
-from pgward.ca import machines
-from pgward.ca.machines import Machine
+from pgward.ca.identity import machines
+from pgward.ca.identity.machines import Machine
 from pgward.ca.service.auth import Edge
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from pgward.ca import machines
+from pgward.ca.identity import machines
 from pgward.ca.records import Kind
-from pgward.ca.revocation import Reason
+from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Revoked, Time

@@ -9,12 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from pgward.ca import observe
-from pgward.ca.issuance import Issued
+from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.issuing.issuance import Issued
 from pgward.ca.records import Kind
 from pgward.ca.service import auth, context, replies
 from pgward.ca.service.context import Context
 from pgward.ca.service.models import CertificateReply, LoginCertificateRequest
-from pgward.ca.sessions import LoginSession
 from pgward.core.errors import PgwardError
 
 router = APIRouter(tags=["people"])

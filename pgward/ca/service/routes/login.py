@@ -7,12 +7,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from pgward.ca import caller, directory, sessions
-from pgward.ca.directory import User
+from pgward.ca import caller
+from pgward.ca.identity import directory, sessions
+from pgward.ca.identity.directory import User
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.service import auth
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Password, Time, UserSummary
-from pgward.ca.sessions import LoginSession
 from pgward.core.clock import rfc3339
 from pgward.core.errors import DeniedError, PgwardError
 from pgward.pki.proof import Proof

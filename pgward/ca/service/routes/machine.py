@@ -5,10 +5,11 @@ from typing import Annotated, NoReturn
 from fastapi import APIRouter
 from pydantic import Field
 
-from pgward.ca import caller, machines, observe, tokens
-from pgward.ca.machines import Machine
+from pgward.ca import caller, observe
+from pgward.ca.identity import machines, tokens
+from pgward.ca.identity.machines import Machine
 from pgward.ca.records import Kind
-from pgward.ca.revocation import Reason
+from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service import replies
 from pgward.ca.service.auth import AnyMachine
 from pgward.ca.service.context import Context, Current

@@ -4,10 +4,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from pgward.ca import caller, directory, machines, resources, sessions
-from pgward.ca.kinds import ServiceSpec
-from pgward.ca.machines import Machine
-from pgward.ca.resources import Resource
+from pgward.ca import caller
+from pgward.ca.identity import directory, machines, sessions
+from pgward.ca.identity.machines import Machine
+from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.resources.stored import Resource
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import (
@@ -17,7 +20,6 @@ from pgward.ca.service.models import (
     Time,
     UserSummary,
 )
-from pgward.ca.sessions import LoginSession
 from pgward.core.errors import DeniedError
 
 router = APIRouter(tags=["people"])

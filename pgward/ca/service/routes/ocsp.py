@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Request, Response
 
-from pgward.ca.ocsp_responder import Reply
+from pgward.ca.revoking.ocsp_responder import Reply
 from pgward.ca.service.context import Context, Current
 from pgward.core.errors import PgwardError
 from pgward.pki import ocsp

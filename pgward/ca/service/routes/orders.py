@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from pgward.ca import machines
+from pgward.ca.identity import machines
 from pgward.ca.rotation import orders, rotations, seen
 from pgward.ca.rotation.seen import MOST_PARTS, Report
 from pgward.ca.service.auth import AnyMachine

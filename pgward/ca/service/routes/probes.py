@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from pgward.ca.health import State
+from pgward.ca.observability.health import State
 from pgward.ca.service.context import Current
 
 router = APIRouter(tags=["probes"])

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Header, Query
 from pydantic import BaseModel
 
-from pgward.ca import kinds, resources
-from pgward.ca.fields import FieldError, FieldsError
-from pgward.ca.kinds import Resource
+from pgward.ca.resources import kinds
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.fields import FieldError, FieldsError
+from pgward.ca.resources.kinds import Resource
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Change, ResourceChange

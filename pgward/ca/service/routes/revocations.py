@@ -7,8 +7,8 @@ from cryptography import x509
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from pgward.ca import directory, machines, sessions
 from pgward.ca.acts import Act
+from pgward.ca.identity import directory, machines, sessions
 from pgward.ca.records import Kind
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current

@@ -6,13 +6,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from pgward.ca import directory
-from pgward.ca.directory import NewUser, User
-from pgward.ca.revocation import Reason
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import NewUser, User
+from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Password, Revoked, Text, UserDetail, checked
-from pgward.ca.sessions import LoginSession
 from pgward.core import names
 
 router = APIRouter(tags=["people: administration"])

@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from pgward.ca.acme import orders
-from pgward.ca.acme_settings import AcmeSettings
+from pgward.ca.acme.settings import AcmeSettings
 from pgward.pki import keys
 from tests.fixtures.acme_client import AcmeClient, binding, flattened, jwk_of, kind_of
 

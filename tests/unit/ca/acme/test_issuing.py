@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
-from pgward.ca import kinds, resources
 from pgward.ca.acme import identifiers, issued, issuing
 from pgward.ca.authority import Authority
+from pgward.ca.resources import kinds
+from pgward.ca.resources import stored as resources
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.errors import UnavailableError

@@ -5,7 +5,7 @@ import pytest
 
 from pgward.ca.acme import master, service
 from pgward.ca.acme.prober import NetworkProber
-from pgward.ca.acme_settings import AcmeSettings
+from pgward.ca.acme.settings import AcmeSettings
 from tests.fixtures.ca_service import URL
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from pgward.ca.acme import identifiers, targets
 from pgward.ca.acme.problems import AcmeError
+from pgward.ca.acme.settings import AcmeSettings
 from pgward.ca.acme.targets import Targets
-from pgward.ca.acme_settings import AcmeSettings
 
 REFUSED = AcmeSettings().refuse_networks
 NAME = identifiers.dns("a.test")

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from pgward.ca.fields import FieldError, FieldsError
+from pgward.ca.resources.fields import FieldError, FieldsError
 from pgward.ca.service import errors
 from pgward.core.errors import (
     ConflictError,

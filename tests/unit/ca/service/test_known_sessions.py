@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.service import known_sessions
 from pgward.ca.service.known_sessions import KnownSessions
-from pgward.ca.sessions import LoginSession
 from tests.fixtures.authority import START
 
 SESSION = LoginSession(

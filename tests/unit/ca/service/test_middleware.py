@@ -2,8 +2,9 @@ import asyncio
 import json
 import logging
 
-from pgward.ca import caller, networks, observe
-from pgward.ca.limits import Limits
+from pgward.ca import caller, observe
+from pgward.ca.http import networks
+from pgward.ca.limiting.limits import Limits
 from pgward.ca.service.middleware import MAX_BODY, Guard
 from pgward.ca.settings import LimitSettings
 

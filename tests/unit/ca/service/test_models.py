@@ -1,8 +1,8 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from pgward.ca import directory
-from pgward.ca.directory import NewUser
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import NewUser
 from pgward.ca.service.models import Body, Password, Time, UserDetail, UserSummary
 from tests.fixtures.authority import START
 

@@ -5,8 +5,8 @@ import pytest
 import sqlalchemy as sa
 from cryptography import x509
 
-from pgward.ca import directory, sessions
-from pgward.ca.directory import NewUser
+from pgward.ca.identity import directory, sessions
+from pgward.ca.identity.directory import NewUser
 from pgward.ca.records import CaName, CertificateRecord, Kind, Revocation, Signed
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter, SqlCertificates

@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from pgward.audit.events import AuditEvent
-from pgward.ca import directory
-from pgward.ca.directory import NewUser
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import NewUser
 from pgward.ca.store import audit, open_store
 from pgward.core.errors import UnavailableError
 from tests.fixtures.authority import START

@@ -3,11 +3,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca import directory, sessions, tokens
-from pgward.ca.directory import NewUser
+from pgward.ca.identity import directory, sessions, tokens
+from pgward.ca.identity.directory import NewUser
+from pgward.ca.identity.tokens import JoinToken
 from pgward.ca.store import schema
 from pgward.ca.store.purge import KEPT, purge
-from pgward.ca.tokens import JoinToken
 from pgward.core.errors import DeniedError
 from tests.fixtures.authority import START
 

@@ -2,7 +2,7 @@ import argon2
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca import directory
+from pgward.ca.identity import directory
 from pgward.pki import proof
 from tests.fixtures.ca_service import PASSWORD, Device
 

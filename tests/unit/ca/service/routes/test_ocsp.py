@@ -10,7 +10,7 @@ from cryptography.x509 import ocsp as other
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pgward.ca.ocsp_responder import OcspResponder
+from pgward.ca.revoking.ocsp_responder import OcspResponder
 from pgward.core.errors import UnavailableError
 from tests.fixtures.pkilint import lint_ocsp
 

@@ -1,7 +1,7 @@
 import pytest
 from cryptography import x509
 
-from pgward.ca import machines
+from pgward.ca.identity import machines
 from pgward.pki import csr, keys
 from tests.fixtures.ca_service import request_pem
 

@@ -1,0 +1,1 @@
+"""Who is who: people with groups, passwords and login sessions; machines with join tokens."""

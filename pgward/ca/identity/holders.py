@@ -1,0 +1,37 @@
+"""Whose certificates matter to a service: those of the people who may use it, and its servers'."""
+
+from sqlalchemy.engine import Connection
+
+from pgward.ca.identity import directory, machines
+from pgward.ca.records import Kind
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.store.listing import Owners
+from pgward.core.errors import NotFoundError
+
+
+def of_service(connection: Connection, name: str) -> Owners:
+    """Return by kind who may use a service now, and which edges and hosts serve it.
+
+    A host serves it when the certificate that it joined with has the upstream's name. Raises
+    NotFoundError.
+    """
+    spec = _spec(connection, name)
+    people = [
+        each.name for each in directory.everyone(connection) if spec.is_for(each.name, each.groups)
+    ]
+    edges = [each.name for each in machines.edges(connection) if spec.is_on(each.name)]
+    upstream = {spec.upstream.host.lower(), (spec.server_name or "").lower()}
+    hosts = [
+        each.name
+        for each in machines.hosts(connection)
+        if upstream & {name.lower() for name in (*each.dns, *each.ips)}
+    ]
+    return [(Kind.PERSON.value, people), (Kind.EDGE.value, edges), (Kind.HOST.value, hosts)]
+
+
+def _spec(connection: Connection, name: str) -> ServiceSpec:
+    for resource, spec in resources.services(connection):
+        if resource.name == name:
+            return spec
+    raise NotFoundError(f"there is no service {name!r}", hint="pgward get services")

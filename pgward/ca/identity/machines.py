@@ -1,0 +1,147 @@
+"""Machines that enrolled: edges and PostgreSQL hosts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.ca.identity.tokens import JoinToken
+from pgward.ca.records import Kind
+from pgward.ca.store import Transaction
+from pgward.ca.store.certificates import ISSUED
+from pgward.ca.store.schema import certificates, machines
+from pgward.core.errors import NotFoundError
+
+# How exactly "last seen" is kept: a write for every poll would be waste.
+_SEEN_EVERY = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An edge or host; ``advertise`` is where people reach it (``host:port``)."""
+
+    kind: Kind
+    name: str
+    dns: tuple[str, ...]
+    ips: tuple[str, ...]
+    advertise: str | None
+    enrolled_at: datetime
+    last_seen_at: datetime | None
+    snapshot_version: int | None
+
+    @property
+    def actor(self) -> str:
+        """The machine's name in audit events."""
+        return f"{self.kind}:{self.name}"
+
+    @property
+    def server_name(self) -> str:
+        """The name in its certificate that clients verify."""
+        fixed = [name for name in self.dns if not name.startswith("*.")]
+        return (*fixed, *self.ips, self.name)[0]
+
+
+def enrol(
+    transaction: Transaction, token: JoinToken, *, advertise: str | None, now: datetime
+) -> Machine:
+    """Add the machine that a token is for, or replace the one of the same kind and name."""
+    transaction.execute(sa.delete(machines).where(*_is(token.kind, token.name)))
+    row = {
+        "kind": token.kind.value,
+        "name": token.name,
+        "dns": list(token.dns),
+        "ips": list(token.ips),
+        "advertise": advertise,
+        "enrolled_at": now,
+    }
+    transaction.execute(sa.insert(machines).values(row))
+    transaction.changed()
+    return get(transaction.connection, token.kind, token.name)
+
+
+def find(connection: Connection, kind: Kind, name: str) -> Machine | None:
+    """Return the machine, or None."""
+    row = connection.execute(sa.select(machines).where(*_is(kind, name))).one_or_none()
+    return None if row is None else _machine(row)
+
+
+def get(connection: Connection, kind: Kind, name: str) -> Machine:
+    """Return the machine; raise NotFoundError."""
+    machine = find(connection, kind, name)
+    if machine is None:
+        raise NotFoundError(f"there is no {kind} {name!r}", hint="pgward edges")
+    return machine
+
+
+def edges(connection: Connection) -> list[Machine]:
+    """Return all edges by name."""
+    return _every(connection, Kind.EDGE)
+
+
+def hosts(connection: Connection) -> list[Machine]:
+    """Return all PostgreSQL hosts by name."""
+    return _every(connection, Kind.HOST)
+
+
+def every(connection: Connection) -> list[Machine]:
+    """Return all edges and PostgreSQL hosts."""
+    statement = sa.select(machines).order_by(machines.c.kind, machines.c.name)
+    return [_machine(row) for row in connection.execute(statement)]
+
+
+def expiries(connection: Connection, kind: Kind) -> dict[str, datetime]:
+    """Return when the newest certificate of each machine of a kind ends."""
+    columns = certificates.c
+    statement = (
+        sa.select(columns.subject, sa.func.max(columns.not_after))
+        .where(columns.kind == kind.value, columns.state == ISSUED)
+        .group_by(columns.subject)
+    )
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
+def seen_needs_writing(machine: Machine, version: int | None, now: datetime) -> bool:
+    """Tell whether ``seen`` would say something worth a transaction."""
+    # Earlier than when it was last seen: the clock was put right.
+    stale = machine.last_seen_at is None or abs(now - machine.last_seen_at) >= _SEEN_EVERY
+    return stale or (version is not None and version != machine.snapshot_version)
+
+
+def seen(transaction: Transaction, machine: Machine, version: int | None, now: datetime) -> None:
+    """Note that a machine asked, and which snapshot it holds."""
+    values: dict[str, Any] = {"last_seen_at": now}
+    if version is not None:
+        values["snapshot_version"] = version
+    transaction.execute(sa.update(machines).where(*_is(machine.kind, machine.name)).values(values))
+
+
+def remove(transaction: Transaction, kind: Kind, name: str) -> Machine:
+    """Forget a machine; raise NotFoundError. Its certificates are the caller's to revoke."""
+    machine = get(transaction.connection, kind, name)
+    transaction.execute(sa.delete(machines).where(*_is(kind, name)))
+    transaction.changed()
+    return machine
+
+
+def _every(connection: Connection, kind: Kind) -> list[Machine]:
+    statement = sa.select(machines).where(machines.c.kind == kind.value)
+    return [_machine(row) for row in connection.execute(statement.order_by(machines.c.name))]
+
+
+def _is(kind: Kind, name: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (machines.c.kind == kind.value, machines.c.name == name)
+
+
+def _machine(row: sa.Row[Any]) -> Machine:
+    return Machine(
+        kind=Kind(row.kind),
+        name=row.name,
+        dns=tuple(row.dns),
+        ips=tuple(row.ips),
+        advertise=row.advertise,
+        enrolled_at=row.enrolled_at,
+        last_seen_at=row.last_seen_at,
+        snapshot_version=row.snapshot_version,
+    )

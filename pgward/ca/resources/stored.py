@@ -1,0 +1,141 @@
+"""Resources in the store: declared, compared with what is there, written when they differ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.ca.resources import kinds
+from pgward.ca.resources.certificate_profile import CertificateProfileSpec
+from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.store import Transaction
+from pgward.ca.store.schema import resources
+from pgward.core.clock import rfc3339
+from pgward.core.errors import ConflictError, NotFoundError
+
+Change = Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A stored resource; ``spec`` is JSON in camelCase."""
+
+    kind: str
+    name: str
+    description: str
+    spec: dict[str, Any]
+    version: int
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a person can edit and apply again."""
+        return {
+            "kind": self.kind,
+            "metadata": {
+                "name": self.name,
+                "description": self.description,
+                "version": self.version,
+                "createdAt": rfc3339(self.created_at),
+                "createdBy": self.created_by,
+                "updatedAt": rfc3339(self.updated_at),
+                "updatedBy": self.updated_by,
+            },
+            "spec": self.spec,
+        }
+
+
+def find(connection: Connection, kind: str, name: str) -> Resource | None:
+    """Return a resource, or None."""
+    row = connection.execute(sa.select(resources).where(*_is(kind, name))).one_or_none()
+    return None if row is None else Resource(**row._mapping)  # noqa: SLF001 - public in SQLAlchemy
+
+
+def get(connection: Connection, kind: str, name: str) -> Resource:
+    """Return a resource; raise NotFoundError."""
+    found = find(connection, kind, name)
+    if found is None:
+        raise NotFoundError(f"there is no {kind} {name!r}", hint=f"pgward get {kind.lower()}s")
+    return found
+
+
+def every(connection: Connection, kind: str) -> list[Resource]:
+    """Return all resources of a kind by name."""
+    statement = sa.select(resources).where(resources.c.kind == kind).order_by(resources.c.name)
+    return [Resource(**row) for row in connection.execute(statement).mappings()]
+
+
+def services(connection: Connection) -> list[tuple[Resource, ServiceSpec]]:
+    """Return all services with their specs as models."""
+    found = every(connection, "Service")
+    return [(each, ServiceSpec.model_validate(each.spec)) for each in found]
+
+
+def certificate_profiles(connection: Connection) -> list[tuple[str, CertificateProfileSpec]]:
+    """Return all certificate profiles by name."""
+    found = every(connection, "CertificateProfile")
+    return [(each.name, CertificateProfileSpec.model_validate(each.spec)) for each in found]
+
+
+def put(
+    transaction: Transaction, wanted: kinds.Resource, *, now: datetime, by: str
+) -> tuple[Resource, Change]:
+    """Create or update; ConflictError when ``metadata.version`` is given and not the stored one."""
+    found = find(transaction.connection, wanted.kind, wanted.metadata.name)
+    _check_version(wanted, found)
+    spec = wanted.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    values: dict[str, Any] = {"description": wanted.metadata.description, "spec": spec}
+    if found is not None and (found.description, found.spec) == (values["description"], spec):
+        return found, "unchanged"
+    values |= {"updated_at": now, "updated_by": by}
+    key = {"kind": wanted.kind, "name": wanted.metadata.name}
+    if found is None:
+        created = {"created_at": now, "created_by": by, "version": 1}
+        transaction.execute(sa.insert(resources).values(**key, **values, **created))
+    else:
+        statement = sa.update(resources).where(*_is(**key))
+        transaction.execute(statement.values(**values, version=found.version + 1))
+    transaction.changed()
+    return get(transaction.connection, **key), "updated" if found else "created"
+
+
+def delete(
+    transaction: Transaction, kind: str, name: str, *, version: int | None = None
+) -> Resource:
+    """Remove a resource; raise NotFoundError, or ConflictError when its version is another."""
+    found = get(transaction.connection, kind, name)
+    if version is not None and version != found.version:
+        raise _changed(found, version)
+    transaction.execute(sa.delete(resources).where(*_is(kind, name)))
+    transaction.changed()
+    return found
+
+
+def _check_version(wanted: kinds.Resource, found: Resource | None) -> None:
+    version = wanted.metadata.version
+    if version is None:
+        return
+    if found is None:
+        raise ConflictError(
+            f"{wanted.kind} {wanted.metadata.name!r} was deleted since version {version}",
+            hint="remove metadata.version to create it again",
+        )
+    if version != found.version:
+        raise _changed(found, version)
+
+
+def _changed(found: Resource, version: int) -> ConflictError:
+    return ConflictError(
+        f"{found.kind} {found.name!r} was changed by {found.updated_by}:"
+        f" it has version {found.version}, not {version}",
+        hint=f"pgward get {found.kind.lower()}s {found.name}, then change it again",
+    )
+
+
+def _is(kind: str, name: str) -> Sequence[sa.ColumnElement[bool]]:
+    return (resources.c.kind == kind, resources.c.name == name)

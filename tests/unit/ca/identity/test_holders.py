@@ -1,0 +1,24 @@
+import pytest
+
+from pgward.ca.identity import holders
+from pgward.core.errors import NotFoundError
+from tests.fixtures.ca_service import service
+
+
+@pytest.mark.usefixtures("alice", "edge")
+def test_who_may_use_a_service_and_who_serves_it(api, admin):
+    api.add("bob", "others")
+    api.add("carol")
+    api.machine(admin, "edge", "e2")
+    api.machine(admin, "host", "h1", dns=["DB1.internal"])
+    api.machine(admin, "host", "h2", dns=["db2.internal"])
+    changed = service(edges=["e1"], allow={"groups": ["dba"], "users": ["CAROL"]})
+    assert admin.call("PUT", "/v1/resources/service/orders", changed).status_code in (200, 201)
+    with api.store.read() as connection:
+        found = holders.of_service(connection, "orders")
+    assert found == [("person", ["alice", "carol"]), ("edge", ["e1"]), ("host", ["h1"])]
+
+
+def test_no_such_service(store):
+    with store.read() as connection, pytest.raises(NotFoundError, match="no service 'x'"):
+        holders.of_service(connection, "x")

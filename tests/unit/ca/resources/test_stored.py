@@ -1,0 +1,70 @@
+import pytest
+
+from pgward.ca.resources import kinds
+from pgward.ca.resources import stored as resources
+from pgward.core.errors import ConflictError, NotFoundError
+from tests.fixtures.authority import START
+from tests.fixtures.ca_service import service
+
+
+@pytest.fixture
+def writing(store):
+    with store.write() as transaction:
+        yield transaction
+
+
+def _put(writing, body, by="root"):
+    return resources.put(writing, kinds.read("Service", body), now=START, by=by)
+
+
+def _versioned(version, **spec):
+    body = service(**spec)
+    return body | {"metadata": body["metadata"] | {"version": version}}
+
+
+def test_putting_creates_updates_or_changes_nothing(writing):
+    first, change = _put(writing, service())
+    assert (change, first.version) == ("created", 1)
+    assert _put(writing, service()) == (first, "unchanged")
+    second, change = _put(writing, service(database="x"), by="alice")
+    assert (change, second.version, second.created_by, second.updated_by) == (
+        "updated",
+        2,
+        "root",
+        "alice",
+    )
+
+
+def test_what_is_shown_can_be_put_again(writing):
+    found, _ = _put(writing, service(limits={"maxConnections": 5}))
+    assert _put(writing, found.to_json())[1] == "unchanged"
+    assert found.to_json()["spec"]["limits"] == {"maxConnections": 5}
+
+
+def test_a_version_guards_against_overwriting(writing):
+    with pytest.raises(ConflictError, match="was deleted since version 1"):
+        _put(writing, _versioned(1))
+    _put(writing, service())
+    _put(writing, _versioned(1, database="x"))
+    with pytest.raises(ConflictError, match="it has version 2, not 1"):
+        _put(writing, _versioned(1, database="y"))
+
+
+def test_resources_are_listed_and_deleted(writing):
+    _put(writing, service("b"))
+    _put(writing, service("a"))
+    assert [each.name for each in resources.every(writing.connection, "Service")] == ["a", "b"]
+    assert [spec.mode for _, spec in resources.services(writing.connection)] == ["tcp", "tcp"]
+    with pytest.raises(ConflictError):
+        resources.delete(writing, "Service", "a", version=9)
+    resources.delete(writing, "Service", "a", version=1)
+    with pytest.raises(NotFoundError):
+        resources.delete(writing, "Service", "a")
+
+
+def test_edges_learn_of_changes_only(writing):
+    _put(writing, service())
+    assert writing.has_changed
+    writing.has_changed = False
+    _put(writing, service())
+    assert not writing.has_changed
