@@ -106,7 +106,7 @@ def empty_and_full(request, tmp_path):
     with temporary_cluster() as cluster:
         where = f"host={cluster.socket_dir}&port={cluster.port}"
         for name in ("empty", "full"):
-            cluster.psql(f"CREATE DATABASE {name}")
+            cluster.psql(f'CREATE DATABASE "{name}"')
         yield from opened(
             [f"postgresql+psycopg://postgres@/{name}?{where}" for name in ("empty", "full")]
         )

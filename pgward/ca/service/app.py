@@ -46,7 +46,8 @@ from pgward.ca.store import Store
 
 _ROUTERS = (
     *(public.router, crls.router, login.router, me.router, issuing.router),
-    *(users.router, groups.router, resources.router, certificates.router, revocations.router),
+    # Revocations first: their path is not the name of a certificate.
+    *(users.router, groups.router, resources.router, revocations.router, certificates.router),
     *(tokens.router, edges.router, audit.router, log.router),
     *(machine.router, edge.router),
     *(orders.router, rotations.router),

@@ -1,13 +1,22 @@
 """The API's bodies, as they stand in its OpenAPI description."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+)
 
 from pgward.ca.identity.directory import User
-from pgward.core.clock import rfc3339
+from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import InvalidInputError
 
 
@@ -18,11 +27,20 @@ def _encodable(value: SecretStr) -> SecretStr:
     return value
 
 
+def _moment(value: object) -> datetime:
+    if isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            return parse_rfc3339(value)
+    raise ValueError("is not a time in RFC 3339, like 2026-11-21T09:00:00Z")
+
+
 Time = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str),
     Field(description="RFC 3339 in UTC"),
 ]
+# In requests, where pydantic alone would take a bare number for seconds since 1970.
+Moment = Annotated[datetime, BeforeValidator(_moment), Field(description="RFC 3339")]
 Text = Annotated[str, Field(max_length=500)]
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 # Longer than any password may be, so that the rule about length can explain itself.

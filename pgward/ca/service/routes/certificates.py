@@ -14,7 +14,7 @@ from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Time
+from pgward.ca.service.models import Body, Moment, Time
 from pgward.ca.store import certificates as stored
 from pgward.ca.store import listing
 from pgward.ca.store.listing import Search
@@ -72,12 +72,12 @@ class Filters(Body):
     service: Known | None = Field(None, description="of who may use it now, and of who serves it")
     kind: Kind | None = None
     state: State | None = None
-    valid_at: datetime | None = None
+    valid_at: Moment | None = None
     serial: Annotated[str | None, Field(max_length=64)] = None
     fingerprint: Digest | None = None
     key: Digest | None = None
-    issued_after: datetime | None = None
-    issued_before: datetime | None = None
+    issued_after: Moment | None = None
+    issued_before: Moment | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
     cursor: Annotated[str | None, Field(max_length=100)] = None
 
