@@ -208,7 +208,7 @@ def _leading(store: Store, address: Address) -> Iterator[Leadership]:
     """Strive for the lead among the replicas as long as the context is open."""
     leadership = Leadership(
         store,
-        seats.seat(store.engine.url),
+        seats.seat(store.engine.url, store.pulse),
         f"{socket.gethostname()}:{address.port}",
         SystemClock(),
         on_news=store.announce,

@@ -46,6 +46,7 @@ class UnavailableError(PgwardError):
     """A peer (the CA, an edge, an upstream) could not be reached or did not answer."""
 
     code = "unavailable"
+    retry_after: int = 5  # seconds: what is away is soon back, or longer away than anyone waits
 
 
 class TooManyRequestsError(UnavailableError):

@@ -15,6 +15,7 @@ from tests.fixtures.ca_process import CaProcess, pgward
 from tests.fixtures.database import new_database
 from tests.fixtures.filled import quick_ca
 from tests.fixtures.load import Acknowledged, check, load
+from tests.fixtures.replicas import until
 
 pytestmark = pytest.mark.integration
 
@@ -27,13 +28,6 @@ def serving(directory, *arguments):
     finally:
         if ca.process.poll() is None:
             ca.kill()
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def test_a_database_that_goes_and_comes_is_lived_through(pg, tmp_path):

@@ -1,73 +1,20 @@
 """Several `ca serve` processes on one PostgreSQL, under load, while things are killed."""
 
 import random
-import shutil
 import time
 
 import httpx2
 import pytest
-import sqlalchemy as sa
 
 from pgward.ca.backup import moving
 from pgward.ca.store import audit, open_store
-from pgward.ca.store.schema_store import leadership
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError
 from pgward.pki import crl
-from tests.fixtures.ca_process import CaProcess
-from tests.fixtures.filled import quick_ca
 from tests.fixtures.load import Acknowledged, check, load
+from tests.fixtures.replicas import until
 
 pytestmark = pytest.mark.integration
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
-
-
-class Replicas:
-    """A CA on PostgreSQL, served from copies of its directory."""
-
-    def __init__(self, place, url):
-        self.place, self.url = place, url
-        self.running = []
-        self._made = 0
-        self.first = quick_ca(place / "ca")
-        moving.move(self.first, url, SystemClock())
-
-    def start(self, **options):
-        self._made += 1
-        directory = self.place / f"replica{self._made}"
-        shutil.copytree(self.first, directory)
-        made = CaProcess(directory, **options)
-        self.running.append(made)
-        return made
-
-    def kill(self, each):
-        self.running = [other for other in self.running if other is not each]
-        each.kill()
-
-    def leader(self):
-        store = open_store(self.url)
-        with store.read() as connection:
-            holder = connection.execute(sa.select(leadership.c.holder)).scalar_one()
-        store.close()
-        (found,) = [each for each in self.running if holder.endswith(f":{each.port}")] or [None]
-        return found
-
-    def close(self):
-        for each in self.running:
-            each.kill()
-
-
-@pytest.fixture
-def replicas(tmp_path, database_url):
-    made = Replicas(tmp_path, database_url)
-    yield made
-    made.close()
 
 
 def test_one_of_two_is_killed_and_nothing_acknowledged_is_lost(replicas):

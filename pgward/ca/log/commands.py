@@ -15,6 +15,7 @@ from pgward.ca.log import key as log_key
 from pgward.ca.log.audit import Report
 from pgward.ca.settings import Settings
 from pgward.ca.store.inspecting import open_read_only
+from pgward.ca.store.postgresql import be_patient
 from pgward.client import log_commands as clients
 from pgward.client import options
 from pgward.client.phrases import when
@@ -146,6 +147,7 @@ def _reading(directory: Path) -> Iterator[Connection]:
     store = open_read_only(Settings.load(directory).store_url(directory))
     try:
         with store.read() as connection:
+            be_patient(connection)
             yield connection
     finally:
         store.close()

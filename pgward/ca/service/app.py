@@ -68,7 +68,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         415: "the body is of another type than JSON",
         422: "wrong input; `fields` says where",
         429: "too many requests; `Retry-After` says when to try again",
-        503: "the store cannot take it now",
+        503: "the store cannot take it now; `Retry-After` says when to try again",
     }.items()
 }
 

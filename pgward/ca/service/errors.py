@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from pgward.ca.resources import fields
 from pgward.ca.resources.fields import FieldError, FieldsError
-from pgward.core.errors import PgwardError, TooManyRequestsError
+from pgward.core.errors import PgwardError, UnavailableError
 
 _log = logging.getLogger(__name__)
 STATUS = {
@@ -83,7 +83,7 @@ def from_error(error: PgwardError) -> JSONResponse:
     wrong = error.fields if isinstance(error, FieldsError) else ()
     status = STATUS.get(error.code, 500)
     headers = None
-    if isinstance(error, TooManyRequestsError):
+    if isinstance(error, UnavailableError):
         headers = {"Retry-After": str(error.retry_after)}  # RFC 9110 section 10.2.3
     return respond(status, error.code, error.message, hint=error.hint, wrong=wrong, headers=headers)
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pgward.ca import observe
 from pgward.ca.store.engine import BUSY_SECONDS, begin_reading, begin_writing, explain
+from pgward.ca.store.pulse import Pulse
 from pgward.ca.store.transaction import SNAPSHOT, Transaction, counter
 from pgward.core.errors import UnavailableError
 
@@ -21,6 +22,8 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.pulse = Pulse()
+        self.pulse.watch(engine)
         self._writer = threading.Lock()
         self._current = threading.local()
         self._listeners: list[Callable[[], None]] = []

@@ -49,7 +49,14 @@ def _database_says(error: UnavailableError) -> str | None:
     cause = error.__cause__
     if not isinstance(cause, DBAPIError) or cause.orig is None:
         return error.hint
-    return f"the database says: {' '.join(str(cause.orig).split())[:500]}"
+    says = f"the database says: {' '.join(str(cause.orig).split())[:500]}"
+    if getattr(cause.orig, "sqlstate", None) == _READ_ONLY:
+        return f"{_ALL_HOSTS}; {says}"
+    return says
+
+
+_READ_ONLY = "25006"
+_ALL_HOSTS = "it is a standby, perhaps: name all hosts in the URL, and the one that writes is found"
 
 
 def _create_file(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from pgward.ca.store import pulse
 from pgward.core.errors import InvalidInputError
 
 APPLICATION = "pgward-ca"
@@ -32,11 +33,12 @@ _CLIENT = {
 }
 # A replica that vanished must not keep its locks for the two hours of TCP's defaults, nor one
 # that stands still for ever. What was answered is on the disk, whatever the server's default.
+# A statement ends before `pulse` gives it up, so that the server's word on it is heard.
 _SERVER = """
     SELECT set_config(known.name, wanted.value, false)
     FROM (VALUES ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '5'),
                  ('tcp_keepalives_count', '2'), ('tcp_user_timeout', '15000'),
-                 ('statement_timeout', '60s'), ('idle_in_transaction_session_timeout', '60s'),
+                 ('statement_timeout', '20s'), ('idle_in_transaction_session_timeout', '60s'),
                  ('synchronous_commit', CASE current_setting('synchronous_commit')
                       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END)
          ) AS wanted (name, value)
@@ -83,3 +85,4 @@ def be_patient(connection: Any) -> None:
     """Let this transaction last: a migration, a backup."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(_PATIENCE)
+        pulse.be_patient(connection)

@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, Connection
 from pgward.ca.store import marks, postgresql
 from pgward.ca.store.database import explained
 from pgward.ca.store.engine import make_single
+from pgward.ca.store.pulse import Pulse
 from pgward.core.errors import ConflictError
 from pgward.system import files
 
@@ -50,11 +51,11 @@ class Seat(Protocol):
         ...
 
 
-def seat(url: URL) -> Seat:
-    """Return the leader's seat of a store."""
+def seat(url: URL, pulse: Pulse | None = None) -> Seat:
+    """Return the leader's seat of a store, who takes the ``pulse`` of its server."""
     if url.drivername == "sqlite":
         return FileSeat(Path(url.database or ""))
-    return DatabaseSeat(url)
+    return DatabaseSeat(url, pulse or Pulse())
 
 
 @contextmanager
@@ -69,6 +70,7 @@ def alone(url: URL) -> Iterator[None]:
             os.close(descriptor)
         return
     engine = make_single(url)
+    Pulse().watch(engine)
     try:
         with explained(), engine.connect() as connection:
             if not _advisory(connection, "pg_try_advisory_lock", _SERVING) or _others(connection):
@@ -128,8 +130,10 @@ class DatabaseSeat:
     The server gives the seat to another when that session ends, so it is looked at each time.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, pulse: Pulse) -> None:
         self._engine = make_single(url)
+        self._pulse = pulse
+        pulse.watch(self._engine, always_dials=True)
         self._connection: Connection | None = None
         self._held = False
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -145,6 +149,7 @@ class DatabaseSeat:
         except BaseException:  # whatever ended the look, we cannot know that we still lead
             self._disconnect()
             raise
+        self._pulse.feel()
         return self._held
 
     def leave(self) -> None:

@@ -89,3 +89,7 @@ def test_a_body_of_another_type_is_told_so(api):
         "/v1/enroll", content=b"{", headers={"Content-Type": "application/json; charset=utf-8"}
     )
     assert answer.status_code == 400
+
+
+def test_what_is_away_for_now_says_so_too():
+    assert errors.from_error(UnavailableError("no")).headers["retry-after"] == "5"
