@@ -46,6 +46,7 @@ _LOG = {
         "follow the log, and tell of new certificates", "pgward.client.log_commands:monitor"
     ),
     "export": Entry("write all entries to a file", "pgward.ca.log.commands:export"),
+    "accept": Entry("go on with a store that lost entries", "pgward.ca.log.commands:accept"),
 }
 _ROTATE = {
     "start": Entry("make the next CA, trusted from now on", "pgward.ca.rotation.commands:start"),

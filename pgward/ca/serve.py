@@ -21,6 +21,7 @@ from pgward.ca.authority import Authority
 from pgward.ca.http import listener, networks
 from pgward.ca.keys.keeper import KeyKeeper
 from pgward.ca.log import key as log_key
+from pgward.ca.log.continuity import Continuity
 from pgward.ca.observability import logs, telemetry
 from pgward.ca.revoking.crl_files import CrlFiles
 from pgward.ca.rotation.replicas import BEAT_SECONDS
@@ -76,7 +77,7 @@ def run(directory: Path, options: Options) -> None:
         address = listener.bound_address(listening)
         with (
             _authority(_with_port(settings, address), keys, directory) as (authority, store),
-            _leading(store, address) as leadership,
+            _leading(store, address, Continuity(directory)) as leadership,
         ):
             certificate = ApiCertificate(authority)
             rotating = RotationUpkeep(authority, store, str(address), certificate.renew_if_due)
@@ -105,6 +106,8 @@ def run(directory: Path, options: Options) -> None:
                 _run(_serve(server, [upkeep.run(), *beside], announce, observing))
             with suppress(PgwardError):  # others find out by themselves
                 rotating.end()
+            if leadership.ended_by is not None:
+                raise leadership.ended_by
 
 
 def _beside(
@@ -204,8 +207,9 @@ def _log_key(directory: Path, keys: KeyKeeper, store: Store) -> ec.EllipticCurve
 
 
 @contextmanager
-def _leading(store: Store, address: Address) -> Iterator[Leadership]:
+def _leading(store: Store, address: Address, continuity: Continuity) -> Iterator[Leadership]:
     """Strive for the lead among the replicas as long as the context is open."""
+    store.vouch = continuity.vouch
     leadership = Leadership(
         store,
         seats.seat(store.engine.url, store.pulse),
@@ -213,6 +217,7 @@ def _leading(store: Store, address: Address) -> Iterator[Leadership]:
         SystemClock(),
         on_news=store.announce,
         on_moved=lambda: os.kill(os.getpid(), signal.SIGTERM),
+        on_look=lambda: continuity.look(store),
     )
     try:
         leadership.start()

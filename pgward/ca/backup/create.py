@@ -18,6 +18,7 @@ from pgward import __version__
 from pgward.ca.backup.archive import Header, Manifest, Sink, Writer, read
 from pgward.ca.ceremony.init import PASSWORD_FILE
 from pgward.ca.ceremony.init_keys import PASSPHRASE_FILE
+from pgward.ca.log import continuity
 from pgward.ca.settings import STORE_FILE, Settings
 from pgward.ca.store import migrate, open_store, rows
 from pgward.ca.store.copying import copied_tables
@@ -113,7 +114,9 @@ def _files(settings: Settings, directory: Path) -> Iterator[tuple[str, bytes]]:
     secret = {(directory / source).resolve() for source in _secret_files(settings)}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
-        if name.startswith(STORE_FILE) or path.name.endswith(".tmp") or path.resolve() in secret:
+        if path.name.endswith(".tmp") or path.resolve() in secret:
+            continue
+        if name.startswith((STORE_FILE, continuity.FILE)):  # of this store, not of its copy
             continue
         if path.is_file():
             with files.storage_errors(path, "read"):

@@ -10,10 +10,12 @@ import click
 from sqlalchemy.engine import Connection
 
 from pgward.ca.log import audit as log_audit
+from pgward.ca.log import continuity as continuities
 from pgward.ca.log import export as log_export
 from pgward.ca.log import key as log_key
 from pgward.ca.log.audit import Report
 from pgward.ca.settings import Settings
+from pgward.ca.store import open_store
 from pgward.ca.store.inspecting import open_read_only
 from pgward.ca.store.postgresql import be_patient
 from pgward.client import log_commands as clients
@@ -83,6 +85,23 @@ def export(directory: Path, file: Path) -> None:
     with _reading(directory) as connection, storage_errors(file):
         count = log_export.write(connection, file)
     terminal.note(f"wrote {count} entries to {file}")
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=_PATH)
+def accept(directory: Path) -> None:
+    """Go on with a store that lacks entries of the log which this replica has seen.
+
+    For a database that went back in time when what it lacks is lost for good: `ca serve` refuses it
+    until then. What was lost goes on record, and into a file in DIR. Do it at every replica. People
+    who saw the later log are told that it contradicts itself, rightly.
+    """
+    store = open_store(Settings.load(directory).store_url(directory))
+    try:
+        kept = continuities.accept(directory, store, SystemClock())
+    finally:
+        store.close()
+    terminal.note(f"the store is accepted as it is; what it lacks is named in {kept}")
 
 
 def _verify_api(output: str) -> None:

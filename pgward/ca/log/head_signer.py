@@ -60,6 +60,7 @@ class HeadSigner:
                     f"the log's heads are signed with another key, of log {last.head.log_id}",
                     hint="copy keys/log.key and certs/log.pub from the replica that has signed",
                 )
+            self._store.vouch(transaction.connection)  # never two logs under one key
             return self._sign(transaction, last)
 
     def _sign(self, transaction: Transaction, last: SignedHead | None) -> SignedHead:

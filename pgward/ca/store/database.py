@@ -16,12 +16,20 @@ from pgward.ca.store.pulse import Pulse
 from pgward.ca.store.transaction import SNAPSHOT, Transaction, counter
 from pgward.core.errors import UnavailableError
 
+_VOUCHED = "pgward_vouched"
+
+
+def _nothing(_connection: Connection) -> None:
+    pass
+
 
 class Store:
     """An open store. ``write`` inside ``write`` (same thread) joins the outer transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        # Called with each connection before it is used first; what it raises is passed on.
+        self.vouch: Callable[[Connection], None] = _nothing
         self.pulse = Pulse()
         self.pulse.watch(engine)
         self._writer = threading.Lock()
@@ -52,6 +60,7 @@ class Store:
             return
         with explained(), self.engine.connect() as connection:
             reading = begin_reading(connection)
+            self._see(reading)
             yield reading
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -74,6 +83,7 @@ class Store:
     def _run(self) -> Generator[Transaction, None, Transaction]:
         with self.engine.connect() as connection:
             writing = begin_writing(connection)
+            self._see(writing)
             transaction = Transaction(writing)
             self._current.transaction = transaction
             try:
@@ -86,6 +96,11 @@ class Store:
             finally:
                 self._current.transaction = None
         return transaction
+
+    def _see(self, connection: Connection) -> None:
+        if _VOUCHED not in connection.info:  # of the driver's connection, as long as that lives
+            self.vouch(connection)
+            connection.info[_VOUCHED] = True
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.store.database import Store
-from pgward.ca.store.marks import MarkedError
+from pgward.ca.store.marks import NotThisStoreError
 from pgward.ca.store.schema_store import leadership
 from pgward.ca.store.seats import Seat
 from pgward.ca.store.transaction import Transaction
@@ -50,14 +50,17 @@ class Leadership:
         *,
         on_news: Callable[[], None] = _nothing,
         on_moved: Callable[[], None] = _nothing,
+        on_look: Callable[[], None] = _nothing,
     ) -> None:
         """Call ``on_news`` when another replica changed something, if the database tells us.
 
-        ``on_moved`` is called when the store must not be served any more.
+        ``on_moved`` is called when the store must not be served any more: a mark says so, or
+        ``on_look``, which is called before each look. ``ended_by`` then says why.
         """
         self._store, self._seat, self._clock = store, seat, clock
         self._replica = replica
-        self._on_news, self._on_moved = on_news, on_moved
+        self._on_news, self._on_moved, self._on_look = on_news, on_moved, on_look
+        self.ended_by: PgwardError | None = None
         self._epoch: int | None = None
         self._looked = 0.0
         self._trouble: str | None = None
@@ -105,7 +108,9 @@ class Leadership:
     def look(self) -> None:
         """Take the seat if it is free, and see whether it is still ours."""
         began = time.monotonic()
-        if not self._seat.take():
+        taken = self._seat.take()
+        self._on_look()
+        if not taken:
             self._lose("another replica leads")
         elif self._epoch is None:
             self._win()
@@ -121,9 +126,8 @@ class Leadership:
     def _try(self) -> None:
         try:
             self.look()
-        except MarkedError as error:
-            self._fail(error.message)
-            self._on_moved()
+        except NotThisStoreError as error:
+            self._end(error)
         except PgwardError as error:
             self._fail(error.message)
         except Exception as error:  # noqa: BLE001 - whoever cannot tell must not lead
@@ -131,6 +135,13 @@ class Leadership:
             self._fail(f"{type(error).__name__}")
         else:
             self._trouble = None
+
+    def _end(self, error: PgwardError) -> None:
+        self._lose(error.message)
+        if self.ended_by is None:
+            _log.error("this store must not be served: %s", error.message)
+            self.ended_by = error
+            self._on_moved()
 
     def _fail(self, why: str) -> None:
         if why != self._trouble:

@@ -4,13 +4,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.ca.store.schema_store import store_marks
-from pgward.core.errors import ConflictError
+from pgward.core.errors import ConflictError, PgwardError
 
 ARRIVING = "arriving"
 MOVED = "moved"
 
 
-class MarkedError(ConflictError):
+class NotThisStoreError(PgwardError):
+    """Whatever else is right, this store must not be served."""
+
+
+class MarkedError(ConflictError, NotThisStoreError):
     """The store is whole, but not the one to serve."""
 
 

@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from pgward.ca.log import key as log_key
+from pgward.ca.log.continuity import Continuity
 from pgward.ca.settings import FILE, Settings
 from pgward.ca.store.schema_log import log_heads
 from pgward.client.witness import Witness
@@ -115,3 +116,16 @@ def test_an_archive(pgward, directory, tmp_path):
     done = pgward("ca", "log", "export", directory, file)
     assert done.exit_code == 1
     assert "File exists" in done.stderr or "exists" in done.stderr
+
+
+def test_lost_entries_are_accepted_by_command_only(pgward, directory, ledger):
+    Continuity(directory).look(ledger.store)
+    done = pgward("ca", "log", "accept", directory)
+    assert (done.exit_code, "lacks nothing that was seen here" in done.stderr) == (1, True)
+    seen = directory / "log.seen"
+    seen.write_text(json.dumps({"size": 99, "root": "00" * 32}))
+    done = pgward("ca", "log", "accept", directory)
+    assert done.exit_code == 0, done.stderr
+    assert not seen.exists()
+    (kept,) = directory.glob("log.seen-*")
+    assert f"what it lacks is named in {kept}\n" in done.stderr

@@ -149,3 +149,25 @@ def test_a_read_only_disk_is_told(store):
     sa.event.listen(store.engine, "checkout", forbid)
     with pytest.raises(UnavailableError, match="its disk is read-only"), store.write() as writing:
         _add(writing, "alice")
+
+
+def test_each_connection_is_vouched_for_before_its_first_use(store):
+    seen = []
+    store.engine.dispose()
+    store.vouch = lambda connection: seen.append(connection.exec_driver_sql("SELECT 7").scalar())
+    for _ in range(2):
+        store.version()
+        with store.write() as transaction:
+            transaction.changed()
+    assert seen == [7]
+    store.engine.dispose()
+
+    def refuse(_connection):
+        raise UnavailableError("it went back in time")
+
+    store.vouch = refuse
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="back in time"):
+            store.version()
+        with pytest.raises(UnavailableError, match="back in time"), store.write():
+            pass

@@ -145,6 +145,25 @@ def test_a_store_that_was_moved_away_is_told(make):
     one._try()
     assert moved == [True]
     assert not one.is_leader()
+    assert one.ended_by.message == "it was moved"
+
+
+def test_what_is_looked_at_first_may_end_it(make, caplog):
+    ended, whys = [], [None, MarkedError("it went back in time")]
+
+    def look():
+        why = whys.pop(0) if len(whys) > 1 else whys[0]
+        if why is not None:
+            raise why
+
+    one = make(Seat(True), on_look=look, on_moved=lambda: ended.append(True))
+    led = []
+    for _ in range(3):
+        one._try()
+        led.append(one.is_leader())
+    assert led == [True, False, False]
+    assert ended == [True]
+    assert "this store must not be served: it went back in time" in caplog.text
 
 
 def test_it_does_not_start_where_it_must_not(make):
