@@ -44,9 +44,10 @@ class Conversation:
         Raises SigningError when it takes too long, or answers too much.
         """
         deadline = time.monotonic() + seconds
-        if not self._send(line, deadline):
-            return None
-        return self._receive(deadline)
+        # Where nobody reads any more, what was said before is an answer all the same.
+        if self._send(line, deadline) or self._says_something():
+            return self._receive(deadline)
+        return None
 
     def ended(self) -> str:
         """Tell how it ended."""
@@ -103,8 +104,15 @@ class Conversation:
             raise SigningError(f"the helper {self._program} answered more than one line")
         return bytes(line)
 
+    def _says_something(self) -> bool:
+        return _ready(self._output.fileno(), selectors.EVENT_READ, _END_SECONDS)
+
     def _wait(self, descriptor: int, event: int, deadline: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(descriptor, event)
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise SigningError(f"the helper {self._program} did not answer in time")
+        if not _ready(descriptor, event, max(0.0, deadline - time.monotonic())):
+            raise SigningError(f"the helper {self._program} did not answer in time")
+
+
+def _ready(descriptor: int, event: int, seconds: float) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, event)
+        return bool(selector.select(seconds))

@@ -1,3 +1,5 @@
+import time
+
 import psutil
 import pytest
 
@@ -33,6 +35,22 @@ def test_the_end_is_no_answer(run, script, how):
     running = run(script)
     assert running.exchange(b"a\n", 10) is None
     assert how in running.ended()
+
+
+def test_what_it_said_before_it_ended_unasked_is_an_answer(run):
+    """Whoever of both is faster: the line may come when nobody reads it any more."""
+    running = run("echo garbage")
+    running._process.wait(10)
+    assert running.exchange(b"a\n", 10) == b"garbage"
+    assert running.exchange(b"a\n", 10) is None
+
+
+def test_who_reads_and_says_nothing_any_more_is_as_good_as_ended(run):
+    running = run("echo ready; exec 0<&-; exec sleep 600")
+    assert running.exchange(b"", 10) == b"ready"
+    while running._send(b"a\n", time.monotonic() + 10):
+        pass  # until the shell has closed its input
+    assert running.exchange(b"a\n", 10) is None
 
 
 def test_silence_ends_in_time(run):
