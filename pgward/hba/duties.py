@@ -1,6 +1,6 @@
 """What the CA asks of this host in a rotation: try the running server with TLS, and report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pgward.client.duties import Duties, Order, Probe, ProbeError, check_presented
 from pgward.client.machine import Machine
@@ -16,9 +16,8 @@ class HostDuties:
         self._duties = Duties(machine)
         self._running = running
 
-    def run(self) -> list[str]:
-        """Do all that is asked; return what was not right."""
-        orders = self._duties.ask().orders
+    def run(self, orders: Sequence[Order]) -> list[str]:
+        """Do what was asked before the material was got; return what was not right."""
         found = [self._duties.carry_out(order, self._show) for order in orders]
         return [problem for problem in found if problem is not None]
 
@@ -33,6 +32,7 @@ class HostDuties:
         host, port = self._address()
         with made.file() as path:
             try:
+                # Once is enough: PostgreSQL takes a reload before it accepts the next connection.
                 probe.with_certificate(host, port, path)
             except probe.NotTrustedError as error:
                 raise ProbeError(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from pgward.client.duties import Duties
+from pgward.client.duties import Duties, Order
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import DeniedError, InvalidInputError, NotFoundError
@@ -52,6 +52,7 @@ class MachineSource:
         self._token = token
         self._names = frozenset(name.lower() for name in names)
         self._clock = clock or SystemClock()
+        self._orders: tuple[Order, ...] | None = None
 
     def current(self) -> Material:
         """Return fresh material, renewed when less than a third of the certificate's life is left.
@@ -64,6 +65,8 @@ class MachineSource:
             contextlib.closing(self._machine(directory)) as machine,
         ):
             keep()  # at once: a token may be used up by now
+            if self._orders is None:
+                self._heed(machine)
             user_cas = {n: each for n, each in machine.crls().items() if n.startswith(_USER_CAS)}
             return Material(
                 machine.paths.cert.read_bytes(),
@@ -73,12 +76,17 @@ class MachineSource:
             )
 
     def duties(self, running: Callable[[], Running | None]) -> list[str]:
-        """Do what the CA asks of this host in a rotation; return what was not right."""
+        """Do what the CA asked of this host before it gave material; return what was not right.
+
+        What it asks since then, this material may not know: that is for the next run.
+        """
+        if not self._orders:
+            return []
         with (
             self._work() as (directory, _),
             contextlib.closing(Machine.load(directory, clock=self._clock)) as machine,
         ):
-            return HostDuties(machine, running).run()
+            return HostDuties(machine, running).run(self._orders)
 
     def _machine(self, directory: Path) -> Machine:
         try:
@@ -101,13 +109,20 @@ class MachineSource:
         leaf = machine.leaf
         life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
         try:
-            if not machine.ensure_certificate(life / 3) and Duties(machine).ask().renew:
-                machine.renew()
+            machine.ensure_certificate(life / 3)
+            self._heed(machine)
         except DeniedError:
             if self._token is None:
                 raise
             return False
         return True
+
+    def _heed(self, machine: Machine) -> None:
+        """Learn what the CA asks for; what it gives from now on is enough to show it."""
+        asked = Duties(machine).ask()
+        if asked.renew:
+            machine.renew()
+        self._orders = asked.orders
 
     def _enroll(self, directory: Path) -> Machine:
         if self._token is None:

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgward.client.duties import Order, Orders, Probe, ProbeError
+from pgward.client.duties import Order, Probe, ProbeError
 from pgward.core.errors import UnavailableError
 from pgward.hba import probe
 from pgward.hba.duties import HostDuties, attempt
@@ -12,14 +12,7 @@ RUNNING = SimpleNamespace(host="127.0.0.1", port=5432)
 
 
 class FakeDuties:
-    """Asks for some needs, and keeps what was found."""
-
-    def __init__(self, *needs, issuer=b""):
-        self.needs = needs
-        self.issuer = issuer
-
-    def ask(self):
-        return Orders(False, tuple(Order("r", "p", need, self.issuer) for need in self.needs))
+    """Gives a probe, and says what was found."""
 
     def probe(self, _):
         return Probe(b"a key and a chain")
@@ -34,12 +27,12 @@ class FakeDuties:
 
 @pytest.fixture
 def host():
-    def make(*needs, running=RUNNING, **options):
-        made = HostDuties(None, lambda: running)
-        made._duties = FakeDuties(*needs, **options)
-        return made
+    def run(*needs, running=RUNNING, issuer=b""):
+        duties = HostDuties(None, lambda: running)
+        duties._duties = FakeDuties()
+        return duties.run([Order("r", "p", need, issuer) for need in needs])
 
-    return make
+    return run
 
 
 def test_a_client_is_tried_on_the_running_server(host, monkeypatch):
@@ -49,7 +42,7 @@ def test_a_client_is_tried_on_the_running_server(host, monkeypatch):
         seen.append((address, port, path.read_bytes()))
 
     monkeypatch.setattr(probe, "with_certificate", connect)
-    assert host("client-probe", "take").run() == []
+    assert host("client-probe", "take") == []
     assert seen == [("127.0.0.1", 5432, b"a key and a chain")]
 
 
@@ -68,7 +61,7 @@ def test_why_a_client_is_not_let_in(host, monkeypatch, error, told):
         raise error
 
     monkeypatch.setattr(probe, "with_certificate", connect)
-    assert host("client-probe").run() == [told]
+    assert host("client-probe") == [told]
 
 
 @pytest.mark.parametrize(
@@ -82,16 +75,16 @@ def test_why_a_client_is_not_let_in(host, monkeypatch, error, told):
     ],
 )
 def test_a_server_that_cannot_be_tried(host, running, told):
-    assert host("client-probe", running=running).run() == [told]
-    assert host("present", running=running).run() == [told]
+    assert host("client-probe", running=running) == [told]
+    assert host("present", running=running) == [told]
 
 
 def test_the_certificate_that_the_server_presents(host, monkeypatch, small_ca):
     material = small_ca.current()
     monkeypatch.setattr(probe, "presented", lambda *_: material.der)
     issuer = crl.key_id(small_ca.servers.issuing.certificate)
-    assert host("present", issuer=issuer).run() == []
-    (problem,) = host("present", issuer=b"\0").run()
+    assert host("present", issuer=issuer) == []
+    (problem,) = host("present", issuer=b"\0")
     assert "still presents a certificate of CN=server issuing" in problem
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pgward.client.duties import Order
 from pgward.core.errors import DeniedError, InvalidInputError, NotFoundError, UnavailableError
 from pgward.hba import source as module
 from pgward.hba.material import read_crls
@@ -257,3 +258,40 @@ def test_a_tree_whose_directory_became_a_link_while_it_was_read() -> None:
     tree: module.Tree = {"a": Path("b"), "a/file": b"", "b": None}
     with pytest.raises(InvalidInputError, match="leads out of it"):
         module._check_links(tree, Path("/machine"))
+
+
+def test_what_is_asked_is_known_before_the_material(source, log, monkeypatch) -> None:
+    """Or a rotation that begins in between would ask for what this material cannot show."""
+    order = {"rotation": "r", "phase": "p", "need": "take", "issuer": ""}
+    done: list[object] = []
+
+    def call(_: object, method: str, path: str, _fields: object) -> dict[str, object]:
+        log.append(f"{method} {path}")
+        return {"renew": False, "orders": [order]}
+
+    class Carried:
+        def __init__(self, *_: object) -> None: ...
+
+        def run(self, orders: object) -> list[str]:
+            done.append(orders)
+            return ["no"]
+
+    monkeypatch.setattr(module.Machine, "call", call)
+    monkeypatch.setattr(module, "HostDuties", Carried)
+    made = source("token")
+    monkeypatch.setattr(
+        module.Machine, "crls", spied(log, "crls", module.Machine.crls), raising=True
+    )
+    made.current()
+    assert log.index("GET /v1/machine/orders") < log.index("crls")
+    assert made.duties(lambda: None) == ["no"]
+    assert done == [(Order("r", "p", "take", b""),)]
+    assert log.count("GET /v1/machine/orders") == 1
+
+
+def spied(log: list[str], said: str, function: Callable[..., object]) -> Callable[..., object]:
+    def act(*arguments: object) -> object:
+        log.append(said)
+        return function(*arguments)
+
+    return act

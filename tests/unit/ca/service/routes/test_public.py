@@ -9,3 +9,14 @@ def test_anyone_may_read_what_to_trust(api, sql_authority):
     (root,) = [x509.load_pem_x509_certificate(pem.encode()) for pem in found["server_roots"]]
     assert fingerprint.of(root) == sql_authority.fingerprint
     assert len(found["user_roots"]) == 1
+
+
+def test_what_another_process_has_begun_is_known_at_once(rotating_ca):
+    """Whoever is asked for a new CA's sake gets the roots and lists from any replica."""
+    refresh, listen = rotating_ca.authority.refresh, rotating_ca.api.call
+    rotating_ca.authority.refresh = lambda: None  # nobody told this process of it
+    rotation = rotating_ca.start("user-root")
+    rotating_ca.authority.refresh = refresh
+    assert len(listen("GET", "/v1/trust").json()["user_roots"]) == 2
+    names = {each["name"] for each in listen("GET", "/v1/crls").json()["crls"]}
+    assert names >= set(rotation.new)
