@@ -171,12 +171,20 @@ class Authority:
         dns: Sequence[str],
         ips: Sequence[str] = (),
         rules: Rules = NO_RULES,
+        nameless: bool = False,
     ) -> Issued:
         """Issue a server certificate (PEM request in) to an edge or a PostgreSQL host."""
         usual = timedelta(days=self.settings.server.certificate_days)
         not_after = self.clock.now() + rules.lifetime_for(None, usual)
         return self._parts.servers.issue_server(
-            csr, kind=kind, name=name, dns=dns, ips=ips, not_after=not_after, rules=rules
+            csr,
+            kind=kind,
+            name=name,
+            dns=dns,
+            ips=ips,
+            not_after=not_after,
+            rules=rules,
+            nameless=nameless,
         )
 
     def issue_probe(self, csr: bytes, *, ca: str, hierarchy: str) -> Issued:

@@ -89,10 +89,11 @@ class CertificateStore(Protocol):
     Every method has committed when it returns, or commits when ``exclusive`` ends.
     """
 
-    def reserve(self, records: Sequence[CertificateRecord]) -> None:
-        """Store what is about to be signed, all or nothing.
+    def reserve(self, records: Sequence[CertificateRecord]) -> Mapping[int, PgwardError]:
+        """Store what is about to be signed.
 
-        ConflictError when a serial number is taken.
+        Returns by serial number why one must not be signed; it is not stored then. ConflictError
+        when a serial number is taken: nothing is stored.
         """
         ...
 

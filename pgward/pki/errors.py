@@ -9,6 +9,13 @@ class BadKeyError(InvalidInputError):
     """A key cannot be read, or is of a kind or size that is not accepted."""
 
 
+class CompromisedKeyError(DeniedError):
+    """A key is to be certified that was revoked as compromised."""
+
+    def __init__(self) -> None:
+        super().__init__("the key was revoked as compromised", hint="make a new key")
+
+
 class BadCertificateError(InvalidInputError):
     """Bytes that should be certificates are not."""
 

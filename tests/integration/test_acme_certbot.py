@@ -90,6 +90,17 @@ def test_postgresql_is_certified_by_certbot_for_good(acme_site, certbot, server)
     assert [each["serial"] for each in listed["certificates"]] == [f"{second.serial_number:x}"]
 
 
+def test_certbot_keeps_a_certificate_for_an_address_alone(acme_site, certbot):
+    certbot.register(acme_site.key("--ip", "127.0.0.1"))
+    certbot.certonly("--ip-address", "127.0.0.1")
+    first = _leaf(certbot.lineage("127.0.0.1"))
+    assert first.subject.rfc4514_string() == ""
+    again = certbot.ok("renew", "--no-random-sleep-on-renew", "--force-renewal")
+    assert "renewals succeeded" in again
+    second = _leaf(certbot.lineage("127.0.0.1"))
+    assert second.serial_number != first.serial_number
+
+
 @pytest.mark.soak
 def test_certbot_is_told_to_renew_what_was_revoked(acme_site, certbot):
     """By ACME renewal information; and an address stands beside a name."""

@@ -9,5 +9,6 @@ addresses); an **authorization** is the right to one identifier, proved by one o
 
 Pure: ``problems``, ``jwk``, ``jws``, ``messages``, ``identifiers``, ``states``, ``csr``,
 ``renewal``, ``binding``, ``documents``. In the store: ``accounts``, ``eab_keys``, ``orders``,
-``nonces``. On the network: ``targets``, ``http01``, ``tlsalpn01``. ``server`` joins them.
+``nonces``, ``keys``. On the network: ``targets``, ``http01``, ``tlsalpn01``. ``server`` joins
+them.
 """

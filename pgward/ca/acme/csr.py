@@ -1,6 +1,7 @@
 """The signing request of an order: the order's names, all of them and no others."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -15,8 +16,16 @@ from pgward.pki import jws as base64url
 from pgward.pki import keys
 
 
-def read(text: str, wanted: Iterable[Identifier], account_key_sha256: str) -> bytes:
-    """Check a request (base64url DER) against an order; return it in PEM.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that is as the order wants it, in PEM, and the key that it is for."""
+
+    pem: bytes
+    key_sha256: str
+
+
+def read(text: str, wanted: Iterable[Identifier], account_key_sha256: str) -> Asked:
+    """Check a request (base64url DER) against an order.
 
     Raises AcmeError ``badCSR`` (RFC 8555 section 7.4), ``badPublicKey``.
     """
@@ -24,9 +33,16 @@ def read(text: str, wanted: Iterable[Identifier], account_key_sha256: str) -> by
     asked = set(_names(request))
     if asked != set(wanted):
         raise _bad("its names are not those of the order")
-    if keys.spki_sha256(request.public_key()) == account_key_sha256:
+    key_sha256 = keys.spki_sha256(request.public_key())
+    if key_sha256 == account_key_sha256:
         raise _bad("its key is the account's: make another one for the certificate")
-    return request.public_bytes(Encoding.PEM)
+    return Asked(request.public_bytes(Encoding.PEM), key_sha256)
+
+
+def has_common_name(pem: bytes) -> bool:
+    """Tell whether a request that was ``read`` has a CN."""
+    subject = x509.load_pem_x509_csr(pem).subject
+    return bool(subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 
 def _load(text: str) -> x509.CertificateSigningRequest:

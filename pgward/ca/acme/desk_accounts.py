@@ -1,7 +1,7 @@
 """Accounts: new, shown, changed, deactivated, with another key (RFC 8555 section 7.3)."""
 
 from pgward.ca import caller
-from pgward.ca.acme import accounts, binding, documents, eab_keys, jwk, jws, messages, orders
+from pgward.ca.acme import accounts, binding, documents, eab_keys, jwk, jws, keys, messages, orders
 from pgward.ca.acme.accounts import Account
 from pgward.ca.acme.authentication import Verified
 from pgward.ca.acme.documents import Links
@@ -26,6 +26,7 @@ def new_account(office: Office, request: Request, asking: Verified) -> Reply:
         return _existing(links, existing)
     if wanted.only_existing:
         raise AcmeError("accountDoesNotExist", "there is no account with this key")
+    keys.check(office, asking.key.spki_sha256)
     made = _create(office, request, asking.key, wanted)
     return _reply(links, made, 201)
 
@@ -74,6 +75,7 @@ def key_change(office: Office, request: Request, asking: Verified) -> Reply:
     change = messages.key_change(inner.json())
     if change.account != asking.message.kid or jwk.read(change.old_key) != found.key:
         raise malformed("the inner JWS is about another account or another old key")
+    keys.check(office, inner.key.spki_sha256)
     with office.acts.act(found.actor, "acme.account.key", found.id) as act:
         holder = accounts.find_by_key(act.transaction.connection, inner.key)
         if holder is not None:

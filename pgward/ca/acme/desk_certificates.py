@@ -2,13 +2,16 @@
 
 from cryptography import x509
 
-from pgward.ca.acme import documents, issued, messages, renewal
+from pgward.ca.acme import documents, issued, messages, orders, renewal
+from pgward.ca.acme.accounts import Account
 from pgward.ca.acme.authentication import Verified
 from pgward.ca.acme.exchange import PEM_CHAIN, Reply, Request
 from pgward.ca.acme.issued import IssuedCertificate
+from pgward.ca.acme.messages import Revocation
 from pgward.ca.acme.office import Office
 from pgward.ca.acme.problems import AcmeError, malformed, not_found, unauthorized
 from pgward.ca.records import CaName, Kind
+from pgward.ca.store import compromised
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.pki import crl, keys, pem
 from pgward.pki import jws as base64url
@@ -28,10 +31,10 @@ def certificate(office: Office, _request: Request, asking: Verified, serial: str
 
 
 def revoke(office: Office, _request: Request, asking: Verified) -> Reply:
-    """Revoke for the account that ordered it, or for who has its key (section 7.6)."""
+    """Revoke for who ordered it, who has its key or who holds all of its names (section 7.6)."""
     wanted = messages.revocation(asking.payload())
     found = _find(office, wanted.certificate)
-    _check_may(asking, found)
+    _check_may(office, asking, found, wanted)
     actor = asking.account.actor if asking.account else f"{found.kind}:{found.subject}"
     with office.acts.act(actor, "certificate.revoke", found.serial) as act:
         act.details |= {"reason": wanted.reason, "owner": found.subject, "by": "acme"}
@@ -80,10 +83,28 @@ def _find(office: Office, text: str) -> IssuedCertificate:
     return found
 
 
-def _check_may(asking: Verified, found: IssuedCertificate) -> None:
+def _holds_all(office: Office, account: Account, found: IssuedCertificate) -> bool:
+    """Tell whether the account proved all names of a certificate that another account ordered."""
+    with office.store.read() as connection:
+        proved = orders.authorized(connection, account.id, office.now())
+    allowed = office.allowed(account)
+    held = {each.value for each in proved if allowed.permits(each)}
+    return found.account_id is not None and found.names <= held
+
+
+def _check_may(
+    office: Office, asking: Verified, found: IssuedCertificate, wanted: Revocation
+) -> None:
     if asking.account is not None:
-        if found.account_id != asking.account.id:
+        if found.account_id == asking.account.id:
+            return
+        if not _holds_all(office, asking.account, found):
             raise unauthorized("another account ordered that certificate")
+        if wanted.reason == compromised.REASON:
+            # Its key would never be certified again, and it may be somebody else's.
+            raise AcmeError(
+                "badRevocationReason", "only who has the key can say that it is compromised"
+            )
         return
     key = x509.load_der_x509_certificate(found.der).public_key()
     if keys.spki_sha256(key) != asking.key.spki_sha256:

@@ -5,7 +5,18 @@ from datetime import timedelta
 from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
-from pgward.ca.acme import csr, documents, issued, issuing, messages, moves, orders, renewal, states
+from pgward.ca.acme import (
+    csr,
+    documents,
+    issued,
+    issuing,
+    keys,
+    messages,
+    moves,
+    orders,
+    renewal,
+    states,
+)
 from pgward.ca.acme.accounts import Account
 from pgward.ca.acme.authentication import Verified
 from pgward.ca.acme.documents import Links
@@ -57,6 +68,7 @@ def finalize(office: Office, request: Request, asking: Verified, order_id: str) 
         raise AcmeError("orderNotReady", f"the order is {found.status}, not ready")
     check_names(office, owner, found.identifiers)
     asked = csr.read(wanted, found.identifiers, owner.key.spki_sha256)
+    keys.check(office, asked.key_sha256)  # the order stays ready for another one
     issuing.begin(office, found, asked)
     issuing.issue(office, found.id)
     return _order_reply(Links(request.origin), _own_order(office, owner, order_id))

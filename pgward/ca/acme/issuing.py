@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from cryptography import x509
 
 from pgward.ca import caller
-from pgward.ca.acme import accounts, identifiers, issued, moves, orders, states
+from pgward.ca.acme import accounts, csr, identifiers, issued, moves, orders, states
 from pgward.ca.acme.accounts import Account
+from pgward.ca.acme.csr import Asked
 from pgward.ca.acme.identifiers import Identifier
 from pgward.ca.acme.office import Office
 from pgward.ca.acme.orders import Order
@@ -28,17 +28,17 @@ from pgward.ca.store.certificates import CertificateFilter
 from pgward.ca.store.schema_acme import acme_certificates, acme_orders
 from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
 from pgward.core.names import MAX_HOST_NAME
-from pgward.pki import keys, pem
+from pgward.pki import pem
 
 LEFT_ALONE = timedelta(seconds=60)  # longer than issuing takes
 _log = logging.getLogger(__name__)
 
 
-def begin(office: Office, order: Order, request: bytes) -> None:
+def begin(office: Office, order: Order, asked: Asked) -> None:
     """Store the signing request with the order; raise AcmeError when it is not ready any more."""
     values = {
-        "csr": request.decode("ascii"),
-        "csr_key_sha256": keys.spki_sha256(x509.load_pem_x509_csr(request).public_key()),
+        "csr": asked.pem.decode("ascii"),
+        "csr_key_sha256": asked.key_sha256,
         "finalized_at": office.now(),
         "client": caller.client.get(),
     }
@@ -98,6 +98,7 @@ def subject_of(wanted: Sequence[Identifier]) -> str | None:
     """Return the certificate's name: a DNS name that fits a CN, or without any an address.
 
     It must be one of the order's: certbot takes a CN for a name to renew. None when none fits.
+    An address becomes a CN only if the client wants it as one: certbot takes that for a DNS name.
     """
     names = [each.value for each in wanted if each.type == identifiers.DNS]
     fitting = [name for name in names if len(name) <= MAX_HOST_NAME]
@@ -115,18 +116,19 @@ def _take_back_unlinked(office: Office, order: Order) -> None:
 
 
 def _sign(office: Office, order: Order, owner: Account) -> Issued:
-    subject = subject_of(order.identifiers) or ""
+    subject, request = subject_of(order.identifiers) or "", (order.csr or "").encode()
     names = {
         kind: [each.value for each in order.identifiers if each.type == kind]
         for kind in (identifiers.DNS, identifiers.IP)
     }
     return office.authority.issue_server(
-        (order.csr or "").encode(),
+        request,
         kind=Kind.HOST,
         name=subject,
         dns=names[identifiers.DNS],
         ips=names[identifiers.IP],
         rules=_rules(office, owner, subject),
+        nameless=not names[identifiers.DNS] and not csr.has_common_name(request),
     )
 
 

@@ -164,6 +164,21 @@ def authorizations(connection: Connection, order_id: str) -> list[Authorization]
     return [_authorization(row) for row in rows]
 
 
+def authorized(connection: Connection, account_id: str, now: datetime) -> set[Identifier]:
+    """Return the identifiers that an account has proved, as long as that counts."""
+    columns = acme_authorizations.c
+    statement = (
+        sa.select(columns.identifier)
+        .join(acme_orders, acme_orders.c.id == columns.order_id)
+        .where(
+            acme_orders.c.account_id == account_id,
+            columns.status == states.Authorization.VALID.value,
+            columns.expires_at > now,
+        )
+    )
+    return set(identifiers.from_rows(connection.execute(statement).scalars()))
+
+
 def find_challenge(connection: Connection, challenge_id: str) -> Challenge | None:
     """Return the challenge with this id."""
     mine = acme_challenges.c.id == challenge_id

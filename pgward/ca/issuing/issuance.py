@@ -137,13 +137,17 @@ class IssuanceQueue:
 
     def _reserve(self, batch: Sequence[_Entry]) -> Sequence[_Entry]:
         try:
-            self._store.reserve([prepared.record for prepared, _ in batch])
+            refusals = self._store.reserve([prepared.record for prepared, _ in batch])
         except ConflictError as error:
             if len(batch) > 1:  # nothing is stored: find out whose serial number is taken
                 return [each for one in batch for each in self._reserve([one])]
             _fail(batch, error)
             return []
-        return batch
+        for prepared, future in batch:
+            refusal = refusals.get(prepared.record.serial)
+            if refusal is not None:
+                future.set_exception(refusal)
+        return [each for each in batch if each[0].record.serial not in refusals]
 
 
 def _fail(batch: Sequence[_Entry], error: Exception) -> None:

@@ -99,8 +99,12 @@ class Issuer:
         ips: Sequence[str] = (),
         not_after: datetime,
         rules: Rules = NO_RULES,
+        nameless: bool = False,
     ) -> Issued:
-        """Issue a server certificate to a machine; it needs a DNS name or an IP address."""
+        """Issue a server certificate to a machine; it needs a DNS name or an IP address.
+
+        A ``nameless`` one has no CN: its DNS names and addresses are all.
+        """
         if kind not in _MACHINES:
             raise InvalidInputError(f"a {kind} gets no server certificate")
         named = templates.fill(rules.alt_names, name).dns
@@ -111,7 +115,8 @@ class Issuer:
         rules.check_names((*dns, *ips))
         subject = names.host_name(name)
         wanted = _Wanted(kind, subject, _key(csr, rules), dns, ips)
-        return self._begin(profiles.SERVER, wanted, rules, not_after=not_after).result()
+        profile = replace(profiles.SERVER, nameless=nameless)
+        return self._begin(profile, wanted, rules, not_after=not_after).result()
 
     def issue_snapshot_signer(
         self, key: CertificatePublicKeyTypes, *, not_after: datetime
@@ -152,7 +157,7 @@ class Issuer:
         profile = rules.narrow(profile)
         not_before, end = self._validity(profile, not_after)
         contents = Contents(
-            subject=profiles.common_name(wanted.subject),
+            subject=profiles.subject(profile, wanted.subject),
             key=wanted.key,
             serial=self._random_serial(),
             not_before=not_before,

@@ -110,7 +110,7 @@ def _expected(
         purposes = x509.ExtendedKeyUsage(profile.purposes)
         expected[ExtensionOID.EXTENDED_KEY_USAGE] = (False, purposes)
     if profile.subject_alt_names:
-        expected[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (False, None)
+        expected[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = (profile.nameless, None)
     if profile.no_check:
         expected[ExtensionOID.OCSP_NO_CHECK] = (False, x509.OCSPNoCheck())
     return expected
@@ -119,7 +119,10 @@ def _expected(
 def _names(certificate: x509.Certificate, profile: Profile) -> Iterator[str]:
     attributes = list(certificate.subject)
     cns = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if len(cns) != 1 or (not profile.is_ca and len(attributes) != 1):
+    if profile.nameless:
+        if attributes:
+            yield "the subject is not empty"
+    elif len(cns) != 1 or (not profile.is_ca and len(attributes) != 1):
         yield "the subject is not exactly one CN"
     elif profile.name == "login" and not _is_identity(str(cns[0].value)):
         yield "the subject cannot name a person"

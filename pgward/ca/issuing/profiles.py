@@ -46,6 +46,8 @@ class Profile:
     extra_purposes: tuple[x509.ObjectIdentifier, ...] = ()
     # id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1): nobody asks whether it is revoked.
     no_check: bool = False
+    # Without a CN, as its alternative names are all that it names (RFC 5280 section 4.1.2.6).
+    nameless: bool = False
 
     @property
     def purposes(self) -> tuple[x509.ObjectIdentifier, ...]:
@@ -102,6 +104,11 @@ class Contents:
     urls: Urls = field(default_factory=Urls)
 
 
+def subject(profile: Profile, name: str) -> x509.Name:
+    """Return the subject of a leaf of this profile: one CN, or nothing."""
+    return x509.Name([]) if profile.nameless else common_name(name)
+
+
 def common_name(name: str) -> x509.Name:
     """Return the subject of a leaf: one CN and nothing else."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -128,7 +135,7 @@ def build(
     if profile.purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(profile.purposes), critical=False)
     if profile.subject_alt_names:
-        builder = builder.add_extension(_alt_names(contents), critical=False)
+        builder = builder.add_extension(_alt_names(contents), critical=profile.nameless)
     return _revocation(builder, profile, contents.urls)
 
 

@@ -49,7 +49,7 @@ def _altered(row: sa.RowMapping, certificate: x509.Certificate | None) -> str:
     if hashlib.sha256(row["der"]).hexdigest() != row["fingerprint"]:
         return "der was altered: its fingerprint is another one"
     found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if row["kind"] != "ca" and [each.value for each in found] != [row["subject"]]:
+    if row["kind"] != "ca" and found and [each.value for each in found] != [row["subject"]]:
         names = ", ".join(str(each.value) for each in found)
         return f"subject was altered to {row['subject']}: the certificate is for {names}"
     return f"{_HASHED} was altered: it has another hash than its entry {row['log_index']}"

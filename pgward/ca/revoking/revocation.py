@@ -35,7 +35,7 @@ class Revoker:
     ) -> list[str]:
         """Revoke what matches and still lives; return the serial numbers."""
         # Of these CAs only: a list may be long, and all other writers wait meanwhile.
-        cas = stored.cas_of(transaction.connection, wanted)
+        cas = stored.cas_of(transaction.connection, wanted, reason)
         serials = stored.revoke(transaction, wanted, now=now, reason=reason)
         if serials:
             self._publisher.publish_crls(cas)

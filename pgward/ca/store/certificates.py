@@ -21,12 +21,13 @@ from pgward.ca.records import (
     Revocation,
     Signed,
 )
-from pgward.ca.store import log, log_entries
+from pgward.ca.store import compromised, log, log_entries
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import certificates, crls, login_sessions, users
 from pgward.ca.store.transaction import Transaction
 from pgward.core.clock import Clock, SystemClock, rfc3339
 from pgward.core.errors import ConflictError, DeniedError, LoginNeededError, PgwardError
+from pgward.pki.errors import CompromisedKeyError
 
 PENDING, ISSUED, REVOKED = "pending", "issued", "revoked"
 _KEPT_CRLS = 10
@@ -43,18 +44,21 @@ class SqlCertificates:
         self._store = store
         self._clock = clock or SystemClock()
 
-    def reserve(self, records: Sequence[CertificateRecord]) -> None:
-        """Store what is about to be signed, all or nothing.
+    def reserve(self, records: Sequence[CertificateRecord]) -> Mapping[int, PgwardError]:
+        """Store what is about to be signed, but for those whose key is compromised.
 
-        ConflictError when a serial number is taken.
+        ConflictError when a serial number is taken: nothing is stored.
         """
         common = {"state": PENDING, "created_at": self._clock.now()}
-        rows = [_row(record) | common for record in records]
         with self._store.write() as transaction:
+            refused = _compromised(transaction.connection, records)
+            rows = [_row(each) | common for each in records if each.serial not in refused]
             try:
-                transaction.execute(sa.insert(certificates), rows)
+                if rows:
+                    transaction.execute(sa.insert(certificates), rows)
             except IntegrityError as error:
                 raise ConflictError("the serial number is taken") from error
+        return refused
 
     def record(self, signed: Sequence[Signed]) -> Mapping[int, PgwardError]:
         """Add the signed certificates to their records, each with its audit event and log leaf.
@@ -82,7 +86,8 @@ class SqlCertificates:
         """Say which of them may not be recorded, here where nobody can change it meanwhile."""
         wanted = {each.session_id for each in records if each.kind is Kind.PERSON}
         living = _living_sessions(connection, wanted, self._clock.now()) if wanted else set()
-        refused: dict[int, PgwardError] = {}
+        # One that was reserved may have become so since.
+        refused = _compromised(connection, records)
         for record in records:
             if record.serial_hex not in pending:
                 refused[record.serial] = DeniedError(
@@ -186,10 +191,10 @@ def find(
     return connection.execute(statement).mappings().all()
 
 
-def cas_of(connection: Connection, wanted: CertificateFilter) -> set[str]:
+def cas_of(connection: Connection, wanted: CertificateFilter, reason: x509.ReasonFlags) -> set[str]:
     """Return the CAs of the certificates that ``revoke`` would revoke."""
-    unrevoked = (*wanted.clauses(), certificates.c.state != REVOKED)
-    statement = sa.select(certificates.c.ca).where(*unrevoked).distinct()
+    revocable = (*wanted.clauses(), _is_news(reason))
+    statement = sa.select(certificates.c.ca).where(*revocable).distinct()
     return set(connection.execute(statement).scalars())
 
 
@@ -198,20 +203,32 @@ def revoke(
 ) -> list[str]:
     """Revoke what matches and is not revoked, pending ones too; return their serial numbers.
 
-    Each becomes a leaf of the log. The caller has the authority publish its CRLs in the same
+    That a key is compromised replaces another reason, and the time of the revocation stays. Each
+    becomes a leaf of the log. The caller has the authority publish its CRLs in the same
     transaction.
     """
+    columns = certificates.c
+    first = sa.func.coalesce(columns.revoked_at, sa.literal(now, columns.revoked_at.type))
     statement = (
         sa.update(certificates)
-        .where(*wanted.clauses(), certificates.c.state != REVOKED)
-        .values(state=REVOKED, revoked_at=now, reason=reason.name)
-        .returning(certificates.c.serial, certificates.c.ca)
+        .where(*wanted.clauses(), _is_news(reason))
+        .values(state=REVOKED, revoked_at=first, reason=reason.name)
+        .returning(columns.serial, columns.ca, columns.revoked_at)
     )
     found = sorted(tuple(row) for row in transaction.execute(statement))
-    entries = [log_entries.revocation(serial, ca, now, reason.name) for serial, ca in found]
+    entries = [log_entries.revocation(serial, ca, at, reason.name) for serial, ca, at in found]
     if entries:
         log.append(transaction, entries)
-    return [serial for serial, _ in found]
+    return [serial for serial, _, _ in found]
+
+
+def _is_news(reason: x509.ReasonFlags) -> sa.ColumnElement[bool]:
+    """Match what is not revoked, or not yet for this reason if it tells of the key."""
+    columns = certificates.c
+    alive = columns.state != REVOKED
+    if reason.name != compromised.REASON:
+        return alive
+    return sa.or_(alive, columns.reason != reason.name)
 
 
 def actor_of(kind: str, subject: str) -> str:
@@ -283,6 +300,14 @@ def _event(record: CertificateRecord, now: datetime) -> AuditEvent:
             "not_after": rfc3339(record.not_after),
         },
     )
+
+
+def _compromised(
+    connection: Connection, records: Sequence[CertificateRecord]
+) -> dict[int, PgwardError]:
+    """Return which of them are for a key that is never certified again, by serial number."""
+    found = compromised.known(connection, {each.key_sha256 for each in records})
+    return {each.serial: CompromisedKeyError() for each in records if each.key_sha256 in found}
 
 
 def _living_sessions(

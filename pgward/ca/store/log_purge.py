@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.records import Kind
-from pgward.ca.store import log
+from pgward.ca.store import compromised, log
 from pgward.ca.store.certificates import PENDING
 from pgward.ca.store.database import Store
 from pgward.ca.store.log import LogEntry
@@ -91,6 +91,8 @@ def _expired(before: datetime) -> sa.Select[tuple[str]]:
     return sa.select(columns.serial, columns.log_index).where(
         columns.not_after < before,
         columns.kind != Kind.CA.value,
+        # Their keys are known by them, and never certified again.
+        columns.reason.is_distinct_from(compromised.REASON),
         sa.or_(columns.log_index.is_not(None), columns.state == PENDING),
     )
 

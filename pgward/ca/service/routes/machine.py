@@ -15,10 +15,11 @@ from pgward.ca.service.auth import AnyMachine
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, CertificateReply, CertificateRequest, Request, checked
 from pgward.ca.store import certificates as stored
+from pgward.ca.store import compromised
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.address import Address
 from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
-from pgward.pki import csr
+from pgward.pki import csr, keys
 
 router = APIRouter(tags=["machines"])
 _JOINING = "join token"  # no user can have this name, so the counts stay apart
@@ -44,10 +45,10 @@ class EnrollReply(CertificateReply):
 def enroll(context: Current, body: EnrollRequest) -> EnrollReply:
     """Use a join token up; a machine that joins anew replaces its former self."""
     request = body.csr.encode()
-    csr.read(request)  # a bad request must not use the token up
+    key = csr.read(request).public_key()  # a bad request must not use the token up
     address = caller.client.get()
     context.throttle.begin(address, _JOINING, context.monotonic())
-    machine = _enrol(context, body)
+    machine = _enrol(context, body, keys.spki_sha256(key))
     context.throttle.succeeded(address, _JOINING)
     reply = _issue(context, machine, request)
     return EnrollReply(**dict(reply), name=machine.name, kind=machine.kind)
@@ -61,9 +62,10 @@ def renew(context: Current, asking: AnyMachine, body: CertificateRequest) -> Cer
     return _issue(context, asking.machine, body.csr.encode(), asking.serial)
 
 
-def _enrol(context: Context, body: EnrollRequest) -> Machine:
+def _enrol(context: Context, body: EnrollRequest, key_sha256: str) -> Machine:
     now = context.now()
     with context.acts.act(caller.UNKNOWN, "machine.enroll") as act:
+        compromised.check(act.transaction.connection, key_sha256)
         token = tokens.use(act.transaction, tokens.secret_of(body.token), now)
         _check_kind(token.kind, body.advertise)  # refused, the token is not used up
         former = CertificateFilter(kind=token.kind.value, subject=token.name, alive_at=now)

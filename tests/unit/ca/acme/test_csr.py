@@ -21,13 +21,16 @@ NAMES = (identifiers.dns("a.test"), identifiers.ip("192.0.2.1"))
     "names", [("a.test", "192.0.2.1"), ("192.0.2.1", "A.test"), ("a.test", "a.test", "192.0.2.1")]
 )
 def test_the_names_are_those_of_the_order_in_any_order(names):
-    pem = csr.read(request_der(KEY, *names), NAMES, "x")
-    assert x509.load_pem_x509_csr(pem).public_key() == KEY.public_key()
+    asked = csr.read(request_der(KEY, *names), NAMES, "x")
+    assert x509.load_pem_x509_csr(asked.pem).public_key() == KEY.public_key()
+    assert asked.key_sha256 == keys.spki_sha256(KEY.public_key())
+    assert not csr.has_common_name(asked.pem)
 
 
 @pytest.mark.parametrize("common_name", ["a.test", "192.0.2.1"])
 def test_a_common_name_counts_as_a_name(common_name):
-    csr.read(request_der(KEY, "a.test", "192.0.2.1", common_name=common_name), NAMES, "x")
+    der = request_der(KEY, "a.test", "192.0.2.1", common_name=common_name)
+    assert csr.has_common_name(csr.read(der, NAMES, "x").pem)
     csr.read(
         request_der(KEY, common_name=common_name), [n for n in NAMES if n.value == common_name], "x"
     )

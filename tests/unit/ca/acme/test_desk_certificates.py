@@ -1,19 +1,21 @@
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 
 from pgward.ca import hierarchy
 from pgward.ca.acme import renewal
 from pgward.ca.authority import Authority
 from pgward.ca.hierarchy import Hierarchies, Hierarchy
-from pgward.ca.records import CaName
+from pgward.ca.records import CaName, Kind
 from pgward.ca.standing import Standing
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
+from pgward.ca.store.schema_acme import acme_keys
 from pgward.pki import keys, pem
 from pgward.pki.jws import encode
 from tests.fixtures.acme_client import kind_of
 from tests.fixtures.authority import START
-from tests.fixtures.ca_service import URL
+from tests.fixtures.ca_service import URL, request_pem
 from tests.fixtures.pkilint import lint_certificate
 
 
@@ -70,6 +72,56 @@ def test_who_has_the_certificate_s_key_revokes(acme, client):
     assert _state(acme, leaf) == ("revoked", "key_compromise")
     (event,) = [e for e in acme.events() if e["action"] == "certificate.revoke"]
     assert (event["actor"], event["details"]["by"]) == ("host:db1.test", "acme")
+
+
+def test_who_proved_all_of_its_names_revokes(acme, client):
+    """RFC 8555 section 7.6: a name went to another machine, say."""
+    leaf, _ = acme.issue(client, "db1.test", "a.db.test")
+    other = acme.client(acme.key("db2"))
+    acme.prove(other, other.order("db1.test").json())
+    assert kind_of(other.revoke(leaf)) == "unauthorized"
+    acme.prove(other, other.order("a.db.test").json())
+    assert kind_of(other.revoke(leaf, reason=1)) == "badRevocationReason"
+    assert _state(acme, leaf) == ("issued", None)
+    assert other.revoke(leaf, reason=5).status_code == 200
+    assert _state(acme, leaf) == ("revoked", "cessation_of_operation")
+
+
+@pytest.mark.parametrize("how", ["day", "key", "deactivated"])
+def test_what_was_proved_once_counts_no_more(acme, client, how):
+    leaf, _ = acme.issue(client, "db1.test")
+    other = acme.client(acme.key("db2"))
+    order = other.order("db1.test").json()
+    acme.prove(other, order)
+    if how == "day":
+        acme.clock.move(days=1)
+        other.nonce = None
+    elif how == "key":
+        with acme.store.write() as transaction:
+            db2 = acme_keys.c.name == "db2"
+            transaction.execute(sa.update(acme_keys).where(db2).values(dns=[]))
+    else:
+        other.post(order["authorizations"][0], {"status": "deactivated"})
+    assert kind_of(other.revoke(leaf)) == "unauthorized"
+
+
+def test_an_enrolled_machine_s_certificate_is_not_an_account_s_to_revoke(acme, client):
+    made = acme.service.office.authority.issue_server(
+        request_pem().encode(), kind=Kind.HOST, name="db1", dns=["db1.test"]
+    )
+    acme.prove(client, client.order("db1.test").json())
+    assert kind_of(client.revoke(made.certificate)) == "unauthorized"
+
+
+def test_that_the_key_is_compromised_replaces_another_reason(acme, client):
+    key = keys.generate()
+    leaf, _ = acme.issue(client, "db1.test", key=key)
+    client.revoke(leaf, reason=4)
+    holder = acme.stranger(key=key)
+    assert kind_of(holder.revoke(leaf, reason=5)) == "alreadyRevoked"
+    assert holder.revoke(leaf, reason=1).status_code == 200
+    assert _state(acme, leaf) == ("revoked", "key_compromise")
+    assert kind_of(holder.revoke(leaf, reason=1)) == "alreadyRevoked"
 
 
 def test_nobody_else_does(acme, client):

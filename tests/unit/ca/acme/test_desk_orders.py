@@ -1,4 +1,5 @@
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 from cryptography import x509
@@ -6,8 +7,10 @@ from cryptography import x509
 from pgward.ca.acme import renewal
 from pgward.ca.acme.problems import AcmeError
 from pgward.ca.authority import Authority
+from pgward.ca.store import certificates as stored
+from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.errors import InvalidInputError, UnavailableError
-from pgward.pki import keys
+from pgward.pki import keys, pem
 from tests.fixtures.acme_client import kind_of, request_der
 
 
@@ -103,6 +106,23 @@ def test_names_that_are_trusted_need_no_challenge(acme):
 def test_a_certificate_for_an_address_alone(acme):
     client = acme.client(acme.key(ips=["192.0.2.1"]))
     leaf, _ = acme.issue(client, "192.0.2.1")
+    # certbot would take a CN for a DNS name, and fail on an address.
+    assert leaf.subject.rfc4514_string() == ""
+    san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert (san.critical, list(san.value)) == (True, [x509.IPAddress(ip_address("192.0.2.1"))])
+    with acme.store.read() as connection:
+        (row,) = stored.find(connection, CertificateFilter(subject="192.0.2.1"))
+    assert row["serial"] == f"{leaf.serial_number:x}"
+
+
+def test_an_address_is_the_common_name_if_the_client_wants_it_as_one(acme):
+    """libpq before version 15 finds an address only there."""
+    client = acme.client(acme.key(ips=["192.0.2.1"]))
+    order = client.order("192.0.2.1").json()
+    acme.prove(client, order)
+    request = request_der(keys.generate(), "192.0.2.1", common_name="192.0.2.1")
+    done = client.post(order["finalize"], {"csr": request}).json()
+    (leaf, _) = pem.split(client.post(done["certificate"]).content)
     assert leaf.subject.rfc4514_string() == "CN=192.0.2.1"
 
 

@@ -55,10 +55,11 @@ class Gate(MemoryStore):
     sizes: list[int] = field(default_factory=list)
 
     def reserve(self, records):
-        super().reserve(records)
+        refused = super().reserve(records)
         self.sizes.append(len(records))
         self.arrived.set()
         assert self.opened.wait(10)
+        return refused
 
 
 @pytest.fixture

@@ -41,6 +41,19 @@ def test_what_the_profile_builds_passes(issuer):
     check(SERVER, contents(dns=["a.example.com", "*.example.com"], ips=["::1"]), issuer)
 
 
+def test_a_nameless_one_has_a_critical_alternative_name_and_no_subject(issuer):
+    nameless = replace(SERVER, nameless=True)
+    made = contents(subject=profiles.subject(nameless, "10.0.0.7"), ips=["10.0.0.7"])
+    check(nameless, made, issuer)
+    with pytest.raises(LintError, match="the subject is not exactly one CN"):
+        check(SERVER, made, issuer)
+    with pytest.raises(LintError, match="the subject is not empty"):
+        check(nameless, contents(ips=["10.0.0.7"]), issuer)
+    certificate = profiles.build(nameless, made, issuer).sign(KEY, hashes.SHA256())
+    with pytest.raises(LintError, match=r"extension 2\.5\.29\.17 is not as the profile says"):
+        lint.check(certificate, SERVER, issuer)
+
+
 URLS = Urls("http://crl.example.com/x.crl", "http://ocsp.example.com/ocsp")
 
 

@@ -4,7 +4,7 @@ from cryptography import x509
 
 from pgward.ca.store.schema import login_sessions, users
 from pgward.core.clock import parse_rfc3339
-from pgward.pki import proof
+from pgward.pki import csr, keys, proof
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import URL, request_pem
 
@@ -160,3 +160,22 @@ def test_an_expired_session_gets_nothing_though_it_is_known(alice, clock):
 
 def test_only_post_is_served(alice):
     assert alice.call("PUT", PATH).status_code == 405
+
+
+def test_a_key_that_was_compromised_is_refused_to_everyone(api, admin, alice):
+    key = keys.generate()
+    stolen = {"csr": csr.make(key).decode()}
+    serial = issue(alice, stolen).json()["serial"]
+    again = issue(alice, stolen)
+    assert again.status_code == 200  # the same key may be certified again until it is known
+    admin.call("POST", f"/v1/certificates/{serial}/revoke", {"reason": "keyCompromise"})
+    for person in (alice, admin):
+        refused = issue(person, stolen)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "denied")
+        assert refused.json()["error"]["message"] == "the key was revoked as compromised"
+        assert issue(person).status_code == 200
+    denied = [e for e in api.events() if e["outcome"] == "denied"]
+    assert [(e["actor"], e["action"]) for e in denied] == [
+        ("alice", "certificate.issue"),
+        ("root", "certificate.issue"),
+    ]

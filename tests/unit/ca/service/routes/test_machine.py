@@ -1,6 +1,7 @@
 import pytest
 
 from pgward.ca.authority import Authority
+from pgward.pki import csr
 from tests.fixtures.ca_service import request_pem
 
 
@@ -81,3 +82,41 @@ def test_a_machine_cannot_join_past_its_removal(api, admin, meanwhile):
     assert answer.status_code == 403
     found = admin.call("GET", "/v1/certificates?kind=edge&state=active").json()
     assert found == {"certificates": [], "cursor": None}
+
+
+def compromise(admin, serial):
+    body = {"reason": "keyCompromise"}
+    assert admin.call("POST", f"/v1/certificates/{serial}/revoke", body).json()["revoked"] == 1
+
+
+def test_a_compromised_key_neither_joins_nor_renews(api, admin, edge):
+    """Nor does it use the token up, or end the machine that is there."""
+    stolen = {"csr": csr.make(edge.key).decode()}
+    renewed = edge.call("POST", "/v1/machine/renew", {"csr": request_pem()}).json()["serial"]
+    compromise(admin, f"{edge.chain[0].serial_number:x}")
+    token = admin.call("POST", "/v1/tokens", {"kind": "edge", "name": "e1"}).json()["token"]
+    joining = {"token": token, "advertise": "e1.x:7432"}
+    refused = api.call("POST", "/v1/enroll", joining | stolen)
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        403,
+        "the key was revoked as compromised",
+    )
+    assert refused.json()["error"]["hint"] == "make a new key"
+    rows = admin.call("GET", "/v1/certificates?state=active&edge=e1").json()["certificates"]
+    assert [row["serial"] for row in rows] == [renewed]
+    again = api.call("POST", "/v1/enroll", joining | {"csr": request_pem()})
+    assert again.status_code == 201
+    joined = [e for e in api.events() if e["action"] == "machine.enroll"]
+    assert [(e["outcome"], e["reason"]) for e in joined] == [
+        ("ok", None),
+        ("denied", "the key was revoked as compromised"),
+        ("ok", None),
+    ]
+
+
+def test_another_machine_s_compromised_key_is_refused_at_a_renewal(api, admin, edge):
+    other = api.machine(admin, "host", "db9")
+    compromise(admin, f"{edge.chain[0].serial_number:x}")
+    body = {"csr": csr.make(edge.key).decode()}
+    assert other.call("POST", "/v1/machine/renew", body).status_code == 403
+    assert other.call("POST", "/v1/machine/renew", {"csr": request_pem()}).status_code == 200

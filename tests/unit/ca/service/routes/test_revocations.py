@@ -51,11 +51,22 @@ def test_twice_is_fine_and_keeps_the_first_reason(api, admin, alice):
     revoke(admin, serial, reason="superseded")
     api.clock.move(minutes=5)
     events = len(api.events())
-    again = revoke(admin, serial, reason="keyCompromise").json()
+    again = revoke(admin, serial, reason="cessationOfOperation").json()
     assert again["revoked"] == 0
     (found,) = again["certificates"]
     assert (found["reason"], found["revoked_at"]) == ("superseded", "2026-11-21T12:00:00Z")
     assert len(api.events()) == events
+
+
+def test_that_the_key_is_compromised_replaces_another_reason(api, admin, alice):
+    serial = alice.certificate()["serial"]
+    revoke(admin, serial, reason="superseded")
+    api.clock.move(minutes=5)
+    (found,) = revoke(admin, serial, reason="keyCompromise").json()["certificates"]
+    assert (found["reason"], found["revoked_at"]) == ("keyCompromise", "2026-11-21T12:00:00Z")
+    assert event(api)["details"]["reason"] == "keyCompromise"
+    (entry,) = x509.load_der_x509_crl(api.call("GET", "/v1/crls/user-issuing.crl").content)
+    assert entry.extensions[0].value.reason is x509.ReasonFlags.key_compromise
 
 
 @pytest.mark.parametrize("write", [str.upper, lambda s: f"00{s}", lambda s: f"0x{s}"])
