@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 import sqlalchemy as sa
@@ -25,7 +24,6 @@ from pgward.core.errors import PgwardError, UnavailableError
 
 State = Literal["ok", "failed", "slow"]
 DEADLINE_SECONDS = 3.0
-CRL_MARGIN = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
@@ -121,9 +119,7 @@ class Checks:
         """See that no CA's CRL has ended or is about to, or is from the future."""
         now = self.authority.clock.now()
         for crl in crl_health.report(self.authority, self.store, now):
-            begins, ends = crl.this_update, crl.next_update
-            # Not each that is critical: those who can still log in should not be sent away early.
-            if begins is None or ends is None or not begins <= now < ends - CRL_MARGIN:
+            if crl_health.locks_out(crl, now):
                 raise UnavailableError(f"the revocation list of {crl.ca}: {crl.message}")
 
     def check_clock(self) -> None:

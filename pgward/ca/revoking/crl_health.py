@@ -23,6 +23,7 @@ from pgward.pki.crl import nears_its_end
 # Of the time that a list is made for, how much is left when it is critical; at most so long.
 _CRITICAL, _LONGEST_CRITICAL = 0.15, timedelta(days=7)
 _OVERDUE = timedelta(days=1)
+_LOCKS_OUT_WITHIN = timedelta(hours=1)
 _SHORT = 2 * crl_maker.LIFETIME  # what lasts longer is not renewed by itself
 
 
@@ -73,6 +74,17 @@ class Times:
     def of(cls, crl: PublishedCrl) -> Self:
         """Take them from a CRL."""
         return cls(crl.number, crl.this_update, crl.next_update)
+
+
+def locks_out(health: CrlHealth, now: datetime) -> bool:
+    """Tell whether people are refused for this list, or will be within the hour.
+
+    Later than the alarm, as those who can still get in should not be sent away; never without it.
+    """
+    begins, ends = health.this_update, health.next_update
+    if health.state is not State.CRITICAL or begins is None or ends is None:
+        return health.state is State.CRITICAL
+    return not begins <= now < ends - _LOCKS_OUT_WITHIN
 
 
 def report(authority: Names, store: Store, now: datetime) -> list[CrlHealth]:

@@ -118,8 +118,9 @@ class OcspResponder:
         version = self._version.version()  # before the look-up: never newer than what it found
         found = self._statuses.find(signer.ca, [each.serial for each in request.certificates])
         now = self._clock.now()
-        answer = _answer(request, found, now)
-        body = ocsp.respond(answer, signer.responder())
+        responder = signer.responder()
+        answer = _answer(request, found, now, responder.certificate.not_valid_after_utc)
+        body = ocsp.respond(answer, responder)
         if not _may_be_kept(request) or any(isinstance(s, NotIssued) for s in found.values()):
             return Reply(body)
         reply = Reply(body, answer.produced_at, answer.next_update)
@@ -158,12 +159,15 @@ def _may_be_kept(request: Request) -> bool:
     return request.nonce is None and len(request.certificates) == 1
 
 
-def _answer(request: Request, found: Mapping[int, Status], now: datetime) -> Answer:
+def _answer(
+    request: Request, found: Mapping[int, Status], now: datetime, until: datetime
+) -> Answer:
+    """Return what is answered, good for an hour and no longer than who signs it."""
     now = now.replace(microsecond=0)
     return Answer(
         statuses=[(each, found[each.serial]) for each in request.certificates],
         produced_at=now,
         this_update=now - profiles.BACKDATE,
-        next_update=now + LIFETIME,
+        next_update=min(now + LIFETIME, until),
         nonce=request.nonce,
     )

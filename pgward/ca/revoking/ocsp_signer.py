@@ -26,10 +26,13 @@ class _Current:
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
 
-    def lasts(self, now: datetime) -> bool:
-        """Tell whether it is valid for long enough; and already, as clocks are put back."""
+    def lasts(self, now: datetime, most: datetime) -> bool:
+        """Tell whether it is valid for long enough; and already, as clocks are put back.
+
+        No certificate lasts longer than ``most``: each response would get itself a new one.
+        """
         start, end = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
-        return start <= now <= end - _RENEW_BEFORE
+        return start <= now < (end if end >= most else end - _RENEW_BEFORE)
 
     def sign(self, data: bytes) -> bytes:
         """Return the signature."""
@@ -55,7 +58,8 @@ class OcspSigner:
 
     def _usable(self) -> _Current:
         now = self._clock.now()
-        if self._current is None or not self._current.lasts(now):
+        most = self._issuer.ca.certificate.not_valid_after_utc
+        if self._current is None or not self._current.lasts(now, most):
             key = keys.generate()
             issued = self._issuer.issue_ocsp_responder(key.public_key(), not_after=now + LIFETIME)
             self._current = _Current(key, issued.certificate)

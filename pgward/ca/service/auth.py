@@ -1,7 +1,8 @@
 """Who asks, proved: people by a token bound to their device's key, machines by certificate.
 
 A DPoP proof (RFC 9449) is read for every such request; it is for this method and
-address, at most a minute old, and never used before.
+address, at most a minute old, and never used before. It is remembered once it is known to be
+somebody's, so that strangers with keys of their own push nobody's out of memory.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
 from pgward.ca.service.context import MAX_SKEW_SECONDS, Context, Current
+from pgward.ca.service.replay import ReplayCache
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
@@ -37,7 +39,10 @@ TokenHeader = Annotated[
 
 
 def read_proof(context: Context, request: Request, header: str | None, token: str | None) -> Proof:
-    """Verify the request's proof; raise ProofError (or InvalidInputError for a strange Host)."""
+    """Verify the request's proof; raise ProofError (or InvalidInputError for a strange Host).
+
+    Whether it was used before is for ``use_up`` to say.
+    """
     address = caller.client.get()
     context.limits.proof(address, request.url.path, context.monotonic())
     try:
@@ -53,9 +58,14 @@ def _read_proof(context: Context, request: Request, header: str | None, token: s
     now = context.now()
     found = proof.read(header, request.method, context.url_of(request), now=now, token=token)
     _check_age(found.iat.timestamp() - now.timestamp())
-    if not context.replay.is_new(f"{found.thumbprint}.{found.jti}", context.monotonic()):
-        raise ProofError("the proof of possession was used before", hint="make one each request")
     return found
+
+
+def use_up(context: Context, replay: ReplayCache, found: Proof) -> None:
+    """Remember a proof; raise ProofError when it was used before."""
+    if not replay.is_new(f"{found.thumbprint}.{found.jti}", context.monotonic()):
+        context.limits.proof_failed(caller.client.get(), context.monotonic())
+        raise ProofError("the proof of possession was used before", hint="make one each request")
 
 
 def login_proof(context: Current, request: Request, dpop: ProofHeader = None) -> Proof:
@@ -63,6 +73,7 @@ def login_proof(context: Current, request: Request, dpop: ProofHeader = None) ->
     found = read_proof(context, request, dpop, None)
     if found.chain is not None:
         raise ProofError("the proof of possession is a machine's")
+    use_up(context, context.login_replay, found)
     return found
 
 
@@ -78,6 +89,7 @@ def person(
     session = _living(context, token)
     if not _is_bound(session, found):
         _refuse_device(context, request, session)
+    use_up(context, context.replay, found)
     _admit(context, session)
     return session
 
@@ -106,6 +118,7 @@ async def renewing(context: Context, request: Request) -> Renewing:
         context.known_sessions.remember(token, session, monotonic=context.monotonic())
     if not _is_bound(session, found):
         await run_sync(_refuse_device, context, request, session)
+    use_up(context, context.replay, found)
     _admit(context, session)
     return Renewing(session, token)
 
@@ -153,6 +166,7 @@ def machine(
     if found_machine is None:
         error = DeniedError("the certificate is revoked, or is no machine's", hint="enroll again")
         _refuse(context, request, caller.UNKNOWN, error, {"serial": serial})
+    use_up(context, context.replay, found)
     caller.is_now(found_machine.actor)
     context.limits.machine_seen(caller.client.get(), context.monotonic())
     context.limits.caller(found_machine.actor, context.monotonic())

@@ -33,6 +33,7 @@ from pgward.core.errors import InvalidInputError
 
 # Proofs of possession may be this far from our clock, either way.
 MAX_SKEW_SECONDS = 60
+_REMEMBERED_SECONDS = 2 * MAX_SKEW_SECONDS + 1
 _DEFAULT_PORT = 443
 
 
@@ -51,6 +52,7 @@ class Context:
     snapshots: Snapshots
     changes: Changes
     replay: ReplayCache
+    login_replay: ReplayCache  # apart, as any stranger may try to log in
     known_sessions: KnownSessions
     rule_book: RuleBook
     arrivals: Arrivals
@@ -106,7 +108,8 @@ def make(
         limits=Limits(authority.settings.limits),
         snapshots=Snapshots(store, authority, authority.clock),
         changes=Changes(store, refresh=authority.refresh),
-        replay=ReplayCache(2 * MAX_SKEW_SECONDS + 1),
+        replay=ReplayCache(_REMEMBERED_SECONDS),
+        login_replay=ReplayCache(_REMEMBERED_SECONDS),
         known_sessions=KnownSessions(),
         rule_book=RuleBook(store),
         arrivals=Arrivals(),

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from fastapi import FastAPI
 
-from pgward.ca.http import listener
+from pgward.ca.http import listener, networks
 from pgward.ca.http.listener import HttpsServer
 from pgward.ca.service import errors
 from pgward.ca.service.context import Context
@@ -34,7 +34,10 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(crls.router)
     app.include_router(ocsp.router)
     errors.install(app)
-    app.add_middleware(Guard)
+    listen = context.authority.settings.listen
+    app.add_middleware(
+        Guard, limits=context.limits, proxies=networks.parse(listen.forwarded_for_from)
+    )
     return app
 
 

@@ -19,6 +19,8 @@ from pgward.core.errors import DeniedError, PgwardError
 from pgward.pki.proof import Proof
 
 router = APIRouter(tags=["login"])
+# Another login at the same time may have hashed the same password anew.
+_TRIES = 3
 
 
 class LoginRequest(Body):
@@ -48,19 +50,30 @@ async def login(
     An unknown user, a wrong password and a blocked user get the same answer (403).
     """
     context.throttle.begin(caller.client.get(), body.user, context.monotonic())
-    user, encoded = await run_sync(_look_up, context, body.user)
     password = body.password.get_secret_value()
-    if not await context.workers.verify(encoded, password) or user is None:
+    for _ in range(_TRIES):
+        user, encoded = await _verified(context, body.user, password)
+        context.throttle.succeeded(caller.client.get(), body.user)
+        renewed = None
+        if context.workers.passwords.is_outdated(encoded):
+            renewed = await context.workers.hash(password)
+        started = await run_sync(_start, context, user, encoded, renewed, proof)
+        if started is not None:
+            session, token = started
+            who = UserSummary.of(session.user)
+            return LoginReply(token=token, expires_at=session.expires_at, user=who)
+    raise DeniedError("the password was changed during the login", hint="pgward login")
+
+
+async def _verified(context: Context, name: str, password: str) -> tuple[User, str]:
+    """Return the person and the hash that the password matched; raise the refusal."""
+    user, encoded = await run_sync(_look_up, context, name)
+    if not await context.workers.verify(encoded, password) or user is None or encoded is None:
         why = "unknown user" if user is None else "wrong password"
         raise await run_sync(_refuse, context, user, why)
     if user.blocked_at is not None:
         raise await run_sync(_refuse, context, user, "the user is blocked")
-    context.throttle.succeeded(caller.client.get(), body.user)
-    renewed = None
-    if encoded is not None and context.workers.passwords.is_outdated(encoded):
-        renewed = await context.workers.hash(password)
-    session, token = await run_sync(_start, context, user, encoded, renewed, proof)
-    return LoginReply(token=token, expires_at=session.expires_at, user=UserSummary.of(session.user))
+    return user, encoded
 
 
 def _look_up(context: Context, name: str) -> tuple[User | None, str | None]:
@@ -79,14 +92,16 @@ def _refuse(context: Context, user: User | None, why: str) -> PgwardError:
 
 
 def _start(
-    context: Context, user: User, encoded: str | None, renewed: str | None, proof: Proof
-) -> tuple[LoginSession, str]:
+    context: Context, user: User, encoded: str, renewed: str | None, proof: Proof
+) -> tuple[LoginSession, str] | None:
+    """Start a session; None when the hash is another one by now, which must be verified first."""
     now = context.now()
     with context.acts.act(user.name, "session.start") as act:
         transaction = act.transaction
         fresh = directory.get(transaction.connection, user.name)
         if directory.password_hash(transaction.connection, user.name) != encoded:
-            raise DeniedError("the password was changed during the login", hint="pgward login")
+            act.worth_recording = False
+            return None
         if renewed is not None:
             directory.set_password(transaction, user.name, renewed, now=now, changed=False)
         session, token = sessions.start(

@@ -51,6 +51,29 @@ def test_a_companys_root_that_signs_a_list_each_month():
     assert states == [State.OK, State.OK, State.WARNING, State.WARNING, State.CRITICAL]
 
 
+@pytest.mark.parametrize(
+    ("made_for", "left", "expected"),
+    [
+        (WEEK, timedelta(hours=2), False),
+        (WEEK, timedelta(hours=1), True),
+        (WEEK, timedelta(), True),
+        (WEEK, WEEK + timedelta(seconds=1), True),
+        # A company's root may sign a list every few hours: an hour before the end is early then.
+        (timedelta(hours=4), timedelta(minutes=50), False),
+        (timedelta(hours=4), timedelta(minutes=36), True),
+    ],
+)
+def test_people_are_locked_out_by_a_list_later_than_the_alarm(made_for, left, expected):
+    now = START + made_for - left
+    found = crl_health.judge("x", Times(5, START, START + made_for), now)
+    assert crl_health.locks_out(found, now) is expected
+    assert found.state is State.CRITICAL or not expected
+
+
+def test_people_are_locked_out_by_a_list_that_is_missing():
+    assert crl_health.locks_out(crl_health.judge("x", None, START), START)
+
+
 def test_every_ca_is_reported(sql_authority, store, clock):
     found = crl_health.report(sql_authority, store, clock.now())
     assert [each.ca for each in found] == list(sql_authority.crl_names)

@@ -240,3 +240,9 @@ def test_many_threads_at_once(responder, host, server_ca):
         each.join()
     assert {each.certificate_status.name for each in found} == {"GOOD"}
     assert len(found) == 80
+
+
+def test_a_response_lasts_no_longer_than_who_signs_it(responder, host, server_ca, clock):
+    end = server_ca.not_valid_after_utc
+    clock.moment = end - timedelta(minutes=20)
+    assert read(responder.respond(ask(host, server_ca))).next_update_utc == end

@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pgward.ca.records import Kind
+from pgward.core.errors import UnavailableError
 from tests.fixtures.authority import START
 from tests.fixtures.pkilint import lint_certificate
 
@@ -54,3 +55,19 @@ def test_one_from_the_future_is_replaced(signer, clock):
     ahead = signer.responder().certificate
     clock.move(hours=-2)
     assert signer.responder().certificate != ahead
+
+
+def test_on_its_ca_s_last_day_it_does_not_get_a_new_one_for_each_response(
+    signer, clock, hierarchies, memory_store
+):
+    end = hierarchies.user.issuing.certificate.not_valid_after_utc
+    clock.moment = end - timedelta(hours=23)
+    first = signer.responder().certificate
+    assert first.not_valid_after_utc == end
+    for _ in range(3):
+        clock.move(hours=7)
+        assert signer.responder().certificate == first
+    clock.moment = end
+    with pytest.raises(UnavailableError, match="ended at"):
+        signer.responder()
+    assert [each.kind for each in memory_store.records.values()].count(Kind.OCSP) == 1

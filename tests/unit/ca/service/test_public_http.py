@@ -1,14 +1,17 @@
 import asyncio
 import socket
 from contextlib import closing
+from dataclasses import replace
 
 import httpx2
 import pytest
 from starlette.testclient import TestClient
 
 from pgward.ca.http import listener
+from pgward.ca.limiting.limits import Limits
 from pgward.ca.service import public_http
 from pgward.ca.service.public_http import PublicServer
+from pgward.ca.settings import LimitSettings
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError
 
@@ -50,6 +53,21 @@ def test_it_serves_plain_http_until_it_is_cancelled(context):
                 await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 5)
 
     asyncio.run(run())
+
+
+def test_it_counts_with_the_same_limits_and_believes_the_same_balancers(context):
+    settings = context.authority.settings
+    context.authority.settings = replace(
+        settings, listen=replace(settings.listen, forwarded_for_from=("192.0.2.1",))
+    )
+    limits = Limits(LimitSettings(address_per_second=1))
+    app = public_http.create_app(replace(context, limits=limits))
+    found = []
+    with TestClient(app, client=("192.0.2.1", 1)) as client:
+        for address in ["10.0.0.1"] * 21 + ["10.0.0.2"]:
+            answer = client.get("/crls", headers={"X-Forwarded-For": address})
+            found.append(answer.status_code)
+    assert found == [200] * 20 + [429, 200]
 
 
 def test_no_address_is_no_listener():

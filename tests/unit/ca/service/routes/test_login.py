@@ -1,8 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import argon2
 import pytest
 import sqlalchemy as sa
 
 from pgward.ca.identity import directory
+from pgward.ca.identity.passwords import Passwords
 from pgward.pki import proof
 from tests.fixtures.ca_service import PASSWORD, Device
 
@@ -53,6 +56,61 @@ def test_an_outdated_hash_is_replaced_at_the_next_login(api):
     assert found != older
     assert api.passwords.verify(found, PASSWORD)
     assert Device(api).login("alice").status_code == 200
+
+
+@pytest.fixture
+def meanwhile(api, monkeypatch):
+    """Do something once, between the verification of a password and the start of the session."""
+
+    def arrange(action, times=1):
+        real, left = Passwords.verify, [action] * times
+
+        def verify(self, encoded, password):
+            found = real(self, encoded, password)
+            if left:
+                left.pop()()
+            return found
+
+        monkeypatch.setattr(Passwords, "verify", verify)
+
+    api.add("alice")
+    return arrange
+
+
+def set_hash(api, encoded):
+    with api.store.write() as transaction:
+        directory.set_password(transaction, "alice", encoded, now=api.clock.now())
+
+
+def test_a_hash_that_another_login_renewed_at_the_same_time_is_fine(api, meanwhile):
+    meanwhile(lambda: set_hash(api, api.passwords.hash(PASSWORD)))
+    assert Device(api).login("alice").status_code == 200
+    started = [e for e in api.events() if e["actor"] == "alice"]
+    assert [(e["action"], e["outcome"]) for e in started] == [("session.start", "ok")]
+
+
+def test_logins_at_the_same_time_renew_an_outdated_hash_together(api):
+    older = argon2.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
+    api.add("alice")
+    set_hash(api, older)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: Device(api).login("alice").status_code, range(8)))
+    assert found == [200] * 8
+
+
+def test_a_password_that_was_changed_meanwhile_counts_no_more(api, meanwhile):
+    meanwhile(lambda: set_hash(api, api.passwords.hash("another good one")))
+    answer = Device(api).login("alice")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        403,
+        "wrong user name or password",
+    )
+
+
+def test_one_that_changes_all_the_time_is_given_up(api, meanwhile):
+    meanwhile(lambda: set_hash(api, api.passwords.hash(PASSWORD)), times=99)
+    answer = Device(api).login("alice")
+    assert answer.json()["error"]["message"] == "the password was changed during the login"
 
 
 def test_a_store_that_is_full_refuses_the_login_and_says_so(api):
