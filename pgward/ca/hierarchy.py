@@ -109,7 +109,11 @@ def _load(directory: Path, root: CaName, issuing: CaName, keeper: KeyKeeper) -> 
     where = keeper.reference(issuing)
     signer = keeper.load(where)
     if signer.public_key != issuing_certificate.public_key():
-        raise InvalidInputError(f"it is not the key of the certificate {issuing}", where=where)
+        raise InvalidInputError(
+            f"it is not the key of the certificate {issuing}",
+            where=where,
+            hint="one of the two was replaced: restore both from one backup",
+        )
     check_issued(issuing_certificate, root_certificate, issuing, root)
     return Hierarchy(root_certificate, IssuingCa(issuing, issuing_certificate, signer))
 

@@ -130,7 +130,9 @@ class Loader:
         signer = self._keys.load(generation.key)
         if signer.public_key != generation.certificate.public_key():
             raise InvalidInputError(
-                f"it is not the key of the certificate {generation.id}", where=generation.key
+                f"it is not the key of the certificate {generation.id}",
+                where=generation.key,
+                hint="one of the two was replaced: restore both from one backup",
             )
         self._signers[generation.id] = signer
 

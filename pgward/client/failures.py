@@ -169,7 +169,7 @@ def _certificate(error: ssl.SSLCertVerificationError) -> tuple[str, str]:
     if error.verify_code == _EXPIRED:
         return "has an expired certificate", "check this machine's clock; else restart the CA"
     if error.verify_code == _NOT_YET_VALID:
-        return "has a certificate that is not valid yet", "check this machine's clock"
+        return "has a certificate that is not valid yet", "check this machine's clock, and the CA's"
     if error.verify_code in _WRONG_HOST:
         return (
             f"has a certificate for another name ({error.verify_message.rstrip('.')})",

@@ -1,5 +1,6 @@
 """The store on PostgreSQL when things go wrong: lost connections, a server that goes and comes."""
 
+import re
 import threading
 import time
 
@@ -13,7 +14,7 @@ from pgward.ca.store import marks, seats
 from pgward.ca.store.leadership import Leadership, NotLeadingError
 from pgward.ca.store.marks import MarkedError
 from pgward.core.clock import SystemClock
-from pgward.core.errors import ConflictError, UnavailableError
+from pgward.core.errors import ConflictError, InvalidInputError, UnavailableError
 from tests.fixtures.authority import START
 from tests.fixtures.database import new_database
 from tests.fixtures.replicas import until
@@ -227,3 +228,13 @@ def test_a_server_that_goes_and_comes_is_lived_through(own_server):
     finally:
         one.stop()
         store.close()
+
+
+def test_a_database_that_cannot_hold_every_name_is_refused(database_server):
+    database_server.psql("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0")
+    url = re.sub(r"ca_\w+", "ascii", new_database(database_server))
+    with pytest.raises(
+        InvalidInputError, match="encoding is SQL_ASCII, and must be UTF8"
+    ) as caught:
+        stores.create(url)
+    assert "ENCODING 'UTF8'" in (caught.value.hint or "")

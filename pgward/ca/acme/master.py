@@ -55,6 +55,8 @@ def open_master(directory: Path, store: Store, now: datetime) -> Master:
     known = _known(store)
     if known is None and not path.exists():
         with files.storage_errors(path):
+            # With all keys in a token or behind a helper there is no directory of keys yet.
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             files.atomic_write(path, secrets.token_bytes(_SIZE))
     elif not path.exists():
         raise NotFoundError(

@@ -11,6 +11,7 @@ from pgward.ca.keys.pkcs11_uri import Pkcs11Uri
 from pgward.ca.keys.reference import ExecReference, FileReference
 from pgward.ca.keys.settings import KeySettings
 from pgward.ca.keys.signer import KeySigner, Signer
+from pgward.core.errors import InvalidInputError
 from pgward.pki import key_types, pkcs8
 from pgward.pki.key_types import KeyType, SigningKey
 
@@ -140,8 +141,13 @@ class KeyKeeper:
 
     def _token_of(self, uri: Pkcs11Uri) -> "Token":
         if self._tokens is None:
-            from pgward.ca.keys.token import Tokens  # noqa: PLC0415 - PKCS#11 is an extra
-
+            try:
+                from pgward.ca.keys.token import Tokens  # noqa: PLC0415 - PKCS#11 is an extra
+            except ModuleNotFoundError as error:
+                raise InvalidInputError(
+                    f"the Python module {error.name} is missing, with which tokens are used",
+                    hint="pip install 'pgward[pkcs11]'",
+                ) from error
             self._tokens = Tokens(self._settings.pkcs11_module, self._pin)
         return self._tokens.of(uri)
 

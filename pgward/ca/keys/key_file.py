@@ -17,6 +17,7 @@ _ARMOUR = re.compile(
     rb"-----END ENCRYPTED PRIVATE KEY-----\s*"
 )
 _RESTORE = "restore the file from a backup"
+_MISSING = f"{_RESTORE}, or say in [keys] of pgward.toml where the key is"
 
 
 def load(path: Path, passphrase: bytes) -> SigningKey:
@@ -24,7 +25,7 @@ def load(path: Path, passphrase: bytes) -> SigningKey:
     try:
         data = files.read_regular(path, _MAX_BYTES)
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no key file {path}") from error
+        raise NotFoundError(f"there is no key file {path}", hint=_MISSING) from error
     except OSError as error:
         raise BadKeyError((error.strerror or "unreadable").lower(), where=str(path)) from error
     if not _is_whole(data):

@@ -94,7 +94,10 @@ def _from_file(path: Path) -> bytes:
                 )
             return file.read(_MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no passphrase file {path}") from error
+        raise NotFoundError(
+            f"there is no passphrase file {path}",
+            hint="put it there, or name another place in [keys] of pgward.toml or as an option",
+        ) from error
     except OSError as error:
         raise InvalidInputError("the passphrase cannot be read", where=str(path)) from error
 

@@ -86,7 +86,11 @@ class Token:
 
         def make(session: _Session) -> SigningKey:
             if token_keys.exists(session.session, uri):
-                raise ConflictError(f"{self._name} has a key called {uri.object} already")
+                raise ConflictError(
+                    f"{self._name} has a key called {uri.object} already",
+                    hint="take another token, or remove the key with the token's own tool"
+                    " if nothing uses it",
+                )
             token = session.session.token
             with token.open(rw=True) as writing:
                 public = token_keys.generate(writing, uri.object, key_type)

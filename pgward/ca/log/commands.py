@@ -155,7 +155,8 @@ def _in_order(report: Report, witnessed: Sequence[TreeHead]) -> str:
     late = report.leaves - report.signed_leaves
     lines = ["every certificate is as it was logged, and the log is as it was signed"]
     if late > 0:
-        lines.append(f"the newest {late} entries are in no signed head yet")
+        newest = "the newest entry is" if late == 1 else f"the newest {late} entries are"
+        lines.append(f"{newest} in no signed head yet")
     if not witnessed:
         lines.append("a log cut with its heads is seen only by who kept one: --head FILE")
     return "\n".join(lines)

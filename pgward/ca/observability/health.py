@@ -6,9 +6,11 @@ for a moment, and a check that hangs is not begun again until it has ended.
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import sqlalchemy as sa
@@ -24,6 +26,7 @@ from pgward.core.errors import PgwardError, UnavailableError
 
 State = Literal["ok", "failed", "slow"]
 DEADLINE_SECONDS = 3.0
+ROOM_BYTES = 1 << 20  # on the disk of an SQLite store
 _log = logging.getLogger(__name__)
 
 
@@ -109,6 +112,9 @@ class Checks:
         same = sa.update(counters).where(counters.c.name == SNAPSHOT).values(value=counters.c.value)
         with self.store.write() as transaction:
             transaction.execute(same)
+        url = self.store.engine.url
+        if url.drivername == "sqlite":  # what it wrote had its place on the disk already
+            _check_room(Path(url.database or "").parent)
 
     def check_certificate(self) -> None:
         """See that clients accept the API's own certificate now."""
@@ -125,3 +131,9 @@ class Checks:
     def check_clock(self) -> None:
         """See that the clock is not behind what the authority, here or elsewhere, did last."""
         timekeeping.check(self.store, self.authority.clock.now())
+
+
+def _check_room(directory: Path) -> None:
+    left = shutil.disk_usage(directory).free
+    if left < ROOM_BYTES:
+        raise UnavailableError(f"the disk of {directory} is full: {left // 1024} KiB are left")

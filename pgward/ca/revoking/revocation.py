@@ -40,7 +40,7 @@ class Revoker:
         if serials:
             self._publisher.publish_crls(cas)
             transaction.changed()
-            observe.event("revoked", len(serials), reason=reason.name)
+            observe.event("revoked", len(serials), reason=reason.value)
         return serials
 
     def cut_off(

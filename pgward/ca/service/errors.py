@@ -2,7 +2,8 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -29,6 +30,7 @@ STATUS = {
 }
 EXPECTED = (PgwardError, RequestValidationError, HTTPException)
 _JSON = "send it with Content-Type: application/json"
+_SILENT_SECONDS = 60.0
 UNMATCHED = "unmatched"
 EXPRESS = "pgward.route"  # in a scope: the path of what FastAPI did not route
 _HTTP_CODES = {404: "not_found", 403: "denied", 401: "login_needed", 503: "unavailable"}
@@ -78,8 +80,30 @@ def respond(
     return JSONResponse(ErrorBody(error=detail).model_dump(), status, headers=sent)
 
 
+class Seldom:
+    """Lets each message through once a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def is_due(self, message: str) -> bool:
+        """Tell whether to say it now, and count it as said."""
+        now = self._clock()
+        self._until = {each: until for each, until in self._until.items() if until > now}
+        if message in self._until:
+            return False
+        self._until[message] = now + _SILENT_SECONDS
+        return True
+
+
+_seldom = Seldom()
+
+
 def from_error(error: PgwardError) -> JSONResponse:
-    """Answer one of our own errors."""
+    """Answer one of our own errors; the log has those that only an administrator can mend."""
+    if isinstance(error, UnavailableError) and _seldom.is_due(error.message):
+        _log.warning("a request was refused: %s", error.message)
     wrong = error.fields if isinstance(error, FieldsError) else ()
     status = STATUS.get(error.code, 500)
     headers = None

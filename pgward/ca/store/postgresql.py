@@ -30,6 +30,7 @@ _CLIENT = {
     "tcp_user_timeout": "15000",
     "application_name": APPLICATION,
     "target_session_attrs": "read-write",
+    "client_encoding": "utf8",
 }
 # A replica that vanished must not keep its locks for the two hours of TCP's defaults, nor one
 # that stands still for ever. What was answered is on the disk, whatever the server's default.
@@ -76,7 +77,13 @@ def connect_arguments(url: URL) -> dict[str, Any]:
 
 
 def configure(connection: Any, _entry: ConnectionPoolEntry) -> None:
-    """Prepare a new connection of the driver's."""
+    """Prepare a new connection of the driver's; InvalidInputError when it cannot hold any name."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise InvalidInputError(
+            f"the database's encoding is {encoding}, and must be UTF8",
+            hint="CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+        )
     connection.execute(_SERVER)
     connection.commit()
 

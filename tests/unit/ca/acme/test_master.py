@@ -20,6 +20,16 @@ def test_the_secret_is_made_once_and_for_nobody_else(ca, store):
     assert master.open_master(ca, store, START).sha256 == made.sha256
 
 
+def test_it_is_made_where_all_other_keys_are_in_a_token(tmp_path, store):
+    master.open_master(tmp_path, store, START)
+    assert [
+        path.stat().st_mode & 0o777 for path in (tmp_path / "keys", tmp_path / master.FILE)
+    ] == [
+        0o700,
+        0o600,
+    ]
+
+
 def test_keys_follow_from_it_and_differ():
     one, other = Master(b"a" * 32), Master(b"b" * 32)
     keys = {

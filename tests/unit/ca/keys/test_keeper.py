@@ -1,10 +1,11 @@
+import sys
 from dataclasses import replace
 
 import pytest
 
 from pgward.ca.keys.keeper import KeyKeeper
 from pgward.ca.keys.settings import KeySettings
-from pgward.core.errors import NotFoundError
+from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import key_types
 from pgward.pki.key_types import KeyType
 from tests.fixtures.signed import sign_everything
@@ -38,6 +39,14 @@ def test_what_is_made_is_found_by_its_reference(keep, tmp_path):
     loaded = keep().load(new.reference)
     assert loaded.public_key == new.signer.public_key
     sign_everything(loaded)
+
+
+def test_a_token_without_the_extra_says_what_to_install(keep, monkeypatch):
+    monkeypatch.delitem(sys.modules, "pgward.ca.keys.token", raising=False)
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
+    with pytest.raises(InvalidInputError, match="module pkcs11 is missing") as caught:
+        keep(place="pkcs11:token=t", pkcs11_module="/x.so").create("user-root")
+    assert caught.value.hint == "pip install 'pgward[pkcs11]'"
 
 
 def test_the_passphrase_is_asked_for_once_and_only_when_needed(keep):

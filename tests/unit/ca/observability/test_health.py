@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import threading
 
 import pytest
@@ -6,7 +7,9 @@ import pytest
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.observability import health
 from pgward.ca.observability.health import Check, Checks, Readiness
+from pgward.ca.store import open_store
 from pgward.core.errors import PgwardError, UnavailableError
+from tests.fixtures.disks import fill_disk
 
 
 @pytest.fixture
@@ -39,6 +42,17 @@ def test_a_store_that_has_no_room(checks, monkeypatch):
     monkeypatch.setattr(checks.store, "write", failing)
     with pytest.raises(UnavailableError, match="it is broken"):
         checks.check_store()
+
+
+def test_a_full_disk_is_seen_though_a_small_change_still_fits(checks, store, small_disk_of):
+    disk = small_disk_of("4m")
+    shutil.copy(store.engine.url.database, disk / "ca.db")
+    checks.store = open_store(f"sqlite:///{disk / 'ca.db'}")
+    checks.check_store()
+    fill_disk(disk, leave=64 * 1024)
+    with pytest.raises(UnavailableError, match=r"the disk of .* is full: \d+ KiB are left"):
+        checks.check_store()
+    checks.store.close()
 
 
 def test_its_own_certificate_must_be_valid_now(checks, clock):

@@ -1,5 +1,6 @@
 from cryptography import x509
 
+from pgward.ca import observe
 from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.issuing.rules import NO_RULES
@@ -51,6 +52,17 @@ def test_cutting_a_person_off_ends_sessions_and_publishes(store, sql_authority):
     assert store.version() > version
     with store.read() as connection:
         assert sessions.find(connection, token, START) is None
+
+
+def test_it_is_counted_under_the_reasons_name(store, sql_authority, monkeypatch):
+    counted = []
+    monkeypatch.setattr(observe, "event", lambda *said, **labels: counted.append((said, labels)))
+    _person(store, sql_authority, "alice")
+    with store.write() as transaction:
+        Revoker(sql_authority).cut_off(
+            transaction, "alice", "lost", now=START, reason=Reason.key_compromise
+        )
+    assert (("revoked", 1), {"reason": "keyCompromise"}) in counted
 
 
 def test_without_anything_to_revoke_no_crl_is_made(store, sql_authority):

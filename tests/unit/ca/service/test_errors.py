@@ -36,6 +36,28 @@ def test_each_of_our_errors_has_its_status(error, status, code):
     assert ("www-authenticate" in answer.headers) is (status == 401)
 
 
+def test_what_only_the_administrator_can_mend_is_logged_once(monkeypatch, caplog):
+    monkeypatch.setattr(errors, "_seldom", errors.Seldom())
+    for error in (
+        UnavailableError("the disk is full"),
+        NotFoundError("there is no such"),
+        UnavailableError("the disk is full"),
+    ):
+        errors.from_error(error)
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("WARNING", "a request was refused: the disk is full")
+    ]
+
+
+def test_each_message_comes_once_a_minute():
+    now = [0.0]
+    seldom = errors.Seldom(lambda: now[0])
+    said = []
+    for now[0], message in [(0, "a"), (1, "b"), (59, "a"), (60, "a"), (60.5, "b"), (61, "b")]:
+        said += [(now[0], message)] if seldom.is_due(message) else []
+    assert said == [(0, "a"), (1, "b"), (60, "a"), (61, "b")]
+
+
 def test_wrong_fields_are_listed():
     answer = errors.from_error(FieldsError([FieldError("spec.mode", "is missing")]))
     assert json.loads(answer.body)["error"] == {
