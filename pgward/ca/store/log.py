@@ -70,6 +70,13 @@ def state(connection: Connection) -> TreeState:
     return TreeState(tree.size, tree.root())
 
 
+def root_at(connection: Connection, size: int) -> bytes:
+    """Return the root that the log had with ``size`` leaves; MerkleError when it has fewer."""
+    if size == 0:
+        return merkle.EMPTY_ROOT
+    return _proofs(connection, [Plan(((0, size),))], size)[0][0]
+
+
 def inclusion(connection: Connection, indexes: Sequence[int], size: int) -> list[list[bytes]]:
     """Return the proof of each that it is in the log of ``size`` leaves; raise MerkleError."""
     return _proofs(connection, [merkle.inclusion(each, size) for each in indexes], size)

@@ -85,10 +85,11 @@ def test_every_proof_holds(large, data):
     second = data.draw(st.integers(1, SIZE))
     first = data.draw(st.integers(1, second))
     with large.read() as connection:
+        roots = [log.root_at(connection, each) for each in (first, second)]
         proof = log.consistency(connection, first, second)
         included = log.inclusion(connection, [first - 1], second)[0]
     leaves = hashes(second)
-    roots = [merkle.root_of(leaves[:first]), merkle.root_of(leaves)]
+    assert roots == [merkle.root_of(leaves[:first]), merkle.root_of(leaves)]
     merkle.check_consistency(first, roots[0], second, roots[1], proof)
     merkle.check_inclusion(leaves[first - 1], first - 1, second, included, roots[1])
 
@@ -113,9 +114,11 @@ def test_there_is_no_proof_about_a_log_that_is_yet_to_come(store):
         for ask in (
             lambda: log.inclusion(connection, [0], 6),
             lambda: log.consistency(connection, 2, 6),
+            lambda: log.root_at(connection, 6),
         ):
             with pytest.raises(MerkleError, match="no 6 leaves yet"):
                 ask()
+        assert log.root_at(connection, 0) == merkle.EMPTY_ROOT
 
 
 def test_a_log_without_its_state_says_that_it_is_damaged(store):
