@@ -135,7 +135,8 @@ def _server(
     settings = authority.settings
     origins = _origins(settings, listener.bound_address(listening))
     app = create_app(
-        *(authority, store),
+        authority,
+        store,
         log_key=signs_log,
         origins=origins,
         certificate=certificate,
