@@ -135,10 +135,16 @@ COMMANDS: Mapping[str, Entry] = {
     "user": Entry("add, block and list people", "pgward.client.user_commands:user", _ADMIN),
     "group": Entry("put people into groups", "pgward.client.user_commands:group", _ADMIN),
     "apply": Entry(
-        "create or change services from YAML", "pgward.client.resource_commands:apply", _ADMIN
+        "create or change services and profiles from YAML",
+        "pgward.client.resource_commands:apply",
+        _ADMIN,
     ),
-    "get": Entry("show services as they are", "pgward.client.resource_commands:get", _ADMIN),
-    "delete": Entry("remove services", "pgward.client.resource_commands:delete", _ADMIN),
+    "get": Entry(
+        "show services or profiles as they are", "pgward.client.resource_commands:get", _ADMIN
+    ),
+    "delete": Entry(
+        "remove services or profiles", "pgward.client.resource_commands:delete", _ADMIN
+    ),
     "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
     "audit": Entry("show who did what", "pgward.client.admin_commands:audit", _ADMIN),
     "ca": Entry("run the certificate authority", section=_SERVER, children=_CA),

@@ -60,6 +60,22 @@ def words(messages: str) -> str:
     return text.removeprefix("psql: ").removeprefix("error: ").rpartition(" failed: ")[2]
 
 
+def count_answers(session: Server, limit: float) -> int:
+    """Return how often a session of ``Psql.work`` answered until now; DemoError when it ended.
+
+    Waits for one more answer, which must come within ``limit`` seconds.
+    """
+    said = b""
+    while select.select([session.output], [], [], 0 if said else limit)[0]:
+        new = session.output.read(65536)
+        if not new:
+            break
+        said += new
+    if not said or not session.alive:
+        raise DemoError("the session that ran meanwhile has ended")
+    return said.count(b"\n")
+
+
 def wait_for_end(session: Server, since: float, limit: float) -> float:
     """Return the seconds from ``since`` (monotonic) to the session's end; DemoError after limit."""
     if not _ended(session, since + limit):

@@ -25,8 +25,9 @@ def demo(hold: bool, directory: Path | None) -> None:
     """Set all of pgward up on this machine, use it, and remove it again.
 
     A CA, a PostgreSQL server that `hba apply` configures, an edge, a person, a tunnel, and psql
-    through it; then who is refused, and how a revocation ends a live session. Ends with an error
-    if anything is not as it should be.
+    through it; then who is refused, what the CA can prove, how another CA takes its place while a
+    session runs, and how a revocation ends one. Ends with an error if anything is not as it
+    should be.
 
     With --hold it stays up for you to try, and D/demo.json says where everything is.
     """

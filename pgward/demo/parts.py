@@ -125,6 +125,11 @@ def add_person(shop: Workshop, ca: Authority) -> Identity:
     return identity(shop.crew, shop.layout.home)
 
 
+def log_in_again(shop: Workshop) -> None:
+    """Get the person another login certificate."""
+    shop.person("login", "--user", USER, "--password-file", shop.layout.file("password"))
+
+
 def identity(crew: Crew, home: Path) -> Identity:
     """Return what `whoami` tells of the certificate and its paths."""
     told = json.loads(crew.pgward("whoami", "-o", "json", home=home).output)

@@ -11,7 +11,6 @@ from pgward.demo import parts
 from pgward.demo.client import Psql, wait_for_end
 from pgward.demo.errors import DemoError
 from pgward.demo.parts import Edge, Identity, Tunnel, Workshop
-from pgward.demo.ports import HOST
 from pgward.system.postgres import Cluster
 
 CUT_SECONDS = 5.0
@@ -67,22 +66,6 @@ def without_certificate(psql: Psql, where: str, nowhere: Path) -> str:
     # libpq skips a certificate file that is not there (manual, chapter 34.19.2).
     bare = f"{where} {conninfo.write({'sslcert': str(nowhere)})}"
     return psql.refused(bare, _NO_CERTIFICATE, what="a connection without a certificate")
-
-
-def become_stranger(shop: Workshop) -> Identity:
-    """Log in at another CA, under the person's own name, and end that CA."""
-    directory, home = shop.layout.stranger / "ca", shop.layout.stranger / "home"
-    shop.layout.stranger.mkdir(mode=0o700)
-    password = shop.layout.file("password")
-    shop.crew.pgward(
-        *("ca", "init", directory, "--name", "somebody else", "--admin", parts.USER),
-        *("--listen", f"{HOST}:0", "--ip", HOST, "--admin-password-file", password),
-        home=home,
-    )
-    ca = parts.serve_authority(shop.crew, directory, home, "other ca")
-    parts.log_in(shop.crew, home, ca, parts.USER, password)
-    shop.crew.stop(ca.server)
-    return parts.identity(shop.crew, home)
 
 
 def stranger(psql: Psql, edge: Edge, who: Identity) -> str:

@@ -1,6 +1,6 @@
 """The story of a demo that is not held: what works, and what is refused."""
 
-from pgward.demo import parts, proofs
+from pgward.demo import honesty, parts, proofs, stranger
 from pgward.demo.parts import Workshop
 from pgward.demo.site import Site
 from pgward.demo.story import Story
@@ -12,6 +12,8 @@ def walk(shop: Workshop, site: Site, story: Story) -> None:
     """Show every proof; raise DemoError at the first that does not hold."""
     show_access(site, story)
     _show_refusals(shop, site, story)
+    _show_honesty(shop, site, story)
+    _show_replacement(shop, site, story)
     _show_revocation(shop, site, story)
 
 
@@ -40,8 +42,34 @@ def _show_refusals(shop: Workshop, site: Site, story: Story) -> None:
         nowhere = shop.layout.file("no-certificate")
         step.tell(proofs.without_certificate(psql, site.tunnel.conninfo, nowhere))
     with story.step(f"a stranger: a certificate for {parts.USER}, of another CA") as step:
-        who = proofs.become_stranger(shop)
+        who = stranger.make(shop.layout.stranger, parts.USER)
         step.tell(f"the edge refuses: {proofs.stranger(psql, site.edge, who)}")
+
+
+def _show_honesty(shop: Workshop, site: Site, story: Story) -> None:
+    story.heading("What the CA can prove")
+    with story.step(f"{parts.USER} has the certificate proved (pgward ca log prove)") as step:
+        found = honesty.entry(shop, site.me)
+        step.tell(
+            f"entry {found.index} of {found.size} in the CA's log, whose hash is {found.root}"
+        )
+    with story.step("somebody alters a row of the database (pgward ca log verify)") as step:
+        step.tell(f"found: certificates {honesty.altered_row(shop, 'mallory')}")
+    _show_state(shop, site, story, "good")
+
+
+def _show_state(shop: Workshop, site: Site, story: Story, state: str) -> None:
+    if honesty.has_openssl():
+        with story.step("openssl asks the CA for the state of the certificate (OCSP)") as step:
+            step.tell(honesty.ocsp(shop, site.authority.url, site.me, state))
+
+
+def _show_replacement(shop: Workshop, site: Site, story: Story) -> None:
+    story.heading("Another CA issues from now on, while a session runs")
+    with story.step("pgward ca rotate start | advance, and a login") as step:
+        done = honesty.replacement(shop, site)
+        step.table({"before": done.before, "now": done.after})
+        step.tell(f"the session answered {done.answers} times meanwhile, and goes on")
 
 
 def _show_revocation(shop: Workshop, site: Site, story: Story) -> None:
@@ -55,3 +83,4 @@ def _show_revocation(shop: Workshop, site: Site, story: Story) -> None:
     with story.step("the next one straight to PostgreSQL, after pgward hba refresh") as step:
         said = proofs.refused_natively(shop, site.psql, site.cluster, site.native)
         step.tell(f"refused: {said}")
+    _show_state(shop, site, story, "revoked")

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from pgward.demo.client import Psql, wait_for_end, words
+from pgward.demo.client import Psql, count_answers, wait_for_end, words
 from pgward.demo.crew import Crew, Done
 from pgward.demo.errors import DemoError
 from pgward.demo.interrupts import Interrupts
@@ -76,3 +76,15 @@ def test_a_session_that_goes_on_is_an_error(crew):
     session = crew.start("session", [sys.executable, "-c", code], {})
     with pytest.raises(DemoError, match=r"still works 0\.1 seconds"):
         wait_for_end(session, time.monotonic(), 0.1)
+
+
+def test_the_answers_of_a_session_that_goes_on_are_counted(crew):
+    code = "import signal; print('alive\\nalive\\nalive', flush=True); signal.pause()"
+    session = crew.start("session", [sys.executable, "-c", code], {})
+    assert count_answers(session, 20) == 2  # the first said that it was ready
+
+
+def test_a_session_that_ended_meanwhile_is_an_error(crew):
+    session = crew.start("session", [sys.executable, "-c", "print('alive', flush=True)"], {})
+    with pytest.raises(DemoError, match="the session that ran meanwhile has ended"):
+        count_answers(session, 20)

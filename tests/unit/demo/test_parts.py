@@ -161,3 +161,9 @@ def test_a_server_that_shows_no_serial_numbers_is_refused(shop, monkeypatch):
     monkeypatch.setattr(FakeCluster, "version", 11)
     with pytest.raises(DemoError, match="needs PostgreSQL 12 or later, and this is 11"):
         parts.database(shop)
+
+
+def test_a_person_gets_another_certificate(shop):
+    parts.log_in_again(shop)
+    password = shop.layout.file("password")
+    assert shop.crew.asked == [("home", f"login --user alice --password-file {password}", "")]

@@ -3,8 +3,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgward.demo import proofs, tour
+from pgward.demo import honesty, proofs, stranger, tour
 from pgward.demo.errors import DemoError
+from pgward.demo.honesty import Entry, Replaced
 from pgward.demo.layout import Layout
 from pgward.demo.proofs import Cut, TlsRow
 from pgward.demo.story import Story
@@ -13,6 +14,7 @@ SITE = SimpleNamespace(
     psql=None,
     me=SimpleNamespace(serial=0x4F),
     native="native",
+    authority=SimpleNamespace(url="https://ca"),
     tunnel=SimpleNamespace(conninfo="tunnel"),
     edge=None,
     cluster=None,
@@ -22,7 +24,6 @@ PROOFS = {
     "fill": None,
     "query": TlsRow({"count": 2}, {"version": "TLSv1.3", "client_dn": "/CN=alice"}),
     "without_certificate": "FATAL: no certificate",
-    "become_stranger": None,
     "stranger": "unknown ca",
     "revocation": Cut(0.4, "EOF", "blocked"),
     "refused_next": "your account is blocked",
@@ -30,13 +31,27 @@ PROOFS = {
 }
 
 
+HONESTY = {
+    "entry": Entry(9, 12, "c8fc"),
+    "altered_row": "4f: subject was altered",
+    "has_openssl": True,
+    "ocsp": "0x4f: good",
+    "replacement": Replaced("/CN=one", "/CN=two", 62),
+}
+
+
 @pytest.fixture
 def order(monkeypatch):
     done = []
-    for name, value in PROOFS.items():
-        monkeypatch.setattr(
-            proofs, name, lambda *_, name=name, value=value, **__: (done.append(name), value)[1]
-        )
+    for module, values in (
+        (proofs, PROOFS),
+        (honesty, HONESTY),
+        (stranger, {"make": None}),
+    ):
+        for name, value in values.items():
+            monkeypatch.setattr(
+                module, name, lambda *_, name=name, value=value, **__: (done.append(name), value)[1]
+            )
     return done
 
 
@@ -44,11 +59,15 @@ def test_every_proof_is_shown(order):
     told = []
     tour.walk(SHOP, SITE, Story(told.append))
     assert order == [
-        *("fill", "query", "query", "without_certificate", "become_stranger", "stranger"),
-        *("revocation", "refused_next", "refused_natively"),
+        *("fill", "query", "query", "without_certificate", "make", "stranger"),
+        *("entry", "altered_row", "has_openssl", "ocsp", "replacement"),
+        *("revocation", "refused_next", "refused_natively", "has_openssl", "ocsp"),
     ]
     text = "\n".join(told)
-    for words in ("FATAL: no certificate", "the edge refuses: unknown ca", "ended 0.40 s after"):
+    for words in (
+        *("FATAL: no certificate", "the edge refuses: unknown ca", "ended 0.40 s after"),
+        *("entry 9 of 12", "certificates 4f: subject was altered", "answered 62 times"),
+    ):
         assert words in text
 
 
