@@ -69,8 +69,10 @@ def table(
     def head() -> None:
         heads.sign_if_due(timedelta(seconds=ledger.head_seconds), write=leadership.write)
 
+    watch = timekeeping.Watch(store)
+
     def clock() -> None:
-        timekeeping.note(store, authority.clock.now(), write=leadership.write)
+        watch.look(authority.clock.now(), write=leadership.write)
 
     def acme_orders() -> None:
         if acme is not None:

@@ -18,7 +18,9 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import UnavailableError
 
 TOLERANCE = timedelta(minutes=1)  # replicas' clocks may differ by less
+BACK = "clock.back"
 _LOOKED_AT = 50
+_AT_ONCE = 100_000  # more than half a minute of issuing
 
 
 def check(store: Store, now: datetime) -> None:
@@ -31,21 +33,59 @@ def check(store: Store, now: datetime) -> None:
         )
 
 
-def note(store: Store, now: datetime, *, write: Write | None = None) -> bool:
-    """Put a clock that went back on record; from then on it counts as right."""
-    last = last_act(store)
-    if last is None or last <= now + TOLERANCE:
-        return False
-    event = AuditEvent.make(
-        time=now,
-        actor=caller.SYSTEM,
-        action="clock.back",
-        outcome="ok",
-        details={"before": rfc3339(last), "now": rfc3339(now)},
-    )
-    with (write or store.write)() as transaction:
-        transaction.record(event)
-    return True
+class Watch:
+    """Puts on record that the clock went back, once; from then on it counts as right.
+
+    It reads all acts since it looked last: the one after a leap may have been any request.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: int | None = None
+        self._latest: datetime | None = None
+        self._leap: tuple[datetime, datetime] | None = None
+
+    def look(self, now: datetime, *, write: Write | None = None) -> bool:
+        """Record the last leap, if there is one that is not on record; tell whether there was."""
+        self._read(now)
+        if self._leap is None:
+            return False
+        before, after = self._leap
+        event = AuditEvent.make(
+            time=now,
+            actor=caller.SYSTEM,
+            action=BACK,
+            outcome="ok",
+            details={"before": rfc3339(before), "now": rfc3339(after)},
+        )
+        with (write or self._store.write)() as transaction:
+            transaction.record(event)
+        self._leap, self._latest = None, now
+        return True
+
+    def _read(self, now: datetime) -> None:
+        """Note the times before and after the last leap back, until it is on record."""
+        for moment, action in [*self._acts(), (now, "")]:
+            if action == BACK:  # what came before is on record
+                self._leap, self._latest = None, moment
+            elif self._latest is not None and moment < self._latest - TOLERANCE:
+                self._leap, self._latest = (self._latest, moment), moment
+            else:
+                self._latest = max(moment, self._latest or moment)
+
+    def _acts(self) -> list[tuple[datetime, str]]:
+        """Return time and action of what the authority did since the last look."""
+        columns = audit_events.c
+        wanted = sa.select(columns.seq, columns.time, columns.action, columns.source)
+        with self._store.read() as connection:
+            if self._seen is None:
+                last = connection.execute(sa.select(sa.func.max(columns.seq))).scalar()
+                self._seen = (last or 0) - _LOOKED_AT
+            newer = wanted.where(columns.seq > self._seen).order_by(columns.seq)
+            rows = connection.execute(newer.limit(_AT_ONCE)).all()
+        if rows:
+            self._seen = rows[-1].seq
+        return [(row.time, row.action) for row in rows if row.source == OWN_SOURCE]
 
 
 def last_act(store: Store) -> datetime | None:

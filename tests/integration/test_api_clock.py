@@ -16,6 +16,7 @@ from pgward.ca import jobs, timekeeping
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.records import CaName
 from pgward.ca.service.context import Context
+from pgward.ca.store import audit
 from pgward.client.api import ApiClient, PersonProver, pin
 from pgward.client.trust import unverified_context
 from pgward.core.errors import PgwardError
@@ -37,10 +38,12 @@ def upkeep(app, sql_authority, store, clock):
     context.readiness.checks[2].look = lambda: check_own(certificate)
     sql_authority.publish_crls()
 
+    watch = timekeeping.Watch(store)
+
     def run():
         certificate.renew_if_due()
         jobs.renew_crls(sql_authority)
-        timekeeping.note(store, clock.now())
+        watch.look(clock.now())
 
     return run
 
@@ -92,6 +95,16 @@ def test_an_hour_ahead_and_put_right(upkeep, alice, edge, sql_authority, clock):
     assert valid_at(alice, right)
     assert edge.call("GET", "/v1/edge/snapshot").status_code == 200
     assert alice.api.device("alice").call("GET", "/v1/me").status_code == 200
+
+
+def test_a_clock_put_right_is_on_record_though_much_was_done_since(upkeep, alice, store, clock):
+    clock.move(hours=1)
+    upkeep()
+    clock.move(hours=-1)
+    alice.certificate()
+    upkeep()
+    with store.read() as connection:
+        assert len(audit.events(connection, action="clock.back")) == 1
 
 
 def test_an_hour_behind_and_put_right(upkeep, alice, edge, sql_authority, clock):

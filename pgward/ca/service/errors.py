@@ -102,7 +102,7 @@ _seldom = Seldom()
 
 def from_error(error: PgwardError) -> JSONResponse:
     """Answer one of our own errors; the log has those that only an administrator can mend."""
-    if isinstance(error, UnavailableError) and _seldom.is_due(error.message):
+    if error.code == UnavailableError.code and _seldom.is_due(error.message):
         _log.warning("a request was refused: %s", error.message)
     wrong = error.fields if isinstance(error, FieldsError) else ()
     status = STATUS.get(error.code, 500)

@@ -4,6 +4,7 @@ import pytest
 
 from pgward.audit.events import AuditEvent
 from pgward.ca import timekeeping
+from pgward.ca.store import audit
 from pgward.core.errors import UnavailableError
 from tests.fixtures.authority import START
 
@@ -25,7 +26,7 @@ def acted(store):
 def test_a_new_store_has_no_last_act(store):
     assert timekeeping.last_act(store) is None
     timekeeping.check(store, START)
-    assert timekeeping.note(store, START) is False
+    assert timekeeping.Watch(store).look(START) is False
 
 
 def test_the_last_act_is_the_last_written_and_not_the_latest(store, acted):
@@ -52,9 +53,54 @@ def test_a_clock_that_went_back_is_told(store, acted):
     assert caught.value.hint.startswith("set the clock")
 
 
+def records(store):
+    with store.read() as connection:
+        found = audit.events(connection, action="clock.back")
+    return [(event["details"]["before"], event["details"]["now"]) for event in found]
+
+
 def test_it_goes_on_record_once_and_then_counts_as_right(store, acted):
     acted(START)
     earlier = START - 60 * MINUTE
-    assert [timekeeping.note(store, earlier) for _ in range(2)] == [True, False]
+    watch = timekeeping.Watch(store)
+    assert [watch.look(earlier) for _ in range(2)] == [True, False]
+    assert timekeeping.Watch(store).look(earlier) is False
     timekeeping.check(store, earlier)
     assert timekeeping.last_act(store) == earlier
+    assert records(store) == [("2026-11-21T12:00:00Z", "2026-11-21T11:00:00Z")]
+
+
+def test_a_leap_is_seen_though_something_was_done_after_it(store, acted):
+    watch = timekeeping.Watch(store)
+    acted(START + 60 * MINUTE)
+    assert watch.look(START + 60 * MINUTE) is False
+    acted(START)  # the CA's own certificate, say: the first thing that it does
+    acted(START + MINUTE)
+    assert [watch.look(START + MINUTE), watch.look(START + MINUTE)] == [True, False]
+    assert records(store) == [("2026-11-21T13:00:00Z", "2026-11-21T12:00:00Z")]
+
+
+def test_a_leap_while_nobody_looked_is_seen_at_the_start(store, acted):
+    acted(START + 60 * MINUTE)
+    acted(START)
+    assert timekeeping.Watch(store).look(START) is True
+
+
+def test_edges_and_replicas_that_differ_a_little_are_no_leap(store, acted):
+    for moment, source in [(0, "ca"), (90, "edge:e1"), (-1, "ca"), (0, "ca")]:
+        acted(START + moment * MINUTE, source)
+    watch = timekeeping.Watch(store)
+    assert [watch.look(START), watch.look(START + MINUTE)] == [False, False]
+    assert records(store) == []
+
+
+def test_a_leap_that_could_not_be_recorded_is_recorded_later(store, acted):
+    def away():
+        raise UnavailableError("the disk is full")
+
+    acted(START)
+    earlier = START - 60 * MINUTE
+    watch = timekeeping.Watch(store)
+    with pytest.raises(UnavailableError):
+        watch.look(earlier, write=away)
+    assert [watch.look(earlier), watch.look(earlier)] == [True, False]

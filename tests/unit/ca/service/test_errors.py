@@ -40,6 +40,7 @@ def test_what_only_the_administrator_can_mend_is_logged_once(monkeypatch, caplog
     monkeypatch.setattr(errors, "_seldom", errors.Seldom())
     for error in (
         UnavailableError("the disk is full"),
+        TooManyRequestsError("too many requests"),
         NotFoundError("there is no such"),
         UnavailableError("the disk is full"),
     ):
