@@ -71,11 +71,14 @@ def commands(layout: Layout, site: Site) -> list[str]:
         "pgward whoami",
         f"pgward psql {parts.SERVICE}",
         "pgward status",
+        "pgward certificates",
         "",
         "# as the administrator; the last one ends every session above",
         f"export PGWARD_HOME={shlex.quote(str(layout.admin_home))}",
         "pgward get services -o yaml",
         "pgward audit",
+        "pgward ca list",
+        f"pgward ca log verify {shlex.quote(str(layout.authority))}",
         f"pgward user block {parts.USER}",
     ]
 

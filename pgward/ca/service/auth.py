@@ -161,10 +161,13 @@ def machine(
         owner = _owner(connection, serial)
         found_machine = None if owner is None else machines.find(connection, *owner)
     if owner is not None and found_machine is None:
-        error = DeniedError("the machine was removed", hint="enroll again")
+        error = DeniedError("the machine was removed", hint="enroll again, with a new join token")
         _refuse(context, request, f"{owner[0]}:{owner[1]}", error)
     if found_machine is None:
-        error = DeniedError("the certificate is revoked, or is no machine's", hint="enroll again")
+        error = DeniedError(
+            "the certificate is revoked, or is no machine's",
+            hint="enroll again, with a new join token",
+        )
         _refuse(context, request, caller.UNKNOWN, error, {"serial": serial})
     use_up(context, context.replay, found)
     caller.is_now(found_machine.actor)

@@ -129,4 +129,6 @@ def _take_back(context: Context, machine: Machine, serial: str) -> NoReturn:
         context.revoker.revoke(
             act.transaction, wanted, now=now, reason=Reason.cessation_of_operation
         )
-    raise DeniedError("the machine was removed or replaced meanwhile", hint="enroll again")
+    raise DeniedError(
+        "the machine was removed or replaced meanwhile", hint="enroll again, with a new join token"
+    )
