@@ -114,7 +114,7 @@ def test_everything_is_shown_and_nothing_left(place):
         (4, signal.SIGINT, 130),
         (9, signal.SIGTERM, 143),
         (16, signal.SIGINT, 130),
-        (33, signal.SIGTERM, 143),
+        (53, signal.SIGTERM, 143),
     ],
 )
 def test_nothing_is_left_whenever_it_is_ended(place, lines, number, code):
