@@ -18,7 +18,7 @@ EDGE_ACTIONS = frozenset({"session.open", "session.close", "session.cut"})
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACTION = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
-_MAX_TEXT = 1024
+MAX_TEXT = 1024
 _MAX_DETAILS = 8192
 _OPTIONAL = ("target", "reason", "client")
 _FIELDS = frozenset({"id", "time", "actor", "action", "outcome", "details", *_OPTIONAL})
@@ -100,8 +100,8 @@ class AuditEvent:
 
 def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT or "\0" in value:
-        raise InvalidInputError(f"{name} of an audit event is a text of 1 to {_MAX_TEXT} letters")
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or "\0" in value:
+        raise InvalidInputError(f"{name} of an audit event is a text of 1 to {MAX_TEXT} letters")
     return value
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pgward.audit.events import AuditEvent, Outcome
+from pgward.audit.events import MAX_TEXT, AuditEvent, Outcome
 from pgward.ca import caller, observe
 from pgward.ca.store import Store, Transaction
 from pgward.core.clock import Clock
@@ -67,7 +67,7 @@ class Acts:
             action,
             target,
             outcome="denied" if refused else "failed",
-            reason=error.message[:1024],
+            reason=error.message[:MAX_TEXT],
             details=details,
         )
         observe.event("act", action=action, outcome=event.outcome)
@@ -89,7 +89,7 @@ class Acts:
             actor=actor,
             action=action,
             outcome=outcome,
-            target=target,
+            target=target and target[:MAX_TEXT],  # an address may hold what is no name
             reason=reason,
             client=caller.client.get(),
             details=details,

@@ -12,6 +12,7 @@ from typing import Any
 from pgward.ca.acme import jwk
 from pgward.ca.acme.jwk import AccountKey
 from pgward.ca.acme.problems import AcmeError, malformed
+from pgward.core import strict_json
 from pgward.pki import jws as base64url
 
 MAX_BYTES = 48 * 1024  # a signing request of 16 KiB, twice base64url, and its signature
@@ -93,28 +94,16 @@ def from_object(value: dict[str, Any]) -> SignedMessage:
 
 
 def load(data: bytes, what: str) -> dict[str, Any]:
-    """Read a JSON object strictly: no member twice, no NaN, no lone surrogate; raise AcmeError."""
+    """Read a JSON object strictly, and without any NUL; raise AcmeError."""
     try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+        value = strict_json.loads(data)
+    except ValueError as error:
         raise malformed(f"{what} is not JSON") from error
+    if "\\u0000" in json.dumps(value):  # no text of ACME has one, and no database takes one
+        raise malformed(f"{what} holds a NUL")
     if not isinstance(value, dict):
         raise malformed(f"{what} is not a JSON object")
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member occurs twice")
-    return members
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _decode(text: str, name: str) -> bytes:

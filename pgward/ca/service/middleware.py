@@ -83,6 +83,10 @@ class Guard:
         except TooManyRequestsError as error:
             await errors.from_error(error)(scope, receive, answer)
             return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            # No name has one and no database takes one.
+            await errors.respond(404, "not_found", "not found")(scope, receive, answer)
+            return
         limit = self._larger.get(scope["path"], MAX_BODY)
         if _declared(scope) > limit:
             refusal = BodyTooLargeError(limit)

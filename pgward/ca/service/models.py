@@ -34,6 +34,13 @@ def _moment(value: object) -> datetime:
     raise ValueError("is not a time in RFC 3339, like 2026-11-21T09:00:00Z")
 
 
+def _storable(value: str) -> str:
+    """Refuse NUL, which JSON can carry and no database takes."""
+    if "\0" in value:
+        raise ValueError("holds a NUL")
+    return value
+
+
 Time = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str),
@@ -41,8 +48,9 @@ Time = Annotated[
 ]
 # In requests, where pydantic alone would take a bare number for seconds since 1970.
 Moment = Annotated[datetime, BeforeValidator(_moment), Field(description="RFC 3339")]
-Text = Annotated[str, Field(max_length=500)]
-Name = Annotated[str, Field(min_length=1, max_length=253)]
+Storable = AfterValidator(_storable)
+Text = Annotated[str, Field(max_length=500), Storable]
+Name = Annotated[str, Field(min_length=1, max_length=253), Storable]
 # Longer than any password may be, so that the rule about length can explain itself.
 Password = Annotated[SecretStr, Field(max_length=4096), AfterValidator(_encodable)]
 Request = Annotated[str, Field(max_length=16 * 1024, description="PKCS#10, PEM")]

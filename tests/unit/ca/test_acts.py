@@ -57,3 +57,10 @@ def test_a_store_that_is_away_is_not_asked_again(acts, store):
     with pytest.raises(UnavailableError):
         fail()
     assert _events(store) == []
+
+
+def test_a_target_that_is_no_name_is_cut_to_what_every_store_takes(acts, store):
+    with pytest.raises(ConflictError), acts.act("alice", "user.remove", "x" * 5000):
+        raise ConflictError("y" * 5000)
+    (found,) = _events(store)
+    assert found[3:] == ("x" * 1024, "y" * 1024)

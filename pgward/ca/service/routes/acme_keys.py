@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from pgward.ca.acme import accounts, documents, eab_keys, issued
@@ -14,6 +14,7 @@ from pgward.ca.acme.service import AcmeService
 from pgward.ca.acme.states import Account as State
 from pgward.ca.acts import Act
 from pgward.ca.revoking.revocation import Reason
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Time
@@ -22,7 +23,7 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import UnavailableError
 from pgward.pki import jws as base64url
 
-router = APIRouter(tags=["acme"])
+router = strict.router("acme")
 _Names = Annotated[list[Name], Field(max_length=50)]
 
 

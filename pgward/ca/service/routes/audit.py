@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel
 
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.store import audit
 
-router = APIRouter(tags=["audit"])
-Text = Annotated[str | None, Query(max_length=200)]
+router = strict.router("audit")
+Word = Annotated[str | None, Query(max_length=200)]
 
 
 class Events(BaseModel):
@@ -25,8 +26,8 @@ def events(
     _by: Administrator,
     after: Annotated[int | None, Query(ge=0, le=2**62, description="a seq")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    action: Text = None,
-    actor: Text = None,
+    action: Word = None,
+    actor: Word = None,
 ) -> Events:
     """Return events after a seq, or else the newest; ``action`` ``user.*`` matches all such."""
     with context.store.read() as connection:

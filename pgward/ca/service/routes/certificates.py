@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 
 import sqlalchemy as sa
 from cryptography import x509
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import holders
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Moment, Time
@@ -21,7 +22,7 @@ from pgward.ca.store.listing import Search
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import pem
 
-router = APIRouter(tags=["certificates"])
+router = strict.router("certificates")
 State = Literal["pending", "active", "expired", "revoked"]
 Known = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\x00]+$")]
 Digest = Annotated[str, Field(min_length=64, max_length=110, description="SHA-256, hex")]

@@ -3,19 +3,20 @@
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Query, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from pgward.audit.events import EDGE_ACTIONS, AuditEvent
 from pgward.ca.identity import machines
 from pgward.ca.identity.machines import Machine
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Edge
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body
 from pgward.ca.store import audit
 from pgward.core.errors import InvalidInputError
 
-router = APIRouter(tags=["machines"])
+router = strict.router("machines")
 MAX_EVENTS = 1000
 MAX_EVENTS_BODY = 1024 * 1024
 
@@ -66,8 +67,24 @@ async def snapshot(
     return SnapshotReply(snapshot=await run_sync(context.snapshots.get, edge.name, version))
 
 
-@router.post("/edge/events", summary="Deliver audit events")
-def events(context: Current, edge: Edge, body: EventsRequest) -> EventsReply:
+async def _batch(request: Request, _edge: Edge) -> EventsRequest:
+    """Read a batch, which may be long, once it is known that an edge sends it."""
+    return strict.read(await request.body(), EventsRequest)
+
+
+@router.post(
+    "/edge/events",
+    summary="Deliver audit events",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": EventsRequest.model_json_schema()}},
+        }
+    },
+)
+def events(
+    context: Current, edge: Edge, body: Annotated[EventsRequest, Depends(_batch)]
+) -> EventsReply:
     """Store events; one that is there already (by its id) counts as accepted."""
     good: list[AuditEvent] = []
     refused: list[RefusedEvent] = []

@@ -1,17 +1,17 @@
 """Edges, as administrators see them."""
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 
 from pgward.ca.identity import machines
 from pgward.ca.records import Kind
 from pgward.ca.revoking.revocation import Reason
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Revoked, Time
 from pgward.ca.store.certificates import CertificateFilter
 
-router = APIRouter(tags=["machines: administration"])
+router = strict.router("machines: administration")
 
 
 class EdgeInfo(BaseModel):

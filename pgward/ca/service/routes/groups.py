@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from pgward.ca.identity import directory
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Name
 
-router = APIRouter(tags=["people: administration"])
+router = strict.router("people: administration")
 Members = Annotated[list[Name], Field(max_length=1000)]
 
 

@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from pgward.ca.records import Kind
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Time
@@ -20,7 +21,7 @@ from pgward.ca.store.log_heads import SignedHead
 from pgward.ca.store.log_reading import Leaf
 from pgward.core.errors import InvalidInputError, NotFoundError
 
-router = APIRouter(tags=["log"])
+router = strict.router("log")
 Index = Annotated[int, Query(ge=0, le=2**62)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=100)]

@@ -4,21 +4,21 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel
 
 from pgward.ca import caller
 from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.directory import User
 from pgward.ca.identity.sessions import LoginSession
-from pgward.ca.service import auth
+from pgward.ca.service import auth, strict
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Password, Time, UserSummary
 from pgward.core.clock import rfc3339
 from pgward.core.errors import DeniedError, PgwardError
 from pgward.pki.proof import Proof
 
-router = APIRouter(tags=["login"])
+router = strict.router("login")
 # Another login at the same time may have hashed the same password anew.
 _TRIES = 3
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated, NoReturn
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from pgward.ca import caller, observe
@@ -10,7 +9,7 @@ from pgward.ca.identity import machines, tokens
 from pgward.ca.identity.machines import Machine
 from pgward.ca.records import Kind
 from pgward.ca.revoking.revocation import Reason
-from pgward.ca.service import replies
+from pgward.ca.service import replies, strict
 from pgward.ca.service.auth import AnyMachine
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, CertificateReply, CertificateRequest, Request, checked
@@ -21,7 +20,7 @@ from pgward.core.address import Address
 from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
 from pgward.pki import csr, keys
 
-router = APIRouter(tags=["machines"])
+router = strict.router("machines")
 _JOINING = "join token"  # no user can have this name, so the counts stay apart
 Advertise = Annotated[str, Field(max_length=300), checked(Address.parse)]
 

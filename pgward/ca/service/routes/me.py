@@ -1,7 +1,6 @@
 """What a person does with the own login session."""
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter
 from pydantic import BaseModel
 
 from pgward.ca import caller
@@ -11,6 +10,7 @@ from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.resources.stored import Resource
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import (
@@ -22,7 +22,7 @@ from pgward.ca.service.models import (
 )
 from pgward.core.errors import DeniedError
 
-router = APIRouter(tags=["people"])
+router = strict.router("people")
 
 
 class SessionInfo(BaseModel):

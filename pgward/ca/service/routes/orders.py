@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from pgward.ca.identity import machines
 from pgward.ca.rotation import orders, rotations, seen
 from pgward.ca.rotation.seen import MOST_PARTS, Report
+from pgward.ca.service import strict
 from pgward.ca.service.auth import AnyMachine
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Name, Request
+from pgward.ca.service.models import Body, Name, Request, Storable
 from pgward.core.errors import ConflictError
 from pgward.pki import pem
 
-router = APIRouter(tags=["machines"])
+router = strict.router("machines")
 Part = Annotated[int, Field(ge=0, lt=MOST_PARTS)]
 Parts = Annotated[int, Field(ge=1, le=MOST_PARTS)]
 
@@ -57,7 +58,7 @@ class ReportRequest(Body):
     part: Part = 0
     parts: Parts = 1
     ok: bool
-    message: Annotated[str, Field(max_length=1000)] = ""
+    message: Annotated[str, Field(max_length=1000), Storable] = ""
 
 
 class ReportReply(BaseModel):

@@ -3,19 +3,20 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query
+from fastapi import Body, Header, Query
 from pydantic import BaseModel
 
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import FieldError, FieldsError
 from pgward.ca.resources.kinds import Resource
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Change, ResourceChange
 from pgward.core.errors import InvalidInputError
 
-router = APIRouter(tags=["resources"])
+router = strict.router("resources")
 _ETAG = re.compile(r'"?(\d{1,9})"?')
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="the version that must be stored now")

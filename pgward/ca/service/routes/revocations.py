@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from cryptography import x509
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from pgward.ca.acts import Act
 from pgward.ca.identity import directory, machines, sessions
 from pgward.ca.records import Kind
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Name, Text, Time, checked
@@ -19,7 +19,7 @@ from pgward.core import serials
 from pgward.core.errors import ConflictError, NotFoundError
 from pgward.pki import reasons
 
-router = APIRouter(tags=["certificates"])
+router = strict.router("certificates")
 _REVOCABLE = (Kind.PERSON, Kind.EDGE, Kind.HOST)
 _MOST_SHOWN = 10_000
 _OWNERS = {

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from pgward.ca.rotation import engine, status
 from pgward.ca.rotation.engine import Moved, Wish
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Text, Time
 
-router = APIRouter(tags=["rotation"])
+router = strict.router("rotation")
 
 
 class AuthorityInfo(BaseModel):

@@ -3,23 +3,23 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from pgward.ca.identity import tokens
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Name, Time
 from pgward.core.clock import rfc3339
 
-router = APIRouter(tags=["machines: administration"])
+router = strict.router("machines: administration")
 Names = Annotated[list[Name], Field(max_length=50)]
 
 
 class TokenRequest(Body):
     """A machine that shall join, and the names for its certificate."""
 
-    kind: Annotated[str, Field(json_schema_extra={"enum": list(tokens.MACHINES)})]
+    kind: Annotated[Name, Field(json_schema_extra={"enum": list(tokens.MACHINES)})]
     name: Name
     dns: Names = Field(default_factory=list)
     ips: Names = Field(default_factory=list)

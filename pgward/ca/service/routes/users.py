@@ -3,19 +3,19 @@
 from typing import Annotated
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import NewUser, User
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.revoking.revocation import Reason
+from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Password, Revoked, Text, UserDetail, checked
 from pgward.core import names
 
-router = APIRouter(tags=["people: administration"])
+router = strict.router("people: administration")
 Group = Annotated[str, checked(names.resource_name)]
 Groups = Annotated[list[Group], Field(max_length=200)]
 

@@ -129,3 +129,12 @@ def test_any_header_and_payload_are_a_request_or_one_kind_of_error(header, paylo
 @given(st.dictionaries(st.sampled_from(["protected", "payload", "signature", "header"]), _JSON))
 def test_any_members_are_a_request_or_one_kind_of_error(members):
     _only_our_error(json.dumps(members).encode())
+
+
+def test_a_nul_is_refused_wherever_it_stands():
+    """PostgreSQL takes none, and nothing of ACME has one."""
+    for payload in ({"a": "\0"}, {"\0": 1}, {"a": [{"b": "x\0y"}]}):
+        with pytest.raises(AcmeError, match="the payload holds a NUL"):
+            jws.parse(_body(payload=payload)).json()
+    with pytest.raises(AcmeError, match="the protected header holds a NUL"):
+        jws.parse(_body(HEADER | {"kid": "\0"}))

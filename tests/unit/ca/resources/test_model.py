@@ -39,3 +39,14 @@ def test_our_own_checks_explain_themselves():
 def test_metadata_takes_back_what_the_authority_wrote():
     body = {"name": "a", "version": 3, "createdAt": "t", "updatedBy": "root"}
     assert Metadata.model_validate(body).version == 3
+
+
+@pytest.mark.parametrize("text", ["one line", "two\nlines", "Größe, 表, 💥", ""])
+def test_a_description_is_words(text):
+    assert Metadata(name="a", description=text).description == text
+
+
+@pytest.mark.parametrize("letter", ["\0", "\x1b", "\r", "\u202e", "\u200b", "\u2066", "\ufeff"])
+def test_a_description_does_not_disguise_itself(letter):
+    with pytest.raises(ValidationError, match="control characters"):
+        Metadata(name="a", description=f"a{letter}b")

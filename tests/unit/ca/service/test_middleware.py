@@ -9,7 +9,7 @@ from pgward.ca.service.middleware import MAX_BODY, Guard
 from pgward.ca.settings import LimitSettings
 
 
-def _call(app, *, headers=(), parts=(b"",), path="/v1/x", **options):
+def _call(app, *, headers=(), parts=(b"",), path="/v1/x", query=b"token=secret", **options):
     sent = []
     bodies = [
         {"type": "http.request", "body": part, "more_body": index < len(parts) - 1}
@@ -26,7 +26,7 @@ def _call(app, *, headers=(), parts=(b"",), path="/v1/x", **options):
         "type": "http",
         "method": "POST",
         "path": path,
-        "query_string": b"token=secret",
+        "query_string": query,
         "headers": list(headers),
         "client": ("10.0.0.1", 5),
     }
@@ -48,6 +48,13 @@ def test_the_address_of_the_caller_is_known_inside_and_forgotten_after():
     assert (status, body) == (200, b"10.0.0.1")
     assert headers[b"cache-control"] == b"no-store"
     assert caller.client.get() is None
+
+
+def test_an_address_with_a_nul_names_nothing():
+    for path, query in (("/v1/users/a\0", b""), ("/v1/audit", b"actor=a%00b")):
+        status, _, body = _call(_reading, path=path, query=query)
+        assert (status, json.loads(body)["error"]["code"]) == (404, "not_found")
+    assert _call(_reading, path="/v1/a\n", query=b"x=%0a%2500")[0] == 200
 
 
 def test_a_body_is_bounded_whether_its_length_is_told_or_not():
