@@ -73,7 +73,9 @@ def dns_name(name: str, *, wildcard: bool = False) -> str:
     lowered = name.lower()
     rest = lowered.removeprefix("*.") if wildcard else lowered
     labels = rest.split(".")
-    if len(lowered) > _MAX_DNS_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+    # The Kelvin sign, say, becomes a k in lower case.
+    is_one = name.isascii() and len(lowered) <= _MAX_DNS_NAME
+    if not is_one or not all(_LABEL.fullmatch(label) for label in labels):
         raise InvalidInputError(
             f"{name!r} is not a DNS name", hint="for example db1.example.com, without a final dot"
         )

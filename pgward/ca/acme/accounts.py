@@ -27,6 +27,7 @@ class Account:
     contact: tuple[str, ...]
     created_at: datetime
     client: str | None
+    kid: str | None
     eab: EabKey | None
 
     @property
@@ -121,5 +122,6 @@ def _account(connection: Connection, row: sa.Row[Any]) -> Account:
         contact=tuple(row.contact),
         created_at=row.created_at,
         client=row.client,
+        kid=row.kid,
         eab=eab_keys.find(connection, row.kid),
     )

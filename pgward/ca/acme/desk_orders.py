@@ -21,15 +21,16 @@ from pgward.ca.acme.accounts import Account
 from pgward.ca.acme.authentication import Verified
 from pgward.ca.acme.documents import Links
 from pgward.ca.acme.exchange import Reply, Request
-from pgward.ca.acme.identifiers import Identifier
+from pgward.ca.acme.identifiers import MAX_NAMES, Identifier
 from pgward.ca.acme.messages import NewOrder
 from pgward.ca.acme.office import Office
-from pgward.ca.acme.orders import Authorization, Order
+from pgward.ca.acme.orders import Authorization, Challenge, Order
 from pgward.ca.acme.problems import AcmeError, Subproblem, not_found, rate_limited
 from pgward.core.names import MAX_HOST_NAME
 
 _HOUR = timedelta(hours=1)
 _POLL_SECONDS = "2"
+_MOST_UNDER_WAY = MAX_NAMES  # challenges of one account: as many as one order needs
 
 
 def new_order(office: Office, request: Request, asking: Verified) -> Reply:
@@ -106,7 +107,7 @@ def challenge(office: Office, request: Request, asking: Verified, challenge_id: 
     if not asking.message.is_empty:
         messages.challenge_response(asking.payload())
         if parent.status is states.Authorization.PENDING:
-            _begin_validation(office, challenge_id)
+            _begin_validation(office, asking.owner, found)
     with office.store.read() as connection:
         found = orders.find_challenge(connection, challenge_id) or found
     reply = Reply(200, documents.challenge(links, found))
@@ -138,10 +139,15 @@ def check_names(office: Office, owner: Account, wanted: tuple[Identifier, ...]) 
         )
 
 
-def _begin_validation(office: Office, challenge_id: str) -> None:
+def _begin_validation(office: Office, owner: Account, wanted: Challenge) -> None:
     with office.store.write() as transaction:
+        _check_failures(office, transaction.connection, owner)
+        under_way = orders.count_processing(transaction.connection, owner.id)
+        if wanted.status is states.Challenge.PENDING and under_way >= _MOST_UNDER_WAY:
+            # The few places for validations are everyone's.
+            raise rate_limited(f"{under_way} challenges of this account are being validated", 10)
         moves.move_challenge(
-            transaction, challenge_id, states.Challenge.PROCESSING, due_at=office.now()
+            transaction, wanted.id, states.Challenge.PROCESSING, due_at=office.now()
         )
     office.wake()
 
@@ -150,7 +156,12 @@ def _check_rate(office: Office, connection: Connection, owner: Account) -> None:
     since, settings = office.now() - _HOUR, office.settings
     if orders.count_new(connection, owner.id, since) >= settings.orders_per_hour:
         raise rate_limited("this account made too many orders in an hour", 3600)
-    if orders.count_failed(connection, owner.id, since) >= settings.failures_per_hour:
+    _check_failures(office, connection, owner)
+
+
+def _check_failures(office: Office, connection: Connection, owner: Account) -> None:
+    since, most = office.now() - _HOUR, office.settings.failures_per_hour
+    if orders.count_failed(connection, owner.id, since) >= most:
         raise rate_limited("too many challenges of this account failed in an hour", 3600)
 
 

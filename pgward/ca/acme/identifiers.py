@@ -1,5 +1,6 @@
 """What a certificate may be asked for: DNS names and IP addresses (RFC 8555, RFC 8738)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -12,6 +13,7 @@ from pgward.core.errors import InvalidInputError
 DNS, IP = "dns", "ip"
 MAX_NAMES = 50
 _MAX_TEXT = 253
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,8 +51,8 @@ def read(value: object) -> Identifier:
 def dns(text: str) -> Identifier:
     """Return the identifier of a DNS name, with or without a wildcard; raise InvalidInputError."""
     name = names.dns_name(text, wildcard=True)
-    if name.rpartition(".")[2].isdigit():
-        # 127.0.0.1 is a row of labels, too, and must not pass as a name.
+    if _NUMBER.fullmatch(name.rpartition(".")[2]):
+        # 127.0.0.1 and 0x7f.1 are rows of labels, too, and resolvers take them for addresses.
         raise InvalidInputError(f"{text!r} is not a DNS name: its last label is a number")
     return Identifier(DNS, name)
 

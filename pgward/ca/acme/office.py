@@ -44,6 +44,8 @@ class Office:
         """Return what an account may ask for: what its EAB key says, or else the settings."""
         if account.eab is not None:
             return account.eab.allowed
+        if account.kid is not None:  # its key is gone, and with it what it said
+            return Allowed()
         return Allowed(self.settings.dns, self.settings.ips)
 
 

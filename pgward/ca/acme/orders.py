@@ -234,6 +234,13 @@ def count_failed(connection: Connection, account_id: str, since: datetime) -> in
     return _count(connection, columns.id, clauses)
 
 
+def count_processing(connection: Connection, account_id: str) -> int:
+    """Return how many challenges of an account are being validated, or wait for that."""
+    columns = acme_challenges.c
+    processing = columns.status == states.Challenge.PROCESSING.value
+    return _count(connection, columns.id, (columns.account_id == account_id, processing))
+
+
 def _count(
     connection: Connection, column: sa.Column[Any], clauses: Iterable[sa.ColumnElement[bool]]
 ) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pgward.ca.acme import issuing, master, office
@@ -35,7 +35,8 @@ class AcmeService:
     def keep_fresh(self, now: datetime) -> None:
         """Go on with what a process left behind, and remove what ended long ago."""
         issuing.resume(self.office, now)
-        purge(self.office.store, now)
+        days = self.office.authority.settings.ledger.keep_expired_days
+        purge(self.office.store, now, keep=timedelta(days=days) if days else None)
 
 
 def open_service(directory: Path, authority: Authority, store: Store) -> AcmeService | None:

@@ -18,6 +18,8 @@ from pgward.ca.acme.problems import AcmeError
 Resolver = Callable[[str], Awaitable[Sequence[str]]]
 LOOK_UP_SECONDS = 5.0
 _MOST = 4  # addresses that are tried
+# NAT64 (RFC 6052), a site's own NAT64 (RFC 8215), and IPv4-compatible ones (RFC 4291).
+_IPV4_AT_THE_END = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 
 
 async def system_resolver(name: str) -> Sequence[str]:
@@ -80,7 +82,7 @@ def _meanings(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Addr
     """Return an address and the IPv4 address inside it, if it has one."""
     if isinstance(address, IPv4Address):
         return [address]
-    inner = [address.ipv4_mapped, address.sixtofour]
-    if address in ip_network("64:ff9b::/96"):  # NAT64 (RFC 6052)
+    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if any(address in network for network in _IPV4_AT_THE_END):
         inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return [address, *(each for each in inner if each is not None)]

@@ -129,7 +129,8 @@ def take(office: Office, most: int = _MOST_AT_ONCE) -> list[Job]:
     """Return jobs that are due, leased to this process."""
     columns, now = acme_challenges.c, office.now()
     processing = columns.status == states.Challenge.PROCESSING.value
-    due = sa.select(columns.id).where(processing, columns.due_at <= now).limit(most)
+    waiting = sa.select(columns.id).where(processing, columns.due_at <= now)
+    due = waiting.order_by(columns.due_at).limit(most)
     with office.store.read() as connection:
         if connection.execute(due.limit(1)).first() is None:
             return []

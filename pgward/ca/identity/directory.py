@@ -55,7 +55,7 @@ class NewUser:
 
 def find(connection: Connection, name: str) -> User | None:
     """Return the person of this name, whatever its case, or None."""
-    row = connection.execute(sa.select(users).where(users.c.name_key == name.lower())).one_or_none()
+    row = connection.execute(sa.select(users).where(_is(name))).one_or_none()
     if row is None:
         return None
     members = group_members.c
@@ -82,7 +82,7 @@ def everyone(connection: Connection) -> list[User]:
 
 def password_hash(connection: Connection, name: str) -> str | None:
     """Return the hash of the person's password; None when there is no person or no password."""
-    statement = sa.select(users.c.password_hash).where(users.c.name_key == name.lower())
+    statement = sa.select(users.c.password_hash).where(_is(name))
     found: str | None = connection.execute(statement).scalar_one_or_none()
     return found
 
@@ -236,6 +236,11 @@ def _keep_an_administrator(transaction: Transaction, otherwise: str) -> None:
             f"{otherwise}: no active administrator would be left",
             hint=f"add another person to the group {ADMINISTRATORS} first",
         )
+
+
+def _is(name: str) -> sa.ColumnElement[bool]:
+    """Match this name in any case; beyond ASCII other letters have a k in lower case."""
+    return users.c.name_key == name.lower() if name.isascii() else sa.false()
 
 
 def _change(transaction: Transaction, name: str, values: dict[str, Any]) -> None:

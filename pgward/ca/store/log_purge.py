@@ -20,6 +20,7 @@ from pgward.ca.store.database import Store
 from pgward.ca.store.log import LogEntry
 from pgward.ca.store.purge import Write
 from pgward.ca.store.schema import certificates
+from pgward.ca.store.schema_acme import acme_certificates
 from pgward.ca.store.schema_log import log_leaves
 from pgward.ca.store.transaction import Transaction
 from pgward.core.clock import rfc3339
@@ -60,7 +61,8 @@ def purge_certificates(
         if not rows:
             return 0
         serials = [row.serial for row in rows]
-        transaction.execute(sa.delete(certificates).where(certificates.c.serial.in_(serials)))
+        for table in (certificates, acme_certificates):
+            transaction.execute(sa.delete(table).where(table.c.serial.in_(serials)))
         indexes = sorted(row.log_index for row in rows if row.log_index is not None)
         if indexes:
             _record(transaction, indexes, before, now)

@@ -109,8 +109,8 @@ acme_challenges = sa.Table(
     sa.Index("ix_acme_challenges_account_id", "account_id", "finished_at"),
 )
 
-# Never purged, as the certificates themselves are not: who may revoke, and that these
-# certificates are no machine's that enrolled.
+# Purged with the certificates themselves: who may revoke, and that these certificates are no
+# machine's that enrolled.
 acme_certificates = sa.Table(
     "acme_certificates",
     metadata,

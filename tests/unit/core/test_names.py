@@ -80,7 +80,10 @@ def test_dns_names_are_lowered():
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "a..b", "a.", "-a.b", "a-.b", "a b", "a" * 64, "a." * 127 + "ab", "*.a", "a/b"],
+    [
+        *("", ".", "a..b", "a.", "-a.b", "a-.b", "a b", "a" * 64, "a." * 127 + "ab", "*.a", "a/b"),
+        *("\u212aafka.test", "\uff41.test", "a\u3002b", "a\u200b.test", "\u202ea.test"),
+    ],
 )
 def test_other_dns_names_are_refused(name):
     with pytest.raises(InvalidInputError):

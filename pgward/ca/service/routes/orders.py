@@ -90,8 +90,9 @@ def ask(
 
 
 @router.post("/machine/probes", summary="Get a probe certificate")
-def probe(context: Current, _asking: AnyMachine, body: ProbeRequest) -> ProbeReply:
+def probe(context: Current, asking: AnyMachine, body: ProbeRequest) -> ProbeReply:
     """Issue a certificate of the new CA, in nobody's name, to try who trusts it."""
+    context.limits.issuing(asking.machine.actor, context.monotonic())
     with context.store.read() as connection:
         rotation = rotations.get(connection, body.rotation)
     if rotation.phase.is_over:

@@ -278,3 +278,42 @@ def test_what_cannot_be_issued_ends_the_order(acme, monkeypatch):
         "invalid",
         "the certificate was not issued: the profile says no",
     )
+
+
+def _validate_none(client, order):
+    """Ask for the validation of every challenge of an order; return the statuses."""
+    found = []
+    for authorization in client.authorizations(order):
+        found += [client.post(each["url"], {}) for each in authorization["challenges"]]
+    return found
+
+
+def test_one_account_does_not_take_every_place_for_validations(acme):
+    client = acme.client(acme.key("hosts", "*.db.test", uses=2))
+    names = [f"h{number}.db.test" for number in range(26)]
+    answers = _validate_none(client, client.order(*names).json())
+    assert [answer.status_code for answer in answers] == [200] * 50 + [429] * 2
+    assert kind_of(answers[-1]) == "rateLimited"
+    assert answers[-1].headers["retry-after"] == "10"
+    again = client.post(answers[0].json()["url"], {})  # asking again begins nothing
+    assert again.status_code == 200
+    other = acme.client(acme.key("db1"))
+    assert _validate_none(other, other.order("db1.test").json())[0].status_code == 200
+    jobs = acme.prober.jobs
+    while len(jobs) < 51:
+        acme.validate()
+    assert jobs[50].identifier.value == "db1.test"
+
+
+def test_an_account_whose_challenges_fail_does_not_have_ever_more_tried(acme):
+    authority = acme.service.office.authority
+    limits = replace(authority.settings.acme, failures_per_hour=2)
+    authority.settings = replace(authority.settings, acme=limits)
+    client = acme.client()
+    orders = [client.order(name).json() for name in ("db1.test", "a.db.test", "b.db.test")]
+    for name in ("db1.test", "a.db.test"):
+        acme.prober.problems[name] = AcmeError("unauthorized", "no")
+    for order in orders[:2]:
+        acme.prove(client, order)
+    (answer, _) = _validate_none(client, orders[2])
+    assert (answer.status_code, kind_of(answer)) == (429, "rateLimited")

@@ -90,6 +90,8 @@ def test_addresses_and_networks(address, permitted):
         (["a_b"], [], "not a DNS name"),
         (["*"], [], "not a DNS name"),
         (["10.0.0.1"], [], "its last label is a number"),
+        (["0x7f000001"], [], "its last label is a number"),
+        (["127.0X1"], [], "its last label is a number"),
         ([], ["10.0.0.1/8"], "not an IP address or network"),
         ([f"a{n}" for n in range(51)], [], "more than 50"),
     ],
