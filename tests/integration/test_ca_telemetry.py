@@ -4,6 +4,7 @@ import json
 import os
 import re
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 import yaml
 
+from pgward.ca.settings import FILE, Settings
 from pgward.client.api import ApiClient, MachineProver, PersonProver, pin
 from pgward.core.errors import DeniedError, InvalidInputError
 from pgward.pki import csr, keys, pem, proof
@@ -57,6 +59,8 @@ class Run:
         self.secrets.append(new["password"])
         joining = client.post("/v1/tokens", {"kind": "edge", "name": "e1"})["token"]
         self.secrets.append(joining.removeprefix("pgj1."))
+        made = client.post("/v1/acme/keys", {"name": "db1", "dns": ["db1.test"]})
+        self.secrets.append(made["hmac_key"])
         self._machine(joining)
         self._traced()
         client.post("/v1/logout")
@@ -110,6 +114,18 @@ def test_a_whole_run_is_told_without_a_secret(observed, collector):
     check_logs([json.loads(line) for line in log.splitlines()], run.traced_id)
     check_metrics(metrics)
     check_spans(collector.spans)
+
+
+def test_nor_does_it_tell_one_when_it_tells_everything(start_ca, ca_directory):
+    settings = Settings.load(ca_directory)
+    chatty = replace(settings, logging=replace(settings.logging, level="debug"))
+    (ca_directory / FILE).write_text(chatty.dump(), encoding="utf-8")
+    ca = start_ca()
+    run = Run(ca)
+    assert ca.stop() == 0
+    log = ca.messages()
+    assert log.count("\n") > 5
+    assert [secret for secret in run.secrets if secret in log] == []
 
 
 def check_logs(records, traced_id):

@@ -50,7 +50,7 @@ def run(*said, after=0.0, waiting=None):
 
     async def talk():
         transport = Transport()
-        config = uvicorn.Config(app, log_config=None)
+        config = uvicorn.Config(app, log_config=None, ws="none")
         protocol = BoundedHttp(config, ServerState(), {}, waiting=queue)
         protocol.connection_made(transport)
         for data in said:
@@ -175,9 +175,63 @@ def test_who_waits_too_long_among_many_is_aborted():
 
     async def talk():
         transport = Transport()
-        config = uvicorn.Config(app, log_config=None)
+        config = uvicorn.Config(app, log_config=None, ws="none")
         BoundedHttp(config, ServerState(), {}, waiting=waiting).connection_made(transport)
         waiting.enter("another", lambda: None)
         return transport.ended
 
     assert asyncio.run(talk()) == "aborted"
+
+
+def _post(*headers: bytes, body: bytes = b"0\r\n\r\n") -> bytes:
+    return b"\r\n".join((b"POST /a HTTP/1.1", b"host: a", *headers, b"", body))
+
+
+_CHUNKED, _NEXT = b"transfer-encoding: chunked", b"GET /next HTTP/1.1\r\nhost: a\r\n\r\n"
+SMUGGLED = {
+    "a length and chunks": _post(b"content-length: 6", _CHUNKED) + _NEXT,
+    "chunks and a length": _post(_CHUNKED, b"content-length: 6") + _NEXT,
+    "two lengths": _post(b"content-length: 1", b"content-length: 40", body=b"x" + _NEXT),
+    "a list of lengths": _post(b"content-length: 1, 1", body=b"x" + _NEXT),
+    "a length with a sign": _post(b"content-length: +1", body=b"x" + _NEXT),
+    "a negative length": _post(b"content-length: -1", body=b"x" + _NEXT),
+    "a length in hex": _post(b"content-length: 0x1", body=b"x" + _NEXT),
+    "another coding": _post(b"transfer-encoding: xchunked") + _NEXT,
+    "a coding after chunks": _post(b"transfer-encoding: chunked, identity") + _NEXT,
+    "two codings": _post(_CHUNKED, b"transfer-encoding: identity") + _NEXT,
+    "a space before the colon": _post(b"transfer-encoding : chunked") + _NEXT,
+    "a vertical tab": _post(b"transfer-encoding:\x0bchunked") + _NEXT,
+    "a folded line": _post(b"x-a: b", b" transfer-encoding: chunked") + _NEXT,
+    "a bare return": _post(b"x-a: b\rtransfer-encoding: chunked") + _NEXT,
+    "a bare line feed": b"GET /a HTTP/1.1\nhost: a\n\n" + _NEXT,
+    "a NUL": _post(b"x-a: b\0c") + _NEXT,
+    "an endless chunk": _post(_CHUNKED, body=b"f" * 17 + b"\r\nx\r\n0\r\n\r\n" + _NEXT),
+    "a negative chunk": _post(_CHUNKED, body=b"-1\r\nx\r\n0\r\n\r\n" + _NEXT),
+    "a chunk longer than it says": _post(_CHUNKED, body=b"1\r\nxyz\r\n0\r\n\r\n" + _NEXT),
+    "a line feed in an extension": _post(_CHUNKED, body=b"1;a\nxx\r\nx\r\n0\r\n\r\n" + _NEXT),
+    "a tunnel": b"CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n" + _NEXT,
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", SMUGGLED)
+def test_a_request_that_two_readers_end_in_two_places_is_refused(what):
+    """Each was read in two ways by some pair of proxy and server; here nothing comes after it."""
+    transport = run(SMUGGLED[what], after=0.01)
+    assert transport.ended == "closed"
+    assert transport.written.startswith(b"HTTP/1.1 400 ")
+    assert transport.written.count(b"HTTP/1.1 ") == 1
+
+
+def test_what_follows_a_request_of_http_1_0_with_chunks_is_not_read():
+    """Its reader may know no chunks (RFC 9112 section 6.1)."""
+    asked = _post(_CHUNKED).replace(b"HTTP/1.1", b"HTTP/1.0") + _NEXT
+    transport = run(asked, after=0.01)
+    assert (transport.ended, transport.written.count(b"HTTP/1.1 ")) == ("closed", 1)
+
+
+@pytest.mark.parametrize("wanted", [b"h2c", b"websocket", b"TLS/1.3"])
+def test_an_upgrade_is_not_taken_up_and_the_connection_goes_on(wanted):
+    asked = b"GET /a HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: " + wanted
+    transport = run(asked + b"\r\n\r\n", _NEXT, after=0.01)
+    assert (transport.ended, transport.written.count(b"HTTP/1.1 204 ")) == (None, 2)

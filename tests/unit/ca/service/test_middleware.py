@@ -50,6 +50,16 @@ def test_the_address_of_the_caller_is_known_inside_and_forgotten_after():
     assert caller.client.get() is None
 
 
+def test_a_request_for_two_hosts_is_refused():
+    host = (b"host", b"ca.test")
+    assert _call(_reading, headers=[host])[0] == 200
+    status, _, body = _call(_reading, headers=[host, (b"x-a", b""), (b"host", b"ca.test")])
+    assert (status, json.loads(body)["error"]["message"]) == (
+        400,
+        "the request names several hosts",
+    )
+
+
 def test_an_address_with_a_nul_names_nothing():
     for path, query in (("/v1/users/a\0", b""), ("/v1/audit", b"actor=a%00b")):
         status, _, body = _call(_reading, path=path, query=query)
