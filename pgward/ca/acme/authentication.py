@@ -3,6 +3,7 @@
 A nonce is used up last, so that nobody without a key makes the store write.
 """
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from pgward.ca.acme.jws import SignedMessage
 from pgward.ca.acme.master import Master
 from pgward.ca.acme.problems import AcmeError, malformed, rate_limited, unauthorized
 from pgward.ca.acme.states import Account as State
+from pgward.ca.limiting import limits
+from pgward.ca.limiting.buckets import Buckets
 from pgward.ca.limiting.throttle import LoginThrottle
 from pgward.ca.store import Store
 from pgward.core.clock import Clock
@@ -64,12 +67,15 @@ class Authenticator:
         clock: Clock,
         master: Master,
         *,
+        per_second: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``per_second`` is how often an account may ask; 0 is without limit."""
         self._store = store
         self._clock = clock
         self._nonce_key = master.nonce_key
         self._throttle = LoginThrottle()
+        self._accounts = Buckets(limits.per_second(per_second))
         self._monotonic = monotonic
 
     def new_nonce(self) -> str:
@@ -92,6 +98,8 @@ class Authenticator:
         if account is None:
             self._slow_down()
         key.verify(message.algorithm, message.signed, message.signature)
+        if account is not None:
+            self._count(account)
         nonces.use(self._store, nonce, ends)
         return Verified(message, key, account)
 
@@ -114,6 +122,12 @@ class Authenticator:
         if found.status is not State.VALID:
             raise unauthorized(f"the account is {found.status}")
         return found
+
+    def _count(self, account: Account) -> None:
+        """Count a request of an account; raise AcmeError: each writes, if only its nonce."""
+        wait = self._accounts.take(account.id, self._monotonic())
+        if wait > 0:
+            raise rate_limited("too many requests of this account", math.ceil(wait))
 
     def _slow_down(self) -> None:
         """Count a stranger's attempt; raise AcmeError when it comes too soon."""

@@ -42,7 +42,12 @@ class AcmeServer:
 
     def __init__(self, office: Office) -> None:
         self.office = office
-        self._authenticator = Authenticator(office.store, office.authority.clock, office.master)
+        self._authenticator = Authenticator(
+            office.store,
+            office.authority.clock,
+            office.master,
+            per_second=office.authority.settings.limits.caller_per_second,
+        )
 
     def handle(self, request: Request) -> Reply:
         """Answer one request; never raises."""

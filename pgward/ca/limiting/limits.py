@@ -21,6 +21,7 @@ _EDGE_PATHS = "/v1/edge/"
 _KNOWN_SECONDS = 3600.0
 _MOST_KNOWN = 10_000
 _ADDRESS = "too many requests from this address"
+_REFUSALS = "too many refused requests from this address"
 _PROOFS = "too many wrong proofs of possession from this address"
 
 
@@ -32,6 +33,7 @@ class Limits:
     _addresses: Buckets = field(init=False)
     _edge_addresses: Buckets = field(init=False)
     _proofs: Buckets = field(init=False)
+    _refusals: Buckets = field(init=False)
     _callers: Buckets = field(init=False)
     _issuing: Buckets = field(init=False)
     _machines_at: dict[object, float] = field(default_factory=dict)
@@ -39,10 +41,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         each = self.settings
-        self._addresses = Buckets(_per_second(each.address_per_second))
-        self._edge_addresses = Buckets(_per_second(each.address_per_second))
-        self._callers = Buckets(_per_second(each.caller_per_second))
+        self._addresses = Buckets(per_second(each.address_per_second))
+        self._edge_addresses = Buckets(per_second(each.address_per_second))
+        self._callers = Buckets(per_second(each.caller_per_second))
         self._proofs = Buckets(_per_minute(each.failed_proofs_per_minute))
+        self._refusals = Buckets(_per_minute(each.failed_proofs_per_minute))
         self._issuing = Buckets(_per_minute(each.certificates_per_minute))
 
     def request(self, address: str | None, path: str, now: float) -> None:
@@ -63,6 +66,10 @@ class Limits:
     def proof_failed(self, address: str | None, now: float) -> None:
         """Count a proof that did not hold."""
         self._proofs.charge(networks.key(address), now)
+
+    def refusal(self, address: str | None, now: float) -> None:
+        """Count a refusal that is to be put on record: each is a write, which others wait for."""
+        _allow("refusals", self._refusals.take(networks.key(address), now), _REFUSALS)
 
     def caller(self, actor: str, now: float) -> None:
         """Count a request of a person or a machine that proved who it is."""
@@ -86,7 +93,8 @@ class Limits:
         return seen is not None and now - seen < _KNOWN_SECONDS
 
 
-def _per_second(count: int) -> Rate:
+def per_second(count: int) -> Rate:
+    """Return the rate of so many a second, with a burst of some seconds'."""
     return Rate(count, count * BURST_SECONDS)
 
 

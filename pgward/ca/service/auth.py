@@ -247,6 +247,7 @@ def _refuse(
     error: PgwardError,
     details: dict[str, Any] | None = None,
 ) -> NoReturn:
+    context.limits.refusal(caller.client.get(), context.monotonic())
     target = f"{request.method} {request.url.path}"[:200]
     context.acts.refused(actor, "request.refuse", target, error, details)
     raise error

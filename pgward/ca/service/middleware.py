@@ -85,8 +85,8 @@ class Guard:
             return
         if sum(name == b"host" for name, _ in scope["headers"]) > 1:
             # A balancer may have believed the other one (RFC 9112 section 3.2).
-            refusal = errors.respond(400, "invalid", "the request names several hosts")
-            await refusal(scope, receive, answer)
+            several = errors.respond(400, "invalid", "the request names several hosts")
+            await several(scope, receive, answer)
             return
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             # No name has one and no database takes one.

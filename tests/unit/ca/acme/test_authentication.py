@@ -7,6 +7,8 @@ from pgward.ca.acme.authentication import Authenticator
 from pgward.ca.acme.exchange import Request
 from pgward.ca.acme.master import Master
 from pgward.ca.acme.problems import AcmeError
+from pgward.ca.limiting import limits
+from pgward.ca.limiting.buckets import Buckets
 from pgward.pki import keys
 from tests.fixtures.acme_client import flattened, jwk_of, kind_of
 
@@ -121,3 +123,15 @@ def test_an_account_signs_with_its_own_key(acme):
         "malformed",
         "the signature does not match",
     )
+
+
+def test_an_account_asks_only_so_often(acme):
+    """Each of its requests writes, if only its nonce."""
+    one, two = acme.client(), acme.client(acme.key("db2"))
+    server = acme.service.server
+    server._authenticator._accounts = Buckets(limits.per_second(1))
+    server._authenticator._monotonic = lambda: 0.0
+    answers = [one.post(one.kid) for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    assert (kind_of(answers[-1]), answers[-1].headers["retry-after"]) == ("rateLimited", "1")
+    assert two.post(two.kid).status_code == 200

@@ -98,3 +98,13 @@ def test_the_memory_of_machines_is_bounded(monkeypatch):
     for number in range(100):
         limits.machine_seen(f"10.0.0.{number}", 0.0)
     assert len(limits._machines_at) == 10
+
+
+def test_refusals_on_record_are_so_many_an_address():
+    limits = Limits(LimitSettings(failed_proofs_per_minute=60))
+    limits.machine_seen(OFFICE, 0.0)  # an edge that was revoked is no exception
+    count, error = until_refused(lambda: limits.refusal(OFFICE, 0.0))
+    assert (count, error.message) == (120, "too many refused requests from this address")
+    limits.refusal(ELSEWHERE, 0.0)
+    limits.proof(OFFICE, "/v1/me", 0.0)  # the buckets are apart
+    limits.refusal(OFFICE, 1.0)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from pgward.ca.limiting.buckets import Buckets, Rate
 from pgward.ca.service import auth
 from pgward.ca.service.replay import ReplayCache
 from pgward.core.errors import LoginNeededError
@@ -68,3 +69,15 @@ def test_a_machine_s_proof_is_good_once(api, edge):
     header = {"DPoP": proof.make(edge.key, "GET", url, now=now, chain=edge.chain)}
     found = [api.call("GET", "/v1/machine/orders", **header).status_code for _ in range(2)]
     assert found == [200, 403]
+
+
+def test_who_is_refused_again_and_again_fills_neither_the_disk_nor_the_writer_s_time(
+    api, app, admin, edge
+):
+    limits = app.state.context.limits
+    limits._refusals = Buckets(Rate(1 / 60, 2))
+    admin.call("DELETE", "/v1/edges/e1")
+    found = [edge.call("GET", "/v1/edge/snapshot").status_code for _ in range(4)]
+    assert found == [403, 403, 429, 429]
+    refused = [e for e in api.events() if e["action"] == "request.refuse"]
+    assert len(refused) == 2
