@@ -182,7 +182,7 @@ def _check_size(api: ApiClient, before: TreeHead, key: ec.EllipticCurvePublicKey
     """Raise LogError when even the newest head is of a smaller log: one may come late, not all."""
     newest = tree_head.verify(_text(_newest(api), "head", "jws"), key)
     if newest.size < before.size:
-        raise LogError(f"the log shrank from {before.size} to {newest.size} leaves")
+        raise LogError(f"the log shrank from {before.size} to {newest.size} entries")
 
 
 def _check(api: ApiClient, before: TreeHead, head: TreeHead, evidence: dict[str, Any]) -> None:

@@ -77,9 +77,9 @@ def test_another_log_of_the_same_size_is_told(seen, fake_log, tmp_path):
 
 def test_a_shorter_log_is_told(seen, fake_log, tmp_path):
     seen.update(fake_log)
-    with pytest.raises(LogError, match="the log shrank from 3 to 2 leaves"):
+    with pytest.raises(LogError, match="the log shrank from 3 to 2 entries"):
         seen.update(FakeLog(key=fake_log.key).add("alice", "bob"))
-    assert evidence(tmp_path)["problem"] == "the log shrank from 3 to 2 leaves"
+    assert evidence(tmp_path)["problem"] == "the log shrank from 3 to 2 entries"
 
 
 def test_a_log_of_another_key_is_told(seen, fake_log):
