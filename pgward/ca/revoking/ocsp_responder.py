@@ -141,7 +141,8 @@ class OcspResponder:
             if kept is None:
                 return None
             # One from the future is from before the clock was put right.
-            if kept.version != version or not kept.made_at <= now < kept.made_at + _REUSED:
+            until = min(kept.made_at + _REUSED, kept.reply.next_update or now)
+            if kept.version != version or not kept.made_at <= now < until:
                 del self._kept[key]
                 return None
             self._kept.move_to_end(key)

@@ -245,4 +245,11 @@ def test_many_threads_at_once(responder, host, server_ca):
 def test_a_response_lasts_no_longer_than_who_signs_it(responder, host, server_ca, clock):
     end = server_ca.not_valid_after_utc
     clock.moment = end - timedelta(minutes=20)
-    assert read(responder.respond(ask(host, server_ca))).next_update_utc == end
+    request = ask(host, server_ca)
+    assert read(responder.respond(request)).next_update_utc == end
+    clock.move(minutes=19)
+    assert responder.at_once(request) is not None
+    clock.move(minutes=1)
+    assert responder.at_once(request) is None
+    with pytest.raises(UnavailableError):
+        responder.respond(request)
