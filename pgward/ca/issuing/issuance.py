@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.ca import observe
-from pgward.ca.issuing.lint import LintError
 from pgward.ca.keys.signer import Signer
 from pgward.ca.records import CertificateRecord, CertificateStore, Signed
 from pgward.core.errors import ConflictError, UnavailableError
+from pgward.pki import certificate_der
 
 _MOST_TOGETHER = 64  # some milliseconds of signing, during which the next ones gather
 
@@ -40,23 +39,20 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A certificate that passed every check; ``linted`` is what the throw-away key signed."""
+    """A certificate that passed every check; ``tbs`` is its signed part, as it was linted."""
 
     record: CertificateRecord
-    unsigned: x509.CertificateBuilder
-    linted: x509.Certificate
+    tbs: bytes
     signer: Signer
     chain: tuple[x509.Certificate, ...]
     # Of the request that wants it: its trace shows the signature, which another thread makes.
     context: Context = field(default_factory=copy_context, repr=False)
 
-    def sign(self) -> x509.Certificate:
-        """Sign it; LintError when it is not what was linted."""
+    def sign(self) -> bytes:
+        """Return the certificate in DER, with a signature over the very bytes that were linted."""
         with observe.step("sign", what=str(self.record.kind)):
-            certificate = self.signer.sign_certificate(self.unsigned)
-        if certificate.tbs_certificate_bytes != self.linted.tbs_certificate_bytes:
-            raise LintError("the signer signed something else", hint="this is a defect of pgward")
-        return certificate
+            signature = self.signer.sign_bytes(self.tbs)
+        return certificate_der.assemble(self.tbs, signature)
 
 
 _Entry = tuple[Prepared, Future[Issued]]
@@ -123,14 +119,13 @@ class IssuanceQueue:
                 future.set_exception(error)
         if not signed:
             return
-        refusals = self._store.record(
-            [Signed(each.record, made.public_bytes(Encoding.DER)) for each, made, _ in signed]
-        )
+        refusals = self._store.record([Signed(each.record, der) for each, der, _ in signed])
         observe.event("issuance", len(signed))
-        for prepared, made, future in signed:
+        for prepared, der, future in signed:
             refusal = refusals.get(prepared.record.serial)
             if refusal is None:
                 observe.event("issued", kind=str(prepared.record.kind))
+                made = x509.load_der_x509_certificate(der)
                 future.set_result(Issued(made, prepared.chain))
             else:
                 future.set_exception(refusal)

@@ -187,7 +187,8 @@ class Issuer:
         unsigned = profiles.build(profile, contents, issuer)
         linted = self._throw_away.sign_certificate(unsigned)
         lint.check(linted, profile, issuer)
-        return Prepared(record, unsigned, linted, self._ca.signer, (issuer, *self._ca.cross))
+        chain = (issuer, *self._ca.cross)
+        return Prepared(record, linted.tbs_certificate_bytes, self._ca.signer, chain)
 
     def _validity(self, profile: Profile, not_after: datetime) -> tuple[datetime, datetime]:
         now = self._clock.now().replace(microsecond=0)

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.ca.issuing import profiles
 from pgward.ca.issuing.issuance import IssuanceQueue, Prepared
-from pgward.ca.issuing.lint import LintError
 from pgward.ca.issuing.profiles import Contents
 from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CaName, CertificateRecord, Kind
@@ -21,7 +21,7 @@ THROW_AWAY = KeySigner(keys.generate())
 
 @pytest.fixture
 def prepare(hierarchies):
-    """Prepare a certificate of ``serial``; ``signer`` and what was linted can be others."""
+    """Prepare a certificate of ``serial``; ``signer`` can be another."""
     ca = hierarchies.user.issuing
 
     def unsigned(serial: int) -> x509.CertificateBuilder:
@@ -30,7 +30,7 @@ def prepare(hierarchies):
         contents = Contents(subject, KEY.public_key(), serial, START, end)
         return profiles.build(profiles.LOGIN, contents, ca.certificate)
 
-    def make(serial: int, signer: Signer = ca.signer, linted: int | None = None) -> Prepared:
+    def make(serial: int, signer: Signer = ca.signer) -> Prepared:
         record = CertificateRecord(
             serial=serial,
             ca=CaName.USER_ISSUING,
@@ -40,8 +40,8 @@ def prepare(hierarchies):
             not_after=ca.certificate.not_valid_after_utc,
             key_sha256=keys.spki_sha256(KEY.public_key()),
         )
-        shown = THROW_AWAY.sign_certificate(unsigned(linted or serial))
-        return Prepared(record, unsigned(serial), shown, signer, (ca.certificate,))
+        linted = THROW_AWAY.sign_certificate(unsigned(serial))
+        return Prepared(record, linted.tbs_certificate_bytes, signer, (ca.certificate,))
 
     return make
 
@@ -121,7 +121,7 @@ class Failing:
 
     public_key = KEY.public_key()
 
-    def sign_certificate(self, _unsigned):
+    def sign_bytes(self, _data):
         raise UnavailableError("the device is away")
 
 
@@ -136,10 +136,12 @@ def test_one_failing_signature_fails_its_own_request_only(gate, gated, prepare):
     assert sorted(gate.ders) == [1, 3]
 
 
-def test_what_was_not_linted_does_not_leave(issuance, memory_store, prepare):
-    with pytest.raises(LintError, match="signed something else"):
-        issuance.submit(prepare(2**70, linted=2**71)).result(10)
-    assert memory_store.ders == {}
+def test_the_very_bytes_that_were_linted_are_signed(issuance, memory_store, prepare, hierarchies):
+    prepared = prepare(2**70)
+    issued = issuance.submit(prepared).result(10)
+    assert issued.certificate.tbs_certificate_bytes == prepared.tbs
+    issued.certificate.verify_directly_issued_by(hierarchies.user.issuing.certificate)
+    assert memory_store.ders == {2**70: issued.certificate.public_bytes(Encoding.DER)}
 
 
 @pytest.mark.parametrize("method", ["reserve", "record"])

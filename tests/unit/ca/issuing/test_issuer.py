@@ -75,7 +75,7 @@ class Failing:
     def public_key(self):
         return self.certificate.public_key()
 
-    def sign_certificate(self, _unsigned):
+    def sign_bytes(self, _data):
         raise UnavailableError("the device is away")
 
 
