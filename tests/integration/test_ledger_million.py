@@ -15,6 +15,7 @@ from pgward.ca.records import CaName, CertificateRecord, Kind, Signed
 from pgward.ca.store import Store, listing, log
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.ca.store.listing import Search
+from pgward.core import serials
 from pgward.system.postgres import temporary_cluster
 from tests.fixtures import many
 
@@ -80,7 +81,7 @@ def issue(store: Store, batch: int = 50) -> Callable[[], None]:
         now, ders = datetime.now(UTC), [os.urandom(450) for _ in range(batch)]
         records = [
             CertificateRecord(
-                serial=int.from_bytes(os.urandom(19)),
+                serial=serials.new(now, os.urandom(serials.RANDOM_OCTETS)),
                 ca=CaName.SERVER_ISSUING,
                 kind=Kind.EDGE,
                 subject="e1",

@@ -10,11 +10,14 @@ import sqlalchemy as sa
 from pgward.ca import store as stores
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import NewUser
-from pgward.ca.store import marks, seats
+from pgward.ca.store import compromised, listing, marks, seats
 from pgward.ca.store.leadership import Leadership, NotLeadingError
+from pgward.ca.store.listing import Search
 from pgward.ca.store.marks import MarkedError
+from pgward.ca.store.schema import certificates
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError, InvalidInputError, UnavailableError
+from tests.fixtures import many
 from tests.fixtures.authority import START
 from tests.fixtures.database import new_database
 from tests.fixtures.replicas import until
@@ -238,3 +241,15 @@ def test_a_database_that_cannot_hold_every_name_is_refused(database_server):
     ) as caught:
         stores.create(url)
     assert "ENCODING 'UTF8'" in (caught.value.hint or "")
+
+
+def test_a_certificate_is_found_by_what_is_random(store):
+    many.fill(store, 3, users=2, end=START)
+    with store.read() as connection:
+        row = connection.execute(sa.select(certificates)).mappings().first()
+        assert listing.one(connection, row["fingerprint"]) == row
+        wanted = Search(START, key_sha256=row["key_sha256"])
+        found = listing.page(connection, wanted, limit=10).rows
+        assert [each["serial"] for each in found] == [row["serial"]]
+        assert listing.one(connection, "00" * 32) is None
+        assert compromised.known(connection, [row["key_sha256"]]) == set()

@@ -18,10 +18,9 @@ from pgward.ca.backup.archive import BackupError, Header, Sink, read
 from pgward.ca.backup.create import Summary, opened
 from pgward.ca.ceremony.building import move_into_place, refuse_existing, sibling, storage
 from pgward.ca.settings import STORE_FILE, Settings
-from pgward.ca.store import migrate, open_store, rows
+from pgward.ca.store import migrate, open_store, rows, tables
 from pgward.ca.store.database import explained
 from pgward.ca.store.engine import make_engine, parse_url, use_wal
-from pgward.ca.store.schema import UtcTime
 from pgward.core.clock import Clock
 from pgward.system import files
 
@@ -70,7 +69,6 @@ class _Filling:
         self._building = building
         self._connection = connection
         self._tables = sa.MetaData()
-        sa.event.listen(self._tables, "column_reflect", _use_utc)
         self.found: Header
 
     def header(self, header: Header) -> None:
@@ -79,7 +77,7 @@ class _Filling:
         if header.schema not in migrate.known():
             raise BackupError("it was made by a newer pgward", hint="upgrade pgward first")
         command.upgrade(migrate.config(self._connection), header.schema)
-        self._tables.reflect(self._connection)
+        self._tables = tables.as_found(self._connection)
         for table in reversed(self._tables.sorted_tables):
             if table.name != "alembic_version":
                 self._connection.execute(sa.delete(table))
@@ -103,11 +101,6 @@ class _Filling:
         if table is None or name == "alembic_version":
             raise BackupError(f"it has a table {name}, which its schema has not")
         return table
-
-
-def _use_utc(_inspector: object, _table: object, column: dict[str, object]) -> None:
-    if isinstance(column["type"], sa.DateTime):
-        column["type"] = UtcTime()
 
 
 def _finish(building: Path, url: str, header: Header, clock: Clock) -> None:

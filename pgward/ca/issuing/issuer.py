@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from secrets import token_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -16,7 +17,7 @@ from pgward.ca.issuing.profiles import Contents, Profile, Urls
 from pgward.ca.issuing.rules import NO_RULES, Rules
 from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CertificateRecord, Kind
-from pgward.core import names
+from pgward.core import names, serials
 from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import InvalidInputError, UnavailableError
 from pgward.pki import csr as requests
@@ -60,14 +61,14 @@ class Issuer:
         queue: IssuanceQueue,
         clock: Clock,
         *,
-        random_serial: Callable[[], int] = x509.random_serial_number,
+        random: Callable[[int], bytes] = token_bytes,
         urls: Urls | None = None,
     ) -> None:
         self._ca = ca
         self._urls = urls or Urls()
         self._queue = queue
         self._clock = clock
-        self._random_serial = random_serial
+        self._random = random
         self._throw_away = KeySigner(key_types.generate_like(ca.signer.public_key))
 
     @property
@@ -159,7 +160,7 @@ class Issuer:
         contents = Contents(
             subject=profiles.subject(profile, wanted.subject),
             key=wanted.key,
-            serial=self._random_serial(),
+            serial=serials.new(self._clock.now(), self._random(serials.RANDOM_OCTETS)),
             not_before=not_before,
             not_after=end,
             dns=wanted.dns,

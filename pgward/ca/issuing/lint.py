@@ -16,7 +16,7 @@ from pgward.core import names
 from pgward.core.errors import InvalidInputError, PgwardError
 
 _MAX_SERIAL_BITS = 159  # 20 octets, positive (RFC 5280 section 4.1.2.2)
-_MIN_SERIAL_BITS = 64  # 159 random bits fall below this once in 2**95
+_MIN_SERIAL_BITS = 64  # leaves' have 159; a CA's 159 random bits fall below this once in 2**95
 _URLS = {ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS}
 _CRL_EXTENSIONS = {ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER}
 

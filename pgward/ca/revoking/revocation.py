@@ -56,15 +56,17 @@ class Revoker:
     ) -> list[str]:
         """End a person's login sessions but one; return the serial numbers revoked with them."""
         ended = sessions.end(transaction, why, now=now, user=user, keep=keep)
-        return self.end_sessions(transaction, ended, now=now)
+        return self.end_sessions(transaction, user, ended, now=now)
 
     def end_sessions(
-        self, transaction: Transaction, ended: Sequence[str], *, now: datetime
+        self, transaction: Transaction, user: str, ended: Sequence[str], *, now: datetime
     ) -> list[str]:
-        """Revoke the living certificates that were issued inside these sessions."""
+        """Revoke a person's living certificates that were issued inside these sessions."""
         return self.revoke(
             transaction,
-            CertificateFilter(session_ids=tuple(ended), alive_at=now),
+            CertificateFilter(
+                kind=Kind.PERSON.value, subject=user, session_ids=tuple(ended), alive_at=now
+            ),
             now=now,
             reason=Reason.cessation_of_operation,
         )

@@ -10,19 +10,20 @@ import sqlalchemy as sa
 from cryptography import x509
 from sqlalchemy.engine import Connection
 
-from pgward.ca.store.schema import certificates
+from pgward.ca.store.schema import COMPROMISED, certificates
 from pgward.pki.errors import CompromisedKeyError
 
 REASON = x509.ReasonFlags.key_compromise.name
+# Every certificate asks. The condition is written as `ix_certificates_compromised` has it, as a
+# database uses an index over some of the rows only for the very same words.
+_KNOWN = sa.select(certificates.c.key_sha256).where(
+    certificates.c.key_sha256.in_(sa.bindparam("keys", expanding=True)), sa.text(COMPROMISED)
+)
 
 
 def known(connection: Connection, key_sha256s: Collection[str]) -> set[str]:
     """Return which of these keys (by ``keys.spki_sha256``) are known as compromised."""
-    columns = certificates.c
-    statement = sa.select(columns.key_sha256).where(
-        columns.key_sha256.in_(key_sha256s), columns.reason == REASON
-    )
-    return set(connection.execute(statement).scalars())
+    return set(connection.execute(_KNOWN, {"keys": list(key_sha256s)}).scalars())
 
 
 def check(connection: Connection, key_sha256: str) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.ca.store import shelves
 from pgward.ca.store.certificates import ISSUED, PENDING, REVOKED
 from pgward.ca.store.schema import certificates
 from pgward.core.clock import precise_rfc3339
@@ -46,9 +47,11 @@ class Search:
     def clauses(self) -> list[sa.ColumnElement[bool]]:
         """Return the conditions of a WHERE clause."""
         columns = certificates.c
-        names = ("kind", "subject", "serial", "fingerprint", "key_sha256")
+        names = ("kind", "subject", "serial")
         given = {name: getattr(self, name) for name in names}
         found = [columns[name] == value for name, value in given.items() if value is not None]
+        given = {name: getattr(self, name) for name in ("fingerprint", "key_sha256")}
+        found += [shelves.holds(certificates, *each) for each in given.items() if each[1]]
         if self.owners is not None:
             found.append(sa.or_(sa.false(), *(_owned(*each) for each in self.owners)))
         if self.issued_after is not None:
@@ -102,9 +105,9 @@ def page(connection: Connection, wanted: Search, *, limit: int, cursor: str | No
 
 def one(connection: Connection, name: str) -> sa.RowMapping | None:
     """Return a certificate's whole row by its serial number or its fingerprint (hex)."""
-    columns = certificates.c
-    for column in (columns.serial, columns.fingerprint):
-        statement = sa.select(certificates).where(column == name)
+    by_fingerprint = shelves.holds(certificates, "fingerprint", name)
+    for wanted in (certificates.c.serial == name, by_fingerprint):
+        statement = sa.select(certificates).where(wanted)
         row = connection.execute(statement).mappings().first()
         if row is not None:
             return row

@@ -8,6 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from pgward.ca.store import shelves
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -91,6 +93,8 @@ login_sessions = sa.Table(
     sa.Column("end_reason", _LONG),
 )
 
+COMPROMISED = "reason = 'key_compromise'"
+
 # Reserved (pending) before it is signed, so that no certificate exists unrecorded.
 certificates = sa.Table(
     "certificates",
@@ -101,7 +105,7 @@ certificates = sa.Table(
     sa.Column("subject", _LONG, nullable=False),
     sa.Column("dns", Json, nullable=False),
     sa.Column("ips", Json, nullable=False),
-    sa.Column("session_id", sa.String(64), index=True),
+    sa.Column("session_id", sa.String(64)),
     sa.Column("key_sha256", sa.String(64), nullable=False),
     sa.Column("not_before", UtcTime, nullable=False),
     sa.Column("not_after", UtcTime, nullable=False, index=True),
@@ -116,8 +120,8 @@ certificates = sa.Table(
     sa.Index("ix_certificates_kind_subject", "kind", "subject", "created_at", "serial"),
     sa.Index("ix_certificates_ca_state", "ca", "state", "not_after"),
     sa.Index("ix_certificates_created_at", "created_at", "serial"),
-    sa.Index("ix_certificates_key_sha256", "key_sha256"),
-    sa.Index("ix_certificates_fingerprint", "fingerprint"),
+    shelves.index("ix_certificates_key_sha256", "key_sha256"),
+    shelves.index("ix_certificates_fingerprint", "fingerprint"),
     sa.Index("ix_certificates_log_index", "log_index", unique=True),
     sa.Index(
         "ix_certificates_revoked",
@@ -125,6 +129,12 @@ certificates = sa.Table(
         "serial",
         sqlite_where=sa.text("revoked_at IS NOT NULL"),
         postgresql_where=sa.text("revoked_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_certificates_compromised",
+        "key_sha256",
+        sqlite_where=sa.text(COMPROMISED),
+        postgresql_where=sa.text(COMPROMISED),
     ),
 )
 

@@ -2,12 +2,15 @@
 
 import importlib
 import pkgutil
+import warnings
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SAWarning
 
-from pgward.ca.store.schema import metadata
+from pgward.ca.store.schema import UtcTime, metadata
 from pgward.core.errors import ConflictError
 
 _ALEMBIC = "alembic_version"
@@ -33,3 +36,19 @@ def of(connection: Connection) -> list[sa.Table]:
             hint="give the CA a database of its own",
         )
     return known
+
+
+def as_found(connection: Connection) -> sa.MetaData:
+    """Read the tables as the database has them, of whatever version; times come back in UTC."""
+    found = sa.MetaData()
+    sa.event.listen(found, "column_reflect", _use_utc)
+    with warnings.catch_warnings():
+        # Of indexes over expressions (`shelves`), which nobody needs to fill or read a table.
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection", SAWarning)
+        found.reflect(connection)
+    return found
+
+
+def _use_utc(_inspector: object, _table: object, column: dict[str, Any]) -> None:
+    if isinstance(column["type"], sa.DateTime):
+        column["type"] = UtcTime()

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -31,6 +32,20 @@ def test_new_events_have_ids_of_their_own():
     first, second = (AuditEvent.make(time=MOMENT, actor="a", action="b") for _ in range(2))
     assert first.id != second.id
     assert AuditEvent.from_json(first.to_json()) == first
+
+
+def test_ids_are_in_the_order_of_time():
+    moments = [MOMENT + timedelta(milliseconds=each) for each in range(20)]
+    ids = [AuditEvent.make(time=each, actor="a", action="b").id for each in moments]
+    assert ids == sorted(ids)
+    milliseconds = int(MOMENT.timestamp() * 1000)
+    assert [ids[0][:8], ids[0][9:13]] == [
+        f"{milliseconds >> 16:08x}",
+        f"{milliseconds & 0xFFFF:04x}",
+    ]
+    assert {(uuid.UUID(each).version, uuid.UUID(each).variant) for each in ids} == {
+        (7, uuid.RFC_4122)
+    }
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def logout(context: Current, session: Person) -> Revoked:
     now = context.now()
     with context.acts.act(session.user.name, "session.end", session.id) as act:
         ended = sessions.end(act.transaction, "logout", now=now, session_id=session.id)
-        serials = context.revoker.end_sessions(act.transaction, ended, now=now)
+        serials = context.revoker.end_sessions(act.transaction, session.user.name, ended, now=now)
         act.details["revoked"] = len(serials)
     return Revoked(revoked=len(serials))
 

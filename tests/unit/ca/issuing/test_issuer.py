@@ -87,8 +87,7 @@ def test_a_failing_signer_leaves_the_reservation(hierarchies, issuance, memory_s
 
 
 def test_a_serial_number_is_never_used_twice(hierarchies, issuance, memory_store, clock):
-    fixed = x509.random_serial_number()
-    users = Issuer(hierarchies.user.issuing, issuance, clock, random_serial=lambda: fixed)
+    users = Issuer(hierarchies.user.issuing, issuance, clock, random=bytes)
     login(users)
     with pytest.raises(ConflictError):
         login(users)

@@ -12,6 +12,7 @@ from pgward.ca.store import certificates as stored
 from pgward.ca.store import compromised
 from pgward.ca.store.certificates import CertificateFilter, SqlCertificates
 from pgward.ca.store.log_purge import purge_certificates
+from pgward.ca.store.schema import COMPROMISED as COMPROMISED_ROWS
 from pgward.pki import csr, keys
 from pgward.pki.errors import CompromisedKeyError
 from tests.fixtures.authority import START
@@ -135,3 +136,14 @@ def test_a_key_is_checked_by_itself(store, sql_authority):
     revoke(store, issue(sql_authority).serial_hex)
     with store.read() as connection, pytest.raises(CompromisedKeyError):
         compromised.check(connection, key_sha256)
+
+
+def test_every_certificate_asks_an_index_of_these_keys_alone(store):
+    assert f"reason = '{compromised.REASON}'" == COMPROMISED_ROWS
+    with store.read() as connection:
+        statement = compromised._KNOWN.params(keys=["ab", "cd"])
+        text = statement.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+    assert [row[-1].partition(" (")[0] for row in plan] == [
+        "SEARCH certificates USING INDEX ix_certificates_compromised"
+    ]
