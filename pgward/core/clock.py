@@ -22,7 +22,7 @@ class SystemClock:
 
 def rfc3339(moment: datetime) -> str:
     """Write ``moment`` as RFC 3339 in UTC with whole seconds, as all our data does."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def precise_rfc3339(moment: datetime) -> str:

@@ -10,6 +10,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
@@ -162,6 +163,7 @@ def _is_ascii(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
+@lru_cache(maxsize=64)  # an endpoint's address, again and again
 def _target(url: str) -> str:
     """Normalise as RFC 9449 section 4.3 asks: no query, no fragment, lower-case host."""
     try:

@@ -1,6 +1,7 @@
 """Addresses as limits see them: who counts as one caller, and which proxies are trusted."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from pgward.core.errors import InvalidInputError
@@ -9,6 +10,7 @@ Network = IPv4Network | IPv6Network
 _MAX_FORWARDED = 32
 
 
+@lru_cache(maxsize=1024)  # asked several times for each request
 def key(address: str | None) -> str | int | None:
     """Return what one caller is known by: an address, or the first half of an IPv6 one.
 

@@ -99,6 +99,8 @@ def create_app(
         redoc_url=None,
         lifespan=_lifespan,
         redirect_slashes=False,
+        # `pgward.ca.observability` does this; FastAPI would look at each request whether it shall.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
     )
     heads = HeadSigner(store, log_key, authority.clock)

@@ -44,7 +44,7 @@ def read_proof(context: Context, request: Request, header: str | None, token: st
     Whether it was used before is for ``use_up`` to say.
     """
     address = caller.client.get()
-    context.limits.proof(address, request.url.path, context.monotonic())
+    context.limits.proof(address, request.scope["path"], context.monotonic())
     try:
         return _read_proof(context, request, header, token)
     except ProofError:

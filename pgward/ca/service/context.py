@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -136,6 +137,7 @@ def of(request: Request) -> Context:
 Current = Annotated[Context, Depends(current)]
 
 
+@lru_cache(maxsize=64)
 def _origin(url: str) -> str:
     """Normalise scheme, host and port; empty when there is none."""
     try:

@@ -55,7 +55,7 @@ class SqlCertificates:
             rows = [_row(each) | common for each in records if each.serial not in refused]
             try:
                 if rows:
-                    transaction.execute(sa.insert(certificates), rows)
+                    transaction.execute(_RESERVE, rows)
             except IntegrityError as error:
                 raise ConflictError("the serial number is taken") from error
         return refused
@@ -238,6 +238,22 @@ def actor_of(kind: str, subject: str) -> str:
     return f"{kind}:{subject}" if kind in (Kind.EDGE, Kind.HOST) else caller.SYSTEM
 
 
+# Each certificate needs these, and SQLAlchemy takes longer to build a statement than to run it.
+_RESERVE = sa.insert(certificates)
+_PENDING = sa.select(certificates.c.serial, certificates.c.created_at).where(
+    certificates.c.serial.in_(sa.bindparam("serials", expanding=True)),
+    certificates.c.state == PENDING,
+)
+_LIVING = (
+    sa.select(login_sessions.c.id)
+    .join(users, users.c.name == login_sessions.c.user_name)
+    .where(
+        login_sessions.c.id.in_(sa.bindparam("ids", expanding=True)),
+        login_sessions.c.ended_at.is_(None),
+        login_sessions.c.expires_at > sa.bindparam("now"),
+        users.c.blocked_at.is_(None),
+    )
+)
 _RECORD = (
     sa.update(certificates)
     .where(certificates.c.serial == sa.bindparam("key"))
@@ -254,12 +270,9 @@ def _pending(
     connection: Connection, records: Sequence[CertificateRecord]
 ) -> Mapping[str, datetime]:
     """Return which of them wait for their signature, by serial number, and since when."""
-    columns = certificates.c
     serials = [record.serial_hex for record in records]
-    statement = sa.select(columns.serial, columns.created_at).where(
-        columns.serial.in_(serials), columns.state == PENDING
-    )
-    return {row.serial: row.created_at for row in connection.execute(statement)}
+    found = connection.execute(_PENDING, {"serials": serials})
+    return {row.serial: row.created_at for row in found}
 
 
 def _record(
@@ -314,17 +327,7 @@ def _living_sessions(
     connection: Connection, wanted: Collection[str | None], now: datetime
 ) -> set[str]:
     """Return which of these login sessions live, and are nobody's who is blocked."""
-    statement = (
-        sa.select(login_sessions.c.id)
-        .join(users, users.c.name == login_sessions.c.user_name)
-        .where(
-            login_sessions.c.id.in_(wanted),
-            login_sessions.c.ended_at.is_(None),
-            login_sessions.c.expires_at > now,
-            users.c.blocked_at.is_(None),
-        )
-    )
-    return set(connection.execute(statement).scalars())
+    return set(connection.execute(_LIVING, {"ids": list(wanted), "now": now}).scalars())
 
 
 def _check_complete(connection: Connection, crl: PublishedCrl) -> None:

@@ -109,9 +109,16 @@ def _tell_lost_commits(context: ExceptionContext) -> None:
 
 
 def _sqlite(url: URL) -> Engine:
+    # Last in, first out: a writer finds its pages in the connection that it used before.
     engine = sa.create_engine(
-        url, pool_size=8, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
+        url,
+        pool_size=8,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS},
     )
+    # Many rows in one step: the driver gives up the interpreter, and waits for it, at each.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

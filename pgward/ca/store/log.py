@@ -20,6 +20,10 @@ from pgward.pki.merkle import CompactRange, MerkleError, Node, Plan
 
 STRIDE = 4  # of the levels above the leaves, every fourth is stored
 _STATE = 1
+# Each certificate needs these, and SQLAlchemy takes longer to build a statement than to run it.
+_TREE = sa.select(log_tree.c.size, log_tree.c.subtrees).where(log_tree.c.id == _STATE)
+_GROW = sa.update(log_tree).where(log_tree.c.id == _STATE)
+_ADD_LEAVES, _ADD_NODES = sa.insert(log_leaves), sa.insert(log_nodes)
 _SPANS = 200  # conditions in one statement: SQLite reads no deeper ones than 1,000
 
 
@@ -53,14 +57,10 @@ def append(transaction: Transaction, entries: Sequence[LogEntry]) -> int:
         leaves.append(_leaf(log_index, entry, digest))
         nodes += [_node(*each) for each in tree.append(digest) if each[0].level % STRIDE == 0]
     if leaves:
-        transaction.execute(sa.insert(log_leaves), leaves)
+        transaction.execute(_ADD_LEAVES, leaves)
         if nodes:
-            transaction.execute(sa.insert(log_nodes), nodes)
-        transaction.execute(
-            sa.update(log_tree)
-            .where(log_tree.c.id == _STATE)
-            .values(size=tree.size, subtrees=tree.pack())
-        )
+            transaction.execute(_ADD_NODES, nodes)
+        transaction.execute(_GROW, {"size": tree.size, "subtrees": tree.pack()})
     return first
 
 
@@ -111,8 +111,7 @@ def damaged(how: str) -> UnavailableError:
 
 
 def _tree(connection: Connection) -> CompactRange:
-    statement = sa.select(log_tree.c.size, log_tree.c.subtrees).where(log_tree.c.id == _STATE)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_TREE).one_or_none()
     if row is None:
         raise damaged("its size is missing")
     try:

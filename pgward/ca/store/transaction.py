@@ -52,7 +52,17 @@ class Transaction:
         if self._events:
             last = advance(self.connection, AUDIT, len(self._events))
             first = last - len(self._events) + 1
-            self.execute(sa.insert(audit_events), _rows(self._events, first))
+            self.execute(_RECORD, _rows(self._events, first))
+
+
+# Every act needs these, and SQLAlchemy takes longer to build a statement than to run it.
+_RECORD = sa.insert(audit_events)
+_ADVANCE = (
+    sa.update(counters)
+    .where(counters.c.name == sa.bindparam("counter"))
+    .values(value=counters.c.value + sa.bindparam("by"))
+    .returning(counters.c.value)
+)
 
 
 def advance(connection: Connection, name: str, by: int = 1) -> int:
@@ -60,13 +70,7 @@ def advance(connection: Connection, name: str, by: int = 1) -> int:
 
     The one writer does this, so numbers become visible in order and without gaps.
     """
-    statement = (
-        sa.update(counters)
-        .where(counters.c.name == name)
-        .values(value=counters.c.value + by)
-        .returning(counters.c.value)
-    )
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(_ADVANCE, {"counter": name, "by": by}).scalar_one())
 
 
 def advance_version(connection: Connection, floor: int) -> None:

@@ -1,8 +1,9 @@
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from pgward.ca.store import engine
+from pgward.ca.store.schema import counters
 from pgward.core.errors import InvalidInputError
 
 
@@ -58,3 +59,27 @@ def test_an_exhausted_pool_is_the_store_being_busy():
     found = engine.explain(sa.exc.TimeoutError("QueuePool limit"))
     assert found is not None
     assert found.message == "the authority's store is too busy"
+
+
+def test_many_rows_are_one_step_on_sqlite(store):
+    seen = []
+    rows = [{"name": f"n{number}", "value": number} for number in range(50)]
+    with store.write() as transaction:
+        sa.event.listen(
+            transaction.connection,
+            "before_cursor_execute",
+            lambda *told: seen.append((told[2].split()[0], told[2].count("(?, ?)"))),
+        )
+        transaction.execute(sa.insert(counters), rows)
+        found = transaction.execute(sa.select(sa.func.count()).select_from(counters)).scalar_one()
+    assert seen == [("INSERT", 50), ("SELECT", 0)]
+    assert found >= len(rows)
+
+
+def test_one_taken_row_of_many_takes_all_of_them_back(store):
+    rows = [{"name": name, "value": 1} for name in ("a", "b", "a")]
+    with pytest.raises(IntegrityError), store.write() as transaction:
+        transaction.execute(sa.insert(counters), rows)
+    with store.read() as connection:
+        names = set(connection.execute(sa.select(counters.c.name)).scalars())
+    assert not names & {"a", "b"}
