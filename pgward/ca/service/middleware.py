@@ -83,14 +83,9 @@ class Guard:
         except TooManyRequestsError as error:
             await errors.from_error(error)(scope, receive, answer)
             return
-        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
-            # A balancer may have believed the other one (RFC 9112 section 3.2).
-            several = errors.respond(400, "invalid", "the request names several hosts")
-            await several(scope, receive, answer)
-            return
-        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            # No name has one and no database takes one.
-            await errors.respond(404, "not_found", "not found")(scope, receive, answer)
+        strange = _strange(scope)
+        if strange is not None:
+            await strange(scope, receive, answer)
             return
         limit = self._larger.get(scope["path"], MAX_BODY)
         if _declared(scope) > limit:
@@ -126,6 +121,19 @@ class _Answer:
 async def _finish(scope: Scope, receive: Receive, answer: _Answer, response: ASGIApp) -> None:
     if answer.status is None:  # else the answer has begun, and cutting it off is all we can do
         await response(scope, receive, answer)
+
+
+def _strange(scope: Scope) -> ASGIApp | None:
+    """Return the answer to a request that nobody sends in good faith."""
+    if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        # A balancer may have believed the other one (RFC 9112 section 3.2).
+        return errors.respond(400, "invalid", "the request names several hosts")
+    # No name has a NUL, and no database takes one.
+    if "\0" in scope["path"]:
+        return errors.respond(404, "not_found", "not found")
+    if b"%00" in scope["query_string"]:
+        return errors.respond(422, "invalid", "the query holds a NUL")
+    return None
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

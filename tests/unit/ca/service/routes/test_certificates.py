@@ -57,9 +57,9 @@ def test_a_list_by_service(admin, alice):
 
 def test_filters_that_cannot_be(admin):
     queries = ["user=a&host=b", "user=a&kind=edge", "valid_at=2026-11-21T12:00:00", "cursor=x"]
-    queries += ["limit=0", "fingerprint=ab", "colour=red", "serial=g"]
+    queries += ["limit=0", "fingerprint=ab", "colour=red", "user=%00", "serial=%00", "serial=g"]
     queries += ["valid_at=9999-12-31T23:59:59Z", "issued_after=0001-01-01T00:00:00%2B14:00"]
-    queries += ["cursor=9999-12-31T23:59:59-14:00/ab"]
+    queries += ["cursor=9999-12-31T23:59:59-14:00/ab", "cursor=2026-11-21T12:00:00Z/%00"]
     queries += ["valid_at=0", "issued_before=1795000000"]
     found = [admin.call("GET", f"/v1/certificates?{each}").status_code for each in queries]
     assert found == [422] * len(queries)

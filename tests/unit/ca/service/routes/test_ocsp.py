@@ -86,7 +86,8 @@ def test_the_address_may_be_written_in_several_ways(api, asking):
 
 
 def test_an_address_that_holds_none(api):
-    for path in ("AAAA", "A", "*", "a/../b", "MAMCAQA=", "é"):
+    assert api.client.get("/ocsp/%00").status_code == 404
+    for path in ("AAAA", "A", "*", "%01", "a/../b", "MAMCAQA=", "é"):
         answer = api.client.get(f"/ocsp/{path}")
         assert (status(answer), answer.status_code) == ("MALFORMED_REQUEST", 200)
         assert answer.headers["cache-control"] == "no-store"
