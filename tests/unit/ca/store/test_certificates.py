@@ -176,12 +176,14 @@ def test_a_crl_without_a_revocation_that_came_meanwhile_is_not_stored(
 
 def test_the_cas_of_what_would_be_revoked(store, certificates):
     certificates.reserve([_record(1)])
+    wanted, compromised = CertificateFilter(serial="1"), x509.ReasonFlags.key_compromise
     with store.read() as connection:
-        found = stored.cas_of(connection, CertificateFilter(serial="1"))
-    _revoke(store, CertificateFilter(serial="1"))
+        found = stored.cas_of(connection, wanted, REASON)
+    _revoke(store, wanted)
     with store.read() as connection:
-        again = stored.cas_of(connection, CertificateFilter(serial="1"))
-    assert (found, again) == ({"server-issuing"}, set())
+        again = stored.cas_of(connection, wanted, REASON)
+        worse = stored.cas_of(connection, wanted, compromised)
+    assert (found, again, worse) == ({"server-issuing"}, set(), {"server-issuing"})
 
 
 @pytest.mark.parametrize(
