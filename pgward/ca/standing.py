@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cryptography import x509
+from sqlalchemy.engine import Connection
 
 from pgward.ca import hierarchy
 from pgward.ca.generations import ROOTS, Generation, Generations, State
@@ -132,7 +133,8 @@ class Loader:
             raise InvalidInputError(
                 f"it is not the key of the certificate {generation.id}",
                 where=generation.key,
-                hint="one of the two was replaced: restore both from one backup",
+                hint="the directory is another CA's than the store, or one of the two was replaced:"
+                " restore both from one backup, or name another database",
             )
         self._signers[generation.id] = signer
 
@@ -145,6 +147,8 @@ def adopt_files(store: Store, directory: Path, keys: Keys) -> None:
     found = {role: hierarchy.certificate(directory, role) for role in CaName}
     for role, root in ROOTS.items():
         hierarchy.check_issued(found[role], found[root], role, root)
+    with store.read() as connection:
+        _check_same(connection, found, directory)
     with store.write() as transaction:
         if stored.read(transaction.connection).all:
             return  # another replica was faster
@@ -152,6 +156,21 @@ def adopt_files(store: Store, directory: Path, keys: Keys) -> None:
             transaction,
             [_first(role, role, found[role], keys.reference(role)) for role in CaName],
         )
+
+
+def _check_same(
+    connection: Connection, found: Mapping[CaName, x509.Certificate], directory: Path
+) -> None:
+    """Raise InvalidInputError when the store has begun with other CAs: it is not this CA's."""
+    for role, certificate in found.items():
+        known = stored.recorded(connection, role)
+        if known and certificate not in known:
+            raise InvalidInputError(
+                f"its CAs are not those of the store: {role} is another one",
+                where=str(directory),
+                hint="serve a copy of the directory that the store was made with, or name the"
+                " database of this one",
+            )
 
 
 def _first(name: str, role: CaName, certificate: x509.Certificate, key: str = "") -> Generation:

@@ -87,7 +87,7 @@ def _at(settings: Settings, url: str, directory: Path) -> str:
 
 
 def _move(source: URL, target: URL) -> Mapping[str, Tally]:
-    with _opened(source) as leaving, _target(target, described(source)) as arriving:
+    with _opened(source, alone=True) as leaving, _target(target, described(source)) as arriving:
         moved = _mark(leaving, marks.MOVED)
         if moved is not None:
             return _compare(leaving, arriving, moved, target)
@@ -149,8 +149,8 @@ def _event(source: str, target: str, clock: Clock) -> AuditEvent:
 
 
 @contextmanager
-def _opened(url: URL) -> Iterator[Store]:
-    store = open_store(url.render_as_string(hide_password=False), marked=True)
+def _opened(url: URL, *, alone: bool = False) -> Iterator[Store]:
+    store = open_store(url.render_as_string(hide_password=False), marked=True, alone=alone)
     try:
         yield store
     finally:

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.engine import Connection
 
 from pgward.ca.generations import Generation, Generations, State
-from pgward.ca.records import CaName
+from pgward.ca.records import CaName, Kind
+from pgward.ca.store.schema import certificates
 from pgward.ca.store.schema_authorities import authorities
 from pgward.ca.store.transaction import Transaction
 
@@ -19,6 +20,15 @@ from pgward.ca.store.transaction import Transaction
 def read(connection: Connection) -> Generations:
     """Return all generations; none in a store that no `ca serve` of this version has opened."""
     return Generations.of(_generation(row) for row in connection.execute(sa.select(authorities)))
+
+
+def recorded(connection: Connection, role: CaName) -> list[x509.Certificate]:
+    """Return the certificates that were recorded of a CA when it was made, or imported."""
+    columns = certificates.c
+    statement = sa.select(columns.der).where(
+        columns.kind == Kind.CA.value, columns.subject == role.value, columns.der.is_not(None)
+    )
+    return [x509.load_der_x509_certificate(der) for der in connection.execute(statement).scalars()]
 
 
 def add(transaction: Transaction, made: Iterable[Generation]) -> None:

@@ -1,12 +1,13 @@
 """Creating a store, and opening one that is there."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
-from pgward.ca.store import marks, migrate
+from pgward.ca.store import marks, migrate, seats
 from pgward.ca.store.database import Store, explained
 from pgward.ca.store.engine import begin_writing, make_engine, parse_url, use_wal
 from pgward.ca.store.postgresql import be_patient
@@ -26,17 +27,20 @@ def create(url: str, *, mark: str | None = None) -> Store:
     return _open(parsed, new=True, marked=True, mark=mark)
 
 
-def open_store(url: str, *, marked: bool = False, upgrade: bool = True) -> Store:
+def open_store(
+    url: str, *, marked: bool = False, upgrade: bool = True, alone: bool = False
+) -> Store:
     """Open a store and bring its tables up to date; NotFoundError when there is none.
 
     MarkedError when it must not be served, unless ``marked`` says that it is wanted all the same.
-    Without ``upgrade``, ConflictError when its tables are those of another version.
+    ConflictError when its tables are those of another version and it is being served, unless the
+    caller is ``alone`` with it already (`seats`), or at all without ``upgrade``.
     """
     parsed = parse_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise NotFoundError(f"no store at {parsed.database}", hint="pgward ca init DIR makes one")
     try:
-        return _open(parsed, new=False, marked=marked, upgrade=upgrade)
+        return _open(parsed, new=False, marked=marked, upgrade=upgrade, alone=alone)
     except UnavailableError as error:
         if parsed.drivername != "sqlite":
             raise UnavailableError(error.message, hint=_database_says(error)) from error
@@ -69,7 +73,13 @@ def _create_file(path: Path) -> None:
 
 
 def _open(
-    url: URL, *, new: bool, marked: bool, mark: str | None = None, upgrade: bool = True
+    url: URL,
+    *,
+    new: bool,
+    marked: bool,
+    mark: str | None = None,
+    upgrade: bool = True,
+    alone: bool = False,
 ) -> Store:
     store = Store(make_engine(url))
     try:
@@ -78,7 +88,7 @@ def _open(
                 use_wal(connection)
             if not upgrade:
                 _refuse_other_version(connection)
-            _migrate(connection, new=new, mark=mark)
+            _migrate(connection, new=new, mark=mark, alone=alone or new)
             if not marked:
                 marks.refuse(connection)
     except BaseException:  # whatever ends this, no connection stays open
@@ -96,7 +106,7 @@ def _refuse_other_version(connection: Connection) -> None:
         )
 
 
-def _migrate(connection: Connection, *, new: bool, mark: str | None) -> None:
+def _migrate(connection: Connection, *, new: bool, mark: str | None, alone: bool) -> None:
     if not new and migrate.revision(connection) == migrate.head():
         return
     connection.rollback()
@@ -107,7 +117,11 @@ def _migrate(connection: Connection, *, new: bool, mark: str | None) -> None:
         raise ConflictError("the database holds a store already", hint="choose another database")
     if not new and found is None:
         raise NotFoundError("the database holds no store", hint="pgward ca init DIR makes one")
-    migrate.upgrade(writing)
-    if mark is not None:
-        marks.put(writing, marks.ARRIVING, mark)
-    writing.commit()
+    if found == migrate.head():  # another replica was faster
+        writing.rollback()
+        return
+    with nullcontext() if alone else seats.unserved(writing):
+        migrate.upgrade(writing)
+        if mark is not None:
+            marks.put(writing, marks.ARRIVING, mark)
+        writing.commit()

@@ -80,6 +80,25 @@ def alone(url: URL) -> Iterator[None]:
         engine.dispose()
 
 
+@contextmanager
+def unserved(connection: Connection) -> Iterator[None]:
+    """Keep everyone from serving until the writing transaction that is open has ended.
+
+    ConflictError when someone serves; unlike ``alone`` it lets others wait for their turn to write.
+    """
+    if connection.dialect.name == "postgresql":
+        if not _advisory(connection, "pg_try_advisory_xact_lock", _SERVING):
+            raise _served()
+        yield
+        return
+    descriptor = _open(Path(connection.engine.url.database or ""), "serving")
+    try:
+        _lock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class FileSeat:
     """Of an SQLite store: locks of two files beside it, which the kernel drops at our end."""
 
