@@ -4,27 +4,40 @@ Which of the two times was wrong nobody here can tell. So it shows, goes on reco
 counts as put right; elsewhere, at a replica whose clock is right, it does not come to that.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.store import Store
+from pgward.ca.store.pulse import CLOCK_TOLERANCE
 from pgward.ca.store.purge import Write
 from pgward.ca.store.schema import audit_events
 from pgward.ca.store.transaction import OWN_SOURCE
 from pgward.core.clock import rfc3339
 from pgward.core.errors import UnavailableError
 
-TOLERANCE = timedelta(minutes=1)  # replicas' clocks may differ by less
+TOLERANCE = CLOCK_TOLERANCE
 BACK = "clock.back"
 _LOOKED_AT = 50
 _AT_ONCE = 100_000  # more than half a minute of issuing
 
 
 def check(store: Store, now: datetime) -> None:
-    """Raise UnavailableError when ``now`` is before the authority's last act, here or elsewhere."""
+    """Raise UnavailableError when ``now`` is before the authority's last act, here or elsewhere.
+
+    Where the database has a clock, it decides between replicas that differ: the one that differs
+    from it alone is wrong, and one that agrees with it is right, whatever others did.
+    """
+    theirs = store.pulse.clock
+    if theirs is not None and theirs.is_odd:
+        raise UnavailableError(
+            "this machine's clock differs from the database's, and another replica's does not",
+            hint="set this machine's clock",
+        )
+    if theirs is not None and theirs.agrees:
+        return
     last = last_act(store)
     if last is not None and last > now + TOLERANCE:
         raise UnavailableError(

@@ -3,10 +3,8 @@
 What is signed carries the time, so a wrong clock shows in certificates and revocation lists.
 """
 
-import os
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -23,6 +21,7 @@ from pgward.core.errors import PgwardError
 from pgward.pki import keys, proof
 from tests.fixtures.ca_process import PASSWORD
 from tests.fixtures.ca_service import URL, request_pem
+from tests.fixtures.faketime import Faketime
 
 pytestmark = pytest.mark.integration
 
@@ -151,28 +150,6 @@ def test_before_its_own_beginning_it_issues_nothing_and_says_why(alice, clock):
     assert "check the clock of the CA's machine" in error["hint"]
     clock.move(hours=1)
     assert valid_at(alice, clock.now())
-
-
-class Faketime:
-    """The clock of a process under libfaketime, moved while it runs."""
-
-    def __init__(self, directory: Path) -> None:
-        self.file = directory / "faketime"
-        self.move("+0")
-
-    def move(self, by: str) -> None:
-        self.file.write_text(by + "\n")
-
-    def environment(self) -> dict[str, str]:
-        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-        if not found:
-            pytest.skip("libfaketime is not installed: make faketime")
-        return os.environ | {
-            "LD_PRELOAD": str(found[0]),
-            "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
 
 
 @pytest.mark.soak

@@ -3,17 +3,20 @@
 import re
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from pgward.ca import store as stores
+from pgward.ca import timekeeping
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.store import compromised, listing, marks, seats
 from pgward.ca.store.leadership import Leadership, NotLeadingError
 from pgward.ca.store.listing import Search
 from pgward.ca.store.marks import MarkedError
+from pgward.ca.store.pulse import Pulse
 from pgward.ca.store.schema import certificates
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError, InvalidInputError, UnavailableError
@@ -42,8 +45,8 @@ def lead(store):
     """Make contenders for the lead; all end with the test."""
     made = []
 
-    def contender(name, **options):
-        seat = seats.seat(store.engine.url)
+    def contender(name, clock=None, pulse=None, **options):
+        seat = seats.seat(store.engine.url, pulse, clock)
         made.append(Leadership(store, seat, name, SystemClock(), **options))
         return made[-1]
 
@@ -165,6 +168,41 @@ def test_the_next_leads_at_once_when_the_leader_stops(lead):
     two.start()
     one.stop()
     until(two.is_leader)
+
+
+class Off:
+    """A clock that is so many seconds ahead."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def now(self):
+        return SystemClock().now() + timedelta(seconds=self.seconds)
+
+
+@pytest.mark.parametrize("off", [3600, -3600])
+def test_whose_clock_alone_differs_from_the_databases_does_not_lead(lead, off, caplog, store):
+    clock, felt = Off(off), Pulse()
+    one, two = lead("a:1", clock, felt), lead("b:1")
+    one.look()
+    assert one.is_leader()  # nobody is there to say who of both is wrong
+    two.look()
+    one.look()
+    two.look()
+    assert (one.is_leader(), two.is_leader()) == (False, True)
+    assert felt.clock.is_odd
+    side = "ahead of" if off > 0 else "behind"
+    assert f"clock is 3600 s {side} the database's; another replica's is not" in caplog.text
+    store.pulse = felt
+    with pytest.raises(UnavailableError, match="this machine's clock differs"):
+        timekeeping.check(store, clock.now())
+    clock.seconds = 0
+    one.look()
+    assert not felt.clock.is_odd
+    timekeeping.check(store, clock.now())
+    two.stop()
+    one.look()
+    assert one.is_leader()
 
 
 def test_a_change_wakes_the_other_replicas(lead, database_url):

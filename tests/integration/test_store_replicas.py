@@ -8,9 +8,11 @@ import pytest
 
 from pgward.ca.backup import moving
 from pgward.ca.store import audit, open_store
+from pgward.client.trust import unverified_context
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError
 from pgward.pki import crl
+from tests.fixtures.faketime import Faketime
 from tests.fixtures.load import Acknowledged, check, load
 from tests.fixtures.replicas import until
 
@@ -54,6 +56,29 @@ def _assert_leaders(url, *replicas):
     store.close()
     ports = [event["target"].rpartition(":")[2] for event in found]
     assert ports == [str(each.port) for each in replicas]
+
+
+@pytest.mark.soak
+def test_a_replica_with_another_clock_is_sent_away_and_the_right_one_stays(replicas, tmp_path):
+    clock = Faketime(tmp_path)
+    clock.move("+3600")
+    wrong = replicas.start(env=clock.environment())
+    assert replicas.leader() is wrong
+    right = replicas.start()
+    until(lambda: checks(wrong)["clock"] == "failed")
+    until(lambda: replicas.leader() is right)
+    until(lambda: set(checks(right).values()) == {"ok"}, seconds=90)  # it has made new lists
+    for _ in range(20):
+        assert checks(right)["clock"] == "ok"
+    assert "s ahead of the database's; another replica's is not" in wrong.messages()
+    clock.move("+0")
+    until(lambda: set(checks(wrong).values()) == {"ok"}, seconds=90)
+
+
+def checks(replica):
+    """Unverified: the API's certificate may be of another time."""
+    with httpx2.Client(verify=unverified_context(), timeout=10) as http:
+        return http.get(f"{replica.url}/readyz").json()["checks"]
 
 
 @pytest.mark.soak

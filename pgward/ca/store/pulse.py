@@ -8,6 +8,8 @@ at the leader's seat) take its pulse; once it is lost, nobody dials for a while 
 
 import time
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event
@@ -15,12 +17,31 @@ from sqlalchemy.engine import Connection, Engine
 
 QUICK_SECONDS = 5.0  # for what needs no disk and no lock
 ANSWER_SECONDS = 25.0  # for any statement: longer than the server itself lets one take
+CLOCK_TOLERANCE = timedelta(minutes=1)  # clocks may differ by less
 _LOST_SECONDS = 10.0  # then somebody may try, where no seat tells that it is back
 _READ_ONLY = ("session is read-only", "server is in hot standby mode")
 
 
+@dataclass(frozen=True, slots=True)
+class ServerClock:
+    """How this machine's clock stands to the server's, and to other replicas'."""
+
+    ahead: timedelta
+    is_odd: bool  # it differs from the server's, and another replica's does not
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both say the same."""
+        return abs(self.ahead) <= CLOCK_TOLERANCE
+
+
 class Pulse:
-    """Whether a server answers, as its connections in this process find; from any thread."""
+    """Whether a server answers, as its connections in this process find; from any thread.
+
+    ``clock`` is what the seat saw last, if the database has a clock of its own.
+    """
+
+    clock: ServerClock | None = None
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.monotonic = monotonic

@@ -5,6 +5,7 @@ keeps away who wants the store for itself (``alone``), to move it.
 """
 
 import fcntl
+import logging
 import os
 import select
 import threading
@@ -19,13 +20,16 @@ from sqlalchemy.engine import URL, Connection
 from pgward.ca.store import marks, postgresql
 from pgward.ca.store.database import explained
 from pgward.ca.store.engine import make_single
-from pgward.ca.store.pulse import Pulse
+from pgward.ca.store.pulse import Pulse, ServerClock
+from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import ConflictError
 from pgward.system import files
 
 # Numbers of PostgreSQL's advisory locks; any constants will do that no other program uses.
 _LEADER = 0x70677761_7265
 _SERVING = 0x70677761_7266
+_CLOCK = 0x70677761_7267  # shared by those whose clocks agree with the database's
+_log = logging.getLogger(__name__)
 
 
 class Seat(Protocol):
@@ -51,11 +55,11 @@ class Seat(Protocol):
         ...
 
 
-def seat(url: URL, pulse: Pulse | None = None) -> Seat:
+def seat(url: URL, pulse: Pulse | None = None, clock: Clock | None = None) -> Seat:
     """Return the leader's seat of a store, who takes the ``pulse`` of its server."""
     if url.drivername == "sqlite":
         return FileSeat(Path(url.database or ""))
-    return DatabaseSeat(url, pulse or Pulse())
+    return DatabaseSeat(url, pulse or Pulse(), clock or SystemClock())
 
 
 @contextmanager
@@ -147,11 +151,15 @@ class DatabaseSeat:
     """On PostgreSQL: advisory locks of a session of its own, which hears of changes as well.
 
     The server gives the seat to another when that session ends, so it is looked at each time.
+    Who has another clock than the database and another replica does not take it: what it signs
+    would be from the future, or too old.
     """
 
-    def __init__(self, url: URL, pulse: Pulse) -> None:
+    def __init__(self, url: URL, pulse: Pulse, clock: Clock) -> None:
         self._engine = make_single(url)
         self._pulse = pulse
+        self._clock = clock
+        self._votes = False
         pulse.watch(self._engine, always_dials=True)
         self._connection: Connection | None = None
         self._held = False
@@ -162,9 +170,12 @@ class DatabaseSeat:
         try:
             with explained():
                 connection = self._connected()
-                self._held = _lives(connection) and (
-                    self._held or _advisory(connection, "pg_try_advisory_lock", _LEADER)
-                )
+                if self._compare_clocks(connection).is_odd:
+                    self._give_up(connection)
+                else:
+                    self._held = self._held or _advisory(
+                        connection, "pg_try_advisory_lock", _LEADER
+                    )
         except BaseException:  # whatever ended the look, we cannot know that we still lead
             self._disconnect()
             raise
@@ -204,8 +215,27 @@ class DatabaseSeat:
             connection.exec_driver_sql(f"LISTEN {postgresql.CHANGES}")
         return self._connection
 
-    def _disconnect(self) -> None:
+    def _compare_clocks(self, connection: Connection) -> ServerClock:
+        theirs = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        ahead = self._clock.now() - theirs
+        agrees = ServerClock(ahead, is_odd=False).agrees
+        if agrees != self._votes:
+            vote = "pg_try_advisory_lock_shared" if agrees else "pg_advisory_unlock_shared"
+            _advisory(connection, vote, _CLOCK)
+            self._votes = agrees
+        found = ServerClock(ahead, is_odd=not agrees and _another_votes(connection))
+        before, self._pulse.clock = self._pulse.clock, found
+        if not agrees and (before is None or before.agrees or before.is_odd != found.is_odd):
+            _tell(found)
+        return found
+
+    def _give_up(self, connection: Connection) -> None:
+        if self._held:
+            _advisory(connection, "pg_advisory_unlock", _LEADER)
         self._held = False
+
+    def _disconnect(self) -> None:
+        self._held = self._votes = False
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.invalidate()
@@ -219,8 +249,22 @@ def driver_error() -> type[Exception]:
     return psycopg.Error
 
 
-def _lives(connection: Connection) -> bool:
-    return connection.exec_driver_sql("SELECT true").scalar_one() is True
+def _another_votes(connection: Connection) -> bool:
+    """Tell whether another session holds the lock of those whose clocks agree."""
+    asked = sa.text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND classid::bigint = :high AND objid::bigint = :low AND pid <> pg_backend_pid()"
+    )
+    key = {"high": _CLOCK >> 32, "low": _CLOCK & 0xFFFFFFFF}
+    return bool(connection.execute(asked, key).scalar_one())
+
+
+def _tell(clock: ServerClock) -> None:
+    seconds = round(clock.ahead.total_seconds())
+    what = f"this machine's clock is {abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'}"
+    why = "; another replica's is not" if clock.is_odd else ""
+    _log.warning("%s the database's%s", what, why)
 
 
 def _advisory(connection: Connection, function: str, lock: int) -> bool:
