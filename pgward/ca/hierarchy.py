@@ -132,12 +132,18 @@ def certificate(directory: Path, name: str) -> x509.Certificate:
     """Read a CA's certificate file; raise NotFoundError, BadCertificateError."""
     path = directory / CERTS / f"{name}.crt"
     try:
-        certificates = pem.split(path.read_bytes())
-    except FileNotFoundError as error:
-        raise _missing(directory, name) from error
+        with files.storage_errors(path, "read"):
+            certificates = pem.split(_read(path, directory, name))
     except BadCertificateError as error:
         raise BadCertificateError(error.message, where=str(path)) from error
     return certificates[0]
+
+
+def _read(path: Path, directory: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise _missing(directory, name) from error
 
 
 def _missing(directory: Path, name: str) -> NotFoundError:

@@ -217,7 +217,10 @@ class Settings:
                 hint=f"pgward ca init {directory}",
             ) from error
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInputError("it cannot be read", where=str(path)) from error
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise InvalidInputError(
+                f"it cannot be read: {reason.lower()}", where=str(path)
+            ) from error
         except InvalidInputError as error:
             raise InvalidInputError(error.message, where=str(path), hint=error.hint) from error
 

@@ -29,10 +29,12 @@ def storage_errors(path: Path, verb: str = "write") -> Iterator[None]:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StorageError(
-            f"cannot {verb} {path}: {reason}",
-            hint="check the directory's owner and free space, or set PGWARD_HOME to another place",
-        ) from error
+        hint = _UNREADABLE if verb == "read" else _UNWRITABLE
+        raise StorageError(f"cannot {verb} {path}: {reason}", hint=hint) from error
+
+
+_UNREADABLE = "check its owner and mode, and those of its directory"
+_UNWRITABLE = "check the directory's owner and free space, or set PGWARD_HOME to another place"
 
 
 def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:

@@ -20,8 +20,11 @@ from pgward.ca.ceremony.init import PASSWORD_FILE
 from pgward.ca.ceremony.init_keys import PASSPHRASE_FILE
 from pgward.ca.log import continuity
 from pgward.ca.settings import STORE_FILE, Settings
-from pgward.ca.store import migrate, open_store, rows
+from pgward.ca.store import Store, marks, migrate, open_store, rows
 from pgward.ca.store.copying import copied_tables
+from pgward.ca.store.engine import parse_url
+from pgward.ca.store.inspecting import open_read_only
+from pgward.ca.store.opening import unwritable
 from pgward.ca.store.postgresql import be_patient
 from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import ConflictError
@@ -89,10 +92,11 @@ class _Decrypted(io.RawIOBase):
 def _write(
     settings: Settings, directory: Path, file: BinaryIO, passphrase: bytes, clock: Clock
 ) -> Summary:
-    store = open_store(settings.store_url(directory), upgrade=False)
+    store = _open(settings.store_url(directory))
     try:
         with store.read() as connection, age.Encryptor(file, passphrase) as encrypted:
             be_patient(connection)
+            marks.refuse(connection)
             # The first look fixes the moment. The files come after it: keys before their rows.
             schema = str(migrate.revision(connection))
             now = rfc3339(clock.now())
@@ -109,18 +113,48 @@ def _write(
     return Summary(header, writer.manifest)
 
 
+def _open(url: str) -> Store:
+    """Open the store, also where it cannot be written any more: that is when one wants a backup."""
+    if unwritable(parse_url(url)) is None:
+        return open_store(url, upgrade=False)
+    return open_read_only(url)
+
+
 def _files(settings: Settings, directory: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the files of the directory: not the store's, nor what opens the keys."""
     secret = {(directory / source).resolve() for source in _secret_files(settings)}
-    for path in sorted(directory.rglob("*")):
+    for path in sorted(_every(directory)):
         name = path.relative_to(directory).as_posix()
         if path.name.endswith(".tmp") or path.resolve() in secret:
             continue
         if name.startswith((STORE_FILE, continuity.FILE)):  # of this store, not of its copy
             continue
         if path.is_file():
-            with files.storage_errors(path, "read"):
-                yield name, files.read_regular(path)
+            yield name, _read(path)
+
+
+def _every(directory: Path) -> Iterator[Path]:
+    """Yield all files; a directory that cannot be read is no empty one."""
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(Path(error.filename), error) from error
+
+    for place, _, names in os.walk(directory, onerror=refuse):
+        yield from (Path(place, name) for name in names)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return files.read_regular(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    reason = (error.strerror or str(error)).lower()
+    return StorageError(
+        f"cannot read {path}: {reason}", hint="check its owner and mode; no backup was written"
+    )
 
 
 def _secret_files(settings: Settings) -> list[str]:

@@ -99,7 +99,12 @@ def _from_file(path: Path) -> bytes:
             hint="put it there, or name another place in [keys] of pgward.toml or as an option",
         ) from error
     except OSError as error:
-        raise InvalidInputError("the passphrase cannot be read", where=str(path)) from error
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidInputError(
+            f"the passphrase cannot be read: {reason}",
+            where=str(path),
+            hint="it must belong to the account that runs this",
+        ) from error
 
 
 def _from_keyring(name: str) -> bytes:

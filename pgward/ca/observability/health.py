@@ -6,6 +6,7 @@ for a moment, and a check that hangs is not begun again until it has ended.
 
 import asyncio
 import logging
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -13,20 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import sqlalchemy as sa
-
 from pgward.ca import timekeeping
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.revoking import crl_health
-from pgward.ca.store import Store
-from pgward.ca.store.schema import counters
-from pgward.ca.store.transaction import SNAPSHOT
+from pgward.ca.store import Store, marks
 from pgward.core.errors import PgwardError, UnavailableError
 
 State = Literal["ok", "failed", "slow"]
 DEADLINE_SECONDS = 3.0
 ROOM_BYTES = 1 << 20  # on the disk of an SQLite store
+_PROBE = "probe"
 _log = logging.getLogger(__name__)
 
 
@@ -108,12 +106,14 @@ class Checks:
         )
 
     def check_store(self) -> None:
-        """Write what is there already: only a commit shows that the disk takes it."""
-        same = sa.update(counters).where(counters.c.name == SNAPSHOT).values(value=counters.c.value)
+        """Write something new: only a commit shows that the disk takes it.
+
+        The same value as before would not do, as SQLite leaves a page alone that stays the same.
+        """
         with self.store.write() as transaction:
-            transaction.execute(same)
+            marks.put(transaction.connection, _PROBE, secrets.token_hex(8))
         url = self.store.engine.url
-        if url.drivername == "sqlite":  # what it wrote had its place on the disk already
+        if url.drivername == "sqlite":  # its place on the disk may have been there already
             _check_room(Path(url.database or "").parent)
 
     def check_certificate(self) -> None:

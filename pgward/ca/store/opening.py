@@ -39,6 +39,12 @@ def open_store(
     parsed = parse_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
         raise NotFoundError(f"no store at {parsed.database}", hint="pgward ca init DIR makes one")
+    refused = unwritable(parsed)
+    if refused is not None:
+        raise UnavailableError(
+            f"{refused} cannot be written",
+            hint="look at its owner and mode, and how its disk is mounted; nothing was changed",
+        )
     try:
         return _open(parsed, new=False, marked=marked, upgrade=upgrade, alone=alone)
     except UnavailableError as error:
@@ -46,6 +52,21 @@ def open_store(
             raise UnavailableError(error.message, hint=_database_says(error)) from error
         hint = f"look at {parsed.database}: its owner, the free space, and how it is mounted"
         raise UnavailableError(error.message, hint=hint) from error
+
+
+def unwritable(url: URL) -> Path | None:
+    """Return what of an SQLite store this process may not write, if anything.
+
+    SQLite itself would make its files beside one that is read-only, as read-only as that.
+    """
+    if url.drivername != "sqlite":
+        return None
+    path = Path(url.database or "")
+    beside = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))
+    for each in (path.parent, path, *beside):
+        if each.exists() and not os.access(each, os.W_OK):
+            return each
+    return None
 
 
 def _database_says(error: UnavailableError) -> str | None:
@@ -69,7 +90,9 @@ def _create_file(path: Path) -> None:
     except FileExistsError:
         raise ConflictError(f"{path} exists already", hint="choose another directory") from None
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be created: {error.strerror}") from error
+        reason = (error.strerror or str(error)).lower()
+        hint = "look at the owner and the mode of its directory, and how its disk is mounted"
+        raise UnavailableError(f"{path} cannot be created: {reason}", hint=hint) from error
 
 
 def _open(

@@ -33,7 +33,7 @@ def test_all_is_well(checks):
 def test_a_store_that_takes_nothing(checks, store):
     store.engine.dispose()
     with store.engine.connect() as connection:
-        connection.exec_driver_sql("DROP TABLE counters")
+        connection.exec_driver_sql("DROP TABLE store_marks")
         connection.commit()
     assert asyncio.run(checks.readiness().states())["store"] == "failed"
 
