@@ -1,0 +1,115 @@
+import asyncio
+
+import pytest
+
+from pgward.tunnel.edge.sessions import Link
+from pgward.tunnel.preface import Controls, Reason
+from tests.fixtures.links import tls_pair
+from tests.fixtures.session_bench import (
+    ALICE,
+    Bench,
+    read_record,
+    revoked,
+    state,
+    until,
+)
+
+# --- cuts ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["idle", "dialling", "session"])
+@pytest.mark.parametrize("controls", [True, False])
+def test_a_new_state_cuts_at_once(run, contexts, phase, controls):
+    async def main() -> None:
+        bench = await Bench.make(contexts, controls=controls, gate=phase == "session")
+        database = None
+        if phase == "dialling":
+            bench.tls.write(b"query")
+            await until(lambda: bench.dialer.dialled)
+        elif phase == "session":
+            database = await bench.began()
+        bench.links.adopt(state(revocations=revoked(7)))
+        assert bench.links.live == set()
+        if bench.controls is not None:
+            assert bench.controls.reason(await bench.read()) is Reason.REVOKED
+        assert await bench.read() == b""
+        if database is not None:
+            assert await asyncio.get_running_loop().sock_recv(database, 10) == b""
+        await asyncio.sleep(0.01)
+        assert bench.links.limits.by_user == {}
+        cut = [] if phase == "idle" else [("session.cut", "ok", "revoked")]
+        assert [event for event in bench.events if event[0] == "session.cut"] == cut
+        bench.close()
+
+    run(main())
+
+
+def test_a_state_that_changes_nothing_cuts_nobody(run, contexts):
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        database = await bench.began()
+        bench.links.clock.move(days=2)  # time alone ends no session, as in PostgreSQL
+        bench.links.adopt(state(version=2, revocations=revoked(8), blocked=frozenset({"bob"})))
+        database.send(b"still here")
+        assert await bench.read() == b"still here"
+        bench.close()
+
+    run(main())
+
+
+def test_a_cut_while_the_client_reads_nothing(run, contexts):
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        database = await bench.began()
+        still = 0
+        while still < 50:  # until nothing moves any more
+            try:
+                database.send(bytes(65536))
+                still = 0
+            except BlockingIOError:
+                still += 1
+                await asyncio.sleep(0)
+        bench.link.cut(Reason.BLOCKED)
+        assert bench.links.live == set()
+        bench.link.cut(Reason.BLOCKED)
+        bench.link.close()
+        bench.close()
+
+    run(main())
+
+
+# --- draining -----------------------------------------------------------------------------
+
+
+def test_a_drain_cuts_idle_links_and_waits_for_sessions(run, contexts):
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        database = await bench.began()
+        edge, idle = await tls_pair(contexts)
+        controls = Controls.new()
+        Link(bench.links, edge, peer=ALICE, service="orders", controls=controls, address="")
+        bench.links.begin_drain()
+        drained = asyncio.ensure_future(bench.links.drained())
+        assert controls.reason(await read_record(idle)) is Reason.STOPPING
+        database.send(b"work")
+        assert await bench.read() == b"work"
+        assert not drained.done()
+        bench.tls.write(bench.controls.end)
+        database.close()
+        assert await bench.read() == bench.controls.end
+        assert await bench.read() == b""  # no second session
+        await drained
+        idle.close()
+        bench.close()
+
+    run(main())
+
+
+def test_nothing_to_drain(run, contexts):
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        bench.links.begin_drain()
+        await bench.links.drained()
+        bench.close()
+
+    run(main())

@@ -1,0 +1,103 @@
+import errno
+import socket
+import struct
+
+import pytest
+
+from pgward.tunnel import pgerror
+from pgward.tunnel.local import tunnel as module
+from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
+from tests.fixtures.tunnel_world import end, until, world
+
+
+def test_a_refusal_is_told_before_anyone_connects(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys, user="mallory", preflight=False) as made:
+            with pytest.raises(RefusedError) as caught:
+                await made.tunnel.preflight()
+            assert caught.value.reason is Reason.DENIED
+
+    run(main())
+
+
+def test_a_client_hears_why_in_postgresqls_words(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys, user="mallory", preflight=False) as made:
+            made.tunnel.listen()
+            message, hint = EXPLANATIONS[Reason.DENIED]
+            for _ in range(2):
+                client = await made.client()
+                client.send(struct.pack("!II", 8, 80877103))
+                client.shutdown(socket.SHUT_WR)
+                assert await end(client) == pgerror.fatal(message, hint)
+            assert made.tunnel.counters.refused == 2
+            assert made.tunnel.describe()["problem"] == message
+            assert made.tunnel.describe()["hint"] == hint
+            assert len(made.said) == 1
+
+    run(main())
+
+
+def test_another_users_process_is_refused(run, contexts, tls_keys, monkeypatch, caplog):
+    monkeypatch.setattr(module, "is_mine", lambda _client: False)
+
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            client = await made.client()
+            client.send(b"query")
+            assert await end(client) == b""
+            assert made.databases == []
+            assert made.tunnel.counters.refused == 1
+
+    run(main())
+    assert "not yours" in caplog.text
+
+
+def test_a_kernel_that_cannot_tell_lets_nobody_in(run, contexts, tls_keys, monkeypatch, caplog):
+    def broken(_client: socket.socket) -> bool:
+        raise OSError(errno.ENOBUFS, "no buffer")
+
+    monkeypatch.setattr(module, "is_mine", broken)
+
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            assert await end(await made.client()) == b""
+
+    run(main())
+    assert "a local connection is lost: [Errno 105] no buffer" in caplog.text
+
+
+def test_a_revocation_cuts_and_says_why_once(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            client = await made.client()
+            await made.talk(client)
+            for link in tuple(made.links.live):
+                link.cut(Reason.REVOKED)
+            assert await end(client) == b""
+            await until(lambda: made.tunnel.pool.idle == 0)
+            (said,) = made.said
+            assert "your certificate is revoked" in said
+            assert "hint: pgward login" in said
+
+    run(main())
+
+
+def test_a_problem_that_comes_back_is_said_again(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            for times in (1, 2):
+                good = await made.client()
+                database = await made.talk(good)
+                good.close()
+                assert await end(database) == b""
+                await until(lambda: made.tunnel.counters.active == 0)
+                cut = await made.client()
+                await made.talk(cut)
+                for link in tuple(made.links.live):
+                    link.cut(Reason.REVOKED)
+                assert await end(cut) == b""
+                await until(lambda: made.tunnel.counters.active == 0)
+                assert len(made.said) == times
+
+    run(main())
