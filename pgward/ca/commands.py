@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pgward.ca.http.address_type import AddressType
+from pgward.ca.keys import options as key_options
 from pgward.ca.observability import logs
 from pgward.ca.store import database_url as urls
 from pgward.core.address import Address
@@ -17,17 +18,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--listen", type=AddressType(), help="Instead of what pgward.toml says; port 0 picks one."
 )
-@click.option(
-    "--passphrase-file",
-    metavar="SOURCE",
-    help="Instead of what pgward.toml says: FILE, fd:N, credential:NAME (systemd), keyring:NAME,"
-    " or - for standard input.",
-)
-@click.option(
-    "--pin-file",
-    metavar="SOURCE",
-    help="The PIN of the token that has the keys, from the same sources.",
-)
+@key_options.opening
 @click.option(
     "--ready-file",
     metavar="FILE",

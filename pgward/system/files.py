@@ -92,6 +92,22 @@ def open_regular(path: Path, flags: int) -> int:
     raise OSError(errno.EINVAL, "it is no regular file")
 
 
+@contextmanager
+def abandoned(lock: Path) -> Iterator[None]:
+    """Hold the lock of a run of this account's that ended, to remove what it left behind.
+
+    Raises OSError when it goes on, or was another account's.
+    """
+    descriptor = open_regular(lock, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def sync_dir(path: Path) -> None:
     """Flush a directory's entries, so that a rename survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

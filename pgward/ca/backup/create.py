@@ -202,16 +202,5 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
     """Remove what a killed run left: ours, and no longer locked."""
     for path in parent.iterdir():
         if path.name.startswith(prefix):
-            with suppress(OSError):
-                _remove_unlocked(path)
-
-
-def _remove_unlocked(path: Path) -> None:
-    descriptor = files.open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        status = os.fstat(descriptor)
-        if status.st_uid == os.geteuid():
-            path.unlink()
-    finally:
-        os.close(descriptor)
+            with suppress(OSError), files.abandoned(path):
+                path.unlink()

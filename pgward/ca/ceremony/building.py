@@ -60,20 +60,9 @@ def sibling(target: Path) -> Iterator[tuple[Path, Path]]:
 def _remove_abandoned(parent: Path, prefix: str) -> None:
     for path in parent.iterdir():
         if path.name.startswith(prefix) and path.name.endswith(_LOCK):
-            with suppress(OSError):
-                _remove_unlocked(path)
-
-
-def _remove_unlocked(lock: Path) -> None:
-    """Remove what a run of ours made that ended; OSError when it runs, or was not ours."""
-    descriptor = files.open_regular(lock, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_uid == os.geteuid():
-            shutil.rmtree(lock.with_name(lock.name.removesuffix(_LOCK)), ignore_errors=True)
-            lock.unlink()
-    finally:
-        os.close(descriptor)
+            with suppress(OSError), files.abandoned(path):
+                shutil.rmtree(path.with_name(path.name.removesuffix(_LOCK)), ignore_errors=True)
+                path.unlink()
 
 
 def move_into_place(building: Path, target: Path, lock: Path) -> None:

@@ -7,13 +7,12 @@ A token's PIN comes from the same sources, and may be shorter.
 """
 
 import os
-import stat
 import sys
 from pathlib import Path
 
 from pgward.ca.keys.settings import KeySettings
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.system import os_keyring
+from pgward.system import os_keyring, secret_file
 
 CREDENTIAL = "pgward-passphrase"  # looked for when nothing was named
 PIN_CREDENTIAL = "pgward-pin"
@@ -85,26 +84,8 @@ def _from_descriptor(text: str) -> bytes:
 
 
 def _from_file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & 0o007:
-                raise InvalidInputError(
-                    f"everyone on this machine may read or change {path}", hint=f"chmod 600 {path}"
-                )
-            return file.read(_MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise NotFoundError(
-            f"there is no passphrase file {path}",
-            hint="put it there, or name another place in [keys] of pgward.toml or as an option",
-        ) from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InvalidInputError(
-            f"the passphrase cannot be read: {reason}",
-            where=str(path),
-            hint="it must belong to the account that runs this",
-        ) from error
+    with secret_file.opened(path, "passphrase") as file:
+        return file.read(_MAX_BYTES + 1)
 
 
 def _from_keyring(name: str) -> bytes:

@@ -8,6 +8,7 @@ import click
 from pgward.ca.ceremony.requests import REQUESTS
 from pgward.ca.generations import ROOTS, Generation
 from pgward.ca.keys import key_file, passphrase, reference
+from pgward.ca.keys import options as key_options
 from pgward.ca.keys.keeper import KeyKeeper
 from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CaName
@@ -52,17 +53,7 @@ _PATH = click.Path(path_type=Path)
     is_flag=True,
     help="Replace a root whose key is lost: who knows only the old one cannot be led to the new.",
 )
-@click.option(
-    "--passphrase-file",
-    metavar="SOURCE",
-    help="Instead of what pgward.toml says: FILE, fd:N, credential:NAME (systemd), keyring:NAME,"
-    " or - for standard input.",
-)
-@click.option(
-    "--pin-file",
-    metavar="SOURCE",
-    help="The PIN of the token that has the keys, from the same sources.",
-)
+@key_options.opening
 @urls.option
 def start(
     *,

@@ -1,7 +1,5 @@
 """Where the store's database is, from the command line: a password never stands there itself."""
 
-import os
-import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +7,8 @@ from typing import Any
 
 import click
 
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.core.errors import InvalidInputError
+from pgward.system import secret_file
 
 _MAX_BYTES = 8192
 _HELP = (
@@ -50,15 +49,5 @@ def _first_line(file: str) -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as lines:
-            mode = os.fstat(lines.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & 0o007:
-                raise InvalidInputError(
-                    f"everyone on this machine may read or change {path}", hint=f"chmod 600 {path}"
-                )
-            return lines.readline(_MAX_BYTES)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path}") from error
-    except OSError as error:
-        raise InvalidInputError("the database URL cannot be read", where=str(path)) from error
+    with secret_file.opened(path, "database URL") as lines:
+        return lines.readline(_MAX_BYTES)

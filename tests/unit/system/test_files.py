@@ -1,3 +1,4 @@
+import fcntl
 import os
 import resource
 import signal
@@ -207,3 +208,18 @@ def test_a_disk_that_takes_only_empty_files_is_full(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert names(tmp_path) == []
+
+
+def test_what_a_run_left_is_removed_by_its_own_account_only(tmp_path, monkeypatch):
+    lock = tmp_path / "lock"
+    lock.touch()
+    with files.abandoned(lock):
+        lock.unlink()
+    lock.touch()
+    with lock.open("rb") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError), files.abandoned(lock):
+            pass
+    monkeypatch.setattr(os, "geteuid", lambda: lock.stat().st_uid + 1)
+    with pytest.raises(PermissionError), files.abandoned(lock):
+        pass

@@ -38,7 +38,7 @@ def test_a_file_that_will_not_do(tmp_path, content, mode, said):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(NotFoundError, match="there is no file"):
+    with pytest.raises(NotFoundError, match="there is no database URL file"):
         database_url.chosen(None, str(tmp_path / "absent"))
     with pytest.raises(InvalidInputError, match="cannot be read"):
         database_url.chosen(None, str(tmp_path))
