@@ -77,6 +77,7 @@ class Authority:
         self._reload = reload
         self._refreshing = threading.Lock()
         self._listeners: list[Callable[[], object]] = []
+        self._untold: list[Callable[[], object]] = []
         self._parts = self._make(
             Standing.of(standing) if isinstance(standing, Hierarchies) else standing
         )
@@ -94,18 +95,25 @@ class Authority:
             return False
         with self._refreshing:
             found, before = self._reload(), self.standing
-            if (found.generations, found.signers.keys()) == (
+            changed = (found.generations, found.signers.keys()) != (
                 before.generations,
                 before.signers.keys(),
-            ):
-                return False
-            self._parts = self._make(found, self._parts)
-        for listener in self._listeners:
-            try:
-                listener()
-            except PgwardError as error:  # upkeep tries again
-                _log.warning("not all of a rotation's step is done yet: %s", error.message)
-        return True
+            )
+            if changed:
+                self._parts = self._make(found, self._parts)
+                self._untold = list(self._listeners)
+            told, self._untold = self._untold, []
+        for listener in told:
+            self._tell(listener, logging.WARNING if changed else logging.DEBUG)
+        return changed
+
+    def _tell(self, listener: Callable[[], object], level: int) -> None:
+        """Tell of what was taken up; who cannot do its part yet is told again the next time."""
+        try:
+            listener()
+        except PgwardError as error:
+            _log.log(level, "not all of a rotation's step is done yet: %s", error.message)
+            self._untold.append(listener)
 
     def on_refresh(self, listener: Callable[[], object]) -> None:
         """Call ``listener`` each time that ``refresh`` took something up, in its thread."""

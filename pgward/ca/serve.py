@@ -77,10 +77,10 @@ def run(directory: Path, options: Options) -> None:
         address = listener.bound_address(listening)
         with (
             _authority(_with_port(settings, address), keys, directory) as (authority, store),
-            _leading(store, address, Continuity(directory)) as leadership,
+            _leading(store, _replica(address), Continuity(directory)) as leadership,
         ):
             certificate = ApiCertificate(authority)
-            rotating = RotationUpkeep(authority, store, str(address), certificate.renew_if_due)
+            rotating = RotationUpkeep(authority, store, _replica(address), certificate.renew_if_due)
             rotating.run()
             jobs.begin(authority, leadership)
             listener.raise_file_limit()
@@ -207,14 +207,19 @@ def _log_key(directory: Path, keys: KeyKeeper, store: Store) -> ec.EllipticCurve
     return log_key.load_or_create(directory, keys, expected=last.head.log_id if last else None)
 
 
+def _replica(address: Address) -> str:
+    """Name this process among the replicas: all may listen on 0.0.0.0."""
+    return f"{socket.gethostname()}:{address.port}"
+
+
 @contextmanager
-def _leading(store: Store, address: Address, continuity: Continuity) -> Iterator[Leadership]:
+def _leading(store: Store, replica: str, continuity: Continuity) -> Iterator[Leadership]:
     """Strive for the lead among the replicas as long as the context is open."""
     store.vouch = continuity.vouch
     leadership = Leadership(
         store,
         seats.seat(store.engine.url, store.pulse),
-        f"{socket.gethostname()}:{address.port}",
+        replica,
         SystemClock(),
         on_news=store.announce,
         on_moved=lambda: os.kill(os.getpid(), signal.SIGTERM),

@@ -37,7 +37,11 @@ class Replica:
 
 
 class Presence:
-    """Tells the store that this process serves, and how it stands here."""
+    """Tells the store that this process serves, and how it stands here.
+
+    What it tells first replaces what a former process of its ``address`` told: that was killed.
+    Later it does not, as two may have the same address by mistake.
+    """
 
     def __init__(
         self, store: Store, standing: Callable[[], Standing], address: str, clock: Clock
@@ -47,6 +51,7 @@ class Presence:
         self._address = address
         self._clock = clock
         self._id = secrets.token_hex(16)
+        self._is_first = True
 
     def tell(self) -> None:
         """Write it down; also that others are gone who have been silent for long."""
@@ -61,8 +66,11 @@ class Presence:
         columns = ca_replicas.c
         with self._store.write() as transaction:
             gone = (columns.id == self._id) | (columns.seen_at < now - _GONE)
+            if self._is_first:
+                gone |= columns.address == self._address
             transaction.execute(sa.delete(ca_replicas).where(gone))
             transaction.execute(sa.insert(ca_replicas).values(row))
+        self._is_first = False
 
     def end(self) -> None:
         """Say that this process serves no more."""

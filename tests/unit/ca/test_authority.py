@@ -11,7 +11,9 @@ from pgward.ca.issuing.rules import NO_RULES
 from pgward.ca.keys.signer import KeySigner
 from pgward.ca.records import CaName, Kind, Revocation
 from pgward.ca.settings import Settings
-from pgward.ca.standing import Standing
+from pgward.ca.standing import Loader, Standing
+from pgward.ca.store.certificates import SqlCertificates
+from pgward.core.errors import UnavailableError
 from pgward.pki import chain, csr, fingerprint, keys, pem
 from pgward.pki.errors import ChainError
 from tests.fixtures.authority import START
@@ -170,3 +172,22 @@ def build(profile, name, key, issuer, signing_key, **more):
         **more,
     )
     return KeySigner(signing_key).sign_certificate(profiles.build(profile, contents, issuer))
+
+
+def test_who_cannot_take_up_a_step_is_told_again(rotating_ca):
+    """A disk that is full for a moment holds no rotation up for longer."""
+    told = []
+
+    def listen():
+        told.append(len(told))
+        if len(told) == 1:
+            raise UnavailableError("the disk is full")
+
+    ca, loader = rotating_ca, Loader(rotating_ca.store, rotating_ca.keeper, rotating_ca.clock)
+    certificates = SqlCertificates(ca.store, ca.clock)
+    other = Authority(Settings(), loader(), certificates, ca.clock, reload=loader)
+    other.on_refresh(listen)
+    ca.start("user-issuing")
+    assert [other.refresh() for _ in range(3)] == [True, False, False]
+    other.close()
+    assert told == [0, 1]

@@ -50,3 +50,14 @@ def test_one_without_a_key_lags(rotating_ca, presence):
         None,
         "it has no key of user-issuing-2",
     ]
+
+
+def test_one_that_was_killed_is_replaced_when_it_starts_again(rotating_ca, presence):
+    authority = rotating_ca.authority
+    presence.tell()
+    again = Presence(rotating_ca.store, lambda: authority.standing, "ca1:8443", rotating_ca.clock)
+    again.tell()
+    assert len(found(rotating_ca)) == 1
+    presence.tell()  # it lives after all: two of one name are both counted
+    again.tell()
+    assert len(found(rotating_ca)) == 2
