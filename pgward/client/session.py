@@ -235,25 +235,30 @@ class Session:
         """Return the services that this person may use."""
         return [ServiceInfo.read(each) for each in self.api().get("/v1/services")["services"]]
 
-    def ensure_certificate(self, min_remaining: timedelta) -> bool:
+    def ensure_certificate(self, min_remaining: timedelta, *, refused: bool = False) -> bool:
         """See to a certificate that lives ``min_remaining`` longer, if the session does.
 
-        True when the certificate is another one than this object had: renewed here, or by
-        another process. One process renews at a time, and the others take what it got. The
-        margin is never above half the certificate's life, and a certificate that ends with
-        the session stays. Raises LoginNeededError, DeniedError, UnavailableError, StorageError.
+        One that somebody ``refused`` is replaced whatever is left of it. True when the
+        certificate is another one than this object had: renewed here, or by another process.
+        One process renews at a time, and the others take what it got. The margin is never above
+        half the certificate's life, and a certificate that ends with the session stays. Raises
+        LoginNeededError, DeniedError, UnavailableError, StorageError.
         """
         self.reload()
         self.check_alive()
-        if self._due(min_remaining):
+        if self._wanted(min_remaining, refused):
             with self._home.lock():
                 self.reload()
                 self.check_alive()
-                if self._due(min_remaining):
+                if self._wanted(min_remaining, refused):
                     self._renew()
         changed = self._generation != self._reported
         self._reported = self._generation
         return changed
+
+    def _wanted(self, min_remaining: timedelta, refused: bool) -> bool:
+        """Tell whether to renew; what another process got was not refused yet."""
+        return self._due(min_remaining) or (refused and self._generation == self._reported)
 
     def _due(self, min_remaining: timedelta) -> bool:
         state = self.state

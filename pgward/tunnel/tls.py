@@ -22,12 +22,13 @@ POSTGRESQL_ALPN = "postgresql"
 LINGER_SECONDS = 1.0
 _DISCARDED = 16 * 1024
 
-# Of a certificate that is none of the edge's CA, only a new login gives another.
+# Of a certificate that is none of the edge's CA, a renewal gives another if that CA was replaced
+# meanwhile, and else only a new login.
 _LOGIN = "pgward login, at the CA of this edge"
 _ALERTS = {
     "CERTIFICATE_EXPIRED": (Reason.EXPIRED, "your certificate has expired", None),
     "CERTIFICATE_REVOKED": (Reason.REVOKED, "your certificate is revoked", None),
-    "UNKNOWN_CA": (Reason.DENIED, "the edge does not know the CA of your certificate", _LOGIN),
+    "UNKNOWN_CA": (Reason.EXPIRED, "the edge does not know the CA of your certificate", _LOGIN),
     "CERTIFICATE_REQUIRED": (Reason.DENIED, "the edge wants a login certificate", _LOGIN),
     "BAD_CERTIFICATE": (Reason.DENIED, "the edge did not accept your certificate", _LOGIN),
     "UNSUPPORTED_CERTIFICATE": (Reason.DENIED, "that certificate is no login certificate", _LOGIN),

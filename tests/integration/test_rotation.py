@@ -41,6 +41,20 @@ def test_nobody_loses_access(rotating, what, hierarchy) -> None:
     rotating.nobody_was_locked_out()
 
 
+@pytest.mark.parametrize("what", ["root", pytest.param("issuing", marks=pytest.mark.soak)])
+def test_revoking_what_is_left_asks_nothing_of_whoever_has_a_tunnel(rotating, what) -> None:
+    """Nobody renewed: the tunnel gets another certificate when its own is revoked."""
+    name = rotating.start(what, "user")
+    rotating.refresh()
+    rotating.ready(name)
+    assert rotating.advance(name) == "issue-new"
+    assert psql(rotating.tunnel.conninfo, "select 1") == "1"
+    assert rotating.advance(name, revoke_remaining=True) == "trust-new"
+    for _ in range(5):
+        assert psql(rotating.tunnel.conninfo, "select 1") == "1"
+    assert psql(rotating.native, "select 1") == "1"
+
+
 @pytest.mark.soak
 def test_a_rollback_locks_nobody_out(rotating) -> None:
     rotating.connect_all_the_time()

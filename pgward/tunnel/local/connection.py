@@ -204,7 +204,7 @@ class LocalConnection:
 
 
 # Another edge takes it, or a certificate that is newer than the link's.
-_MENDED_BY_A_NEW_LINK = (Reason.STOPPING, Reason.EXPIRED)
+_MENDED_BY_A_NEW_LINK = (Reason.STOPPING, Reason.EXPIRED, Reason.REVOKED)
 
 
 def _broken() -> PgwardError:

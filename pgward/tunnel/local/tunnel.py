@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 from pgward.client.services import EdgeInfo, ServiceInfo, choose
@@ -33,6 +34,10 @@ ACCEPT_PAUSE = 0.1
 # that come one after the other do not all ask it.
 LOOK_UP_SECONDS = 3.0
 LOOK_UP_PAUSE = 5.0
+# What a new certificate may mend while the login session lives: its CA was replaced.
+MENDED_BY_A_RENEWAL = (Reason.REVOKED, Reason.EXPIRED)
+# An edge that refuses new certificates, too, must not have one issued for each connection.
+MEND_PAUSE = 60.0
 _PEER_GONE = {errno.ENOTCONN, errno.ECONNRESET, errno.EINVAL, errno.EPIPE}
 # A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
 CHECK_SECONDS = 15.0
@@ -67,6 +72,8 @@ class Tunnel:
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look_up_at: float = 0.0
+    _mending: set["asyncio.Task[None]"] = field(default_factory=set)
+    _mend_at: float = 0.0
     _ended: bool = False
     _inner: InnerTls = field(init=False)
     _told: str | None = None  # the problem that the person heard of last, while it lasts
@@ -87,7 +94,15 @@ class Tunnel:
     async def preflight(self) -> None:
         """Open the first link, so that a refusal is told before anyone connects."""
         self._renew_context()
-        self.pool.give_back(await self.pool.wait())
+        epoch = self.pool.epoch
+        try:
+            link = await self.pool.wait()
+        except RefusedError as error:
+            await self._look_again(error)
+            if epoch == self.pool.epoch:
+                raise
+            link = await self.pool.wait()
+        self.pool.give_back(link)
 
     def listen(self) -> None:
         """Accept local connections from now on."""
@@ -110,16 +125,26 @@ class Tunnel:
         """Return how far timers are behind the clock, which differs only after a sleep."""
         return self.clock.now().timestamp() - self.loop.time()
 
-    async def refresh(self) -> None:
-        """Renew if due; say once what prevents it."""
+    async def refresh(self, *, refused: int | None = None) -> None:
+        """Renew if due; say once what prevents it.
+
+        Renew as well when an edge ``refused`` the certificate of this epoch of the pool.
+        """
         async with self._renewing:
+            anew = refused == self.pool.epoch and self.loop.time() >= self._mend_at
+            if anew:
+                self._mend_at = self.loop.time() + MEND_PAUSE
+            renew = partial(self.session.ensure_certificate, RENEW_BEFORE, refused=anew)
             try:
-                if await asyncio.to_thread(self.session.ensure_certificate, RENEW_BEFORE):
+                if await asyncio.to_thread(renew):
                     self._renew_context()
                     self.pool.renewed()
                 self._ended = False
             except (LoginNeededError, DeniedError) as error:
-                self._tell_end(error)
+                if anew:  # the edge's refusal is what the person hears
+                    log.info("there is no other certificate: %s", error.message)
+                else:
+                    self._tell_end(error)
             except PgwardError as error:
                 log.info("the certificate is not renewed yet: %s", error.message)
             except OSError as error:
@@ -134,6 +159,8 @@ class Tunnel:
         for connection in tuple(self._live):
             connection.close()
             self._forget(connection)
+        for task in tuple(self._mending):
+            task.cancel()
         if self._pool is not None:
             self._pool.close()
 
@@ -220,7 +247,8 @@ class Tunnel:
     async def _look_again(self, error: PgwardError) -> None:
         """Renew what may be the reason for an error: the certificate, or where the edges are."""
         if isinstance(error, RefusedError):
-            await self.refresh()
+            mended = error.reason in MENDED_BY_A_RENEWAL
+            await self.refresh(refused=self.pool.epoch if mended else None)
             return
         async with self._looking_up:
             if self.loop.time() >= self._look_up_at:
@@ -258,13 +286,32 @@ class Tunnel:
         if clean and connection.link is not None:
             self.pool.give_back(connection.link)
         elif reason is not None:
-            self._on_cut(reason)
+            self._on_cut(reason, connection.link)
 
     def _forget(self, connection: LocalConnection) -> None:
         self._live.discard(connection)
         self.counters.active -= 1
 
-    def _on_cut(self, reason: Reason) -> None:
+    def _on_cut(self, reason: Reason, used: ReadyLink | None = None) -> None:
+        """Hear that the edge ended an idle link, or one that a session ``used``."""
+        if reason not in MENDED_BY_A_RENEWAL:
+            self._tell_cut(reason)
+            return
+        epoch = self.pool.epoch if used is None else used.epoch
+        task = self.loop.create_task(self._mend(reason, epoch, lost=used is not None))
+        self._mending.add(task)
+        task.add_done_callback(self._mending.discard)
+
+    async def _mend(self, reason: Reason, epoch: int, *, lost: bool) -> None:
+        """Get another certificate than this epoch's at once; tell who has to know."""
+        await self.refresh(refused=epoch)
+        if epoch == self.pool.epoch:
+            self._tell_cut(reason)
+        elif lost:
+            message = "the edge ended a connection: its certificate counts no more"
+            self._tell_problem(message, message, "there is a new one: connect again")
+
+    def _tell_cut(self, reason: Reason) -> None:
         message, hint = EXPLANATIONS[reason]
         self._tell_problem(message, f"the edge ended a connection: {message}", hint)
 

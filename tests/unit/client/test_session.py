@@ -138,6 +138,16 @@ def test_what_another_process_renewed_is_taken(fake_ca, home, session):
     other.close()
 
 
+def test_a_refused_certificate_is_replaced_before_its_time(fake_ca, home, session):
+    assert session.ensure_certificate(SOON, refused=True) is True
+    other = Session.open(home.directory, clock=fake_ca.clock)
+    other._renew()
+    assert session.ensure_certificate(SOON, refused=True) is True
+    assert session.state == other.state
+    assert renewals(fake_ca) == 2
+    other.close()
+
+
 def test_what_another_process_renewed_while_we_waited_is_taken(fake_ca, home, session, monkeypatch):
     fake_ca.clock.advance(minutes=55)
     other = Session.open(home.directory, clock=fake_ca.clock)

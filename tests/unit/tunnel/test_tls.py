@@ -100,7 +100,7 @@ def test_a_stranger(run, contexts, fresh, tls_keys):
     error = told(run, contexts[0], stranger)
     assert isinstance(error, RefusedError)
     assert (error.reason, error.message) == (
-        Reason.DENIED,
+        Reason.EXPIRED,
         "the edge does not know the CA of your certificate",
     )
 

@@ -76,9 +76,11 @@ def test_a_revocation_cuts_and_says_why_once(run, contexts, tls_keys):
                 link.cut(Reason.REVOKED)
             assert await end(client) == b""
             await until(lambda: made.tunnel.pool.idle == 0)
+            await until(lambda: not made.tunnel._mending)
             (said,) = made.said
             assert "your certificate is revoked" in said
             assert "hint: pgward login" in said
+            assert made.session.refused == 1
 
     run(main())
 
@@ -97,7 +99,7 @@ def test_a_problem_that_comes_back_is_said_again(run, contexts, tls_keys):
                 for link in tuple(made.links.live):
                     link.cut(Reason.REVOKED)
                 assert await end(cut) == b""
-                await until(lambda: made.tunnel.counters.active == 0)
+                await until(lambda: not (made.tunnel.counters.active or made.tunnel._mending))
                 assert len(made.said) == times
 
     run(main())
