@@ -146,6 +146,7 @@ COMMANDS: Mapping[str, Entry] = {
         "remove services or profiles", "pgward.client.resource_commands:delete", _ADMIN
     ),
     "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
+    "hosts": Entry("list and remove PostgreSQL hosts", "pgward.client.host_commands:hosts", _ADMIN),
     "audit": Entry("show who did what", "pgward.client.admin_commands:audit", _ADMIN),
     "ca": Entry("run the certificate authority", section=_SERVER, children=_CA),
     "edge": Entry("run the server-side end of tunnels", section=_SERVER, children=_EDGE),

@@ -21,8 +21,8 @@ _hierarchy = click.option(
 _revoke = click.option(
     "--revoke-remaining",
     is_flag=True,
-    help="Revoke the certificates that hinder it: their sessions are cut, and who has no tunnel open"
-    " is locked out until a renewal.",
+    help="Revoke the certificates that hinder it: sessions on them are cut, and who has no"
+    " tunnel open is locked out until a renewal.",
 )
 
 

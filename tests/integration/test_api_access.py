@@ -81,6 +81,8 @@ TABLE = {
     "POST /v1/acme/keys/none/revoke": ((401, 403, 404, 401, 401), {}),
     "GET /v1/edges": (ADMIN, None),
     "DELETE /v1/edges/e9": ((401, 403, 404, 401, 401), None),
+    "GET /v1/hosts": (ADMIN, None),
+    "DELETE /v1/hosts/e9": ((401, 403, 404, 401, 401), None),
     "GET /v1/audit": (ADMIN, None),
     "POST /v1/machine/renew": (MACHINE, CSR),
     "GET /v1/machine/orders": (MACHINE, None),

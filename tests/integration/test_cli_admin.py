@@ -139,6 +139,20 @@ def test_a_removed_edge_is_refused(site, edge):
     )
 
 
+def test_a_removed_host_is_refused_and_its_certificate_revoked(site, tmp_path):
+    name = site.unique("db")
+    token = site.admin.ok("ca", "token", "host", name, "--dns", f"{name}.test")
+    host = Machine.enroll(tmp_path / "host", token, advertise=None)
+    (row,) = [each for each in site.admin.data("hosts") if each["name"] == name]
+    assert (row["dns"], row["last_seen_at"]) == ([f"{name}.test"], None)
+    assert site.admin.run("hosts", "remove", name).stderr == f"removed the host {name}\n"
+    with pytest.raises(Exception, match=r"revoked|removed"):
+        host.renew()
+    (certificate,) = site.admin.data("ca", "list", "--host", name)
+    assert certificate["state"] == "revoked"
+    host.close()
+
+
 def test_the_audit_log_tells_who_did_what(site):
     name = site.service()
     site.admin.ok("delete", "service", name)

@@ -71,7 +71,7 @@ def get(connection: Connection, kind: Kind, name: str) -> Machine:
     """Return the machine; raise NotFoundError."""
     machine = find(connection, kind, name)
     if machine is None:
-        raise NotFoundError(f"there is no {kind} {name!r}", hint="pgward edges")
+        raise NotFoundError(f"there is no {kind} {name!r}", hint=f"pgward {kind}s")
     return machine
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from cryptography import x509
 
 from pgward.ca import observe
-from pgward.ca.identity import sessions
+from pgward.ca.identity import machines, sessions
 from pgward.ca.records import Kind, PublishedCrl
 from pgward.ca.store import Transaction
 from pgward.ca.store import certificates as stored
@@ -42,6 +42,14 @@ class Revoker:
             transaction.changed()
             observe.event("revoked", len(serials), reason=reason.value)
         return serials
+
+    def remove_machine(
+        self, transaction: Transaction, kind: Kind, name: str, *, now: datetime
+    ) -> list[str]:
+        """Forget an edge or a host and revoke its certificates; raise NotFoundError."""
+        machines.remove(transaction, kind, name)
+        wanted = CertificateFilter(kind=kind.value, subject=name, alive_at=now)
+        return self.revoke(transaction, wanted, now=now, reason=Reason.cessation_of_operation)
 
     def cut_off(
         self, transaction: Transaction, user: str, why: str, *, now: datetime, reason: Reason

@@ -199,7 +199,10 @@ def _refuse_laggards(
         return
     hint = "wait for them, and try again"
     if lagging:
-        hint += "; of a machine that is gone for good: --force-without NAME --reason TEXT"
+        hint += (
+            "; a machine that is gone for good: pgward edges remove, pgward hosts remove, or this"
+            " once --force-without NAME --reason TEXT"
+        )
     raise ConflictError(
         f"the rotation {rotation.id} stays in phase {rotation.phase}:\n" + "\n".join(lines),
         hint=hint,

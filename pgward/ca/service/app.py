@@ -27,6 +27,7 @@ from pgward.ca.service.routes import (
     edge,
     edges,
     groups,
+    hosts,
     issuing,
     log,
     login,
@@ -48,7 +49,7 @@ _ROUTERS = (
     *(public.router, crls.router, login.router, me.router, issuing.router),
     # Revocations first: their path is not the name of a certificate.
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
-    *(tokens.router, edges.router, audit.router, log.router),
+    *(tokens.router, edges.router, hosts.router, audit.router, log.router),
     *(machine.router, edge.router),
     *(orders.router, rotations.router),
     acme_keys.router,

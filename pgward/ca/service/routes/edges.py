@@ -4,12 +4,10 @@ from pydantic import BaseModel
 
 from pgward.ca.identity import machines
 from pgward.ca.records import Kind
-from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Revoked, Time
-from pgward.ca.store.certificates import CertificateFilter
 
 router = strict.router("machines: administration")
 
@@ -58,14 +56,9 @@ def every(context: Current, _by: Administrator) -> Edges:
 @router.delete("/edges/{name}", summary="Remove an edge")
 def remove(context: Current, by: Administrator, name: str) -> Revoked:
     """Forget an edge and revoke its certificates."""
-    now = context.now()
     with context.acts.act(by.user.name, "edge.remove", name) as act:
-        machines.remove(act.transaction, Kind.EDGE, name)
-        serials = context.revoker.revoke(
-            act.transaction,
-            CertificateFilter(kind=Kind.EDGE.value, subject=name, alive_at=now),
-            now=now,
-            reason=Reason.cessation_of_operation,
+        serials = context.revoker.remove_machine(
+            act.transaction, Kind.EDGE, name, now=context.now()
         )
         act.details["revoked"] = len(serials)
     return Revoked(revoked=len(serials))

@@ -1,0 +1,61 @@
+"""PostgreSQL hosts, as administrators see them."""
+
+from pydantic import BaseModel
+
+from pgward.ca.identity import machines
+from pgward.ca.records import Kind
+from pgward.ca.service import strict
+from pgward.ca.service.auth import Administrator
+from pgward.ca.service.context import Current
+from pgward.ca.service.models import Revoked, Time
+
+router = strict.router("machines: administration")
+
+
+class HostInfo(BaseModel):
+    """A PostgreSQL host; ``not_after`` is when its newest certificate ends."""
+
+    name: str
+    dns: list[str]
+    ips: list[str]
+    enrolled_at: Time
+    last_seen_at: Time | None
+    not_after: Time | None
+
+
+class Hosts(BaseModel):
+    """All PostgreSQL hosts, by name."""
+
+    hosts: list[HostInfo]
+
+
+@router.get("/hosts", summary="List PostgreSQL hosts")
+def every(context: Current, _by: Administrator) -> Hosts:
+    """Return the hosts that enrolled, and when each last asked for something."""
+    with context.store.read() as connection:
+        found = machines.hosts(connection)
+        ends = machines.expiries(connection, Kind.HOST)
+    return Hosts(
+        hosts=[
+            HostInfo(
+                name=host.name,
+                dns=list(host.dns),
+                ips=list(host.ips),
+                enrolled_at=host.enrolled_at,
+                last_seen_at=host.last_seen_at,
+                not_after=ends.get(host.name),
+            )
+            for host in found
+        ]
+    )
+
+
+@router.delete("/hosts/{name}", summary="Remove a PostgreSQL host")
+def remove(context: Current, by: Administrator, name: str) -> Revoked:
+    """Forget a host and revoke its certificates; rotations wait for it no more."""
+    with context.acts.act(by.user.name, "host.remove", name) as act:
+        serials = context.revoker.remove_machine(
+            act.transaction, Kind.HOST, name, now=context.now()
+        )
+        act.details["revoked"] = len(serials)
+    return Revoked(revoked=len(serials))
