@@ -17,6 +17,7 @@ from tests.fixtures.many_cas import (
     strictly_valid,
 )
 from tests.fixtures.material import psql
+from tests.fixtures.rotation import renew
 from tests.fixtures.stack import enable_tls
 
 pytestmark = pytest.mark.integration
@@ -86,3 +87,78 @@ def test_a_ca_under_a_companys_root(under_company, serve, pg, openssl):
     assert pgward("ca", "import", directory, newer).returncode == 0
     served = site.api.get_bytes("/v1/crls/user-root.crl")
     assert served == x509.load_pem_x509_crl(newer.read_bytes()).public_bytes(Encoding.DER)
+
+
+def signed_by(company, directory, *names):
+    """What the company sends back: certificates, its root, and its newest list."""
+    replies = [
+        company.sign(directory / "requests" / f"{name}.csr", f"{name}.crt") for name in names
+    ]
+    return [*replies, company.root, company.crl()]
+
+
+def imported(directory, files):
+    done = pgward("ca", "import", directory, *files)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+class Host:
+    """PostgreSQL that `pgward hba` looks after."""
+
+    def __init__(self, pg, site, person):
+        self.pg, self.person = pg, person
+        pg.psql(f'create role "{person.name}" login')
+        body = {"kind": "host", "name": "db1", "dns": ["db1.test"]}
+        token = site.api.post("/v1/tokens", body)["token"]
+        self.hba("apply", "--token-file", "-", stdin=token)
+
+    def hba(self, command, *arguments, **options):
+        done = pgward("hba", command, "--data-dir", self.pg.data_dir, *arguments, **options)
+        assert done.returncode == 0, done.stderr
+
+    def lets_in(self):
+        current = self.person.home / "identity" / "current"
+        done = sign_in(self.pg, current / "login.crt", current / "login.key", self.person.name)
+        assert done.stdout == f"{self.person.name}\n", done.stderr
+
+
+def test_a_new_key_below_a_companys_root(under_company, serve, pg, openssl):
+    """Nobody loses access, and PostgreSQL lets certificates of the new CA in."""
+    directory, company = under_company
+    imported(directory, signed_by(company, directory, "user-issuing", "server-issuing"))
+    site = serve(directory)
+    person = site.person()
+    host = Host(pg, site, person)
+    old = login_chain(person)
+
+    start = ("ca", "rotate", "start", "issuing", directory, "--hierarchy", "user")
+    asked = pgward(*start)
+    assert asked.stdout == f"{directory}/requests/user-issuing-2.csr\n", asked.stderr
+    assert site.api.get("/v1/rotations")["rotations"] == []
+    said = imported(directory, signed_by(company, directory, "user-issuing-2"))
+    assert "new, and trusted from now on: user-issuing-2" in said
+    assert "user-issuing-2 is under way" in pgward(*start).stderr
+
+    host.hba("refresh")
+    assert advance(site) == "issue-new"
+    renew(person)
+    renew(site.admin)
+    chain = login_chain(person)
+    assert chain[0].issuer != old[0].issuer
+    host.lets_in()
+    root = pem.split(company.root.read_bytes())[0]
+    lists = crls_of(directory, "user-root", "user-issuing", "user-issuing-2")
+    assert strictly_valid(openssl, chain, root, lists).endswith("leaf: OK\n")
+    assert advance(site) == "trust-new"
+    host.hba("refresh")
+    assert advance(site) == "done"
+    host.lets_in()
+
+    # The certificate for the new key is renewed, and replaced, as the first one was.
+    imported(directory, signed_by(company, directory, "user-issuing-2"))
+    assert pgward(*start).stdout == f"{directory}/requests/user-issuing-3.csr\n"
+
+
+def advance(site):
+    return site.api.post("/v1/rotations/user-issuing-2/advance", {})["phase"]

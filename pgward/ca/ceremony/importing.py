@@ -18,9 +18,12 @@ from pgward.audit.events import AuditEvent
 from pgward.ca import caller, hierarchy
 from pgward.ca.ceremony import requests, subordinate
 from pgward.ca.ceremony.subordinate import Chain, Signed, SubordinateError
-from pgward.ca.generations import ROOTS, Generation
+from pgward.ca.generations import ROOTS, Generation, Generations
 from pgward.ca.records import CaName, CertificateRecord, Kind, PublishedCrl
 from pgward.ca.records import Signed as SignedRecord
+from pgward.ca.rotation import succession
+from pgward.ca.rotation.making import KeyMaker
+from pgward.ca.rotation.rotations import Rotation
 from pgward.ca.store import Store
 from pgward.ca.store import authorities as stored
 from pgward.ca.store.certificates import SqlCertificates
@@ -46,6 +49,7 @@ class Imported:
     lists: tuple[PublishedCrl, ...]
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
+    begun: tuple[Rotation, ...] = ()
 
 
 def read(paths: Iterable[Path]) -> Signed:
@@ -59,31 +63,36 @@ def read(paths: Iterable[Path]) -> Signed:
     return Signed(tuple(certificates), tuple(lists))
 
 
-def take(directory: Path, store: Store, found: Signed, clock: Clock) -> Imported:
-    """Take everything that is usable of what came back.
+def take(
+    directory: Path, store: Store, found: Signed, key_maker: KeyMaker, clock: Clock
+) -> Imported:
+    """Take everything that is usable of what came back; a successor's rotation begins with it.
 
     Raises SubordinateError when anything for our CAs is not, after which nothing has changed;
-    NotFoundError when the directory has no requests; StorageError.
+    NotFoundError when the directory has no requests; StorageError. Keys are needed for successors
+    only.
     """
     now = clock.now()
-    asked = {name: requests.load(directory, name).public_key() for name in ROOTS}
-    ours = [name for name in ROOTS if subordinate.certificate_of(asked[name], found) is not None]
-    chains = [subordinate.assemble(name, asked[name], found, now) for name in ours]
+    roles = {str(name): name for name in ROOTS} | requests.successors(directory)
+    asked = {ca: requests.load(directory, ca).public_key() for ca in roles}
+    ours = [ca for ca in roles if subordinate.certificate_of(asked[ca], found) is not None]
+    chains = [subordinate.assemble(roles[ca], asked[ca], found, now, successor=ca) for ca in ours]
     lists = _lists(directory, chains, found, clock)
     if not chains and not lists:
         raise SubordinateError(
             "nothing among that is for the keys of this CA",
             hint=f"have the requests in {directory / requests.REQUESTS} signed, as they are",
         )
-    _store(store, chains, lists, clock)
+    begun = _store(store, chains, lists, key_maker, clock)
     _write(directory, chains)
     told = dict.fromkeys(each for chain in chains for each in subordinate.warnings(chain, now))
-    return Imported(tuple(chains), tuple(lists), tuple(_missing(directory)), tuple(told))
+    missing = tuple(_missing(directory))
+    return Imported(tuple(chains), tuple(lists), missing, tuple(told), tuple(begun))
 
 
 def _lists(directory: Path, chains: list[Chain], found: Signed, clock: Clock) -> list[PublishedCrl]:
     """Return the roots' lists: those of the chains, and newer ones of roots known already."""
-    lists = [_published(chain.root_name, chain.crl) for chain in chains]
+    lists = list({each.root_name: _published(each.root_name, each.crl) for each in chains}.values())
     done = {chain.root_name for chain in chains}
     for name in set(ROOTS.values()) - done:
         try:
@@ -99,9 +108,15 @@ def _lists(directory: Path, chains: list[Chain], found: Signed, clock: Clock) ->
     return lists
 
 
-def _store(store: Store, chains: list[Chain], lists: list[PublishedCrl], clock: Clock) -> None:
+def _store(
+    store: Store,
+    chains: list[Chain],
+    lists: list[PublishedCrl],
+    key_maker: KeyMaker,
+    clock: Clock,
+) -> list[Rotation]:
     certificates = SqlCertificates(store, clock)
-    now = clock.now()
+    begun: list[Rotation] = []
     with store.write() as transaction:
         for chain in chains:
             known = transaction.execute(
@@ -114,7 +129,16 @@ def _store(store: Store, chains: list[Chain], lists: list[PublishedCrl], clock: 
                 certificates.reserve([record])
                 der = chain.issuing.public_bytes(Encoding.DER)
                 certificates.record([SignedRecord(record, der)])
-            _renew_generation(transaction, chain)
+            generations = stored.read(transaction.connection)
+            if not generations.all:
+                continue  # `ca serve` has not run yet: it takes the files
+            if _renew(transaction, chain, generations):
+                continue
+            begun.append(
+                succession.begin(
+                    transaction, chain, key_maker, generations, certificates, clock=clock
+                )
+            )
         for each in lists:
             before = certificates.latest_crl(each.name)
             if before is None or before.number < each.number:
@@ -127,30 +151,48 @@ def _store(store: Store, chains: list[Chain], lists: list[PublishedCrl], clock: 
                 )
         transaction.record(
             AuditEvent.make(
-                time=now,
+                time=clock.now(),
                 actor=caller.SYSTEM,
                 action="ca.import",
-                target=", ".join(chain.name for chain in chains) or "revocation lists",
+                target=", ".join(chain.ca for chain in chains) or "revocation lists",
                 details={str(each.name): each.number for each in lists},
             )
         )
+    return begun
 
 
-def _renew_generation(transaction: Transaction, chain: Chain) -> None:
-    """Replace the certificates of CAs that are in use; their keys stay."""
-    generations = stored.read(transaction.connection)
-    if not generations.all:
-        return  # `ca serve` has not run yet: it takes the files
-    for name, certificate in ((chain.name, chain.issuing), (chain.root_name, chain.root)):
-        same = [each for each in generations.all if _is_of(each, name, certificate)]
-        if not same:
-            raise SubordinateError(
-                f"the {name} CA that is in use has another key", hint="pgward ca rotate status"
-            )
-        der = certificate.public_bytes(Encoding.DER)
-        wanted = authorities.c.id == same[0].id
-        transaction.execute(sa.update(authorities).where(wanted).values(certificate=der))
+def _renew(transaction: Transaction, chain: Chain, generations: Generations) -> bool:
+    """Replace the certificates of CAs that are in use, whose keys stay; False for a successor."""
+    root = _of_key(generations, chain.root_name, chain.root)
+    if root is None:
+        raise _another_key(chain.root_name)
+    _replace(transaction, root, chain.root)
+    issuing = _of_key(generations, chain.name, chain.issuing)
+    if issuing is not None:
+        _replace(transaction, issuing, chain.issuing)
+    elif chain.ca == chain.name:
+        raise _another_key(chain.name)
+    return issuing is not None
+
+
+def _replace(transaction: Transaction, each: Generation, certificate: x509.Certificate) -> None:
+    der = certificate.public_bytes(Encoding.DER)
+    wanted = authorities.c.id == each.id
+    transaction.execute(sa.update(authorities).where(wanted).values(certificate=der))
     transaction.changed()
+
+
+def _another_key(name: CaName) -> SubordinateError:
+    return SubordinateError(
+        f"the {name} CA that is in use has another key",
+        hint="pgward ca rotate status shows what is in use",
+    )
+
+
+def _of_key(
+    generations: Generations, role: CaName, certificate: x509.Certificate
+) -> Generation | None:
+    return next((each for each in generations.all if _is_of(each, role, certificate)), None)
 
 
 def _is_of(each: Generation, role: CaName, certificate: x509.Certificate) -> bool:
@@ -164,7 +206,7 @@ def _write(directory: Path, chains: list[Chain]) -> None:
     with files.storage_errors(certs, "create"):
         certs.mkdir(mode=0o755, exist_ok=True)
     for chain in chains:
-        for name, each in ((chain.root_name, chain.root), (chain.name, chain.issuing)):
+        for name, each in ((chain.root_name, chain.root), (chain.ca, chain.issuing)):
             files.atomic_write(certs / f"{name}.crt", pem.join([each]), mode=0o644)
 
 
@@ -180,7 +222,7 @@ def _record(chain: Chain) -> CertificateRecord:
         serial=issuing.serial_number,
         ca=chain.root_name,
         kind=Kind.CA,
-        subject=str(chain.name),
+        subject=chain.ca,
         not_before=issuing.not_valid_before_utc,
         not_after=issuing.not_valid_after_utc,
         key_sha256=keys.spki_sha256(issuing.public_key()),

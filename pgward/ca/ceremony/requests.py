@@ -10,8 +10,9 @@ from pathlib import Path
 from cryptography import x509
 
 from pgward.ca import hierarchy
+from pgward.ca.generations import ROOTS
 from pgward.ca.issuing import profiles
-from pgward.ca.keys.signer import KeySigner
+from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CaName
 from pgward.core.errors import NotFoundError
 from pgward.pki.errors import BadRequestError
@@ -32,7 +33,12 @@ class NewRequest:
 
 def make(name: str, ca: CaName, key: SigningKey) -> NewRequest:
     """Return the request of the issuing CA ``ca`` of the authority called ``name``."""
-    public = key.public_key()
+    return NewRequest(ca, sign(name, ca, KeySigner(key)))
+
+
+def sign(name: str, ca: CaName, signer: Signer) -> x509.CertificateSigningRequest:
+    """Return such a request for a signer's key."""
+    public = signer.public_key
     unsigned = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(hierarchy.subject(name, ca, public))
@@ -40,7 +46,17 @@ def make(name: str, ca: CaName, key: SigningKey) -> NewRequest:
         .add_extension(profiles.ISSUING.key_usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
-    return NewRequest(ca, KeySigner(key).sign_request(unsigned))
+    return signer.sign_request(unsigned)
+
+
+def successors(directory: Path) -> dict[str, CaName]:
+    """Return the later CAs that were asked for, ``user-issuing-2`` say, and the role of each."""
+    found = {}
+    for each in sorted((directory / REQUESTS).glob("*.csr")):
+        role, _, number = each.stem.rpartition("-")
+        if number.isdigit() and role in ROOTS:
+            found[each.stem] = CaName(role)
+    return found
 
 
 def path(directory: Path, ca: str) -> Path:

@@ -52,12 +52,16 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """An issuing CA of ours, the company's root above it, and the root's revocation list."""
+    """An issuing CA of ours, the company's root above it, and the root's revocation list.
+
+    ``ca`` is its id among all that there were: ``name`` for the first in this role.
+    """
 
     name: CaName
     issuing: x509.Certificate
     root: x509.Certificate
     crl: x509.CertificateRevocationList
+    ca: str
 
     @property
     def root_name(self) -> CaName:
@@ -69,13 +73,24 @@ class SubordinateError(PgwardError):
     """What came back cannot be used; lists everything that is wrong with it."""
 
 
-def assemble(name: CaName, requested: PublicKeyTypes, found: Signed, now: datetime) -> Chain:
-    """Find and check what belongs to one issuing CA; raise SubordinateError."""
+def assemble(
+    name: CaName,
+    requested: PublicKeyTypes,
+    found: Signed,
+    now: datetime,
+    *,
+    successor: str | None = None,
+) -> Chain:
+    """Find and check what belongs to one issuing CA; raise SubordinateError.
+
+    A ``successor`` has an id of its own.
+    """
+    ca = successor or str(name)
     issuing = certificate_of(requested, found)
     if issuing is None:
         raise SubordinateError(
-            f"none of the certificates is for the key of {name}",
-            hint=f"have requests/{name}.csr signed, as it is",
+            f"none of the certificates is for the key of {ca}",
+            hint=f"have requests/{ca}.csr signed, as it is",
         )
     root = _root_of(name, issuing, found)
     crl = newest_crl(root, found.crls)
@@ -91,10 +106,10 @@ def assemble(name: CaName, requested: PublicKeyTypes, found: Signed, now: dateti
         findings = list(rehearsal.findings(name, issuing, root, now))
     if crl is None or findings:
         raise SubordinateError(
-            f"what was signed for {name} cannot be used:\n  " + "\n  ".join(findings),
+            f"what was signed for {ca} cannot be used:\n  " + "\n  ".join(findings),
             hint="have it signed again, and give the root's certificate and revocation list too",
         )
-    return Chain(name, issuing, root, crl)
+    return Chain(name, issuing, root, crl, ca)
 
 
 def certificate_of(requested: PublicKeyTypes, found: Signed) -> x509.Certificate | None:
@@ -145,11 +160,11 @@ def warnings(taken: Chain, now: datetime) -> Iterator[str]:
         f"the root's revocation list ends at {rfc3339(ends)}: from then on PostgreSQL refuses"
         " EVERYONE, unless a newer one was imported before"
     )
-    for what, each in ((f"{taken.name}", taken.issuing), ("its root", taken.root)):
+    for what, each in ((taken.ca, taken.issuing), ("its root", taken.root)):
         if each.not_valid_after_utc < now + timedelta(days=365):
             yield f"the certificate of {what} ends at {rfc3339(each.not_valid_after_utc)}"
     if _path_length(taken.issuing) != 0:
-        yield f"{taken.name} has no pathlen of 0: it could make further CAs"
+        yield f"{taken.ca} has no pathlen of 0: it could make further CAs"
 
 
 def _root_of(name: CaName, issuing: x509.Certificate, found: Signed) -> x509.Certificate:

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import click
 
-from pgward.ca.ceremony.requests import REQUESTS
 from pgward.ca.generations import ROOTS, Generation
 from pgward.ca.keys import key_file, passphrase, reference
 from pgward.ca.keys import options as key_options
 from pgward.ca.keys.keeper import KeyKeeper
 from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CaName
-from pgward.ca.rotation import making
+from pgward.ca.rotation import making, succession
 from pgward.ca.rotation.making import Plan
 from pgward.ca.settings import Settings
 from pgward.ca.standing import adopt_files
@@ -72,7 +71,8 @@ def start(
 
     Makes the new keys and certificates in the CA directory DIR. From now on they are trusted
     everywhere; nothing is issued from them before `pgward ca rotate advance`. The CA may serve
-    meanwhile, and needs no restart. Run it again when it was cut off.
+    meanwhile, and needs no restart. Run it again when it was cut off. Below a company's root it
+    makes a key and a request, and `pgward ca import` of what the company signed begins it.
     """
     settings = Settings.load(directory)
     keeper = KeyKeeper.open(
@@ -84,11 +84,14 @@ def start(
     try:
         with process.unwound_by_sigterm():
             adopt_files(store, directory, keeper)
+            root = _root(store, target)
+            if root_key is None and succession.is_below_a_company(directory, keeper, root):
+                _ask(store, directory, keeper, target, settings.ca.name)
+                return
             signer = None
             if not without_root_key:
-                root = _root(store, target)
                 signer = _key_file(keeper, root_key, root_passphrase_file)
-                signer = signer or _own_key(keeper, root, directory)
+                signer = signer or _own_key(keeper, root)
             plan = Plan(target, settings.ca.name, signer)
             rotation = making.start(store, directory, keeper, plan, SystemClock())
         with store.read() as connection:
@@ -115,15 +118,26 @@ def _key_file(keeper: KeyKeeper, file: Path | None, source: str | None) -> Signe
     return KeySigner(key_file.load(file, passphrase.read(source)))
 
 
-def _own_key(keeper: KeyKeeper, root: Generation, directory: Path) -> Signer:
+def _ask(store: Store, directory: Path, keeper: KeyKeeper, target: CaName, name: str) -> None:
+    """Ask the company whose root is above us for the next CA."""
+    if target not in ROOTS:
+        raise ConflictError(
+            f"the {target} CA is the company's: what another root signs needs a CA of its own",
+            hint="a new key below the same root: pgward ca rotate start issuing",
+        )
+    request = succession.ask(store, directory, keeper, target, name=name, clock=SystemClock())
+    terminal.echo(str(request))
+    terminal.note(
+        "have this request signed by the company's root, as the first one was, then: pgward ca"
+        f" import {directory} FILE…\n"
+        "until then nothing changes, and the same command says this again"
+    )
+
+
+def _own_key(keeper: KeyKeeper, root: Generation) -> Signer:
     try:
         return keeper.load(root.key)
     except NotFoundError as error:
-        if any((directory / REQUESTS).glob("*.csr")):
-            raise ConflictError(
-                f"{root.id} is not ours: this CA is subordinate, and cannot replace its CAs itself",
-                hint="a new certificate for the present key: pgward ca import",
-            ) from error
         raise NotFoundError(
             f"the key of {root.id} is not here: {error.message}",
             hint="bring it back for this command, or name it with --root-key FILE",

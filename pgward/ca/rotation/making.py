@@ -13,16 +13,14 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.audit.events import AuditEvent
-from pgward.ca import caller, hierarchy
+from pgward.ca import hierarchy
 from pgward.ca.generations import ROOTS, Generation, Generations, State
 from pgward.ca.issuing import lint, profiles
-from pgward.ca.issuing.issuer import IssuingCa
 from pgward.ca.issuing.profiles import Contents, Profile
 from pgward.ca.keys.signer import KeySigner, Signer
 from pgward.ca.records import CaName, CertificateRecord, Kind, Signed
-from pgward.ca.revoking import crl_maker
-from pgward.ca.rotation import rotations
+from pgward.ca.rotation import beginning, rotations
+from pgward.ca.rotation.beginning import NextCa
 from pgward.ca.rotation.rotations import Rotation
 from pgward.ca.standing import adopt_files
 from pgward.ca.store import Store, Transaction
@@ -30,7 +28,7 @@ from pgward.ca.store import authorities as stored
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.core.clock import Clock
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.pki import fingerprint, key_types, keys, pem
+from pgward.pki import key_types, keys, pem
 from pgward.system import files
 from pgward.system.files import FileLock
 
@@ -84,7 +82,9 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class PlacedKey:
+    """The key of a CA to be, and where it is."""
+
     id: str
     role: CaName
     reference: str
@@ -132,7 +132,7 @@ def start(store: Store, directory: Path, key_maker: KeyMaker, plan: Plan, clock:
             known = stored.read(connection)
         _check_root(known, plan)
         roles = _roles(plan.target)
-        made = [_key(key_maker, known.next_id(role), role) for role in roles]
+        made = [key_of(key_maker, known.next_id(role), role) for role in roles]
         return _Maker(store, directory, plan, known, clock).make(made)
 
 
@@ -156,13 +156,14 @@ def _check_root(known: Generations, plan: Plan) -> None:
         )
 
 
-def _key(key_maker: KeyMaker, name: str, role: CaName) -> _Key:
+def key_of(key_maker: KeyMaker, name: str, role: CaName) -> PlacedKey:
+    """Return the key of a CA to be: one that a run which was cut off left, or a new one."""
     where = key_maker.intended(name)
     try:
-        return _Key(name, role, where, key_maker.load(where))
+        return PlacedKey(name, role, where, key_maker.load(where))
     except NotFoundError:
         made = key_maker.create(name)
-        return _Key(name, role, made.reference, made.signer)
+        return PlacedKey(name, role, made.reference, made.signer)
 
 
 class _Maker:
@@ -179,7 +180,7 @@ class _Maker:
         self._now = clock.now()
         self._certificates = SqlCertificates(store, clock)
 
-    def make(self, made: Sequence[_Key]) -> Rotation:
+    def make(self, made: Sequence[PlacedKey]) -> Rotation:
         issuing = made[-1]
         root = made[0] if len(made) > 1 else None
         generations: list[Generation] = []
@@ -198,7 +199,7 @@ class _Maker:
         with self._store.write() as transaction:
             return self._store_all(transaction, made, generations, signed)
 
-    def _root(self, key: _Key) -> tuple[Generation, list[Signed]]:
+    def _root(self, key: PlacedKey) -> tuple[Generation, list[Signed]]:
         """Make a root, of the old one's name: see docs/adr for why."""
         old, signed = self._known.current(key.role), list[Signed]()
         subject = old.certificate.subject
@@ -212,13 +213,13 @@ class _Maker:
             cross = (self._sign(by_old, signed),)
         return self._generation(key, certificate, cross), signed
 
-    def _issuing(self, key: _Key, parent: Generation, signer: Signer) -> _Made:
+    def _issuing(self, key: PlacedKey, parent: Generation, signer: Signer) -> _Made:
         subject = hierarchy.subject(self._plan.name, key.role, key.signer.public_key)
         return self._made(key, parent.id, profiles.ISSUING, subject, parent.certificate, signer)
 
     def _made(  # noqa: PLR0917 - what a certificate consists of
         self,
-        key: _Key,
+        key: PlacedKey,
         issuer: str,
         profile: Profile,
         subject: x509.Name,
@@ -246,7 +247,7 @@ class _Maker:
         return certificate
 
     def _generation(
-        self, key: _Key, certificate: x509.Certificate, cross: tuple[x509.Certificate, ...]
+        self, key: PlacedKey, certificate: x509.Certificate, cross: tuple[x509.Certificate, ...]
     ) -> Generation:
         return Generation(
             key.id, key.role, State.NEXT, certificate, cross, key.reference, self._now
@@ -264,54 +265,16 @@ class _Maker:
     def _store_all(
         self,
         transaction: Transaction,
-        made: Sequence[_Key],
+        made: Sequence[PlacedKey],
         generations: Sequence[Generation],
         signed: Sequence[Signed],
     ) -> Rotation:
         rotations.check_none_under_way(transaction.connection, self._plan.target)
         for refusal in self._certificates.record(signed).values():
             raise refusal
-        stored.add(transaction, generations)
-        for key, each in zip(made, generations, strict=True):
-            self._publish(key, each)
-        old = tuple(self._known.current(each.role).id for each in generations)
-        new = tuple(each.id for each in generations)
-        rotation = rotations.add(
-            transaction,
-            generations[0].id,
-            self._plan.target,
-            old=old,
-            new=new,
-            now=self._now,
-            by=caller.SYSTEM,
-        )
-        transaction.record(self._event(rotation, generations))
-        return rotation
-
-    def _publish(self, key: _Key, each: Generation) -> None:
-        """Store a first CRL; a root's lives as long as the root."""
-        if not each.is_root:
-            ca = IssuingCa(each.id, each.certificate, key.signer)
-            crl_maker.CrlMaker([ca], self._certificates, self._clock).publish()
-            return
-        crl = crl_maker.sign(
-            each.id,
-            each.certificate,
-            key.signer,
-            now=self._now,
-            next_update=each.certificate.not_valid_after_utc,
-            number=crl_maker.next_number(self._now, 0),
-        )
-        self._certificates.save_crl(crl)
-
-    def _event(self, rotation: Rotation, generations: Sequence[Generation]) -> AuditEvent:
-        return AuditEvent.make(
-            time=self._now,
-            actor=caller.SYSTEM,
-            action="rotation.start",
-            target=rotation.id,
-            details={each.id: fingerprint.of(each.certificate) for each in generations},
-        )
+        pairs = zip(made, generations, strict=True)
+        next_cas = [NextCa(generation, key.signer) for key, generation in pairs]
+        return beginning.begin(transaction, next_cas, self._known, self._certificates, self._clock)
 
 
 def _needed(signer: Signer | None) -> Signer:

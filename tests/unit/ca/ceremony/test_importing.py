@@ -37,7 +37,8 @@ def signed(asked, company):
 
 @pytest.fixture
 def take(tmp_path, store, clock):
-    return lambda found: importing.take(tmp_path, store, found, clock)
+    keeper = keeper_of(tmp_path, b"")
+    return lambda found: importing.take(tmp_path, store, found, keeper, clock)
 
 
 def test_all_is_taken(take, tmp_path, store, signed, company):

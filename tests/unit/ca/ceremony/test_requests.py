@@ -21,6 +21,22 @@ def test_it_asks_for_what_is_needed_for_its_own_key(key_type):
     assert extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
 
 
+def test_later_ones_are_told_with_their_role(tmp_path):
+    (tmp_path / "requests").mkdir()
+    for name in (
+        "user-issuing",
+        "user-issuing-2",
+        "server-issuing-11",
+        "other-2",
+        "user-issuing-x",
+    ):
+        (tmp_path / "requests" / f"{name}.csr").touch()
+    assert requests.successors(tmp_path) == {
+        "user-issuing-2": CaName.USER_ISSUING,
+        "server-issuing-11": CaName.SERVER_ISSUING,
+    }
+
+
 def test_a_missing_or_damaged_one_is_told(tmp_path):
     with pytest.raises(NotFoundError, match="there is no request"):
         requests.load(tmp_path, "user-issuing")

@@ -2,6 +2,7 @@ import pytest
 from click.testing import CliRunner
 
 from pgward.ca import store as stores
+from pgward.ca.ceremony import requests
 from pgward.ca.settings import FILE, Settings
 from pgward.ca.store import authorities as stored
 from pgward.cli import cli
@@ -64,9 +65,27 @@ def test_a_second_start_is_refused(place):
     assert (done.exit_code, "user-issuing-2 is under way" in done.stderr) == (1, True)
 
 
-def test_a_subordinate_ca_has_no_root_of_its_own(place):
+@pytest.fixture
+def subordinate(place):
+    """Whose root's key somebody else has."""
     (place / "keys" / "user-root.key").unlink()
     (place / "requests").mkdir()
     (place / "requests" / "user-issuing.csr").touch()
-    done = run(place, "issuing", place, "--hierarchy", "user")
-    assert (done.exit_code, "this CA is subordinate" in done.stderr) == (1, True)
+    return place
+
+
+def test_below_a_companys_root_a_request_is_made(subordinate):
+    for _ in range(2):
+        done = run(subordinate, "issuing", subordinate, "--hierarchy", "user")
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout == f"{subordinate}/requests/user-issuing-2.csr\n"
+        assert f"then: pgward ca import {subordinate} FILE…" in done.stderr
+    assert requests.load(subordinate, "user-issuing-2").is_signature_valid
+    assert "user-issuing-2" not in states(subordinate)
+
+
+def test_a_companys_root_is_not_ours_to_replace(subordinate):
+    done = run(subordinate, "root", subordinate, "--hierarchy", "user")
+    assert (done.exit_code, "the user-root CA is the company's" in done.stderr) == (1, True)
+    assert "hint: a new key below the same root: pgward ca rotate start issuing" in done.stderr
+    assert not (subordinate / "requests" / "user-root-2.csr").exists()
