@@ -18,7 +18,6 @@ from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.rotation import rotations
 from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users
-from pgward.ca.store.transaction import SNAPSHOT, counter
 from pgward.core.clock import Clock, rfc3339
 from pgward.pki import pem
 
@@ -85,10 +84,10 @@ def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def read(connection: Connection, signing: Signing, now: datetime) -> State:
-    """Read all that edges must know; the version first, so that it is never too new."""
+def read(connection: Connection, signing: Signing, version: int, now: datetime) -> State:
+    """Read all that edges must know, as it is in ``version`` or later."""
     return State(
-        version=counter(connection, SNAPSHOT),
+        version=version,
         services=[(each.name, spec) for each, spec in resources.services(connection)],
         groups=directory.groups(connection),
         names={row.name_key: row.name for row in connection.execute(sa.select(users))},
@@ -135,9 +134,10 @@ class Snapshots:
             # A time in the future is from before the clock was put right.
             if state.version >= version and read_at <= now < read_at + _RESIGN_AFTER:
                 return state
-        self._signing.refresh()  # the version may be a rotation's
+        known = self._store.version()  # first of all, so that it is never too new
+        self._signing.refresh()  # it may be a rotation's
         with self._store.read() as connection:
-            state = read(connection, self._signing, now)
+            state = read(connection, self._signing, known, now)
         self._state = (now, state)
         self._signed.clear()
         return state

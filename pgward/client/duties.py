@@ -29,12 +29,16 @@ _FLIGHTS = 8  # a TLS 1.3 handshake takes three
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Something to show; ``issuer`` is the key identifier of the new CA."""
+    """Something to show; ``issuer`` is the key identifier of the new CA.
+
+    It is asked since the snapshot of this ``version``.
+    """
 
     rotation: str
     phase: str
     need: str
     issuer: bytes
+    version: int = 0
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
@@ -44,6 +48,7 @@ class Order:
             str(fields["phase"]),
             str(fields["need"]),
             bytes.fromhex(fields["issuer"]),
+            int(fields.get("version", 0)),
         )
 
 

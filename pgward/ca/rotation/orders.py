@@ -17,12 +17,16 @@ from pgward.pki import crl
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Something that a machine shall show; ``issuer`` is the key identifier of the new CA."""
+    """Something that a machine shall show; ``issuer`` is the key identifier of the new CA.
+
+    ``version`` is of the first snapshot of the phase: an edge with an older one shows nothing.
+    """
 
     rotation: str
     phase: str
     need: str
     issuer: bytes
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ def of(connection: Connection, machine: Machine, serial: str, part: int) -> Orde
         need = phases.need(rotation.target, rotation.phase)
         if need is not None and not _has_shown(connection, rotation, machine, part):
             new = stored.read(connection).get(rotation.new_issuing).certificate
-            orders.append(Order(rotation.id, rotation.phase, need, crl.key_id(new)))
+            issuer = crl.key_id(new)
+            orders.append(Order(rotation.id, rotation.phase, need, issuer, rotation.version))
     return Orders(renew, tuple(orders))
 
 

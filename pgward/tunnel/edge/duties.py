@@ -36,12 +36,14 @@ class EdgeDuties:
         part: Part,
         *,
         call: Call,
+        version: Callable[[], int],
         admit: Callable[[socket.socket, str], object],
         on_renewed: Callable[[], object],
     ) -> None:
         self._machine = machine
         self._duties = Duties(machine, part)
         self._call = call
+        self._version = version
         self._admit = admit
         self._on_renewed = on_renewed
         self._failed: tuple[Order, ...] = ()
@@ -52,7 +54,7 @@ class EdgeDuties:
         """Do all that is asked; tell whether nothing is left to do.
 
         What failed is tried again after a while only, as each probe is a certificate; what is
-        asked anew is tried at once.
+        asked anew is tried at once, and what came after the snapshot at hand with the next one.
         """
         asked = self._duties.ask()
         again = bool(self._failed) and asked.orders == self._failed
@@ -65,11 +67,12 @@ class EdgeDuties:
             self._on_renewed()
             asked = self._duties.ask()
         self._wait_for_loop()
-        problems = [self._duties.carry_out(order, self._show) for order in asked.orders]
+        due = [order for order in asked.orders if order.version <= self._version()]
+        problems = [self._duties.carry_out(order, self._show) for order in due]
         for problem in filter(None, problems):
             log.warning("not ready for the CA's next step: %s", problem)
         self._remember(asked.orders if any(problems) else ())
-        return not asked.renew and not any(problems)
+        return not (asked.renew or any(problems) or len(due) < len(asked.orders))
 
     def _remember(self, failed: tuple[Order, ...]) -> None:
         again = bool(failed) and failed == self._failed

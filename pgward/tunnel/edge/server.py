@@ -136,6 +136,7 @@ class EdgeServer:
             self._machine,
             Part(self._settings.worker, self._settings.workers),
             call=call,
+            version=lambda: 0 if self._links.state is None else self._links.state.version,
             admit=self._door.admit,
             on_renewed=lambda: call(self._reload_certificate),
         )

@@ -3,14 +3,16 @@ from datetime import timedelta
 import pytest
 
 from pgward.ca import snapshot_builder
-from pgward.ca.authority import Trust
+from pgward.ca.authority import Authority, Trust
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import ADMINISTRATORS, NewUser
 from pgward.ca.records import CaName, CertificateRecord, Kind
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.settings import Settings
 from pgward.ca.snapshot_builder import Snapshots, State
+from pgward.ca.standing import Loader
 from pgward.ca.store.certificates import SqlCertificates
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import service
@@ -137,4 +139,20 @@ def test_the_blocked_are_those_who_still_hold_a_certificate(store, clock, signin
             directory.block(transaction, name, "", now=START)
     with store.read() as connection:
         later = START + timedelta(minutes=10)
-        assert snapshot_builder.read(connection, signing, later).blocked == ["a", "gone"]
+        assert snapshot_builder.read(connection, signing, 1, later).blocked == ["a", "gone"]
+
+
+def test_a_step_that_comes_while_it_is_made_is_in_the_next_version(rotating_ca, monkeypatch):
+    """What edges trust is read before, so the older version stands for it."""
+    ca, loader = rotating_ca, Loader(rotating_ca.store, rotating_ca.keeper, rotating_ca.clock)
+    certificates = SqlCertificates(ca.store, ca.clock)
+    other = Authority(Settings(), loader(), certificates, ca.clock, reload=loader)
+    snapshots = Snapshots(ca.store, other, ca.clock)
+    before, refresh = ca.store.version(), other.refresh
+    monkeypatch.setattr(other, "refresh", lambda: (refresh(), ca.start("user-root")))
+    first = snapshots._current(before)
+    assert (first.version, len(first.trust.user_roots)) == (before, 1)
+    monkeypatch.setattr(other, "refresh", refresh)
+    second = snapshots._current(ca.store.version())
+    assert (second.version > before, len(second.trust.user_roots)) == (True, 2)
+    other.close()

@@ -21,12 +21,16 @@ Parts = Annotated[int, Field(ge=1, le=MOST_PARTS)]
 
 
 class OrderInfo(BaseModel):
-    """What to show; ``issuer`` is the new CA's key identifier in hex."""
+    """What to show; ``issuer`` is the new CA's key identifier in hex.
+
+    An edge shows it once it has the snapshot of this ``version``.
+    """
 
     rotation: str
     phase: str
     need: str
     issuer: str
+    version: int
 
 
 class OrdersReply(BaseModel):
@@ -82,7 +86,11 @@ def ask(
         renew=found.renew,
         orders=[
             OrderInfo(
-                rotation=each.rotation, phase=each.phase, need=each.need, issuer=each.issuer.hex()
+                rotation=each.rotation,
+                phase=each.phase,
+                need=each.need,
+                issuer=each.issuer.hex(),
+                version=each.version,
             )
             for each in found.orders
         ],

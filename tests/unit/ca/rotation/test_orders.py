@@ -12,7 +12,8 @@ def order(ca, name):
         ("server", "trust-new"): "take",
     }[rotation.hierarchy, rotation.phase]
     issuer = crl.key_id(known.get(rotation.new_issuing).certificate).hex()
-    return {"rotation": name, "phase": rotation.phase, "need": need, "issuer": issuer}
+    fields = {"rotation": name, "phase": rotation.phase, "need": need, "issuer": issuer}
+    return fields | {"version": rotation.version}
 
 
 def test_nothing_is_asked_where_nothing_is_replaced(rotating_ca):

@@ -58,8 +58,8 @@ def probe_of(tls_keys, ca):
     return Probe(key.read_bytes() + certificate.read_bytes())
 
 
-def order(need, issuer=b""):
-    return Order("r", "trust-both", need, issuer)
+def order(need, issuer=b"", version=7):
+    return Order("r", "trust-both", need, issuer, version)
 
 
 def carry_out(run, contexts, tls_keys, *answers, probe=None, machine=None):
@@ -71,6 +71,7 @@ def carry_out(run, contexts, tls_keys, *answers, probe=None, machine=None):
                 machine or FakeMachine(),
                 Part(),
                 call=made.door.links.loop.call_soon_threadsafe,
+                version=lambda: 7,
                 admit=made.door.admit,
                 on_renewed=lambda: renewed.append(True),
             )
@@ -130,6 +131,7 @@ def test_what_failed_is_not_tried_again_at_once(run, contexts, tls_keys):
                 FakeMachine(),
                 Part(),
                 call=made.door.links.loop.call_soon_threadsafe,
+                version=lambda: 7,
                 admit=made.door.admit,
                 on_renewed=lambda: None,
             )
@@ -164,3 +166,9 @@ def test_a_renewal_comes_first_unless_another_worker_was_faster(run, contexts, t
     found = carry_out(run, contexts, tls_keys, first, second, machine=machine)
     assert found == ([None], True, [], 1)
     assert machine.renewals == (0 if newer else 1)
+
+
+def test_what_came_after_the_snapshot_at_hand_waits_for_the_next_one(run, contexts, tls_keys):
+    """To have taken what the phase brought cannot be said before it was taken."""
+    asked = Orders(False, (order("take"), order("take", version=8)))
+    assert carry_out(run, contexts, tls_keys, asked)[:2] == ([None], False)
