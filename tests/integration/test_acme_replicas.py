@@ -148,6 +148,7 @@ def test_a_client_that_registers_at_both_has_one_account(acme, other):
     assert 201 in statuses(answers)
     assert set(statuses(answers)) <= {200, 201, 409}
     assert count(acme, acme_accounts) == 1
+    first.kid = None
     assert first.register(eab).status_code == 200
 
 
