@@ -121,6 +121,7 @@ def elsewhere(tmp_path):
     return f"sqlite:///{tmp_path / 'there.db'}"
 
 
+@pytest.mark.soak
 def test_places_that_cannot_be_written_get_nothing(tmp_path, bound):
     directory, closed = quick_ca(tmp_path / "ca"), tmp_path / "closed"
     closed.mkdir(mode=0o500)

@@ -7,6 +7,7 @@ The file gets its name when it is complete, on the disk, and was read back.
 import fcntl
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,7 @@ from pgward.system import files
 from pgward.system.files import StorageError
 
 _BUFFER = 1024 * 1024
+_TEMPORARY = re.compile(r"\..+\.backup-[0-9a-f]{12}", re.DOTALL)
 _HINT = "check the owner and the free space of that place; no backup was written"
 
 
@@ -170,12 +172,11 @@ def _secret_files(settings: Settings) -> list[str]:
 @contextmanager
 def _new_file(target: Path) -> Iterator[BinaryIO]:
     """Yield a file that gets its name at the end, if all went well; it is locked until then."""
-    if os.path.lexists(target):
-        raise _exists(target)
-    prefix = f".{target.name}.backup-"
     try:
-        _remove_abandoned(target.parent, prefix)
-        temporary = target.with_name(f"{prefix}{secrets.token_hex(6)}")
+        _remove_abandoned(target.parent)
+        if os.path.lexists(target):
+            raise _exists(target)
+        temporary = target.with_name(f".{target.name}.backup-{secrets.token_hex(6)}")
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "w+b", _BUFFER) as file:
@@ -198,9 +199,9 @@ def _exists(target: Path) -> ConflictError:
     return ConflictError(f"{target} is there already", hint="choose another name, with the date")
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
-    """Remove what a killed run left: ours, and no longer locked."""
+def _remove_abandoned(parent: Path) -> None:
+    """Remove what killed runs left, whatever date their names had: ours, and no longer locked."""
     for path in parent.iterdir():
-        if path.name.startswith(prefix):
+        if _TEMPORARY.fullmatch(path.name):
             with suppress(OSError), files.abandoned(path):
                 path.unlink()

@@ -122,12 +122,12 @@ def test_one_that_does_not_read_back_gets_no_name(made_ca, file, monkeypatch):
 
 
 def test_what_a_killed_run_left_goes_and_a_running_one_stays(made_ca, file):
-    dead, living = (file.with_name(f".ca.age.backup-{end}") for end in ("dead", "living"))
+    dead, living = (file.with_name(f".old.age.backup-{end * 12}") for end in "ab")
     dead.write_text("x")
     with living.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         backup.write(made_ca, file, WORD, CLOCK)
-    assert names(file.parent) == [".ca.age.backup-living", "ca", "ca.age"]
+    assert names(file.parent) == [living.name, "ca", "ca.age"]
 
 
 def test_a_place_that_is_not_there_is_told(made_ca, file):
