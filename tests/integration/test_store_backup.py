@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
+import httpx2
 import pytest
 import sqlalchemy as sa
 
@@ -66,20 +68,47 @@ def test_a_backup_under_load_is_a_ca_of_one_moment(tmp_path):
 
 
 @pytest.mark.soak
-def test_a_restored_ca_is_served(tmp_path):
+def test_a_restored_ca_goes_on_above_what_it_has_forgotten(tmp_path):
     directory = quick_ca(tmp_path / "ca")
     secret, file, done = directory / "passphrase", tmp_path / "b.age", Acknowledged()
-    backup.write(directory, file, secret.read_bytes().strip(), CLOCK)
+    forgotten = Acknowledged()
+    with serving(directory) as ca:
+        with load(lambda: [ca], done, clients=1):
+            done.wait_for(5)
+        backup.write(directory, file, secret.read_bytes().strip(), CLOCK)
+        with load(lambda: [ca], forgotten, clients=2):
+            forgotten.wait_for(20)
+        before = numbers(ca, directory)
     restored = pgward("ca", "restore", file, tmp_path / "new", "--passphrase-file", secret)
     assert restored.returncode == 0, restored.stderr
     shutil.copy(secret, tmp_path / "new" / "passphrase")
-    ca = CaProcess(tmp_path / "new")
-    try:
+    with serving(tmp_path / "new") as ca:
         with load(lambda: [ca], done, clients=1):
-            done.wait_for(5)
+            done.wait_for(len(done.certificates) + 5)
+        after = numbers(ca, tmp_path / "new")
+    check(f"sqlite:///{tmp_path / 'new' / 'ca.db'}", done)
+    old, new = ({each.serial_number for each in had.certificates} for had in (forgotten, done))
+    assert not old & new
+    assert all(later > earlier for later, earlier in zip(after, before, strict=True))
+
+
+@contextmanager
+def serving(directory):
+    ca = CaProcess(directory)
+    try:
+        yield ca
     finally:
         ca.kill()
-    check(f"sqlite:///{tmp_path / 'new' / 'ca.db'}", done)
+
+
+def numbers(ca, directory):
+    """Return the newest number of each issuing CA's list, and the version that edges have."""
+    with httpx2.Client(verify=ca.trusting(), timeout=10) as http:
+        crls = http.get(f"{ca.url}/v1/crls").json()["crls"]
+    store = open_store(f"sqlite:///{directory / 'ca.db'}")
+    found = [each["number"] for each in crls if "issuing" in each["name"]] + [store.version()]
+    store.close()
+    return found
 
 
 def _is_of_one_moment(url, serials):
