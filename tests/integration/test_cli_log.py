@@ -71,6 +71,10 @@ def test_a_ca_that_is_put_back_to_an_older_copy_is_noticed(own_site):
     person.ok("ca", "log", "verify")
     own_site.ca.stop()
     (directory / "ca.db").write_bytes(copy)
+    with pytest.raises(RuntimeError, match="the store lacks entries of the log"):
+        own_site.restart()
+    accepted = pgward("ca", "log", "accept", directory)
+    assert accepted.returncode == 0, accepted.stderr
     own_site.restart()
     done = person.run("ca", "log", "head")
     assert done.returncode == 1
