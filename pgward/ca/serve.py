@@ -230,6 +230,8 @@ def _leading(store: Store, replica: str, continuity: Continuity) -> Iterator[Lea
         yield leadership
     finally:
         leadership.stop()
+        with suppress(PgwardError):  # once more: the store may be put back before the next start
+            continuity.look(store)
 
 
 async def _serve(
