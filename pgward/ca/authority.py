@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -27,7 +28,7 @@ from pgward.ca.settings import Settings
 from pgward.ca.snapshot_signer import SnapshotSigner
 from pgward.ca.standing import Standing
 from pgward.core.clock import Clock
-from pgward.core.errors import PgwardError
+from pgward.core.errors import PgwardError, UnavailableError
 from pgward.pki import chain, fingerprint
 from pgward.pki.errors import ChainError
 
@@ -114,6 +115,11 @@ class Authority:
         except PgwardError as error:
             _log.log(level, "not all of a rotation's step is done yet: %s", error.message)
             self._untold.append(listener)
+
+    def catch_up(self) -> None:
+        """Refresh for those who only read what is public: without the store, what is known goes."""
+        with suppress(UnavailableError):
+            self.refresh()
 
     def on_refresh(self, listener: Callable[[], object]) -> None:
         """Call ``listener`` each time that ``refresh`` took something up, in its thread."""

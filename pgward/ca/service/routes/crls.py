@@ -46,7 +46,7 @@ class Crls(BaseModel):
 @router.get("/crls", summary="List the revocation lists")
 def every(context: Current) -> Crls:
     """Return number and times of each CA's newest list, and whether it nears its end."""
-    context.authority.refresh()  # PostgreSQL needs the list of a new CA as soon as it is tried
+    context.authority.catch_up()  # PostgreSQL needs the list of a new CA as soon as it is tried
     now = context.now()
     return Crls(crls=[_info(each, now) for each in context.crls.every()])
 

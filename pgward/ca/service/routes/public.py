@@ -34,7 +34,7 @@ def health(context: Current) -> Health:
 @router.get("/trust", summary="Get the roots to trust")
 def trust(context: Current) -> TrustReply:
     """Return both hierarchies' roots; compare the fingerprint before you trust them."""
-    context.authority.refresh()  # whoever was asked to trust a new root finds it here
+    context.authority.catch_up()  # whoever was asked to trust a new root finds it here
     found = context.authority.trust
     return TrustReply(
         name=found.name,

@@ -1,5 +1,6 @@
 from cryptography import x509
 
+from pgward.core.errors import UnavailableError
 from pgward.pki import fingerprint
 
 
@@ -20,3 +21,11 @@ def test_what_another_process_has_begun_is_known_at_once(rotating_ca):
     assert len(listen("GET", "/v1/trust").json()["user_roots"]) == 2
     names = {each["name"] for each in listen("GET", "/v1/crls").json()["crls"]}
     assert names >= set(rotation.new)
+
+
+def test_what_to_trust_is_told_while_the_store_is_away(rotating_ca):
+    def away():
+        raise UnavailableError("the authority's store is unavailable")
+
+    rotating_ca.authority._reload = away
+    assert len(rotating_ca.api.call("GET", "/v1/trust").json()["user_roots"]) == 1
