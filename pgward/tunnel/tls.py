@@ -135,7 +135,7 @@ async def handshake(
             server_hostname=server_hostname,
             do_handshake_on_connect=False,
         )
-    except BaseException:
+    except BaseException:  # it was handed over: nobody else closes it, whatever happened
         sock.close()
         raise
     try:
@@ -143,7 +143,7 @@ async def handshake(
     except ssl.SSLError:
         await close_heard(wrapped)
         raise
-    except BaseException:
+    except BaseException:  # also when the handshake's task is cancelled
         wrapped.close()
         raise
     return TlsConnection(wrapped)

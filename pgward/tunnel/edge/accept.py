@@ -150,7 +150,7 @@ class Door:
         except RefusedError:
             await close_heard(tls.socket)
             raise
-        except BaseException:
+        except BaseException:  # a task that is cancelled must not keep the descriptor either
             tls.close()
             raise
 

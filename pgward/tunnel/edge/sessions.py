@@ -263,7 +263,7 @@ class Link:
             self._dialling = None
             self._refuse(refusal)
             return
-        except Exception:
+        except Exception:  # a task: nobody else would hear of it, and the client would wait
             log.exception("no session could be opened for %s", self.address)
             self._dialling = None
             self.close()

@@ -148,7 +148,7 @@ class Spool:
             except (PgwardError, OSError) as error:
                 log.debug("audit events wait: %s", error)
                 pause = self._later(pause)
-            except Exception:
+            except Exception:  # a thread that ended would deliver no event ever again
                 log.exception("audit events wait")
                 pause = self._later(pause)
 

@@ -124,7 +124,7 @@ def _be_worker(index: int, pause: float, work: Callable[[int], None]) -> None:
         code = 0
     except PgwardError as error:
         log.error("worker %d: %s", index, error.message)
-    except Exception:
+    except Exception:  # the process ends below without Python's own report
         log.exception("worker %d broke", index)
     finally:
         sys.stdout.flush()

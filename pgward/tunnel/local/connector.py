@@ -31,7 +31,7 @@ class EdgeConnector:
         except (ssl.SSLError, OSError) as error:
             tls.close()
             raise explain(error, str(edge.address)) from error
-        except BaseException:
+        except BaseException:  # a dial that is cancelled must not keep the descriptor either
             tls.close()
             raise
 
