@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import join_tokens, login_sessions
+from pgward.ca.store.schema_login import device_tokens, used_flows
 from pgward.ca.store.transaction import Transaction
 
 # Longer than a clock is likely to be wrong, and time to look into what has just happened.
@@ -21,7 +22,10 @@ KEPT = timedelta(days=7)
 BATCH = 500
 
 Write = Callable[[], AbstractContextManager[Transaction]]
-_KEYS = (login_sessions.c.id, join_tokens.c.secret_hash)
+_KEYS = (
+    *(login_sessions.c.id, join_tokens.c.secret_hash),
+    *(device_tokens.c.secret_hash, used_flows.c.id),
+)
 
 
 def purge(store: Store, now: datetime, *, batch: int = BATCH, write: Write | None = None) -> int:

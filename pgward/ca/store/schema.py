@@ -62,6 +62,10 @@ users = sa.Table(
     sa.Column("blocked_reason", _LONG),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("created_by", sa.String(128), nullable=False),
+    # The account lets nobody in before and after these.
+    sa.Column("valid_from", UtcTime),
+    sa.Column("valid_until", UtcTime),
+    sa.Column("must_change_password", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 group_members = sa.Table(
@@ -91,6 +95,16 @@ login_sessions = sa.Table(
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
     sa.Column("ended_at", UtcTime),
     sa.Column("end_reason", _LONG),
+    sa.Column("device_id", sa.String(32), index=True),
+    sa.Column("factors", Json),
+    sa.Column("reason", _LONG),
+    # Of an identity provider: whose session there this one follows, and how to ask about it.
+    sa.Column("provider", _NAME),
+    sa.Column("provider_subject", sa.String(255)),
+    sa.Column("provider_sid", sa.String(255)),
+    sa.Column("refresh_sealed", sa.LargeBinary),
+    sa.Column("refreshed_at", UtcTime),
+    sa.Index("ix_login_sessions_provider", "provider", "provider_subject"),
 )
 
 COMPROMISED = "reason = 'key_compromise'"

@@ -7,15 +7,6 @@ from pgward.ca.store.schema import Json, UtcTime, metadata
 _ID = sa.String(32)
 _LONG = sa.String(1024)
 
-# One row: the SHA-256 of keys/acme.key, so that no replica works with another one.
-acme_secrets = sa.Table(
-    "acme_secrets",
-    metadata,
-    sa.Column("name", _ID, primary_key=True),
-    sa.Column("sha256", sa.String(64), nullable=False),
-    sa.Column("created_at", UtcTime, nullable=False),
-)
-
 # The HMAC keys themselves are stored nowhere: they follow from keys/acme.key and ``kid``.
 acme_keys = sa.Table(
     "acme_keys",

@@ -1,4 +1,4 @@
-"""Tables about the store itself: who leads, and marks that say whether it may be served."""
+"""Tables about the store itself: who leads, whether it may be served, which secrets go with it."""
 
 import sqlalchemy as sa
 
@@ -21,4 +21,13 @@ store_marks = sa.Table(
     metadata,
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("value", sa.String(1024), nullable=False),
+)
+
+# The SHA-256 of what all replicas share in files (pgward.ca.keys.shared_secret).
+shared_secrets = sa.Table(
+    "shared_secrets",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
 )
