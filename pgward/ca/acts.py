@@ -12,6 +12,14 @@ from pgward.core.clock import Clock
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError, UnavailableError
 
 
+class RefusedError(DeniedError):
+    """A refusal whose message is what the caller may know; ``why`` is for the audit log."""
+
+    def __init__(self, told: str, *, why: str, hint: str | None) -> None:
+        super().__init__(told, hint=hint)
+        self.why = why
+
+
 @dataclass(slots=True)
 class Act:
     """What is being done; the code that does it may complete ``target`` and ``details``."""
@@ -62,12 +70,13 @@ class Acts:
     ) -> None:
         """Record that an act was refused (it is the caller's fault) or failed."""
         refused = isinstance(error, DeniedError | LoginNeededError)
+        reason = error.why if isinstance(error, RefusedError) else error.message
         event = self._event(
             actor,
             action,
             target,
             outcome="denied" if refused else "failed",
-            reason=error.message[:MAX_TEXT],
+            reason=reason[:MAX_TEXT],
             details=details,
         )
         observe.event("act", action=action, outcome=event.outcome)

@@ -20,6 +20,7 @@ from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.http import listener, networks
 from pgward.ca.keys.keeper import KeyKeeper
+from pgward.ca.keys.sealing import Sealer, open_sealer
 from pgward.ca.log import key as log_key
 from pgward.ca.log.continuity import Continuity
 from pgward.ca.observability import logs, telemetry
@@ -58,6 +59,14 @@ class Options:
     traces: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a CA directory has besides the keys of its CAs."""
+
+    log_key: ec.EllipticCurvePrivateKey
+    sealer: Sealer
+
+
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     settings = _overridden(Settings.load(directory), options)
@@ -89,8 +98,9 @@ def run(directory: Path, options: Options) -> None:
             ) as observing:
                 signs_log = _log_key(directory, keys, store)
                 acme = acme_service.open_service(directory, authority, store)
+                secrets = Secrets(signs_log, open_sealer(directory, store, authority.clock.now()))
                 server, service = _server(
-                    authority, store, certificate, signs_log, listening, acme=acme
+                    authority, store, certificate, secrets, listening, acme=acme
                 )
                 observing.watch_connections(server.waiting)
                 table = jobs.table(
@@ -127,7 +137,7 @@ def _server(
     authority: Authority,
     store: Store,
     certificate: ApiCertificate,
-    signs_log: ec.EllipticCurvePrivateKey,
+    secrets: Secrets,
     listening: socket.socket,
     *,
     acme: acme_service.AcmeService | None,
@@ -137,7 +147,8 @@ def _server(
     app = create_app(
         authority,
         store,
-        log_key=signs_log,
+        log_key=secrets.log_key,
+        sealer=secrets.sealer,
         origins=origins,
         certificate=certificate,
         acme=acme,

@@ -16,7 +16,7 @@ from pgward.ca.service.app import create_app
 from pgward.ca.settings import LimitSettings
 from pgward.pki import keys, proof
 from pgward.system.postgres import temporary_cluster
-from tests.fixtures.ca_service import URL, request_pem, service
+from tests.fixtures.ca_service import SEALER, URL, request_pem, service
 from tests.integration.test_api_access import TABLE
 
 pytestmark = pytest.mark.integration
@@ -52,7 +52,7 @@ def app(sql_authority, store, log_key, passwords):
     """Without limits, which would answer in the place of what is tried."""
     settings = sql_authority.settings
     sql_authority.settings = replace(settings, limits=LimitSettings(0, 0, 0, 0))
-    return create_app(sql_authority, store, log_key=log_key, passwords=passwords)
+    return create_app(sql_authority, store, log_key=log_key, sealer=SEALER, passwords=passwords)
 
 
 def protected():

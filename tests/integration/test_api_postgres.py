@@ -21,7 +21,7 @@ from pgward.ca.store.schema import metadata
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 from pgward.system.postgres import temporary_cluster
 from tests.fixtures.authority import START
-from tests.fixtures.ca_service import URL, Api, service
+from tests.fixtures.ca_service import SEALER, URL, Api, service
 from tests.unit.ca.store import test_migrate_log
 
 pytestmark = pytest.mark.integration
@@ -125,10 +125,12 @@ def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(  # noqa: PLR0
     second = stores.open_store(url)
     with (
         TestClient(
-            create_app(sql_authority, store, log_key=log_key, passwords=passwords), base_url=URL
+            create_app(sql_authority, store, log_key=log_key, sealer=SEALER, passwords=passwords),
+            base_url=URL,
         ) as one,
         TestClient(
-            create_app(sql_authority, second, log_key=log_key, passwords=passwords), base_url=URL
+            create_app(sql_authority, second, log_key=log_key, sealer=SEALER, passwords=passwords),
+            base_url=URL,
         ) as two,
     ):
         first = Api(one, clock, store, passwords)

@@ -35,6 +35,9 @@ class User:
     created_at: datetime
     created_by: str
     password_changed_at: datetime | None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    must_change_password: bool = False
 
     @property
     def administrator(self) -> bool:
@@ -266,4 +269,7 @@ def _user(row: sa.Row[Any], groups: Iterable[str]) -> User:
         created_at=row.created_at,
         created_by=row.created_by,
         password_changed_at=row.password_changed_at,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        must_change_password=row.must_change_password,
     )

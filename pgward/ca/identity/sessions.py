@@ -29,39 +29,62 @@ class LoginSession:
     method: str
     created_at: datetime
     expires_at: datetime
+    device_id: str | None = None
+    factors: tuple[str, ...] = ()
+    provider: str | None = None
 
 
-def start(
-    transaction: Transaction,
-    user: User,
-    *,
-    thumbprint: str,
-    method: str,
-    client: str | None,
-    now: datetime,
-    lifetime: timedelta,
-) -> tuple[LoginSession, str]:
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What a session begins with; the last four are an identity provider's."""
+
+    user: User
+    thumbprint: str
+    method: str
+    client: str | None
+    lifetime: timedelta
+    device_id: str | None = None
+    factors: tuple[str, ...] = ()
+    reason: str | None = None
+    provider: str | None = None
+    provider_subject: str | None = None
+    provider_sid: str | None = None
+    refresh_sealed: bytes | None = None
+
+
+def start(transaction: Transaction, new: NewSession, *, now: datetime) -> tuple[LoginSession, str]:
     """Start a session; return it and its token, which is stored nowhere."""
-    if user.blocked_at is not None:
+    if new.user.blocked_at is not None:
         raise DeniedError("the user is blocked")
     token = _PREFIX + secrets.token_urlsafe(32)
     session = LoginSession(
-        secrets.token_hex(16),
-        user,
-        thumbprint,
-        method,
-        now,
-        (now + lifetime).replace(microsecond=0),
+        id=secrets.token_hex(16),
+        user=new.user,
+        thumbprint=new.thumbprint,
+        method=new.method,
+        created_at=now,
+        expires_at=(now + new.lifetime).replace(microsecond=0),
+        device_id=new.device_id,
+        factors=new.factors,
+        provider=new.provider,
     )
     row = {
         "id": session.id,
         "token_hash": _hash(token),
-        "user_name": user.name,
-        "thumbprint": thumbprint,
-        "method": method,
-        "client": client,
+        "user_name": new.user.name,
+        "thumbprint": new.thumbprint,
+        "method": new.method,
+        "client": new.client,
         "created_at": now,
         "expires_at": session.expires_at,
+        "device_id": new.device_id,
+        "factors": list(new.factors),
+        "reason": new.reason,
+        "provider": new.provider,
+        "provider_subject": new.provider_subject,
+        "provider_sid": new.provider_sid,
+        "refresh_sealed": new.refresh_sealed,
+        "refreshed_at": None if new.refresh_sealed is None else now,
     }
     transaction.execute(sa.insert(login_sessions).values(row))
     return session, token
@@ -80,7 +103,17 @@ def find(connection: Connection, token: str, now: datetime) -> LoginSession | No
     user = None if row is None else directory.find(connection, row.user_name)
     if row is None or user is None or user.blocked_at is not None:
         return None
-    return LoginSession(row.id, user, row.thumbprint, row.method, row.created_at, row.expires_at)
+    return LoginSession(
+        id=row.id,
+        user=user,
+        thumbprint=row.thumbprint,
+        method=row.method,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        device_id=row.device_id,
+        factors=tuple(row.factors or ()),
+        provider=row.provider,
+    )
 
 
 def end(

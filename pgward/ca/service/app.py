@@ -14,6 +14,7 @@ from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.http import networks
 from pgward.ca.identity.passwords import Passwords
+from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.service import context, errors
 from pgward.ca.service.express import Express
@@ -79,6 +80,7 @@ def create_app(
     store: Store,
     *,
     log_key: ec.EllipticCurvePrivateKey,
+    sealer: Sealer,
     origins: Collection[str] = (),
     passwords: Passwords | None = None,
     certificate: ApiCertificate | None = None,
@@ -86,8 +88,9 @@ def create_app(
 ) -> FastAPI:
     """Return the ASGI application; ``log_key`` signs the transparency log's heads.
 
-    ``origins`` are further addresses (``https://host:port``) that people may use besides
-    ``authority.settings.ca.url``; ``certificate`` is the API's own, which ``/readyz`` looks at.
+    ``sealer`` encrypts what the CA keeps for itself. ``origins`` are further addresses
+    (``https://host:port``) that people may use besides ``authority.settings.ca.url``;
+    ``certificate`` is the API's own, which ``/readyz`` looks at.
     Its lifespan must run; when the server begins to stop, call
     ``app.state.context.changes.close()`` on its event loop to end the long polls at once.
     """
@@ -106,7 +109,13 @@ def create_app(
     )
     heads = HeadSigner(store, log_key, authority.clock)
     app.state.context = context.make(
-        authority, store, heads, origins, passwords or Passwords(), certificate=certificate
+        authority,
+        store,
+        heads,
+        origins,
+        passwords or Passwords(),
+        sealer=sealer,
+        certificate=certificate,
     )
     versioned = APIRouter(prefix="/v1", responses=_ERRORS)
     for router in _ROUTERS:

@@ -14,9 +14,13 @@ from pgward.ca.acts import Acts
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.identity.passwords import Passwords, PasswordWorkers
+from pgward.ca.keys.sealing import Sealer
 from pgward.ca.limiting.limits import Limits
 from pgward.ca.limiting.throttle import LoginThrottle
 from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.login import making
+from pgward.ca.login.desk import Desk
+from pgward.ca.login.engine import Engine
 from pgward.ca.observability.health import Checks, Readiness
 from pgward.ca.resources.rule_book import RuleBook
 from pgward.ca.revoking.ocsp_responder import OcspResponder
@@ -48,6 +52,7 @@ class Context:
     revoker: Revoker
     workers: PasswordWorkers
     throttle: LoginThrottle
+    logins: Engine
     heads: HeadSigner
     limits: Limits
     snapshots: Snapshots
@@ -92,19 +97,23 @@ def make(
     origins: Iterable[str],
     passwords: Passwords,
     *,
+    sealer: Sealer,
     certificate: ApiCertificate | None = None,
 ) -> Context:
     """Join the parts; call it where an event loop runs or will run."""
     acts = Acts(store, authority.clock)
     freshness = Freshness(store)
     allowed = {_origin(url) for url in (authority.settings.ca.url, *origins)}
+    workers, throttle = PasswordWorkers(passwords), LoginThrottle()
+    desk = Desk(store, acts, authority.clock, authority.settings, workers, throttle, sealer)
     return Context(
         authority=authority,
         store=store,
         acts=acts,
         revoker=Revoker(authority),
-        workers=PasswordWorkers(passwords),
-        throttle=LoginThrottle(),
+        workers=workers,
+        throttle=throttle,
+        logins=making.engine(desk),
         heads=heads,
         limits=Limits(authority.settings.limits),
         snapshots=Snapshots(store, authority, authority.clock),

@@ -7,6 +7,7 @@ from pgward.ca.identity.directory import ADMINISTRATORS, NewUser
 from pgward.ca.store.schema import login_sessions
 from pgward.core.errors import DeniedError
 from tests.fixtures.authority import START
+from tests.fixtures.sessions import new_session
 
 HOURS = timedelta(hours=12)
 
@@ -21,15 +22,8 @@ def writing(store):
 
 def _start(writing, name="alice"):
     user = directory.get(writing.connection, name)
-    return sessions.start(
-        writing,
-        user,
-        thumbprint="jkt",
-        method="password",
-        client="10.0.0.1",
-        now=START,
-        lifetime=HOURS,
-    )
+    new = new_session(user, thumbprint="jkt", client="10.0.0.1", lifetime=HOURS)
+    return sessions.start(writing, new, now=START)
 
 
 def test_a_session_is_found_by_its_token_until_it_expires(writing):

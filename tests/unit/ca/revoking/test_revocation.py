@@ -9,20 +9,13 @@ from pgward.ca.revoking.revocation import Reason, Revoker
 from pgward.ca.store.certificates import CertificateFilter
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import request_pem
+from tests.fixtures.sessions import new_session
 
 
 def _person(store, authority, name):
     with store.write() as transaction:
         user = directory.add(transaction, NewUser(name), now=START, by="test")
-        session, token = sessions.start(
-            transaction,
-            user,
-            thumbprint="x",
-            method="password",
-            client=None,
-            now=START,
-            lifetime=START.resolution * 3600 * 10**6,
-        )
+        session, token = sessions.start(transaction, new_session(user), now=START)
     issued = authority.begin_login(
         request_pem().encode(),
         user=name,

@@ -3,6 +3,7 @@ from starlette.requests import Request
 
 from pgward.ca.service import context
 from pgward.core.errors import InvalidInputError
+from tests.fixtures.ca_service import SEALER
 
 
 def _request(host, path=b"/v1/users/a%40b"):
@@ -19,7 +20,9 @@ def _request(host, path=b"/v1/users/a%40b"):
 
 @pytest.fixture
 def made(sql_authority, store, heads, passwords):
-    return context.make(sql_authority, store, heads, ["https://10.0.0.1:9000"], passwords)
+    return context.make(
+        sql_authority, store, heads, ["https://10.0.0.1:9000"], passwords, sealer=SEALER
+    )
 
 
 @pytest.mark.parametrize(

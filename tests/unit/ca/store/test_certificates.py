@@ -13,6 +13,7 @@ from pgward.ca.store.certificates import CertificateFilter, SqlCertificates
 from pgward.ca.store.schema import crls
 from pgward.core.errors import ConflictError, DeniedError, LoginNeededError
 from tests.fixtures.authority import START
+from tests.fixtures.sessions import new_session
 
 HOUR = timedelta(hours=1)
 REASON = x509.ReasonFlags.superseded
@@ -27,15 +28,7 @@ def certificates(store, clock):
 def session(store):
     with store.write() as transaction:
         user = directory.add(transaction, NewUser("alice"), now=START, by="test")
-        return sessions.start(
-            transaction,
-            user,
-            thumbprint="x",
-            method="password",
-            client=None,
-            now=START,
-            lifetime=HOUR,
-        )[0]
+        return sessions.start(transaction, new_session(user, lifetime=HOUR), now=START)[0]
 
 
 def _record(serial, kind=Kind.EDGE, subject="e1", session_id=None):

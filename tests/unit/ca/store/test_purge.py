@@ -10,6 +10,7 @@ from pgward.ca.store import schema
 from pgward.ca.store.purge import KEPT, purge
 from pgward.core.errors import DeniedError
 from tests.fixtures.authority import START
+from tests.fixtures.sessions import new_session
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -36,15 +37,7 @@ def log_in(store, *, lifetime=HOUR):
         alice = directory.find(transaction.connection, "alice") or directory.add(
             transaction, NewUser("alice"), now=START, by="root"
         )
-        return sessions.start(
-            transaction,
-            alice,
-            thumbprint="jkt",
-            method="password",
-            client=None,
-            now=START,
-            lifetime=lifetime,
-        )
+        return sessions.start(transaction, new_session(alice, lifetime=lifetime), now=START)
 
 
 def test_what_ended_long_ago_goes(store):

@@ -4,7 +4,7 @@ from starlette.testclient import TestClient
 from pgward.ca.service.app import create_app
 from pgward.pki import keys
 from tests.fixtures.acme_client import JOSE, kind_of
-from tests.fixtures.ca_service import URL, Machine
+from tests.fixtures.ca_service import SEALER, URL, Machine
 
 
 def test_an_order_over_http(acme_api):
@@ -26,7 +26,12 @@ def test_answers_have_the_headers_of_the_protocol(acme_api):
 
 def test_the_directory_has_the_address_that_was_used(sql_authority, store, log_key, acme_service):
     app = create_app(
-        sql_authority, store, log_key=log_key, origins=["https://ca.test"], acme=acme_service
+        sql_authority,
+        store,
+        log_key=log_key,
+        sealer=SEALER,
+        origins=["https://ca.test"],
+        acme=acme_service,
     )
     with TestClient(app) as client:
         for origin in (URL, "https://ca.test"):

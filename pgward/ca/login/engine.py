@@ -1,0 +1,214 @@
+"""Leads a login from the first request to a session, through a method and all gates."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anyio.to_thread import run_sync
+
+from pgward.ca import caller
+from pgward.ca.acts import Act
+from pgward.ca.identity import devices, directory, sessions
+from pgward.ca.identity.directory import User
+from pgward.ca.identity.sessions import LoginSession, NewSession
+from pgward.ca.login import flows
+from pgward.ca.login import rules as login_rules
+from pgward.ca.login.attempt import METHOD, Ask, Attempt, Proven, RefusedLoginError
+from pgward.ca.login.desk import Desk
+from pgward.ca.login.gates.gate import Gate, View
+from pgward.ca.login.method import Methods
+from pgward.ca.login.password import guard_of
+from pgward.core.clock import rfc3339
+from pgward.core.errors import DeniedError
+
+_ACTION = "session.start"
+_REFRESH = "provider refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A new session, and its token, which is stored nowhere."""
+
+    session: LoginSession
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the person is asked, and the flow that must come back with the answer."""
+
+    ask: Ask
+    flow: str
+
+
+Outcome = Started | Asked
+
+
+class Engine:
+    """One process's; every refusal is put on record with its true reason."""
+
+    def __init__(self, desk: Desk, methods: Methods, gates: Sequence[Gate]) -> None:
+        self.methods = methods
+        self._desk = desk
+        self._gates = {gate.kind: gate for gate in gates}
+
+    async def begin(self, attempt: Attempt) -> Outcome:
+        """Begin a login; raise DeniedError, InvalidInputError, UnavailableError, NotFoundError."""
+        method = self.methods.get(attempt.method)
+        try:
+            return await self._went_on(attempt, await method.begin(attempt))
+        except DeniedError as error:
+            raise await run_sync(self._refused, attempt, error) from None
+
+    async def answer(self, flow: str, answer: Mapping[str, Any], *, thumbprint: str) -> Outcome:
+        """Go on with an answer; raises as ``begin``."""
+        desk = self._desk
+        attempt = flows.unseal(desk.sealer, flow, thumbprint=thumbprint, now=desk.now())
+        try:
+            if attempt.asked_by == METHOD:
+                method = self.methods.get(attempt.method)
+                return await self._went_on(attempt, await method.answer(attempt, answer))
+            await self._gates[attempt.asked_by].answer(attempt, answer)
+            return await self._advance(attempt)
+        except DeniedError as error:
+            raise await run_sync(self._refused, attempt, error) from None
+
+    async def _went_on(self, attempt: Attempt, came: Proven | Ask) -> Outcome:
+        if isinstance(came, Ask):
+            return self._asked(attempt, METHOD, came)
+        attempt.prove(came)
+        return await self._advance(attempt)
+
+    async def _advance(self, attempt: Attempt) -> Outcome:
+        """Go through the gates, and start the session behind the last."""
+        found = await run_sync(self._missing_now, attempt)
+        if found is None:
+            came = await run_sync(self._start, attempt)
+            if isinstance(came, Started):
+                return came
+            found = came
+        return self._asked(attempt, *found)
+
+    def _asked(self, attempt: Attempt, asker: str, ask: Ask) -> Asked:
+        attempt.ask(asker, ask)
+        return Asked(ask, flows.seal(self._desk.sealer, attempt))
+
+    def _missing_now(self, attempt: Attempt) -> tuple[str, Ask] | None:
+        with self._desk.store.read() as connection:
+            user = directory.find(connection, _proven(attempt).user)
+            if user is None:
+                raise DeniedError("the user was removed during the login")
+            return self._missing(attempt, self._view(user, connection))
+
+    def _missing(self, attempt: Attempt, view: View) -> tuple[str, Ask] | None:
+        if guard_of(view.user) != _proven(attempt).guard and _proven(attempt).guard:
+            raise DeniedError("the password was changed during the login", hint="pgward login")
+        for gate in self._gates.values():
+            ask = gate.check(attempt, view)
+            if ask is not None:
+                return gate.kind, ask
+        return None
+
+    def _view(self, user: User, connection: Any) -> View:
+        return View(
+            connection, user, login_rules.of_settings(self._desk.settings), self._desk.now()
+        )
+
+    def _start(self, attempt: Attempt) -> Started | tuple[str, Ask]:
+        """Start the session; something may have come between, and then it is asked for."""
+        name = _proven(attempt).user
+        try:
+            with self._desk.acts.act(name, _ACTION) as act:
+                return self._start_in(act, attempt, name)
+        except DeniedError as error:
+            raise _RecordedError(error) from None
+
+    def _start_in(self, act: Act, attempt: Attempt, name: str) -> Started | tuple[str, Ask]:
+        connection = act.transaction.connection
+        view = self._view(directory.get(connection, name), connection)
+        missing = self._missing(attempt, view)
+        if missing is not None:
+            act.worth_recording = False
+            return missing
+        if attempt.resumed:
+            flows.use_up(act.transaction, attempt)
+        return self._session(act, attempt, view)
+
+    def _session(self, act: Act, attempt: Attempt, view: View) -> Started:
+        device = devices.see(
+            act.transaction,
+            view.user.name,
+            attempt.thumbprint,
+            name=attempt.device.name,
+            client=caller.client.get(),
+            now=view.now,
+        )
+        new = self._new(attempt, view, device.id)
+        session, token = sessions.start(act.transaction, new, now=view.now)
+        act.target = session.id
+        act.details |= _details(attempt, session)
+        return Started(session, token)
+
+    def _new(self, attempt: Attempt, view: View, device_id: str) -> NewSession:
+        proven = _proven(attempt)
+        refresh = proven.refresh
+        return NewSession(
+            user=view.user,
+            thumbprint=attempt.thumbprint,
+            method=attempt.method,
+            client=caller.client.get(),
+            lifetime=view.rules.session,
+            device_id=device_id,
+            factors=tuple(attempt.factors),
+            reason=attempt.reason or None,
+            provider=attempt.provider,
+            provider_subject=proven.subject,
+            provider_sid=proven.sid,
+            refresh_sealed=None
+            if refresh is None
+            else self._desk.sealer.seal(_REFRESH, refresh.encode()),
+        )
+
+    def _refused(self, attempt: Attempt, error: DeniedError) -> DeniedError:
+        """Record why, and return what the caller may know."""
+        if isinstance(error, _RecordedError):
+            return error.told
+        details = {"method": attempt.method}
+        if attempt.provider is not None:
+            details["provider"] = attempt.provider
+        actor = error.actor if isinstance(error, RefusedLoginError) else None
+        self._desk.acts.refused(actor or attempt.actor, _ACTION, None, error, details)
+        return error
+
+
+class _RecordedError(DeniedError):
+    """A refusal that the act has put on record."""
+
+    def __init__(self, told: DeniedError) -> None:
+        super().__init__(told.message, hint=told.hint)
+        self.told = told
+
+
+def new_attempt_id() -> str:
+    """Return the id of an attempt: 128 random bits."""
+    return secrets.token_hex(16)
+
+
+def _proven(attempt: Attempt) -> Proven:
+    assert attempt.proven is not None  # noqa: S101 - gates come after a method's proof
+    return attempt.proven
+
+
+def _details(attempt: Attempt, session: LoginSession) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "method": attempt.method,
+        "factors": list(attempt.factors),
+        "device": attempt.thumbprint,
+        "expires_at": rfc3339(session.expires_at),
+    }
+    if attempt.provider is not None:
+        details["provider"] = attempt.provider
+    if attempt.reason:
+        details["reason"] = attempt.reason
+    return details | dict(_proven(attempt).details)

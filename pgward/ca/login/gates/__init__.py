@@ -1,0 +1,1 @@
+"""What stands between a proven identity and a login session, each in a file of its own."""

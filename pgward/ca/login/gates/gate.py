@@ -1,0 +1,47 @@
+"""What every gate does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Connection
+
+from pgward.ca.identity.directory import User
+from pgward.ca.login.attempt import Ask, Attempt
+from pgward.ca.login.rules import LoginRules
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The person as the store has it at this moment, and the rules that hold."""
+
+    connection: Connection
+    user: User
+    rules: LoginRules
+    now: datetime
+
+
+class Gate(Protocol):
+    """Lets an attempt pass, asks for something, or refuses (RefusedLoginError, DeniedError)."""
+
+    kind: str
+
+    def check(self, attempt: Attempt, view: View) -> Ask | None:
+        """Return what is missing, None when nothing is; blocks on the store, and changes nothing.
+
+        It is called again in the transaction that starts the session.
+        """
+        ...
+
+    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
+        """Take the answer to what was asked: note in ``attempt`` that it is fulfilled."""
+        ...
+
+
+class NeverAsks:
+    """What gates share that let pass or refuse, and ask for nothing."""
+
+    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
+        """Fail: nothing was asked."""
+        raise NotImplementedError

@@ -1,0 +1,69 @@
+"""Logging in with a password that the CA itself knows the hash of."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from anyio.to_thread import run_sync
+from sqlalchemy.engine import Connection
+
+from pgward.ca import caller
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import User
+from pgward.ca.login.attempt import Ask, Attempt, Proven, wrong_credentials
+from pgward.ca.login.desk import Desk
+from pgward.ca.login.method import Offer
+from pgward.core.clock import precise_rfc3339
+from pgward.core.errors import InvalidInputError
+
+
+class PasswordMethod:
+    """One request: a name and a password."""
+
+    kind = "password"
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def offers(self, connection: Connection) -> Iterable[Offer]:  # noqa: ARG002 - always the same
+        """Return the one offer."""
+        return [Offer(self.kind, None, "Password", ("user", "password"))]
+
+    async def begin(self, attempt: Attempt) -> Proven | Ask:
+        """Verify the password; an unknown user and a wrong password get the same answer."""
+        name, password = attempt.given.user, attempt.given.password
+        if name is None or password is None:
+            raise InvalidInputError("user and password are needed for this method")
+        desk, address = self._desk, caller.client.get()
+        desk.throttle.begin(address, name, desk.monotonic())
+        user, encoded = await run_sync(self._look_up, name)
+        right = await desk.workers.verify(encoded, password)
+        if not right or user is None or encoded is None:
+            why = "unknown user" if user is None else "wrong password"
+            raise wrong_credentials(why, None if user is None else user.name)
+        desk.throttle.succeeded(address, name)
+        if desk.workers.passwords.is_outdated(encoded):
+            renewed = await desk.workers.hash(password)
+            await run_sync(self._renew, user.name, encoded, renewed)
+        return Proven(user.name, (self.kind,), guard=guard_of(user))
+
+    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> Proven | Ask:
+        """Fail: nothing was asked."""
+        raise NotImplementedError
+
+    def _look_up(self, name: str) -> tuple[User | None, str | None]:
+        with self._desk.store.read() as connection:
+            return directory.find(connection, name), directory.password_hash(connection, name)
+
+    def _renew(self, name: str, encoded: str, renewed: str) -> None:
+        """Replace a hash made with yesterday's parameters, unless somebody else did something."""
+        with self._desk.store.write() as transaction:
+            if directory.password_hash(transaction.connection, name) == encoded:
+                directory.set_password(
+                    transaction, name, renewed, now=self._desk.now(), changed=False
+                )
+
+
+def guard_of(user: User) -> str:
+    """Return what changes with the password, but not when the same one is hashed anew."""
+    changed = user.password_changed_at
+    return "" if changed is None else precise_rfc3339(changed)

@@ -1,0 +1,56 @@
+import anyio
+import pytest
+
+from pgward.ca.identity import directory
+from pgward.ca.login.attempt import Given, RefusedLoginError
+from pgward.ca.login.password import PasswordMethod, guard_of
+from pgward.core.errors import DeniedError, InvalidInputError
+from tests.fixtures.ca_service import PASSWORD
+
+
+def prove(logins, user="alice", password=PASSWORD):
+    attempt = logins.attempt(given=Given(user, password), method="password")
+    return anyio.run(PasswordMethod(logins.desk).begin, attempt)
+
+
+def test_the_right_password_proves_who_it_is_in_the_directorys_case(logins):
+    proven = prove(logins, "ALICE")
+    assert (proven.user, proven.factors) == ("alice", ("password",))
+    assert proven.guard == guard_of(logins.user())
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "why", "actor"),
+    [
+        ("nobody", PASSWORD, "unknown user", None),
+        ("alice", "wrong", "wrong password", "alice"),
+    ],
+)
+def test_the_answer_is_one_and_the_reasons_are_two(logins, user, password, why, actor):
+    with pytest.raises(RefusedLoginError, match="wrong user name or password") as caught:
+        prove(logins, user, password)
+    assert (caught.value.why, caught.value.actor) == (why, actor)
+
+
+@pytest.mark.parametrize("given", [(None, "x"), ("alice", None)])
+def test_both_are_needed(logins, given):
+    with pytest.raises(InvalidInputError, match="user and password are needed"):
+        prove(logins, *given)
+
+
+def test_guessing_is_slowed_down(logins):
+    for _ in range(10):
+        with pytest.raises(RefusedLoginError):
+            prove(logins, password="wrong")
+    with pytest.raises(DeniedError, match="too many failed attempts"):
+        prove(logins)
+
+
+def test_the_guard_changes_with_the_password_only(logins, change):
+    before = guard_of(logins.user())
+    logins.desk.clock.move(seconds=1)
+    now = logins.desk.now()
+    change(directory.set_password, "alice", "x", now=now, changed=False)
+    assert guard_of(logins.user()) == before
+    change(directory.set_password, "alice", "x", now=now)
+    assert guard_of(logins.user()) != before
