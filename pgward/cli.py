@@ -117,8 +117,8 @@ _HBA = {
 }
 
 COMMANDS: Mapping[str, Entry] = {
-    "login": Entry("log in and get a certificate", "pgward.client.commands:login", _YOU),
-    "logout": Entry("end the login session", "pgward.client.commands:logout", _YOU),
+    "login": Entry("log in and get a certificate", "pgward.client.login.commands:login", _YOU),
+    "logout": Entry("end the login session", "pgward.client.login.commands:logout", _YOU),
     "whoami": Entry("show who you are and until when", "pgward.client.commands:whoami", _YOU),
     "certificates": Entry(
         "list every certificate in your name", "pgward.client.log_commands:certificates", _YOU

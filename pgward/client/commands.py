@@ -1,128 +1,16 @@
 """``pgward login | logout | whoami | passwd | services``: what a person does every day."""
 
-import getpass
 from datetime import datetime
 from typing import Any
 
 import click
 
-from pgward.client import api, failures, options
-from pgward.client import login as logging_in
-from pgward.client.home import Home
+from pgward.client import options
 from pgward.client.options import PasswordSource
 from pgward.client.phrases import when
 from pgward.client.session import Session
-from pgward.client.trust import Trust, parse_url
-from pgward.client.witness import Witness
-from pgward.core import names
 from pgward.core.clock import SystemClock, rfc3339
-from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
-from pgward.pki.errors import LogError
 from pgward.system import terminal
-from pgward.system.paths import pgward_home
-
-
-@click.command()
-@click.option("--ca", metavar="URL", envvar=["PGWARD_LOGIN_CA", "PGWARD_CA"], help="The CA's URL.")
-@click.option(
-    "--fingerprint",
-    metavar="SHA256:…",
-    envvar=["PGWARD_LOGIN_FINGERPRINT", "PGWARD_FINGERPRINT"],
-    help="The CA's fingerprint, as its administrator told you.",
-)
-@click.option(
-    "--user",
-    metavar="NAME",
-    envvar=["PGWARD_LOGIN_USER", "PGWARD_USER"],
-    help="Who you are.  [default: who logged in last, else your name on this machine]",
-)
-@options.password
-def login(
-    ca: str | None, fingerprint: str | None, user: str | None, password_source: PasswordSource
-) -> None:
-    """Log in, and get a certificate that psql can use.
-
-    The first login names the CA and its fingerprint; later ones remember both. The private key
-    is made here and stays here.
-    """
-    home, clock = Home(pgward_home()), SystemClock()
-    name = names.identity(user or home.last_user() or getpass.getuser())
-    url = None if ca is None else parse_url(ca)
-    home.prepare()
-    trust = _trust(home, url, fingerprint)
-    password = password_source.read(f"Password for {name} at {failures.host_of(trust.ca_url)}")
-    try:
-        done = logging_in.with_password(home, trust, name, password, clock)
-    except DeniedError as error:
-        if not user:  # with a password from a file nobody has seen whose it should be
-            error.hint = f"that was for {name}; --user NAME logs in somebody else"
-        raise
-    if done.notice:
-        terminal.note(f"note: {done.notice}")
-    _greet(done.session, clock.now())
-    _see_the_log(done.session)
-    done.session.close()
-
-
-def _trust(home: Home, url: str | None, fingerprint: str | None) -> Trust:
-    """Return whom to log in to: pin the CA that was named, or take the one that is known."""
-    if url is None and fingerprint is None:
-        return home.trust()
-    if fingerprint is None:
-        return _known(home, str(url))
-    trust = api.pin(url or home.trust().ca_url, fingerprint)
-    trust.save(home.directory)
-    return trust
-
-
-def _known(home: Home, url: str) -> Trust:
-    if home.has_trust():
-        known = home.trust()
-        if known.ca_url == url:
-            return known
-    raise InvalidInputError(
-        f"{failures.host_of(url)} is not known here yet, so its fingerprint is needed",
-        hint="--fingerprint SHA256:…, as `pgward ca init` printed it",
-    )
-
-
-def _see_the_log(session: Session) -> None:
-    """Be a witness of the CA's log: pin its key, and tell when it contradicts itself."""
-    try:
-        Witness(pgward_home(), session.trust.fingerprint).update(session.api())
-    except LogError as error:
-        terminal.error(error)
-    except PgwardError:
-        return  # an older CA has no log, and one that is busy can be asked later
-
-
-def _greet(session: Session, now: datetime) -> None:
-    user = session.user
-    groups = f" ({', '.join(user.groups)})" if user.groups else ""
-    lasts = when(session.session_expires_at, now).removeprefix("in ")
-    terminal.note(
-        f"logged in as {user.name}{groups} at {failures.host_of(session.trust.ca_url)}"
-        f" for {lasts}, until {rfc3339(session.session_expires_at)}\n"
-        f"certificate until {rfc3339(session.not_after)}, renewed while the session lasts\n"
-        "next: pgward services, then pgward psql SERVICE"
-    )
-
-
-@click.command()
-def logout() -> None:
-    """End the login session, revoke its certificates, and remove them from this machine.
-
-    Works without the CA too, and then says what could not be revoked.
-    """
-    problem = logging_in.logout(Home(pgward_home()), SystemClock())
-    if problem is None:
-        terminal.note("logged out")
-        return
-    terminal.note(
-        f"logged out here, but {problem}\n"
-        "the certificate is not revoked; it ends by itself, as nothing can renew it any more"
-    )
-
 
 _WHOAMI = {
     "user": "user",

@@ -1,5 +1,6 @@
 """A person's home: which file is where, and the device key."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pgward.system.files import FileLock, atomic_write, private_dir, prove_writa
 
 _DEVICE_KEY = "device.key"
 _LAST_USER = "last_user"
+_LAST_LOGIN = "last_login.json"
 _NOTICED = "token-file-noticed"
 _LOCK = "lock"
 _DEVICE_LOCK = "device.lock"  # its own: the key is read while the identity's lock is held
@@ -81,6 +83,21 @@ class Home:
     def remember_user(self, name: str) -> None:
         """Make ``name`` the default of the next login."""
         atomic_write(self.directory / _LAST_USER, f"{name}\n".encode())
+
+    def last_login(self) -> tuple[str | None, str | None]:
+        """Return the method and the provider of the last login, or None for either."""
+        try:
+            found = json.loads((self.directory / _LAST_LOGIN).read_bytes())
+            method, provider = found["method"], found["provider"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return None, None  # a convenience: without it the CA's first offer is taken
+        known = isinstance(method, str) and isinstance(provider, str | None)
+        return (method, provider) if known else (None, None)
+
+    def remember_login(self, method: str, provider: str | None) -> None:
+        """Make this the way of the next login."""
+        text = json.dumps({"method": method, "provider": provider})
+        atomic_write(self.directory / _LAST_LOGIN, text.encode())
 
     def first_notice(self) -> bool:
         """Tell once, ever, that the notice about the token's file has not been given."""

@@ -77,11 +77,12 @@ class PasswordSource:
         if self.stdin:
             return terminal.read_stdin_line()
         if self.file is not None:
-            return _first_line(self.file)
+            return first_line(self.file)
         return terminal.ask_password(label, confirm=new)
 
 
-def _first_line(path: Path) -> str:
+def first_line(path: Path) -> str:
+    """Return a secret from a file; raise StorageError, InvalidInputError when there is none."""
     with storage_errors(path, "read"), path.open("rb") as file:
         line = file.readline(_MAX_PASSWORD_FILE).rstrip(b"\r\n")
     try:

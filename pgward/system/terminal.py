@@ -73,6 +73,16 @@ def ask_password(label: str, *, confirm: bool = False) -> str:
     return str(click.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
 
 
+def ask(label: str) -> str:
+    """Ask for one line of text; raise InvalidInputError where nobody can be asked."""
+    if not interactive():
+        raise InvalidInputError(
+            f"{label[:1].lower()}{label[1:]} is asked for, and there is no terminal to ask on",
+            hint="run this on a terminal",
+        )
+    return str(click.prompt(label, default="", show_default=False, err=True))
+
+
 def confirm(question: str) -> bool:
     """Ask yes or no, on a terminal only; elsewhere the answer is no."""
     return interactive() and click.confirm(question, err=True)

@@ -16,7 +16,7 @@ PROGRAM = """
 import json, os, signal, sys
 from datetime import timedelta
 from pathlib import Path
-from pgward.client import login
+from pgward.client.login import installing
 from pgward.client.home import Home
 from pgward.client.machine import Machine
 from pgward.client.session import Session
@@ -28,7 +28,8 @@ what, home, password = sys.argv[1], Path(sys.argv[2]), sys.stdin.readline().stri
 def deed():
     if what == "login":
         opened = Home(home)
-        login.with_password(opened, opened.trust(), opened.last_user(), password, SystemClock())
+        who = opened.last_user()
+        installing.with_password(opened, opened.trust(), who, password, SystemClock())
     elif what == "renew":
         Session.open(home)._renew()
     else:

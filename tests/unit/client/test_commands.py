@@ -4,52 +4,7 @@ import pytest
 
 from pgward.system import terminal
 from tests.fixtures.commands import body
-from tests.fixtures.fake_ca import URL, error
-
-
-def test_a_first_login(pgward, fake_ca, tmp_path):
-    arguments = ("--ca", "ca.test:8443", "--fingerprint", fake_ca.fingerprint, "--user", "bob")
-    result = pgward("login", *arguments, "--password-stdin", stdin="right\n")
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert "logged in as bob (dba) at ca.test:8443 for 12 hours" in result.stderr
-    assert json.loads((tmp_path / "home" / "trust.json").read_text())["ca_url"] == URL
-
-
-def test_the_user_is_the_last_one_or_the_one_of_the_machine(pgward, fake_ca, monkeypatch):
-    monkeypatch.setattr("getpass.getuser", lambda: "carol")
-    arguments = ("login", "--ca", URL, "--fingerprint", fake_ca.fingerprint, "--password-stdin")
-    assert "logged in as carol" in pgward(*arguments, stdin="right\n").stderr
-    assert "logged in as dave" in pgward(*arguments, "--user", "dave", stdin="right\n").stderr
-    assert "logged in as dave" in pgward("login", "--password-stdin", stdin="right\n").stderr
-
-
-def test_who_was_refused_is_told_when_no_name_was_given(pgward, fake_ca, monkeypatch):
-    monkeypatch.setattr("getpass.getuser", lambda: "carol")
-    arguments = ("login", "--ca", URL, "--fingerprint", fake_ca.fingerprint, "--password-stdin")
-    result = pgward(*arguments, stdin="wrong\n")
-    assert result.exit_code == 3
-    assert "hint: that was for carol; --user NAME logs in somebody else\n" in result.stderr
-    assert "that was for" not in pgward(*arguments, "--user", "dave", stdin="wrong\n").stderr
-
-
-def test_the_prompt_says_whose_password_for_what(pgward, fake_ca, monkeypatch):
-    asked = []
-    monkeypatch.setattr(terminal, "ask_password", lambda label, **_: asked.append(label) or "right")
-    pgward("login", "--ca", URL, "--fingerprint", fake_ca.fingerprint, "--user", "bob")
-    assert asked == ["Password for bob at ca.test:8443"]
-
-
-def test_an_impossible_name_is_refused_before_anything_is_made(pgward, tmp_path):
-    result = pgward("login", "--user", "a,b")
-    assert result.exit_code == 2
-    assert not (tmp_path / "home").exists()
-
-
-def test_a_known_ca_may_be_named_again_and_another_may_not(logged_in):
-    assert logged_in("login", "--ca", URL, "--password-stdin", stdin="right\n").exit_code == 0
-    result = logged_in("login", "--ca", "https://other.test")
-    assert result.exit_code == 2
-    assert "other.test is not known here yet, so its fingerprint is needed" in result.stderr
+from tests.fixtures.fake_ca import error
 
 
 def test_whoami_after_a_long_sleep(logged_in, tmp_path):
@@ -64,13 +19,6 @@ def test_whoami_asks_the_ca_only_when_told(logged_in, fake_ca):
     assert fake_ca.calls == []
     fake_ca.routes["GET /v1/me"] = error("login_needed", "it has ended")
     assert logged_in("whoami", "--check").exit_code == 4
-
-
-def test_logout(logged_in, fake_ca):
-    result = logged_in("logout")
-    assert (result.exit_code, result.stderr) == (0, "logged out\n")
-    assert logged_in("whoami").exit_code == 4
-    assert fake_ca.calls == ["POST /v1/logout"]
 
 
 def test_passwd_reads_the_old_and_the_new_one(logged_in, fake_ca, monkeypatch):

@@ -3,8 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.client import login
 from pgward.client.home import Home
+from pgward.client.login import installing
 from pgward.client.session import Session, State
 from pgward.client.token_store import TokenPlace
 from pgward.client.trust import Trust
@@ -21,7 +21,7 @@ def home(fake_ca, tmp_path):
     """A home that is logged in."""
     made = Home(tmp_path / "home")
     made.prepare()
-    done = login.with_password(made, fake_ca.trust, "alice", "right", fake_ca.clock)
+    done = installing.with_password(made, fake_ca.trust, "alice", "right", fake_ca.clock)
     done.session.close()
     fake_ca.requests.clear()
     return made
@@ -168,7 +168,7 @@ def test_a_connection_outlives_renewals_but_not_a_new_login(fake_ca, home, sessi
     client = session.api()
     session._renew()
     assert session.api() is client
-    done = login.with_password(home, fake_ca.trust, "alice", "right", fake_ca.clock)
+    done = installing.with_password(home, fake_ca.trust, "alice", "right", fake_ca.clock)
     session.reload()
     assert session.api() is not client
     session.services()

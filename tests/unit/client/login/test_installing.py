@@ -1,8 +1,9 @@
 import pytest
 
-from pgward.client import login, token_store
+from pgward.client import token_store
 from pgward.client.home import Home
 from pgward.client.identity import Generations
+from pgward.client.login import installing
 from pgward.client.session import Session
 from pgward.client.token_store import Kept, KeyringError, TokenPlace
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError, UnavailableError
@@ -20,7 +21,7 @@ def home(tmp_path):
 @pytest.fixture
 def log_in(fake_ca, home):
     def log_in(user: str = "alice", password: str = "right"):
-        done = login.with_password(home, fake_ca.trust, user, password, fake_ca.clock)
+        done = installing.with_password(home, fake_ca.trust, user, password, fake_ca.clock)
         done.session.close()
         return done
 
@@ -144,7 +145,7 @@ def test_the_notice_about_the_file_comes_once(log_in, monkeypatch):
 
 def test_logout_tells_the_ca_and_removes_the_identity(fake_ca, home, log_in, keyring):
     log_in()
-    assert login.logout(home, fake_ca.clock) is None
+    assert installing.logout(home, fake_ca.clock) is None
     assert fake_ca.calls[-1] == "POST /v1/logout"
     assert home.generations.active() is None
     assert keyring == {}
@@ -153,20 +154,20 @@ def test_logout_tells_the_ca_and_removes_the_identity(fake_ca, home, log_in, key
 def test_logout_without_the_ca_says_so(fake_ca, home, log_in):
     log_in()
     fake_ca.routes["POST /v1/logout"] = error("unavailable", "the store is away")
-    assert login.logout(home, fake_ca.clock) == "the store is away"
+    assert installing.logout(home, fake_ca.clock) == "the store is away"
     assert home.generations.active() is None
 
 
 def test_logout_of_a_session_that_is_over_is_fine(fake_ca, home, log_in):
     log_in()
     fake_ca.routes["POST /v1/logout"] = error("login_needed", "it has ended")
-    assert login.logout(home, fake_ca.clock) is None
+    assert installing.logout(home, fake_ca.clock) is None
 
 
 def test_logout_of_a_damaged_identity_removes_it(fake_ca, home, log_in):
     log_in()
     (home.generations.current / "session.json").write_bytes(b"{")
-    login.logout(home, fake_ca.clock)
+    installing.logout(home, fake_ca.clock)
     assert home.generations.active() is None
 
 
@@ -176,14 +177,14 @@ def test_logout_without_its_token_says_what_is_left(fake_ca, home, log_in, keyri
 
     log_in()
     monkeypatch.setattr(token_store, "fetch", locked)
-    assert login.logout(home, fake_ca.clock) == "the keyring did not answer"
+    assert installing.logout(home, fake_ca.clock) == "the keyring did not answer"
     assert home.generations.active() is None
     assert keyring == {}
 
 
 def test_logout_needs_a_login(fake_ca, home):
     with pytest.raises(LoginNeededError):
-        login.logout(home, fake_ca.clock)
+        installing.logout(home, fake_ca.clock)
 
 
 def test_a_session_of_another_ca_replaces_the_former(fake_ca, home, log_in):
@@ -192,5 +193,5 @@ def test_a_session_of_another_ca_replaces_the_former(fake_ca, home, log_in):
     other = type(fake_ca.trust)(
         "https://other.test", fake_ca.fingerprint, fake_ca.trust.server_roots
     )
-    login.with_password(home, other, "bob", "right", fake_ca.clock).session.close()
+    installing.with_password(home, other, "bob", "right", fake_ca.clock).session.close()
     assert (home.trust().ca_url, home.last_user()) == ("https://other.test", "bob")

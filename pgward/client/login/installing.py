@@ -9,6 +9,8 @@ from pgward.client import token_store
 from pgward.client.api import ApiClient, PersonProver
 from pgward.client.certificates import NewCertificate
 from pgward.client.home import Home
+from pgward.client.login import conversation
+from pgward.client.login.conversation import Answerer, Request, Silent
 from pgward.client.session import Session, State, User, identity_files, keep_trust
 from pgward.client.token_store import Kept, TokenPlace
 from pgward.client.trust import Trust
@@ -25,7 +27,9 @@ class LoggedIn:
     notice: str | None
 
 
-def with_password(home: Home, trust: Trust, user: str, password: str, clock: Clock) -> LoggedIn:
+def log_in(
+    home: Home, trust: Trust, request: Request, answerer: Answerer, clock: Clock
+) -> LoggedIn:
     """Log in and install certificate, key and token; the former identity stays until then.
 
     When the new identity cannot be stored, the login session is ended at the CA again.
@@ -34,15 +38,21 @@ def with_password(home: Home, trust: Trust, user: str, password: str, clock: Clo
     with ApiClient.of(trust, prover=PersonProver(key), clock=clock) as stranger:
         stranger.get("/v1/health")
         stranger.check_clock()
-        body = {"method": "password", "user": user, "password": password}
-        reply = stranger.post("/v1/login", body)
+        reply = conversation.hold(stranger, request, answerer)
     token = _text(reply, "token")
     with ApiClient.of(trust, prover=PersonProver(key, token), clock=clock) as client:
         try:
-            return _install(home, trust, client, reply, clock)
+            done = _install(home, trust, client, reply, clock)
         except BaseException:  # Ctrl-C as well: nobody would use the session
             _end_quietly(client)
             raise
+    home.remember_login(request.method, request.provider)
+    return done
+
+
+def with_password(home: Home, trust: Trust, user: str, password: str, clock: Clock) -> LoggedIn:
+    """Log in with no more than a password."""
+    return log_in(home, trust, Request.password(user, password), Silent(), clock)
 
 
 def _install(
