@@ -90,6 +90,7 @@ def test_postgresql_is_certified_by_certbot_for_good(acme_site, certbot, server)
     assert [each["serial"] for each in listed["certificates"]] == [f"{second.serial_number:x}"]
 
 
+@pytest.mark.soak
 def test_certbot_keeps_a_certificate_for_an_address_alone(acme_site, certbot):
     certbot.register(acme_site.key("--ip", "127.0.0.1"))
     certbot.certonly("--ip-address", "127.0.0.1")

@@ -113,8 +113,8 @@ def test_everything_is_shown_and_nothing_left(place):
         (1, signal.SIGTERM, 143),
         (4, signal.SIGINT, 130),
         (9, signal.SIGTERM, 143),
-        (16, signal.SIGINT, 130),
-        (53, signal.SIGTERM, 143),
+        pytest.param(16, signal.SIGINT, 130, marks=pytest.mark.soak),
+        pytest.param(53, signal.SIGTERM, 143, marks=pytest.mark.soak),
     ],
 )
 def test_nothing_is_left_whenever_it_is_ended(place, lines, number, code):

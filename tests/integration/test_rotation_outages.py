@@ -69,6 +69,7 @@ def edge(balancer, replicas, tmp_path):
     site.close()
 
 
+@pytest.mark.soak
 def test_each_of_two_replicas_is_killed_in_a_rotation(edge, replicas) -> None:
     process, site = edge
     leading = Leading(site)

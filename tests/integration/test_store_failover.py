@@ -74,6 +74,7 @@ def assert_log_holds(replicas):
     assert report.heads > 0
 
 
+@pytest.mark.soak
 def test_a_standby_that_lacks_what_was_signed_is_not_served(asynchronous, serving):
     replicas = serving(asynchronous)
     asynchronous.wait_for_standby()

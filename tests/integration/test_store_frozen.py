@@ -33,6 +33,7 @@ def ask(replica, path):
     return reply.status_code, reply.json(), time.monotonic() - began, after
 
 
+@pytest.mark.soak  # by the limits of time that it is about
 def test_every_answer_comes_in_time_and_it_goes_on_by_itself(pg, replicas):
     done = Acknowledged()
     first, second = replicas.start(), replicas.start()

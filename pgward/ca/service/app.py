@@ -117,10 +117,11 @@ def create_app(
         sealer=sealer,
         certificate=certificate,
     )
-    versioned = APIRouter(prefix="/v1", responses=_ERRORS)
+    versioned = APIRouter(responses=_ERRORS)
     for router in _ROUTERS:
         versioned.include_router(router)
-    app.include_router(versioned)
+    # Without a prefix here FastAPI would look at every route, and make each twice (0.1 s).
+    app.include_router(versioned, prefix="/v1")
     app.include_router(ocsp.router, responses=_ERRORS)
     app.include_router(probes.router)
     acme_routes.install(app, acme)
