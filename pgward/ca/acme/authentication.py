@@ -132,6 +132,6 @@ class Authenticator:
     def _slow_down(self) -> None:
         """Count a stranger's attempt; raise AcmeError when it comes too soon."""
         try:
-            self._throttle.begin(caller.client.get(), _KNOWN_KEY, self._monotonic())
+            self._throttle.begin(caller.client.get(), _KNOWN_KEY, self._monotonic(), anyone=True)
         except DeniedError as error:
             raise rate_limited(f"{error.message}; {error.hint}", _RETRY_SECONDS) from error

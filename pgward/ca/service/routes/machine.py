@@ -46,7 +46,7 @@ def enroll(context: Current, body: EnrollRequest) -> EnrollReply:
     request = body.csr.encode()
     key = csr.read(request).public_key()  # a bad request must not use the token up
     address = caller.client.get()
-    context.throttle.begin(address, _JOINING, context.monotonic())
+    context.throttle.begin(address, _JOINING, context.monotonic(), anyone=True)
     machine = _enrol(context, body, keys.spki_sha256(key))
     context.throttle.succeeded(address, _JOINING)
     reply = _issue(context, machine, request)
