@@ -13,13 +13,13 @@ help: ## Show the targets
 demo: server postgres ## All of pgward on this machine, in a temporary directory
 	@$(PYTHON) -m pgward demo
 
-test: dev postgres softhsm ## The test suite, without the PostgreSQL matrix and soak tests
+test: dev postgres softhsm slapd ## The test suite, without the PostgreSQL matrix and soak tests
 	@$(PYTEST) -m "not matrix and not soak"
 
-retest: dev postgres softhsm ## The tests that failed last, one after the other
+retest: dev postgres softhsm slapd ## The tests that failed last, one after the other
 	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
-test-all: dev postgres softhsm matrix peers faketime ## All tests, on PostgreSQL 11 to 18
+test-all: dev postgres softhsm slapd matrix peers faketime ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
 
 check: dev ## Lint, formatting, types, import layers, test file names, command reference
@@ -51,6 +51,9 @@ postgres:
 
 softhsm:
 	@tools/setup_softhsm.sh
+
+slapd:
+	@tools/setup_slapd.sh
 
 matrix: dev
 	@tools/fetch_postgres_matrix.sh

@@ -33,6 +33,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.replicas",  # after ca_process, database and filled, which it imports
     "tests.fixtures.balancer",  # after replicas, which it imports
+    "tests.fixtures.slapd",
     "tests.fixtures.softhsm",
     "tests.fixtures.stack",  # after ca and ca_process, which it imports
     "tests.fixtures.rotating_ca",  # after ca_service, which it imports
