@@ -1,6 +1,7 @@
 """The person's end: a listener on this machine, and links to the edge that wait ready.
 
 ``peer`` tells whose process connects; ``connector`` opens links, ``pool`` keeps them ready;
-``connection`` is one client, and ``opening`` what it may say twice; ``tunnel`` joins them;
+``connection`` is one client, and ``opening`` what it may say twice; ``renewal`` keeps the
+certificate fresh for all tunnels of a login session; ``tunnel`` joins them;
 ``registry`` is what other commands know of the tunnels that run.
 """

@@ -83,7 +83,7 @@ class TunnelProcess:
                 self._registry.control_path(self._service.name), tunnel.describe
             )
             self._registry.add(running)
-        fresh = asyncio.get_running_loop().create_task(tunnel.keep_fresh())
+        fresh = asyncio.get_running_loop().create_task(tunnel.renewal.keep_fresh())
         try:
             self._on_ready(running)
             await asyncio.wait({stop, fresh}, return_when=asyncio.FIRST_COMPLETED)

@@ -6,22 +6,20 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import InitVar, dataclass, field
 from itertools import chain
 
 from pgward.client.services import EdgeInfo, ServiceInfo, choose
-from pgward.client.session import Session
 from pgward.core.clock import Clock, rfc3339
-from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
+from pgward.core.errors import PgwardError, UnavailableError
 from pgward.tunnel import pgerror
 from pgward.tunnel.local import inner
-from pgward.tunnel.local.catalog import RENEW_BEFORE
 from pgward.tunnel.local.connection import LocalConnection
 from pgward.tunnel.local.connector import EdgeConnector
 from pgward.tunnel.local.inner import InnerTls
 from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import Pool, ReadyLink
+from pgward.tunnel.local.renewal import Login, Renewal
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 from pgward.tunnel.sweep import sweep
 from pgward.tunnel.tls import close_heard, tune, tunnel_context
@@ -36,12 +34,7 @@ LOOK_UP_SECONDS = 3.0
 LOOK_UP_PAUSE = 5.0
 # What a new certificate may mend while the login session lives: its CA was replaced.
 MENDED_BY_A_RENEWAL = (Reason.REVOKED, Reason.EXPIRED)
-# An edge that refuses new certificates, too, must not have one issued for each connection.
-MEND_PAUSE = 60.0
 _PEER_GONE = {errno.ENOTCONN, errno.ECONNRESET, errno.EINVAL, errno.EPIPE}
-# A laptop that slept must notice soon after: timers stand still meanwhile, the clock does not.
-CHECK_SECONDS = 15.0
-SLEPT_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -57,28 +50,34 @@ class Counters:
 
 @dataclass(slots=True, eq=False)
 class Tunnel:
-    """Serves one service on a listening socket until ``close``."""
+    """Serves one service on a listening socket until ``close``.
+
+    Tunnels of one login session have one ``shared`` renewal; ``on_cut`` hears that an edge ended a
+    connection, besides the person who hears it by ``say``.
+    """
 
     service: ServiceInfo
-    session: Session
+    session: Login
     clock: Clock
     listener: socket.socket
     loop: asyncio.AbstractEventLoop
     say: Callable[[str], None]
+    shared: InitVar[Renewal | None] = None
+    renewal: Renewal = field(init=False)
+    on_cut: Callable[[str], None] = lambda _message: None
     counters: Counters = field(default_factory=Counters)
     _context: ssl.SSLContext | None = None
     _pool: Pool | None = None
     _live: set[LocalConnection] = field(default_factory=set)
-    _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     _look_up_at: float = 0.0
     _mending: set["asyncio.Task[None]"] = field(default_factory=set)
-    _mend_at: float = 0.0
-    _ended: bool = False
     _inner: InnerTls = field(init=False)
     _told: str | None = None  # the problem that the person heard of last, while it lasts
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, shared: Renewal | None) -> None:
+        self.renewal = shared or Renewal(self.session, self.clock, self.loop, self.say)
+        self.renewal.members.append(self)
         self._inner = InnerTls(self.loop, lambda: self.service, lambda: self.session.paths)
 
     @property
@@ -109,52 +108,39 @@ class Tunnel:
         self.listener.setblocking(False)
         self.loop.add_reader(self.listener.fileno(), self._accept)
 
-    async def keep_fresh(self) -> None:
-        """Renew the certificate before it ends, for as long as the login session lives."""
-        lag = self._timers_lag()
-        while True:
-            await self.refresh()
-            await asyncio.sleep(CHECK_SECONDS)
-            sweep(chain((each.relay for each in self._live), self._inner.relays))
-            before, lag = lag, self._timers_lag()
-            if lag - before > SLEPT_SECONDS:
-                log.info("this machine slept: checking certificate and links")
-                self.pool.renewed()
-
-    def _timers_lag(self) -> float:
-        """Return how far timers are behind the clock, which differs only after a sleep."""
-        return self.clock.now().timestamp() - self.loop.time()
-
     async def refresh(self, *, refused: int | None = None) -> None:
         """Renew if due; say once what prevents it.
 
         Renew as well when an edge ``refused`` the certificate of this epoch of the pool.
         """
-        async with self._renewing:
-            anew = refused == self.pool.epoch and self.loop.time() >= self._mend_at
-            if anew:
-                self._mend_at = self.loop.time() + MEND_PAUSE
-            renew = partial(self.session.ensure_certificate, RENEW_BEFORE, refused=anew)
-            try:
-                if await asyncio.to_thread(renew):
-                    self._renew_context()
-                    self.pool.renewed()
-                self._ended = False
-            except (LoginNeededError, DeniedError) as error:
-                if anew:  # the edge's refusal is what the person hears
-                    log.info("there is no other certificate: %s", error.message)
-                else:
-                    self._tell_end(error)
-            except PgwardError as error:
-                log.info("the certificate is not renewed yet: %s", error.message)
-            except OSError as error:
-                log.warning("the certificate is not renewed: %s", error)
+        await self.renewal.refresh(lambda: refused == self.pool.epoch)
+
+    # --- what the certificate's keeper tells ------------------------------------------
+
+    def renewed(self) -> None:
+        """Take that there is another certificate."""
+        self._renew_context()
+        self.pool.renewed()
+
+    def login_ended(self, problem: str, hint: str) -> None:
+        """Take that there will be none until somebody logs in."""
+        self.counters.last_problem, self.counters.last_hint = problem, hint
+
+    def woke(self) -> None:
+        """Take that this machine slept: links may be gone unseen."""
+        self.pool.renewed()
+
+    def look_after(self) -> None:
+        """Hear of sessions whose socket failed unseen."""
+        sweep(chain((each.relay for each in self._live), self._inner.relays))
 
     def close(self) -> None:
         """Stop listening and end every connection; safe to call again."""
         if self.listener.fileno() != -1:
             self.loop.remove_reader(self.listener.fileno())
             self.listener.close()
+        if self in self.renewal.members:
+            self.renewal.members.remove(self)
         self._inner.close()
         for connection in tuple(self._live):
             connection.close()
@@ -228,11 +214,13 @@ class Tunnel:
 
     def take(self) -> ReadyLink | None:
         """Return a link that waits ready, if there is one that the edge will still take."""
-        return None if self._expired() else self.pool.take()
+        if self.renewal.notice_sleep() or self.renewal.expired():
+            return None
+        return self.pool.take()
 
     async def find(self, *, fresh: bool) -> ReadyLink:
         """Wait for a link, with ``fresh`` one that has just been made; raise PgwardError."""
-        if self.pool.refusal is not None or self._expired():
+        if self.pool.refusal is not None or self.renewal.expired():
             await self.refresh()  # a new login, or a sleep, may have made it right again
         epoch = self.pool.epoch
         try:
@@ -241,8 +229,23 @@ class Tunnel:
             if epoch == self.pool.epoch:
                 await self._look_again(error)
             if epoch == self.pool.epoch:
-                raise  # nothing is new: the edge would say the same
+                await self._until_renewed(error)
         return await self.pool.wait()
+
+    async def _until_renewed(self, error: PgwardError) -> None:
+        """Wait for a CA that is away if that may help; raise the error, or what is behind it.
+
+        The edge was asked all the same: this machine's clock may be the one that is wrong.
+        """
+        expired = isinstance(error, RefusedError) and error.reason == Reason.EXPIRED
+        if not expired or not self.renewal.expired():
+            raise error  # nothing is new: the edge would say the same
+        try:
+            await self.renewal.hold()
+        except UnavailableError as away:
+            raise UnavailableError(
+                f"the certificate has to be renewed, and {away.message}", hint=away.hint
+            ) from away
 
     async def _look_again(self, error: PgwardError) -> None:
         """Renew what may be the reason for an error: the certificate, or where the edges are."""
@@ -313,6 +316,7 @@ class Tunnel:
 
     def _tell_cut(self, reason: Reason) -> None:
         message, hint = EXPLANATIONS[reason]
+        self.on_cut(message)
         self._tell_problem(message, f"the edge ended a connection: {message}", hint)
 
     def _tell_problem(self, problem: str, message: str, hint: str | None) -> None:
@@ -323,9 +327,6 @@ class Tunnel:
             self.say(f"{self.service.name}: {message}" + (f"\nhint: {hint}" if hint else ""))
 
     # --- the certificate --------------------------------------------------------------
-
-    def _expired(self) -> bool:
-        return self.session.not_after <= self.clock.now()
 
     def _renew_context(self) -> None:
         paths = self.session.paths
@@ -339,13 +340,6 @@ class Tunnel:
 
     def _edges(self) -> Sequence[EdgeInfo]:
         return self.service.edges
-
-    def _tell_end(self, error: PgwardError) -> None:
-        if not self._ended:
-            self._ended = True
-            hint = error.hint or "pgward login"
-            self.counters.last_problem, self.counters.last_hint = error.message, hint
-            self.say(f"{error.message}\nhint: {hint}")
 
 
 def _tune_local(client: socket.socket) -> None:

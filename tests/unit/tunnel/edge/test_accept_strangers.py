@@ -11,7 +11,8 @@ from pgward.tunnel import pgerror, preface
 from pgward.tunnel.edge.accept import MAKE_ROOM
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection, read_line, write_all
-from tests.fixtures.accepting import edge, rest
+from tests.fixtures.accepting import edge
+from tests.fixtures.sockets import rest
 
 # --- what is no client --------------------------------------------------------------------
 

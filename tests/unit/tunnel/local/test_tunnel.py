@@ -11,7 +11,8 @@ from pgward.tunnel import pgerror
 from pgward.tunnel.local import tunnel as module
 from pgward.tunnel.preface import Reason
 from tests.fixtures.links import reset, tcp_pair
-from tests.fixtures.tunnel_world import end, exactly, until, world
+from tests.fixtures.sockets import rest
+from tests.fixtures.tunnel_world import exactly, until, world
 
 # --- sessions -----------------------------------------------------------------------------
 
@@ -25,8 +26,8 @@ def test_sessions_one_after_another_use_links_again(run, contexts, tls_keys):
                 database = await made.talk(client)
                 assert made.tunnel.counters.active == 1
                 client.shutdown(socket.SHUT_WR)
-                assert await end(database) == b""
-                assert await end(client) == b""
+                assert await rest(database) == b""
+                assert await rest(client) == b""
                 await until(lambda: made.tunnel.counters.active == 0)
                 assert made.tunnel.counters.total == number
             assert len(made.links.live) <= 6
@@ -163,12 +164,12 @@ def test_a_client_that_ends_its_half_hears_the_answer_and_leaves_the_link(run, c
             client.shutdown(socket.SHUT_WR)
             await until(lambda: made.databases)
             (database,) = made.databases
-            assert await end(database.dup()) == pgerror.SSL_REQUEST
+            assert await rest(database.dup()) == pgerror.SSL_REQUEST
             for _ in range(3):
                 await loop.sock_sendall(database, bytes(100_000))
                 assert len(await exactly(client, 100_000)) == 100_000
             database.close()
-            assert await end(client) == b""
+            assert await rest(client) == b""
             await until(lambda: made.tunnel.counters.active == 0)
             await until(lambda: made.tunnel.pool.idle == 5)  # with that which carried it
             assert not any(link.in_session for link in made.links.live)
@@ -194,7 +195,7 @@ def test_a_database_that_resets(run, contexts, tls_keys, answered):
                     database.send(b"N")
                     assert await asyncio.get_running_loop().sock_recv(client, 9) == b"N"
                 reset(database)
-            said = await end(client)
+            said = await rest(client)
             assert (b"before the database answered" in said) is not answered
             assert made.dials == (2 if answered else 3)
             kept.send(b"goes on")
@@ -212,7 +213,7 @@ def test_close_ends_everything(run, contexts, tls_keys):
             client = await made.client()
             await made.talk(client)
             made.tunnel.close()
-            assert await end(client) == b""
+            assert await rest(client) == b""
             assert made.tunnel.pool.idle == 0
             assert made.tunnel.counters.active == 0
             await until(lambda: not made.links.live)

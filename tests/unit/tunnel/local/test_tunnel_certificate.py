@@ -11,7 +11,8 @@ from pgward.core.address import Address
 from pgward.core.errors import LoginNeededError, UnavailableError
 from pgward.tunnel import pgerror
 from tests.fixtures.links import EDGE_NAME
-from tests.fixtures.tunnel_world import end, until, world
+from tests.fixtures.sockets import rest
+from tests.fixtures.tunnel_world import until, world
 
 
 def test_a_renewal_uses_the_new_certificate_and_keeps_sessions(run, contexts, tls_keys):
@@ -150,7 +151,7 @@ def test_the_ca_is_asked_for_edges_now_and_then_only(run, contexts, tls_keys, kn
                 for _ in range(3):
                     client = await made.client()
                     client.send(pgerror.SSL_REQUEST)
-                    assert b"no connection to the edge" in await end(client)
+                    assert b"no connection to the edge" in await rest(client)
                 assert (made.session.asked, made.tunnel.counters.refused) == (1, 3)
 
     run(main())
@@ -165,7 +166,7 @@ def test_a_refusal_with_nothing_new_asks_the_edge_once(run, contexts, tls_keys):
             made.tunnel.listen()
             client = await made.client()
             client.send(pgerror.SSL_REQUEST)
-            await end(client)
+            await rest(client)
             assert refused == ["mallory"]
             assert made.session.asked == 0
 

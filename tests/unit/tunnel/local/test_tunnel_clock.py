@@ -3,7 +3,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from pgward.core.errors import LoginNeededError
-from pgward.tunnel.local import tunnel as module
+from pgward.tunnel.local import renewal as module
 from tests.fixtures.authority import MovableClock
 from tests.fixtures.tunnel_world import World, until, world
 
@@ -12,7 +12,7 @@ from tests.fixtures.tunnel_world import World, until, world
 async def checked(made: World, monkeypatch):
     """Let the tunnel look after itself, many times a second."""
     monkeypatch.setattr(module, "CHECK_SECONDS", 0.01)
-    fresh = asyncio.ensure_future(made.tunnel.keep_fresh())
+    fresh = asyncio.ensure_future(made.tunnel.renewal.keep_fresh())
     try:
         yield
     finally:

@@ -7,7 +7,8 @@ import pytest
 from pgward.tunnel import pgerror
 from pgward.tunnel.local import tunnel as module
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
-from tests.fixtures.tunnel_world import end, until, world
+from tests.fixtures.sockets import rest
+from tests.fixtures.tunnel_world import until, world
 
 
 def test_a_refusal_is_told_before_anyone_connects(run, contexts, tls_keys):
@@ -29,7 +30,7 @@ def test_a_client_hears_why_in_postgresqls_words(run, contexts, tls_keys):
                 client = await made.client()
                 client.send(struct.pack("!II", 8, 80877103))
                 client.shutdown(socket.SHUT_WR)
-                assert await end(client) == pgerror.fatal(message, hint)
+                assert await rest(client) == pgerror.fatal(message, hint)
             assert made.tunnel.counters.refused == 2
             assert made.tunnel.describe()["problem"] == message
             assert made.tunnel.describe()["hint"] == hint
@@ -45,7 +46,7 @@ def test_another_users_process_is_refused(run, contexts, tls_keys, monkeypatch, 
         async with world(contexts, tls_keys) as made:
             client = await made.client()
             client.send(b"query")
-            assert await end(client) == b""
+            assert await rest(client) == b""
             assert made.databases == []
             assert made.tunnel.counters.refused == 1
 
@@ -61,7 +62,7 @@ def test_a_kernel_that_cannot_tell_lets_nobody_in(run, contexts, tls_keys, monke
 
     async def main() -> None:
         async with world(contexts, tls_keys) as made:
-            assert await end(await made.client()) == b""
+            assert await rest(await made.client()) == b""
 
     run(main())
     assert "a local connection is lost: [Errno 105] no buffer" in caplog.text
@@ -74,7 +75,7 @@ def test_a_revocation_cuts_and_says_why_once(run, contexts, tls_keys):
             await made.talk(client)
             for link in tuple(made.links.live):
                 link.cut(Reason.REVOKED)
-            assert await end(client) == b""
+            assert await rest(client) == b""
             await until(lambda: made.tunnel.pool.idle == 0)
             await until(lambda: not made.tunnel._mending)
             (said,) = made.said
@@ -92,13 +93,13 @@ def test_a_problem_that_comes_back_is_said_again(run, contexts, tls_keys):
                 good = await made.client()
                 database = await made.talk(good)
                 good.close()
-                assert await end(database) == b""
+                assert await rest(database) == b""
                 await until(lambda: made.tunnel.counters.active == 0)
                 cut = await made.client()
                 await made.talk(cut)
                 for link in tuple(made.links.live):
                     link.cut(Reason.REVOKED)
-                assert await end(cut) == b""
+                assert await rest(cut) == b""
                 await until(lambda: not (made.tunnel.counters.active or made.tunnel._mending))
                 assert len(made.said) == times
 

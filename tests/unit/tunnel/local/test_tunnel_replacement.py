@@ -11,7 +11,8 @@ from pgward.client.identity import IdentityPaths
 from pgward.pki.crl import RevocationList, key_id
 from pgward.tunnel import pgerror
 from pgward.tunnel.preface import Reason
-from tests.fixtures.tunnel_world import World, end, until, world
+from tests.fixtures.sockets import rest
+from tests.fixtures.tunnel_world import World, until, world
 
 
 def reissue(made: World, tls_keys, user: str = "alice") -> Callable[[], bool]:
@@ -75,7 +76,7 @@ def test_a_session_that_was_cut_hears_of_the_new_certificate(run, contexts, tls_
             made.session.renewals = [reissue(made, tls_keys)]
             for link in tuple(made.links.live):
                 link.cut(Reason.REVOKED)
-            assert await end(client) == b""
+            assert await rest(client) == b""
             await until(lambda: made.said)
             (said,) = made.said
             assert said == (
@@ -94,7 +95,7 @@ def test_a_new_certificate_that_is_refused_too_is_not_replaced_again(run, contex
             for _ in range(3):
                 client = await made.client()
                 client.send(pgerror.SSL_REQUEST)
-                assert b"has been replaced" in await end(client)
+                assert b"has been replaced" in await rest(client)
             assert made.session.refused == 1
 
     run(main())
