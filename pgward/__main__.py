@@ -1,6 +1,6 @@
 """``python -m pgward`` is the ``pgward`` command."""
 
-from pgward.cli import main
+from pgward.entry import main
 
 if __name__ == "__main__":
     main()

@@ -116,6 +116,13 @@ _HBA = {
     "refresh": Entry("renew certificate and revocation lists", "pgward.hba.commands:refresh"),
 }
 
+_AGENT = {
+    "start": Entry("start it in the background", "pgward.tunnel.agent.commands:start"),
+    "stop": Entry("stop it", "pgward.tunnel.agent.commands:stop"),
+    "status": Entry("show whether it runs, and for whom", "pgward.tunnel.agent.commands:status"),
+    "run": Entry("run it in the foreground", "pgward.tunnel.agent.commands:run"),
+}
+
 COMMANDS: Mapping[str, Entry] = {
     "login": Entry("log in and get a certificate", "pgward.client.login.commands:login", _YOU),
     "logout": Entry("end the login session", "pgward.client.login.commands:logout", _YOU),
@@ -132,6 +139,7 @@ COMMANDS: Mapping[str, Entry] = {
     "psql": Entry("run psql on a service", "pgward.tunnel.commands:psql", _CONNECT),
     "status": Entry("show open tunnels", "pgward.tunnel.commands:status", _CONNECT),
     "disconnect": Entry("close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT),
+    "agent": Entry("hold tunnels and renew in the background", section=_CONNECT, children=_AGENT),
     "user": Entry("add, block and list people", "pgward.client.user_commands:user", _ADMIN),
     "group": Entry("put people into groups", "pgward.client.user_commands:group", _ADMIN),
     "apply": Entry(

@@ -1,9 +1,9 @@
 """``pgward connect``, ``status``, ``disconnect`` and ``psql``."""
 
+import contextlib
 import json
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,21 +12,21 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.conninfo import tls_fields
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock
 from pgward.core.errors import NotFoundError, PgwardError
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
 from pgward.system.process import detach, notify_failed, notify_ready
+from pgward.tunnel.agent import client, quick
 from pgward.tunnel.local import registry
 from pgward.tunnel.local.catalog import Catalog
+from pgward.tunnel.local.listening import libpq_environment
 from pgward.tunnel.local.registry import Registry, Running
 from pgward.tunnel.local.run import TunnelOptions, TunnelProcess
 from pgward.tunnel.loop import run
 
 STOP_SECONDS = 10.0
-_WHERE = frozenset({"PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE"})
 _PORT = click.IntRange(0, 65535)
 
 
@@ -40,23 +40,52 @@ _PORT = click.IntRange(0, 65535)
     help="Listen on a Unix socket instead of a port; the tunnel itself speaks TLS to PostgreSQL.",
 )
 @click.option("--detach", "detached", is_flag=True, help="Go to the background once it is ready.")
+@click.option("--no-agent", is_flag=True, help="In a process of its own, though the agent runs.")
 @click.option("--for-pid", type=int, hidden=True)
 def connect(
-    service: str, port: int | None, unix: bool, detached: bool, for_pid: int | None
+    *,
+    service: str,
+    port: int | None,
+    unix: bool,
+    detached: bool,
+    no_agent: bool,
+    for_pid: int | None,
 ) -> None:
     """Open a tunnel to SERVICE and keep it open until Ctrl-C.
 
-    Prints the connection string for psql and other clients on stdout.
+    Prints the connection string for psql and other clients on stdout. When the agent runs
+    (pgward agent start), it holds the tunnel, and this command returns at once.
     """
     if unix and port is not None:
         raise click.UsageError("--port and --socket exclude each other")
     wanted = TunnelOptions(service, pgward_home(), port, unix, for_pid)
+    if for_pid is None and not no_agent and _by_agent(wanted):
+        return
     if detached:
         running = _in_background(wanted)
         _tell_ready(running)
         terminal.note(f"it runs in the background: pgward disconnect {service}")
         return
     _serve(wanted)
+
+
+def _by_agent(wanted: TunnelOptions) -> bool:
+    """Have the agent open the tunnel; False when none runs."""
+    fields = {"service": wanted.service, "port": wanted.port, "socket": wanted.socket}
+    try:
+        answer = client.ask(wanted.home, "connect", **fields)
+    except client.AgentAwayError:
+        return False
+    except PgwardError as error:
+        if error.hint == client.HANGS_HINT:
+            error.hint = f"{error.hint}; or: pgward connect --no-agent {wanted.service}"
+        raise
+    for text in answer["said"]:
+        terminal.note(text)
+    _tell_ready(Running.read(answer["running"]))
+    how = "holds it now" if answer["new"] else "has it open already"
+    terminal.note(f"the agent {how}: pgward disconnect {wanted.service}")
+    return True
 
 
 def _serve(wanted: TunnelOptions) -> None:
@@ -93,7 +122,7 @@ def _tell_ready(running: Running) -> None:
 
 
 def _in_background(wanted: TunnelOptions) -> Running:
-    arguments = [sys.executable, "-m", "pgward", "connect", wanted.service]
+    arguments = [sys.executable, "-m", "pgward", "connect", wanted.service, "--no-agent"]
     if wanted.port is not None:
         arguments += ["--port", str(wanted.port)]
     if wanted.socket:
@@ -114,11 +143,12 @@ def _in_background(wanted: TunnelOptions) -> Running:
 @click.command()
 @options.output
 def status(output: str) -> None:
-    """Show the tunnels that are open, and how they fare."""
+    """Show the tunnels that are open, the agent's and others, and how they fare."""
     known = Registry(pgward_home())
     rows = [
         _row(running, registry.ask(known.control_path(running.service))) for running in known.all()
     ]
+    rows += _waiting(pgward_home())
     columns = {
         "service": "SERVICE",
         "address": "ADDRESS",
@@ -133,6 +163,22 @@ def status(output: str) -> None:
             terminal.note(f"hint for {row['service']}: {row['hint']}")
 
 
+def _waiting(home: Path) -> list[dict[str, Any]]:
+    """Return the tunnels that the agent could not open yet."""
+    try:
+        tunnels = client.ask(home, "status")["tunnels"]
+    except client.AgentAwayError:
+        return []
+    except PgwardError as error:
+        terminal.note(f"{error.message}\nhint: {error.hint}")
+        return []
+    return [
+        {"service": each["service"], "address": None, "agent": True, "problem": each["problem"]}
+        for each in tunnels
+        if each["address"] is None
+    ]
+
+
 def _in_trouble(answer: Mapping[str, Any]) -> bool:
     """Tell whether a tunnel's last problem is still one: it has no link to the edge."""
     return bool(answer.get("problem")) and not answer.get("ready_links")
@@ -140,7 +186,7 @@ def _in_trouble(answer: Mapping[str, Any]) -> bool:
 
 def _row(running: Running, answer: dict[str, Any] | None) -> dict[str, Any]:
     facts = {"service": running.service, "pid": running.pid, "conninfo": running.conninfo}
-    facts["address"] = running.address
+    facts |= {"address": running.address, "agent": running.agent}
     return facts | (answer if answer is not None else {"problem": "it does not answer"})
 
 
@@ -152,77 +198,74 @@ def disconnect(service: str | None, everything: bool) -> None:
     known = Registry(pgward_home())
     if service is None and not everything:
         raise click.UsageError("name a service, or use --all")
-    chosen = known.all() if service is None else [_named(known, service)]
-    if not chosen:
+    closed = _closed_by_agent(pgward_home(), service)
+    own = known.all() if service is None else _named(known, service, closed)
+    for running in own:
+        if not running.agent:
+            running.process.stop(timeout=STOP_SECONDS)
+            known.remove(running.service)
+            closed.append(running.service)
+    for name in closed:
+        terminal.note(f"{name} is disconnected")
+    if not closed:
         terminal.note("no tunnel is open")
-    for running in chosen:
-        running.process.stop(timeout=STOP_SECONDS)
-        known.remove(running.service)
-        terminal.note(f"{running.service} is disconnected")
 
 
-def _named(known: Registry, service: str) -> Running:
+def _closed_by_agent(home: Path, service: str | None) -> list[str]:
+    """Have the agent close what it holds, one or all; return the names."""
+    fields: dict[str, Any] = {"all": True} if service is None else {"service": service}
+    try:
+        closed = client.ask(home, "disconnect", **fields)["closed"]
+    except (client.AgentAwayError, NotFoundError):
+        return []
+    return [str(name) for name in closed]
+
+
+def _named(known: Registry, service: str, closed: list[str]) -> list[Running]:
+    """Return the tunnel of a service, if it has a process of its own; raise NotFoundError."""
+    if closed:
+        return []
     running = known.get(service)
     if running is None:
         names = ", ".join(each.service for each in known.all())
         hint = f"connected: {names}" if names else "no tunnel is open"
         raise NotFoundError(f"{service} is not connected", hint=hint)
-    return running
+    return [running]
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+# What follows SERVICE is psql's own, whether or not -- stands between.
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--no-agent", is_flag=True, help="Past the agent, though it runs.")
 @click.argument("service")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def psql(service: str, arguments: tuple[str, ...]) -> None:
-    """Run psql on SERVICE; ARGUMENTS go to psql (after --).
+def psql(service: str, arguments: tuple[str, ...], no_agent: bool) -> None:
+    """Run psql on SERVICE; ARGUMENTS go to psql.
 
-    Opens a tunnel that ends with psql, unless one is open already.
+    Goes through the agent if it runs. Else it opens a tunnel that ends with psql, unless one is
+    open already.
     """
-    program = shutil.which("psql")
-    if program is None:
-        raise NotFoundError("psql is not on PATH", hint="install the PostgreSQL client programs")
     home = pgward_home()
+    if not no_agent:
+        with contextlib.suppress(client.AgentAwayError):
+            quick.become(service, list(arguments))
     session = Session.open(home)
     target = Catalog(home, session, SystemClock(), terminal.note).find(service)
-    running = _open_tunnel(home, service) or _in_background(
+    running = _open_tunnel(home, service, no_agent=no_agent) or _in_background(
         TunnelOptions(service, home, for_pid=os.getpid())
     )
-    environment = {
-        **_without_libpq(os.environ),
-        **_libpq_environment(running, target.server_name),
-        "PGUSER": session.user.name,
-        **({"PGDATABASE": target.database} if target.database else {}),
-    }
-    if not running.host.startswith("/"):
-        for key, value in tls_fields(session.paths, target.ssl_mode).items():
-            environment[f"PG{key.upper()}"] = str(value)
+    of_libpq = libpq_environment(session, target, running.host, running.port)
     session.close()
-    sys.stdout.flush()
-    os.execve(program, [program, *arguments], environment)  # noqa: S606 - the program that the person asked for
+    quick.execute(list(arguments), quick.without_libpq(os.environ) | of_libpq)
 
 
-def _open_tunnel(home: Path, service: str) -> Running | None:
+def _open_tunnel(home: Path, service: str, *, no_agent: bool) -> Running | None:
     """Return the tunnel that is open; say what is wrong with it, which psql may not show."""
     known = Registry(home)
     running = known.get(service)
+    if running is not None and running.agent and no_agent:
+        return None
     answer = registry.ask(known.control_path(service)) if running else None
     if answer and _in_trouble(answer):
         hint = f"\nhint: {answer['hint']}" if answer.get("hint") else ""
         terminal.note(f"the tunnel to {service}: {answer['problem']}{hint}")
     return running
-
-
-def _without_libpq(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the variables with which libpq would go to, or trust, another server."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name not in _WHERE and not name.startswith("PGSSL")
-    }
-
-
-def _libpq_environment(running: Running, server_name: str) -> dict[str, str]:
-    """Return libpq's variables, so that psql's own options still win over them."""
-    if running.host.startswith("/"):
-        return {"PGHOST": running.host, "PGPORT": str(running.port)}
-    return {"PGHOST": server_name, "PGHOSTADDR": running.host, "PGPORT": str(running.port)}

@@ -47,13 +47,24 @@ class Owner(Protocol):
 class LocalConnection:
     """Carries one client's session; ``link`` and ``relay`` are there while they are in use."""
 
-    __slots__ = ("_first", "_loop", "_owner", "_repeated", "_task", "client", "link", "relay")
+    __slots__ = (
+        "_began",
+        "_first",
+        "_loop",
+        "_owner",
+        "_repeated",
+        "_task",
+        "client",
+        "link",
+        "relay",
+    )
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, client: socket.socket, owner: Owner
     ) -> None:
         self._loop = loop
         self._owner = owner
+        self._began = loop.time()
         self._first = b""
         self._repeated = False
         self._task: asyncio.Task[None] | None = None
@@ -61,6 +72,11 @@ class LocalConnection:
         self.link: ReadyLink | None = None
         self.relay: Relay | None = None
         loop.add_reader(client.fileno(), self._on_first)
+
+    @property
+    def age(self) -> float:
+        """For how many seconds it has been here."""
+        return self._loop.time() - self._began
 
     def close(self) -> None:
         """End at once, and close what is open; ``ended`` is not called."""

@@ -6,7 +6,6 @@ file whose process is gone is a leftover. ``run/<service>.ctl`` is its control s
 
 import asyncio
 import json
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from pgward.core.errors import InvalidInputError
 from pgward.core.names import resource_name
 from pgward.system.files import atomic_write, private_dir, storage_errors
 from pgward.system.process import ProcessId
+from pgward.system.unix_socket import unix_path
 
 CONTROL_TIMEOUT = 2.0
 _MAX_ANSWER = 64 * 1024
@@ -26,7 +26,10 @@ _TOO_LARGE = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A tunnel that runs: ``host`` and ``port``, or the directory of a Unix socket as host."""
+    """A tunnel that runs: ``host`` and ``port``, or the directory of a Unix socket as host.
+
+    With ``agent`` the process is the agent, which holds others as well.
+    """
 
     service: str
     pid: int
@@ -34,6 +37,7 @@ class Running:
     host: str
     port: int
     conninfo: str
+    agent: bool = False
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
@@ -45,6 +49,7 @@ class Running:
             host=str(fields["host"]),
             port=_positive(fields["port"]),
             conninfo=str(fields["conninfo"]),
+            agent=fields.get("agent") is True,
         )
 
     @property
@@ -183,14 +188,3 @@ async def answer(path: Path, describe: Callable[[], Mapping[str, object]]) -> as
             writer.close()
 
     return await asyncio.start_unix_server(reply, unix_path(path))
-
-
-def unix_path(path: Path) -> str:
-    """Return a socket path that the kernel takes; raise InvalidInputError when it is too long."""
-    longest = 103  # sun_path holds 104 bytes on BSD and macOS, 108 on Linux
-    text = os.path.relpath(path) if len(os.fsencode(path)) > longest else str(path)
-    if len(os.fsencode(text)) > longest:
-        raise InvalidInputError(
-            f"the path of a Unix socket is too long: {path}", hint="set PGWARD_HOME to a short path"
-        )
-    return text

@@ -11,21 +11,17 @@ from pathlib import Path
 
 import psutil
 
-from pgward.client.conninfo import conninfo
-from pgward.client.services import ServiceInfo
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError
 from pgward.system.process import ProcessId
-from pgward.tunnel.local import ports, registry
+from pgward.tunnel.local import listening, registry
 from pgward.tunnel.local.catalog import Catalog
 from pgward.tunnel.local.registry import Registry, Running
 from pgward.tunnel.local.tunnel import Tunnel
 from pgward.tunnel.loop import tune_collector
 
 log = logging.getLogger("pgward.tunnel")
-
-SOCKET_PORT = 5432
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class TunnelProcess:
     async def _serve(
         self, tunnel: Tunnel, listener: socket.socket, stop: "asyncio.Future[None]"
     ) -> None:
-        running = self._running(listener)
+        running = listening.running(listener, self._session, self._service)
         tunnel.listen()
         tune_collector()
         server = None
@@ -107,31 +103,13 @@ class TunnelProcess:
             )
 
     def _listen(self) -> socket.socket:
-        if self._options.socket:
-            return self._listen_unix()
         wanted = 0 if self._options.for_pid is not None else self._options.port
-        sock, notice = ports.listen(self._registry, self._service.name, wanted)
+        sock, notice = listening.listen(
+            self._registry, self._service.name, wanted, unix=self._options.socket
+        )
         if notice:
             self._say(notice)
         return sock
-
-    def _listen_unix(self) -> socket.socket:
-        directory = self._registry.socket_directory(self._service.name)
-        path = directory / f".s.PGSQL.{SOCKET_PORT}"
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(registry.unix_path(path))
-        listener.listen(ports.BACKLOG)
-        return listener
-
-    def _running(self, listener: socket.socket) -> Running:
-        name: str | tuple[str, int] = listener.getsockname()
-        host, port = (
-            name if isinstance(name, tuple) else (str(Path(name).absolute().parent), SOCKET_PORT)
-        )
-        me = ProcessId.of(os.getpid())
-        text = connection_string(self._session, self._service, host, port)
-        return Running(self._service.name, me.pid, me.started, host, port, text)
 
     def _stop_future(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
         stop: asyncio.Future[None] = loop.create_future()
@@ -150,21 +128,8 @@ class TunnelProcess:
         if self._registered:
             self._registry.remove(self._service.name)
         if self._options.socket:
-            directory = self._registry.socket_directory(self._service.name)
-            (directory / f".s.PGSQL.{SOCKET_PORT}").unlink(missing_ok=True)
-
-
-def connection_string(session: Session, service: ServiceInfo, host: str, port: int) -> str:
-    """Return libpq's connection string through a tunnel at ``host`` (an address or directory)."""
-    on_socket = host.startswith("/")
-    return conninfo(
-        service,
-        host=host if on_socket else None,
-        hostaddr=None if on_socket else host,
-        port=port,
-        user=session.user.name,
-        paths=session.paths,
-    )
+            path = listening.socket_path(self._registry, self._service.name)
+            path.unlink(missing_ok=True)
 
 
 def _when_ended(loop: asyncio.AbstractEventLoop, pid: int, then: Callable[[], None]) -> None:

@@ -163,6 +163,19 @@ class Tunnel:
             "hint": self.counters.last_hint,
         }
 
+    @property
+    def connections(self) -> tuple[LocalConnection, ...]:
+        """The clients that are here now."""
+        return tuple(self._live)
+
+    def trouble(self) -> list[str]:
+        """Return what a person who connects now should hear: why there is no link to the edge."""
+        problem, hint = self.counters.last_problem, self.counters.last_hint
+        if problem is None or self.pool.idle:
+            return []
+        told = f"the tunnel to {self.service.name}: {problem}"
+        return [f"{told}\nhint: {hint}" if hint else told]
+
     # --- accepting --------------------------------------------------------------------
 
     def _accept(self) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pgward.core.errors import NotFoundError, UnavailableError
 from pgward.system.process import ProcessId
 from pgward.tunnel import commands
+from pgward.tunnel.agent import client
 from pgward.tunnel.local.registry import Registry, Running
 
 SERVICE = {
@@ -163,14 +165,13 @@ def test_nobody_connects_without_a_login(pgward):
 def psql(monkeypatch, logged_in, fake_ca):
     """Run `pgward psql …`; return psql's arguments and environment."""
     fake_ca.routes["GET /v1/services"] = {"services": [SERVICE]}
-    monkeypatch.setattr(commands.shutil, "which", lambda _name: "/usr/bin/psql")
     became = []
 
-    def execve(*words):
+    def execvpe(*words):
         became.append(words)
         raise SystemExit(0)
 
-    monkeypatch.setattr(commands.os, "execve", execve)
+    monkeypatch.setattr(commands.quick.os, "execvpe", execvpe)
 
     def psql(*arguments):
         result = logged_in("psql", *arguments)
@@ -182,7 +183,7 @@ def psql(monkeypatch, logged_in, fake_ca):
 def test_psql_goes_through_the_tunnel_that_is_open(psql, add):
     add()
     _, ((program, arguments, environment),) = psql("orders", "--", "-c", "select 1")
-    assert (program, arguments) == ("/usr/bin/psql", ["/usr/bin/psql", "-c", "select 1"])
+    assert (program, arguments) == ("psql", ["psql", "-c", "select 1"])
     wanted = {
         "PGHOST": "db1.internal",
         "PGHOSTADDR": "127.0.0.1",
@@ -194,6 +195,13 @@ def test_psql_goes_through_the_tunnel_that_is_open(psql, add):
     assert {key: environment[key] for key in wanted} == wanted
     for key in ("PGSSLCERT", "PGSSLKEY", "PGSSLROOTCERT"):
         assert Path(environment[key]).is_file()
+
+
+@pytest.mark.parametrize("words", [("-Xh",), ("--help",), ("-c", "--", "--")])
+def test_all_behind_the_service_is_psqls_own(psql, add, words):
+    add()
+    _, became = psql("orders", *words)
+    assert became[0][1] == ["psql", *words]
 
 
 def test_psql_on_a_unix_socket_speaks_no_tls(psql, add):
@@ -231,13 +239,18 @@ def test_psql_opens_a_tunnel_that_ends_with_it(psql, monkeypatch):
     monkeypatch.setattr(commands, "detach", detach)
     result, ((_, _, environment),) = psql("orders")
     assert result.stderr == ""  # its tunnel spoke to this terminal itself
-    assert asked == [["connect", "orders", "--for-pid", str(os.getpid())]]
+    assert asked == [["connect", "orders", "--no-agent", "--for-pid", str(os.getpid())]]
     assert environment["PGPORT"] == "16000"
 
 
-def test_psql_has_to_be_there(psql, monkeypatch):
-    monkeypatch.setattr(commands.shutil, "which", lambda _name: None)
-    result, _ = psql("orders")
+@pytest.mark.usefixtures("psql")
+def test_psql_has_to_be_there(logged_in, add, monkeypatch):
+    def missing(*_words):
+        raise FileNotFoundError
+
+    add()
+    monkeypatch.setattr(commands.quick.os, "execvpe", missing)
+    result = logged_in("psql", "orders")
     assert result.exit_code == 1
     assert "psql is not on PATH" in result.stderr
 
@@ -250,3 +263,107 @@ def test_psql_is_led_elsewhere_by_no_variable(psql, add, monkeypatch):
     _, ((_, _, environment),) = psql("orders")
     assert "elsewhere" not in environment.values()
     assert environment["PGOPTIONS"] == "-c work_mem=8MB"
+
+
+# --- with an agent ------------------------------------------------------------------------
+
+RUNNING = json.loads(READY)["running"]
+
+
+class FakeAgent:
+    """Answers what it is told to, in the place of ``client.ask``."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+        self.asked = []
+
+    def __call__(self, _home, op, **fields):
+        self.asked.append((op, fields))
+        answer = self.answers.get(op, client.AgentAwayError())
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def agent(monkeypatch):
+    def agent(**answers):
+        made = FakeAgent(**answers)
+        monkeypatch.setattr(client, "ask", made)
+        return made
+
+    return agent
+
+
+def test_the_agent_holds_the_tunnel(pgward, agent):
+    made = agent(connect={"running": RUNNING, "said": ["port 15432 is taken"], "new": True})
+    result = pgward("connect", "orders", "--socket")
+    assert (result.exit_code, result.stdout) == (0, "port=16000\n")
+    assert result.stderr == (
+        "port 15432 is taken\n"
+        "orders is at 127.0.0.1:16000; connect with this string, or pgward psql\n"
+        "the agent holds it now: pgward disconnect orders\n"
+    )
+    assert made.asked == [("connect", {"service": "orders", "port": None, "socket": True})]
+
+
+def test_the_agent_may_be_left_out(pgward, agent, monkeypatch):
+    monkeypatch.setattr(commands, "detach", lambda _arguments, **_options: (None, READY))
+    made = agent(connect={"running": RUNNING, "said": [], "new": True})
+    result = pgward("connect", "orders", "--no-agent", "--detach")
+    assert (result.exit_code, made.asked) == (0, [])
+
+
+@pytest.mark.parametrize("command", ["connect", "psql"])
+def test_an_agent_that_hangs_is_told_with_the_way_around(pgward, agent, command):
+    hangs = UnavailableError("the agent does not answer", hint=client.HANGS_HINT)
+    agent(connect=hangs, psql=hangs)
+    result = pgward(command, "orders")
+    assert result.exit_code == 1
+    assert result.stderr.endswith(f"; or: pgward {command} --no-agent orders\n")
+
+
+def test_what_waits_in_the_agent_is_shown(pgward, add, agent):
+    add()
+    waiting = {"service": "stock", "address": None, "problem": "you are not logged in"}
+    agent(status={"tunnels": [waiting, {"service": "orders", "address": "127.0.0.1:15432"}]})
+    rows = json.loads(pgward("status", "-o", "json").stdout)
+    assert [(row["service"], row["address"]) for row in rows] == [
+        ("orders", "127.0.0.1:15432"),
+        ("stock", None),
+    ]
+    assert rows[1]["problem"] == "you are not logged in"
+
+
+def test_a_hanging_agent_does_not_hide_the_other_tunnels(pgward, add, agent):
+    add()
+    agent(status=UnavailableError("the agent does not answer", hint="stop it"))
+    result = pgward("status")
+    assert "127.0.0.1:15432" in result.stdout
+    assert result.stderr == "the agent does not answer\nhint: stop it\n"
+
+
+def test_the_agent_closes_its_tunnels_and_their_own_processes_end(
+    pgward, add, agent, known, tunnel_process
+):
+    add("orders", pid=tunnel_process.pid)
+    agent(disconnect={"closed": ["stock"]})
+    result = pgward("disconnect", "--all")
+    assert result.stderr == "stock is disconnected\norders is disconnected\n"
+    assert known.all() == []
+
+
+def test_one_that_the_agent_does_not_hold_has_a_process_of_its_own(
+    pgward, add, agent, tunnel_process
+):
+    add("orders", pid=tunnel_process.pid)
+    agent(disconnect=NotFoundError("orders is not connected"))
+    result = pgward("disconnect", "orders")
+    assert (result.exit_code, result.stderr) == (0, "orders is disconnected\n")
+
+
+def test_the_agents_tunnel_is_no_process_to_end(pgward, known, agent):
+    me = ProcessId.of(os.getpid())
+    known.add(Running("orders", me.pid, me.started, "127.0.0.1", 15432, "", agent=True))
+    agent(disconnect={"closed": ["orders"]})
+    assert pgward("disconnect", "--all").stderr == "orders is disconnected\n"

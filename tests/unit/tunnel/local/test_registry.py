@@ -3,14 +3,14 @@ import json
 import os
 import stat
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 
-from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.core.errors import InvalidInputError
 from pgward.system.process import ProcessId
+from pgward.system.unix_socket import unix_path
 from pgward.tunnel.local import registry
-from pgward.tunnel.local.registry import Registry, Running, ask, unix_path
+from pgward.tunnel.local.registry import Registry, Running, ask
 
 
 def running(service: str = "orders", **fields) -> Running:
@@ -190,24 +190,6 @@ def test_one_that_does_not_answer_is_none(known, monkeypatch):
         silent.bind(unix_path(path))
         silent.listen()
         assert ask(path) is None
-
-
-def test_a_long_path_is_written_from_here(tmp_path, monkeypatch):
-    deep = tmp_path / ("d" * 100)
-    deep.mkdir()
-    monkeypatch.chdir(deep)
-    assert unix_path(deep / "orders.ctl") == "orders.ctl"
-
-
-def test_a_path_that_is_too_long_says_what_to_do(tmp_path):
-    with pytest.raises(PgwardError) as caught:
-        unix_path(tmp_path / ("d" * 200))
-    assert caught.value.message.startswith("the path of a Unix socket is too long")
-    assert caught.value.hint == "set PGWARD_HOME to a short path"
-
-
-def test_a_short_path_stays_as_it_is():
-    assert unix_path(Path("/run/a.ctl")) == "/run/a.ctl"
 
 
 def test_where_a_tunnel_listens_as_people_read_it():

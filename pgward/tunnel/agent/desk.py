@@ -1,0 +1,118 @@
+"""The login session of the agent: it comes, is renewed, ends, and comes again.
+
+Another process logs in and out; what it leaves on disk is looked at every few seconds, and
+before each request is answered.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pgward.client.home import Home
+from pgward.client.session import Session
+from pgward.core.clock import Clock, rfc3339
+from pgward.core.errors import LoginNeededError, PgwardError
+from pgward.tunnel.local.renewal import Renewal
+
+log = logging.getLogger("pgward.agent")
+
+
+class Desk:
+    """Has the login session of a home, or waits for one; ``on_login`` hears of each new one."""
+
+    def __init__(
+        self,
+        home: Path,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        say: Callable[[str], None],
+        on_login: Callable[[], None],
+    ) -> None:
+        self._home = Home(home)
+        self._clock = clock
+        self._loop = loop
+        self._say = say
+        self._on_login = on_login
+        self._seen: Path | None = None
+        self._login: str | None = None
+        self._fresh: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()
+        self.session: Session | None = None
+        self.renewal: Renewal | None = None
+
+    async def look(self) -> None:
+        """See whether somebody logged in, or another process renewed or logged out."""
+        async with self._looking:
+            try:
+                active = self._home.generations.active()
+                if active == self._seen:
+                    return
+                if self.session is None and active is not None:
+                    await self._begin()
+                elif self.renewal is not None:
+                    await self.renewal.refresh()
+                self._seen = active
+            except PgwardError as error:  # half of an identity, an unreadable disk: look again
+                log.warning("cannot look at the login: %s", error.message)
+                return
+        self._greet()
+
+    def required(self) -> tuple[Session, Renewal]:
+        """Return the session and its renewal; raise LoginNeededError when nobody is logged in."""
+        if self.session is None or self.renewal is None or self._seen is None:
+            raise LoginNeededError
+        self.session.check_alive()
+        return self.session, self.renewal
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether somebody is logged in."""
+        try:
+            self.required()
+        except LoginNeededError:
+            return False
+        return True
+
+    def ends(self) -> tuple[str, datetime] | None:
+        """Return which login ends when; None while nobody is logged in."""
+        if self.session is None or self._seen is None:
+            return None
+        return self.session.state.login, self.session.session_expires_at
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `pgward agent status` shows of the login."""
+        if self.session is None or self._seen is None:
+            return {"logged_in": False, "user": None}
+        problem = self.renewal.problem if self.renewal is not None else None
+        return {
+            "logged_in": self.alive,
+            "user": self.session.user.name,
+            "session_expires_at": rfc3339(self.session.session_expires_at),
+            "certificate_expires_at": rfc3339(self.session.not_after),
+            "problem": None if problem is None else problem.message,
+        }
+
+    def close(self) -> None:
+        """Stop renewing."""
+        if self._fresh is not None:
+            self._fresh.cancel()
+        if self.session is not None:
+            self.session.close()
+
+    async def _begin(self) -> None:
+        session = await asyncio.to_thread(Session, self._home, self._clock)
+        self.session = session
+        self.renewal = Renewal(session, self._clock, self._loop, self._say)
+        self._fresh = self._loop.create_task(self.renewal.keep_fresh())
+
+    def _greet(self) -> None:
+        login = None if self.session is None or self._seen is None else self.session.state.login
+        if login is not None and login != self._login:
+            self._login = login
+            self._on_login()
+        elif login is None:
+            self._login = None

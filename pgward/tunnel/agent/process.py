@@ -1,0 +1,248 @@
+"""The life of the agent: lock, answer, look after everything, end."""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pgward import __version__
+from pgward.core.clock import Clock, SystemClock, rfc3339
+from pgward.core.errors import ConflictError, UnavailableError
+from pgward.system.files import FileLock, atomic_write, private_dir
+from pgward.system.process import ProcessId
+from pgward.tunnel.agent import protocol
+from pgward.tunnel.agent.client import socket_path
+from pgward.tunnel.agent.desk import Desk
+from pgward.tunnel.agent.keeper import Keeper
+from pgward.tunnel.agent.notices import Notice, Notices
+from pgward.tunnel.agent.notify import Notifier
+from pgward.tunnel.agent.server import ControlServer
+from pgward.tunnel.agent.traffic import Traffic
+from pgward.tunnel.loop import tune_collector
+
+log = logging.getLogger("pgward.agent")
+
+WATCH_SECONDS = 3.0
+REOPEN_SECONDS = 15.0
+EVENTS = 200
+
+
+class Agent:
+    """Holds tunnels until ``stop`` is set; one for each home."""
+
+    def __init__(self, home: Path, notifier: Notifier, *, clock: Clock | None = None) -> None:
+        self._home = home
+        self._clock = clock or SystemClock()
+        self._notifier = notifier
+        self._notices = Notices()
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
+        self._count = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._me = ProcessId.of(os.getpid())
+        self._reopen_at = 0.0
+        self._addresses = addresses()
+        self.stop = asyncio.Event()
+        self.desk = Desk(home, self._clock, self._loop, say=self._say, on_login=self._logged_in)
+        self.keeper = Keeper(
+            home, self.desk, self._clock, self._loop, tell=self._say, on_cut=self._cut
+        )
+        self._traffic = Traffic()
+        self._server = ControlServer(Path(socket_path(home)), self._answer)
+
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until ``stop``; raise ConflictError when an agent of this home runs already."""
+        directory = private_dir(private_dir(self._home) / "run")
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(FileLock(directory / "agent.lock", timeout=0.0))
+            except UnavailableError:
+                raise ConflictError("an agent runs already", hint="pgward agent status") from None
+            atomic_write(pid_path(self._home), json.dumps(asdict(self._me)).encode())
+            self.keeper.recall()
+            await self.desk.look()
+            try:
+                await self._server.start()
+                tune_collector()
+                on_ready()
+                await self._watch()
+            finally:
+                await self._close()
+
+    async def _close(self) -> None:
+        await self._server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        self.keeper.stop()
+        self.desk.close()
+        pid_path(self._home).unlink(missing_ok=True)
+
+    # --- looking after ----------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while not self.stop.is_set():
+            try:
+                await self._look()
+            except Exception:  # nothing that is looked after may end the tunnels of all
+                log.exception("looking after the tunnels broke")
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self.stop.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> None:
+        await self.desk.look()
+        self._look_at_network()
+        self.keeper.close_unused()
+        notice = self._notices.of_login(self.desk.ends(), self._clock.now())
+        if notice is not None:
+            self._notify(notice)
+        if self.keeper.waiting and self.desk.alive and self._loop.time() >= self._reopen_at:
+            self._reopen_at = self._loop.time() + REOPEN_SECONDS
+            self._begin(self.keeper.reopen())
+
+    def _look_at_network(self) -> None:
+        before, self._addresses = self._addresses, addresses()
+        if before != self._addresses and self.desk.renewal is not None:
+            self.desk.renewal.woke()
+
+    def _logged_in(self) -> None:
+        self._say("somebody is logged in")
+        self._reopen_at = 0.0
+        self._begin(self.keeper.relogin())
+
+    def _cut(self, service: str, message: str) -> None:
+        notice = self._notices.of_cut(service, message, self._clock.now())
+        if notice is not None:
+            self._notify(notice)
+
+    def _notify(self, notice: Notice) -> None:
+        self._happened(f"{notice.title.removeprefix('pgward: ')}: {notice.body}")
+        self._begin(asyncio.to_thread(self._notifier.tell, notice))
+
+    def _say(self, text: str) -> None:
+        log.warning("%s", text)
+        self._happened(text)
+
+    def _happened(self, text: str) -> None:
+        self._count += 1
+        at = rfc3339(self._clock.now())
+        self._events.append({"number": self._count, "at": at, "text": text})
+
+    def _begin(self, doing: Coroutine[Any, Any, Any]) -> None:
+        task = self._loop.create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("something in the background broke", exc_info=error)
+
+    # --- answering --------------------------------------------------------------------
+
+    async def _answer(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer = self._ops().get(protocol.text(request, "op"))
+        if answer is None:
+            raise protocol.ProtocolError(
+                "the agent does not know that request",
+                hint="it may be of another version: pgward agent stop; pgward agent start",
+            )
+        return await answer(request)
+
+    def _ops(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]]:
+        return {
+            "ping": self._ping,
+            "status": self._status,
+            "connect": self._connect,
+            "disconnect": self._disconnect,
+            "psql": self._psql,
+            "live": self._live,
+            "stop": self._stop,
+        }
+
+    async def _ping(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        started = rfc3339(datetime.fromtimestamp(self._me.started, UTC))
+        return {"pid": self._me.pid, "started_at": started, "version": __version__}
+
+    async def _status(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        await self.desk.look()
+        return {
+            **await self._ping(request),
+            "now": rfc3339(self._clock.now()),
+            "login": self.desk.describe(),
+            "tunnels": self.keeper.describe(),
+        }
+
+    async def _connect(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        await self.desk.look()
+        opened = await self.keeper.open(
+            protocol.text(request, "service"),
+            protocol.port(request),
+            unix=request.get("socket") is True,
+        )
+        return {"running": asdict(opened.running), "said": opened.said, "new": opened.new}
+
+    async def _disconnect(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if request.get("all") is True:
+            return {"closed": self.keeper.close_all()}
+        service = protocol.text(request, "service")
+        self.keeper.close(service)
+        return {"closed": [service]}
+
+    async def _psql(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        service = protocol.text(request, "service")
+        await self.desk.look()
+        held = self.keeper.held.get(service)
+        said: tuple[str, ...] = ()
+        if held is None:
+            opened = await self.keeper.open(service, keep=False)
+            held, said = opened.held, opened.said
+        held.used_at = self._loop.time()
+        return {
+            "environment": self.keeper.environment(held),
+            "said": [*said, *held.tunnel.trouble()],
+        }
+
+    async def _live(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        after = request.get("after", 0)
+        known = after if isinstance(after, int) else 0
+        tunnels = {name: held.tunnel for name, held in self.keeper.held.items()}
+        return {
+            **await self._status(request),
+            "connections": await self._traffic.look(tunnels),
+            "events": [each for each in self._events if each["number"] > known],
+        }
+
+    async def _stop(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        # The reply goes first: whoever asked waits for the end of the process then.
+        self._loop.call_later(0.05, self.stop.set)
+        return {"pid": self._me.pid, "started": self._me.started}
+
+
+def pid_path(home: Path) -> Path:
+    """Return the file that names the agent's process, for one that does not answer any more."""
+    return home / "run" / "agent.pid"
+
+
+def addresses() -> frozenset[str]:
+    """Return this machine's addresses but those of itself: when they change, links are dead."""
+    found = psutil.net_if_addrs()
+    return frozenset(
+        each.address
+        for entries in found.values()
+        for each in entries
+        if each.family in (socket.AF_INET, socket.AF_INET6)
+        and not each.address.startswith(("127.", "::1", "fe80:"))
+    )

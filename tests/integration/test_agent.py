@@ -1,0 +1,164 @@
+"""The agent with a real CA, edge and PostgreSQL."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import psutil
+import psycopg
+import pytest
+
+from tests.fixtures.agent_process import agent
+from tests.fixtures.ca import environment
+from tests.fixtures.edge_process import eventually, quiet_port
+from tests.fixtures.tunnel_process import psql
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def person(stack):
+    """Somebody without any tunnel yet; afterwards none of theirs is left."""
+    made = stack.person()
+    yield made
+    made.run("agent", "stop")
+    made.run("disconnect", "--all")
+
+
+def is_open(person, *services: str) -> bool:
+    """Tell whether these tunnels, and no other, are open."""
+    rows = person.data("status")
+    return {row["service"] for row in rows if row["address"]} == set(services)
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; what nobody collected is none."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_day_with_two_services(stack, person):
+    """Connect, use, kill, start: the tunnels are there again, at the ports that they had."""
+    first, second = stack.service(person), stack.service(person)
+    with agent(person) as running:
+        done = person.run("connect", first, "--port", quiet_port())
+        one = done.stdout.strip()
+        assert f"the agent holds it now: pgward disconnect {first}" in done.stderr
+        assert "has it open already" in person.run("connect", first).stderr
+        two = person.ok("connect", second, "--port", quiet_port()).strip()
+        assert (psql(one, "select 1"), psql(two, "select 2")) == ("1", "2")
+        pids = {row["pid"] for row in person.data("status")}
+        assert pids == {running.process.pid}
+        running.kill()
+        running.restart()
+        eventually(lambda: is_open(person, first, second))
+        assert (psql(one, "select 3"), psql(two, "select 4")) == ("3", "4")
+        person.ok("disconnect", first)
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(one)
+        assert running.stop() == 0
+        assert person.data("status") == []
+        running.restart()
+        eventually(lambda: is_open(person, second))
+
+
+def test_psql_through_the_agent(stack, person):
+    service = stack.service(person)
+    with agent(person):
+        for _ in range(2):
+            assert person.ok("psql", service, "-XAtqc", "select current_user") == f"{person.name}\n"
+        assert person.ok("psql", service, "--", "-XAtqc", "select 2") == "2\n"
+        assert person.run("psql", service, "-Xc", "select 1/0").returncode == 1
+        row = person.data("status")[0]
+        assert (row["total"], row["agent"]) == (4, True)
+        assert not (person.home / "tunnels.json").exists()  # nobody asked to have it for ever
+        done = person.run("psql", "nothing", "-c", "select 1")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("pgward: there is no service 'nothing' for you\n")
+
+
+def test_started_in_the_background_once_and_stopped(person):
+    assert "(pid " in person.run("agent", "start").stderr
+    assert person.run("agent", "start").stderr.startswith("the agent runs already (pid ")
+    answer = person.data("agent", "status")
+    assert (answer["running"], answer["login"]["user"]) == (True, person.name)
+    log = person.home / "run" / "agent.log"
+    assert log.stat().st_mode & 0o777 == 0o600
+    done = subprocess.run(
+        [sys.executable, "-m", "pgward", "agent", "run"],
+        env=environment(person.home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert "pgward: an agent runs already\nhint: pgward agent status\n" in done.stderr
+    assert person.run("agent", "stop").returncode == 0
+    assert not alive(answer["pid"])
+    assert person.run("agent", "status").stderr == (
+        "pgward: no agent runs\nhint: pgward agent start\n"
+    )
+
+
+def test_an_agent_from_before_the_login(stack):
+    person = stack.person()
+    service = stack.service(person)
+    person.ok("logout")
+    with agent(person) as running:
+        done = person.run("connect", service)
+        assert (done.returncode, done.stderr) == (
+            4,
+            "pgward: you are not logged in\nhint: pgward login\n",
+        )
+        person.login().close()
+        assert psql(person.ok("connect", service).strip(), "select 1") == "1"
+        person.ok("logout")
+        assert person.run("psql", service).returncode == 4
+        person.login().close()
+        assert person.ok("psql", service, "-XAtqc", "select 1") == "1\n"
+        assert running.ask("status")["login"]["logged_in"] is True
+
+
+def test_an_agent_that_hangs_is_named_and_can_be_stopped(stack, person):
+    service = stack.service(person)
+    with agent(person) as running:
+        person.ok("connect", service)
+        running.send(signal.SIGSTOP)
+        done = person.run("psql", service, "-XAtqc", "select 1")
+        assert done.returncode == 1
+        assert done.stderr.startswith("pgward: the agent does not answer\n")
+        assert person.ok("psql", "--no-agent", service, "-XAtqc", "select 1") == "1\n"
+
+
+def test_live_connections_and_their_bytes(stack, person):
+    service = stack.service(person)
+    with agent(person) as running:
+        conninfo = person.ok("connect", service).strip()
+        with psycopg.connect(conninfo) as session:
+            session.execute("select repeat('x', 100000)").fetchall()
+            [row] = running.ask("live")["connections"]
+            assert (row["service"], row["pid"]) == (service, psutil.Process().pid)
+            assert row["down"] > 100_000 > row["up"] > 100
+            session.execute("select repeat('x', 100000)").fetchall()
+            [later] = running.ask("live")["connections"]
+            assert later["number"] == row["number"]
+            assert later["down"] - row["down"] > 100_000
+        eventually(lambda: running.ask("live")["connections"] == [])
+
+
+def test_the_state_of_a_killed_agent_hinders_nothing(stack, person):
+    service = stack.service(person)
+    with agent(person) as running:
+        conninfo = person.ok("connect", service, "--port", quiet_port()).strip()
+        running.kill()
+        assert person.data("status") == []
+        assert person.ok("psql", service, "-XAtqc", "select 1") == "1\n"  # by a tunnel of its own
+        assert person.run("disconnect", service).returncode == 1
+        assert json.loads((person.home / "ports.json").read_text())[service]
+        running.restart()
+        eventually(lambda: is_open(person, service))
+        assert psql(conninfo, "select 1") == "1"

@@ -1,0 +1,214 @@
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from pgward.client import login
+from pgward.client.home import Home
+from pgward.core.errors import ConflictError, LoginNeededError, NotFoundError, PgwardError
+from pgward.tunnel.agent import client, process
+from pgward.tunnel.agent.memory import Wanted
+from pgward.tunnel.agent.notices import Notice
+from pgward.tunnel.agent.process import Agent, addresses, pid_path
+from tests.fixtures.tunnel_world import until
+
+
+@dataclass
+class FakeNotifier:
+    told: list[Notice] = field(default_factory=list)
+
+    def tell(self, notice: Notice) -> bool:
+        self.told.append(notice)
+        return True
+
+
+@pytest.fixture
+def home(tmp_path):
+    made = Home(tmp_path / "home")
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def log_in(fake_ca, home):
+    fake_ca.routes["GET /v1/services"] = {"services": []}
+
+    def log_in() -> None:
+        login.with_password(home, fake_ca.trust, "alice", "right", fake_ca.clock).session.close()
+
+    return log_in
+
+
+@pytest.fixture
+def agent(home, fake_ca, monkeypatch):
+    monkeypatch.setattr(process, "WATCH_SECONDS", 0.01)
+
+    @asynccontextmanager
+    async def agent():
+        notifier = FakeNotifier()
+        made = Agent(home.directory, notifier, clock=fake_ca.clock)
+        ready = asyncio.Event()
+        running = asyncio.ensure_future(made.run(ready.set))
+        await asyncio.wait(
+            {running, asyncio.ensure_future(ready.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
+        try:
+            yield made, notifier
+        finally:
+            made.stop.set()
+            await running
+
+    return agent
+
+
+async def ask(home, op, **fields):
+    return await asyncio.to_thread(client.ask, home.directory, op, **fields)
+
+
+def test_it_answers_until_it_is_told_to_stop(run, home, agent):
+    async def main() -> None:
+        async with agent():
+            answer = await ask(home, "ping")
+            assert json.loads(pid_path(home.directory).read_text())["pid"] == answer["pid"]
+            assert (await ask(home, "status"))["tunnels"] == []
+            with pytest.raises(LoginNeededError):
+                await ask(home, "connect", service="orders")
+            with pytest.raises(PgwardError, match="does not know that request"):
+                await ask(home, "sing")
+            assert (await ask(home, "stop"))["pid"] == answer["pid"]
+        assert client.running(home.directory) is None
+        assert not pid_path(home.directory).exists()
+
+    run(main())
+
+
+def test_there_is_one_for_each_home(run, home, agent):
+    async def main() -> None:
+        async with agent():
+            with pytest.raises(ConflictError, match="an agent runs already"):
+                await Agent(home.directory, FakeNotifier()).run(lambda: None)
+            assert await ask(home, "ping")  # the first one's socket is still its own
+
+    run(main())
+
+
+def test_logins_are_noticed_and_their_end_is_told_once(run, home, agent, log_in, fake_ca):
+    async def main() -> None:
+        async with agent() as (made, notifier):
+            log_in()
+            await until(lambda: made.desk.alive)
+            await until(lambda: made._notices._login is not None)
+            fake_ca.clock.advance(hours=11, minutes=50)
+            await until(lambda: notifier.told)
+            fake_ca.clock.advance(hours=1)
+            await until(lambda: len(notifier.told) == 2)
+            assert [notice.title for notice in notifier.told] == [
+                "pgward: your login ends soon",
+                "pgward: your login has ended",
+            ]
+            live = await ask(home, "live")
+            texts = [event["text"] for event in live["events"]]
+            assert texts[0] == "somebody is logged in"
+            assert "your login has ended: pgward login" in texts
+            assert (await ask(home, "live", after=live["events"][-1]["number"]))["events"] == []
+
+    run(main())
+
+
+def test_what_an_edge_ends_is_told(run, agent):
+    async def main() -> None:
+        async with agent() as (made, notifier):
+            made._cut("orders", "you are blocked")
+            made._cut("orders", "you are blocked")
+            await until(lambda: notifier.told)
+            assert [notice.body for notice in notifier.told] == [
+                "a connection was ended: you are blocked"
+            ]
+
+    run(main())
+
+
+def test_requests_go_to_the_keeper(run, home, agent, log_in):
+    async def main() -> None:
+        log_in()
+        async with agent() as (made, _notifier):
+            for op in ("connect", "psql"):
+                with pytest.raises(NotFoundError, match="there is no service 'orders' for you"):
+                    await ask(home, op, service="orders")
+            with pytest.raises(NotFoundError, match="orders is not connected"):
+                await ask(home, "disconnect", service="orders")
+            made.keeper.waiting["orders"] = (Wanted("orders"), "not yet")
+            assert await ask(home, "disconnect", all=True) == {"closed": ["orders"]}
+            assert (await ask(home, "live"))["connections"] == []
+
+    run(main())
+
+
+def test_another_network_has_the_links_made_anew(run, agent, log_in, monkeypatch):
+    async def main() -> None:
+        log_in()
+        async with agent() as (made, _notifier):
+            await until(lambda: made.desk.renewal is not None)
+            woken = []
+            monkeypatch.setattr(
+                type(made.desk.renewal), "woke", lambda _renewal: woken.append(True)
+            )
+            await made._look()
+            assert woken == []
+            monkeypatch.setattr(process, "addresses", lambda: frozenset({"192.0.2.7"}))
+            await until(lambda: woken == [True])
+
+    run(main())
+
+
+def test_something_that_breaks_ends_nothing(run, home, agent, monkeypatch, caplog):
+    async def main() -> None:
+        async with agent() as (made, _notifier):
+            monkeypatch.setattr(made.keeper, "close_unused", lambda: 1 / 0)
+            await until(lambda: "looking after the tunnels broke" in caplog.text)
+            assert await ask(home, "ping")
+
+    run(main())
+
+
+def test_a_notifier_that_breaks_ends_nothing(run, home, agent, caplog):
+    async def main() -> None:
+        async with agent() as (made, notifier):
+            notifier.told = None
+            made._cut("orders", "blocked")
+            await until(lambda: "something in the background broke" in caplog.text)
+            assert await ask(home, "ping")
+
+    run(main())
+
+
+def test_what_was_open_is_opened_again_after_the_login(run, home, agent, log_in):
+    async def main() -> None:
+        (home.directory / "tunnels.json").write_text('{"tunnels": [{"service": "orders"}]}')
+        async with agent() as (made, _notifier):
+            assert made.keeper.describe()[0]["problem"] == "not yet"
+            log_in()
+            await until(
+                lambda: made.keeper.waiting["orders"][1] == "there is no service 'orders' for you"
+            )
+
+    run(main())
+
+
+def test_addresses_of_this_machine_itself_do_not_count():
+    assert not [each for each in addresses() if each.startswith("127.")]
+
+
+def test_a_login_may_be_over_before_it_is_seen(run, agent, log_in, fake_ca):
+    async def main() -> None:
+        log_in()
+        fake_ca.clock.advance(hours=20)
+        async with agent() as (made, notifier):
+            await made._look()
+            assert (made.desk.alive, notifier.told) == (False, [])
+            assert made.desk.ends()[1] == fake_ca.clock.now() - timedelta(hours=8)
+
+    run(main())
