@@ -121,6 +121,13 @@ _AGENT = {
     "stop": Entry("stop it", "pgward.tunnel.agent.commands:stop"),
     "status": Entry("show whether it runs, and for whom", "pgward.tunnel.agent.commands:status"),
     "run": Entry("run it in the foreground", "pgward.tunnel.agent.commands:run"),
+    "install": Entry(
+        "have it begin when you log in to this machine",
+        "pgward.tunnel.agent.install_commands:install",
+    ),
+    "uninstall": Entry(
+        "have it begin by itself no more", "pgward.tunnel.agent.install_commands:uninstall"
+    ),
 }
 
 COMMANDS: Mapping[str, Entry] = {
