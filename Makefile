@@ -1,11 +1,14 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm matrix faketime peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm oidc-provider matrix faketime peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
 # Whole servers are tested first, and take longest: who is done with the rest helps with them.
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
+
+# The servers that tests run for real.
+SETUP := dev postgres softhsm slapd oidc-provider
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -13,13 +16,13 @@ help: ## Show the targets
 demo: server postgres ## All of pgward on this machine, in a temporary directory
 	@$(PYTHON) -m pgward demo
 
-test: dev postgres softhsm slapd ## The test suite, without the PostgreSQL matrix and soak tests
+test: $(SETUP) ## The test suite, without the PostgreSQL matrix and soak tests
 	@$(PYTEST) -m "not matrix and not soak"
 
-retest: dev postgres softhsm slapd ## The tests that failed last, one after the other
+retest: $(SETUP) ## The tests that failed last, one after the other
 	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
-test-all: dev postgres softhsm slapd matrix peers faketime ## All tests, on PostgreSQL 11 to 18
+test-all: $(SETUP) matrix peers faketime ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
 
 check: dev ## Lint, formatting, types, import layers, test file names, command reference
@@ -54,6 +57,9 @@ softhsm:
 
 slapd:
 	@tools/setup_slapd.sh
+
+oidc-provider:
+	@tools/setup_oidc_provider.sh
 
 matrix: dev
 	@tools/fetch_postgres_matrix.sh

@@ -14,6 +14,8 @@ pytest_plugins = [
     "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.company",
+    "tests.fixtures.lying_provider",
+    "tests.fixtures.oidc_provider",
     "tests.fixtures.disks",
     "tests.fixtures.acme",  # after ca_service, which it imports
     "tests.fixtures.logins",  # after ca_service, which it imports

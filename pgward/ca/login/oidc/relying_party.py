@@ -1,0 +1,156 @@
+"""The protocol from our side: begin a login, read what comes back, ask again later."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pgward.ca.login.oidc import authorization, claims, id_token
+from pgward.ca.login.oidc.authorization import Begun
+from pgward.ca.login.oidc.claims import Person
+from pgward.ca.login.oidc.device_code import Waiting
+from pgward.ca.login.oidc.errors import RefusedError, UntrustedError
+from pgward.ca.login.oidc.id_token import Expected
+from pgward.ca.login.oidc.provider import Provider
+
+_DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_MAX_SECRET = 64 * 1024
+# What an ID token says about itself; userinfo is never asked for these.
+_PROTOCOL = frozenset(("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "sid"))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who logged in: known by issuer and subject; ``refresh_token`` is a secret."""
+
+    issuer: str
+    subject: str
+    person: Person
+    sid: str | None
+    refresh_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What the provider says now; ``person`` None when it said nothing new of the person."""
+
+    refresh_token: str
+    person: Person | None
+
+
+class RelyingParty:
+    """One provider, and the time."""
+
+    def __init__(self, provider: Provider, now: Callable[[], datetime]) -> None:
+        self._provider = provider
+        self._spec = provider.spec
+        self._now = now
+
+    async def begin(self, redirect_uri: object) -> tuple[str, Begun]:
+        """Return the address for the browser, and what to keep until it comes back."""
+        uri = authorization.check_redirect(redirect_uri, self._spec.redirect_ports)
+        metadata, begun = await self._provider.metadata(), Begun.new(uri)
+        spec = self._spec
+        url = authorization.url(metadata, spec.client_id, spec.scopes, begun, spec.authorize_params)
+        return url, begun
+
+    async def finish(self, begun: Begun, answer: Mapping[str, Any]) -> Identity:
+        """Return who the browser's answer says it is."""
+        code = authorization.code_of(answer, begun, await self._provider.metadata())
+        reply = await self._provider.token(
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": begun.redirect_uri,
+                "code_verifier": begun.verifier,
+            }
+        )
+        return await self._identity(reply, nonce=begun.nonce)
+
+    async def begin_device(self) -> Waiting:
+        """Return the code for the person to type elsewhere."""
+        return Waiting.read(await self._provider.begin_device(), self._now())
+
+    async def poll_device(self, waiting: Waiting) -> Identity | Waiting:
+        """Ask once whether the person has said yes; raise RefusedError when it is over."""
+        if waiting.is_over(self._now()):
+            raise RefusedError("the code has expired", hint="pgward login")
+        try:
+            reply = await self._provider.token(
+                {"grant_type": _DEVICE_GRANT, "device_code": waiting.device_code}
+            )
+        except RefusedError as error:
+            return waiting.after(error)
+        return await self._identity(reply)
+
+    async def refresh(self, refresh_token: str, subject: str) -> Refreshed:
+        """Ask what holds now for a person; RefusedError ``invalid_grant`` when it is over.
+
+        A provider that answers without an ID token is asked for its userinfo (Core 12.2).
+        """
+        reply = await self._provider.token(
+            {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        )
+        access_token, newer = _access_token(reply), _secret(reply, "refresh_token")
+        found: dict[str, Any] | None = None
+        if reply.get("id_token") is not None:
+            found = await self._id_token(reply, subject=subject)
+        if found is None or not claims.is_complete(found, self._spec):
+            found = await self._with_userinfo(found, access_token, subject)
+        person = None if found is None else claims.person(found, self._spec)
+        return Refreshed(newer or refresh_token, person)
+
+    async def _identity(self, reply: Mapping[str, Any], *, nonce: str | None = None) -> Identity:
+        access_token = _access_token(reply)
+        found = await self._id_token(reply, nonce=nonce)
+        subject, sid = found["sub"], id_token.login_of(found)
+        if not claims.is_complete(found, self._spec):
+            found = await self._with_userinfo(found, access_token, subject) or found
+        return Identity(
+            issuer=self._spec.issuer,
+            subject=subject,
+            person=claims.person(found, self._spec),
+            sid=sid,
+            refresh_token=_secret(reply, "refresh_token"),
+        )
+
+    async def _id_token(
+        self, reply: Mapping[str, Any], *, nonce: str | None = None, subject: str | None = None
+    ) -> dict[str, Any]:
+        found, header = await self._provider.verified(reply.get("id_token"), what="ID token")
+        expected = Expected(
+            issuer=self._spec.issuer,
+            client_id=self._spec.client_id,
+            now=self._now(),
+            nonce=nonce,
+            subject=subject,
+            access_token=_secret(reply, "access_token"),
+        )
+        id_token.check(found, header, expected)
+        return found
+
+    async def _with_userinfo(
+        self, found: Mapping[str, Any] | None, access_token: str, subject: str
+    ) -> dict[str, Any] | None:
+        """Return the claims with those that only userinfo has; the ID token's count first."""
+        more = await self._provider.userinfo(access_token)
+        if more is None:
+            return None if found is None else dict(found)
+        if more.get("sub") != subject:
+            raise UntrustedError("its userinfo is about another person")
+        further = {name: value for name, value in more.items() if name not in _PROTOCOL}
+        return {**further, **(found or {"sub": subject})}
+
+
+def _access_token(reply: Mapping[str, Any]) -> str:
+    token, kind = _secret(reply, "access_token"), reply.get("token_type")
+    if token is None or not isinstance(kind, str) or kind.lower() != "bearer":
+        raise UntrustedError("its token endpoint gave no access token")
+    return token
+
+
+def _secret(reply: Mapping[str, Any], name: str) -> str | None:
+    value = reply.get(name)
+    if not isinstance(value, str) or not 1 <= len(value) <= _MAX_SECRET:
+        return None
+    return value if value.isascii() and value.isprintable() else None

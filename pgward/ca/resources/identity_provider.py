@@ -1,0 +1,16 @@
+"""The kind IdentityProvider: who, outside of pgward, says who people are."""
+
+from typing import Literal
+
+from pgward.ca.resources.model import Metadata, Model
+from pgward.ca.resources.oidc_provider import OidcSpec
+
+IdentityProviderSpec = OidcSpec
+
+
+class IdentityProvider(Model):
+    """A resource of kind IdentityProvider; ``spec.type`` says how it is asked."""
+
+    kind: Literal["IdentityProvider"]
+    metadata: Metadata
+    spec: IdentityProviderSpec

@@ -1,0 +1,107 @@
+"""An identity provider that speaks OpenID Connect: where it is, and what its claims mean to us."""
+
+from typing import Annotated, Literal
+
+from cryptography import x509
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
+
+from pgward.ca.login.oidc import authorization, metadata
+from pgward.ca.resources.model import MAX_LIST, Label, Model, checked
+from pgward.core import names
+from pgward.core.errors import InvalidInputError
+
+_MAX_PEM = 256 * 1024
+
+
+def _line(value: str) -> str:
+    if not value or not value.isprintable() or len(value) > 500:  # noqa: PLR2004
+        raise InvalidInputError("it is not one line of printable letters")
+    return value
+
+
+def _scope(value: str) -> str:
+    letters = all("!" <= each <= "~" and each not in '"\\' for each in value)
+    if not value or not letters or len(value) > 200:  # noqa: PLR2004
+        raise InvalidInputError(f"{value!r} is not a scope")
+    return value
+
+
+def _scopes(values: list[str]) -> list[str]:
+    if "openid" not in values:
+        raise ValueError("must hold openid")
+    return values
+
+
+def _pem(value: str) -> str:
+    """Refuse what holds no certificate: nothing would be trusted then."""
+    try:
+        x509.load_pem_x509_certificates(value.encode())
+    except ValueError as error:
+        raise InvalidInputError("it is not certificates in PEM") from error
+    return value
+
+
+def _prefix(value: str) -> str:
+    names.resource_name(f"{value}x", what="prefix of groups")
+    return value
+
+
+def _proxy(value: str) -> str:
+    if not value.startswith(("http://", "https://")) or not value.isprintable() or "@" in value:
+        raise InvalidInputError(
+            f"{value!r} is not a proxy", hint="for example http://proxy.example.com:3128"
+        )
+    return value
+
+
+def _parameters(values: dict[str, str]) -> dict[str, str]:
+    taken = sorted(authorization.RESERVED & values.keys())
+    if taken:
+        raise ValueError(f"must not hold {taken[0]}, which pgward sets")
+    return values
+
+
+Line = Annotated[str, checked(_line)]
+Claim = Annotated[str, checked(_line)]
+Scope = Annotated[str, checked(_scope)]
+Wanted = StrictStr | StrictBool | StrictInt
+_Many = Field(max_length=MAX_LIST)
+Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
+
+
+class OidcSpec(Model):
+    """A provider of the type ``oidc``; its client secret is stored apart, encrypted."""
+
+    type: Literal["oidc"]
+    issuer: Annotated[str, Field(max_length=metadata.MAX_URL), checked(metadata.issuer_url)]
+    client_id: Line
+    client_auth: Literal["none", "client_secret_basic", "client_secret_post"] | None = None
+    scopes: Annotated[list[Scope], Field(max_length=50), AfterValidator(_scopes)] = Field(
+        default_factory=lambda: ["openid", "profile", "email"]
+    )
+    authorize_params: Annotated[dict[str, Line], _Many, AfterValidator(_parameters)] = Field(
+        default_factory=dict
+    )
+    redirect_ports: Annotated[
+        list[Annotated[int, Field(ge=1024, le=65535)]], Field(max_length=20)
+    ] = Field(default_factory=list)
+    ca: Annotated[str, Field(max_length=_MAX_PEM), checked(_pem)] | None = None
+    proxy: Annotated[str, Field(max_length=300), checked(_proxy)] | None = None
+
+    user_claim: Claim | None = None
+    strip_domains: Annotated[list[Line], _Many] = Field(default_factory=list)
+    lower_case: bool = True
+    groups_claim: Claim | None = None
+    group_prefix: Annotated[str, Field(max_length=40), checked(_prefix)] | None = None
+    group_map: Annotated[dict[str, Label], _Many] = Field(default_factory=dict)
+    unmapped_groups: Literal["keep", "ignore"] = "keep"
+    allow_groups: Annotated[list[Line], Field(min_length=1, max_length=MAX_LIST)] | None = None
+    require_claims: Annotated[
+        dict[str, Wanted | Annotated[list[Wanted], Field(min_length=1, max_length=MAX_LIST)]],
+        _Many,
+    ] = Field(default_factory=dict)
+
+    create_users: bool = False
+    link_existing: bool = False
+    refresh_minutes: Minutes = 10
+    refresh_grace_minutes: Minutes = 60
