@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm oidc-provider matrix faketime peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd oidc-provider matrix faketime peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
