@@ -3,8 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.client import login
 from pgward.client.home import Home
+from pgward.client.login import installing
 from pgward.core.clock import rfc3339
 from pgward.core.errors import LoginNeededError
 from pgward.tunnel.agent.desk import Desk
@@ -21,7 +21,9 @@ def home(tmp_path):
 @pytest.fixture
 def log_in(fake_ca, home):
     def log_in() -> None:
-        login.with_password(home, fake_ca.trust, "alice", "right", fake_ca.clock).session.close()
+        installing.with_password(
+            home, fake_ca.trust, "alice", "right", fake_ca.clock
+        ).session.close()
 
     return log_in
 
@@ -68,7 +70,7 @@ def test_it_waits_for_a_login_and_takes_each_new_one(at_desk, log_in, fake_ca, h
         await desk.look()
         assert (len(logins), desk.required()[0] is session) == (2, True)
         assert desk.ends()[0] != first[0]
-        login.logout(home, fake_ca.clock)
+        installing.logout(home, fake_ca.clock)
         await desk.look()
         assert (desk.alive, desk.ends()) == (False, None)
         assert said == ["you are not logged in\nhint: pgward login"]

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.client import login
 from pgward.client.home import Home
+from pgward.client.login import installing
 from pgward.core.errors import ConflictError, LoginNeededError, NotFoundError, PgwardError
 from pgward.tunnel.agent import client, process
 from pgward.tunnel.agent.memory import Wanted
@@ -37,7 +37,9 @@ def log_in(fake_ca, home):
     fake_ca.routes["GET /v1/services"] = {"services": []}
 
     def log_in() -> None:
-        login.with_password(home, fake_ca.trust, "alice", "right", fake_ca.clock).session.close()
+        installing.with_password(
+            home, fake_ca.trust, "alice", "right", fake_ca.clock
+        ).session.close()
 
     return log_in
 
