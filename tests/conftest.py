@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.disks",
     "tests.fixtures.acme",  # after ca_service, which it imports
     "tests.fixtures.logins",  # after ca_service, which it imports
+    "tests.fixtures.factors",  # after logins, which it imports
     "tests.fixtures.fake_ca",
     "tests.fixtures.fake_log",  # after fake_ca, which it imports
     "tests.fixtures.collector",

@@ -2,14 +2,24 @@
 
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
+from pgward.ca.login.factors.codes import RecoveryFactor, TotpFactor
+from pgward.ca.login.factors.desk import FactorDesk
+from pgward.ca.login.factors.enrolment import Enrolment
 from pgward.ca.login.gates.device import DeviceGate
 from pgward.ca.login.gates.reason import Reason
+from pgward.ca.login.gates.second_factor import SecondFactor
 from pgward.ca.login.gates.standing import Standing
 from pgward.ca.login.method import Methods
 from pgward.ca.login.password import PasswordMethod
 
 
-def engine(desk: Desk) -> Engine:
+def factors(desk: Desk) -> FactorDesk:
+    """Return where second factors are proved; the first that a person has is asked for first."""
+    return FactorDesk(desk, [TotpFactor(desk.sealer, desk.clock), RecoveryFactor(desk.clock)])
+
+
+def engine(desk: Desk, factors: FactorDesk) -> Engine:
     """Return an engine; the first method is what a client chooses that was told nothing."""
     methods = Methods([PasswordMethod(desk)])
-    return Engine(desk, methods, [Standing(), Reason(), DeviceGate()])
+    second = SecondFactor(factors, Enrolment(desk))
+    return Engine(desk, methods, [Standing(), second, Reason(), DeviceGate()])

@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
-from pgward.ca.identity import directory
+from pgward.ca.identity import devices, directory
 from pgward.ca.identity.directory import User
 from pgward.ca.login.attempt import Ask, Attempt, Proven, wrong_credentials
 from pgward.ca.login.desk import Desk
@@ -34,13 +34,13 @@ class PasswordMethod:
         if name is None or password is None:
             raise InvalidInputError("user and password are needed for this method")
         desk, address = self._desk, caller.client.get()
-        desk.throttle.begin(address, name, desk.monotonic())
-        user, encoded = await run_sync(self._look_up, name)
+        user, encoded, device = await run_sync(self._look_up, name, attempt.thumbprint)
+        desk.throttle.begin(address, name, desk.monotonic(), device=device)
         right = await desk.workers.verify(encoded, password)
         if not right or user is None or encoded is None:
             why = "unknown user" if user is None else "wrong password"
             raise wrong_credentials(why, None if user is None else user.name)
-        desk.throttle.succeeded(address, name)
+        desk.throttle.succeeded(address, name, device=device)
         if desk.workers.passwords.is_outdated(encoded):
             renewed = await desk.workers.hash(password)
             await run_sync(self._renew, user.name, encoded, renewed)
@@ -50,9 +50,15 @@ class PasswordMethod:
         """Fail: nothing was asked."""
         raise NotImplementedError
 
-    def _look_up(self, name: str) -> tuple[User | None, str | None]:
+    def _look_up(self, name: str, thumbprint: str) -> tuple[User | None, str | None, str | None]:
+        """Return the person, the hash, and the thumbprint if it is of a device of theirs."""
         with self._desk.store.read() as connection:
-            return directory.find(connection, name), directory.password_hash(connection, name)
+            user = directory.find(connection, name)
+            if user is None:
+                return None, None, None
+            known = devices.is_known(connection, user.name, thumbprint)
+            encoded = directory.password_hash(connection, name)
+            return user, encoded, thumbprint if known else None
 
     def _renew(self, name: str, encoded: str, renewed: str) -> None:
         """Replace a hash made with yesterday's parameters, unless somebody else did something."""

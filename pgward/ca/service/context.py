@@ -21,6 +21,8 @@ from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.login import making
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
+from pgward.ca.login.factors.desk import FactorDesk
+from pgward.ca.login.factors.enrolment import Enrolment
 from pgward.ca.observability.health import Checks, Readiness
 from pgward.ca.resources.rule_book import RuleBook
 from pgward.ca.revoking.ocsp_responder import OcspResponder
@@ -53,6 +55,8 @@ class Context:
     workers: PasswordWorkers
     throttle: LoginThrottle
     logins: Engine
+    factors: FactorDesk
+    enrolment: Enrolment
     heads: HeadSigner
     limits: Limits
     snapshots: Snapshots
@@ -106,6 +110,7 @@ def make(
     allowed = {_origin(url) for url in (authority.settings.ca.url, *origins)}
     workers, throttle = PasswordWorkers(passwords), LoginThrottle()
     desk = Desk(store, acts, authority.clock, authority.settings, workers, throttle, sealer)
+    factors = making.factors(desk)
     return Context(
         authority=authority,
         store=store,
@@ -113,7 +118,9 @@ def make(
         revoker=Revoker(authority),
         workers=workers,
         throttle=throttle,
-        logins=making.engine(desk),
+        logins=making.engine(desk, factors),
+        factors=factors,
+        enrolment=Enrolment(desk),
         heads=heads,
         limits=Limits(authority.settings.limits),
         snapshots=Snapshots(store, authority, authority.clock),

@@ -1,7 +1,7 @@
 import anyio
 import pytest
 
-from pgward.ca.identity import directory
+from pgward.ca.identity import devices, directory
 from pgward.ca.login.attempt import Given, RefusedLoginError
 from pgward.ca.login.password import PasswordMethod, guard_of
 from pgward.core.errors import DeniedError, InvalidInputError
@@ -54,3 +54,15 @@ def test_the_guard_changes_with_the_password_only(logins, change):
     assert guard_of(logins.user()) == before
     change(directory.set_password, "alice", "x", now=now)
     assert guard_of(logins.user()) != before
+
+
+def test_a_known_device_is_not_slowed_by_guesses_elsewhere(logins, change):
+    now = logins.desk.now()
+    change(devices.see, "alice", "laptop", name="", client=None, now=now)
+    for _ in range(12):
+        with pytest.raises(DeniedError):
+            prove(logins, password="wrong")
+    with pytest.raises(DeniedError, match="too many failed attempts"):
+        prove(logins)
+    attempt = logins.attempt(given=Given("Alice", PASSWORD), thumbprint="laptop")
+    assert anyio.run(PasswordMethod(logins.desk).begin, attempt).user == "alice"

@@ -1,0 +1,81 @@
+"""Where second factors are proved, at a login and whenever a fresh proof is wanted."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from anyio.to_thread import run_sync
+from pydantic import Field
+from sqlalchemy.engine import Connection
+
+from pgward.ca.identity import devices
+from pgward.ca.limiting.throttle import FactorThrottle
+from pgward.ca.login import answers
+from pgward.ca.login.desk import Desk
+from pgward.ca.login.factors.factor import Challenge, Factor
+from pgward.core.errors import InvalidInputError
+
+
+class Which(answers.Answer):
+    """Which factor is answered; the rest is that factor's own."""
+
+    factor: str = Field(max_length=32)
+
+
+class FactorDesk:
+    """All kinds of factors; counts wrong answers, by account and device, and by login."""
+
+    def __init__(
+        self, desk: Desk, factors: Iterable[Factor], throttle: FactorThrottle | None = None
+    ) -> None:
+        self._desk = desk
+        self._factors = {each.kind: each for each in factors}
+        self._throttle = throttle or FactorThrottle()
+
+    def challenge(self, connection: Connection, user: str) -> Challenge | None:
+        """Return what a person is asked: ``factors`` by kind; None for who has none at all.
+
+        Recovery codes alone are none: they stand in for a factor that was lost.
+        """
+        found = {kind: each.challenge(connection, user) for kind, each in self._factors.items()}
+        there = {kind: each for kind, each in found.items() if each is not None}
+        if not there.keys() - {"recovery"}:
+            return None
+        return Challenge(
+            {"factors": {kind: dict(each.facts) for kind, each in there.items()}},
+            {kind: dict(each.memory) for kind, each in there.items()},
+        )
+
+    async def prove(
+        self,
+        user: str,
+        answer: Mapping[str, Any],
+        memory: Mapping[str, Any],
+        *,
+        flow: str,
+        thumbprint: str,
+    ) -> str:
+        """Judge an answer to a challenge; return the kind of factor that it proved.
+
+        ``flow`` is the id of what is under way: each has five tries. Raises WrongFactorError,
+        DeniedError when it is too early, InvalidInputError.
+        """
+        kind = answers.read(Which, {"factor": answer.get("factor")}).factor
+        factor = self._factors.get(kind)
+        if factor is None or kind not in memory:
+            raise InvalidInputError(f"there is no second factor {kind!r} to be asked for")
+        device = await run_sync(self._known, user, thumbprint)
+        self._throttle.begin(user, flow, self._desk.monotonic(), device=device)
+        rest = {key: value for key, value in answer.items() if key != "factor"}
+        await run_sync(self._prove, factor, user, rest, memory[kind])
+        self._throttle.succeeded(user, device=device)
+        return kind
+
+    def _known(self, user: str, thumbprint: str) -> str | None:
+        with self._desk.store.read() as connection:
+            return thumbprint if devices.is_known(connection, user, thumbprint) else None
+
+    def _prove(
+        self, factor: Factor, user: str, answer: Mapping[str, Any], memory: Mapping[str, Any]
+    ) -> None:
+        with self._desk.store.write() as transaction:
+            factor.prove(transaction, user, answer, memory)

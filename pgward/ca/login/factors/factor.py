@@ -1,0 +1,45 @@
+"""What every second factor does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Connection
+
+from pgward.ca.acts import RefusedError
+from pgward.ca.store import Transaction
+
+SECOND = frozenset({"totp", "recovery", "webauthn", "mfa"})
+"""What counts as a second factor in ``Attempt.factors``; ``mfa`` is an identity provider's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """``facts`` are for the client, ``memory`` is needed to judge the answer."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class WrongFactorError(RefusedError):
+    """What was given proves nothing."""
+
+
+class Factor(Protocol):
+    """One kind of second factor."""
+
+    kind: str
+
+    def challenge(self, connection: Connection, user: str) -> Challenge | None:
+        """Return what a person must answer; None for who has no such factor."""
+        ...
+
+    def prove(
+        self,
+        transaction: Transaction,
+        user: str,
+        answer: Mapping[str, Any],
+        memory: Mapping[str, Any],
+    ) -> None:
+        """Judge an answer, and use it up; blocks. Raises WrongFactorError, FieldsError."""
+        ...
