@@ -37,6 +37,7 @@ _CONNECT = "Connect to databases"
 _ADMIN = "Administer people and services"
 _SERVER = "Run the servers"
 _TRY = "Try it"
+_HELP = "Get help"
 
 _LOG = {
     "head": Entry("show the newest signed head", "pgward.client.log_commands:show_head"),
@@ -166,6 +167,11 @@ COMMANDS: Mapping[str, Entry] = {
     "ca": Entry("run the certificate authority", section=_SERVER, children=_CA),
     "edge": Entry("run the server-side end of tunnels", section=_SERVER, children=_EDGE),
     "hba": Entry("configure PostgreSQL to check certificates", section=_SERVER, children=_HBA),
+    "doctor": Entry(
+        "see which link to a service breaks, and what to do",
+        "pgward.doctor.commands:doctor",
+        _HELP,
+    ),
     "demo": Entry(
         "all of it on this machine, in a temporary directory", "pgward.demo.commands:demo", _TRY
     ),

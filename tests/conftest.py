@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.fixtures.collector",
     "tests.fixtures.database",
     "tests.fixtures.commands",  # after fake_ca, which it imports
+    "tests.fixtures.patients",  # after commands, whose fixture it takes
     "tests.fixtures.fifo",
     "tests.fixtures.filled",  # after ca_process, which it imports
     "tests.fixtures.pki",

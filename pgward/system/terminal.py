@@ -48,6 +48,15 @@ def error(problem: PgwardError) -> None:
         _labelled("hint:", problem.hint, "cyan")
 
 
+_MARKS = {"ok": "green", "warn": "yellow", "fail": "red", "skip": "bright_black"}
+
+
+def mark(status: str) -> str:
+    """Return ``ok``, ``warn``, ``fail`` or ``skip`` as a word of four letters, in its colour."""
+    word = f"{status:<4}"
+    return click.style(word, fg=_MARKS[status]) if _colours(sys.stdout) else word
+
+
 def _labelled(label: str, text: str, colour: str) -> None:
     lines = [clean(line) for line in text.split("\n")]
     shown = click.style(label, fg=colour, bold=True) if _colours(sys.stderr) else label

@@ -43,6 +43,10 @@ class Catalog:
         """Return the service ``name``; the certificate is somebody else's business."""
         return choose(self._services(), name)
 
+    def remembered(self, name: str) -> ServiceInfo:
+        """Return the service as the CA listed it last, without asking; raise NotFoundError."""
+        return choose(self._kept() or [], name)
+
     def _renew(self) -> None:
         try:
             self._session.ensure_certificate(RENEW_BEFORE)
