@@ -23,11 +23,24 @@ PRIVATE = 0o600
 
 @dataclass(frozen=True, slots=True)
 class IdentityPaths:
-    """Stable paths for libpq: certificate (leaf and issuing CA), key, and server roots."""
+    """Stable paths for libpq: certificate (leaf and issuing CA), key, and server roots.
+
+    A person's identity has the key in two more forms beside that of PEM.
+    """
 
     cert: Path
     key: Path
     ca: Path
+
+    @property
+    def key_der(self) -> Path:
+        """The key as PKCS#8 DER, as pgjdbc wants it."""
+        return self.key.with_suffix(".pk8")
+
+    @property
+    def pkcs12(self) -> Path:
+        """Key and chain as PKCS#12."""
+        return self.key.with_suffix(".p12")
 
 
 class Generations:

@@ -13,6 +13,7 @@ from pgward.client.api import ApiClient, PersonProver
 from pgward.client.certificates import NewCertificate
 from pgward.client.home import Home
 from pgward.client.identity import PRIVATE, PUBLIC, IdentityPaths
+from pgward.client.key_formats import key_files
 from pgward.client.phrases import ago
 from pgward.client.services import ServiceInfo
 from pgward.client.token_store import TokenPlace
@@ -107,6 +108,7 @@ def identity_files(
     files = {
         "login.crt": (certificate.chain, PUBLIC),
         "login.key": (certificate.key_pem, PRIVATE),
+        **key_files(certificate),
         "ca.crt": (certificate.server_roots, PUBLIC),
         SESSION_FILE: (state.to_json(), PRIVATE),
         TRUST_FILE: (trust.to_json(), PRIVATE),

@@ -32,6 +32,15 @@ def to_pem(key: PrivateKeyTypes, passphrase: bytes | None) -> bytes:
     )
 
 
+def to_der(key: PrivateKeyTypes) -> bytes:
+    """Write a key as PKCS#8 DER, which nothing but its file's mode protects."""
+    return key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
 def from_pem(data: bytes, passphrase: bytes | None) -> ec.EllipticCurvePrivateKey:
     """Read a P-256 or P-384 key that ``to_pem`` wrote; raise BadKeyError."""
     key = read_private(data, passphrase)

@@ -1,11 +1,12 @@
 import os
 import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from pgward.client import identity
-from pgward.client.identity import PRIVATE, PUBLIC, Generations
+from pgward.client.identity import PRIVATE, PUBLIC, Generations, IdentityPaths
 from pgward.system.files import StorageError
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -107,3 +108,8 @@ def test_clearing_removes_all_of_it(generations):
 def test_clearing_where_nothing_was(generations):
     generations.clear()
     assert not generations.directory.exists()
+
+
+def test_the_other_forms_of_a_key_are_beside_it():
+    paths = IdentityPaths(Path("/h/login.crt"), Path("/h/login.key"), Path("/h/ca.crt"))
+    assert (paths.key_der, paths.pkcs12) == (Path("/h/login.pk8"), Path("/h/login.p12"))

@@ -1,6 +1,7 @@
 import subprocess
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
 from pgward.pki import keys
@@ -92,3 +93,9 @@ def test_the_digest_of_a_key_is_openssls(tmp_path):
         text=True,
     )
     assert done.stdout.split()[0] == keys.spki_sha256(key.public_key())
+
+
+def test_der_and_pem_hold_the_same_key():
+    key = keys.generate()
+    found = serialization.load_der_private_key(keys.to_der(key), None)
+    assert keys.to_pem(found, None) == keys.to_pem(key, None)
