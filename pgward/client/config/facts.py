@@ -1,0 +1,162 @@
+"""All that a client must know to reach one service, checked before it is written anywhere.
+
+What the CA says of a service ends up in files that programs read and people run. A CA that lies
+must not get a line, a quote or a host of its own choice into them.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Self
+
+from pgward.client.identity import IdentityPaths
+from pgward.client.services import ServiceInfo
+from pgward.core.errors import InvalidInputError
+from pgward.core.names import dns_name, identity, resource_name
+
+LOOPBACK = "127.0.0.1"
+MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_WEAK = ("disable", "allow", "prefer")
+_MAX_DATABASE = 63  # NAMEDATALEN - 1
+# Controls, line separators, and what reorders or hides text where people read it.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to connect, and how; ``host`` is what is verified."""
+
+    host: str
+    address: str | None
+    port: int
+    sslmode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """``host`` is the name in PostgreSQL's certificate; with ``address`` one connects there."""
+
+    service: str
+    host: str
+    address: str | None
+    port: int
+    user: str
+    database: str
+    sslmode: str
+    cert: str
+    key: str
+    ca: str
+    key_der: str
+    pkcs12: str
+
+    @classmethod
+    def tunnel(cls, service: ServiceInfo, port: int, user: str, paths: IdentityPaths) -> Self:
+        """Return the facts of the way through a tunnel that listens at ``port``."""
+        place = Place(service.server_name, LOOPBACK, port, service.ssl_mode)
+        return cls._checked(service, place, user, paths)
+
+    @classmethod
+    def native(
+        cls, service: ServiceInfo, host: str | None, port: int, user: str, paths: IdentityPaths
+    ) -> Self:
+        """Return the facts of the way straight to PostgreSQL, which is always verified.
+
+        ``host`` is an address at which to find the server, or another name of its certificate.
+        """
+        address = _address(host) if host else None
+        name = service.server_name if host is None or address else host
+        # A weak mode was meant for inside the tunnel: here nothing else protects.
+        mode = "verify-full" if service.ssl_mode in _WEAK else service.ssl_mode
+        return cls._checked(service, Place(name, address, port, mode), user, paths)
+
+    @classmethod
+    def _checked(cls, service: ServiceInfo, place: Place, user: str, paths: IdentityPaths) -> Self:
+        if place.sslmode not in MODES:
+            raise InvalidInputError(f"the CA sent {place.sslmode!r} as an sslmode")
+        return cls(
+            service=resource_name(service.name, what="service"),
+            host=_host(place.host),
+            address=place.address,
+            port=place.port,
+            user=identity(user),
+            database=_database(service.database or user),
+            sslmode=place.sslmode,
+            cert=_path(paths.cert),
+            key=_path(paths.key),
+            ca=_path(paths.ca),
+            key_der=_path(paths.key_der),
+            pkcs12=_path(paths.pkcs12),
+        )
+
+    @property
+    def target(self) -> str:
+        """Where to connect."""
+        return self.address or self.host
+
+    @property
+    def tls(self) -> bool:
+        """Whether the client itself speaks TLS."""
+        return self.sslmode != "disable"
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the client checks the server's chain."""
+        return self.sslmode in ("verify-ca", "verify-full")
+
+    @property
+    def verifies_name(self) -> bool:
+        """Whether the client checks the server's name as well."""
+        return self.sslmode == "verify-full"
+
+    @property
+    def by_another_name(self) -> bool:
+        """Whether one connects elsewhere than at the name that is to be verified."""
+        return self.address is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as data for people's programs."""
+        return {
+            "service": self.service,
+            "host": self.host,
+            "hostaddr": self.address,
+            "port": self.port,
+            "user": self.user,
+            "database": self.database,
+            "sslmode": self.sslmode,
+            "sslcert": self.cert,
+            "sslkey": self.key,
+            "sslrootcert": self.ca,
+            "sslkey_der": self.key_der,
+            "pkcs12": self.pkcs12,
+        }
+
+
+def _host(text: str) -> str:
+    """Return an address or DNS name: never a socket's path, nor several hosts."""
+    return _address(text) or dns_name(text)
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
+
+
+def _database(name: str) -> str:
+    if _UNSAFE.search(name) or not 1 <= len(name.encode()) <= _MAX_DATABASE:
+        raise InvalidInputError(f"the CA sent {name!r} as a database")
+    return name
+
+
+def _path(path: object) -> str:
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = "\0"
+    if _UNSAFE.search(text):
+        raise InvalidInputError(
+            f"no client takes the path {str(path)!r}", hint="set PGWARD_HOME to a plain path"
+        )
+    return text
