@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd oidc-provider matrix faketime peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd oidc-provider matrix drivers faketime peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
@@ -22,7 +22,7 @@ test: $(SETUP) ## The test suite, without the PostgreSQL matrix and soak tests
 retest: $(SETUP) ## The tests that failed last, one after the other
 	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
-test-all: $(SETUP) matrix peers faketime ## All tests, on PostgreSQL 11 to 18
+test-all: $(SETUP) matrix drivers peers faketime ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
 
 check: dev ## Lint, formatting, types, import layers, test file names, command reference
@@ -63,6 +63,9 @@ oidc-provider:
 
 matrix: dev
 	@tools/fetch_postgres_matrix.sh
+
+drivers: dev
+	@tools/setup_drivers.sh
 
 faketime:
 	@tools/setup_faketime.sh

@@ -116,6 +116,11 @@ _HBA = {
     "apply": Entry("set a data directory up, and check it took", "pgward.hba.commands:apply"),
     "refresh": Entry("renew certificate and revocation lists", "pgward.hba.commands:refresh"),
 }
+_CONFIG = {
+    "show": Entry("show how a program connects", "pgward.connector.commands:show"),
+    "install": Entry("keep pg_service.conf up to date", "pgward.connector.commands:install"),
+    "uninstall": Entry("take the sections out again", "pgward.connector.commands:uninstall"),
+}
 
 _AGENT = {
     "start": Entry("start it in the background", "pgward.tunnel.agent.commands:start"),
@@ -148,6 +153,7 @@ COMMANDS: Mapping[str, Entry] = {
     "status": Entry("show open tunnels", "pgward.tunnel.commands:status", _CONNECT),
     "disconnect": Entry("close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT),
     "agent": Entry("hold tunnels and renew in the background", section=_CONNECT, children=_AGENT),
+    "config": Entry("configure psql, drivers and GUI clients", section=_CONNECT, children=_CONFIG),
     "user": Entry("add, block and list people", "pgward.client.user_commands:user", _ADMIN),
     "group": Entry("put people into groups", "pgward.client.user_commands:group", _ADMIN),
     "apply": Entry(

@@ -35,6 +35,7 @@ pytest_plugins = [
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
     "tests.fixtures.postgres",
+    "tests.fixtures.drivers",  # after postgres, which it imports
     "tests.fixtures.replicas",  # after ca_process, database and filled, which it imports
     "tests.fixtures.balancer",  # after replicas, which it imports
     "tests.fixtures.slapd",

@@ -13,8 +13,9 @@ from pgward.client.config.facts import Facts
 from pgward.client.config.formats import libpq
 from pgward.core.errors import ConflictError, InvalidInputError
 
-MOST_IN_OLD_LINE = 254  # libpq 13 and older give the whole file up at a longer one
-MOST_IN_LINE = 1022
+# A libpq that comes to a longer line gives the whole file up (bytes, without the line's end).
+MOST_IN_OLD_LINE = 253  # of libpq 13 and older
+MOST_IN_LINE = 1021
 _BEGIN = "# pgward begin "
 _END = "# pgward end "
 _HOME = "# home "

@@ -36,12 +36,21 @@ class Catalog:
         Raises NotFoundError with the nearest name, LoginNeededError, DeniedError, and
         UnavailableError when the CA is away and what is kept here does not do.
         """
+        services, _ = self.all()
+        return choose(services, name)
+
+    def all(self) -> tuple[list[ServiceInfo], bool]:
+        """Return every service, and whether that is what the CA says now; raise as ``find``."""
         self._renew()
+<<<<<<< HEAD
         return self.look_up(name)
 
     def look_up(self, name: str) -> ServiceInfo:
         """Return the service ``name``; the certificate is somebody else's business."""
         return choose(self._services(), name)
+=======
+        return self._services()
+>>>>>>> ab46963 (Configure every client, and connect from Python by a service's name)
 
     def remembered(self, name: str) -> ServiceInfo:
         """Return the service as the CA listed it last, without asking; raise NotFoundError."""
@@ -54,7 +63,7 @@ class Catalog:
             if self._session.not_after <= self._clock.now():
                 raise
 
-    def _services(self) -> list[ServiceInfo]:
+    def _services(self) -> tuple[list[ServiceInfo], bool]:
         try:
             services = self._session.services()
         except UnavailableError as error:
@@ -62,9 +71,9 @@ class Catalog:
             if kept is None:
                 raise
             self._say(f"{error.message}; going on with what it said last")
-            return kept
+            return kept, False
         self._keep(services)
-        return services
+        return services, True
 
     def _keep(self, services: list[ServiceInfo]) -> None:
         kept = {

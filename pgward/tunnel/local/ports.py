@@ -35,6 +35,17 @@ def listen(
     return sock, f"{_taken(remembered)}; using {port} for now"
 
 
+def reserve(registry: Registry, service: str) -> int:
+    """Return the port that the service's tunnel gets, the first free one from now on if none."""
+    remembered = registry.remembered_port(service)
+    if remembered is not None:
+        return remembered
+    with _first_free(registry) as free:
+        port = int(free.getsockname()[1])
+    registry.remember_port(service, port)
+    return port
+
+
 def _listen_at(registry: Registry, service: str, port: int) -> socket.socket:
     sock = _try(port)
     if sock is None:
