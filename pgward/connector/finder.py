@@ -44,7 +44,7 @@ class Finder:
 
     def services(self) -> tuple[list[ServiceInfo], bool]:
         """Return all services by name, and whether that is what the CA says now."""
-        services, fresh = self._catalog.all()
+        services, fresh = self._catalog.current()
         for service in services:
             resource_name(service.name, what="service")
         return sorted(services, key=lambda each: each.name), fresh

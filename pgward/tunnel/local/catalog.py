@@ -36,21 +36,21 @@ class Catalog:
         Raises NotFoundError with the nearest name, LoginNeededError, DeniedError, and
         UnavailableError when the CA is away and what is kept here does not do.
         """
-        services, _ = self.all()
-        return choose(services, name)
-
-    def all(self) -> tuple[list[ServiceInfo], bool]:
-        """Return every service, and whether that is what the CA says now; raise as ``find``."""
         self._renew()
-<<<<<<< HEAD
         return self.look_up(name)
 
     def look_up(self, name: str) -> ServiceInfo:
         """Return the service ``name``; the certificate is somebody else's business."""
-        return choose(self._services(), name)
-=======
+        return choose(self.all(), name)
+
+    def all(self) -> list[ServiceInfo]:
+        """Return the services of this person, as the CA says or said last."""
+        return self._services()[0]
+
+    def current(self) -> tuple[list[ServiceInfo], bool]:
+        """Return every service, and whether that is what the CA says now; raise as ``find``."""
+        self._renew()
         return self._services()
->>>>>>> ab46963 (Configure every client, and connect from Python by a service's name)
 
     def remembered(self, name: str) -> ServiceInfo:
         """Return the service as the CA listed it last, without asking; raise NotFoundError."""
