@@ -152,6 +152,7 @@ COMMANDS: Mapping[str, Entry] = {
     "psql": Entry("run psql on a service", "pgward.tunnel.commands:psql", _CONNECT),
     "status": Entry("show open tunnels", "pgward.tunnel.commands:status", _CONNECT),
     "disconnect": Entry("close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT),
+    "top": Entry("watch tunnels and connections", "pgward.tunnel.agent.top.commands:top", _CONNECT),
     "agent": Entry("hold tunnels and renew in the background", section=_CONNECT, children=_AGENT),
     "config": Entry("configure psql, drivers and GUI clients", section=_CONNECT, children=_CONFIG),
     "user": Entry("add, block and list people", "pgward.client.user_commands:user", _ADMIN),

@@ -250,6 +250,13 @@ class Keeper:
             with suppress(StorageError):  # `pgward status` shows an older string then
                 self._registry.add(self.running(held))
 
+    async def services(self) -> list[dict[str, Any]]:
+        """Return name and description of what this person may use; raise LoginNeededError."""
+        session, _ = self._desk.required()
+        catalog = Catalog(self._home, session, self._clock, log.info)
+        found = await asyncio.to_thread(catalog.all)
+        return [{"name": each.name, "description": each.description} for each in found]
+
     # --- describing -------------------------------------------------------------------
 
     def running(self, held: Held) -> Running:

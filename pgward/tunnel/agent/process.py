@@ -169,6 +169,7 @@ class Agent:
             "disconnect": self._disconnect,
             "psql": self._psql,
             "live": self._live,
+            "services": self._services,
             "stop": self._stop,
         }
 
@@ -224,6 +225,10 @@ class Agent:
             "connections": await self._traffic.look(tunnels),
             "events": [each for each in self._events if each["number"] > known],
         }
+
+    async def _services(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
+        await self.desk.look()
+        return {"services": await self.keeper.services()}
 
     async def _stop(self, _request: Mapping[str, Any]) -> Mapping[str, Any]:
         # The reply goes first: whoever asked waits for the end of the process then.

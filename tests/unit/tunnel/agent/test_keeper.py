@@ -276,6 +276,17 @@ def test_after_another_login_services_are_looked_up_anew(run, kept):
     run(main())
 
 
+def test_what_may_be_connected_to_is_known_while_the_ca_is_away(run, kept):
+    async def main() -> None:
+        async with kept() as made:
+            expected = [{"name": "orders", "description": ""}, {"name": "stock", "description": ""}]
+            assert await made.keeper.services() == expected
+            made.world.session.known = UnavailableError("the CA is away")
+            assert await made.keeper.services() == expected
+
+    run(main())
+
+
 def test_libpqs_variables_need_a_login(run, kept):
     async def main() -> None:
         async with kept() as made:

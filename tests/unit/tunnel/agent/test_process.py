@@ -145,6 +145,7 @@ def test_requests_go_to_the_keeper(run, home, agent, log_in):
             made.keeper.waiting["orders"] = (Wanted("orders"), "not yet")
             assert await ask(home, "disconnect", all=True) == {"closed": ["orders"]}
             assert (await ask(home, "live"))["connections"] == []
+            assert await ask(home, "services") == {"services": []}
 
     run(main())
 
