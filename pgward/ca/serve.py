@@ -41,6 +41,7 @@ from pgward.core.address import Address
 from pgward.core.clock import SystemClock
 from pgward.core.errors import PgwardError
 from pgward.system import files, process, terminal
+from pgward.system.secrecy import keep_secrets
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Secrets:
 
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
+    keep_secrets()
     settings = _overridden(Settings.load(directory), options)
     logs.to_terminal(settings.logging.format, settings.logging.level)
     keys = KeyKeeper.open(

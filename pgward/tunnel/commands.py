@@ -18,6 +18,7 @@ from pgward.core.errors import NotFoundError, PgwardError
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
 from pgward.system.process import detach, notify_failed, notify_ready
+from pgward.system.secrecy import keep_secrets
 from pgward.tunnel.agent import client, quick
 from pgward.tunnel.local import registry
 from pgward.tunnel.local.catalog import Catalog
@@ -89,6 +90,7 @@ def _by_agent(wanted: TunnelOptions) -> bool:
 
 
 def _serve(wanted: TunnelOptions) -> None:
+    keep_secrets()
     logging.basicConfig(level=logging.WARNING, format="pgward: %(message)s", stream=sys.stderr)
     said: list[str] = []
 

@@ -28,6 +28,7 @@ from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
 from pgward.pki.errors import LogError
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
+from pgward.system.secrecy import keep_secrets
 
 
 @click.command()
@@ -78,6 +79,7 @@ def login(
         if method not in (None, DEVICE_CODE):
             raise click.UsageError("--device-code and --method exclude each other")
         method = DEVICE_CODE
+    keep_secrets()
     home, clock = Home(pgward_home()), SystemClock()
     who = _Who(home, user)
     url = None if ca is None else parse_url(ca)

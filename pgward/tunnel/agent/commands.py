@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from pgward.system import service_manager, terminal
 from pgward.system.files import private_dir
 from pgward.system.paths import pgward_home
 from pgward.system.process import ProcessId, detach, notify_failed, notify_ready
+from pgward.system.secrecy import keep_secrets
 from pgward.tunnel.agent import client, logs
 from pgward.tunnel.agent.notify import DesktopNotifier
 from pgward.tunnel.agent.process import Agent, pid_path
@@ -64,7 +64,7 @@ def run(log_file: bool) -> None:
 
 
 def _serve(home: Path, *, log_file: bool = False) -> None:
-    _keep_secrets()
+    keep_secrets()
     try:
         if log_file:
             logs.to_file(private_dir(private_dir(home) / "run") / "agent.log")
@@ -74,16 +74,6 @@ def _serve(home: Path, *, log_file: bool = False) -> None:
     except PgwardError as error:
         notify_failed(error)
         raise
-
-
-def _keep_secrets() -> None:
-    """Let no key or token get into a core file, nor a file into others' hands."""
-    os.umask(0o077)
-    try:
-        import resource  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 async def _main(home: Path) -> None:

@@ -17,6 +17,7 @@ from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import jws
 from pgward.system import terminal
 from pgward.system.files import atomic_write, storage_errors
+from pgward.system.secrecy import keep_secrets
 from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
 from pgward.tunnel.edge.workers import supervise
 from pgward.tunnel.loop import run
@@ -98,6 +99,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
 
     SIGTERM drains, SIGHUP shows the certificate on disk in new handshakes.
     """
+    keep_secrets()
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr
     )
