@@ -118,7 +118,8 @@ class Agent:
             self.desk.renewal.woke()
 
     def _logged_in(self) -> None:
-        self._say("somebody is logged in")
+        name = self.desk.session.user.name if self.desk.session is not None else "somebody"
+        self._say(f"logged in as {name}")
         self._reopen_at = 0.0
         self._begin(self.keeper.relogin())
 

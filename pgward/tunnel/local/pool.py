@@ -134,10 +134,14 @@ class Pool:
 
     def renewed(self) -> None:
         """Let go of links that were opened with the former certificate, or to former edges."""
+        self.drop()
+        self.fill()
+
+    def drop(self) -> None:
+        """Let go of all links that wait, and make no others until one is wanted."""
         self._epoch += 1
         self.refusal = None
         self._drop_idle()
-        self.fill()
 
     def close(self) -> None:
         """Close all idle links and make no more."""

@@ -127,8 +127,14 @@ class Tunnel:
         self.counters.last_problem, self.counters.last_hint = problem, hint
 
     def woke(self) -> None:
-        """Take that this machine slept: links may be gone unseen."""
-        self.pool.renewed()
+        """Take that this machine slept: links may be gone unseen.
+
+        With an expired certificate there would only be refusals; its renewal has others made.
+        """
+        if self.renewal.expired():
+            self.pool.drop()
+        else:
+            self.pool.renewed()
 
     def look_after(self) -> None:
         """Hear of sessions whose socket failed unseen."""

@@ -113,7 +113,7 @@ def test_logins_are_noticed_and_their_end_is_told_once(run, home, agent, log_in,
             ]
             live = await ask(home, "live")
             texts = [event["text"] for event in live["events"]]
-            assert texts[0] == "somebody is logged in"
+            assert texts[0] == "logged in as alice"
             assert "your login has ended: pgward login" in texts
             assert (await ask(home, "live", after=live["events"][-1]["number"]))["events"] == []
 

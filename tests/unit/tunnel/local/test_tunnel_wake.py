@@ -51,6 +51,8 @@ def test_the_first_client_gets_a_link_with_the_new_certificate(run, contexts, tl
         async with woken(contexts, tls_keys) as made:
             old = [link.tls for link in made.tunnel.pool._idle]
             made.session.renewals = [renew(made, tls_keys)]
+            made.tunnel.woke()
+            assert not made.tunnel.pool._dials  # there would only be refusals
             client = await made.client()
             await made.talk(client)
             assert [tls.fileno() for tls in old] == [-1] * len(old)
