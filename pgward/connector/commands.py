@@ -13,10 +13,11 @@ from pgward.client.config.facts import Facts
 from pgward.client.config.service_file import MOST_IN_OLD_LINE, longest, section
 from pgward.connector.finder import Finder
 from pgward.connector.installing import POSTGRESQL_PORT, Done, Installer, Native
-from pgward.core.errors import ConflictError, NotFoundError
+from pgward.core.errors import ConflictError, NotFoundError, PgwardError
 from pgward.system import terminal
 from pgward.system.files import atomic_write, read_regular, storage_errors
 from pgward.system.paths import pgward_home
+from pgward.tunnel.agent import client as agent
 
 _PORT = click.IntRange(1, 65535)
 _HERE = "."
@@ -144,7 +145,7 @@ def install(
 
     Without a SERVICE: bring the sections that are there up to date. Sections of services that are
     gone are removed; all else in the file stays as it is. The file is PGSERVICEFILE, else
-    ~/.pg_service.conf.
+    ~/.pg_service.conf. When the agent runs, it opens the tunnel to each SERVICE.
     """
     if way is not None and way.host is not None and (everything or len(services) != 1):
         raise click.UsageError("--host goes with one service")
@@ -158,8 +159,9 @@ def install(
         open_now = {each.service for each in finder.registry.all()}
     _tell(done, output, "no service is for you")
     _tell_old_readers(done)
+    closed = [each.service for each in done if each.facts and each.service not in open_now]
     if way is None:
-        _tell_closed([each.service for each in done if each.facts and each.service not in open_now])
+        _tell_closed([name for name in closed if name not in services or not _opened(name)])
 
 
 @click.command()
@@ -188,6 +190,19 @@ def _tell_old_readers(done: list[Done]) -> None:
             "note: libpq 13 and older cannot read service files with lines this long;"
             " a shorter PGWARD_HOME helps"
         )
+
+
+def _opened(service: str) -> bool:
+    """Have the agent open the tunnel, if one runs; say what prevents it."""
+    try:
+        agent.ask(pgward_home(), "connect", service=service, port=None, socket=False)
+    except agent.AgentAwayError:
+        return False
+    except PgwardError as error:
+        terminal.note(f"the agent cannot open the tunnel to {service} now: {error.message}")
+        return True
+    terminal.note(f"the agent holds the tunnel to {service} open")
+    return True
 
 
 def _tell_closed(services: list[str]) -> None:

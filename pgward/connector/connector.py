@@ -16,6 +16,7 @@ from pgward.connector.finder import Finder
 from pgward.core.clock import SystemClock
 from pgward.core.errors import UnavailableError
 from pgward.system.paths import pgward_home
+from pgward.tunnel.agent.client import AgentAwayError, ask
 from pgward.tunnel.local.catalog import RENEW_BEFORE
 from pgward.tunnel.local.registry import Running
 
@@ -65,8 +66,7 @@ class Connector:
             service = self._service(finder)
             if self._native:
                 return finder.native(service, self._host, self._port)
-            running = finder.running(service) or self._own_tunnel(service)
-            return finder.tunnel(service, running.port)
+            return finder.tunnel(service, self._tunnel(finder, service).port)
 
     def lost(self, facts: Facts) -> bool:
         """Tell whether the tunnel that these facts lead to ended meanwhile; waits for no answer.
@@ -127,9 +127,18 @@ class Connector:
             self._known_until = now + KNOWN_SECONDS
         return self._known
 
-    def _own_tunnel(self, service: ServiceInfo) -> Running:
-        if self._own is None or not self._own.process.alive():
-            self._own = own_tunnel.open_for(os.getpid(), service.name, self._home)
+    def _tunnel(self, finder: Finder, service: ServiceInfo) -> Running:
+        """Return a tunnel that is open, one that the agent opens, or one of our own."""
+        running = finder.running(service)
+        if running is not None:
+            return running
+        if self._own is not None and self._own.process.alive():
+            return self._own
+        self._own = None
+        with contextlib.suppress(AgentAwayError):
+            answer = ask(self._home, "connect", service=service.name, port=None, socket=False)
+            return Running.read(answer["running"])
+        self._own = own_tunnel.open_for(os.getpid(), service.name, self._home)
         return self._own
 
 

@@ -14,6 +14,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import pgward
+from tests.fixtures.agent_process import agent
 from tests.fixtures.ca import environment
 from tests.fixtures.edge_process import eventually
 
@@ -169,6 +170,19 @@ def test_the_tunnel_ends_with_the_program(person, service, end):
         assert running.wait(20) == (0 if end is None else -end)
         eventually(lambda: tunnels(pid) == [], what="the tunnel outlives its program")
         assert running.stderr.read() == ""
+
+
+def test_an_agent_that_runs_holds_the_tunnel(stack, monkeypatch):
+    other = stack.person()
+    service = stack.service(other)
+    with agent(other) as holder, monkeypatch.context() as patch:
+        patch.setenv("PGWARD_HOME", str(other.home))
+        before = tunnels(os.getpid())
+        with pgward.connect(service) as session:
+            assert session.execute(WHO).fetchone() == (f"{other.name} /CN={other.name}",)
+        (row,) = other.data("status")
+        assert (row["service"], row["pid"]) == (service, holder.process.pid)
+        assert tunnels(os.getpid()) == before
 
 
 def test_what_the_edge_says_is_raised(stack, person):

@@ -3,6 +3,8 @@ import stat
 
 import pytest
 
+from pgward.core.errors import UnavailableError
+from pgward.tunnel.agent import client as agent
 from tests.fixtures.services import entry, offer
 
 
@@ -127,6 +129,37 @@ def test_install_tells_what_it_did(run, tmp_path):
     gone = json.loads(run("config", "uninstall", "-o", "json").stdout)
     assert {row["service"]: row["state"] for row in gone} == dict.fromkeys(rows, "removed")
     assert not (tmp_path / "services").exists()
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """An agent that opens every tunnel but that to billing."""
+    found = []
+
+    def ask(_home, op, *, service, **_fields):
+        found.append((op, service))
+        if service == "billing":
+            raise UnavailableError("no edge answers")
+
+    monkeypatch.setattr(agent, "ask", ask)
+    return found
+
+
+def test_an_agent_opens_what_was_named(run, asked):
+    done = run("config", "install", "orders", "billing")
+    assert asked == [("connect", "billing"), ("connect", "orders")]
+    assert done.stderr == (
+        "the agent cannot open the tunnel to billing now: no edge answers\n"
+        "the agent holds the tunnel to orders open\n"
+    )
+    assert done.exit_code == 0
+
+
+def test_an_agent_does_not_open_everything(run, asked):
+    run("config", "install", "--all")
+    run("config", "install")
+    run("config", "install", "orders", "--native")
+    assert asked == []
 
 
 def test_install_as_a_table(run):

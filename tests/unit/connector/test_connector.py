@@ -91,6 +91,29 @@ def time_out(*_arguments):
     raise TimeoutError
 
 
+def test_an_agent_that_runs_opens_the_tunnel(connector, home, opened, monkeypatch):
+    asked = []
+
+    def ask(place, op, **fields):
+        asked.append((place, op, fields))
+        held = running("orders", "127.0.0.1", 18000)
+        return {"running": {name: getattr(held, name) for name in held.__slots__}, "new": True}
+
+    monkeypatch.setattr(module, "ask", ask)
+    assert connector.facts().port == 18000
+    assert asked == [(home, "connect", {"service": "orders", "port": None, "socket": False})]
+    assert opened == []
+
+
+def test_what_the_agent_says_is_raised(connector, monkeypatch):
+    def ask(*_arguments, **_fields):
+        raise DeniedError("your account is blocked")
+
+    monkeypatch.setattr(module, "ask", ask)
+    with pytest.raises(DeniedError, match="your account is blocked"):
+        connector.facts()
+
+
 def test_the_native_way_needs_no_tunnel(home, opened):
     facts = Connector("orders", home=home, native=True, host="10.0.0.7", port=5433).facts()
     assert (facts.host, facts.address, facts.port) == ("db1.test", "10.0.0.7", 5433)

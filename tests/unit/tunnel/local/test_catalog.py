@@ -113,3 +113,9 @@ def test_an_ended_login_is_no_matter_of_the_ca_being_away(tmp_path, session):
     session.ensure_certificate = ended
     with pytest.raises(LoginNeededError):
         Case(tmp_path, session).catalog.find("orders")
+
+
+def test_all_services_tell_whether_the_ca_was_there(tmp_path, session):
+    assert Case(tmp_path, session).catalog.current() == ([ORDERS], True)
+    session.away = True
+    assert Case(tmp_path, session).catalog.current() == ([ORDERS], False)

@@ -118,3 +118,9 @@ def test_another_error_is_not_a_busy_port(registry, monkeypatch):
     monkeypatch.setattr(ports.socket, "create_server", broken)
     with pytest.raises(OSError, match="no loopback"):
         ports.listen(registry, "orders", None)
+
+
+def test_a_port_is_reserved_before_any_tunnel(registry):
+    port = ports.reserve(registry, "orders")
+    assert ports.reserve(registry, "orders") == port != ports.reserve(registry, "billing")
+    assert listened(registry, "orders") == (port, None)
