@@ -14,6 +14,7 @@ import click
 
 from pgward import __version__
 from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.system import output as outputs
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -188,9 +189,12 @@ COMMANDS: Mapping[str, Entry] = {
 class LazyGroup(click.Group):
     """A group whose commands are imported when one is called, not when help is shown."""
 
-    def __init__(self, *args: Any, entries: Mapping[str, Entry], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, entries: Mapping[str, Entry], path: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._entries = entries
+        self._path = path
 
     def entry(self, name: str) -> Entry:
         """Return a command's entry; KeyError when there is none."""
@@ -205,9 +209,12 @@ class LazyGroup(click.Group):
         entry = self._entries.get(cmd_name)
         if entry is None:
             return None
+        path = f"{self._path} {cmd_name}".strip()
         if entry.children:
-            return LazyGroup(cmd_name, entries=entry.children, help=_sentence(entry.help))
-        return load(entry.target, cmd_name)
+            return LazyGroup(
+                cmd_name, entries=entry.children, path=path, help=_sentence(entry.help)
+            )
+        return reporting(load(entry.target, cmd_name), path)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -248,22 +255,41 @@ class RootGroup(LazyGroup):
         extra["standalone_mode"] = False
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, **extra)
+        words = sys.argv[1:] if args is None else list(args)
         try:
             code = super().main(args, prog_name, complete_var, **extra)
-        except click.Abort as abort:
-            _exit_interrupted(abort)
         except click.exceptions.NoArgsIsHelpError as mistake:
             mistake.show()
             sys.exit(mistake.exit_code)
-        except click.UsageError as mistake:
-            _exit_reporting(_usage_problem(mistake))
-        except click.ClickException as mistake:
-            _exit_reporting(PgwardError(mistake.format_message()))
-        except PgwardError as problem:
-            _exit_reporting(problem)
-        except OSError as problem:
-            _exit_reporting(_os_problem(problem))
+        except (click.ClickException, click.Abort, PgwardError, OSError) as failure:
+            _exit_reporting(failure, outputs.wanted(words, os.environ))
         sys.exit(code if isinstance(code, int) else 0)
+
+
+# What these print is no document: another program's output, configuration to be used as it is, or
+# what a server says as long as it runs.
+NO_DOCUMENT = frozenset(
+    {
+        "psql",
+        "hba generate",
+        "ca serve",
+        "edge serve",
+        "agent run",
+        "demo",
+        "completion",
+        "man",
+    }
+)
+
+
+def reporting(command: click.Command, path: str) -> click.Command:
+    """Give a command, and those below it, ``--output`` where they have none of their own."""
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            reporting(child, f"{path} {name}")
+    elif path not in NO_DOCUMENT:
+        outputs.ensure(command)
+    return command
 
 
 def load(target: str, name: str) -> click.Command:
@@ -304,17 +330,30 @@ def _os_problem(problem: OSError) -> PgwardError:
     return PgwardError(f"{where}{reason}", hint="PGWARD_DEBUG=1 shows where this happened")
 
 
-def _exit_interrupted(abort: click.Abort) -> NoReturn:
-    if isinstance(abort.__context__, EOFError):
-        _exit_reporting(PgwardError("the input ended before the answer"))
-    sys.exit(_INTERRUPTED)
-
-
-def _exit_reporting(problem: PgwardError) -> NoReturn:
+def _exit_reporting(failure: Exception, output: str) -> NoReturn:
+    problem = _problem(failure)
+    if problem is None:
+        sys.exit(_INTERRUPTED)
     from pgward.system import terminal  # noqa: PLC0415 - only a failure needs it
 
-    terminal.error(problem)
+    terminal.error(problem, output)
     sys.exit(problem.exit_code)
+
+
+def _problem(failure: Exception) -> PgwardError | None:
+    """Return a failure as one of our errors; None for Ctrl-C."""
+    match failure:
+        case PgwardError():
+            return failure
+        case click.UsageError():
+            return _usage_problem(failure)
+        case click.ClickException():
+            return PgwardError(failure.format_message())
+        case OSError():
+            return _os_problem(failure)
+    if isinstance(failure.__context__, EOFError):
+        return PgwardError("the input ended before the answer")
+    return None
 
 
 @click.group(
@@ -327,6 +366,7 @@ def _exit_reporting(problem: PgwardError) -> NoReturn:
     },
 )
 @click.version_option(__version__, prog_name="pgward", message="%(prog)s %(version)s")
+@click.option(*outputs.FLAGS, expose_value=False, **outputs.ATTRIBUTES)
 def cli() -> None:
     """PostgreSQL access without shared passwords and without a VPN.
 

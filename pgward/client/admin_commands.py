@@ -62,7 +62,8 @@ def token(kind: str, name: str, dns: tuple[str, ...], ip: tuple[str, ...], ttl: 
     }
     with options.api() as api:
         reply = api.post("/v1/tokens", body)
-    terminal.echo(reply["token"])
+    terminal.report(kind=kind, name=name, expires_at=reply.get("expires_at"))
+    terminal.echo(reply["token"], fact="token")
     use = "pgward edge enroll" if kind == "edge" else "pgward hba apply"
     terminal.note(f"works once, for {duration(ttl)}; use it with `{use}` on the machine {name}")
 
@@ -90,6 +91,7 @@ def remove_edges(edge_names: tuple[str, ...]) -> None:
     with options.api() as api:
         for name in edge_names:
             api.delete(options.path("edges", name))
+            terminal.add("removed", name)
             terminal.note(f"removed the edge {name}")
 
 

@@ -14,6 +14,7 @@ from pgward.client.api import ApiClient
 from pgward.client.known import known_services
 from pgward.client.session import Session
 from pgward.core.errors import InvalidInputError
+from pgward.system import output as outputs
 from pgward.system import terminal
 from pgward.system.files import storage_errors
 from pgward.system.paths import pgward_home
@@ -22,15 +23,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _MAX_PASSWORD_FILE = 64 * 1024
 _GENERATED_BYTES = 18  # 144 bits
 
-output = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(terminal.OUTPUTS),
-    default="table",
-    show_default=True,
-    envvar="PGWARD_OUTPUT",
-    help="How to show it.",
-)
+output = click.option(*outputs.FLAGS, **outputs.ATTRIBUTES)
 
 
 def complete_service(

@@ -89,7 +89,8 @@ def _move(act: str, hierarchy: str | None, body: dict[str, Any]) -> None:
     with options.api() as api:
         name = _under_way(api, hierarchy)
         reply = api.post(options.path("rotations", name, act), body)
-    terminal.echo(reply["phase"])
+    terminal.report(rotation=name, revoked=reply["revoked"])
+    terminal.echo(reply["phase"], fact="phase")
     if reply["revoked"]:
         terminal.note(f"{reply['revoked']} certificates revoked")
     terminal.note(_MEANING[reply["phase"]])

@@ -73,9 +73,10 @@ def add(
             "password": password,
         }
         api.post("/v1/users", body)
+    terminal.report(name=name, groups=groups)
     terminal.note(f"added {name} to {', '.join(groups)}" if groups else f"added {name}")
     if generate:
-        terminal.echo(password)
+        terminal.echo(password, fact="password")
 
 
 @user.command("list")
@@ -109,6 +110,7 @@ def edit(name: str, full_name: str | None, email: str | None) -> None:
         raise InvalidInputError("nothing to change", hint="--full-name or --email")
     with options.api() as api:
         api.patch(_path(name), change)
+    terminal.report(name=name, **change)
     terminal.note(f"changed {name}")
 
 
@@ -119,6 +121,7 @@ def block(name: str, reason: str) -> None:
     """Refuse NAME from now on: certificates are revoked, connections cut."""
     with options.api() as api:
         reply = api.post(_path(name, "block"), {"reason": reason})
+    terminal.report(name=name, blocked=True)
     terminal.note(f"blocked {name}; {_revoked(reply)}")
 
 
@@ -128,6 +131,7 @@ def unblock(name: str) -> None:
     """Let NAME log in again; revoked certificates stay revoked."""
     with options.api() as api:
         api.post(_path(name, "unblock"))
+    terminal.report(name=name, blocked=False)
     terminal.note(f"unblocked {name}; the next login gives a new certificate")
 
 
@@ -141,9 +145,10 @@ def passwd(name: str, generate: bool, password_source: PasswordSource) -> None:
     with options.api() as api:
         password = _new_password(name, generate, password_source)
         reply = api.post(_path(name, "password"), {"password": password})
+    terminal.report(name=name)
     terminal.note(f"new password set for {name}; {_revoked(reply)}")
     if generate:
-        terminal.echo(password)
+        terminal.echo(password, fact="password")
 
 
 @user.command("remove")
@@ -153,6 +158,7 @@ def remove(names_: tuple[str, ...]) -> None:
     with options.api() as api:
         for name in names_:
             reply = api.delete(_path(name))
+            terminal.add("removed", name)
             terminal.note(f"removed {name}; {_revoked(reply)}")
 
 
@@ -203,6 +209,7 @@ def _change_members(name: str, **change: list[str]) -> None:
     with options.api() as api:
         reply = api.post(options.path("groups", name, "members"), change)
     members = ", ".join(reply.get("members") or []) or "nobody, so the group is gone"
+    terminal.report(name=name, members=reply.get("members") or [])
     terminal.note(f"in {name} now: {members}")
 
 

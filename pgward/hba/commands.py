@@ -169,7 +169,7 @@ def _show_dry_run(host: Host, plan: Plan) -> None:
     check_before(host, plan)
     _warn(warnings(host.data_dir, plan))
     diff = plan_contents(host.data_dir, plan).diff()
-    terminal.echo(diff.rstrip("\n")) if diff else terminal.note("nothing would change")
+    terminal.echo(diff.rstrip("\n"), fact="diff") if diff else terminal.note("nothing would change")
 
 
 def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
@@ -178,6 +178,12 @@ def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
     _warn(outcome.warnings)
     if outcome.away is not None:
         _warn([f"the CA gave nothing new: {outcome.away}"])
+    terminal.report(
+        changed=outcome.changed,
+        data_dir=str(host.data_dir.path),
+        version=host.data_dir.able.version,
+        warnings=list(outcome.warnings),
+    )
     done = "configured" if outcome.changed else "nothing to change in"
     terminal.note(f"{done} PostgreSQL {host.data_dir.able.version} in {host.data_dir.path}")
     terminal.note(_effect(outcome))

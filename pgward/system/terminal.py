@@ -17,8 +17,11 @@ import click
 
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.system import output as outputs
+from pgward.system.output import OUTPUTS
 
-OUTPUTS = ("table", "json", "yaml")
+__all__ = ["OUTPUTS"]
+
 _MAX_LINE = 64 * 1024
 
 # C0, DEL, C1, zero-width, line/paragraph separators, bidirectional marks, tags and BOM.
@@ -31,21 +34,54 @@ def clean(text: str) -> str:
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def echo(text: str = "") -> None:
-    """Write data to stdout, as it is."""
-    click.echo(text)
+def echo(text: str = "", *, fact: str | None = None) -> None:
+    """Write data to stdout, as it is.
+
+    In the document of a command it is the ``fact`` of that name, else one of its lines.
+    """
+    reported = outputs.result()
+    if reported is None:
+        click.echo(text)
+    elif fact is not None:
+        reported.facts[fact] = text
+    else:
+        reported.lines.append(text)
+
+
+def report(**facts: Any) -> None:
+    """Put facts into the document that a command prints under JSON and YAML."""
+    reported = outputs.result()
+    if reported is not None:
+        reported.facts |= facts
 
 
 def note(text: str) -> None:
     """Say something to the person, on stderr; line breaks stay, other controls do not."""
-    click.echo("\n".join(clean(line) for line in text.split("\n")), err=True)
+    reported = outputs.result()
+    if reported is not None:
+        reported.messages.append(text)
+    elif outputs.chosen() == "json":
+        click.echo(json.dumps({"note": text}), err=True)
+    else:
+        click.echo("\n".join(clean(line) for line in text.split("\n")), err=True)
 
 
-def error(problem: PgwardError) -> None:
-    """Report a failure: ``pgward: message``, then ``hint: what to do``."""
+def error(problem: PgwardError, output: str = "table") -> None:
+    """Report a failure: ``pgward: message``, then ``hint: what to do``; or an object."""
+    if output != "table":
+        told = outputs.error(problem)
+        click.echo(json.dumps(told) if output == "json" else _yaml(told).rstrip("\n"), err=True)
+        return
     _labelled("pgward:", problem.message, "red")
     if problem.hint:
         _labelled("hint:", problem.hint, "cyan")
+
+
+def add(fact: str, value: Any) -> None:
+    """Put one more value into a list of the document that a command prints."""
+    reported = outputs.result()
+    if reported is not None:
+        reported.facts.setdefault(fact, []).append(value)
 
 
 _MARKS = {"ok": "green", "warn": "yellow", "fail": "red", "skip": "bright_black"}
@@ -148,7 +184,7 @@ def record(
 def structured(value: Any, output: str) -> None:
     """Write ``value`` to stdout as ``json`` or ``yaml``; times become RFC 3339."""
     plain = _plain(value)
-    echo(_json(plain) if output == "json" else _yaml(plain).rstrip("\n"))
+    click.echo(_json(plain) if output == "json" else _yaml(plain).rstrip("\n"))
 
 
 def documents(values: Sequence[Any]) -> None:

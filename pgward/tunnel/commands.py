@@ -15,6 +15,7 @@ from pgward.client import options
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock
 from pgward.core.errors import NotFoundError, PgwardError
+from pgward.system import output as outputs
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
 from pgward.system.process import detach, notify_failed, notify_ready
@@ -101,6 +102,7 @@ def _serve(wanted: TunnelOptions) -> None:
     def ready(running: Running) -> None:
         if wanted.for_pid is None:
             _tell_ready(running)
+            outputs.finish()  # now: the command itself ends when the tunnel does
         facts = {name: getattr(running, name) for name in _FIELDS}
         notify_ready(json.dumps({"running": facts, "said": said}))
 
@@ -120,7 +122,8 @@ def _tell_ready(running: Running) -> None:
     terminal.note(
         f"{running.service} is at {running.address}; connect with this string, or pgward psql"
     )
-    terminal.echo(running.conninfo)
+    terminal.report(service=running.service, host=running.host, port=running.port, pid=running.pid)
+    terminal.echo(running.conninfo, fact="conninfo")
 
 
 def _in_background(wanted: TunnelOptions) -> Running:
@@ -207,6 +210,7 @@ def disconnect(service: str | None, everything: bool) -> None:
             running.process.stop(timeout=STOP_SECONDS)
             known.remove(running.service)
             closed.append(running.service)
+    terminal.report(disconnected=closed)
     for name in closed:
         terminal.note(f"{name} is disconnected")
     if not closed:

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from pgward import cli as cli_module
-from pgward.cli import COMMANDS, Entry, RootGroup, cli
+from pgward.cli import COMMANDS, NO_DOCUMENT, Entry, RootGroup, cli
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
+from pgward.system.output import takes_output
 
 _HEAVY = (
     "asyncio",
@@ -174,3 +175,23 @@ def test_every_command_of_the_table_is_there(name, entry):
 def test_a_table_entry_that_is_no_command_is_a_mistake():
     with pytest.raises(TypeError, match="is not a command"):
         cli_module.load("pgward.cli:main", "main")
+
+
+def leaves(group=cli, path=()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield " ".join((*path, name)), command
+
+
+def test_every_command_takes_output_but_for_those_that_cannot():
+    without = {path for path, command in leaves() if not takes_output(command)}
+    assert without <= NO_DOCUMENT, "give it --output, or say in NO_DOCUMENT why it cannot"
+
+
+def test_no_command_prints_a_document_and_stands_among_the_exceptions():
+    known = dict(leaves())
+    assert [path for path in NO_DOCUMENT if path in known and takes_output(known[path])] == []

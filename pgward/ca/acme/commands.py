@@ -137,6 +137,7 @@ def revoke_keys(key_names: tuple[str, ...], *, certificates: bool) -> None:
         for name in key_names:
             path = options.path("acme", "keys", name, "revoke")
             reply = api.post(path, {"certificates": certificates})
+            terminal.add("revoked", name)
             terminal.note(f"revoked the key {name}: {_ended(reply)}")
 
 
@@ -166,6 +167,7 @@ def revoke_accounts(account_ids: tuple[str, ...], *, certificates: bool) -> None
         for each in account_ids:
             path = options.path("acme", "accounts", each, "revoke")
             reply = api.post(path, {"certificates": certificates})
+            terminal.add("revoked", each)
             terminal.note(f"revoked the account {each}: {_ended(reply)}")
 
 

@@ -84,6 +84,7 @@ def export(directory: Path, file: Path) -> None:
     """
     with _reading(directory) as connection, storage_errors(file):
         count = log_export.write(connection, file)
+    terminal.report(entries=count, file=str(file))
     terminal.note(f"wrote {count} entries to {file}")
 
 
@@ -101,6 +102,7 @@ def accept(directory: Path) -> None:
         kept = continuities.accept(directory, store, SystemClock())
     finally:
         store.close()
+    terminal.report(kept=str(kept))
     terminal.note(f"the store is accepted as it is; what it lacks is named in {kept}")
 
 

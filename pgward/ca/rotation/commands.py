@@ -98,7 +98,7 @@ def start(
             known = stored.read(connection)
     finally:
         store.close()
-    terminal.echo(rotation.id)
+    terminal.echo(rotation.id, fact="rotation")
     terminal.note(_next([known.get(name) for name in rotation.new]))
 
 
@@ -126,7 +126,7 @@ def _ask(store: Store, directory: Path, keeper: KeyKeeper, target: CaName, name:
             hint="a new key below the same root: pgward ca rotate start issuing",
         )
     request = succession.ask(store, directory, keeper, target, name=name, clock=SystemClock())
-    terminal.echo(str(request))
+    terminal.echo(str(request), fact="request")
     terminal.note(
         "have this request signed by the company's root, as the first one was, then: pgward ca"
         f" import {directory} FILE…\n"

@@ -200,6 +200,13 @@ def _greet(session: Session, now: datetime) -> None:
     user = session.user
     groups = f" ({', '.join(user.groups)})" if user.groups else ""
     lasts = when(session.session_expires_at, now).removeprefix("in ")
+    terminal.report(
+        user=user.name,
+        groups=user.groups,
+        ca_url=session.trust.ca_url,
+        session_expires_at=session.session_expires_at,
+        certificate_expires_at=session.not_after,
+    )
     terminal.note(
         f"logged in as {user.name}{groups} at {failures.host_of(session.trust.ca_url)}"
         f" for {lasts}, until {rfc3339(session.session_expires_at)}\n"

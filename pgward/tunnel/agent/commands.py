@@ -41,6 +41,7 @@ def start(foreground: bool) -> None:
     arguments = [sys.executable, "-m", "pgward", "agent", "run", "--log-file"]
     detach(arguments, log=directory / "agent.log", env={"PGWARD_HOME": str(home)})
     answer = client.ask(home, "status")
+    terminal.report(pid=answer["pid"])
     terminal.note(f"the agent runs (pid {answer['pid']}): pgward connect and psql use it")
     if not answer["login"]["logged_in"]:
         terminal.note("it waits for a login: pgward login")

@@ -23,7 +23,7 @@ def install(show: bool) -> None:
     wanted = _plan()
     if show:
         terminal.note(f"{wanted.path}:")
-        terminal.echo(wanted.text.rstrip("\n"))
+        terminal.echo(wanted.text.rstrip("\n"), fact="text")
         return
     installing.check(wanted)
     stop_agent(pgward_home())  # one that was started by hand would be in its way

@@ -52,6 +52,7 @@ def edge_enroll(directory: Path, token_file: str, advertise: str) -> None:
         raise InvalidInputError(
             f"that token is for a {machine.kind}, not for an edge", hint="pgward ca token edge NAME"
         )
+    terminal.report(name=machine.name, not_after=machine.not_after)
     terminal.note(f"edge {machine.name} is enrolled until {rfc3339(machine.not_after)}")
     terminal.note(f"next: pgward edge serve {directory} --listen {_any(address)}")
 

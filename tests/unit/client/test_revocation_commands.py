@@ -46,7 +46,7 @@ def test_twice_is_fine(logged_in, fake_ca):
     result = logged_in("ca", "revoke", "ab", "-o", "json")
     assert result.exit_code == 0
     assert '"serial": "ab"' in result.stdout
-    assert result.stderr.startswith("0 certificates revoked\n")
+    assert result.stderr.startswith('{"note": "0 certificates revoked"}\n')
 
 
 def test_one_that_is_unknown_keeps_none_of_the_others(logged_in, fake_ca):
