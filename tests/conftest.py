@@ -14,12 +14,13 @@ pytest_plugins = [
     "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.company",
-    "tests.fixtures.lying_provider",
-    "tests.fixtures.oidc_provider",
     "tests.fixtures.disks",
     "tests.fixtures.acme",  # after ca_service, which it imports
     "tests.fixtures.logins",  # after ca_service, which it imports
     "tests.fixtures.factors",  # after logins, which it imports
+    "tests.fixtures.lying_provider",
+    "tests.fixtures.oidc_provider",
+    "tests.fixtures.oidc_world",  # after ca_service and lying_provider, which it imports
     "tests.fixtures.fake_ca",
     "tests.fixtures.fake_log",  # after fake_ca, which it imports
     "tests.fixtures.collector",

@@ -10,6 +10,8 @@ from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.second_factor import SecondFactor
 from pgward.ca.login.gates.standing import Standing
 from pgward.ca.login.method import Methods
+from pgward.ca.login.oidc.methods import OidcDeviceMethod, OidcMethod
+from pgward.ca.login.oidc.providers import Providers
 from pgward.ca.login.password import PasswordMethod
 
 
@@ -18,8 +20,9 @@ def factors(desk: Desk) -> FactorDesk:
     return FactorDesk(desk, [TotpFactor(desk.sealer, desk.clock), RecoveryFactor(desk.clock)])
 
 
-def engine(desk: Desk, factors: FactorDesk) -> Engine:
+def engine(desk: Desk, factors: FactorDesk, providers: Providers | None = None) -> Engine:
     """Return an engine; the first method is what a client chooses that was told nothing."""
-    methods = Methods([PasswordMethod(desk)])
+    oidc = providers or Providers(desk)
+    methods = Methods([PasswordMethod(desk), OidcMethod(desk, oidc), OidcDeviceMethod(desk, oidc)])
     second = SecondFactor(factors, Enrolment(desk))
     return Engine(desk, methods, [Standing(), second, Reason(), DeviceGate()])

@@ -82,6 +82,7 @@ class OidcSpec(Model):
     authorize_params: Annotated[dict[str, Line], _Many, AfterValidator(_parameters)] = Field(
         default_factory=dict
     )
+    device_code: bool = True
     redirect_ports: Annotated[
         list[Annotated[int, Field(ge=1024, le=65535)]], Field(max_length=20)
     ] = Field(default_factory=list)
@@ -104,4 +105,4 @@ class OidcSpec(Model):
     create_users: bool = False
     link_existing: bool = False
     refresh_minutes: Minutes = 10
-    refresh_grace_minutes: Minutes = 60
+    refresh_grace_minutes: Minutes = 240

@@ -29,6 +29,7 @@ from pgward.ca.service.routes import (
     edges,
     groups,
     hosts,
+    identity_providers,
     issuing,
     log,
     login,
@@ -54,6 +55,7 @@ _ROUTERS = (
     *(machine.router, edge.router),
     *(orders.router, rotations.router),
     acme_keys.router,
+    identity_providers.router,
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their

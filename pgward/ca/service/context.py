@@ -23,6 +23,7 @@ from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
 from pgward.ca.login.factors.desk import FactorDesk
 from pgward.ca.login.factors.enrolment import Enrolment
+from pgward.ca.login.oidc.office import Office
 from pgward.ca.observability.health import Checks, Readiness
 from pgward.ca.resources.rule_book import RuleBook
 from pgward.ca.revoking.ocsp_responder import OcspResponder
@@ -57,6 +58,7 @@ class Context:
     logins: Engine
     factors: FactorDesk
     enrolment: Enrolment
+    oidc: Office
     heads: HeadSigner
     limits: Limits
     snapshots: Snapshots
@@ -111,16 +113,19 @@ def make(
     workers, throttle = PasswordWorkers(passwords), LoginThrottle()
     desk = Desk(store, acts, authority.clock, authority.settings, workers, throttle, sealer)
     factors = making.factors(desk)
+    revoker = Revoker(authority)
+    oidc = Office.open(desk, revoker)
     return Context(
         authority=authority,
         store=store,
         acts=acts,
-        revoker=Revoker(authority),
+        revoker=revoker,
         workers=workers,
         throttle=throttle,
-        logins=making.engine(desk, factors),
         factors=factors,
         enrolment=Enrolment(desk),
+        logins=making.engine(desk, factors, oidc.providers),
+        oidc=oidc,
         heads=heads,
         limits=Limits(authority.settings.limits),
         snapshots=Snapshots(store, authority, authority.clock),

@@ -37,6 +37,10 @@ class Provider:
         """Return what the provider says of itself; raise ProviderAwayError, UntrustedError."""
         return (await self._metadata.get()).value
 
+    async def keys(self) -> KeySet:
+        """Return the provider's keys."""
+        return (await self._keys.get()).value
+
     async def verified(self, token: object, *, what: str) -> tuple[dict[str, Any], Header]:
         """Return what a token says that the provider signed, and its header."""
         metadata = await self.metadata()

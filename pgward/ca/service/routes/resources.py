@@ -6,14 +6,17 @@ from typing import Annotated, Any
 from fastapi import Body, Header, Query
 from pydantic import BaseModel
 
+from pgward.ca.login.oidc import administering
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import FieldError, FieldsError
+from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.kinds import Resource
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Change, ResourceChange
+from pgward.ca.store import Transaction
 from pgward.core.errors import InvalidInputError
 
 router = strict.router("resources")
@@ -66,6 +69,7 @@ def put(  # noqa: PLR0917 - FastAPI passes them by name
     if dry_run:
         return _dry_run(context, wanted, by.user.name)
     with context.acts.act(by.user.name, f"{wanted.kind.lower()}.apply", name) as act:
+        _check(act.transaction, wanted)
         found, change = resources.put(act.transaction, wanted, now=context.now(), by=by.user.name)
         act.worth_recording = change != "unchanged"
         act.details |= {"change": change, "version": found.version, "spec": found.spec}
@@ -80,11 +84,19 @@ def delete(
     real, version = kinds.canonical(kind), _version(if_match)
     with context.acts.act(by.user.name, f"{real.lower()}.delete", name) as act:
         resources.delete(act.transaction, real, name, version=version)
+        if real == administering.KIND:
+            administering.forget(context.oidc, act, name)
     return Change(change="deleted")
+
+
+def _check(transaction: Transaction, wanted: Resource) -> None:
+    if isinstance(wanted, IdentityProvider):
+        administering.check_change(transaction, wanted)
 
 
 def _dry_run(context: Context, wanted: Resource, by: str) -> ResourceChange:
     with context.store.write() as transaction:
+        _check(transaction, wanted)
         found, change = resources.put(transaction, wanted, now=context.now(), by=by)
         transaction.discard()
     return ResourceChange(resource=found.to_json(), change=change)

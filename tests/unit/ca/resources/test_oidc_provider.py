@@ -13,7 +13,7 @@ def test_the_defaults_are_careful() -> None:
     assert not spec.create_users
     assert not spec.link_existing
     assert spec.groups_claim is None
-    assert (spec.refresh_minutes, spec.refresh_grace_minutes) == (10, 60)
+    assert (spec.refresh_minutes, spec.refresh_grace_minutes) == (10, 240)
 
 
 def test_everything_can_be_set() -> None:
