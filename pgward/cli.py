@@ -158,6 +158,9 @@ COMMANDS: Mapping[str, Entry] = {
     "config": Entry("configure psql, drivers and GUI clients", section=_CONNECT, children=_CONFIG),
     "user": Entry("add, block and list people", "pgward.client.user_commands:user", _ADMIN),
     "group": Entry("put people into groups", "pgward.client.user_commands:group", _ADMIN),
+    "idp": Entry(
+        "have people log in at an identity provider", "pgward.client.idp_commands:idp", _ADMIN
+    ),
     "apply": Entry(
         "create or change services and profiles from YAML",
         "pgward.client.resource_commands:apply",

@@ -1,6 +1,6 @@
 """Errors that name the field: pydantic's findings in our words, with the nearest right name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -22,6 +22,7 @@ _WORDS = {
     "model_attributes_type": "must be an object",
     "dict_type": "must be an object",
     "missing": "is missing",
+    "union_tag_not_found": "is missing",
 }
 
 
@@ -48,7 +49,9 @@ def explain(
     errors: Iterable[ErrorDetails | dict[str, Any]], model: type[BaseModel] | None = None
 ) -> FieldsError:
     """Turn pydantic's errors (at least one) into a FieldsError."""
-    found = [FieldError(path_of(error["loc"]), _message(error, model)) for error in errors]
+    found = [
+        FieldError(path_of(_located(error, model)), _message(error, model)) for error in errors
+    ]
     return FieldsError(found[:_MAX_REPORTED])
 
 
@@ -64,14 +67,14 @@ def _message(error: ErrorDetails | dict[str, Any], model: type[BaseModel] | None
     kind, context = error["type"], error.get("ctx") or {}
     if kind == "extra_forbidden":
         return _unknown(str(error["loc"][-1]), _known_fields(model, error["loc"][:-1]))
-    if kind == "literal_error":
-        return f"must be {context['expected']}"
+    if kind == "value_error":
+        return str(context["error"])
     if kind in ("greater_than_equal", "less_than_equal"):
         return (
             f"must be {'at least' if 'ge' in context else 'at most'} {next(iter(context.values()))}"
         )
-    if kind == "value_error":
-        return str(context["error"])
+    if kind in ("literal_error", "union_tag_invalid"):
+        return f"must be {context.get('expected') or context['expected_tags']}"
     return _WORDS.get(kind) or _lower(error["msg"])
 
 
@@ -88,12 +91,46 @@ def _known_fields(model: type[BaseModel] | None, location: Sequence[int | str]) 
     for part in location:
         if model is None or isinstance(part, int):
             continue
-        by_name = {field.alias or name: field for name, field in model.model_fields.items()}
-        annotation = by_name[part].annotation if part in by_name else None
-        model = _model_in(annotation)
+        model = _model_at(model, part)
     if model is None:
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel] | Mapping[str, type[BaseModel]], part: str) -> Any:
+    """Return the model of a field; where its type is told by a tag, models by tag."""
+    if isinstance(model, Mapping):
+        return model.get(part)
+    by_name = {field.alias or name: field for name, field in model.model_fields.items()}
+    if part not in by_name:
+        return None
+    field = by_name[part]
+    if not isinstance(field.discriminator, str):
+        return _model_in(field.annotation)
+    models = [each for each in get_args(field.annotation) if issubclass(each, BaseModel)]
+    tag = field.discriminator
+    return {str(get_args(each.model_fields[tag].annotation)[0]): each for each in models}
+
+
+def _located(
+    error: ErrorDetails | dict[str, Any], model: type[BaseModel] | None
+) -> Sequence[int | str]:
+    found = _untagged(model, error["loc"])
+    if error["type"].startswith("union_tag"):  # it is the tag that is wrong
+        return [*found, error["ctx"]["discriminator"].strip("'")]
+    return found
+
+
+def _untagged(model: type[BaseModel] | None, location: Sequence[int | str]) -> Sequence[int | str]:
+    """Return a location without the tags that pydantic puts into it, which stand nowhere."""
+    found: list[int | str] = []
+    here: Any = model
+    for part in location:
+        if not isinstance(here, Mapping):
+            found.append(part)
+        if here is not None and isinstance(part, str):
+            here = _model_at(here, part)
+    return found
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

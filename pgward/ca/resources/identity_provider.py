@@ -1,11 +1,14 @@
 """The kind IdentityProvider: who, outside of pgward, says who people are."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from pgward.ca.resources.ldap_provider import LdapSpec
 from pgward.ca.resources.model import Metadata, Model
 from pgward.ca.resources.oidc_provider import OidcSpec
 
-IdentityProviderSpec = OidcSpec
+IdentityProviderSpec = Annotated[OidcSpec | LdapSpec, Field(discriminator="type")]
 
 
 class IdentityProvider(Model):

@@ -13,6 +13,8 @@ from pgward.ca.login.oidc import administering, checks, logout
 from pgward.ca.login.oidc.checks import Check
 from pgward.ca.login.oidc.errors import UntrustedError
 from pgward.ca.resources import stored as resources
+from pgward.ca.resources.identity_provider import IdentityProvider
+from pgward.ca.resources.oidc_provider import OidcSpec
 from pgward.ca.resources.stored import Resource
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
@@ -115,10 +117,10 @@ async def add(context: Current, by: Administrator, body: ProviderRequest) -> Pro
     secret = None if body.secret is None else body.secret.get_secret_value()
     wanted = administering.read(body.name, body.description, body.spec)
     name = wanted.metadata.name
-    trying = office.providers.make(name, wanted.spec, secret)
+    trying = office.providers.make(name, _openid(wanted), secret)
     full = checks.completed(body.spec, await trying.provider.metadata())
     wanted = administering.read(name, body.description, full)
-    trying = office.providers.make(name, wanted.spec, secret)
+    trying = office.providers.make(name, _openid(wanted), secret)
     found = await checks.look(trying.provider)
     failed = [each for each in found if each.verdict == "failed"]
     if failed:
@@ -131,7 +133,7 @@ async def add(context: Current, by: Administrator, body: ProviderRequest) -> Pro
     else:
         stored = await run_sync(administering.add, office, wanted, secret, by.user.name)
         shown = stored.to_json()
-    told = checks.register(wanted.spec, name, context.authority.settings.ca.url)
+    told = checks.register(_openid(wanted), name, context.authority.settings.ca.url)
     return ProviderReply(checks=_shown(found), resource=shown, register_=told)
 
 
@@ -221,10 +223,18 @@ def _secret(context: Context, name: str) -> str | None:
         return provider_secrets.find(connection, context.oidc.desk.sealer, name)
 
 
+def _openid(wanted: IdentityProvider) -> OidcSpec:
+    if not isinstance(wanted.spec, OidcSpec):
+        raise InvalidInputError(
+            f"this is for OpenID providers, not {wanted.spec.type}", hint="pgward apply -f FILE"
+        )
+    return wanted.spec
+
+
 def _register(context: Context, found: Resource) -> dict[str, Any]:
     if found.spec.get("type") != "oidc":
         return {}
-    spec = administering.read(found.name, "", found.spec).spec
+    spec = _openid(administering.read(found.name, "", found.spec))
     return checks.register(spec, found.name, context.authority.settings.ca.url)
 
 

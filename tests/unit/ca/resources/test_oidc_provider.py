@@ -33,6 +33,7 @@ def test_everything_can_be_set() -> None:
         "unmappedGroups": "ignore",
         "allowGroups": ["A"],
         "requireClaims": {"hd": ["a", "b"]},
+        "deviceCode": False,
         "createUsers": True,
         "linkExisting": True,
         "refreshMinutes": 1,

@@ -1,0 +1,65 @@
+"""What ``pgward idp add`` was told, as the spec of an identity provider."""
+
+from pathlib import Path
+from typing import Any
+
+from pgward.core.errors import InvalidInputError
+from pgward.system.files import storage_errors
+
+_MAX_CA_FILE = 256 * 1024
+
+
+def spec_of(
+    *,
+    issuer: str,
+    client_id: str,
+    ca_file: Path | None,
+    admin_group: str | None,
+    group_map: tuple[str, ...],
+    require_claims: tuple[str, ...],
+    **given: Any,
+) -> dict[str, Any]:
+    """Return a spec of what was given; the CA fills in the rest."""
+    mapped = _pairs("--group-map", group_map)
+    if admin_group is not None:
+        mapped[admin_group] = "administrators"
+    if mapped and not given["group_claim"]:
+        raise InvalidInputError("groups are mapped, and come from nowhere", hint="--group-claim")
+    found = {
+        "ca": None if ca_file is None else _read(ca_file),
+        "scopes": given["scopes"],
+        "userClaim": given["user_claim"],
+        "stripDomains": given["strip_domains"],
+        "groupsClaim": given["group_claim"],
+        "groupPrefix": given["group_prefix"],
+        "groupMap": mapped,
+        "allowGroups": given["allow_groups"],
+        "requireClaims": _pairs("--require-claim", require_claims),
+        "createUsers": given["create_users"],
+        "linkExisting": given["link_existing"],
+        "redirectPorts": given["redirect_ports"],
+    }
+    shown = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in found.items()
+    }
+    least = {"type": "oidc", "issuer": issuer, "clientId": client_id}
+    return least | {key: value for key, value in shown.items() if value}
+
+
+def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for each in given:
+        left, equals, right = each.rpartition("=")
+        if not equals or not left or not right:
+            raise InvalidInputError(f"{option} {each!r} is not THIS=THAT")
+        found[left] = right
+    return found
+
+
+def _read(path: Path) -> str:
+    with storage_errors(path, "read"), path.open("rb") as file:
+        data = file.read(_MAX_CA_FILE + 1)
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError:
+        raise InvalidInputError("it is not certificates in PEM", where=str(path)) from None

@@ -1,0 +1,60 @@
+import pytest
+
+from pgward.client.idp_spec import spec_of
+from pgward.core.errors import InvalidInputError
+
+NOTHING = {
+    **dict.fromkeys(("ca_file", "admin_group", "user_claim", "group_claim", "group_prefix")),
+    **dict.fromkeys(("group_map", "require_claims", "scopes", "strip_domains", "allow_groups"), ()),
+    "redirect_ports": (),
+    "create_users": False,
+    "link_existing": False,
+}
+LEAST = {"type": "oidc", "issuer": "https://idp.test", "clientId": "pgward"}
+
+
+def spec(**given):
+    return spec_of(**{"issuer": "https://idp.test", "client_id": "pgward"} | NOTHING | given)
+
+
+def test_what_was_not_said_is_left_to_the_authority() -> None:
+    assert spec() == LEAST
+
+
+def test_everything_that_can_be_said(tmp_path) -> None:
+    (tmp_path / "ca.pem").write_text("PEM")
+    assert spec(
+        ca_file=tmp_path / "ca.pem",
+        admin_group="dba-leads",
+        group_claim="groups",
+        group_map=("a=b=ours", "x=y"),
+        require_claims=("hd=corp.example",),
+        redirect_ports=(8400, 8401),
+        create_users=True,
+    ) == LEAST | {
+        "ca": "PEM",
+        "groupsClaim": "groups",
+        "groupMap": {"a=b": "ours", "x": "y", "dba-leads": "administrators"},
+        "requireClaims": {"hd": "corp.example"},
+        "redirectPorts": [8400, 8401],
+        "createUsers": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"admin_group": "x"}, "groups are mapped, and come from nowhere"),
+        ({"group_claim": "g", "group_map": ("x",)}, "--group-map 'x' is not THIS=THAT"),
+        ({"require_claims": ("=x",)}, "--require-claim '=x' is not THIS=THAT"),
+    ],
+)
+def test_what_cannot_be_meant(given, why) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        spec(**given)
+
+
+def test_a_ca_file_is_text(tmp_path) -> None:
+    (tmp_path / "ca.der").write_bytes(b"\x30\x82\xff")
+    with pytest.raises(InvalidInputError, match="it is not certificates in PEM"):
+        spec(ca_file=tmp_path / "ca.der")
