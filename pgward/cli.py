@@ -162,15 +162,17 @@ COMMANDS: Mapping[str, Entry] = {
         "have people log in at an identity provider", "pgward.client.idp_commands:idp", _ADMIN
     ),
     "apply": Entry(
-        "create or change services and profiles from YAML",
+        "create or change services, profiles and rules from YAML",
         "pgward.client.resource_commands:apply",
         _ADMIN,
     ),
     "get": Entry(
-        "show services or profiles as they are", "pgward.client.resource_commands:get", _ADMIN
+        "show services, profiles or rules as they are",
+        "pgward.client.resource_commands:get",
+        _ADMIN,
     ),
     "delete": Entry(
-        "remove services or profiles", "pgward.client.resource_commands:delete", _ADMIN
+        "remove services, profiles or rules", "pgward.client.resource_commands:delete", _ADMIN
     ),
     "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
     "hosts": Entry("list and remove PostgreSQL hosts", "pgward.client.host_commands:hosts", _ADMIN),

@@ -37,6 +37,13 @@ _PROFILES = {
     "description": "DESCRIPTION",
 }
 
+_RULES = {
+    "name": "NAME",
+    "for": "FOR",
+    "requires": "REQUIRES",
+    "description": "DESCRIPTION",
+}
+
 files_option = click.option(
     "-f",
     "--filename",
@@ -50,8 +57,13 @@ files_option = click.option(
 @click.command()
 @files_option
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@click.option(
+    "--allow-lockout",
+    is_flag=True,
+    help="Apply also a login rule under which no administrator could log in.",
+)
 @options.output
-def apply(sources: tuple[str, ...], dry_run: bool, output: str) -> None:
+def apply(sources: tuple[str, ...], dry_run: bool, allow_lockout: bool, output: str) -> None:
     """Create or change resources until they are as the files say.
 
     All of them are checked before the first one is changed. An error names file, line and field.
@@ -60,9 +72,9 @@ def apply(sources: tuple[str, ...], dry_run: bool, output: str) -> None:
         raise InvalidInputError("no file is named", hint="pgward apply -f services.yaml")
     documents = _read_all(sources)
     with options.api() as api:
-        changes = _check_all(api, documents)
+        changes = _check_all(api, documents, allow_lockout)
         if not dry_run:
-            changes = _write_all(api, documents)
+            changes = _write_all(api, documents, allow_lockout)
     rows = [
         {"kind": each.kind, "name": each.name, "change": change, "dry_run": dry_run}
         for each, change in zip(documents, changes, strict=True)
@@ -80,7 +92,9 @@ def apply(sources: tuple[str, ...], dry_run: bool, output: str) -> None:
 @click.argument("name", required=False)
 @options.output
 def get(kind: str, name: str | None, output: str) -> None:
-    """Show the resources of a KIND (services, certificateprofiles), or the one called NAME.
+    """Show the resources of a KIND, or the one called NAME.
+
+    KINDs are services, certificateprofiles and loginrules.
 
     What `-o yaml` prints can be changed and applied again.
     """
@@ -135,14 +149,14 @@ def _read_source(source: str) -> list[Document] | PgwardError:
         return error
 
 
-def _check_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
+def _check_all(api: ApiClient, documents: Sequence[Document], allow_lockout: bool) -> list[str]:
     """Ask the CA about every document; raise one ManifestError for all that is wrong."""
     changes: list[str] = []
     problems: list[str] = []
     conflicts = 0
     for document in documents:
         try:
-            changes.append(_put(api, document, dry_run=True))
+            changes.append(_put(api, document, dry_run=True, allow_lockout=allow_lockout))
         except FieldsError as error:
             found = sorted(error.fields, key=lambda each: document.line_at(each[0]))
             problems += [document.error(*each) for each in found or (("", error.message),)]
@@ -160,11 +174,11 @@ def _check_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
     return changes
 
 
-def _write_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
+def _write_all(api: ApiClient, documents: Sequence[Document], allow_lockout: bool) -> list[str]:
     changes: list[str] = []
     for document in documents:
         try:
-            changes.append(_put(api, document, dry_run=False))
+            changes.append(_put(api, document, dry_run=False, allow_lockout=allow_lockout))
         except PgwardError as error:
             done = ", ".join(each.name for each in documents[: len(changes)]) or "nothing"
             terminal.note(f"applied before the failure: {done}")
@@ -173,11 +187,12 @@ def _write_all(api: ApiClient, documents: Sequence[Document]) -> list[str]:
     return changes
 
 
-def _put(api: ApiClient, document: Document, *, dry_run: bool) -> str:
+def _put(api: ApiClient, document: Document, *, dry_run: bool, allow_lockout: bool) -> str:
     reply = api.put(
         options.path("resources", document.kind, document.name),
         document.value,
         dry_run="true" if dry_run else None,
+        allow_lockout="true" if allow_lockout else None,
     )
     return str(reply["change"])
 
@@ -185,6 +200,8 @@ def _put(api: ApiClient, document: Document, *, dry_run: bool) -> str:
 def _show(found: Sequence[dict[str, Any]], kind: str) -> None:
     if kind.lower().startswith("certificateprofile"):
         terminal.table([_profile(each) for each in found], _PROFILES, empty=f"there are no {kind}")
+    elif kind.lower().startswith("loginrule"):
+        terminal.table([_rule(each) for each in found], _RULES, empty=f"there are no {kind}")
     else:
         terminal.table([_service(each) for each in found], _SERVICES, empty=f"there are no {kind}")
 
@@ -214,3 +231,23 @@ def _profile(resource: dict[str, Any]) -> dict[str, Any]:
         "names": names,
         "description": metadata.get("description"),
     }
+
+
+def _rule(resource: dict[str, Any]) -> dict[str, Any]:
+    spec, metadata = resource["spec"], resource["metadata"]
+    return {
+        "name": metadata["name"],
+        "for": _whom(spec.get("appliesTo") or {}),
+        "requires": [
+            f"{field}={value}" if isinstance(value, str | int) else field
+            for field, value in spec.items()
+            if field != "appliesTo"
+        ],
+        "description": metadata.get("description"),
+    }
+
+
+def _whom(applies: dict[str, Any]) -> list[str]:
+    if applies.get("everyone"):
+        return ["everyone"]
+    return [f"{kind}:{name}" for kind in ("user", "group") for name in applies.get(f"{kind}s", ())]

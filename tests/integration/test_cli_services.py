@@ -102,7 +102,7 @@ def test_an_unknown_kind_is_named_with_its_line(site):
     done = site.admin.run("apply", "-f", "-", stdin="\nkind: Servis\nmetadata: {name: x}\n")
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "pgward: stdin:2: kind: there is no kind 'Servis'; known are Service, CertificateProfile\n"
+        "pgward: stdin:2: kind: there is no kind 'Servis'; known are Service, CertificateProfile, "
     )
 
 

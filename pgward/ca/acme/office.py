@@ -52,4 +52,5 @@ class Office:
 def make(authority: Authority, store: Store, master: Master) -> Office:
     """Join the parts."""
     acts = Acts(store, authority.clock)
-    return Office(authority, store, master, acts, Revoker(authority), RuleBook(store))
+    book = RuleBook(store, authority.settings)
+    return Office(authority, store, master, acts, Revoker(authority), book)

@@ -74,10 +74,15 @@ def see(
     now: datetime,
     state: DeviceState = DeviceState.APPROVED,
     by: str | None = None,
+    posture: Mapping[str, Any] | None = None,
 ) -> Device:
-    """Take note of a person's device, a new one in ``state``; return it as it is now."""
+    """Take note of a person's device, a new one in ``state``; return it as it is now.
+
+    ``posture`` is what it says of itself now: what it said before counts no more.
+    """
     known = find(transaction.connection, user, thumbprint)
     shown = _shown(name)
+    said: dict[str, Any] = {"posture": posture, "posture_at": None if posture is None else now}
     if known is None:
         row = {
             "id": secrets.token_hex(8),
@@ -89,12 +94,13 @@ def see(
             "created_client": client,
             "last_seen_at": now,
             "last_client": client,
+            **said,
         }
         if state is DeviceState.APPROVED:
             row |= {"approved_at": now, "approved_by": by or user}
         transaction.execute(sa.insert(devices).values(row))
     else:
-        values = {"last_seen_at": now, "last_client": client, "name": shown or known.name}
+        values = {"last_seen_at": now, "last_client": client, "name": shown or known.name} | said
         transaction.execute(sa.update(devices).where(devices.c.id == known.id).values(values))
     found = find(transaction.connection, user, thumbprint)
     assert found is not None  # noqa: S101 - written just above

@@ -13,12 +13,12 @@ from pgward.ca.identity import devices, directory, sessions
 from pgward.ca.identity.directory import User
 from pgward.ca.identity.sessions import LoginSession, NewSession
 from pgward.ca.login import flows
-from pgward.ca.login import rules as login_rules
 from pgward.ca.login.attempt import METHOD, Ask, Attempt, Proven, RefusedLoginError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.gates.gate import Gate, View
 from pgward.ca.login.method import Methods
 from pgward.ca.login.password import guard_of
+from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.core.clock import rfc3339
 from pgward.core.errors import DeniedError
 
@@ -52,6 +52,7 @@ class Engine:
         self.methods = methods
         self._desk = desk
         self._gates = {gate.kind: gate for gate in gates}
+        self._rules = LoginRuleBook(desk.settings)
 
     async def begin(self, attempt: Attempt) -> Outcome:
         """Begin a login; raise DeniedError, InvalidInputError, UnavailableError, NotFoundError."""
@@ -111,9 +112,7 @@ class Engine:
         return None
 
     def _view(self, user: User, connection: Any) -> View:
-        return View(
-            connection, user, login_rules.of_settings(self._desk.settings), self._desk.now()
-        )
+        return View(connection, user, self._rules.of(connection, user), self._desk.now())
 
     def _start(self, attempt: Attempt) -> Started | tuple[str, Ask]:
         """Start the session; something may have come between, and then it is asked for."""
@@ -143,6 +142,7 @@ class Engine:
             name=attempt.device.name,
             client=caller.client.get(),
             now=view.now,
+            posture=attempt.device.posture,
         )
         new = self._new(attempt, view, device.id)
         session, token = sessions.start(act.transaction, new, now=view.now)

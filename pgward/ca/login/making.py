@@ -6,6 +6,9 @@ from pgward.ca.login.factors.codes import RecoveryFactor, TotpFactor
 from pgward.ca.login.factors.desk import FactorDesk
 from pgward.ca.login.factors.enrolment import Enrolment
 from pgward.ca.login.gates.device import DeviceGate
+from pgward.ca.login.gates.gate import Gate
+from pgward.ca.login.gates.method_allowed import MethodAllowed
+from pgward.ca.login.gates.posture import PostureGate
 from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.second_factor import SecondFactor
 from pgward.ca.login.gates.standing import Standing
@@ -25,4 +28,6 @@ def engine(desk: Desk, factors: FactorDesk, providers: Providers | None = None) 
     oidc = providers or Providers(desk)
     methods = Methods([PasswordMethod(desk), OidcMethod(desk, oidc), OidcDeviceMethod(desk, oidc)])
     second = SecondFactor(factors, Enrolment(desk))
-    return Engine(desk, methods, [Standing(), second, Reason(), DeviceGate()])
+    # What cannot be mended at once comes before what costs somebody a step.
+    gates: list[Gate] = [Standing(), MethodAllowed(), PostureGate(), second, Reason(), DeviceGate()]
+    return Engine(desk, methods, gates)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pgward.ca.issuing import profiles, rules, templates
 from pgward.ca.issuing.rules import Rules
-from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked
+from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, People, checked
 from pgward.core.errors import InvalidInputError
 from pgward.pki import chain
 
@@ -77,11 +77,9 @@ _Few = Field(min_length=1, max_length=20)
 _Many = Field(max_length=MAX_LIST)
 
 
-class AppliesTo(Model):
+class AppliesTo(People):
     """Whose certificates: people, by name, group or what they may use; or machines, by name."""
 
-    users: Annotated[list[Person], _Many] = Field(default_factory=list)
-    groups: Annotated[list[Label], _Many] = Field(default_factory=list)
     services: Annotated[list[Label], _Many] = Field(default_factory=list)
     edges: Annotated[list[Label], _Many] = Field(default_factory=list)
     hosts: Annotated[list[Label], _Many] = Field(default_factory=list)
@@ -98,12 +96,7 @@ class AppliesTo(Model):
 
     def is_person(self, user: str, groups: tuple[str, ...], services: set[str]) -> bool:
         """Tell whether it names this person; names without regard to case."""
-        named = user.lower() in {each.lower() for each in self.users}
-        return (
-            named
-            or not set(groups).isdisjoint(self.groups)
-            or not services.isdisjoint(self.services)
-        )
+        return self.names(user, groups) or not services.isdisjoint(self.services)
 
 
 class CertificateProfileSpec(Model):

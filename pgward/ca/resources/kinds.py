@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pgward.ca.resources.certificate_profile import CertificateProfile
 from pgward.ca.resources.fields import explain
 from pgward.ca.resources.identity_provider import IdentityProvider
+from pgward.ca.resources.login_rule import LoginRule
 from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, NotFoundError
@@ -83,11 +84,12 @@ class Service(Model):
     spec: ServiceSpec
 
 
-Resource = Service | CertificateProfile | IdentityProvider
+Resource = Service | CertificateProfile | IdentityProvider | LoginRule
 KINDS: dict[str, type[Resource]] = {
     "Service": Service,
     "CertificateProfile": CertificateProfile,
     "IdentityProvider": IdentityProvider,
+    "LoginRule": LoginRule,
 }
 
 

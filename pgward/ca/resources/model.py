@@ -3,7 +3,7 @@
 Unknown fields are refused: a misspelt limit must not be a limit that is not there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -45,6 +45,18 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, alias_generator=to_camel, hide_input_in_errors=True
     )
+
+
+class People(Model):
+    """People, by name or by group."""
+
+    users: Annotated[list[Person], Field(max_length=MAX_LIST)] = Field(default_factory=list)
+    groups: Annotated[list[Label], Field(max_length=MAX_LIST)] = Field(default_factory=list)
+
+    def names(self, user: str, groups: Collection[str]) -> bool:
+        """Tell whether it names this person; names without regard to case."""
+        named = user.lower() in {each.lower() for each in self.users}
+        return named or not set(groups).isdisjoint(self.groups)
 
 
 class Metadata(Model):

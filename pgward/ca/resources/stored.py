@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from pgward.ca.resources import kinds
 from pgward.ca.resources.certificate_profile import CertificateProfileSpec
 from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.resources.login_rule import LoginRuleSpec
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema import resources
 from pgward.core.clock import rfc3339
@@ -80,6 +81,12 @@ def certificate_profiles(connection: Connection) -> list[tuple[str, CertificateP
     """Return all certificate profiles by name."""
     found = every(connection, "CertificateProfile")
     return [(each.name, CertificateProfileSpec.model_validate(each.spec)) for each in found]
+
+
+def login_rules(connection: Connection) -> list[tuple[str, LoginRuleSpec]]:
+    """Return all login rules by name."""
+    found = every(connection, "LoginRule")
+    return [(each.name, LoginRuleSpec.model_validate(each.spec)) for each in found]
 
 
 def put(

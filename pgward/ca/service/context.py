@@ -133,7 +133,7 @@ def make(
         replay=ReplayCache(_REMEMBERED_SECONDS),
         login_replay=ReplayCache(_REMEMBERED_SECONDS),
         known_sessions=KnownSessions(),
-        rule_book=RuleBook(store),
+        rule_book=RuleBook(store, authority.settings),
         arrivals=Arrivals(),
         crls=ServedCrls(authority, freshness),
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from pgward.ca.identity.posture import PostureReport
 from pgward.ca.login.engine import Asked, Started
 from pgward.ca.login.flows import MAX_LENGTH
 from pgward.ca.login.method import Offer
@@ -17,7 +18,7 @@ class DeviceInfo(Body):
 
     name: Annotated[str, Field(max_length=100), Storable] = ""
     token: Annotated[_Token | None, Field(description="enrolls a new device, once")] = None
-    posture: Annotated[dict[str, Any], Field(max_length=50)] | None = None
+    posture: PostureReport | None = None
 
 
 class LoginRequest(Body):

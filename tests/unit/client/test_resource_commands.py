@@ -28,6 +28,28 @@ def test_all_are_checked_before_one_is_written(logged_in, resources):
     assert body(resources) == {"kind": "Service", "metadata": {"name": "b"}}
 
 
+def test_a_lockout_may_be_meant(logged_in, resources):
+    logged_in("apply", "-f", "-", "--allow-lockout", stdin=TWO.partition("---")[0])
+    assert queries(resources) == ["a?dry_run=true&allow_lockout=true", "a?allow_lockout=true"]
+
+
+def test_login_rules_are_shown_by_what_they_require(logged_in, fake_ca):
+    spec = {"reason": "required", "sessionHours": 4, "posture": {"firewall": "required"}}
+    rules = {
+        "dba": spec | {"appliesTo": {"everyone": False, "groups": ["dba"], "users": ["ann"]}},
+        "all": {"appliesTo": {"everyone": True}, "devices": "approval"},
+    }
+    fake_ca.routes["GET /v1/resources/loginrules"] = {
+        "resources": [{"metadata": {"name": name}, "spec": spec} for name, spec in rules.items()]
+    }
+    lines = logged_in("get", "loginrules").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["NAME", "FOR", "REQUIRES", "DESCRIPTION"],
+        ["dba", "user:ann,", "group:dba", "reason=required,", "sessionHours=4,", "posture", "-"],
+        ["all", "everyone", "devices=approval", "-"],
+    ]
+
+
 def test_a_dry_run_only_checks(logged_in, resources):
     result = logged_in("apply", "-f", "-", "--dry-run", stdin=TWO)
     assert result.stdout == "Service a created (dry run)\nService b created (dry run)\n"

@@ -9,8 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from pgward.ca import observe
+from pgward.ca.identity import devices
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.issuing.issuance import Issued
+from pgward.ca.login import renewal
+from pgward.ca.login.rules import LoginRules
 from pgward.ca.records import Kind
 from pgward.ca.service import auth, context, replies
 from pgward.ca.service.context import Context
@@ -67,16 +70,25 @@ async def _issue(service: Context, session: LoginSession, body: LoginCertificate
     rules = service.rule_book.known(name, service.changes.version)
     if rules is None:
         rules = await run_sync(service.rule_book.for_person, name)
+    session_ends = renewal.session_ends(rules.login, session, service.now())
+    if rules.login.posture:
+        await run_sync(_check_posture, service, session, rules.login)
     return await service.arrivals.wait(
         service.authority.begin_login(
             body.csr.encode(),
             user=name,
             session_id=session.id,
-            session_ends=session.expires_at,
-            rules=rules,
+            session_ends=session_ends,
+            rules=rules.certificate,
             lifetime=None if seconds is None else timedelta(seconds=seconds),
         )
     )
+
+
+def _check_posture(service: Context, session: LoginSession, rules: LoginRules) -> None:
+    with service.store.read() as connection:
+        device = devices.find(connection, session.user.name, session.thumbprint)
+    renewal.check_posture(rules, None if device is None else device.posture)
 
 
 def _read(body: bytes) -> LoginCertificateRequest:

@@ -12,6 +12,7 @@ from pgward.ca.service import auth, strict
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.login_models import (
     Continuation,
+    DeviceInfo,
     Done,
     LoginRequest,
     MethodInfo,
@@ -43,7 +44,7 @@ async def login(context: Current, body: LoginRequest, proof: Proved) -> Done | M
         provider=body.provider,
         thumbprint=proof.thumbprint,
         began_at=context.now(),
-        device=DeviceFacts(body.device.name, body.device.token, body.device.posture),
+        device=_device(body.device),
         reason=body.reason,
         given=Given(
             body.user,
@@ -59,6 +60,11 @@ async def proceed(context: Current, body: Continuation, proof: Proved) -> Done |
     """Answer what was asked, from the device that began."""
     outcome = await context.logins.answer(body.flow, body.answer, thumbprint=proof.thumbprint)
     return _shown(outcome)
+
+
+def _device(info: DeviceInfo) -> DeviceFacts:
+    posture = None if info.posture is None else info.posture.model_dump()
+    return DeviceFacts(info.name, info.token, posture)
 
 
 def _shown(outcome: Outcome) -> Done | More:

@@ -7,6 +7,8 @@ from fastapi import Body, Header, Query
 from pydantic import BaseModel
 
 from pgward.ca.login.oidc import administering
+from pgward.ca.login import lockout
+from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import FieldError, FieldsError
@@ -17,7 +19,7 @@ from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Change, ResourceChange
 from pgward.ca.store import Transaction
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import ConflictError, InvalidInputError
 
 router = strict.router("resources")
 _ETAG = re.compile(r'"?(\d{1,9})"?')
@@ -62,15 +64,19 @@ def put(  # noqa: PLR0917 - FastAPI passes them by name
     name: str,
     body: Annotated[Any, Body(description="the resource: kind, metadata, spec")],
     dry_run: Annotated[bool, Query(description="check everything, change nothing")] = False,
+    allow_lockout: Annotated[
+        bool, Query(description="also a login rule under which no administrator could log in")
+    ] = False,
     if_match: IfMatch = None,
 ) -> ResourceChange:
     """Make the resource what the body says; wrong fields are named by their path (422)."""
     wanted = _wanted(kinds.canonical(kind), name, body, _version(if_match))
     if dry_run:
-        return _dry_run(context, wanted, by.user.name)
+        return _dry_run(context, wanted, by.user.name, allow_lockout=allow_lockout)
     with context.acts.act(by.user.name, f"{wanted.kind.lower()}.apply", name) as act:
-        _check(act.transaction, wanted)
-        found, change = resources.put(act.transaction, wanted, now=context.now(), by=by.user.name)
+        found, change = _put(
+            context, act.transaction, wanted, by.user.name, allow_lockout=allow_lockout
+        )
         act.worth_recording = change != "unchanged"
         act.details |= {"change": change, "version": found.version, "spec": found.spec}
     return ResourceChange(resource=found.to_json(), change=change)
@@ -94,12 +100,32 @@ def _check(transaction: Transaction, wanted: Resource) -> None:
         administering.check_change(transaction, wanted)
 
 
-def _dry_run(context: Context, wanted: Resource, by: str) -> ResourceChange:
+def _dry_run(context: Context, wanted: Resource, by: str, *, allow_lockout: bool) -> ResourceChange:
     with context.store.write() as transaction:
-        _check(transaction, wanted)
-        found, change = resources.put(transaction, wanted, now=context.now(), by=by)
+        found, change = _put(context, transaction, wanted, by, allow_lockout=allow_lockout)
         transaction.discard()
     return ResourceChange(resource=found.to_json(), change=change)
+
+
+def _put(
+    context: Context, transaction: Transaction, wanted: Resource, by: str, *, allow_lockout: bool
+) -> tuple[resources.Resource, resources.Change]:
+    """Write it; ConflictError for a login rule that would lock every administrator out."""
+    _check(transaction, wanted)
+    if allow_lockout or wanted.kind != "LoginRule":
+        return resources.put(transaction, wanted, now=context.now(), by=by)
+    book = LoginRuleBook(context.authority.settings)
+    locked_before = lockout.of_administrators(transaction.connection, book)
+    written = resources.put(transaction, wanted, now=context.now(), by=by)
+    locked = lockout.of_administrators(transaction.connection, book)
+    if locked and not locked_before:
+        reasons = ", ".join(f"{name} ({why})" for name, why in locked.items())
+        raise ConflictError(
+            f"no administrator could log in under it: {reasons};"
+            " --allow-lockout applies it all the same",
+            hint="make it possible for one of them first",
+        )
+    return written
 
 
 def _wanted(kind: str, name: str, body: Any, version: int | None) -> Resource:

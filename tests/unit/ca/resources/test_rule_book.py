@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from pgward.ca.identity import directory
@@ -7,6 +9,7 @@ from pgward.ca.records import Kind
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.rule_book import RuleBook
+from pgward.ca.settings import Settings
 from pgward.ca.store import Store
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import service
@@ -14,7 +17,7 @@ from tests.fixtures.ca_service import service
 
 @pytest.fixture
 def book(store):
-    return RuleBook(store)
+    return RuleBook(store, Settings())
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def put(store, name, applies_to, **spec):
 
 
 def test_without_profiles_there_are_no_rules(book, alice):
-    assert book.for_person(alice) == NO_RULES
+    assert book.for_person(alice).certificate == NO_RULES
     assert book.for_machine(Kind.EDGE, "e1") == NO_RULES
 
 
@@ -56,19 +59,19 @@ def test_a_persons_rules(store, book, alice, applies_to, is_hers):
     with store.write() as transaction:
         resources.put(transaction, kinds.read("Service", service()), now=START, by="test")
     put(store, "short", applies_to, lifetime="1h")
-    assert book.for_person(alice).profiles == (("short",) if is_hers else ())
+    assert book.for_person(alice).certificate.profiles == (("short",) if is_hers else ())
 
 
 def test_all_that_apply_hold(store, book, alice):
     put(store, "a", {"groups": ["dba"]}, lifetime="1h")
     put(store, "b", {"users": ["alice"]}, lifetime="30m")
-    found = book.for_person(alice)
+    found = book.for_person(alice).certificate
     assert (found.profiles, found.lifetime.total_seconds()) == (("a", "b"), 1800)
 
 
 def test_who_is_gone_has_no_rules(store, book):
     put(store, "a", {"users": ["bob"]}, lifetime="1h")
-    assert book.for_person("bob") == NO_RULES
+    assert book.for_person("bob").certificate == NO_RULES
 
 
 @pytest.mark.parametrize(
@@ -88,8 +91,8 @@ def test_rules_are_known_until_something_changes(store, book, alice):
     assert book.known(alice, version) is found
     put(store, "short", {"groups": ["dba"]}, lifetime="1h")
     assert book.known(alice, version) is None  # at once, whatever version the caller knows of
-    assert book.for_person(alice).profiles == ("short",)
-    assert book.known(alice, store.version()).profiles == ("short",)
+    assert book.for_person(alice).certificate.profiles == ("short",)
+    assert book.known(alice, store.version()).certificate.profiles == ("short",)
 
 
 def test_what_another_process_changed_holds_when_its_version_is_known(store, book, alice):
@@ -97,7 +100,7 @@ def test_what_another_process_changed_holds_when_its_version_is_known(store, boo
     other = Store(store.engine)
     put(other, "short", {"groups": ["dba"]}, lifetime="1h")
     assert book.known(alice, other.version()) is None
-    assert book.for_person(alice).profiles == ("short",)
+    assert book.for_person(alice).certificate.profiles == ("short",)
 
 
 def test_what_was_read_while_something_changed_is_not_remembered(store, book, alice, monkeypatch):
@@ -111,5 +114,18 @@ def test_what_was_read_while_something_changed_is_not_remembered(store, book, al
 
     with monkeypatch.context() as patched:
         patched.setattr(resources, "certificate_profiles", slowly)
-        assert book.for_person(alice) == NO_RULES
+        assert book.for_person(alice).certificate == NO_RULES
     assert book.known(alice, 0) is None
+
+
+def test_login_rules_are_known_with_the_rest(store, book, alice):
+    assert book.for_person(alice).login.session == timedelta(hours=12)
+    body = {
+        "kind": "LoginRule",
+        "metadata": {"name": "short"},
+        "spec": {"appliesTo": {"groups": ["dba"]}, "sessionHours": 1},
+    }
+    with store.write() as transaction:
+        resources.put(transaction, kinds.read("LoginRule", body), now=START, by="test")
+    assert book.known(alice, 0) is None
+    assert book.for_person(alice).login.session == timedelta(hours=1)

@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 from cryptography import x509
 
 from pgward.ca.store.schema import login_sessions, users
+from pgward.ca.store.schema_login import devices
 from pgward.core.clock import parse_rfc3339
 from pgward.pki import csr, keys, proof
 from tests.fixtures.authority import START
@@ -179,3 +182,53 @@ def test_a_key_that_was_compromised_is_refused_to_everyone(api, admin, alice):
         ("alice", "certificate.issue"),
         ("root", "certificate.issue"),
     ]
+
+
+def rule(admin, **spec):
+    body = {
+        "kind": "LoginRule",
+        "metadata": {"name": "r1"},
+        "spec": {"appliesTo": {"groups": ["dba"]}, **spec},
+    }
+    answer = admin.call("PUT", "/v1/resources/LoginRule/r1", body)
+    assert answer.status_code == 200, answer.text
+
+
+def refusal(device):
+    answer = device.call("POST", "/v1/certificates/login", {"csr": request_pem()})
+    return answer.status_code, answer.json()["error"]["message"]
+
+
+def test_a_login_rule_holds_from_the_next_renewal_on(alice, admin, clock):
+    alice.certificate()
+    rule(admin, sessionHours=2)
+    clock.move(hours=1, minutes=30)
+    found = x509.load_pem_x509_certificate(alice.certificate()["certificate"].encode())
+    assert found.not_valid_after_utc == clock.now() + timedelta(minutes=30)
+    clock.move(minutes=30)
+    assert refusal(alice) == (
+        401,
+        "your login session is older than the login rules allow now",
+    )
+
+
+def test_a_method_that_is_not_allowed_any_more_gets_nothing(alice, admin):
+    alice.certificate()
+    rule(admin, methods=["passkey"])
+    status, message = refusal(alice)
+    assert (status, message[:37]) == (401, "you logged in with the method passwor")
+
+
+def test_a_device_that_does_not_fit_gets_nothing_until_it_does(api, alice, admin):
+    rule(admin, posture={"firewall": "required"})
+    assert refusal(alice) == (
+        403,
+        "this device may not be used now: whether a firewall is on is not known",
+    )
+    event = api.events()[-1]
+    assert (event["action"], event["outcome"]) == ("certificate.issue", "denied")
+    with api.store.write() as transaction:
+        transaction.execute(
+            sa.update(devices).values(posture={"os": "linux", "firewall": {"value": True}})
+        )
+    alice.certificate()

@@ -29,3 +29,22 @@ def test_a_dry_run_checks_all_and_changes_nothing(api, admin):
 @pytest.mark.parametrize("body", [None, [], "x", 5, {}])
 def test_a_body_that_is_no_resource_is_refused(admin, body):
     assert admin.call("PUT", "/v1/resources/Service/orders", body).status_code == 422
+
+
+def test_a_rule_that_locks_every_administrator_out_needs_to_be_meant(admin):
+    path = "/v1/resources/LoginRule/r1"
+    body = {
+        "kind": "LoginRule",
+        "metadata": {"name": "r1"},
+        "spec": {"appliesTo": {"everyone": True}, "methods": ["passkey"]},
+    }
+    for query in ("", "?dry_run=true"):
+        answer = admin.call("PUT", path + query, body)
+        assert answer.status_code == 409
+        assert answer.json()["error"]["message"].startswith(
+            "no administrator could log in under it: root (none of the allowed methods is set up)"
+        )
+    assert admin.call("GET", path).status_code == 404
+    assert admin.call("PUT", f"{path}?allow_lockout=true", body).status_code == 200
+    body["spec"]["sessionHours"] = 1  # it is no worse than before
+    assert admin.call("PUT", path, body).status_code == 200

@@ -1,0 +1,42 @@
+"""Which login rules hold for whom: read from the store, and kept until something changes there."""
+
+from sqlalchemy.engine import Connection
+
+from pgward.ca.identity.directory import User
+from pgward.ca.login import rules
+from pgward.ca.login.rules import LoginRules
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.login_rule import Whom
+from pgward.ca.settings import Settings
+from pgward.ca.store.transaction import SNAPSHOT, counter
+
+_Rules = list[tuple[Whom, LoginRules]]
+
+
+class LoginRuleBook:
+    """Safe to use from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._default = rules.of_settings(settings)
+        self._known: tuple[int, _Rules] = (-1, [])
+
+    def of(self, connection: Connection, user: User) -> LoginRules:
+        """Return a person's rules, as they were when this connection's transaction began."""
+        version = counter(connection, SNAPSHOT)
+        known_at, found = self._known
+        if known_at != version:
+            found = _read(connection)
+            self._known = (version, found)
+        return self._put_together(found, user)
+
+    def unsaved(self, connection: Connection, user: User) -> LoginRules:
+        """Return a person's rules with those that this transaction has just written."""
+        return self._put_together(_read(connection), user)
+
+    def _put_together(self, found: _Rules, user: User) -> LoginRules:
+        named = (each for whom, each in found if whom.is_person(user.name, user.groups))
+        return rules.strictest(self._default, named)
+
+
+def _read(connection: Connection) -> _Rules:
+    return [(spec.applies_to, spec.rules(name)) for name, spec in resources.login_rules(connection)]
