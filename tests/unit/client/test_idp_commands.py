@@ -42,7 +42,11 @@ def test_a_provider_is_added_and_what_to_register_is_told(logged_in, routes):
     done = logged_in(*ADD, "--client-secret-stdin", stdin="s3cret\n")
     assert done.exit_code == 0
     assert body(routes) == {
-        "name": "corp", "description": "", "spec": SPEC, "dry_run": False, "secret": "s3cret"
+        "name": "corp",
+        "description": "",
+        "spec": SPEC,
+        "dry_run": False,
+        "secret": "s3cret",
     }
     assert "added corp; register there:" in done.stderr
     assert "redirect URIs        http://127.0.0.1/callback" in done.stdout

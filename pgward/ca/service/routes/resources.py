@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import Body, Header, Query
 from pydantic import BaseModel
 
-from pgward.ca.login.oidc import administering
 from pgward.ca.login import lockout
+from pgward.ca.login.oidc import administering
 from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
