@@ -146,6 +146,7 @@ class Renewal:
         self._failures, self._again_at = 0, 0.0
         for member in tuple(self.members):
             member.woke()
+        self._look()
 
     def expired(self) -> bool:
         """Tell whether the certificate has ended, by this machine's clock."""

@@ -1,6 +1,7 @@
 """The screen of ``pgward top``."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -8,6 +9,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.widgets import DataTable, Footer, RichLog, Static
 
 from pgward.core.errors import PgwardError
@@ -85,13 +87,17 @@ class TopApp(App[None]):
             try:
                 answer = await asyncio.to_thread(self._source.live, self._after)
             except PgwardError as error:
+                answer = None
                 self._after = 0  # the next agent counts from the beginning
                 self._names_at = 0.0
-                self.query_one("#agent", Static).update(_told(error))
-                return
-        self.query_one("#agent", Static).update("")
-        self._tell(answer["events"])
-        self._show(self._meter.picture(answer, self._names, time.monotonic()))
+                trouble = _told(error)
+            else:
+                trouble = ""
+        with contextlib.suppress(NoMatches):  # the screen was closed while the agent answered
+            self.query_one("#agent", Static).update(trouble)
+            if answer is not None:
+                self._tell(answer["events"])
+                self._show(self._meter.picture(answer, self._names, time.monotonic()))
 
     async def _look_at_services(self) -> None:
         try:

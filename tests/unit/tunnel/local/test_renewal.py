@@ -183,6 +183,16 @@ def test_a_process_that_stood_still_is_noticed_before_a_link_is_used(run, kept):
     run(main())
 
 
+def test_after_a_sleep_what_is_due_is_renewed_at_once(run, kept):
+    async def main() -> None:
+        made = kept()
+        made.session.renewals = [True]
+        made.renewal.woke()
+        await until(lambda: made.members[1].heard == ["woke", "renewed"])
+
+    run(main())
+
+
 def test_tunnels_are_looked_after_and_hear_of_a_sleep(run, kept, monkeypatch):
     monkeypatch.setattr(module, "CHECK_SECONDS", 0.01)
 
