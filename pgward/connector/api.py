@@ -8,18 +8,31 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pgward.connector import drivers
 from pgward.connector.connector import Connector
+from pgward.core.errors import PgwardError
 from pgward.system.paths import pgward_home
 
 _lock = threading.Lock()
 _connectors: dict[tuple[str, Path], Connector] = {}
 
 
+@contextlib.contextmanager
+def _hinted() -> Iterator[None]:
+    """Have a traceback say what to do, as the commands do."""
+    try:
+        yield
+    except PgwardError as error:
+        if error.hint:
+            error.add_note(f"hint: {error.hint}")
+        raise
+
+
+@_hinted()
 def connect(service: str, **options: Any) -> Any:
     """Connect to a service with psycopg; return a ``psycopg.Connection``.
 
@@ -42,14 +55,15 @@ async def connect_async(service: str, *, driver: str = "psycopg", **options: Any
 
     Renewing, asking the CA and opening the tunnel happen in a thread; the loop goes on.
     """
-    way = connector(service)
-    facts = await asyncio.to_thread(way.facts)
-    try:
-        return await drivers.connect_async(driver, facts, options)
-    except Exception:  # as above
-        if not await asyncio.to_thread(way.lost, facts):
-            raise
-    return await drivers.connect_async(driver, await asyncio.to_thread(way.facts), options)
+    with _hinted():
+        way = connector(service)
+        facts = await asyncio.to_thread(way.facts)
+        try:
+            return await drivers.connect_async(driver, facts, options)
+        except Exception:  # as above
+            if not await asyncio.to_thread(way.lost, facts):
+                raise
+        return await drivers.connect_async(driver, await asyncio.to_thread(way.facts), options)
 
 
 def creator(service: str, **options: Any) -> Callable[[], Any]:

@@ -132,10 +132,12 @@ def test_closing(fake):
 
 def test_nobody_is_logged_in(monkeypatch, tmp_path):
     monkeypatch.setenv("PGWARD_HOME", str(tmp_path / "home"))
-    with pytest.raises(LoginNeededError):
+    with pytest.raises(LoginNeededError) as error:
         pgward.connect("orders")
-    with pytest.raises(pgward.LoginNeededError):
+    assert error.value.__notes__ == ["hint: pgward login"]
+    with pytest.raises(pgward.LoginNeededError) as error:
         asyncio.run(pgward.connect_async("orders"))
+    assert error.value.__notes__ == ["hint: pgward login"]
 
 
 def test_a_forked_child_may_take_the_lock_that_another_thread_held():
