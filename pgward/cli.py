@@ -6,11 +6,12 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from pgward import __version__
 from pgward.core.errors import InvalidInputError, PgwardError
@@ -31,6 +32,7 @@ class Entry:
     section: str = ""
     children: Mapping[str, "Entry"] = field(default_factory=dict)
     alias: bool = False
+    service: bool = False  # its first word is a service, which is completed without importing it
 
 
 _YOU = "Log in"
@@ -149,10 +151,14 @@ COMMANDS: Mapping[str, Entry] = {
         "list the services you may use (or: pgward ls)", "pgward.client.commands:services", _CONNECT
     ),
     "ls": Entry("same as services", "pgward.client.commands:services", _CONNECT, alias=True),
-    "connect": Entry("open a tunnel to a service", "pgward.tunnel.commands:connect", _CONNECT),
-    "psql": Entry("run psql on a service", "pgward.tunnel.commands:psql", _CONNECT),
+    "connect": Entry(
+        "open a tunnel to a service", "pgward.tunnel.commands:connect", _CONNECT, service=True
+    ),
+    "psql": Entry("run psql on a service", "pgward.tunnel.commands:psql", _CONNECT, service=True),
     "status": Entry("show open tunnels", "pgward.tunnel.commands:status", _CONNECT),
-    "disconnect": Entry("close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT),
+    "disconnect": Entry(
+        "close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT, service=True
+    ),
     "top": Entry("watch tunnels and connections", "pgward.tunnel.agent.top.commands:top", _CONNECT),
     "agent": Entry("hold tunnels and renew in the background", section=_CONNECT, children=_AGENT),
     "config": Entry("configure psql, drivers and GUI clients", section=_CONNECT, children=_CONFIG),
@@ -184,7 +190,12 @@ COMMANDS: Mapping[str, Entry] = {
         "see which link to a service breaks, and what to do",
         "pgward.doctor.commands:doctor",
         _HELP,
+        service=True,
     ),
+    "completion": Entry(
+        "complete words in bash, zsh or fish", "pgward.shell.commands:completion", _HELP
+    ),
+    "man": Entry("write the manual pages", "pgward.shell.commands:man", _HELP),
     "demo": Entry(
         "all of it on this machine, in a temporary directory", "pgward.demo.commands:demo", _TRY
     ),
@@ -209,17 +220,28 @@ class LazyGroup(click.Group):
         """Return the names in the order of the table."""
         return list(self._entries)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command; None when there is none of this name."""
         entry = self._entries.get(cmd_name)
         if entry is None:
             return None
         path = f"{self._path} {cmd_name}".strip()
+        if entry.service and ctx.resilient_parsing:
+            return ServiceWords(cmd_name, lambda: reporting(load(entry.target, cmd_name), path))
         if entry.children:
             return LazyGroup(
                 cmd_name, entries=entry.children, path=path, help=_sentence(entry.help)
             )
         return reporting(load(entry.target, cmd_name), path)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name from the table, importing none; options as ever."""
+        names = [
+            CompletionItem(name, help=entry.help)
+            for name, entry in self._entries.items()
+            if name.startswith(incomplete) and not entry.alias
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -243,6 +265,38 @@ class LazyGroup(click.Group):
         for title, rows in sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+
+class ServiceWords(click.Command):
+    """Stands for a command while words are completed: its first one is a service's name."""
+
+    def __init__(self, name: str, real: Callable[[], click.Command]) -> None:
+        words = click.Argument(
+            ["words"], nargs=-1, type=click.UNPROCESSED, shell_complete=_complete_service
+        )
+        settings = {"ignore_unknown_options": True}
+        super().__init__(name, params=[words], context_settings=settings, add_help_option=False)
+        self._real = real
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete an option of the real command."""
+        real = self._real()
+        return real.shell_complete(click.Context(real, parent=ctx.parent), incomplete)
+
+
+def _complete_service(
+    ctx: click.Context,
+    param: click.Parameter,  # noqa: ARG001 - click's signature
+    incomplete: str,
+) -> list[CompletionItem]:
+    """Complete a service's name, from what is on this machine, as the first word."""
+    from pgward.client.known import known_services  # noqa: PLC0415 - only when completing
+    from pgward.system.paths import pgward_home  # noqa: PLC0415 - as above
+
+    if any(not word.startswith("-") for word in ctx.params.get("words") or ()):
+        return []
+    names = known_services(pgward_home())
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 class RootGroup(LazyGroup):

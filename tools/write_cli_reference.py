@@ -1,4 +1,4 @@
-"""Write the commands' part of docs/reference/cli.md, between its markers.
+"""Write the manual pages, and the commands' part of docs/reference/cli.md between its markers.
 
 Usage: .venv/bin/python tools/write_cli_reference.py [--check]
 """
@@ -11,21 +11,28 @@ from pathlib import Path
 import click
 
 from pgward.cli import COMMANDS, LazyGroup, cli
+from pgward.shell import pages
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
+MANUAL = Path(__file__).parents[1] / "man" / "man1"
 WIDTH = 78  # whatever the terminal of whoever runs this
 BEGIN, END = "<!-- commands: begin (tools/write_cli_reference.py) -->", "<!-- commands: end -->"
 
 
 def main() -> None:
-    """Rewrite the page, or with --check exit 1 when that would change it."""
+    """Rewrite page and manual, or with --check exit 1 when that would change them."""
     old = PAGE.read_text(encoding="utf-8")
     before, _, rest = old.partition(BEGIN)
     _, _, after = rest.partition(END)
     new = f"{before}{BEGIN}\n\n{''.join(sections())}{END}{after}"
+    manual = {f"{name}.1": text for name, text in pages.pages(cli)}
+    there = {path.name: path.read_text(encoding="utf-8") for path in MANUAL.glob("*.1")}
     if "--check" in sys.argv[1:]:
-        sys.exit(0 if new == old else f"{PAGE} is out of date: run {sys.argv[0]}")
+        sys.exit(0 if (new, manual) == (old, there) else f"out of date: run {sys.argv[0]}")
     PAGE.write_text(new, encoding="utf-8")
+    for name in there.keys() - manual.keys():
+        (MANUAL / name).unlink()
+    pages.write(cli, MANUAL.parent)
 
 
 def sections() -> Iterator[str]:

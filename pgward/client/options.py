@@ -11,7 +11,6 @@ from urllib.parse import quote
 import click
 
 from pgward.client.api import ApiClient
-from pgward.client.known import known_services
 from pgward.client.session import Session
 from pgward.core.errors import InvalidInputError
 from pgward.system import output as outputs
@@ -24,16 +23,6 @@ _MAX_PASSWORD_FILE = 64 * 1024
 _GENERATED_BYTES = 18  # 144 bits
 
 output = click.option(*outputs.FLAGS, **outputs.ATTRIBUTES)
-
-
-def complete_service(
-    ctx: click.Context,  # noqa: ARG001 - click's signature
-    param: click.Parameter,  # noqa: ARG001 - as above
-    incomplete: str,
-) -> list[str]:
-    """Complete a service's name from what the CA said last; nothing is asked."""
-    return [name for name in known_services(pgward_home()) if name.startswith(incomplete)]
-
 
 password_stdin = click.option(
     "--password-stdin",

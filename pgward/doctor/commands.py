@@ -24,7 +24,7 @@ _MOST = 64 * 1024
 
 
 @click.command()
-@click.argument("service", required=False, shell_complete=options.complete_service)
+@click.argument("service", required=False)
 @click.option("--host", metavar="HOST[:PORT]", help="PostgreSQL's own address, past the edges.")
 @click.option("--database", metavar="NAME", help="Log in to this database.")
 @click.option(

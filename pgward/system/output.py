@@ -57,9 +57,8 @@ def _choose(context: click.Context, _param: click.Parameter, value: str | None) 
 ATTRIBUTES: Mapping[str, Any] = {
     "type": click.Choice(OUTPUTS),
     "default": None,
-    "show_default": "table",
     "callback": _choose,
-    "help": "How to show it.",
+    "help": "How to show it.  [default: table]",
 }
 FLAGS = ("-o", "--output")
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -195,3 +196,45 @@ def test_every_command_takes_output_but_for_those_that_cannot():
 def test_no_command_prints_a_document_and_stands_among_the_exceptions():
     known = dict(leaves())
     assert [path for path in NO_DOCUMENT if path in known and takes_output(known[path])] == []
+
+
+def complete(*words: str, home: str = "/nowhere") -> list[str]:
+    """The words that a shell would be offered for the last of these."""
+    env = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    env |= {"_PGWARD_COMPLETE": "bash_complete", "PGWARD_HOME": home}
+    result = CliRunner().invoke(cli, [], prog_name="pgward", env=env)
+    return [line.partition(",")[2] for line in result.stdout.splitlines() if line]
+
+
+def test_commands_and_options_are_completed_without_an_import(monkeypatch):
+    monkeypatch.setattr(cli_module, "load", lambda *_: pytest.fail("imported"))
+    assert complete("pgward", "dis") == ["disconnect"]
+    assert complete("pgward", "ca", "cr") == ["crl"]
+    assert complete("pgward", "--out") == ["--output"]
+
+
+def test_services_are_completed_from_what_is_known_here(tmp_path, monkeypatch):
+    (tmp_path / "services.json").write_text('{"services": [{"name": "shop"}, {"name": "s2"}]}')
+    home = str(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli_module, "load", lambda *_: pytest.fail("imported"))
+        assert complete("pgward", "psql", "s", home=home) == ["s2", "shop"]
+        assert complete("pgward", "psql", "shop", "s", home=home) == []
+        assert complete("pgward", "doctor", "--seconds", "sh", home=home) == ["shop"]
+    assert complete("pgward", "psql", "--no-a", home=home) == ["--no-agent"]
+
+
+def test_completing_imports_nothing_heavy(tmp_path):
+    program = (
+        "import sys\nfrom pgward.cli import cli\n"
+        "try: cli(prog_name='pgward')\nexcept SystemExit: pass\n"
+        f"print([name for name in {_HEAVY!r} if name in sys.modules])"
+    )
+    env = {"COMP_WORDS": "pgward psql s", "COMP_CWORD": "2", "PGWARD_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **env, "_PGWARD_COMPLETE": "bash_complete"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == b"[]"

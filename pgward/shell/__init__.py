@@ -1,0 +1,1 @@
+"""What a shell needs of ``pgward``: completion of words, and manual pages."""
