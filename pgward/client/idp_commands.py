@@ -179,7 +179,7 @@ def show(name: str, output: str) -> None:
         "issuer": spec.get("issuer"),
         "client_id": spec.get("clientId"),
         "secret": "stored" if found["has_secret"] else "none",
-        "user_claim": spec.get("userClaim"),
+        "user_claim": spec.get("userClaim") or "preferred_username, else a verified email",
         "groups_claim": spec.get("groupsClaim"),
         "group_map": [f"{theirs}={ours}" for theirs, ours in spec.get("groupMap", {}).items()],
         "create_users": spec.get("createUsers"),

@@ -35,7 +35,7 @@ def add(office: Office, wanted: IdentityProvider, secret: str | None, by: str) -
         if resources.find(transaction.connection, KIND, name) is not None:
             raise ConflictError(
                 f"there is an identity provider {name!r} already",
-                hint=f"pgward idp remove {name}, or change it: pgward edit identityprovider {name}",
+                hint=f"pgward idp remove {name}; or change it: pgward apply -f FILE",
             )
         found, change = resources.put(transaction, wanted, now=now, by=by)
         if secret is not None:
