@@ -139,6 +139,18 @@ _AGENT = {
     ),
 }
 
+_MFA = {
+    "list": Entry("show your second factors", "pgward.client.mfa_commands:list_factors"),
+    "add": Entry(
+        "set a second factor up",
+        children={
+            "totp": Entry("set an authenticator app up", "pgward.client.mfa_commands:add_totp")
+        },
+    ),
+    "remove": Entry("remove a second factor", "pgward.client.mfa_commands:remove"),
+    "recovery-codes": Entry("make new recovery codes", "pgward.client.mfa_commands:recovery_codes"),
+}
+
 COMMANDS: Mapping[str, Entry] = {
     "login": Entry("log in and get a certificate", "pgward.client.login.commands:login", _YOU),
     "logout": Entry("end the login session", "pgward.client.login.commands:logout", _YOU),
@@ -147,6 +159,7 @@ COMMANDS: Mapping[str, Entry] = {
         "list every certificate in your name", "pgward.client.log_commands:certificates", _YOU
     ),
     "passwd": Entry("change your password", "pgward.client.commands:passwd", _YOU),
+    "mfa": Entry("your second factors: apps and recovery codes", section=_YOU, children=_MFA),
     "services": Entry(
         "list the services you may use (or: pgward ls)", "pgward.client.commands:services", _CONNECT
     ),

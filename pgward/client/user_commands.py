@@ -162,6 +162,19 @@ def remove(names_: tuple[str, ...]) -> None:
             terminal.note(f"removed {name}; {_revoked(reply)}")
 
 
+@user.command("reset-mfa")
+@click.argument("name")
+def reset_mfa(name: str) -> None:
+    """Remove all second factors of NAME, who lost them.
+
+    Make sure that it is really they who ask: from then on the password alone lets them in, or
+    sets a new second factor up where one is required.
+    """
+    with options.api() as api:
+        removed = api.post(_path(name, "mfa", "reset"))["removed"]
+    terminal.note(f"removed of {name}: {', '.join(removed)}" if removed else f"{name} has none")
+
+
 @click.group()
 def group() -> None:
     """Put people into groups; a group exists while it has members."""

@@ -35,6 +35,7 @@ from pgward.ca.service.routes import (
     login,
     machine,
     me,
+    mfa,
     ocsp,
     orders,
     probes,
@@ -48,7 +49,7 @@ from pgward.ca.service.routes import (
 from pgward.ca.store import Store
 
 _ROUTERS = (
-    *(public.router, crls.router, login.router, me.router, issuing.router),
+    *(public.router, crls.router, login.router, me.router, mfa.router, issuing.router),
     # Revocations first: their path is not the name of a certificate.
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
     *(tokens.router, edges.router, hosts.router, audit.router, log.router),

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from pgward.client import authenticator
 from pgward.client.login.loopback import Loopback
 from pgward.core.errors import InvalidInputError, UnavailableError
 from pgward.system import terminal
@@ -36,6 +37,7 @@ class TerminalAnswers:
             "browser": self._by_browser,
             "device_code": self._device_code,
             "second_factor": self._second_factor,
+            "totp_enroll": self._totp_enroll,
             "new_password": self._new_password,
             "reason": self._reason,
             "approval": self._approval,
@@ -54,7 +56,10 @@ class TerminalAnswers:
 
     def told_wrong(self, kind: str, problem: str) -> bool:
         """Show what was wrong; ask again what a person typed, on a terminal only."""
-        typed = kind in ("second_factor", "new_password", "reason", "device_token")
+        typed = kind in (
+            *("second_factor", "totp_enroll"),
+            *("new_password", "reason", "device_token"),
+        )
         if typed and terminal.interactive():
             terminal.note(problem)
             return True
@@ -108,6 +113,13 @@ class TerminalAnswers:
             return {"factor": "webauthn", **self._by_browser(facts)}
         kind = "totp" if _TOTP.fullmatch(typed) else "recovery"
         return {"factor": kind, "code": typed.replace(" ", "") if kind == "totp" else typed}
+
+    def _totp_enroll(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        secret = str(facts.get("secret", ""))
+        if self._first(secret):
+            terminal.note("your account needs a second factor, and has none yet")
+            authenticator.show(str(facts.get("uri", "")), secret)
+        return {"code": terminal.ask(authenticator.ASK)}
 
     def _new_password(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         terminal.note(str(facts.get("why") or "your password must be changed now"))

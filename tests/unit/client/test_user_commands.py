@@ -106,3 +106,10 @@ def test_group_list_and_show(logged_in, fake_ca):
     assert logged_in("group", "list").stdout == "NAME  MEMBERS\nops   a, b\n"
     assert logged_in("group", "show", "ops").stdout == "name     ops\nmembers  a, b\n"
     assert logged_in("group", "show", "x").exit_code == 1
+
+
+def test_second_factors_are_reset(logged_in, fake_ca):
+    fake_ca.routes["POST /v1/users/bob/mfa/reset"] = {"removed": ["totp", "recovery"]}
+    assert logged_in("user", "reset-mfa", "bob").stderr == "removed of bob: totp, recovery\n"
+    fake_ca.routes["POST /v1/users/bob/mfa/reset"] = {"removed": []}
+    assert logged_in("user", "reset-mfa", "bob").stderr == "bob has none\n"

@@ -75,7 +75,7 @@ class RecoveryFactor:
     def challenge(self, connection: Connection, user: str) -> Challenge | None:
         """Ask who has codes left."""
         left = len(second_factors.unused_codes(connection, user))
-        return Challenge({"left": left}) if left else None
+        return Challenge({"recovery_codes_left": left}) if left else None
 
     def prove(
         self,

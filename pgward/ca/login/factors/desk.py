@@ -32,16 +32,18 @@ class FactorDesk:
         self._throttle = throttle or FactorThrottle()
 
     def challenge(self, connection: Connection, user: str) -> Challenge | None:
-        """Return what a person is asked: ``factors`` by kind; None for who has none at all.
+        """Return what a person is asked; None for who has no factor at all.
 
-        Recovery codes alone are none: they stand in for a factor that was lost.
+        ``factors`` lists the kinds, beside what each has to say. Recovery codes alone are none:
+        they stand in for a factor that was lost.
         """
         found = {kind: each.challenge(connection, user) for kind, each in self._factors.items()}
         there = {kind: each for kind, each in found.items() if each is not None}
         if not there.keys() - {"recovery"}:
             return None
+        said = {key: value for each in there.values() for key, value in each.facts.items()}
         return Challenge(
-            {"factors": {kind: dict(each.facts) for kind, each in there.items()}},
+            {"factors": list(there), **said},
             {kind: dict(each.memory) for kind, each in there.items()},
         )
 

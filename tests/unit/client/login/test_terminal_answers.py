@@ -140,3 +140,16 @@ def test_a_question_of_a_newer_ca():
         TerminalAnswers().answer("iris", {})
     with pytest.raises(UnavailableError, match="nothing listens"):
         TerminalAnswers().answer("browser", {"url": "https://a.test/"})
+
+
+def test_who_needs_a_second_factor_sets_one_up(said, typed):
+    asked = typed("123456", "654321")
+    facts = {"uri": "otpauth://totp/pgward:alice?secret=GEZD", "secret": "GEZD"}
+    answers = TerminalAnswers()
+    assert answers.answer("totp_enroll", facts) == {"code": "123456"}
+    assert answers.told_wrong("totp_enroll", "wrong code")
+    assert answers.answer("totp_enroll", facts) == {"code": "654321"}
+    assert asked == ["The six digits that the app shows now"] * 2
+    assert [each for each in said if "GEZD" in each] == [
+        "to type it instead: GEZD\nor open: otpauth://totp/pgward:alice?secret=GEZD"
+    ]

@@ -54,7 +54,7 @@ def test_only_who_has_one_is_asked(logins, factors, app_factor):
     with logins.desk.store.read() as connection:
         assert app_factor.challenge(connection, "alice") == Challenge()
         assert app_factor.challenge(connection, "root") is None
-        assert paper.challenge(connection, "alice") == Challenge({"left": 10})
+        assert paper.challenge(connection, "alice") == Challenge({"recovery_codes_left": 10})
         assert paper.challenge(connection, "root") is None
 
 

@@ -26,7 +26,7 @@ def test_a_person_is_asked_for_what_there_is(logins, factors):
     factors.add_codes()
     with logins.desk.store.read() as connection:
         challenge = factors.desk.challenge(connection, "alice")
-    assert challenge.facts == {"factors": {"totp": {}, "recovery": {"left": 10}}}
+    assert challenge.facts == {"factors": ["totp", "recovery"], "recovery_codes_left": 10}
 
 
 def test_recovery_codes_alone_are_no_second_factor(logins, factors):

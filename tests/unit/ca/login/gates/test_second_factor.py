@@ -41,7 +41,7 @@ def test_who_has_one_is_asked_after_a_password(logins, factors, check, method):
     assert check(proven(logins, method)) is None
     factors.add_app()
     ask = check(proven(logins, method))
-    assert (ask.kind, ask.facts) == ("second_factor", {"factors": {"totp": {}}})
+    assert (ask.kind, ask.facts) == ("second_factor", {"factors": ["totp"]})
 
 
 def test_an_identity_provider_asks_itself(logins, factors, check):
