@@ -26,12 +26,22 @@ _PATHS = {"sslcert": "sslcert", "sslkey": "sslkey", "sslrootcert": "sslrootcert"
 @click.command()
 @click.option("--paths", is_flag=True, help="Show the files that psql needs.")
 @click.option("--check", is_flag=True, help="Ask the CA whether the session still holds.")
+@click.option("--device", is_flag=True, help="Show what this machine tells the CA of itself.")
 @options.output
-def whoami(paths: bool, check: bool, output: str) -> None:
+def whoami(*, paths: bool, check: bool, device: bool, output: str) -> None:
     """Show who you are, and until when.
 
     Exit status 4 when you are not logged in. JSON and YAML always have the paths, too.
     """
+    if device:
+        from pgward.client import posture  # noqa: PLC0415 - the other commands start quicker
+
+        found = posture.facts()
+        if output == "table":
+            terminal.record(posture.for_people(found), posture.TITLES)
+        else:
+            terminal.structured(found, output)
+        return
     with options.session() as session:
         if check:
             session.api().get("/v1/me")

@@ -272,6 +272,9 @@ class Session:
     def _renew(self) -> None:
         key, state = keys.generate(), self.state
         request = {"csr": csr.make(key).decode("ascii")}
+        from pgward.client import posture  # noqa: PLC0415 - only a renewal needs it, and psutil
+
+        posture.report(self.api())
         certificate = NewCertificate.read(self.api().post("/v1/certificates/login", request), key)
         renewed = replace(
             state,

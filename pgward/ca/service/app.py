@@ -38,6 +38,7 @@ from pgward.ca.service.routes import (
     mfa,
     ocsp,
     orders,
+    posture,
     probes,
     public,
     resources,
@@ -49,7 +50,15 @@ from pgward.ca.service.routes import (
 from pgward.ca.store import Store
 
 _ROUTERS = (
-    *(public.router, crls.router, login.router, me.router, mfa.router, issuing.router),
+    *(
+        public.router,
+        crls.router,
+        login.router,
+        me.router,
+        mfa.router,
+        posture.router,
+        issuing.router,
+    ),
     # Revocations first: their path is not the name of a certificate.
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
     *(tokens.router, edges.router, hosts.router, audit.router, log.router),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pgward.client import api, failures, options
+from pgward.client import api, failures, options, posture
 from pgward.client.api import ApiClient
 from pgward.client.home import Home
 from pgward.client.login import installing, offers
@@ -138,6 +138,7 @@ class _Asking:
                 fields=self._fields(offer, loopback),
                 reason=reason,
                 device_token=token,
+                posture=posture.facts(),
             )
             answers = TerminalAnswers(loopback=loopback, browser=wish.browser)
             return self._sent(request, answers)

@@ -21,6 +21,13 @@ def test_whoami_asks_the_ca_only_when_told(logged_in, fake_ca):
     assert logged_in("whoami", "--check").exit_code == 4
 
 
+def test_what_this_machine_tells_is_shown_without_a_login(pgward):
+    shown = pgward("whoami", "--device")
+    assert (shown.exit_code, "disk encrypted" in shown.stdout) == (0, True)
+    listed = json.loads(pgward("whoami", "--device", "-o", "json").stdout)
+    assert listed["os"] == "linux"
+
+
 def test_passwd_reads_the_old_and_the_new_one(logged_in, fake_ca, monkeypatch):
     answers = iter(["old one", "new one"])
     monkeypatch.setattr(terminal, "ask_password", lambda *_args, **_options: next(answers))
