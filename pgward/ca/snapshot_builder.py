@@ -3,7 +3,7 @@
 import threading
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -11,16 +11,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.ca.authority import Retired, Trust
-from pgward.ca.identity import directory
+from pgward.ca.identity import directory, step_ups
 from pgward.ca.records import Kind, PublishedCrl
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.resources.stored import Resource
 from pgward.ca.rotation import rotations
 from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users
 from pgward.core.clock import Clock, rfc3339
 from pgward.pki import pem
 
+# Edges that know nothing of step-ups leave out what has a mode that they do not know.
+_STEP_UP_MODE = "{}+step-up"
 # A cached snapshot is signed afresh before its signer's certificate comes near its end.
 _RESIGN_AFTER = timedelta(hours=6)
 
@@ -63,6 +66,8 @@ class State:
     trust: Trust
     retired: Sequence[Retired] = ()
     has_orders: bool = False
+    # By service and person: until when a fresh second factor counts.
+    proofs: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
 
 
 def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
@@ -78,7 +83,7 @@ def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
         "retired": [_retired(each) for each in state.retired],
         "orders": state.has_orders,
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
-        "services": [_service(name, spec, state.names) for name, spec in served],
+        "services": [_service(name, spec, state) for name, spec in served],
         "groups": {group: list(state.groups.get(group, ())) for group in named},
         "blocked": list(state.blocked),
     }
@@ -86,9 +91,10 @@ def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
 
 def read(connection: Connection, signing: Signing, version: int, now: datetime) -> State:
     """Read all that edges must know, as it is in ``version`` or later."""
+    services = resources.services(connection)
     return State(
         version=version,
-        services=[(each.name, spec) for each, spec in resources.services(connection)],
+        services=[(each.name, spec) for each, spec in services],
         groups=directory.groups(connection),
         names={row.name_key: row.name for row in connection.execute(sa.select(users))},
         blocked=_blocked(connection, now),
@@ -96,6 +102,7 @@ def read(connection: Connection, signing: Signing, version: int, now: datetime) 
         trust=signing.trust,
         retired=signing.retired(),
         has_orders=bool(rotations.under_way(connection)),
+        proofs=_proofs(connection, services, now),
     )
 
 
@@ -148,10 +155,25 @@ def _retired(each: Retired) -> dict[str, Any]:
     return {"certificate": pem.text(each.certificate), "crl": crl}
 
 
-def _service(name: str, spec: ServiceSpec, names: Mapping[str, str]) -> dict[str, Any]:
+def _proofs(
+    connection: Connection, services: Sequence[tuple[Resource, ServiceSpec]], now: datetime
+) -> dict[str, dict[str, datetime]]:
+    asking = {each.name: (each, spec.step_up) for each, spec in services if spec.step_up}
+    found: dict[str, dict[str, datetime]] = {}
+    for proof in step_ups.live(connection, now) if asking else ():
+        resource, rule = asking.get(proof.service, (None, None))
+        if resource is None or rule is None:
+            continue
+        until = proof.until(rule.minutes, rule.factors, since=resource.created_at, now=now)
+        if until is not None:
+            found.setdefault(proof.service, {})[proof.user] = until
+    return found
+
+
+def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
     # People are named here as in their certificates, whatever case the resource used.
-    people = [names.get(user.lower(), user) for user in spec.allow.users]
-    return {
+    people = [state.names.get(user.lower(), user) for user in spec.allow.users]
+    served = {
         "name": name,
         "mode": spec.mode,
         "upstream": {"host": spec.upstream.host, "port": spec.upstream.port},
@@ -159,6 +181,14 @@ def _service(name: str, spec: ServiceSpec, names: Mapping[str, str]) -> dict[str
         "max_connections": spec.limits.max_connections,
         "max_connections_per_user": spec.limits.max_connections_per_user,
     }
+    if spec.step_up is None:
+        return served
+    proofs = state.proofs.get(name, {})
+    asked = {
+        "end_sessions": spec.step_up.end_sessions,
+        "proofs": {user: rfc3339(until) for user, until in proofs.items()},
+    }
+    return served | {"mode": _STEP_UP_MODE.format(spec.mode), "step_up": asked}
 
 
 def _blocked(connection: Connection, now: datetime) -> list[str]:

@@ -151,6 +151,11 @@ class ApiClient:
             return {}
         return failures.read_object(data, self.url)
 
+    @property
+    def skew(self) -> timedelta:
+        """How far our clock was ahead of the CA's at its last answer, to about a second."""
+        return self._skew
+
     def check_clock(self) -> None:
         """Raise when the last answer's clock and ours are more than a minute apart."""
         if abs(self._skew) > _CLOCK_TOLERANCE:

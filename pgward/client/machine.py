@@ -225,6 +225,11 @@ class Machine:
                 changed = True
         return changed
 
+    def skew(self) -> timedelta:
+        """Return how far this machine's clock was ahead of the CA's at its last answer."""
+        client = self._client
+        return timedelta() if client is None else client.skew
+
     def trust(self) -> dict[str, list[str]]:
         """Return ``user_roots`` and ``server_roots`` in PEM."""
         reply = self._api().get("/v1/trust")

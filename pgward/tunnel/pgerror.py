@@ -10,6 +10,13 @@ SSL_REQUEST = struct.pack("!II", 8, 80877103)
 GSSENC_REQUEST = struct.pack("!II", 8, 80877104)
 REQUEST_SIZE = 8
 TLS_HANDSHAKE = 0x16
+_CANCEL_SIZE = 16
+_CANCEL_HEAD = struct.pack("!II", _CANCEL_SIZE, 80877102)
+
+
+def is_cancel(first: bytes) -> bool:
+    """Tell whether ``first`` is a CancelRequest and nothing else: no session follows."""
+    return len(first) == _CANCEL_SIZE and first.startswith(_CANCEL_HEAD)
 
 
 def fatal(message: str, hint: str | None = None, *, sqlstate: str = "28000") -> bytes:

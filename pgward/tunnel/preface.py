@@ -43,6 +43,7 @@ class Reason(IntEnum):
     UNREACHABLE = 7
     STALE = 8
     PROTOCOL = 9
+    STEP_UP = 10
     UNKNOWN = 255
 
     @classmethod
@@ -70,6 +71,7 @@ EXPLANATIONS: dict[Reason, tuple[str, str]] = {
         "the edge must reach its CA again",
     ),
     Reason.PROTOCOL: ("the edge did not understand this tunnel", "upgrade pgward at both ends"),
+    Reason.STEP_UP: ("the service asks for a fresh second factor", "pgward step-up SERVICE"),
     Reason.UNKNOWN: ("the edge ended the connection", "pgward login, or upgrade pgward"),
 }
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca.identity import directory
+from pgward.ca.identity import directory, step_ups
 from pgward.ca.identity.directory import User
 from pgward.ca.store import Transaction
-from pgward.ca.store.schema import login_sessions
+from pgward.ca.store.schema import login_sessions, users
 from pgward.core.errors import DeniedError
 
 # A prefix lets scanners find a leaked token.
@@ -116,6 +116,21 @@ def find(connection: Connection, token: str, now: datetime) -> LoginSession | No
     )
 
 
+def is_alive(connection: Connection, session_id: str, now: datetime) -> bool:
+    """Tell whether a session lives, and its owner is not blocked."""
+    statement = (
+        sa.select(login_sessions.c.id)
+        .join(users, users.c.name == login_sessions.c.user_name)
+        .where(
+            login_sessions.c.id == session_id,
+            login_sessions.c.ended_at.is_(None),
+            login_sessions.c.expires_at > now,
+            users.c.blocked_at.is_(None),
+        )
+    )
+    return connection.execute(statement).first() is not None
+
+
 def end(
     transaction: Transaction,
     reason: str,
@@ -125,7 +140,10 @@ def end(
     session_id: str | None = None,
     keep: str | None = None,
 ) -> list[str]:
-    """End a session, or all of a user's but ``keep``; return the ids of those that ended."""
+    """End a session, or all of a user's but ``keep``; return the ids of those that ended.
+
+    What was proved in them counts no more.
+    """
     columns = login_sessions.c
     chosen: list[sa.ColumnElement[bool]] = [columns.ended_at.is_(None)]
     if session_id is not None:
@@ -140,7 +158,9 @@ def end(
         .values(ended_at=now, end_reason=reason)
         .returning(columns.id, columns.expires_at)
     )
-    return sorted(row.id for row in transaction.execute(statement).all() if row.expires_at > now)
+    ended = transaction.execute(statement).all()
+    step_ups.remove(transaction, [row.id for row in ended])
+    return sorted(row.id for row in ended if row.expires_at > now)
 
 
 def _hash(token: str) -> bytes:

@@ -62,7 +62,10 @@ class DeviceFacts:
 
 @dataclass(slots=True)
 class Attempt:
-    """One login; ``method`` is its kind, and ``provider`` the name of an identity provider."""
+    """One login; ``method`` is its kind, and ``provider`` the name of an identity provider.
+
+    A step-up is an attempt, too: for one ``service``, inside a login ``session`` that lives.
+    """
 
     id: str
     method: str
@@ -77,6 +80,8 @@ class Attempt:
     asked_by: str = METHOD
     memory: Mapping[str, Any] = field(default_factory=dict, repr=False)
     resumed: bool = False
+    service: str | None = None
+    session: str | None = None
 
     @property
     def actor(self) -> str:
@@ -106,6 +111,8 @@ class Attempt:
             "factors": self.factors,
             "asked_by": self.asked_by,
             "memory": dict(self.memory),
+            "service": self.service,
+            "session": self.session,
         }
         return json.dumps(state, separators=(",", ":")).encode()
 

@@ -4,6 +4,7 @@ Each leads to one session at most: ``use_up`` stands in the transaction that sta
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -17,33 +18,48 @@ from pgward.core.errors import DeniedError
 
 LIFETIME = timedelta(minutes=10)
 MAX_LENGTH = 48 * 1024
-_PURPOSE = "login flow"
-_AGAIN = "pgward login"
 
 
-def seal(sealer: Sealer, attempt: Attempt) -> str:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What flows lead to; one kind is sealed so that it opens as no other."""
+
+    purpose: str
+    what: str
+    again: str
+
+
+LOGIN = Kind("login flow", "login", "pgward login")
+STEP_UP = Kind("step-up flow", "step-up", "pgward step-up SERVICE")
+
+
+def seal(sealer: Sealer, attempt: Attempt, kind: Kind = LOGIN) -> str:
     """Return the flow of an attempt."""
-    return urlsafe_b64encode(sealer.seal(_PURPOSE, attempt.dump())).rstrip(b"=").decode("ascii")
+    sealed = sealer.seal(kind.purpose, attempt.dump())
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
 
-def unseal(sealer: Sealer, flow: str, *, thumbprint: str, now: datetime) -> Attempt:
+def unseal(
+    sealer: Sealer, flow: str, *, thumbprint: str, now: datetime, kind: Kind = LOGIN
+) -> Attempt:
     """Return the attempt that this device began; raise DeniedError."""
     try:
         data = urlsafe_b64decode(flow + "=" * (-len(flow) % 4))
-        attempt = Attempt.load(sealer.open(_PURPOSE, data))
+        attempt = Attempt.load(sealer.open(kind.purpose, data))
     except (SealError, ValueError):
-        raise DeniedError("the login is not one of this authority's", hint=_AGAIN) from None
+        told = f"the {kind.what} is not one of this authority's"
+        raise DeniedError(told, hint=kind.again) from None
     if attempt.thumbprint != thumbprint:
-        raise DeniedError("the login was begun by another device", hint=_AGAIN)
+        raise DeniedError(f"the {kind.what} was begun by another device", hint=kind.again)
     if now >= attempt.began_at + LIFETIME:
-        raise DeniedError("the login took too long", hint=_AGAIN)
+        raise DeniedError(f"the {kind.what} took too long", hint=kind.again)
     return attempt
 
 
-def use_up(transaction: Transaction, attempt: Attempt) -> None:
+def use_up(transaction: Transaction, attempt: Attempt, kind: Kind = LOGIN) -> None:
     """Have this flow lead to no other session; raise DeniedError when it did already."""
     row = {"id": attempt.id, "expires_at": attempt.began_at + LIFETIME}
     try:
         transaction.execute(sa.insert(used_flows).values(row))
     except IntegrityError:
-        raise DeniedError("the login was completed already", hint=_AGAIN) from None
+        raise DeniedError(f"the {kind.what} was completed already", hint=kind.again) from None

@@ -1,4 +1,4 @@
-"""The engine of a CA: its methods and gates, in the order in which they stand."""
+"""The engine of a CA: methods and gates, in the order in which they stand; and step-ups."""
 
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
@@ -16,6 +16,9 @@ from pgward.ca.login.method import Methods
 from pgward.ca.login.oidc.methods import OidcDeviceMethod, OidcMethod
 from pgward.ca.login.oidc.providers import Providers
 from pgward.ca.login.password import PasswordMethod
+from pgward.ca.login.provers.password import PasswordProver
+from pgward.ca.login.provers.second import SecondFactorProver
+from pgward.ca.login.stepping_up import SteppingUp
 
 
 def factors(desk: Desk) -> FactorDesk:
@@ -31,3 +34,8 @@ def engine(desk: Desk, factors: FactorDesk, providers: Providers | None = None) 
     # What cannot be mended at once comes before what costs somebody a step.
     gates: list[Gate] = [Standing(), MethodAllowed(), PostureGate(), second, Reason(), DeviceGate()]
     return Engine(desk, methods, gates)
+
+
+def stepping_up(desk: Desk, factors: FactorDesk) -> SteppingUp:
+    """Return what asks for fresh proofs, the strongest first."""
+    return SteppingUp(desk, [SecondFactorProver(desk, factors), PasswordProver(desk)])

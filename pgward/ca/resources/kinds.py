@@ -54,6 +54,26 @@ class Limits(Model):
     max_connections_per_user: Limit | None = None
 
 
+StepUpFactor = Literal["totp", "webauthn", "oidc", "recovery", "password"]
+
+
+def _strong() -> list[StepUpFactor]:
+    return ["totp", "webauthn", "oidc"]
+
+
+class StepUp(Model):
+    """How fresh a second factor must be, and which count.
+
+    Running connections go on when the time is over, unless ``endSessions`` says otherwise.
+    """
+
+    minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+    factors: Annotated[list[StepUpFactor], Field(min_length=1, max_length=5)] = Field(
+        default_factory=_strong
+    )
+    end_sessions: bool = False
+
+
 class ServiceSpec(Model):
     """One PostgreSQL target as people see it."""
 
@@ -64,6 +84,7 @@ class ServiceSpec(Model):
     database: Database | None = None
     allow: Allow
     limits: Limits = Field(default_factory=Limits)
+    step_up: StepUp | None = None
     edges: Annotated[list[Label], Field(min_length=1, max_length=MAX_LIST)] | None = None
 
     def is_for(self, user: str, groups: tuple[str, ...]) -> bool:

@@ -44,21 +44,15 @@ from pgward.ca.service.routes import (
     resources,
     revocations,
     rotations,
+    step_up,
     tokens,
     users,
 )
 from pgward.ca.store import Store
 
 _ROUTERS = (
-    *(
-        public.router,
-        crls.router,
-        login.router,
-        me.router,
-        mfa.router,
-        posture.router,
-        issuing.router,
-    ),
+    *(public.router, crls.router, login.router),
+    *(me.router, mfa.router, posture.router, step_up.router, issuing.router),
     # Revocations first: their path is not the name of a certificate.
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
     *(tokens.router, edges.router, hosts.router, audit.router, log.router),

@@ -24,6 +24,7 @@ from pgward.ca.login.engine import Engine
 from pgward.ca.login.factors.desk import FactorDesk
 from pgward.ca.login.factors.enrolment import Enrolment
 from pgward.ca.login.oidc.office import Office
+from pgward.ca.login.stepping_up import SteppingUp
 from pgward.ca.observability.health import Checks, Readiness
 from pgward.ca.resources.rule_book import RuleBook
 from pgward.ca.revoking.ocsp_responder import OcspResponder
@@ -56,6 +57,7 @@ class Context:
     workers: PasswordWorkers
     throttle: LoginThrottle
     logins: Engine
+    step_ups: SteppingUp
     factors: FactorDesk
     enrolment: Enrolment
     oidc: Office
@@ -122,6 +124,7 @@ def make(
         revoker=revoker,
         workers=workers,
         throttle=throttle,
+        step_ups=making.stepping_up(desk, factors),
         factors=factors,
         enrolment=Enrolment(desk),
         logins=making.engine(desk, factors, oidc.providers),

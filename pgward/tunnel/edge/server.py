@@ -93,6 +93,7 @@ class EdgeServer:
         self._links.sweep()
         close_idle(self._links, self._settings.idle_timeout)
         self._links.record = self._journal.session
+        self._links.skew = self._machine.skew
         stop = self._install_signals()
         tune_collector()
         self._listener.setblocking(False)

@@ -7,7 +7,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pgward.core.address import Address
@@ -23,6 +23,8 @@ log = logging.getLogger("pgward.edge")
 
 # Serves every link of the process: a callback never waits while it uses it.
 _first = bytearray(BUFFER_SIZE)
+
+_TRIED_AGAIN = (Reason.STOPPING, Reason.EXPIRED, Reason.STEP_UP)
 
 Record = Callable[[str, str, "Link", str | None], None]  # action, outcome, link, reason
 
@@ -81,6 +83,8 @@ class Links:
         self.draining = False
         self.state: EdgeState | None = None
         self.record: Record = _no_record
+        # How far this machine's clock is ahead of the CA's.
+        self.skew: Callable[[], timedelta] = timedelta
         self._empty: asyncio.Future[None] | None = None
 
     def adopt(self, state: EdgeState) -> None:
@@ -91,18 +95,39 @@ class Links:
                 state.may_go_on(link.peer, link.service)
             except RefusedError as refusal:
                 link.cut(refusal.reason)
+        self.end_unproved()
 
-    def authorize(self, link: "Link") -> Service:
-        """Return the service of a link that wants a session; raise RefusedError."""
+    def authorize(self, link: "Link", first: bytes) -> Service:
+        """Return the service of a link that wants a session; raise RefusedError.
+
+        To cancel a query that runs, nobody has to step up first.
+        """
         if self.draining:
             raise RefusedError(Reason.STOPPING)
         if self.state is None:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
-        return self.state.authorize(link.peer, link.service, self.clock.now())
+        now = self.clock.now()
+        service = self.state.authorize(link.peer, link.service, now)
+        if service.step_up is not None and not pgerror.is_cancel(first):
+            service.check_step_up(link.peer.user, now - self.skew())
+        return service
+
+    def end_unproved(self) -> None:
+        """Cut sessions whose second factor is too old, where the service wants that."""
+        services = {} if self.state is None else self.state.services
+        now = self.clock.now() - self.skew()
+        for link in tuple(self.live):
+            service = services.get(link.service)
+            rule = None if service is None else service.step_up
+            if rule is None or not rule.ends_sessions or not link.in_session:
+                continue
+            if not rule.is_proved(link.peer.user, now):
+                link.cut(Reason.STEP_UP)
 
     def sweep(self) -> None:
-        """End sessions whose socket has failed unseen; do so again after a while."""
+        """End sessions whose socket has failed unseen, or that time ends; again after a while."""
         sweep(link.relay for link in self.live)
+        self.end_unproved()
         self.loop.call_later(SWEEP_SECONDS, self.sweep)
 
     def begin_drain(self) -> None:
@@ -255,7 +280,7 @@ class Link:
 
     async def _open(self, first: bytes) -> None:
         try:
-            service = self._links.authorize(self)
+            service = self._links.authorize(self, first)
             self._links.limits.enter(service, self.peer.user)
             self.entered = service.name
             upstream = await self._links.dialer.dial(service.upstream)
@@ -277,9 +302,9 @@ class Link:
     def _refuse(self, refusal: RefusedError) -> None:
         log.info("refused %s on %s: %s", self.peer.user, self.service, refusal.message)
         self._links.record("session.open", "denied", self, refusal.message)
-        # A tunnel takes its client to another edge, or there with a newer certificate, if nothing
-        # at all comes back on this link.
-        if self._controls is None or refusal.reason not in (Reason.STOPPING, Reason.EXPIRED):
+        # A tunnel takes its client to another edge, or here again with a newer certificate or
+        # after a step-up, if nothing at all comes back on this link.
+        if self._controls is None or refusal.reason not in _TRIED_AGAIN:
             self._say(pgerror.fatal(refusal.message, refusal.hint))
         if self._controls is not None:
             self.cut(refusal.reason)

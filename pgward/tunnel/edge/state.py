@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from pgward.core.address import Address
+from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import PgwardError
 from pgward.pki import pem
 from pgward.pki.crl import RevocationList, issuer_key_id, key_id
@@ -17,6 +18,9 @@ from pgward.pki.errors import CrlError
 from pgward.tunnel.preface import Reason, RefusedError
 
 _LAST_PORT = 65535
+# What asks for step-ups has a mode of its own, so that an edge that cannot tell leaves it out.
+_STEP_UP_MODE = "tcp+step-up"
+_MODES = ("tcp", _STEP_UP_MODE)
 
 
 class SnapshotError(PgwardError):
@@ -48,6 +52,19 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class StepUp:
+    """A service's demand for a fresh second factor: whose counts until when, by the CA's clock."""
+
+    proofs: Mapping[str, datetime]
+    ends_sessions: bool = False
+
+    def is_proved(self, user: str, now: datetime) -> bool:
+        """Tell whether this person's proof counts."""
+        until = self.proofs.get(user)
+        return until is not None and now < until
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One PostgreSQL target, as this edge forwards to it."""
 
@@ -57,6 +74,16 @@ class Service:
     groups: frozenset[str]
     max_connections: int | None = None
     max_connections_per_user: int | None = None
+    step_up: StepUp | None = None
+
+    def check_step_up(self, user: str, now: datetime) -> None:
+        """Raise RefusedError unless a session may begin; ``now`` is the time at the CA."""
+        if self.step_up is not None and not self.step_up.is_proved(user, now):
+            raise RefusedError(
+                Reason.STEP_UP,
+                f"{self.name} asks for a fresh second factor",
+                hint=f"pgward step-up {self.name}",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +109,7 @@ class EdgeState:
             issuers = pem.split((roots + "".join(payload["user_issuing"])).encode())
             crls = [b64decode(each, validate=True) for each in payload["crls"]]
             # A mode of a newer CA is left out alone: revocations must arrive all the same.
-            services = [_service(each) for each in payload["services"] if each["mode"] == "tcp"]
+            services = [_service(each) for each in payload["services"] if each["mode"] in _MODES]
             return cls(
                 version=int(payload["version"]),
                 user_roots=roots,
@@ -170,7 +197,13 @@ def _service(fields: Mapping[str, Any]) -> Service:
         groups=_names(allow["groups"]),
         max_connections=_limit(fields.get("max_connections")),
         max_connections_per_user=_limit(fields.get("max_connections_per_user")),
+        step_up=_step_up(fields["step_up"]) if fields["mode"] == _STEP_UP_MODE else None,
     )
+
+
+def _step_up(fields: Mapping[str, Any]) -> StepUp:
+    proofs = {user: parse_rfc3339(until) for user, until in fields["proofs"].items()}
+    return StepUp(proofs, ends_sessions=fields["end_sessions"] is True)
 
 
 def _names(value: Any) -> frozenset[str]:

@@ -68,6 +68,25 @@ def _served(name, allow, per_user=None):
     }
 
 
+def test_a_service_that_asks_for_step_ups_has_a_mode_of_its_own():
+    until = START + timedelta(minutes=15)
+    state = State(
+        version=7,
+        services=[("a", _spec(stepUp={"endSessions": True})), ("b", _spec(stepUp={}))],
+        groups={},
+        names={},
+        blocked=[],
+        crls=[],
+        trust=TRUST,
+        proofs={"a": {"alice": until}},
+    )
+    found = snapshot_builder.build(state, "e1", now=START)["services"]
+    assert [(each["mode"], each["step_up"]) for each in found] == [
+        ("tcp+step-up", {"end_sessions": True, "proofs": {"alice": "2026-11-21T12:15:00Z"}}),
+        ("tcp+step-up", {"end_sessions": False, "proofs": {}}),
+    ]
+
+
 class _Signing:
     def __init__(self, authority):
         self.user_crls = authority.user_crls

@@ -157,3 +157,9 @@ def test_events_are_sent_and_confirmed(fake_ca, machine):
         "accepted": [each["id"] for each in body["events"]]
     }
     assert machine.send_events([{"id": "1"}, {"id": "2"}]) == ["1", "2"]
+
+
+def test_the_clocks_difference_is_none_before_any_answer_and_small_here(machine):
+    assert machine.skew() == timedelta()
+    machine.trust()
+    assert abs(machine.skew()) < timedelta(seconds=5)

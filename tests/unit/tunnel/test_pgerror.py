@@ -45,3 +45,16 @@ def test_requests_are_those_of_the_manual():
     assert len(pgerror.SSL_REQUEST) == pgerror.REQUEST_SIZE
     assert ord("M") == psycopg.pq.DiagnosticField.MESSAGE_PRIMARY
     assert ord("H") == psycopg.pq.DiagnosticField.MESSAGE_HINT
+
+
+@pytest.mark.parametrize(
+    ("first", "cancels"),
+    [
+        (struct.pack("!IIII", 16, 80877102, 7, 9), True),
+        (struct.pack("!IIII", 16, 80877102, 7, 9) + b"Q", False),
+        (struct.pack("!II", 8, 80877103), False),
+        (b"", False),
+    ],
+)
+def test_a_cancel_request_is_one_and_nothing_more(first, cancels):
+    assert pgerror.is_cancel(first) == cancels

@@ -1,12 +1,17 @@
 """What a person does with the own login session."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from anyio.to_thread import run_sync
 from pydantic import BaseModel
 
 from pgward.ca import caller
-from pgward.ca.identity import directory, machines, sessions
+from pgward.ca.identity import directory, machines, sessions, step_ups
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.identity.step_ups import StepUp
+from pgward.ca.login.stepping_up import counts_until
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.resources.stored import Resource
@@ -55,6 +60,14 @@ class EdgeAddress(BaseModel):
     server_name: str
 
 
+class StepUpInfo(BaseModel):
+    """How fresh a second factor must be, and until when the last one counts."""
+
+    minutes: int
+    factors: list[str]
+    proved_until: Time | None
+
+
 class ServiceInfo(BaseModel):
     """A service that this person may use."""
 
@@ -65,6 +78,7 @@ class ServiceInfo(BaseModel):
     database: str | None
     ssl_mode: str
     edges: list[EdgeAddress]
+    step_up: StepUpInfo | None
 
 
 class Services(BaseModel):
@@ -113,8 +127,17 @@ def services(context: Current, session: Person) -> Services:
     with context.store.read() as connection:
         found = resources.services(connection)
         edges = machines.edges(connection)
-    allowed = [each for each in found if each[1].is_for(user.name, user.groups)]
-    return Services(services=[_info(resource, spec, edges) for resource, spec in allowed])
+        allowed = [each for each in found if each[1].is_for(user.name, user.groups)]
+        asking = any(spec.step_up for _, spec in allowed)
+        now = context.now()
+        live = step_ups.live(connection, now, user=user.name) if asking else ()
+    proofs = {proof.service: proof for proof in live}
+    return Services(
+        services=[
+            _info(resource, spec, edges, _step_up(resource, spec, proofs, now))
+            for resource, spec in allowed
+        ]
+    )
 
 
 def _password_hash(context: Context, name: str) -> str | None:
@@ -133,7 +156,19 @@ def _set_password(context: Context, session: LoginSession, encoded: str) -> Revo
     return Revoked(revoked=len(serials))
 
 
-def _info(resource: Resource, spec: ServiceSpec, edges: list[Machine]) -> ServiceInfo:
+def _step_up(
+    resource: Resource, spec: ServiceSpec, proofs: Mapping[str, StepUp], now: datetime
+) -> StepUpInfo | None:
+    rule = spec.step_up
+    if rule is None:
+        return None
+    until = counts_until(proofs.get(resource.name), resource, rule, now)
+    return StepUpInfo(minutes=rule.minutes, factors=list(rule.factors), proved_until=until)
+
+
+def _info(
+    resource: Resource, spec: ServiceSpec, edges: list[Machine], step_up: StepUpInfo | None
+) -> ServiceInfo:
     return ServiceInfo(
         name=resource.name,
         description=resource.description,
@@ -146,4 +181,5 @@ def _info(resource: Resource, spec: ServiceSpec, edges: list[Machine]) -> Servic
             for edge in edges
             if edge.advertise is not None and spec.is_on(edge.name)
         ],
+        step_up=step_up,
     )

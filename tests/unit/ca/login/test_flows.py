@@ -38,3 +38,11 @@ def test_a_flow_is_used_up_once(store):
         flows.use_up(transaction, attempt())
     with pytest.raises(DeniedError, match="completed already"), store.write() as transaction:
         flows.use_up(transaction, attempt())
+
+
+def test_flows_of_one_kind_are_none_of_another():
+    flow = flows.seal(SEALER, attempt(), flows.STEP_UP)
+    opened = flows.unseal(SEALER, flow, thumbprint="jkt", now=START, kind=flows.STEP_UP)
+    assert opened.id == "1"
+    with pytest.raises(DeniedError, match="the login is not one of this authority's"):
+        flows.unseal(SEALER, flow, thumbprint="jkt", now=START)

@@ -184,11 +184,11 @@ def test_an_edge_without_a_state_or_in_a_drain(run, contexts):
         bench = await Bench.make(contexts)
         bench.links.state = None
         with pytest.raises(RefusedError) as caught:
-            bench.links.authorize(bench.link)
+            bench.links.authorize(bench.link, b"")
         assert caught.value.reason is Reason.STALE
         bench.links.draining = True
         with pytest.raises(RefusedError) as caught:
-            bench.links.authorize(bench.link)
+            bench.links.authorize(bench.link, b"")
         assert caught.value.reason is Reason.STOPPING
         bench.close()
 

@@ -1,0 +1,52 @@
+"""The password once more, for services that accept it: it is no second factor."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from anyio.to_thread import run_sync
+from pydantic import Field
+
+from pgward.ca import caller
+from pgward.ca.acts import RefusedError
+from pgward.ca.identity import directory
+from pgward.ca.login import answers
+from pgward.ca.login.attempt import Ask, Attempt
+from pgward.ca.login.desk import Desk
+
+_LONGEST = 1024
+
+
+class PasswordAnswer(answers.Answer):
+    """The password."""
+
+    password: str = Field(min_length=1, max_length=_LONGEST, repr=False)
+
+
+class PasswordProver:
+    """Asks ``password`` where the service's rule names it."""
+
+    kind = "password"
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def begin(self, attempt: Attempt, accepted: frozenset[str]) -> Ask | None:
+        """Ask whoever has a password here."""
+        if self.kind not in accepted or await run_sync(self._hash, attempt.actor) is None:
+            return None
+        return Ask(self.kind, {"user": attempt.actor})
+
+    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> str | Ask:
+        """Verify it; wrong ones count as at a login."""
+        password = answers.read(PasswordAnswer, answer).password
+        desk, user, address = self._desk, attempt.actor, caller.client.get()
+        desk.throttle.begin(address, user, desk.monotonic())
+        encoded = await run_sync(self._hash, user)
+        if not await desk.workers.verify(encoded, password) or encoded is None:
+            raise RefusedError("wrong password", why="wrong password", hint=None)
+        desk.throttle.succeeded(address, user)
+        return self.kind
+
+    def _hash(self, user: str) -> str | None:
+        with self._desk.store.read() as connection:
+            return directory.password_hash(connection, user)

@@ -1,0 +1,79 @@
+"""A fresh second factor of those that a person has set up."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from anyio.to_thread import run_sync
+from sqlalchemy.engine import Connection
+
+from pgward.ca.login.attempt import Ask, Attempt
+from pgward.ca.login.desk import Desk
+
+_FACTORS = "factors"
+
+
+class Challenge(Protocol):
+    """What a person is asked: ``factors`` among the facts, and what judges the answers, by kind."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the client needs to know."""
+        ...
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        """What is needed to judge an answer."""
+        ...
+
+
+class Factors(Protocol):
+    """Where second factors are proved."""
+
+    def challenge(self, connection: Connection, user: str) -> Challenge | None:
+        """Return what a person is asked; None for who has no factor."""
+        ...
+
+    async def prove(
+        self,
+        user: str,
+        answer: Mapping[str, Any],
+        memory: Mapping[str, Any],
+        *,
+        flow: str,
+        thumbprint: str,
+    ) -> str:
+        """Judge an answer, use it up, and return the kind of factor; raise DeniedError."""
+        ...
+
+
+class SecondFactorProver:
+    """Asks ``second_factor`` of whoever has one that is accepted, and never sets one up."""
+
+    kind = "second_factor"
+
+    def __init__(self, desk: Desk, factors: Factors) -> None:
+        self._desk = desk
+        self._factors = factors
+
+    async def begin(self, attempt: Attempt, accepted: frozenset[str]) -> Ask | None:
+        """Ask for one of those that the person has and the service accepts."""
+        challenge = await run_sync(self._challenge, attempt.actor)
+        if challenge is None:
+            return None
+        facts = {k: v for k, v in challenge.facts[_FACTORS].items() if k in accepted}
+        memory = {k: v for k, v in challenge.memory.items() if k in facts}
+        return Ask(self.kind, {**challenge.facts, _FACTORS: facts}, memory) if facts else None
+
+    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> str | Ask:
+        """Judge it."""
+        return await self._factors.prove(
+            attempt.actor,
+            answer,
+            attempt.memory,
+            flow=attempt.id,
+            thumbprint=attempt.thumbprint,
+        )
+
+    def _challenge(self, user: str) -> Challenge | None:
+        with self._desk.store.read() as connection:
+            return self._factors.challenge(connection, user)
