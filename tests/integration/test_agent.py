@@ -1,9 +1,15 @@
 """The agent with a real CA, edge and PostgreSQL."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 
 import psutil
 import psycopg
@@ -123,6 +129,7 @@ def test_an_agent_from_before_the_login(stack):
         assert running.ask("status")["login"]["logged_in"] is True
 
 
+@pytest.mark.soak
 def test_an_agent_that_hangs_is_named_and_can_be_stopped(stack, person):
     service = stack.service(person)
     with agent(person) as running:
@@ -169,3 +176,51 @@ def test_the_state_of_a_killed_agent_hinders_nothing(stack, person):
         running.restart()
         eventually(lambda: is_open(person, service))
         assert psql(conninfo, "select 1") == "1"
+
+
+def test_no_secret_is_where_others_could_read_it(stack, person):
+    """Not in arguments, environments, logs or answers, nor in files that others can read."""
+    service = stack.service(person)
+    current = person.home / "identity" / "current"
+    secrets = [(current / "token").read_text(), *(current / "login.key").read_text().split("\n")]
+    wanted = [each for each in secrets if len(each) > 20 and not each.startswith("-----")]
+    assert len(wanted) >= 3
+    with agent(person) as running:
+        person.ok("connect", service)
+        told = [
+            person.ok("psql", service, "-XAtq", "-c", r"\! env"),
+            person.ok("agent", "status", "-o", "json"),
+            person.ok("top", "-o", "json"),
+            running.messages(),
+        ]
+        process = psutil.Process(running.process.pid)
+        told += [*process.cmdline(), json.dumps(process.environ())]
+        for path in (person.home / "run").rglob("*"):
+            assert path.lstat().st_mode & 0o077 == 0, path
+            if path.is_file():
+                told.append(path.read_text())
+    assert [each for each in wanted if any(each in text for text in told)] == []
+
+
+def test_the_dashboard_on_a_terminal(stack, person):
+    service = stack.service(person)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    with agent(person), os.fdopen(ours, "r+b", buffering=0) as screen:
+        dashboard = subprocess.Popen(
+            [sys.executable, "-m", "pgward", "top"],
+            env=environment(person.home) | {"TERM": "xterm-256color"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        shown = b""
+        while service.encode() not in shown:
+            shown += screen.read(65536)
+        screen.write(b"q")
+        with contextlib.suppress(OSError):  # EIO is how a terminal ends
+            while screen.read(65536):
+                pass
+        assert dashboard.wait(20) == 0

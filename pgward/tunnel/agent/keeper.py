@@ -12,7 +12,7 @@ from pgward.client.services import choose
 from pgward.core.clock import Clock
 from pgward.core.errors import ConflictError, NotFoundError, PgwardError
 from pgward.core.names import resource_name
-from pgward.system.files import StorageError
+from pgward.system.files import StorageError, storage_errors
 from pgward.tunnel.agent import memory
 from pgward.tunnel.agent.desk import Desk
 from pgward.tunnel.agent.memory import Wanted
@@ -120,17 +120,27 @@ class Keeper:
             if first_link:
                 await tunnel.preflight()
             running = listening.running(listener, session, info, agent=True)
-            control = await registry.answer(self._registry.control_path(info.name), tunnel.describe)
-            self._registry.add(running)
+            path = self._registry.control_path(info.name)
+            with storage_errors(path):
+                control = await registry.answer(path, tunnel.describe)
         except BaseException:
             tunnel.close()
             self._tidy(wanted)
             raise
+        said += self._announce(running)
         tunnel.listen()
         held = Held(tunnel, wanted, keep, self._loop.time(), control)
         self.held[info.name] = held
         log.info("%s is open at %s", info.name, running.address)
         return Opened(held, running, tuple(said), new=True)
+
+    def _announce(self, running: Running) -> tuple[str, ...]:
+        """Have other commands know of a tunnel; return what to say when they cannot."""
+        try:
+            self._registry.add(running)
+        except StorageError as error:
+            return (f"{error.message}; pgward status does not show it",)
+        return ()
 
     def _check_free(self, service: str) -> None:
         other = self._registry.get(service)
@@ -247,8 +257,7 @@ class Keeper:
             except NotFoundError as error:
                 tunnel.login_ended(error.message, error.hint or "pgward services")
             tunnel.renewed()
-            with suppress(StorageError):  # `pgward status` shows an older string then
-                self._registry.add(self.running(held))
+            self._announce(self.running(held))  # else `pgward status` shows an older string
 
     async def services(self) -> list[dict[str, Any]]:
         """Return name and description of what this person may use; raise LoginNeededError."""

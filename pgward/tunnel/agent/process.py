@@ -18,7 +18,7 @@ import psutil
 from pgward import __version__
 from pgward.core.clock import Clock, SystemClock, rfc3339
 from pgward.core.errors import ConflictError, UnavailableError
-from pgward.system.files import FileLock, atomic_write, private_dir
+from pgward.system.files import FileLock, StorageError, atomic_write, private_dir
 from pgward.system.process import ProcessId
 from pgward.tunnel.agent import protocol
 from pgward.tunnel.agent.client import socket_path
@@ -68,7 +68,7 @@ class Agent:
                 stack.enter_context(FileLock(directory / "agent.lock", timeout=0.0))
             except UnavailableError:
                 raise ConflictError("an agent runs already", hint="pgward agent status") from None
-            atomic_write(pid_path(self._home), json.dumps(asdict(self._me)).encode())
+            self._write_pid()
             self.keeper.recall()
             await self.desk.look()
             try:
@@ -78,6 +78,12 @@ class Agent:
                 await self._watch()
             finally:
                 await self._close()
+
+    def _write_pid(self) -> None:
+        try:
+            atomic_write(pid_path(self._home), json.dumps(asdict(self._me)).encode())
+        except StorageError as error:  # only to end an agent that hangs is it needed
+            log.warning("%s", error.message)
 
     async def _close(self) -> None:
         await self._server.close()

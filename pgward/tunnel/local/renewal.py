@@ -156,8 +156,14 @@ class Renewal:
         """Renew now if due; say once what prevents it.
 
         ``refused`` is asked when it is this caller's turn: True has the certificate replaced
-        whatever is left of it.
+        whatever is left of it. What was begun goes on when the caller is cancelled: tunnels must
+        hear of a certificate that was got.
         """
+        task = self.loop.create_task(self._refresh(refused))
+        task.add_done_callback(_told_to_log)
+        await asyncio.shield(task)
+
+    async def _refresh(self, refused: Callable[[], bool]) -> None:
         async with self._lock:
             anew = refused() and self.loop.time() >= self._mend_at
             if anew:

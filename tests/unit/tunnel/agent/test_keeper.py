@@ -247,8 +247,10 @@ def test_a_full_disk_is_said_and_the_tunnel_open(run, kept, monkeypatch):
 
     async def main() -> None:
         async with kept() as made:
+            monkeypatch.setattr(Registry, "add", full)
             opened = await made.keeper.open("orders", quiet_port())
-            [said] = opened.said
+            hidden, said = opened.said
+            assert hidden.endswith("no space left on device; pgward status does not show it")
             assert said.startswith("cannot write tunnels.json: no space left on device; it is not")
             assert await made.answers(opened.running)
 

@@ -9,6 +9,7 @@ import pytest
 from pgward.client.home import Home
 from pgward.client.login import installing
 from pgward.core.errors import ConflictError, LoginNeededError, NotFoundError, PgwardError
+from pgward.system.files import StorageError
 from pgward.tunnel.agent import client, process
 from pgward.tunnel.agent.memory import Wanted
 from pgward.tunnel.agent.notices import Notice
@@ -163,6 +164,20 @@ def test_another_network_has_the_links_made_anew(run, agent, log_in, monkeypatch
             assert woken == []
             monkeypatch.setattr(process, "addresses", lambda: frozenset({"192.0.2.7"}))
             await until(lambda: woken == [True])
+
+    run(main())
+
+
+def test_a_full_disk_keeps_no_agent_from_beginning(run, home, agent, monkeypatch, caplog):
+    def full(*_words):
+        raise StorageError("cannot write agent.pid: no space left on device")
+
+    monkeypatch.setattr(process, "atomic_write", full)
+
+    async def main() -> None:
+        async with agent():
+            assert await ask(home, "ping")
+            assert "no space left on device" in caplog.text
 
     run(main())
 

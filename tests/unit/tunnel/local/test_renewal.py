@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -179,6 +180,26 @@ def test_a_process_that_stood_still_is_noticed_before_a_link_is_used(run, kept):
         made.clock.move(minutes=-10)
         assert not made.renewal.notice_sleep()
         assert [member.heard for member in made.members] == [["woke"], ["woke"]]
+
+    run(main())
+
+
+def test_a_renewal_that_nobody_waits_for_any_more_reaches_the_tunnels_all_the_same(run, kept):
+    async def main() -> None:
+        made = kept()
+        begun, go = threading.Event(), threading.Event()
+
+        def renewed() -> bool:
+            begun.set()
+            return go.wait(10)
+
+        made.session.renewals = [renewed]
+        waiting = asyncio.ensure_future(made.renewal.refresh())
+        await until(begun.is_set)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        go.set()
+        await until(lambda: made.members[0].heard == ["renewed"])
 
     run(main())
 
