@@ -29,7 +29,8 @@ from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import LoginNeededError, NotFoundError, PgwardError, UnavailableError
 
 PURPOSE = "provider refresh"
-_CLAIM = timedelta(seconds=30)  # longer than asking takes
+_CLAIM = timedelta(seconds=60)  # longer than asking takes
+_PATIENCE = 5.0  # seconds that a renewal waits; the answer counts also when it comes later
 _AGAIN_SECONDS = 60.0  # after the provider could not be asked
 _MOST = 100_000
 _ENDED = frozenset(("invalid_grant", "access_denied", "interaction_required", "login_required"))
@@ -55,6 +56,8 @@ class Confirmations:
         self._revoker = revoker
         self._due: OrderedDict[str, float] = OrderedDict()
         self._locks: dict[str, asyncio.Lock] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self.patience = _PATIENCE
 
     async def confirm(self, session: LoginSession) -> None:
         """Return when a certificate may be renewed; raise LoginNeededError, UnavailableError."""
@@ -96,7 +99,28 @@ class Confirmations:
         if claimed is None:  # another replica is asking
             self._grace(known, standing, "another replica asks the identity provider")
             return
-        await self._ask(session, known, claimed)
+        await self._ask_patiently(session, known, claimed)
+
+    async def _ask_patiently(
+        self, session: LoginSession, known: Known, standing: _Standing
+    ) -> None:
+        """Ask, and wait a little for the answer.
+
+        It is never broken off: a provider may have replaced the refresh token by then.
+        """
+        task = asyncio.create_task(self._ask(session, known, standing))
+        self._asking.add(task)
+        task.add_done_callback(self._asked)
+        done, _ = await asyncio.wait({task}, timeout=self.patience)
+        if done:
+            task.result()
+        else:
+            self._grace(known, standing, "the identity provider is slow")
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        if not task.cancelled():
+            task.exception()  # who waited has heard of it, or it is on record
 
     async def _ask(self, session: LoginSession, known: Known, standing: _Standing) -> None:
         try:

@@ -166,7 +166,7 @@ def test_the_token_is_used_by_one_replica_at_a_time(world):
     assert confirmations._claim(row(world).id, later) is None  # by what the other one wrote
     assert world.renew(device).status_code == 200
     assert refreshes(world) == []
-    world.api.clock.move(seconds=31)  # the other one never came back
+    world.api.clock.move(seconds=61)  # the other one never came back
     assert world.renew(device).status_code == 200
     assert refreshes(world) == ["r1"]
 
@@ -186,6 +186,28 @@ def test_many_renewals_at_once_ask_once(world):
 
     asyncio.run(many())
     assert refreshes(world) == ["r1"]
+
+
+def test_a_slow_answer_holds_up_nobody_and_counts_when_it_comes(world):
+    device = world.logged_in()
+    confirmations = world.office.confirmations
+    confirmations.patience = 0.01
+    world.api.clock.move(minutes=11)
+    world.provider.claims = {"groups": ["dev"]}
+    world.provider.wait = asyncio.Event()
+    with world.api.store.read() as connection:
+        login = sessions.find(connection, device.token, world.api.clock.now())
+    assert login is not None
+
+    async def slowly() -> None:
+        await confirmations.confirm(login)
+        assert world.groups("ann") == ["dba"]
+        world.provider.wait.set()
+        await asyncio.wait(confirmations._asking)
+
+    asyncio.run(slowly())
+    assert world.groups("ann") == ["dev"]
+    assert row(world).refreshed_at == world.api.clock.now()
 
 
 def test_a_provider_that_was_removed_confirms_nothing(world):
