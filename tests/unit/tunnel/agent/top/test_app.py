@@ -136,10 +136,12 @@ def test_services_connections_clocks_and_events(watch):
     watch(agent, test)
 
 
-def test_connecting_and_disconnecting_with_a_key(watch):
+def test_connecting_and_disconnecting_with_a_key(watch, monkeypatch):
     agent = FakeAgent()
 
     async def test(app, pilot) -> None:
+        said: list[str] = []
+        monkeypatch.setattr(app, "notify", lambda message, **_options: said.append(message))
         await shows(pilot, lambda: len(cells(app, "services")) == 2)
         await pilot.press("c")
         await shows(pilot, lambda: cells(app, "services")[0][1] == "open")
@@ -148,10 +150,12 @@ def test_connecting_and_disconnecting_with_a_key(watch):
         await pilot.press("down", "c")
         await shows(pilot, lambda: len(agent.asked) == 3)
         assert agent.asked == ["connect orders", "disconnect orders", "connect stock"]
-        said = [each.message for each in app._notifications]
-        await shows(pilot, lambda: len(app._notifications) == 3)
-        said = [each.message for each in app._notifications]
-        assert said[-1] == "[b]no[/b] edge leads to this service; pgward edges"
+        await shows(pilot, lambda: len(said) == 3)
+        assert said == [
+            "orders is at 127.0.0.1:1",
+            "orders is disconnected",
+            "[b]no[/b] edge leads to this service; pgward edges",
+        ]
 
     watch(agent, test)
 

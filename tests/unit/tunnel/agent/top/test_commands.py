@@ -17,10 +17,8 @@ def test_one_picture_as_json(pgward, monkeypatch):
 
 def test_one_picture_needs_an_agent(pgward):
     result = pgward("top", "-o", "json")
-    assert (result.exit_code, result.stderr) == (
-        1,
-        "pgward: no agent runs\nhint: pgward agent start\n",
-    )
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert json.loads(result.stderr)["error"]["message"] == "no agent runs"
 
 
 def test_without_the_extra_it_says_so(pgward, monkeypatch):
