@@ -18,6 +18,7 @@ from pgward.system import terminal
 from pgward.system.files import atomic_write, read_regular, storage_errors
 from pgward.system.paths import pgward_home
 from pgward.tunnel.agent import client as agent
+from pgward.tunnel.local.registry import Running
 
 _PORT = click.IntRange(1, 65535)
 _HERE = "."
@@ -195,13 +196,17 @@ def _tell_old_readers(done: list[Done]) -> None:
 def _opened(service: str) -> bool:
     """Have the agent open the tunnel, if one runs; say what prevents it."""
     try:
-        agent.ask(pgward_home(), "connect", service=service, port=None, socket=False)
+        answer = agent.ask(pgward_home(), "connect", service=service, port=None, socket=False)
     except agent.AgentAwayError:
         return False
     except PgwardError as error:
         terminal.note(f"the agent cannot open the tunnel to {service} now: {error.message}")
         return True
-    terminal.note(f"the agent holds the tunnel to {service} open")
+    running = Running.read(answer["running"])
+    if running.host.startswith("/"):
+        terminal.note(f"the agent holds the tunnel to {service} on a Unix socket, not on a port")
+    else:
+        terminal.note(f"the agent holds the tunnel to {service} open, at {running.address}")
     return True
 
 

@@ -1,12 +1,18 @@
 """Each client connects with the configuration as it is printed, both ways."""
 
+import shutil
+from datetime import timedelta
+
 import pytest
 
 from pgward.client.config.catalogue import FORMATS
+from pgward.client.config.facts import Facts
 from pgward.client.config.service_file import MOST_IN_LINE, MOST_IN_OLD_LINE
+from pgward.client.identity import IdentityPaths
 from pgward.connector.finder import Finder
 from pgward.connector.installing import Installer
 from pgward.system.postgres import find_client
+from tests.fixtures import drivers
 from tests.fixtures.drivers import OTHERS, QUICK, SQL, libpq_of
 from tests.fixtures.postgres import VERSIONS
 
@@ -15,7 +21,6 @@ RUN = {**QUICK, **OTHERS}
 CLIENTS = [*QUICK, *(pytest.param(name, marks=pytest.mark.matrix) for name in OTHERS)]
 # pgjdbc can verify a name only where it connects to: at the tunnel it verifies the chain.
 BY_CHAIN_ONLY = ("jdbc", "dbeaver", "datagrip")
-OF_THEIR_OWN = ("psql", "asyncpg", "pg8000")  # the others are libpq once more
 ODD = """it's "odd" \\ $HOME @x #{1} %41 ü;a=b&c+d, [e]?"""
 NAME = r"other\.test|ERR_TLS_CERT_ALTNAME_INVALID"
 
@@ -78,13 +83,7 @@ def test_odd_names(trial, person, odd, client):
     )
 
 
-@pytest.mark.parametrize(
-    "client",
-    [
-        *OF_THEIR_OWN,
-        *(pytest.param(n, marks=pytest.mark.matrix) for n in RUN if n not in OF_THEIR_OWN),
-    ],
-)
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_server_of_another_name_is_refused(trial, person, finder, renamed, client):
     text = FORMATS[client].render(finder.reserved(renamed))
     if client in BY_CHAIN_ONLY:
@@ -92,6 +91,29 @@ def test_a_server_of_another_name_is_refused(trial, person, finder, renamed, cli
         return
     with pytest.raises(AssertionError, match=NAME):
         RUN[client](trial, text)
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        "asyncpg",
+        *(pytest.param(n, marks=pytest.mark.matrix) for n in ("node-postgres", "postgres.js")),
+    ],
+)
+def test_a_pool_takes_the_renewed_certificate(trial, tmp_path, finder, service, *, client):
+    """For each of its sessions, although it got its configuration once."""
+    current, renewed = tmp_path / "current", tmp_path / "renewed"
+    shutil.copytree(finder.session.paths.cert.parent, tmp_path / "before")
+    before = finder.session.state.serial
+    finder.session.ensure_certificate(timedelta(), refused=True)
+    current.symlink_to(tmp_path / "before")
+    renewed.symlink_to(finder.session.paths.cert.parent.resolve())
+    names = IdentityPaths(current / "login.crt", current / "login.key", current / "ca.crt")
+    facts = Facts.tunnel(service, finder.reserved(service).port, finder.session.user.name, names)
+    text = FORMATS[client].render(facts)
+    found = drivers.pool_of(client, trial, text, current=current, renewed=renewed)
+    wanted = [str(int(serial, 16)) for serial in (before, finder.session.state.serial)]
+    assert found == wanted
 
 
 @pytest.fixture

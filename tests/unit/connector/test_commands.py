@@ -5,7 +5,7 @@ import pytest
 
 from pgward.core.errors import UnavailableError
 from pgward.tunnel.agent import client as agent
-from tests.fixtures.services import entry, offer
+from tests.fixtures.services import entry, offer, running
 
 
 @pytest.fixture
@@ -140,6 +140,8 @@ def asked(monkeypatch):
         found.append((op, service))
         if service == "billing":
             raise UnavailableError("no edge answers")
+        held = running(service, "/run/x" if service == "socket" else "127.0.0.1", 17000)
+        return {"running": {name: getattr(held, name) for name in held.__slots__}}
 
     monkeypatch.setattr(agent, "ask", ask)
     return found
@@ -150,9 +152,16 @@ def test_an_agent_opens_what_was_named(run, asked):
     assert asked == [("connect", "billing"), ("connect", "orders")]
     assert done.stderr == (
         "the agent cannot open the tunnel to billing now: no edge answers\n"
-        "the agent holds the tunnel to orders open\n"
+        "the agent holds the tunnel to orders open, at 127.0.0.1:17000\n"
     )
     assert done.exit_code == 0
+
+
+def test_an_agents_tunnel_on_a_unix_socket_does_not_help(run, asked, fake_ca):
+    offer(fake_ca, entry("socket"))
+    done = run("config", "install", "socket")
+    assert asked == [("connect", "socket")]
+    assert done.stderr == "the agent holds the tunnel to socket on a Unix socket, not on a port\n"
 
 
 def test_an_agent_does_not_open_everything(run, asked):

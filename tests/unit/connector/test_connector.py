@@ -105,6 +105,14 @@ def test_an_agent_that_runs_opens_the_tunnel(connector, home, opened, monkeypatc
     assert opened == []
 
 
+def test_an_agents_tunnel_on_a_unix_socket_is_none_for_a_port(connector, opened, monkeypatch):
+    held = running("orders", "/run/somewhere", 5432)
+    fields = {name: getattr(held, name) for name in held.__slots__}
+    monkeypatch.setattr(module, "ask", lambda *_, **__: {"running": fields, "new": False})
+    assert connector.facts().port == 17001
+    assert len(opened) == 1
+
+
 def test_what_the_agent_says_is_raised(connector, monkeypatch):
     def ask(*_arguments, **_fields):
         raise DeniedError("your account is blocked")
@@ -140,7 +148,7 @@ def test_the_certificate_is_renewed(connector, fake_ca, monkeypatch):
         "pgward.client.session.Session._due", lambda _self, margin: margin > timedelta(hours=2)
     )
     connector.facts()
-    assert fake_ca.calls == ["POST /v1/certificates/login"]
+    assert fake_ca.calls[-1] == "POST /v1/certificates/login"
 
 
 def test_while_the_ca_is_away_the_certificate_does(connector, fake_ca, monkeypatch):
