@@ -27,34 +27,43 @@ def listen(
     remembered = registry.remembered_port(service)
     if remembered is not None and (sock := _try(remembered)) is not None:
         return sock, None
-    sock = _first_free(registry)
-    port = sock.getsockname()[1]
-    if remembered is None:
-        registry.remember_port(service, port)
-        return sock, None
+    with registry.ports_lock():
+        sock = _first_free(registry)
+        port = sock.getsockname()[1]
+        if remembered is None:
+            registry.remember_port(service, port)
+            return sock, None
     return sock, f"{_taken(remembered)}; using {port} for now"
 
 
 def reserve(registry: Registry, service: str) -> int:
     """Return the port that the service's tunnel gets, the first free one from now on if none."""
-    remembered = registry.remembered_port(service)
-    if remembered is not None:
-        return remembered
-    with _first_free(registry) as free:
-        port = int(free.getsockname()[1])
-    registry.remember_port(service, port)
-    return port
+    with registry.ports_lock():
+        remembered = registry.remembered_port(service)
+        if remembered is not None:
+            return remembered
+        with _first_free(registry) as free:
+            port = int(free.getsockname()[1])
+        registry.remember_port(service, port)
+        return port
 
 
 def _listen_at(registry: Registry, service: str, port: int) -> socket.socket:
-    sock = _try(port)
-    if sock is None:
-        with _first_free(registry) as free:
-            other = free.getsockname()[1]
-        raise ConflictError(_taken(port), hint=f"--port {other} is free")
-    if port:
-        registry.remember_port(service, port)
+    with registry.ports_lock():
+        owner = registry.owner_of_port(port)
+        if owner not in (None, service):  # its configurations would lead to this service
+            raise ConflictError(f"port {port} is reserved for {owner}", hint=_free_hint(registry))
+        sock = _try(port)
+        if sock is None:
+            raise ConflictError(_taken(port), hint=_free_hint(registry))
+        if port:
+            registry.remember_port(service, port)
     return sock
+
+
+def _free_hint(registry: Registry) -> str:
+    with _first_free(registry) as free:
+        return f"--port {free.getsockname()[1]} is free"
 
 
 def _first_free(registry: Registry) -> socket.socket:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pgward.core.errors import InvalidInputError
 from pgward.core.names import resource_name
-from pgward.system.files import atomic_write, private_dir, storage_errors
+from pgward.system.files import FileLock, atomic_write, private_dir, storage_errors
 from pgward.system.process import ProcessId
 from pgward.system.unix_socket import unix_path
 
@@ -115,10 +115,18 @@ class Registry:
         """Return the port that the service had last."""
         return self._ports().get(service)
 
+    def ports_lock(self) -> FileLock:
+        """Return the lock under which ports are given away: configurations rely on them."""
+        return FileLock(self._home / "ports.lock")
+
     def remember_port(self, service: str, port: int) -> None:
-        """Give the service this port next time, too."""
+        """Give the service this port next time, too; the caller holds ``ports_lock``."""
         ports = {**self._ports(), service: port}
         atomic_write(self._home / "ports.json", json.dumps(ports, indent=2).encode())
+
+    def owner_of_port(self, port: int) -> str | None:
+        """Return the service that has this port, if one has."""
+        return next((name for name, theirs in self._ports().items() if theirs == port), None)
 
     def reserved_ports(self) -> set[int]:
         """Return the ports that belong to some service."""

@@ -1,6 +1,8 @@
 import errno
 import os
+import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -124,3 +126,20 @@ def test_a_port_is_reserved_before_any_tunnel(registry):
     port = ports.reserve(registry, "orders")
     assert ports.reserve(registry, "orders") == port != ports.reserve(registry, "billing")
     assert listened(registry, "orders") == (port, None)
+
+
+def test_a_port_of_another_service_is_not_given_away(registry):
+    port = ports.reserve(registry, "orders")
+    with pytest.raises(ConflictError, match=f"^port {port} is reserved for orders$") as error:
+        ports.listen(registry, "billing", port)
+    assert re.fullmatch(r"--port \d+ is free", error.value.hint)
+    assert registry.remembered_port("billing") is None
+    assert listened(registry, "orders", port) == (port, None)
+
+
+def test_many_at_once_get_ports_of_their_own(registry):
+    names = [f"service-{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda name: ports.reserve(registry, name), names))
+    assert len(set(found)) == 24
+    assert [registry.remembered_port(name) for name in names] == found
