@@ -1,6 +1,7 @@
 """The links from this machine to PostgreSQL, in the order in which a connection meets them."""
 
 from pgward.doctor.checks import (
+    agent,
     ca,
     ca_dns,
     ca_tcp,
@@ -48,6 +49,7 @@ CHECKS: tuple[Check, ...] = (
     Check(log.CHECK, log.look, ("session_at_ca",), seconds=20.0),
     Check(revocation.CHECK, revocation.look, ("session_at_ca",), seconds=20.0),
     Check(service.CHECK, service.look, ("login",), seconds=25.0),
+    Check(agent.CHECK, agent.look, ("home",), seconds=25.0),
     Check(tunnel.CHECK, tunnel.look, ("home",)),
     Check(edge_dns.CHECK, edge_dns.look, ("service",)),
     Check(edge_tcp.CHECK, edge_tcp.look, ("edge_dns",)),
