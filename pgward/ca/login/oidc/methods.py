@@ -4,11 +4,15 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import Any
 
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
+from pgward.ca import caller
+from pgward.ca.http import networks
+from pgward.ca.limiting.buckets import Buckets, Rate
 from pgward.ca.login.attempt import Ask, Attempt, Proven
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.flows import LIFETIME
@@ -18,10 +22,12 @@ from pgward.ca.login.oidc.authorization import Begun
 from pgward.ca.login.oidc.device_code import Waiting
 from pgward.ca.login.oidc.providers import Known, Providers
 from pgward.ca.login.oidc.relying_party import Identity
-from pgward.core.errors import DeniedError
+from pgward.core.errors import DeniedError, TooManyRequestsError
 
 FACTOR = "oidc"
 _MOST = 10_000  # devices that wait at the same time
+# Each code costs the provider something, and anybody may ask for one.
+_CODES = Rate(per_second=10 / 60, burst=10)
 _EARLY = 0.9  # clocks, and networks, are not exact
 
 
@@ -89,6 +95,7 @@ class OidcDeviceMethod(_Oidc):
     def __init__(self, desk: Desk, providers: Providers) -> None:
         super().__init__(desk, providers)
         self._polled: OrderedDict[bytes, float] = OrderedDict()
+        self._codes = Buckets(_CODES)
 
     def offers(self, connection: Connection) -> Iterable[Offer]:
         """Return an offer for each provider that does device codes."""
@@ -99,6 +106,7 @@ class OidcDeviceMethod(_Oidc):
 
     async def begin(self, attempt: Attempt) -> Proven | Ask:
         """Ask for a code to be typed elsewhere."""
+        self._count()
         known = await self._known(attempt)
         waiting = await known.party.begin_device()
         self._may_poll(waiting)  # the first interval begins now
@@ -116,6 +124,14 @@ class OidcDeviceMethod(_Oidc):
             return self._ask(attempt, found)
         self._polled.pop(_name(waiting), None)
         return await self._proven(known, found)
+
+    def _count(self) -> None:
+        """Raise TooManyRequestsError for an address that asks for code after code."""
+        wait = self._codes.take(networks.key(caller.client.get()), self._desk.monotonic())
+        if wait:
+            raise TooManyRequestsError(
+                "too many codes were asked for from your address", retry_after=ceil(wait)
+            )
 
     def _ask(self, attempt: Attempt, waiting: Waiting) -> Ask:
         facts = waiting.public(self._desk.now())

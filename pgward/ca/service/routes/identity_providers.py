@@ -66,6 +66,13 @@ class LinkRequest(Body):
     subject: Subject
 
 
+class OAuthError(BaseModel):
+    """An error as OAuth 2.0 has it (RFC 6749 section 5.2)."""
+
+    error: str
+    error_description: str
+
+
 class CheckInfo(BaseModel):
     """One thing that was looked at: `ok`, `warning` or `failed`."""
 
@@ -192,6 +199,7 @@ def unlink(context: Current, by: Administrator, name: str, user: str) -> Revoked
     "/login/oidc/{name}/backchannel-logout",
     summary="End logins, as an identity provider",
     response_class=Response,
+    responses={400: {"model": OAuthError, "description": "the token is not believed"}},
     openapi_extra=_TOKEN_FORM,
 )
 async def backchannel_logout(context: Current, name: str, request: Request) -> Response:
@@ -200,8 +208,8 @@ async def backchannel_logout(context: Current, name: str, request: Request) -> R
         token = _logout_token(request, await request.body())
         await logout.log_out(context.oidc, name, token)
     except (UntrustedError, InvalidInputError) as error:
-        body = {"error": "invalid_request", "error_description": error.message}
-        return JSONResponse(body, status_code=400)
+        told = OAuthError(error="invalid_request", error_description=error.message)
+        return JSONResponse(told.model_dump(), status_code=400)
     return Response(status_code=200)
 
 

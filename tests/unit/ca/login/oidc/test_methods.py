@@ -185,6 +185,15 @@ def test_a_client_in_a_hurry_does_not_make_us_hammer_the_provider(oidc_world):
     assert polls(oidc_world) == 1
 
 
+def test_codes_are_not_asked_for_without_end(oidc_world):
+    oidc_world.add(**RULES)
+    begin = ("POST", "/v1/login", {"method": "oidc-device"})
+    answers = [Device(oidc_world.api).call(*begin).status_code for _ in range(11)]
+    assert answers == [200] * 10 + [429]
+    oidc_world.api.clock.move(seconds=6)
+    assert Device(oidc_world.api).call(*begin).status_code == 200
+
+
 def test_a_provider_may_ask_for_patience(oidc_world):
     oidc_world.add(**RULES)
     device = Device(oidc_world.api)
