@@ -148,6 +148,16 @@ def test_without_a_refresh_token_a_login_lives_its_hours(world):
     assert refreshes(world) == []
 
 
+def test_a_working_day_asks_the_person_nothing(world):
+    device = world.logged_in()
+    for number in range(2, 19):
+        world.api.clock.move(minutes=41)
+        world.provider.reply = {"refresh_token": f"r{number}"}
+        assert world.renew(device).status_code == 200
+    assert refreshes(world) == [f"r{number}" for number in range(1, 18)]
+    assert world.api.clock.now().hour == 23
+
+
 def test_logins_with_a_password_are_not_looked_at(world):
     world.provider.away = True
     world.api.clock.move(minutes=60)
