@@ -62,21 +62,20 @@ def test_a_token_works_once(world):
     assert device.call("GET", "/v1/me").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {"iss": "https://evil.test"},
-        {"aud": "other"},
-        {"events": {}},
-        {"nonce": "n"},
-        {"iat": 1},
-        {"jti": None},
-        {"sub": None},
-    ],
-)
-def test_a_lie_ends_nothing(world, claims):
+LIES = [
+    {"iss": "https://evil.test"},
+    {"aud": "other"},
+    {"events": {}},
+    {"nonce": "n"},
+    {"iat": 1},
+    {"jti": None},
+    {"sub": None},
+]
+
+
+def test_a_lie_ends_nothing(world):
     device = world.logged_in()
-    assert post(world, token(world, **claims)).status_code == 400
+    assert [post(world, token(world, **lie)).status_code for lie in LIES] == [400] * len(LIES)
     assert device.call("GET", "/v1/me").status_code == 200
 
 
@@ -86,10 +85,10 @@ def test_an_id_token_is_no_logout_token(world):
     assert device.call("GET", "/v1/me").status_code == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"logout_token=a&logout_token=b", b"other=x", b"\xff"])
-def test_what_is_no_form_is_refused(world, body):
+def test_what_is_no_form_is_refused(world):
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    assert world.api.client.post(PATH, content=body, headers=headers).status_code == 400
+    for body in (b"", b"logout_token=a&logout_token=b", b"other=x", b"\xff"):
+        assert world.api.client.post(PATH, content=body, headers=headers).status_code == 400
 
 
 def test_json_is_refused(world):
