@@ -12,6 +12,8 @@ from pgward.ca.login.gates.posture import PostureGate
 from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.second_factor import SecondFactor
 from pgward.ca.login.gates.standing import Standing
+from pgward.ca.login.ldap.directories import Directories
+from pgward.ca.login.ldap.method import LdapMethod
 from pgward.ca.login.method import Methods
 from pgward.ca.login.oidc.methods import OidcDeviceMethod, OidcMethod
 from pgward.ca.login.oidc.providers import Providers
@@ -26,10 +28,22 @@ def factors(desk: Desk) -> FactorDesk:
     return FactorDesk(desk, [TotpFactor(desk.sealer, desk.clock), RecoveryFactor(desk.clock)])
 
 
-def engine(desk: Desk, factors: FactorDesk, providers: Providers | None = None) -> Engine:
+def engine(
+    desk: Desk,
+    factors: FactorDesk,
+    providers: Providers | None = None,
+    directories: Directories | None = None,
+) -> Engine:
     """Return an engine; the first method is what a client chooses that was told nothing."""
-    oidc = providers or Providers(desk)
-    methods = Methods([PasswordMethod(desk), OidcMethod(desk, oidc), OidcDeviceMethod(desk, oidc)])
+    oidc, ldap = providers or Providers(desk), directories or Directories(desk)
+    methods = Methods(
+        [
+            PasswordMethod(desk),
+            LdapMethod(desk, ldap),
+            OidcMethod(desk, oidc),
+            OidcDeviceMethod(desk, oidc),
+        ]
+    )
     second = SecondFactor(factors, Enrolment(desk))
     # What cannot be mended at once comes before what costs somebody a step.
     gates: list[Gate] = [Standing(), MethodAllowed(), PostureGate(), second, Reason(), DeviceGate()]

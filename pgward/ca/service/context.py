@@ -23,6 +23,7 @@ from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
 from pgward.ca.login.factors.desk import FactorDesk
 from pgward.ca.login.factors.enrolment import Enrolment
+from pgward.ca.login.ldap.directories import Directories
 from pgward.ca.login.oidc.office import Office
 from pgward.ca.login.stepping_up import SteppingUp
 from pgward.ca.observability.health import Checks, Readiness
@@ -61,6 +62,7 @@ class Context:
     factors: FactorDesk
     enrolment: Enrolment
     oidc: Office
+    directories: Directories
     heads: HeadSigner
     limits: Limits
     snapshots: Snapshots
@@ -116,7 +118,7 @@ def make(
     desk = Desk(store, acts, authority.clock, authority.settings, workers, throttle, sealer)
     factors = making.factors(desk)
     revoker = Revoker(authority)
-    oidc = Office.open(desk, revoker)
+    oidc, directories = Office.open(desk, revoker), Directories(desk)
     return Context(
         authority=authority,
         store=store,
@@ -127,8 +129,9 @@ def make(
         step_ups=making.stepping_up(desk, factors),
         factors=factors,
         enrolment=Enrolment(desk),
-        logins=making.engine(desk, factors, oidc.providers),
+        logins=making.engine(desk, factors, oidc.providers, directories),
         oidc=oidc,
+        directories=directories,
         heads=heads,
         limits=Limits(authority.settings.limits),
         snapshots=Snapshots(store, authority, authority.clock),

@@ -87,20 +87,17 @@ class LdapDirectory:
 
         return await self._at_a_server(look)
 
-    async def check(self) -> list[str]:
-        """Return a line for each server, tried one after the other; raise when none is usable."""
-        lines, usable = [], 0
+    async def check(self) -> list[tuple[str, str | None]]:
+        """Return each server, and what is wrong with it; the service account is tried, too."""
+        found: list[tuple[str, str | None]] = []
         for server in self._servers:
             try:
                 await self._at(server, self._try_out)
             except LdapError as error:
-                lines.append(error.message)
+                found.append((str(server), error.message))
             else:
-                usable += 1
-                lines.append(f"{server} answers")
-        if not usable:
-            raise LdapUnavailableError("; ".join(lines), hint="check servers, ca and bindDn")
-        return lines
+                found.append((str(server), None))
+        return found
 
     async def _try_out(self, connection: Connection) -> None:
         if self._spec.bind_dn is not None:

@@ -11,12 +11,18 @@ from pgward.ca.identity import directory, external
 from pgward.ca.identity.directory import NewUser, User
 from pgward.ca.login.attempt import RefusedLoginError
 from pgward.ca.login.oidc.relying_party import Identity
+from pgward.ca.resources.ldap_provider import LdapSpec
 from pgward.ca.resources.oidc_provider import OidcSpec
 from pgward.ca.store import Transaction
 
 
 def arrive(
-    transaction: Transaction, provider: str, spec: OidcSpec, identity: Identity, *, now: datetime
+    transaction: Transaction,
+    provider: str,
+    spec: OidcSpec | LdapSpec,
+    identity: Identity,
+    *,
+    now: datetime,
 ) -> tuple[User, dict[str, Any]]:
     """Return who it is, with the groups as the provider says; and what is worth recording.
 
@@ -47,7 +53,12 @@ def follow(
 
 
 def _newcomer(
-    transaction: Transaction, provider: str, spec: OidcSpec, identity: Identity, *, now: datetime
+    transaction: Transaction,
+    provider: str,
+    spec: OidcSpec | LdapSpec,
+    identity: Identity,
+    *,
+    now: datetime,
 ) -> tuple[str, dict[str, Any]]:
     person = identity.person
     existing = directory.find(transaction.connection, person.name)

@@ -169,6 +169,16 @@ def remove(context: Current, by: Administrator, name: str) -> Revoked:
 @router.post("/identity-providers/{name}/test", summary="Ask an identity provider whether it works")
 async def test(context: Current, _by: Administrator, name: str) -> Checks:
     """Ask the provider anew all that can be asked without a person."""
+    if await run_sync(_type, context, name) == "ldap":
+        directory = (await run_sync(context.directories.get, name)).directory
+        return Checks(
+            checks=[
+                CheckInfo(
+                    name=server, verdict="failed" if problem else "ok", detail=problem or "answers"
+                )
+                for server, problem in await directory.check()
+            ]
+        )
     known = await run_sync(context.oidc.providers.get, name)
     secret = await run_sync(_secret, context, name)
     fresh = context.oidc.providers.make(name, known.spec, secret)
@@ -224,6 +234,11 @@ def _logout_token(request: Request, body: bytes) -> str:
     if kind != _FORM or len(fields.get("logout_token", [])) != 1:
         raise InvalidInputError("there is not one logout_token in a form")
     return fields["logout_token"][0]
+
+
+def _type(context: Context, name: str) -> object:
+    with context.store.read() as connection:
+        return resources.get(connection, administering.KIND, name).spec.get("type")
 
 
 def _secret(context: Context, name: str) -> str | None:

@@ -146,11 +146,13 @@ def test_someone_can_be_looked_up_without_a_password():
 def test_each_server_is_checked():
     dead = f"ldaps://127.0.0.1:{quiet_port()}"
     with ldap_server(bound()) as server:
-        lines = anyio.run(directory(dead, server.url).check)
-        assert lines[1:] == [f"{server.url} answers"]
-        assert lines[0].startswith(f"{dead} cannot be used")
-    with pytest.raises(LdapUnavailableError, match="cannot be used"):
-        anyio.run(directory(dead).check)
+        found = anyio.run(directory(dead, server.url).check)
+    assert [each for each, _ in found] == [dead, server.url]
+    assert found[0][1].startswith(f"{dead} cannot be used")
+    assert found[1][1] is None
+    with ldap_server(bound(49)) as server:
+        [(_, problem)] = anyio.run(directory(server.url).check)
+        assert "refused the service account cn=s,dc=x" in problem
 
 
 def test_a_person_in_too_many_groups_is_an_error_and_not_in_fewer():
