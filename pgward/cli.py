@@ -158,6 +158,12 @@ COMMANDS: Mapping[str, Entry] = {
     "certificates": Entry(
         "list every certificate in your name", "pgward.client.log_commands:certificates", _YOU
     ),
+    "devices": Entry(
+        "list, approve and revoke your devices", "pgward.client.device_commands:devices", _YOU
+    ),
+    "logins": Entry(
+        "list and end your login sessions", "pgward.client.session_commands:logins", _YOU
+    ),
     "passwd": Entry("change your password", "pgward.client.commands:passwd", _YOU),
     "mfa": Entry("your second factors: apps and recovery codes", section=_YOU, children=_MFA),
     "services": Entry(

@@ -1,9 +1,15 @@
-"""Devices: the keys that people log in with, each known by its RFC 7638 thumbprint."""
+"""Devices: the keys that people log in with, each known by its RFC 7638 thumbprint.
 
+One that waits for approval is *pending*: known by a short code, for some minutes, and few at once.
+What was revoked stays so. Of the approved ones the least used go when there are too many.
+"""
+
+import hashlib
 import secrets
+from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -11,9 +17,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.ca.store import Transaction
+from pgward.ca.store.schema import login_sessions
 from pgward.ca.store.schema_login import devices
+from pgward.core.errors import ConflictError, DeniedError, InvalidInputError, NotFoundError
 
 MAX_NAME = 100
+WAITS = timedelta(minutes=10)  # as long as a login takes
+MOST_PENDING = 5
+MOST = 1000
+_CODE_LETTERS = 8
+_BATCH = 50
 
 
 class DeviceState(StrEnum):
@@ -34,12 +47,30 @@ class Device:
     name: str
     state: DeviceState
     created_at: datetime
+    created_client: str | None
     approved_at: datetime | None
     approved_by: str | None
+    revoked_at: datetime | None
     last_seen_at: datetime
     last_client: str | None
     posture: Mapping[str, Any] | None
     posture_at: datetime | None
+
+    @property
+    def code(self) -> str:
+        """The short code by which its owner knows it while it waits."""
+        return code_of(self.user, self.thumbprint)
+
+    def waits(self, now: datetime) -> bool:
+        """Tell whether it waits for approval, and not for too long."""
+        return self.state is DeviceState.PENDING and now < self.created_at + WAITS
+
+
+def code_of(user: str, thumbprint: str) -> str:
+    """Return a device's code, like ``ABCD-2345``: 40 bits, the same on both of its ends."""
+    digest = hashlib.sha256(f"pgward device\0{user}\0{thumbprint}".encode()).digest()
+    letters = b32encode(digest).decode("ascii")[:_CODE_LETTERS]
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 def find(connection: Connection, user: str, thumbprint: str) -> Device | None:
@@ -56,6 +87,33 @@ def of(connection: Connection, user: str) -> list[Device]:
     statement = sa.select(devices).where(columns.user_name == user)
     rows = connection.execute(statement.order_by(columns.last_seen_at.desc(), columns.id))
     return [_device(row) for row in rows]
+
+
+def get(connection: Connection, user: str, which: str) -> Device:
+    """Return a person's device by its id; raise NotFoundError."""
+    chosen = (devices.c.user_name == user) & (devices.c.id == which)
+    row = connection.execute(sa.select(devices).where(chosen)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"{user} has no device {which!r}", hint="pgward devices")
+    return _device(row)
+
+
+def waiting(connection: Connection, user: str, which: str, now: datetime) -> Device:
+    """Return the device that waits, by code or id; raise NotFoundError, ConflictError."""
+    code = which.strip().upper().replace(" ", "-")
+    found = [
+        each
+        for each in of(connection, user)
+        if each.waits(now) and (each.id == which or each.code in (code, f"{code[:4]}-{code[4:]}"))
+    ]
+    if not found:
+        raise NotFoundError(
+            f"no device of {user} waits under {which!r}",
+            hint="a device waits for ten minutes: begin the login there again",
+        )
+    if len(found) > 1:
+        raise ConflictError("several devices wait under this code", hint="name one by its id")
+    return found[0]
 
 
 def is_known(connection: Connection, user: str, thumbprint: str) -> bool:
@@ -76,40 +134,104 @@ def see(
     by: str | None = None,
     posture: Mapping[str, Any] | None = None,
 ) -> Device:
-    """Take note of a person's device, a new one in ``state``; return it as it is now.
+    """Take note of a person's device, a new or pending one in ``state``; return it as it is now.
 
-    ``posture`` is what it says of itself now: what it said before counts no more.
+    ``posture`` is what it says of itself now: what it said before counts no more. DeniedError when
+    too many wait already.
     """
     known = find(transaction.connection, user, thumbprint)
-    shown = _shown(name)
-    said: dict[str, Any] = {"posture": posture, "posture_at": None if posture is None else now}
+    values: dict[str, Any] = {"last_seen_at": now, "last_client": client}
+    values |= {"posture": posture, "posture_at": None if posture is None else now}
+    if state is DeviceState.APPROVED and (known is None or known.state is DeviceState.PENDING):
+        values |= {"state": state.value, "approved_at": now, "approved_by": by or user}
     if known is None:
-        row = {
-            "id": secrets.token_hex(8),
-            "user_name": user,
-            "thumbprint": thumbprint,
-            "name": shown or "unnamed",
-            "state": state.value,
-            "created_at": now,
-            "created_client": client,
-            "last_seen_at": now,
-            "last_client": client,
-            **said,
-        }
-        if state is DeviceState.APPROVED:
-            row |= {"approved_at": now, "approved_by": by or user}
-        transaction.execute(sa.insert(devices).values(row))
+        values |= {"name": shown(name) or "unnamed", "created_at": now, "created_client": client}
+        _add(transaction, user, thumbprint, {"state": state.value} | values, now)
     else:
-        values = {"last_seen_at": now, "last_client": client, "name": shown or known.name} | said
+        values["name"] = known.name if known.name != "unnamed" else shown(name) or known.name
+        if known.state is DeviceState.PENDING:
+            values |= {"created_at": now, "created_client": client}
         transaction.execute(sa.update(devices).where(devices.c.id == known.id).values(values))
     found = find(transaction.connection, user, thumbprint)
     assert found is not None  # noqa: S101 - written just above
     return found
 
 
-def _shown(name: str) -> str:
-    """Return what a device calls itself, without what could disguise it where it is shown."""
-    return "".join(letter for letter in name if letter.isprintable()).strip()[:MAX_NAME]
+def approve(transaction: Transaction, device: Device, *, now: datetime, by: str) -> Device:
+    """Let a device in that waits; raise ConflictError when it does not any more."""
+    values = {"state": DeviceState.APPROVED.value, "approved_at": now, "approved_by": by}
+    still = (devices.c.id == device.id) & (devices.c.state == DeviceState.PENDING.value)
+    if not transaction.execute(sa.update(devices).where(still).values(values)).rowcount:
+        raise ConflictError("the device does not wait any more", hint="pgward devices")
+    return get(transaction.connection, device.user, device.id)
+
+
+def revoke(transaction: Transaction, device: Device, *, now: datetime) -> None:
+    """Let a device in no more; its sessions are the caller's to end."""
+    values = {"state": DeviceState.REVOKED.value, "revoked_at": device.revoked_at or now}
+    transaction.execute(sa.update(devices).where(devices.c.id == device.id).values(values))
+
+
+def rename(transaction: Transaction, device: Device, name: str) -> Device:
+    """Give a device another name; raise InvalidInputError."""
+    new = shown(name)
+    if not new or new != name.strip():
+        raise InvalidInputError(
+            f"a device's name is one line of 1 to {MAX_NAME} printable letters",
+        )
+    transaction.execute(sa.update(devices).where(devices.c.id == device.id).values(name=new))
+    return get(transaction.connection, device.user, device.id)
+
+
+def shown(name: str) -> str:
+    """Return what a device is called, without what could disguise it where it is shown."""
+    return "".join(letter for letter in name if letter.isprintable()).strip()[:MAX_NAME].strip()
+
+
+def _add(
+    transaction: Transaction, user: str, thumbprint: str, values: dict[str, Any], now: datetime
+) -> None:
+    columns = devices.c
+    late = (columns.state == DeviceState.PENDING.value) & (columns.created_at <= now - WAITS)
+    transaction.execute(sa.delete(devices).where(columns.user_name == user, late))
+    if values["state"] == DeviceState.PENDING.value:
+        if _count(transaction, user, DeviceState.PENDING) >= MOST_PENDING:
+            raise DeniedError(
+                f"{MOST_PENDING} devices of yours wait for approval already",
+                hint="approve or revoke them (pgward devices), or wait ten minutes",
+            )
+    elif _count(transaction, user, DeviceState.APPROVED) >= MOST:
+        _forget_least_used(transaction, user, now)
+    row = {"id": secrets.token_hex(8), "user_name": user, "thumbprint": thumbprint, **values}
+    transaction.execute(sa.insert(devices).values(row))
+
+
+def _count(transaction: Transaction, user: str, state: DeviceState) -> int:
+    mine = (devices.c.user_name == user) & (devices.c.state == state.value)
+    counting = sa.select(sa.func.count()).select_from(devices).where(mine)
+    return int(transaction.execute(counting).scalar_one())
+
+
+def _forget_least_used(transaction: Transaction, user: str, now: datetime) -> None:
+    """Make room: those that no living session is on, and never what was revoked."""
+    columns, sessions = devices.c, login_sessions.c
+    living = sa.select(sessions.device_id).where(
+        sessions.user_name == user,
+        sessions.device_id.is_not(None),
+        sessions.ended_at.is_(None),
+        sessions.expires_at > now,
+    )
+    oldest = (
+        sa.select(columns.id)
+        .where(
+            columns.user_name == user,
+            columns.state == DeviceState.APPROVED.value,
+            columns.id.not_in(living),
+        )
+        .order_by(columns.last_seen_at, columns.id)
+        .limit(_BATCH)
+    )
+    transaction.execute(sa.delete(devices).where(columns.id.in_(oldest)))
 
 
 def _device(row: sa.Row[Any]) -> Device:
@@ -120,8 +242,10 @@ def _device(row: sa.Row[Any]) -> Device:
         name=row.name,
         state=DeviceState(row.state),
         created_at=row.created_at,
+        created_client=row.created_client,
         approved_at=row.approved_at,
         approved_by=row.approved_by,
+        revoked_at=row.revoked_at,
         last_seen_at=row.last_seen_at,
         last_client=row.last_client,
         posture=row.posture,

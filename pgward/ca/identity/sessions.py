@@ -12,6 +12,7 @@ from pgward.ca.identity import directory, step_ups
 from pgward.ca.identity.directory import User
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema import login_sessions, users
+from pgward.ca.store.schema_login import devices
 from pgward.core.errors import DeniedError
 
 # A prefix lets scanners find a leaked token.
@@ -131,6 +132,51 @@ def is_alive(connection: Connection, session_id: str, now: datetime) -> bool:
     return connection.execute(statement).first() is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A living session as its owner sees it in a list."""
+
+    id: str
+    user: str
+    device_id: str | None
+    device: str | None
+    method: str
+    provider: str | None
+    factors: tuple[str, ...]
+    reason: str | None
+    client: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+def living(connection: Connection, user: str, now: datetime, *, limit: int = 1000) -> list[Listed]:
+    """Return a person's sessions that live, the newest first."""
+    columns = login_sessions.c
+    statement = (
+        sa.select(login_sessions, devices.c.name.label("device_name"))
+        .outerjoin(devices, devices.c.id == columns.device_id)
+        .where(columns.user_name == user, columns.ended_at.is_(None), columns.expires_at > now)
+        .order_by(columns.created_at.desc(), columns.id)
+        .limit(limit)
+    )
+    return [
+        Listed(
+            id=row.id,
+            user=row.user_name,
+            device_id=row.device_id,
+            device=row.device_name,
+            method=row.method,
+            provider=row.provider,
+            factors=tuple(row.factors or ()),
+            reason=row.reason,
+            client=row.client,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+        )
+        for row in connection.execute(statement)
+    ]
+
+
 def end(
     transaction: Transaction,
     reason: str,
@@ -138,9 +184,10 @@ def end(
     now: datetime,
     user: str | None = None,
     session_id: str | None = None,
+    device_id: str | None = None,
     keep: str | None = None,
 ) -> list[str]:
-    """End a session, or all of a user's but ``keep``; return the ids of those that ended.
+    """End a session, or all of a user or device but ``keep``; return the ids of what lived.
 
     What was proved in them counts no more.
     """
@@ -150,6 +197,8 @@ def end(
         chosen.append(columns.id == session_id)
     if user is not None:
         chosen.append(columns.user_name == user)
+    if device_id is not None:
+        chosen.append(columns.device_id == device_id)
     if keep is not None:
         chosen.append(columns.id != keep)
     statement = (

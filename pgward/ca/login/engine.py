@@ -9,13 +9,14 @@ from anyio.to_thread import run_sync
 
 from pgward.ca import caller
 from pgward.ca.acts import Act
-from pgward.ca.identity import devices, directory, sessions
+from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.directory import User
 from pgward.ca.identity.sessions import LoginSession, NewSession
 from pgward.ca.login import flows
 from pgward.ca.login.attempt import METHOD, Ask, Attempt, Proven, RefusedLoginError
 from pgward.ca.login.desk import Desk
-from pgward.ca.login.gates.gate import Gate, View
+from pgward.ca.login.gates.device import admit
+from pgward.ca.login.gates.gate import Gate, Preparing, View
 from pgward.ca.login.method import Methods
 from pgward.ca.login.password import guard_of
 from pgward.ca.login.rule_book import LoginRuleBook
@@ -89,6 +90,9 @@ class Engine:
             if isinstance(came, Started):
                 return came
             found = came
+        gate = self._gates[found[0]]
+        if isinstance(gate, Preparing):
+            await gate.prepare(attempt, found[1])
         return self._asked(attempt, *found)
 
     def _asked(self, attempt: Attempt, asker: str, ask: Ask) -> Asked:
@@ -135,15 +139,7 @@ class Engine:
         return self._session(act, attempt, view)
 
     def _session(self, act: Act, attempt: Attempt, view: View) -> Started:
-        device = devices.see(
-            act.transaction,
-            view.user.name,
-            attempt.thumbprint,
-            name=attempt.device.name,
-            client=caller.client.get(),
-            now=view.now,
-            posture=attempt.device.posture,
-        )
+        device = admit(act.transaction, attempt, view)
         new = self._new(attempt, view, device.id)
         session, token = sessions.start(act.transaction, new, now=view.now)
         act.target = session.id

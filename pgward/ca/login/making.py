@@ -46,7 +46,14 @@ def engine(
     )
     second = SecondFactor(factors, Enrolment(desk))
     # What cannot be mended at once comes before what costs somebody a step.
-    gates: list[Gate] = [Standing(), MethodAllowed(), PostureGate(), second, Reason(), DeviceGate()]
+    gates: list[Gate] = [
+        Standing(),
+        MethodAllowed(),
+        PostureGate(),
+        second,
+        Reason(),
+        DeviceGate(desk),
+    ]
     return Engine(desk, methods, gates)
 
 

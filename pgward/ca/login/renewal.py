@@ -6,6 +6,7 @@ from typing import Any
 
 from pgward.ca.identity import posture
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.login.factors.factor import SECOND
 from pgward.ca.login.rules import LoginRules
 from pgward.core.errors import DeniedError, LoginNeededError
 
@@ -24,6 +25,8 @@ def session_ends(rules: LoginRules, session: LoginSession, now: datetime) -> dat
             f"you logged in with the method {session.method},"
             f" which login rule {', '.join(rules.names)} does not allow any more"
         )
+    if rules.second_factor and SECOND.isdisjoint(session.factors):
+        raise LoginNeededError("the login rules require a second factor now")
     return ends
 
 

@@ -25,6 +25,7 @@ from pgward.ca.service.routes import (
     audit,
     certificates,
     crls,
+    devices,
     edge,
     edges,
     groups,
@@ -33,6 +34,7 @@ from pgward.ca.service.routes import (
     issuing,
     log,
     login,
+    login_sessions,
     machine,
     me,
     mfa,
@@ -54,6 +56,7 @@ _ROUTERS = (
     *(public.router, crls.router, login.router),
     *(me.router, mfa.router, posture.router, step_up.router, issuing.router),
     # Revocations first: their path is not the name of a certificate.
+    *(devices.router, login_sessions.router),
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
     *(tokens.router, edges.router, hosts.router, audit.router, log.router),
     *(machine.router, edge.router),

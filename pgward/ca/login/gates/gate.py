@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy.engine import Connection
 
@@ -36,6 +36,15 @@ class Gate(Protocol):
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
         """Take the answer to what was asked: note in ``attempt`` that it is fulfilled."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A gate that must do something before it asks."""
+
+    async def prepare(self, attempt: Attempt, ask: Ask) -> None:
+        """See to what the ask speaks of; called before each time that it is asked."""
         ...
 
 

@@ -45,6 +45,13 @@ def test_a_method_may_be_taken_away():
     assert renewal.session_ends(rules, replace(SESSION, method="passkey"), START)
 
 
+def test_a_second_factor_may_come_to_be_required():
+    rules = replace(RULES, second_factor=True)
+    with pytest.raises(LoginNeededError, match="require a second factor now"):
+        renewal.session_ends(rules, replace(SESSION, factors=("password",)), START)
+    assert renewal.session_ends(rules, replace(SESSION, factors=("password", "totp")), START)
+
+
 def test_a_device_that_fell_out_of_policy_gets_nothing():
     rules = replace(RULES, posture=(PostureRules(("firewall",)), PostureRules(("firewall",))))
     renewal.check_posture(rules, {"firewall": {"value": True}})
