@@ -174,6 +174,12 @@ COMMANDS: Mapping[str, Entry] = {
         "open a tunnel to a service", "pgward.tunnel.commands:connect", _CONNECT, service=True
     ),
     "psql": Entry("run psql on a service", "pgward.tunnel.commands:psql", _CONNECT, service=True),
+    "step-up": Entry(
+        "give a fresh second factor for a service",
+        "pgward.client.step_up_commands:step_up",
+        _CONNECT,
+        service=True,
+    ),
     "status": Entry("show open tunnels", "pgward.tunnel.commands:status", _CONNECT),
     "disconnect": Entry(
         "close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT, service=True

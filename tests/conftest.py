@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.fixtures.oidc_provider",
     "tests.fixtures.oidc_world",  # after ca_service and lying_provider, which it imports
     "tests.fixtures.fake_ca",
+    "tests.fixtures.step_ups",  # after fake_ca, which it imports
     "tests.fixtures.fake_log",  # after fake_ca, which it imports
     "tests.fixtures.collector",
     "tests.fixtures.database",

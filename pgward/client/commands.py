@@ -8,6 +8,7 @@ import click
 from pgward.client import options
 from pgward.client.options import PasswordSource
 from pgward.client.phrases import when
+from pgward.client.services import StepUp
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock, rfc3339
 from pgward.system import terminal
@@ -132,8 +133,25 @@ def services(output: str) -> None:
     if output != "table":
         terminal.structured([service.to_json() for service in found], output)
         return
+    now = SystemClock().now()
     rows = [
-        {**service.to_json(), "edges": [f"{e.name} {e.address}" for e in service.edges]}
+        {
+            **service.to_json(),
+            "edges": [f"{e.name} {e.address}" for e in service.edges],
+            "step_up": _standing(service.step_up, now),
+        }
         for service in found
     ]
-    terminal.table(rows, _SERVICES, empty="no service is for you; an administrator can add one")
+    columns = _SERVICES
+    if any(service.step_up for service in found):
+        columns = {**_SERVICES, "step_up": "STEP-UP"}
+    terminal.table(rows, columns, empty="no service is for you; an administrator can add one")
+
+
+def _standing(step_up: StepUp | None, now: datetime) -> str | None:
+    """Say whether a service wants a second factor now."""
+    if step_up is None:
+        return None
+    if step_up.proved_until is None or not step_up.is_proved(now):
+        return "needed"
+    return f"given, ends {when(step_up.proved_until, now)}"

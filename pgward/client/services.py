@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Self
 
 from pgward.core.address import Address
+from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import NotFoundError
 
 
@@ -19,6 +21,38 @@ class EdgeInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class StepUp:
+    """What a service asks for, and until when a proof counts there, by the CA's clock."""
+
+    minutes: int
+    factors: tuple[str, ...]
+    proved_until: datetime | None
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Self:
+        """Read the API's."""
+        until = value.get("proved_until")
+        return cls(
+            minutes=int(value["minutes"]),
+            factors=tuple(str(each) for each in value["factors"]),
+            proved_until=None if until is None else parse_rfc3339(until),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as data for people's programs."""
+        until = self.proved_until
+        return {
+            "minutes": self.minutes,
+            "factors": list(self.factors),
+            "proved_until": None if until is None else rfc3339(until),
+        }
+
+    def is_proved(self, now: datetime) -> bool:
+        """Tell whether connections need no more."""
+        return self.proved_until is not None and now < self.proved_until
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceInfo:
     """One PostgreSQL target; ``server_name`` and ``ssl_mode`` are for PostgreSQL's own TLS."""
 
@@ -29,6 +63,7 @@ class ServiceInfo:
     database: str | None
     ssl_mode: str
     edges: tuple[EdgeInfo, ...]
+    step_up: StepUp | None = None
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:
@@ -44,6 +79,7 @@ class ServiceInfo:
                 EdgeInfo(edge["name"], Address.parse(edge["address"]), edge["server_name"])
                 for edge in value["edges"]
             ),
+            step_up=StepUp.read(value["step_up"]) if value.get("step_up") else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -59,6 +95,7 @@ class ServiceInfo:
                 {"name": e.name, "address": str(e.address), "server_name": e.server_name}
                 for e in self.edges
             ],
+            "step_up": None if self.step_up is None else self.step_up.to_json(),
         }
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from pgward.client import token_store
+from pgward.client import step_up, token_store
 from pgward.client.api import ApiClient, PersonProver
 from pgward.client.certificates import NewCertificate
 from pgward.client.home import Home
@@ -236,6 +236,10 @@ class Session:
     def services(self) -> list[ServiceInfo]:
         """Return the services that this person may use."""
         return [ServiceInfo.read(each) for each in self.api().get("/v1/services")["services"]]
+
+    def stepped_up(self, service: str, wait: float) -> bool:
+        """Tell whether a fresh second factor counts for a service, waiting so long for one."""
+        return step_up.ask(self.api(), service, wait=wait).proved_until is not None
 
     def ensure_certificate(self, min_remaining: timedelta, *, refused: bool = False) -> bool:
         """See to a certificate that lives ``min_remaining`` longer, if the session does.

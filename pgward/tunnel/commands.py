@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pgward.client import options
+from pgward.client import options, step_up_prompt
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock
 from pgward.core.errors import NotFoundError, PgwardError
@@ -256,6 +256,8 @@ def psql(service: str, arguments: tuple[str, ...], no_agent: bool) -> None:
             quick.become(service, list(arguments))
     session = Session.open(home)
     target = Catalog(home, session, SystemClock(), terminal.note).find(service)
+    if target.step_up is not None and not target.step_up.is_proved(SystemClock().now()):
+        step_up_prompt.ensure(session.api(), service)
     running = _open_tunnel(home, service, no_agent=no_agent) or _in_background(
         TunnelOptions(service, home, for_pid=os.getpid())
     )

@@ -190,7 +190,7 @@ def _nothing_to_prove_with(service: str, rule: kinds.StepUp) -> DeniedError:
     names = ", ".join(rule.factors)
     return DeniedError(
         f"{service} asks for a fresh second factor, and you have none that it accepts ({names})",
-        hint="pgward mfa add  sets up an authenticator app; an administrator can help",
+        hint="pgward mfa add totp  sets an authenticator app up",
     )
 
 

@@ -62,6 +62,7 @@ class Keeper:
         *,
         tell: Callable[[str], None],
         on_cut: Callable[[str, str], None],
+        on_step_up: Callable[[str, str], None] = lambda _service, _message: None,
     ) -> None:
         self._home = home
         self._desk = desk
@@ -69,6 +70,7 @@ class Keeper:
         self._loop = loop
         self._tell = tell
         self._on_cut = on_cut
+        self._on_step_up = on_step_up
         self._registry = Registry(home)
         self._opening: dict[str, asyncio.Lock] = {}
         self.held: dict[str, Held] = {}
@@ -116,6 +118,7 @@ class Keeper:
             said.append(notice)
         tunnel = Tunnel(info, session, self._clock, listener, self._loop, self._tell, renewal)
         tunnel.on_cut = lambda message: self._on_cut(info.name, message)
+        tunnel.on_step_up = lambda message: self._on_step_up(info.name, message)
         try:
             if first_link:
                 await tunnel.preflight()

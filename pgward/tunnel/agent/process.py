@@ -55,7 +55,13 @@ class Agent:
         self.stop = asyncio.Event()
         self.desk = Desk(home, self._clock, self._loop, say=self._say, on_login=self._logged_in)
         self.keeper = Keeper(
-            home, self.desk, self._clock, self._loop, tell=self._say, on_cut=self._cut
+            home,
+            self.desk,
+            self._clock,
+            self._loop,
+            tell=self._say,
+            on_cut=self._cut,
+            on_step_up=self._step_up,
         )
         self._traffic = Traffic()
         self._server = ControlServer(Path(socket_path(home)), self._answer)
@@ -133,6 +139,9 @@ class Agent:
         notice = self._notices.of_cut(service, message, self._clock.now())
         if notice is not None:
             self._notify(notice)
+
+    def _step_up(self, service: str, message: str) -> None:
+        self._notify(Notice(f"pgward: {service}", message, urgent=True))
 
     def _notify(self, notice: Notice) -> None:
         self._happened(f"{notice.title.removeprefix('pgward: ')}: {notice.body}")
@@ -221,6 +230,7 @@ class Agent:
         return {
             "environment": self.keeper.environment(held),
             "said": [*said, *held.tunnel.trouble()],
+            "step_up": held.tunnel.service.step_up is not None,
         }
 
     async def _live(self, request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -40,7 +40,17 @@ def become(service: str, arguments: Sequence[str]) -> NoReturn:
             error.hint = f"{error.hint}; or: pgward psql --no-agent {service}"
         raise
     _say(answer.get("said"))
+    if answer.get("step_up") is True:
+        _step_up(service)
     execute(arguments, without_libpq(os.environ) | _of_libpq(answer.get("environment")))
+
+
+def _step_up(service: str) -> None:
+    """Ask for a second factor before psql starts, if one is needed now."""
+    from pgward.client import options, step_up_prompt  # noqa: PLC0415 - few services ask for one
+
+    with options.api() as api:
+        step_up_prompt.ensure(api, service)
 
 
 def execute(arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:

@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from pgward.core.errors import PgwardError, UnavailableError
+from pgward.tunnel.local.holding import Held
 from pgward.tunnel.local.opening import repeatable
 from pgward.tunnel.local.pool import ReadyLink
 from pgward.tunnel.preface import Reason, RefusedError
@@ -35,6 +36,10 @@ class Owner(Protocol):
         """Wait for a link, with ``fresh`` one that has just been made; raise PgwardError."""
         ...
 
+    async def hold(self, connection: "LocalConnection") -> None:
+        """Wait for what the edge asks of the person; raise PgwardError, ConnectionResetError."""
+        ...
+
     async def turn_away(self, client: socket.socket, error: PgwardError) -> None:
         """Tell a client why it gets no session, and close it."""
         ...
@@ -55,6 +60,7 @@ class LocalConnection:
         "_repeated",
         "_task",
         "client",
+        "held",
         "link",
         "relay",
     )
@@ -69,6 +75,7 @@ class LocalConnection:
         self._repeated = False
         self._task: asyncio.Task[None] | None = None
         self.client = client
+        self.held: Held | None = None
         self.link: ReadyLink | None = None
         self.relay: Relay | None = None
         loop.add_reader(client.fileno(), self._on_first)
@@ -156,21 +163,40 @@ class LocalConnection:
             self._repeat(_broken())
         elif (reason := link.controls.reason(record)) in _MENDED_BY_A_NEW_LINK:
             self._repeat(RefusedError(reason))
+        elif reason is Reason.STEP_UP:
+            self._leave_link()
+            self._begin(self._hold())
         else:
             self._relay(record)
 
     def _repeat(self, error: PgwardError) -> None:
         """Begin again on a new link; give up when this was the second already."""
-        self._stop_reading()
-        if self.link is not None:
-            self.link.tls.close()
-            self.link = None
+        self._leave_link()
         if self._repeated:
             self._begin(self._turn_away(error))
         else:
             self._repeated = True
             log.debug("a session begins again: %s", error.message)
             self._begin(self._find(fresh=True))
+
+    async def _hold(self) -> None:
+        """Wait while the person gives a second factor, and begin again."""
+        try:
+            await self._owner.hold(self)
+            link = await self._owner.find(fresh=False)
+        except PgwardError as error:
+            await self._turn_away(error)
+        except ConnectionResetError:
+            self._end(clean=False, reason=None)
+        else:
+            self._task = None
+            self._ask(link)
+
+    def _leave_link(self) -> None:
+        self._stop_reading()
+        if self.link is not None:
+            self.link.tls.close()
+            self.link = None
 
     def _relay(self, first: bytes = b"", outgoing: bytes = b"") -> None:
         """Carry bytes both ways from now on."""

@@ -18,14 +18,15 @@ from pgward.client.identity import IdentityPaths
 from pgward.client.services import ServiceInfo
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.tunnel import pgerror
+from pgward.tunnel.local.holding import HOLD_SECONDS
 from pgward.tunnel.preface import Reason
 from pgward.tunnel.relay import Relay
 from pgward.tunnel.tls import TlsConnection, close_heard, handshake, ready
 
 log = logging.getLogger("pgward.tunnel")
 
-# The edge dials PostgreSQL within ten seconds, or says that it cannot.
-HANDSHAKE_SECONDS = 30.0
+# The edge dials PostgreSQL within ten seconds, or says that it cannot; a person may be asked first.
+HANDSHAKE_SECONDS = 30.0 + HOLD_SECONDS
 _MESSAGE = 4096
 _PLAIN_MODES = ("disable", "prefer")
 

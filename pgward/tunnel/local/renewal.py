@@ -58,6 +58,10 @@ class Login(Protocol):
         """Ask the CA for the services."""
         ...
 
+    def stepped_up(self, service: str, wait: float) -> bool:
+        """Tell whether a fresh second factor counts, waiting so long for one."""
+        ...
+
 
 class Member(Protocol):
     """A tunnel, as its certificate's keeper sees it."""

@@ -16,6 +16,7 @@ from pgward.tunnel import pgerror
 from pgward.tunnel.local import inner
 from pgward.tunnel.local.connection import LocalConnection
 from pgward.tunnel.local.connector import EdgeConnector
+from pgward.tunnel.local.holding import Holding
 from pgward.tunnel.local.inner import InnerTls
 from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import Pool, ReadyLink
@@ -65,6 +66,8 @@ class Tunnel:
     shared: InitVar[Renewal | None] = None
     renewal: Renewal = field(init=False)
     on_cut: Callable[[str], None] = lambda _message: None
+    on_step_up: Callable[[str], None] = lambda _message: None
+    holding: Holding = field(init=False)
     counters: Counters = field(default_factory=Counters)
     _context: ssl.SSLContext | None = None
     _pool: Pool | None = None
@@ -78,6 +81,12 @@ class Tunnel:
     def __post_init__(self, shared: Renewal | None) -> None:
         self.renewal = shared or Renewal(self.session, self.clock, self.loop, self.say)
         self.renewal.members.append(self)
+        self.holding = Holding(
+            self.loop,
+            lambda: self.service.name,
+            lambda wait: self.session.stepped_up(self.service.name, wait),
+            self._tell_step_up,
+        )
         self._inner = InnerTls(self.loop, lambda: self.service, lambda: self.session.paths)
 
     @property
@@ -148,6 +157,7 @@ class Tunnel:
         if self in self.renewal.members:
             self.renewal.members.remove(self)
         self._inner.close()
+        self.holding.close()
         for connection in tuple(self._live):
             connection.close()
             self._forget(connection)
@@ -299,6 +309,17 @@ class Tunnel:
         except OSError as broken:
             log.debug("the client left before it heard why: %s", broken)
         await close_heard(client)
+
+    async def hold(self, connection: LocalConnection) -> None:
+        """Wait until the person has given a second factor; raise why that is no use."""
+        if connection.held is None:
+            connection.held = self.holding.begin()
+        await self.holding.wait(connection.client, connection.held)
+
+    def _tell_step_up(self, message: str, hint: str) -> None:
+        self._told = None
+        self._tell_problem(message, message, hint)
+        self.on_step_up(f"{message}: {hint}")
 
     def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
         """Take that a connection is over; with ``clean`` its link can be used again."""

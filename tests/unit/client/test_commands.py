@@ -51,8 +51,28 @@ def test_services_with_edges(logged_in, fake_ca, name):
         "database": None,
         "ssl_mode": "require",
         "edges": [edge, edge | {"name": "e2"}],
+        "step_up": None,
     }
     fake_ca.routes["GET /v1/services"] = {"services": [service]}
     line = logged_in(name).stdout.splitlines()[1]
     assert line == "orders  tcp   -         db1     e1 e1.test:7432, e2 e1.test:7432  \\x1b[2Jevil"
     assert json.loads(logged_in(name, "-o", "json").stdout) == [service]
+
+
+@pytest.mark.parametrize(
+    ("until", "shown"),
+    [(None, "needed"), ("2020-01-01T00:00:00Z", "needed"), ("2999-01-01T00:00:00Z", "given, ends")],
+)
+def test_services_that_ask_for_a_second_factor_say_whether_now(logged_in, fake_ca, until, shown):
+    service = {
+        "name": "orders",
+        "mode": "tcp",
+        "server_name": "db1",
+        "ssl_mode": "require",
+        "edges": [],
+        "step_up": {"minutes": 15, "factors": ["totp"], "proved_until": until},
+    }
+    fake_ca.routes["GET /v1/services"] = {"services": [service]}
+    titles, line = logged_in("services").stdout.splitlines()
+    assert titles.split()[-1] == "STEP-UP"
+    assert shown in line

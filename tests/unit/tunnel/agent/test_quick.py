@@ -1,10 +1,12 @@
+import contextlib
 import os
 import subprocess
 import sys
 
 import pytest
 
-from pgward.core.errors import LoginNeededError, NotFoundError, UnavailableError
+from pgward.client import options, step_up_prompt
+from pgward.core.errors import DeniedError, LoginNeededError, NotFoundError, UnavailableError
 from pgward.tunnel.agent import client, quick
 
 HEAVY = ("click", "httpx2", "cryptography", "rich", "psutil", "keyring", "joserfc", "asyncio")
@@ -130,3 +132,20 @@ def test_nothing_of_weight_is_imported_before_psql_runs(tmp_path):
     imported = {name.partition(".")[0] for name in done.stdout.split()}
     assert "pgward" in imported
     assert imported & set(HEAVY) == set()
+
+
+def test_a_second_factor_is_asked_for_before_psql_starts(psql, monkeypatch, capsys):
+    asked = []
+
+    def ensure(_api, service):
+        asked.append(service)
+        raise DeniedError("no terminal to ask on", hint="pgward step-up orders")
+
+    monkeypatch.setattr(step_up_prompt, "ensure", ensure)
+    monkeypatch.setattr(options, "api", contextlib.nullcontext)
+    answer = {"environment": {"PGHOST": "db1"}, "step_up": True}
+    assert psql(answer) == (3, [])
+    assert asked == ["orders"]
+    assert psql(answer | {"step_up": False})[0] == 0
+    assert asked == ["orders"]
+    assert "no terminal" in capsys.readouterr().err

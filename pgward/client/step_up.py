@@ -1,0 +1,29 @@
+"""Step-ups: a service asks for a second factor that is fresh, and the person gives it."""
+
+from pgward.client.api import ApiClient
+from pgward.client.login import conversation
+from pgward.client.login.conversation import Answerer
+from pgward.client.services import StepUp
+
+_PATH = "/v1/me/step-up"
+_MORE_SECONDS = 15.0  # that an answer may take besides the time it was to wait
+
+
+def ask(api: ApiClient, service: str, *, wait: float = 0.0) -> StepUp:
+    """Return how it stands, as soon as there is a proof or after ``wait`` seconds."""
+    params = {"service": service, "wait": wait}
+    return StepUp.read(api.call("GET", _PATH, params=params, timeout=wait + _MORE_SECONDS))
+
+
+def prove(
+    api: ApiClient, service: str, answerer: Answerer, *, redirect_uri: str | None = None
+) -> StepUp:
+    """Give a fresh second factor, whether or not an older one counts still.
+
+    Raises what the CA's errors name, and what the answerer raises.
+    """
+    body = {"service": service}
+    if redirect_uri is not None:
+        body["redirect_uri"] = redirect_uri
+    reply = conversation.proceed(api, api.post(_PATH, body), answerer, path=f"{_PATH}/continue")
+    return StepUp.read(reply)

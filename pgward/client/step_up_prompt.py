@@ -1,0 +1,61 @@
+"""Asking the person at the terminal for a fresh second factor."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pgward.client import step_up
+from pgward.client.api import ApiClient
+from pgward.client.login.loopback import Loopback
+from pgward.client.login.terminal_answers import TerminalAnswers
+from pgward.client.services import StepUp
+from pgward.core.errors import DeniedError
+from pgward.system import terminal
+
+
+class StepUpAnswers:
+    """Asks as a login does, and says for which service; ``code`` was given beforehand."""
+
+    def __init__(self, service: str, others: TerminalAnswers, code: str | None = None) -> None:
+        self._service = service
+        self._others = others
+        self._code = code
+
+    def answer(self, kind: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the person's answer."""
+        factors = facts.get("factors")
+        if kind == "password":
+            return {"password": terminal.ask_password(f"Your password, for {self._service}")}
+        if kind == "second_factor" and self._code is not None:
+            return {"factor": "totp", "code": self._code}
+        if kind == "second_factor" and isinstance(factors, dict) and list(factors) == ["totp"]:
+            label = f"Code of your authenticator app, for {self._service}"
+            return {"factor": "totp", "code": terminal.ask(label).replace(" ", "")}
+        return self._others.answer(kind, facts)
+
+    def told_wrong(self, kind: str, problem: str) -> bool:
+        """Show what was wrong; ask again what a person typed."""
+        if self._code is not None:
+            return False
+        if kind == "password" and terminal.interactive():
+            terminal.note(problem)
+            return True
+        return self._others.told_wrong(kind, problem)
+
+
+def prove(api: ApiClient, service: str, *, code: str | None = None) -> StepUp:
+    """Ask for a second factor and prove it; raises as ``step_up.prove``."""
+    with Loopback() as loopback:
+        answers = StepUpAnswers(service, TerminalAnswers(loopback=loopback), code)
+        return step_up.prove(api, service, answers, redirect_uri=loopback.redirect_uri)
+
+
+def ensure(api: ApiClient, service: str) -> None:
+    """Ask the person unless there is a proof; raise DeniedError where nobody can be asked."""
+    if step_up.ask(api, service).proved_until is not None:
+        return
+    if not terminal.interactive():
+        raise DeniedError(
+            f"{service} asks for a fresh second factor, and there is no terminal to ask on",
+            hint=f"pgward step-up {service}, on a terminal",
+        )
+    prove(api, service)
