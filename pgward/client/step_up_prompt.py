@@ -27,7 +27,7 @@ class StepUpAnswers:
             return {"password": terminal.ask_password(f"Your password, for {self._service}")}
         if kind == "second_factor" and self._code is not None:
             return {"factor": "totp", "code": self._code}
-        if kind == "second_factor" and isinstance(factors, dict) and list(factors) == ["totp"]:
+        if kind == "second_factor" and factors == ["totp"]:
             label = f"Code of your authenticator app, for {self._service}"
             return {"factor": "totp", "code": terminal.ask(label).replace(" ", "")}
         return self._others.answer(kind, facts)

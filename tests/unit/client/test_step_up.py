@@ -17,7 +17,7 @@ class Answers:
         self._codes, self.wrong = list(codes), []
 
     def answer(self, kind, facts):
-        assert (kind, facts) == ("second_factor", {"factors": {"totp": {}}, "service": "orders"})
+        assert (kind, facts) == ("second_factor", {"factors": ["totp"], "service": "orders"})
         return {"factor": "totp", "code": self._codes.pop(0)}
 
     def told_wrong(self, _kind, problem):

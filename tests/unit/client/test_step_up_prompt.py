@@ -77,7 +77,7 @@ def test_a_password_is_asked_for_where_it_counts(typed, capsys):
 def test_what_else_is_asked_is_answered_as_at_a_login():
     others = Others()
     answers = StepUpAnswers("orders", others)
-    for kind, facts in (("browser", {}), ("second_factor", {"factors": {"totp": {}, "x": {}}})):
+    for kind, facts in (("browser", {}), ("second_factor", {"factors": ["totp", "x"]})):
         assert answers.answer(kind, facts) == {"poll": True}
     assert others.asked == ["browser", "second_factor"]
     assert not answers.told_wrong("browser", "no")

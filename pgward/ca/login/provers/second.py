@@ -13,7 +13,7 @@ _FACTORS = "factors"
 
 
 class Challenge(Protocol):
-    """What a person is asked: ``factors`` among the facts, and what judges the answers, by kind."""
+    """What a person is asked: the kinds as ``factors``, and what judges the answers, by kind."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -60,9 +60,9 @@ class SecondFactorProver:
         challenge = await run_sync(self._challenge, attempt.actor)
         if challenge is None:
             return None
-        facts = {k: v for k, v in challenge.facts[_FACTORS].items() if k in accepted}
-        memory = {k: v for k, v in challenge.memory.items() if k in facts}
-        return Ask(self.kind, {**challenge.facts, _FACTORS: facts}, memory) if facts else None
+        asked = [kind for kind in challenge.facts[_FACTORS] if kind in accepted]
+        memory = {kind: kept for kind, kept in challenge.memory.items() if kind in asked}
+        return Ask(self.kind, {**challenge.facts, _FACTORS: asked}, memory) if asked else None
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> str | Ask:
         """Judge it."""

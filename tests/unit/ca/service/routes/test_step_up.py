@@ -90,7 +90,7 @@ def test_a_code_is_asked_for_and_counts_for_the_minutes(world):
     asked = begin(world.alice).json()
     assert asked["ask"] == {
         "kind": "second_factor",
-        "facts": {"factors": {"totp": {}}, "service": "orders"},
+        "facts": {"factors": ["totp"], "service": "orders"},
     }
     done = answer(world.alice, asked["flow"], factor="totp", code=app.code())
     assert done.json() == {
