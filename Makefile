@@ -55,9 +55,6 @@ postgres:
 softhsm:
 	@tools/setup_softhsm.sh
 
-chromium:
-	@tools/setup_chromium.sh
-
 slapd:
 	@tools/setup_slapd.sh
 

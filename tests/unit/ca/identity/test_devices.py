@@ -143,7 +143,7 @@ def test_revoked_devices_are_not_forgotten_and_no_device_in_use(see, logins, mon
     assert found == {"used", "revoked", "k2", "k3"}
 
 
-def test_what_a_device_says_of_itself_counts_until_it_says_something_else(see, logins):
+def test_what_a_device_says_of_itself_counts_until_it_says_something_else(see):
     assert see(posture={"os": "linux"}).posture_at == START
     assert (see().posture, see().posture_at) == (None, None)
 
