@@ -178,6 +178,33 @@ def test_the_state_of_a_killed_agent_hinders_nothing(stack, person):
         assert psql(conninfo, "select 1") == "1"
 
 
+NOTIFY_SEND = """\
+#!{python}
+import sys
+with open({log!r}, "a") as log:
+    log.write("|".join(sys.argv[-2:]))
+"""
+
+
+def test_a_person_who_is_blocked_is_told_on_the_desktop(stack, person, tmp_path):
+    service = stack.service(person)
+    log, program = tmp_path / "told", tmp_path / "notify-send"
+    program.write_text(NOTIFY_SEND.format(python=sys.executable, log=str(log)))
+    program.chmod(0o755)
+    desktop = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
+    }
+    with agent(person, desktop):
+        conninfo = person.ok("connect", service).strip()
+        with contextlib.closing(psycopg.connect(conninfo, autocommit=True)) as session:
+            session.execute("select 1")
+            stack.site.admin.ok("user", "block", person.name)
+            told = eventually(lambda: log.exists() and log.read_text())
+        assert told.startswith(f"pgward: {service}|a connection was ended: ")
+    stack.site.admin.ok("user", "unblock", person.name)
+
+
 def test_no_secret_is_where_others_could_read_it(stack, person):
     """Not in arguments, environments, logs or answers, nor in files that others can read."""
     service = stack.service(person)
