@@ -58,7 +58,7 @@ def test_certificates_are_listed_and_revoked(site):
     (told,) = json.loads(done.stdout)
     assert (told["serial"], told["subject"]) == (serial, person.name)
     assert (told["reason"], told["kind"]) == ("keyCompromise", "person")
-    assert done.stderr.startswith("1 certificate revoked\n")
+    assert done.stderr.startswith('{"note": "1 certificate revoked"}\n')
     again = site.admin.run("ca", "revoke", f"00:{serial.upper()}")
     assert again.returncode == 0
     assert again.stderr.startswith("0 certificates revoked\n")

@@ -112,7 +112,7 @@ def test_everything_is_shown_and_nothing_left(place):
     [
         (1, signal.SIGTERM, 143),
         (4, signal.SIGINT, 130),
-        (9, signal.SIGTERM, 143),
+        pytest.param(9, signal.SIGTERM, 143, marks=pytest.mark.soak),
         pytest.param(16, signal.SIGINT, 130, marks=pytest.mark.soak),
         pytest.param(53, signal.SIGTERM, 143, marks=pytest.mark.soak),
     ],

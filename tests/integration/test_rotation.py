@@ -41,7 +41,8 @@ def test_nobody_loses_access(rotating, what, hierarchy) -> None:
     rotating.nobody_was_locked_out()
 
 
-@pytest.mark.parametrize("what", ["root", pytest.param("issuing", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("what", ["root", "issuing"])
 def test_revoking_what_is_left_asks_nothing_of_whoever_has_a_tunnel(rotating, what) -> None:
     """Nobody renewed: the tunnel gets another certificate when its own is revoked."""
     name = rotating.start(what, "user")
