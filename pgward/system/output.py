@@ -7,6 +7,7 @@ reported, and what it would have said to a person.
 """
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,7 +49,8 @@ def result() -> Result | None:
 
 
 def _choose(context: click.Context, _param: click.Parameter, value: str | None) -> str:
-    form = value or str(context.meta.get(_CHOSEN) or "table")
+    # Without the root command before it, as in another program, the variable still counts.
+    form = value or str(context.meta.get(_CHOSEN) or wanted((), os.environ))
     context.meta[_CHOSEN] = form
     return form
 
@@ -111,7 +113,7 @@ def wanted(words: Sequence[str], environ: Mapping[str, str]) -> str:
     words = list(words)
     if "--" in words:
         words = words[: words.index("--")]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word in FLAGS:
             form = following
         elif word.startswith("--output="):

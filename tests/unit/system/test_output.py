@@ -111,6 +111,7 @@ def test_a_form_that_is_none(run):
 @pytest.mark.parametrize(
     ("words", "environ", "expected"),
     [
+        ("", {}, "table"),
         ("whoami", {}, "table"),
         ("whoami -o json", {}, "json"),
         ("whoami -oyaml", {}, "yaml"),
