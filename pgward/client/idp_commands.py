@@ -5,15 +5,13 @@ from typing import Any
 
 import click
 
-from pgward.client import options
-from pgward.client.idp_spec import spec_of
+from pgward.client import idp_spec, options
 from pgward.client.phrases import when
 from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import terminal
 
-_PROVIDERS = {"name": "NAME", "type": "TYPE", "at": "AT", "description": "DESCRIPTION"}
 _PROVIDER = {
     "name": "name",
     "description": "description",
@@ -123,7 +121,7 @@ def add(*, name: str, output: str, dry_run: bool, description: str, **given: Any
     body: dict[str, Any] = {
         "name": name,
         "description": description,
-        "spec": spec_of(**given),
+        "spec": idp_spec.spec_of(**given),
         "dry_run": dry_run,
     }
     if secret is not None:
@@ -150,16 +148,8 @@ def list_providers(output: str) -> None:
     """List the identity providers."""
     with options.api() as api:
         found = api.get("/v1/resources/identityprovider")["resources"]
-    rows = [
-        {
-            "name": each["metadata"]["name"],
-            "type": each["spec"]["type"],
-            "at": each["spec"].get("issuer") or ", ".join(each["spec"].get("servers", ())),
-            "description": each["metadata"]["description"],
-        }
-        for each in found
-    ]
-    terminal.table(rows, _PROVIDERS, output, empty="there is no identity provider")
+    rows = [idp_spec.row(each) for each in found]
+    terminal.table(rows, idp_spec.COLUMNS, output, empty="there is no identity provider")
 
 
 @idp.command("show")

@@ -1,5 +1,6 @@
-"""What ``pgward idp add`` was told, as the spec of an identity provider."""
+"""Specs of identity providers: of what ``pgward idp add`` was told, and as a row of a table."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from pgward.core.errors import InvalidInputError
 from pgward.system.files import storage_errors
 
 _MAX_CA_FILE = 256 * 1024
+COLUMNS = {"name": "NAME", "type": "TYPE", "at": "AT", "description": "DESCRIPTION"}
 
 
 def spec_of(
@@ -63,3 +65,14 @@ def _read(path: Path) -> str:
         return data.decode("ascii")
     except UnicodeDecodeError:
         raise InvalidInputError("it is not certificates in PEM", where=str(path)) from None
+
+
+def row(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a provider as a row of ``COLUMNS``."""
+    spec, metadata = resource["spec"], resource["metadata"]
+    return {
+        "name": metadata["name"],
+        "type": spec["type"],
+        "at": spec.get("issuer") or spec.get("servers"),
+        "description": metadata.get("description"),
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pgward.client import manifest, options
+from pgward.client import idp_spec, manifest, options
 from pgward.client.api import ApiClient
 from pgward.client.failures import FieldsError
 from pgward.client.manifest import Document, ManifestError
@@ -94,7 +94,7 @@ def apply(sources: tuple[str, ...], dry_run: bool, allow_lockout: bool, output: 
 def get(kind: str, name: str | None, output: str) -> None:
     """Show the resources of a KIND, or the one called NAME.
 
-    KINDs are services, certificateprofiles and loginrules.
+    KINDs are services, certificateprofiles, loginrules and identityproviders.
 
     What `-o yaml` prints can be changed and applied again.
     """
@@ -202,6 +202,9 @@ def _show(found: Sequence[dict[str, Any]], kind: str) -> None:
         terminal.table([_profile(each) for each in found], _PROFILES, empty=f"there are no {kind}")
     elif kind.lower().startswith("loginrule"):
         terminal.table([_rule(each) for each in found], _RULES, empty=f"there are no {kind}")
+    elif kind.lower().startswith("identityprovider"):
+        rows = [idp_spec.row(each) for each in found]
+        terminal.table(rows, idp_spec.COLUMNS, empty="there is no identity provider")
     else:
         terminal.table([_service(each) for each in found], _SERVICES, empty=f"there are no {kind}")
 

@@ -86,7 +86,8 @@ def test_json_is_the_whole_answer(logged_in):
 
 @pytest.mark.usefixtures("routes")
 def test_providers_are_listed_and_shown(logged_in):
-    assert "corp  oidc  https://idp.test  The company" in logged_in("idp", "list").stdout
+    for command in (("idp", "list"), ("get", "identityprovider")):
+        assert "corp  oidc  https://idp.test  The company" in logged_in(*command).stdout
     shown = logged_in("idp", "show", "corp").stdout
     assert "client secret         stored" in shown
     assert "ann   s-1      dba     never" in shown

@@ -1,6 +1,6 @@
 import pytest
 
-from pgward.client.idp_spec import spec_of
+from pgward.client.idp_spec import row, spec_of
 from pgward.core.errors import InvalidInputError
 
 NOTHING = {
@@ -58,3 +58,13 @@ def test_a_ca_file_is_text(tmp_path) -> None:
     (tmp_path / "ca.der").write_bytes(b"\x30\x82\xff")
     with pytest.raises(InvalidInputError, match="it is not certificates in PEM"):
         spec(ca_file=tmp_path / "ca.der")
+
+
+def test_providers_of_all_types_are_rows_of_one_table() -> None:
+    metadata = {"name": "corp", "description": "x"}
+    expected = {"name": "corp", "description": "x"}
+    found = row({"metadata": metadata, "spec": LEAST})
+    assert found == expected | {"type": "oidc", "at": "https://idp.test"}
+    ldap = {"type": "ldap", "servers": ["ldaps://a", "ldaps://b"]}
+    found = row({"metadata": metadata, "spec": ldap})
+    assert found == expected | {"type": "ldap", "at": ["ldaps://a", "ldaps://b"]}
