@@ -6,6 +6,7 @@ from typing import Protocol
 
 from pgward.ca import timekeeping
 from pgward.ca.authority import Authority
+from pgward.ca.identity import endings
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.revoking.crl_alarm import CrlAlarm
 from pgward.ca.store import Store
@@ -69,6 +70,9 @@ def table(
     def head() -> None:
         heads.sign_if_due(timedelta(seconds=ledger.head_seconds), write=leadership.write)
 
+    def ended_accounts() -> None:
+        endings.end_due(store, authority, authority.clock, write=leadership.write)
+
     watch = timekeeping.Watch(store)
 
     def clock() -> None:
@@ -84,6 +88,7 @@ def table(
         Job("revocation list alarm", 30, CrlAlarm(authority, store, authority.clock).look),
         Job("purge", 30, old, leader_only=True),
         *([Job("expired certificates", 30, expired, leader_only=True)] if keeps else []),
+        Job("ended accounts", 2, ended_accounts, leader_only=True),
         Job("head of the log", 5, head, leader_only=True),
         Job("clock", 30, clock, leader_only=True),
         Job("ACME orders", 30, acme_orders),

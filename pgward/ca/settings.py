@@ -94,6 +94,7 @@ class LoginSettings:
 
     session_hours: int = 12
     certificate_minutes: int = 60
+    breach_list: str = ""  # a file of known passwords, for the rules that want it
 
     def check(self) -> None:
         """Raise InvalidInputError."""

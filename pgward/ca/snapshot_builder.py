@@ -192,7 +192,7 @@ def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
 
 
 def _blocked(connection: Connection, now: datetime) -> list[str]:
-    """Return who has an unexpired certificate and is blocked, or no longer in the directory."""
+    """Return who has an unexpired certificate and is blocked, ended, or not in the directory."""
     columns = certificates.c
     statement = (
         sa.select(columns.subject)
@@ -201,7 +201,11 @@ def _blocked(connection: Connection, now: datetime) -> list[str]:
         .where(
             columns.kind == Kind.PERSON.value,
             columns.not_after >= now,
-            sa.or_(users.c.name.is_(None), users.c.blocked_at.is_not(None)),
+            sa.or_(
+                users.c.name.is_(None),
+                users.c.blocked_at.is_not(None),
+                users.c.valid_until <= now,
+            ),
         )
     )
     return sorted(connection.execute(statement).scalars())

@@ -1,5 +1,6 @@
 """``pgward user …`` and ``pgward group …``: the CA's directory of people."""
 
+import re
 from typing import Any
 
 import click
@@ -7,9 +8,11 @@ import click
 from pgward.client import options
 from pgward.client.options import PasswordSource
 from pgward.core import names
+from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.system import terminal
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _USERS = {
     "name": "NAME",
     "full_name": "FULL NAME",
@@ -29,6 +32,9 @@ _USER = {
     "created_at": "created at",
     "created_by": "created by",
     "password_changed_at": "password set at",
+    "must_change_password": "must change it",
+    "valid_from": "valid from",
+    "valid_until": "valid until",
 }
 _GROUPS = {"name": "NAME", "members": "MEMBERS"}
 
@@ -36,6 +42,23 @@ full_name = click.option("--full-name", metavar="TEXT", help="The name as people
 email = click.option("--email", metavar="ADDRESS", help="Where to write to.")
 generate = click.option(
     "--generate", is_flag=True, help="Make a password, and print it on standard output."
+)
+
+
+valid_from = click.option(
+    "--valid-from",
+    metavar="TIME",
+    help="No login before: 2026-12-01 (0:00 UTC), 2026-12-01T08:00:00Z, or none.",
+)
+valid_until = click.option(
+    "--valid-until",
+    metavar="TIME",
+    help="The account ends then, with its sessions and connections; or none.",
+)
+must_change = click.option(
+    "--must-change-password/--need-not-change-password",
+    default=None,
+    help="Whether the next login with the password asks for a new one.",
 )
 
 
@@ -49,6 +72,9 @@ def user() -> None:
 @full_name
 @email
 @click.option("--group", "groups", multiple=True, metavar="GROUP", help="Repeat it for more.")
+@valid_from
+@valid_until
+@must_change
 @generate
 @options.password
 def add(
@@ -57,21 +83,27 @@ def add(
     full_name: str | None,
     email: str | None,
     groups: tuple[str, ...],
+    valid_from: str | None,
+    valid_until: str | None,
+    must_change_password: bool | None,
     generate: bool,
     password_source: PasswordSource,
 ) -> None:
     """Add the person NAME, who logs in with a password."""
+    dates = _dates(valid_from, valid_until)
     names.new_identity(name)
     _refuse_two_sources(generate, password_source)
     with options.api() as api:
         password = _new_password(name, generate, password_source)
-        body = {
+        body: dict[str, Any] = {
             "name": name,
             "full_name": full_name or "",
             "email": email or "",
             "groups": list(groups),
             "password": password,
-        }
+        } | dates
+        if must_change_password:
+            body["must_change_password"] = True
         api.post("/v1/users", body)
     terminal.report(name=name, groups=groups)
     terminal.note(f"added {name} to {', '.join(groups)}" if groups else f"added {name}")
@@ -102,12 +134,28 @@ def show(name: str, output: str) -> None:
 @click.argument("name")
 @full_name
 @email
-def edit(name: str, full_name: str | None, email: str | None) -> None:
-    """Change the full name or the e-mail address of NAME."""
-    given = {"full_name": full_name, "email": email}
-    change = {key: value for key, value in given.items() if value is not None}
+@valid_from
+@valid_until
+@must_change
+def edit(
+    *,
+    name: str,
+    full_name: str | None,
+    email: str | None,
+    valid_from: str | None,
+    valid_until: str | None,
+    must_change_password: bool | None,
+) -> None:
+    """Change what the CA knows of NAME, and when the account is valid."""
+    given = {
+        "full_name": full_name,
+        "email": email,
+        "must_change_password": must_change_password,
+    }
+    change: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    change |= _dates(valid_from, valid_until)
     if not change:
-        raise InvalidInputError("nothing to change", hint="--full-name or --email")
+        raise InvalidInputError("nothing to change", hint="pgward user edit --help")
     with options.api() as api:
         api.patch(_path(name), change)
     terminal.report(name=name, **change)
@@ -137,14 +185,22 @@ def unblock(name: str) -> None:
 
 @user.command("passwd")
 @click.argument("name")
+@click.option(
+    "--must-change-password", is_flag=True, help="The next login with it asks for a new one."
+)
 @generate
 @options.password
-def passwd(name: str, generate: bool, password_source: PasswordSource) -> None:
+def passwd(
+    name: str, must_change_password: bool, generate: bool, password_source: PasswordSource
+) -> None:
     """Set a new password for NAME, whose login sessions end."""
     _refuse_two_sources(generate, password_source)
     with options.api() as api:
         password = _new_password(name, generate, password_source)
-        reply = api.post(_path(name, "password"), {"password": password})
+        body: dict[str, Any] = {"password": password}
+        if must_change_password:
+            body["must_change"] = True
+        reply = api.post(_path(name, "password"), body)
     terminal.report(name=name)
     terminal.note(f"new password set for {name}; {_revoked(reply)}")
     if generate:
@@ -224,6 +280,23 @@ def _change_members(name: str, **change: list[str]) -> None:
     members = ", ".join(reply.get("members") or []) or "nobody, so the group is gone"
     terminal.report(name=name, members=reply.get("members") or [])
     terminal.note(f"in {name} now: {members}")
+
+
+def _dates(first: str | None, last: str | None) -> dict[str, str | None]:
+    """Return the dates that were given, as the CA reads them."""
+    given = {"valid_from": ("--valid-from", first), "valid_until": ("--valid-until", last)}
+    return {key: _moment(*each) for key, each in given.items() if each[1] is not None}
+
+
+def _moment(option: str, text: str | None) -> str | None:
+    if text is None or text == "none":
+        return None
+    try:
+        return rfc3339(parse_rfc3339(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text))
+    except (ValueError, OverflowError):
+        raise InvalidInputError(
+            f"{text!r} is no time", where=option, hint="2026-12-01, 2026-12-01T08:00:00Z or none"
+        ) from None
 
 
 def _refuse_two_sources(generate: bool, source: PasswordSource) -> None:

@@ -5,7 +5,7 @@ while it has members; ``administrators`` is reserved and never loses its last ac
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,11 @@ class User:
     valid_until: datetime | None = None
     must_change_password: bool = False
 
+    def is_valid(self, now: datetime) -> bool:
+        """Tell whether now is within the account's dates."""
+        begun = self.valid_from is None or now >= self.valid_from
+        return begun and (self.valid_until is None or now < self.valid_until)
+
     @property
     def administrator(self) -> bool:
         """Whether this person may administer the authority."""
@@ -54,6 +59,9 @@ class NewUser:
     email: str = ""
     groups: Collection[str] = ()
     password_hash: str | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    must_change_password: bool = False
 
 
 def find(connection: Connection, name: str) -> User | None:
@@ -105,6 +113,8 @@ def add(transaction: Transaction, new: NewUser, *, now: datetime, by: str) -> Us
         "password_changed_at": now if new.password_hash else None,
         "created_at": now,
         "created_by": by,
+        "must_change_password": new.must_change_password,
+        **_dates(new.valid_from, new.valid_until),
     }
     transaction.execute(sa.insert(users).values(row))
     # Edges know this name as a removed person's, or in the case that a service gave it.
@@ -135,14 +145,43 @@ def update(
     return get(transaction.connection, user.name)
 
 
+def set_validity(
+    transaction: Transaction, user: User, dates: Mapping[str, datetime | None], *, now: datetime
+) -> User:
+    """Set ``valid_from`` and ``valid_until`` where given; None takes one away.
+
+    ConflictError when no administrator would be left whose account has begun and does not end.
+    """
+    wanted = {"valid_from": user.valid_from, "valid_until": user.valid_until} | dict(dates)
+    _change(transaction, user.name, _dates(wanted["valid_from"], wanted["valid_until"]))
+    if user.administrator:
+        _keep_an_administrator(transaction, f"{user.name!r} cannot be given these dates", now)
+    transaction.changed()
+    return get(transaction.connection, user.name)
+
+
+def set_must_change(transaction: Transaction, user: User, must_change: bool) -> User:
+    """Say whether the password must be changed at the next login with it."""
+    _change(transaction, user.name, {"must_change_password": must_change})
+    return get(transaction.connection, user.name)
+
+
 def set_password(
-    transaction: Transaction, name: str, encoded: str, *, now: datetime, changed: bool = True
+    transaction: Transaction,
+    name: str,
+    encoded: str,
+    *,
+    now: datetime,
+    changed: bool = True,
+    must_change: bool = False,
 ) -> User:
     """Store a new hash; ``changed`` False when it is the same password hashed anew."""
     user = get(transaction.connection, name)
-    times = {"password_changed_at": now} if changed else {}
-    _change(transaction, user.name, {"password_hash": encoded, **times})
-    return user
+    news: dict[str, Any] = {"password_hash": encoded}
+    if changed:
+        news |= {"password_changed_at": now, "must_change_password": must_change}
+    _change(transaction, user.name, news)
+    return get(transaction.connection, user.name)
 
 
 def block(transaction: Transaction, name: str, reason: str, *, now: datetime) -> User:
@@ -228,12 +267,22 @@ def _leave(transaction: Transaction, pairs: Sequence[tuple[str, str]]) -> None:
             _keep_an_administrator(transaction, f"{user!r} must stay in {ADMINISTRATORS}")
 
 
-def _keep_an_administrator(transaction: Transaction, otherwise: str) -> None:
+def _keep_an_administrator(
+    transaction: Transaction, otherwise: str, now: datetime | None = None
+) -> None:
+    """Raise ConflictError unless one is left who is not blocked, and whose account does not end."""
+    columns = users.c
     active = (
         sa.select(sa.func.count())
-        .select_from(group_members.join(users, users.c.name == group_members.c.user_name))
-        .where(group_members.c.group_name == ADMINISTRATORS, users.c.blocked_at.is_(None))
+        .select_from(group_members.join(users, columns.name == group_members.c.user_name))
+        .where(
+            group_members.c.group_name == ADMINISTRATORS,
+            columns.blocked_at.is_(None),
+            columns.valid_until.is_(None),
+        )
     )
+    if now is not None:
+        active = active.where(sa.or_(columns.valid_from.is_(None), columns.valid_from <= now))
     if transaction.execute(active).scalar_one() == 0:
         raise ConflictError(
             f"{otherwise}: no active administrator would be left",
@@ -248,6 +297,12 @@ def _is(name: str) -> sa.ColumnElement[bool]:
 
 def _change(transaction: Transaction, name: str, values: dict[str, Any]) -> None:
     transaction.execute(sa.update(users).where(users.c.name == name).values(values))
+
+
+def _dates(first: datetime | None, last: datetime | None) -> dict[str, datetime | None]:
+    if first is not None and last is not None and first >= last:
+        raise InvalidInputError("the account would end before it begins")
+    return {"valid_from": first, "valid_until": last}
 
 
 def _line(what: str, text: str) -> str:

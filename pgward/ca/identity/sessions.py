@@ -57,6 +57,9 @@ def start(transaction: Transaction, new: NewSession, *, now: datetime) -> tuple[
     """Start a session; return it and its token, which is stored nowhere."""
     if new.user.blocked_at is not None:
         raise DeniedError("the user is blocked")
+    if not new.user.is_valid(now):
+        raise DeniedError("the account is not valid now")
+    ends = [now + new.lifetime, *([new.user.valid_until] if new.user.valid_until else [])]
     token = _PREFIX + secrets.token_urlsafe(32)
     session = LoginSession(
         id=secrets.token_hex(16),
@@ -64,7 +67,7 @@ def start(transaction: Transaction, new: NewSession, *, now: datetime) -> tuple[
         thumbprint=new.thumbprint,
         method=new.method,
         created_at=now,
-        expires_at=(now + new.lifetime).replace(microsecond=0),
+        expires_at=min(ends).replace(microsecond=0),
         device_id=new.device_id,
         factors=new.factors,
         provider=new.provider,
@@ -102,7 +105,7 @@ def find(connection: Connection, token: str, now: datetime) -> LoginSession | No
     )
     row = connection.execute(statement).one_or_none()
     user = None if row is None else directory.find(connection, row.user_name)
-    if row is None or user is None or user.blocked_at is not None:
+    if row is None or user is None or user.blocked_at is not None or not user.is_valid(now):
         return None
     return LoginSession(
         id=row.id,
@@ -127,6 +130,7 @@ def is_alive(connection: Connection, session_id: str, now: datetime) -> bool:
             login_sessions.c.ended_at.is_(None),
             login_sessions.c.expires_at > now,
             users.c.blocked_at.is_(None),
+            sa.or_(users.c.valid_until.is_(None), users.c.valid_until > now),
         )
     )
     return connection.execute(statement).first() is not None
@@ -175,6 +179,14 @@ def living(connection: Connection, user: str, now: datetime, *, limit: int = 100
         )
         for row in connection.execute(statement)
     ]
+
+
+def cap(transaction: Transaction, user: str, until: datetime) -> None:
+    """Have none of a person's sessions outlive a time."""
+    columns = login_sessions.c
+    longer = (columns.user_name == user) & columns.ended_at.is_(None) & (columns.expires_at > until)
+    whole = until.replace(microsecond=0)
+    transaction.execute(sa.update(login_sessions).where(longer).values(expires_at=whole))
 
 
 def end(

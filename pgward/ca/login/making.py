@@ -8,6 +8,7 @@ from pgward.ca.login.factors.enrolment import Enrolment
 from pgward.ca.login.gates.device import DeviceGate
 from pgward.ca.login.gates.gate import Gate
 from pgward.ca.login.gates.method_allowed import MethodAllowed
+from pgward.ca.login.gates.new_password import NewPassword
 from pgward.ca.login.gates.posture import PostureGate
 from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.second_factor import SecondFactor
@@ -53,6 +54,8 @@ def engine(
         second,
         Reason(),
         DeviceGate(desk),
+        # Last, so that a stolen password is not changed from a device that nobody knows.
+        NewPassword(desk),
     ]
     return Engine(desk, methods, gates)
 

@@ -114,8 +114,9 @@ async def renewing(context: Context, request: Request) -> Renewing:
     found = read_proof(context, request, request.headers.get("dpop"), token)
     session = context.known_sessions.get(token, now=context.now(), monotonic=context.monotonic())
     if session is None:
+        age = context.known_sessions.age()
         session = await run_sync(_living, context, token)
-        context.known_sessions.remember(token, session, monotonic=context.monotonic())
+        context.known_sessions.remember(token, session, age=age, monotonic=context.monotonic())
     if not _is_bound(session, found):
         await run_sync(_refuse_device, context, request, session)
     use_up(context, context.replay, found)

@@ -25,6 +25,7 @@ from pgward.ca.login.factors.desk import FactorDesk
 from pgward.ca.login.factors.enrolment import Enrolment
 from pgward.ca.login.ldap.directories import Directories
 from pgward.ca.login.oidc.office import Office
+from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.login.stepping_up import SteppingUp
 from pgward.ca.observability.health import Checks, Readiness
 from pgward.ca.resources.rule_book import RuleBook
@@ -71,6 +72,7 @@ class Context:
     login_replay: ReplayCache  # apart, as any stranger may try to log in
     known_sessions: KnownSessions
     rule_book: RuleBook
+    login_rules: LoginRuleBook
     arrivals: Arrivals
     crls: ServedCrls
     ocsp: OcspResponder
@@ -114,6 +116,8 @@ def make(
     acts = Acts(store, authority.clock)
     freshness = Freshness(store)
     allowed = {_origin(url) for url in (authority.settings.ca.url, *origins)}
+    known_sessions = KnownSessions()
+    store.on_change(known_sessions.forget_all)
     workers, throttle = PasswordWorkers(passwords), LoginThrottle()
     desk = Desk(store, acts, authority.clock, authority.settings, workers, throttle, sealer)
     factors = making.factors(desk)
@@ -138,8 +142,9 @@ def make(
         changes=Changes(store, refresh=authority.refresh),
         replay=ReplayCache(_REMEMBERED_SECONDS),
         login_replay=ReplayCache(_REMEMBERED_SECONDS),
-        known_sessions=KnownSessions(),
+        known_sessions=known_sessions,
         rule_book=RuleBook(store, authority.settings),
+        login_rules=LoginRuleBook(authority.settings),
         arrivals=Arrivals(),
         crls=ServedCrls(authority, freshness),
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),

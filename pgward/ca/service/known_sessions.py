@@ -15,9 +15,13 @@ _MOST = 10_000
 
 
 class KnownSessions:
-    """Sessions by the hash of their token, each for half a minute; for one thread."""
+    """Sessions by the hash of their token, each for half a minute; for one thread.
+
+    What edges must hear of may have changed a session, so all are forgotten then.
+    """
 
     def __init__(self) -> None:
+        self._age = 0
         self._known: OrderedDict[bytes, tuple[float, LoginSession]] = OrderedDict()
 
     def get(self, token: str, *, now: datetime, monotonic: float) -> LoginSession | None:
@@ -27,12 +31,23 @@ class KnownSessions:
             return None
         return session
 
-    def remember(self, token: str, session: LoginSession, *, monotonic: float) -> None:
-        """Keep a session that was just read from the store."""
+    def age(self) -> int:
+        """Return what to give to ``remember``; ask before the store is read."""
+        return self._age
+
+    def remember(self, token: str, session: LoginSession, *, age: int, monotonic: float) -> None:
+        """Keep a session that was just read from the store, unless something changed since."""
+        if age != self._age:
+            return
         self._known[_hash(token)] = (monotonic + _SECONDS, session)
         self._known.move_to_end(_hash(token))
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
+
+    def forget_all(self) -> None:
+        """Drop them all; from any thread."""
+        self._age += 1
+        self._known = OrderedDict()
 
     def forget(self, token: str) -> None:
         """Drop it: the store refused what it was used for."""

@@ -91,6 +91,9 @@ class UserDetail(UserSummary):
     created_at: Time
     created_by: str
     password_changed_at: Time | None
+    valid_from: Time | None
+    valid_until: Time | None
+    must_change_password: bool
 
     @classmethod
     def of(cls, user: User) -> "UserDetail":
@@ -107,6 +110,9 @@ class UserDetail(UserSummary):
             created_at=user.created_at,
             created_by=user.created_by,
             password_changed_at=user.password_changed_at,
+            valid_from=user.valid_from,
+            valid_until=user.valid_until,
+            must_change_password=user.must_change_password,
         )
 
 

@@ -252,6 +252,7 @@ _LIVING = (
         login_sessions.c.ended_at.is_(None),
         login_sessions.c.expires_at > sa.bindparam("now"),
         users.c.blocked_at.is_(None),
+        sa.or_(users.c.valid_until.is_(None), users.c.valid_until > sa.bindparam("now")),
     )
 )
 _RECORD = (

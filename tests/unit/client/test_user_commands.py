@@ -113,3 +113,21 @@ def test_second_factors_are_reset(logged_in, fake_ca):
     assert logged_in("user", "reset-mfa", "bob").stderr == "removed of bob: totp, recovery\n"
     fake_ca.routes["POST /v1/users/bob/mfa/reset"] = {"removed": []}
     assert logged_in("user", "reset-mfa", "bob").stderr == "bob has none\n"
+
+
+def test_dates_are_sent_as_times(logged_in, fake_ca):
+    fake_ca.routes["PATCH /v1/users/bob"] = {"user": ALICE}
+    dates = ("--valid-from", "2026-12-01", "--valid-until", "2027-01-01T09:00:00+01:00")
+    assert logged_in("user", "edit", "bob", *dates, "--must-change-password").exit_code == 0
+    assert body(fake_ca) == {
+        "valid_from": "2026-12-01T00:00:00Z",
+        "valid_until": "2027-01-01T08:00:00Z",
+        "must_change_password": True,
+    }
+    assert logged_in("user", "edit", "bob", "--valid-until", "none").exit_code == 0
+    assert body(fake_ca) == {"valid_until": None}
+    result = logged_in("user", "edit", "bob", "--valid-until", "tomorrow")
+    assert result.stderr == (
+        "pgward: --valid-until: 'tomorrow' is no time\n"
+        "hint: 2026-12-01, 2026-12-01T08:00:00Z or none\n"
+    )

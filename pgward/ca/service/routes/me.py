@@ -11,6 +11,7 @@ from pgward.ca.identity import directory, machines, sessions, step_ups
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.identity.step_ups import StepUp
+from pgward.ca.login import password_policy
 from pgward.ca.login.stepping_up import counts_until
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
@@ -116,7 +117,9 @@ async def change_password(context: Current, session: Person, body: NewPassword) 
         await run_sync(context.acts.refused, name, "user.password", name, error)
         raise error
     context.throttle.succeeded(caller.client.get(), name)
-    replacement = await context.workers.hash(body.new.get_secret_value())
+    new = body.new.get_secret_value()
+    await run_sync(_check_password, context, session, new)
+    replacement = await context.workers.hash(new)
     return await run_sync(_set_password, context, session, replacement)
 
 
@@ -143,6 +146,12 @@ def services(context: Current, session: Person) -> Services:
 def _password_hash(context: Context, name: str) -> str | None:
     with context.store.read() as connection:
         return directory.password_hash(connection, name)
+
+
+def _check_password(context: Context, session: LoginSession, password: str) -> None:
+    with context.store.read() as connection:
+        rules = context.login_rules.of(connection, session.user).password
+    password_policy.check(password, rules, session.user, context.authority.settings)
 
 
 def _set_password(context: Context, session: LoginSession, encoded: str) -> Revoked:

@@ -5,17 +5,29 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from pydantic import BaseModel, Field
 
-from pgward.ca.identity import directory
+from pgward.ca.acts import Act
+from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.directory import NewUser, User
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.login import password_policy
 from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Name, Password, Revoked, Text, UserDetail, checked
+from pgward.ca.service.models import (
+    Body,
+    Moment,
+    Name,
+    Password,
+    Revoked,
+    Text,
+    UserDetail,
+    checked,
+)
 from pgward.core import names
 
 router = strict.router("people: administration")
+_DATES = {"valid_from", "valid_until"}
 Group = Annotated[str, checked(names.resource_name)]
 Groups = Annotated[list[Group], Field(max_length=200)]
 
@@ -28,6 +40,9 @@ class UserRequest(Body):
     email: Text = ""
     groups: Groups = Field(default_factory=list)
     password: Password | None = None
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
+    must_change_password: bool = False
 
 
 class UserChange(Body):
@@ -36,6 +51,9 @@ class UserChange(Body):
     full_name: Text | None = None
     email: Text | None = None
     groups: Groups | None = None
+    valid_from: Annotated[Moment | None, Field(description="null takes it away")] = None
+    valid_until: Annotated[Moment | None, Field(description="null takes it away")] = None
+    must_change_password: bool | None = None
 
 
 class Reasoned(Body):
@@ -48,6 +66,7 @@ class PasswordRequest(Body):
     """A password that an administrator sets."""
 
     password: Password
+    must_change: Annotated[bool, Field(description="at the next login with it")] = False
 
 
 class UserReply(BaseModel):
@@ -78,7 +97,9 @@ async def add(context: Current, by: Administrator, body: UserRequest) -> UserRep
     """Add a person; names are unique whatever their case (409)."""
     encoded = None
     if body.password is not None:
-        encoded = await context.workers.hash(body.password.get_secret_value())
+        password = body.password.get_secret_value()
+        await run_sync(_check_password, context, _as_user(context, body), password)
+        encoded = await context.workers.hash(password)
     return await run_sync(_add, context, by, body, encoded)
 
 
@@ -91,13 +112,22 @@ def show(context: Current, _by: Administrator, name: str) -> UserReply:
 
 @router.patch("/users/{name}", summary="Change a person")
 def change(context: Current, by: Administrator, name: str, body: UserChange) -> UserReply:
-    """Change names and groups; the last administrator stays one (409)."""
+    """Change names, groups and dates; the last administrator stays one (409).
+
+    Who is outside of the dates loses sessions and certificates at once.
+    """
     with context.acts.act(by.user.name, "user.update", name) as act:
         user = directory.update(
             act.transaction, name, full_name=body.full_name, email=body.email, groups=body.groups
         )
         act.target = user.name
-        act.details |= body.model_dump(exclude_unset=True)
+        act.details |= body.model_dump(exclude_unset=True, mode="json")
+        if body.must_change_password is not None:
+            user = directory.set_must_change(act.transaction, user, body.must_change_password)
+        dates = {key: getattr(body, key) for key in _DATES & body.model_fields_set}
+        if dates:
+            user = directory.set_validity(act.transaction, user, dates, now=context.now())
+            _keep_within(context, act, user)
     return _reply(user)
 
 
@@ -151,22 +181,73 @@ async def set_password(
     context: Current, by: Administrator, name: str, body: PasswordRequest
 ) -> Revoked:
     """Set a password, and end all login sessions of that person (but the one that asks)."""
-    encoded = await context.workers.hash(body.password.get_secret_value())
-    return await run_sync(_set_password, context, by, name, encoded)
+    password = body.password.get_secret_value()
+    user = await run_sync(_find, context, name)
+    if user is not None:
+        await run_sync(_check_password, context, user, password)
+    encoded = await context.workers.hash(password)
+    return await run_sync(_set_password, context, by, name, encoded, body.must_change)
+
+
+def _find(context: Context, name: str) -> User | None:
+    with context.store.read() as connection:
+        return directory.find(connection, name)
+
+
+def _check_password(context: Context, user: User, password: str) -> None:
+    with context.store.read() as connection:
+        rules = context.login_rules.of(connection, user).password
+    password_policy.check(password, rules, user, context.authority.settings)
+
+
+def _as_user(context: Context, body: UserRequest) -> User:
+    """Return the person that is to be added, whose rules hold for the first password already."""
+    now = context.now()
+    groups = tuple(body.groups)
+    return User(body.name, body.full_name, body.email, groups, None, None, now, "", None)
+
+
+def _keep_within(context: Context, act: Act, user: User) -> None:
+    """Have sessions and certificates keep to the dates of an account."""
+    now = context.now()
+    if user.valid_until is not None:
+        sessions.cap(act.transaction, user.name, user.valid_until)
+    if not user.is_valid(now):
+        serials = context.revoker.cut_off(
+            act.transaction,
+            user.name,
+            "the account is not valid",
+            now=now,
+            reason=Reason.privilege_withdrawn,
+        )
+        act.details["revoked"] = len(serials)
 
 
 def _add(context: Context, by: LoginSession, body: UserRequest, encoded: str | None) -> UserReply:
-    new = NewUser(body.name, body.full_name, body.email, body.groups, encoded)
+    new = NewUser(
+        body.name,
+        body.full_name,
+        body.email,
+        body.groups,
+        encoded,
+        valid_from=body.valid_from,
+        valid_until=body.valid_until,
+        must_change_password=body.must_change_password,
+    )
     with context.acts.act(by.user.name, "user.add", body.name) as act:
         user = directory.add(act.transaction, new, now=context.now(), by=by.user.name)
         act.details["groups"] = list(user.groups)
     return _reply(user)
 
 
-def _set_password(context: Context, by: LoginSession, name: str, encoded: str) -> Revoked:
+def _set_password(
+    context: Context, by: LoginSession, name: str, encoded: str, must_change: bool
+) -> Revoked:
     now = context.now()
     with context.acts.act(by.user.name, "user.password", name) as act:
-        user = directory.set_password(act.transaction, name, encoded, now=now)
+        user = directory.set_password(
+            act.transaction, name, encoded, now=now, must_change=must_change
+        )
         ended = context.revoker.end_all_but(
             act.transaction, user.name, "password set", now=now, keep=by.id
         )

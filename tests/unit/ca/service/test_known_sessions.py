@@ -21,7 +21,7 @@ SESSION = LoginSession(
 @pytest.fixture
 def known():
     made = KnownSessions()
-    made.remember("token", SESSION, monotonic=100.0)
+    made.remember("token", SESSION, age=0, monotonic=100.0)
     return made
 
 
@@ -49,6 +49,16 @@ def test_it_can_be_forgotten_twice(known):
 def test_the_oldest_goes_when_there_are_too_many(known, monkeypatch):
     monkeypatch.setattr(known_sessions, "_MOST", 2)
     for name in ("a", "b"):
-        known.remember(name, replace(SESSION, id=name), monotonic=100.0)
+        known.remember(name, replace(SESSION, id=name), age=0, monotonic=100.0)
     found = [known.get(name, now=START, monotonic=100.0) for name in ("token", "a", "b")]
     assert [each and each.id for each in found] == [None, "a", "b"]
+
+
+def test_all_are_forgotten_when_something_changes(known):
+    age = known.age()
+    known.forget_all()
+    assert known.get("token", now=START, monotonic=100.0) is None
+    known.remember("token", SESSION, age=age, monotonic=100.0)  # it was read before the change
+    assert known.get("token", now=START, monotonic=100.0) is None
+    known.remember("token", SESSION, age=known.age(), monotonic=100.0)
+    assert known.get("token", now=START, monotonic=100.0) is SESSION
