@@ -144,7 +144,8 @@ _MFA = {
     "add": Entry(
         "set a second factor up",
         children={
-            "totp": Entry("set an authenticator app up", "pgward.client.mfa_commands:add_totp")
+            "totp": Entry("set an authenticator app up", "pgward.client.mfa_commands:add_totp"),
+            "passkey": Entry("add a passkey, in the browser", "pgward.client.passkey_commands:add"),
         },
     ),
     "remove": Entry("remove a second factor", "pgward.client.mfa_commands:remove"),
@@ -164,8 +165,11 @@ COMMANDS: Mapping[str, Entry] = {
     "logins": Entry(
         "list and end your login sessions", "pgward.client.session_commands:logins", _YOU
     ),
+    "passkey": Entry("add and remove passkeys", "pgward.client.passkey_commands:passkey", _YOU),
     "passwd": Entry("change your password", "pgward.client.commands:passwd", _YOU),
-    "mfa": Entry("your second factors: apps and recovery codes", section=_YOU, children=_MFA),
+    "mfa": Entry(
+        "your second factors: apps, passkeys, recovery codes", section=_YOU, children=_MFA
+    ),
     "services": Entry(
         "list the services you may use (or: pgward ls)", "pgward.client.commands:services", _CONNECT
     ),

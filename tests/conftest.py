@@ -36,6 +36,7 @@ pytest_plugins = [
     "tests.fixtures.many_cas",  # after ca, ca_process and pkilint, which it imports
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
+    "tests.fixtures.passkeys",  # after logins, which it imports
     "tests.fixtures.postgres",
     "tests.fixtures.drivers",  # after postgres, which it imports
     "tests.fixtures.replicas",  # after ca_process, database and filled, which it imports

@@ -95,11 +95,18 @@ class LoginSettings:
     session_hours: int = 12
     certificate_minutes: int = 60
     breach_list: str = ""  # a file of known passwords, for the rules that want it
+    # Where browsers find the login page, when that is not the CA's own url: see passkeys.md.
+    page_url: str = ""
 
     def check(self) -> None:
         """Raise InvalidInputError."""
         _within("session_hours", self.session_hours, 1, 24 * 7)
         _within("certificate_minutes", self.certificate_minutes, 1, 24 * 60)
+        if self.page_url and not _URL.fullmatch(self.page_url):
+            raise InvalidInputError(
+                f"page_url {self.page_url!r} is not an address",
+                hint="for example https://login.example.com",
+            )
 
 
 @dataclass(frozen=True, slots=True)

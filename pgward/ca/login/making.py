@@ -18,6 +18,8 @@ from pgward.ca.login.ldap.method import LdapMethod
 from pgward.ca.login.method import Methods
 from pgward.ca.login.oidc.methods import OidcDeviceMethod, OidcMethod
 from pgward.ca.login.oidc.providers import Providers
+from pgward.ca.login.passkeys.factor import PasskeyFactor
+from pgward.ca.login.passkeys.method import PasskeyMethod
 from pgward.ca.login.password import PasswordMethod
 from pgward.ca.login.provers.password import PasswordProver
 from pgward.ca.login.provers.second import SecondFactorProver
@@ -26,7 +28,8 @@ from pgward.ca.login.stepping_up import SteppingUp
 
 def factors(desk: Desk) -> FactorDesk:
     """Return where second factors are proved; the first that a person has is asked for first."""
-    return FactorDesk(desk, [TotpFactor(desk.sealer, desk.clock), RecoveryFactor(desk.clock)])
+    typed = TotpFactor(desk.sealer, desk.clock), RecoveryFactor(desk.clock)
+    return FactorDesk(desk, [typed[0], PasskeyFactor(desk), typed[1]])
 
 
 def engine(
@@ -43,6 +46,7 @@ def engine(
             LdapMethod(desk, ldap),
             OidcMethod(desk, oidc),
             OidcDeviceMethod(desk, oidc),
+            PasskeyMethod(desk),
         ]
     )
     second = SecondFactor(factors, Enrolment(desk))

@@ -16,6 +16,7 @@ from pgward.ca.http import networks
 from pgward.ca.identity.passwords import Passwords
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.page import routes as page_routes
 from pgward.ca.service import context, errors
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
@@ -40,6 +41,7 @@ from pgward.ca.service.routes import (
     mfa,
     ocsp,
     orders,
+    passkeys,
     posture,
     probes,
     public,
@@ -63,6 +65,7 @@ _ROUTERS = (
     *(orders.router, rotations.router),
     acme_keys.router,
     identity_providers.router,
+    passkeys.router,
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
@@ -134,6 +137,7 @@ def create_app(
     app.include_router(ocsp.router, responses=_ERRORS)
     app.include_router(probes.router)
     acme_routes.install(app, acme)
+    page_routes.install(app, app.state.context)
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(Express, endpoints={"/v1/certificates/login": issuing.certificate})

@@ -58,6 +58,7 @@ class Context:
     revoker: Revoker
     workers: PasswordWorkers
     throttle: LoginThrottle
+    desk: Desk
     logins: Engine
     step_ups: SteppingUp
     factors: FactorDesk
@@ -131,6 +132,7 @@ def make(
         workers=workers,
         throttle=throttle,
         step_ups=making.stepping_up(desk, factors),
+        desk=desk,
         factors=factors,
         enrolment=Enrolment(desk),
         logins=making.engine(desk, factors, oidc.providers, directories),

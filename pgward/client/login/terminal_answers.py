@@ -2,13 +2,11 @@
 
 import re
 import time
-import webbrowser
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from pgward.client import authenticator
+from pgward.client.login import page
 from pgward.client.login.loopback import Loopback
 from pgward.core.errors import InvalidInputError, UnavailableError
 from pgward.system import terminal
@@ -27,11 +25,13 @@ class TerminalAnswers:
         browser: bool = True,
         device_token: Callable[[], str] | None = None,
         pause: Callable[[float], None] = time.sleep,
+        listen: Callable[[], Loopback] = Loopback,
     ) -> None:
         self._loopback = loopback
         self._browser = browser
         self._device_token = device_token
         self._pause = pause
+        self._listen = listen
         self._told: set[str] = set()
         self._ways: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "browser": self._by_browser,
@@ -66,32 +66,20 @@ class TerminalAnswers:
         return False
 
     def _by_browser(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        url = _url(facts, "url")
+        url = page.url_in(facts)
         if self._loopback is None:
             raise UnavailableError("a browser is asked for, and nothing listens for it")
         if facts.get("code"):
             terminal.note(f"the page must show this code: {facts['code']}")
-        self._open(url)
-        state = parse_qs(urlsplit(url).query).get("state", [None])[0]
-        return self._loopback.wait(state)
-
-    def _open(self, url: str) -> None:
-        opened = False
-        if self._browser:
-            with suppress(webbrowser.Error):
-                opened = webbrowser.open(url)
-        if opened:
-            terminal.note(f"log in with the browser that opens; if none does, open\n{url}")
-        else:
-            terminal.note(f"open this page in a browser on this machine:\n{url}")
+        return page.visit(url, self._loopback, browser=self._browser)
 
     def _device_code(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        code, page = str(facts["user_code"]), _url(facts, "verification_uri")
+        code, where = str(facts["user_code"]), page.url_in(facts, "verification_uri")
         if self._first(code):
-            terminal.note(f"on any device, open {page}\nand enter the code {code}")
+            terminal.note(f"on any device, open {where}\nand enter the code {code}")
             whole = facts.get("verification_uri_complete")
             if isinstance(whole, str):
-                terminal.note(f"or open {_url(facts, 'verification_uri_complete')}")
+                terminal.note(f"or open {page.url_in(facts, 'verification_uri_complete')}")
         self._wait(facts)
         return {"poll": True}
 
@@ -105,12 +93,13 @@ class TerminalAnswers:
 
     def _second_factor(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         factors = [str(each) for each in facts.get("factors", ())]
-        if factors == ["webauthn"]:
-            return {"factor": "webauthn", **self._by_browser(facts)}
-        hint = " (Enter for the security key)" if "webauthn" in factors else ""
+        passkey = "webauthn" in factors
+        if factors == ["webauthn"] or (passkey and not terminal.interactive()):
+            return self._by_passkey(facts)
+        hint = " (Enter for the passkey)" if passkey else ""
         typed = terminal.ask(f"Code of your authenticator app, or a recovery code{hint}").strip()
-        if not typed and "webauthn" in factors:
-            return {"factor": "webauthn", **self._by_browser(facts)}
+        if not typed and passkey:
+            return self._by_passkey(facts)
         kind = "totp" if _TOTP.fullmatch(typed) else "recovery"
         return {"factor": kind, "code": typed.replace(" ", "") if kind == "totp" else typed}
 
@@ -120,6 +109,15 @@ class TerminalAnswers:
             terminal.note("your account needs a second factor, and has none yet")
             authenticator.show(str(facts.get("uri", "")), secret)
         return {"code": terminal.ask(authenticator.ASK)}
+
+    def _by_passkey(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have a passkey confirm; a login by password began without a way back for a browser."""
+        url = page.url_in(facts)
+        terminal.note(f"the page must show this code: {facts.get('code')}")
+        with self._listen() as loopback:
+            back = page.with_way_back(url, loopback.redirect_uri)
+            brought = page.visit(back, loopback, browser=self._browser, verb="confirm")
+        return {"factor": "webauthn", **brought}
 
     def _new_password(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         terminal.note(str(facts.get("why") or "your password must be changed now"))
@@ -144,15 +142,3 @@ class TerminalAnswers:
         interval = facts.get("interval", 5)
         seconds = float(interval) if isinstance(interval, int | float) else 5.0
         self._pause(min(max(seconds, _LEAST_POLL), _MOST_POLL))
-
-
-def _url(facts: Mapping[str, Any], name: str) -> str:
-    """Return an address that a browser may be sent to: a lying CA must not start programs."""
-    url = facts.get(name)
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable():
-        raise UnavailableError("the CA's question cannot be read", hint="look at the CA's version")
-    parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if not (parts.scheme == "https" or local) or not parts.hostname:
-        raise UnavailableError(f"the CA sends the browser to no web page: {url[:100]}")
-    return url

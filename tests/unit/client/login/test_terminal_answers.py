@@ -106,13 +106,38 @@ def test_a_code_is_of_an_app_or_for_recovery(typed, text, answer):
     assert TerminalAnswers().answer("second_factor", {"factors": ["totp", "recovery"]}) == answer
 
 
-@pytest.mark.usefixtures("said", "opened")
-def test_enter_takes_the_security_key(typed):
+KEY = {"url": "https://ca.test/login?visit=v&state=s2", "code": "BCD-234"}
+
+
+class FakeListener(FakeLoopback):
+    redirect_uri = "http://127.0.0.1:1/callback"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_enter_takes_the_passkey_and_names_the_way_back(said, typed, opened):
     typed("")
-    answers = TerminalAnswers(loopback=FakeLoopback())
-    facts = {"factors": ["totp", "webauthn"], "url": "https://ca.test/login?state=s2"}
-    found = answers.answer("second_factor", facts)
+    answers = TerminalAnswers(listen=FakeListener)
+    found = answers.answer("second_factor", {"factors": ["totp", "webauthn"], **KEY})
     assert found == {"factor": "webauthn", "code": "c", "state": "s2"}
+    assert opened == [f"{KEY['url']}&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fcallback"]
+    assert said[0] == "the page must show this code: BCD-234"
+
+
+def test_where_nobody_can_type_the_passkey_is_taken(said, opened):
+    answers = TerminalAnswers(listen=FakeListener)
+    found = answers.answer("second_factor", {"factors": ["webauthn", "recovery"], **KEY})
+    assert (found["factor"], len(opened), len(said)) == ("webauthn", 1, 2)
+
+
+def test_a_passkey_without_a_page_cannot_be_used(opened):
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        TerminalAnswers(listen=FakeListener).answer("second_factor", {"factors": ["webauthn"]})
+    assert opened == []
 
 
 def test_what_else_is_asked_for(typed, said):

@@ -1,0 +1,29 @@
+"""HTML from templates, in which every value is escaped and none may be missing."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pgward.ca.page import assets
+
+_DIRECTORY = Path(__file__).with_name("templates")
+
+
+def render(template: str, /, **values: Any) -> str:
+    """Return the page that a template makes."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_DIRECTORY),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["asset"] = assets.path_of
+    return made

@@ -1,0 +1,43 @@
+import pytest
+
+from pgward.ca.login import loopback
+from pgward.core.errors import InvalidInputError
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1/callback", "http://[::1]:65535/callback"])
+def test_a_listener_on_loopback_may_be_named(uri):
+    assert loopback.checked(uri) == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        None,
+        "",
+        "http://localhost:80/callback",
+        "http://127.0.0.1/callback",
+        "http://127.0.0.1:0/callback",
+        "http://127.0.0.1:99999/callback",
+        "http://127.0.0.1:80/other",
+        "http://127.0.0.1:80/callback?x=y",
+        "http://127.0.0.1:80/callback#x",
+        "http://127.0.0.1:080/callback",
+        "http://user@127.0.0.1:80/callback",
+        "http://127.0.0.1:80@evil.example/callback",
+        "http://127.0.0.1.evil.example:80/callback",
+        "http://127.0.0.2:80/callback",
+        "http://0.0.0.0:80/callback",
+        "https://127.0.0.1:80/callback",
+        "javascript:alert(1)//127.0.0.1:80/callback",
+        "http://[::1:80/callback",
+        "http://127.0.0.1:80/callback" + "x" * 100,
+    ],
+)
+def test_nothing_else_may(uri):
+    with pytest.raises(InvalidInputError, match="redirect_uri"):
+        loopback.checked(uri)
+
+
+def test_a_query_is_escaped():
+    found = loopback.with_query("http://127.0.0.1:1/callback", code="a&b", state="ä")
+    assert found == "http://127.0.0.1:1/callback?code=a%26b&state=%C3%A4"
