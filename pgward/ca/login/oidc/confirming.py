@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from anyio.to_thread import run_sync
 
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.keys.sealing import SealError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.oidc import arrival, ending
 from pgward.ca.login.oidc.errors import NotAllowedError, RefusedError
@@ -82,7 +83,10 @@ class Confirmations:
             self._due.popitem(last=False)
 
     async def _look(self, session: LoginSession, provider: str) -> None:
-        standing = await run_sync(self._standing, session.id)
+        try:
+            standing = await run_sync(self._standing, session.id)
+        except SealError:  # the CA has another keys/seal.key by now
+            raise LoginNeededError("your login cannot be confirmed any more") from None
         if standing is None:  # the provider gave no refresh token: the session lives its hours
             self._confirmed(session.id, (session.expires_at - self._desk.now()).total_seconds())
             return

@@ -9,6 +9,7 @@ from threading import Lock
 from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import provider_secrets
+from pgward.ca.keys.sealing import SealError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.oidc.fetch import Fetcher, HttpsFetcher
 from pgward.ca.login.oidc.provider import Provider
@@ -16,7 +17,7 @@ from pgward.ca.login.oidc.relying_party import RelyingParty
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.oidc_provider import OidcSpec
 from pgward.ca.resources.stored import Resource
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.core.errors import InvalidInputError, NotFoundError, UnavailableError
 
 KIND = "IdentityProvider"
 _MOST = 100
@@ -58,7 +59,7 @@ class Providers:
                 kept = self._known.get(found.name)
             if kept is not None and kept[0] == state:
                 return kept[1]
-            secret = provider_secrets.find(connection, self._desk.sealer, found.name)
+            secret = self._secret(connection, found.name)
         known = self.make(found.name, OidcSpec.model_validate(found.spec), secret, found)
         with self._lock:
             self._known[found.name] = state, known
@@ -81,6 +82,15 @@ class Providers:
         """Return all of them as they are stored."""
         found = resources.every(connection, KIND)
         return [each for each in found if each.spec.get("type") == "oidc"]
+
+    def _secret(self, connection: Connection, name: str) -> str | None:
+        try:
+            return provider_secrets.find(connection, self._desk.sealer, name)
+        except SealError:
+            raise UnavailableError(
+                f"the client secret of {name} was sealed with another key than keys/seal.key",
+                hint=f"put the key back, or store the secret anew: pgward idp secret {name}",
+            ) from None
 
     def _chosen(self, connection: Connection, name: str | None) -> Resource:
         if name is not None:

@@ -220,6 +220,16 @@ def test_a_slow_answer_holds_up_nobody_and_counts_when_it_comes(world):
     assert row(world).refreshed_at == world.api.clock.now()
 
 
+def test_after_another_key_seals_people_log_in_anew(world):
+    device = world.logged_in()
+    with world.api.store.write() as transaction:
+        transaction.execute(sa.update(login_sessions).values(refresh_sealed=b"of another key"))
+    world.api.clock.move(minutes=11)
+    answer = world.renew(device)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["message"] == "your login cannot be confirmed any more"
+
+
 def test_a_provider_that_was_removed_confirms_nothing(world):
     device = world.logged_in()
     assert world.admin.call("DELETE", "/v1/identity-providers/corp").status_code == 200

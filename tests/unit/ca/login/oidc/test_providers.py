@@ -1,8 +1,10 @@
 import pytest
+import sqlalchemy as sa
 
 from pgward.ca.login.oidc.fetch import HttpsFetcher
 from pgward.ca.login.oidc.providers import over_https
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.ca.store.schema_login import provider_secrets
+from pgward.core.errors import InvalidInputError, NotFoundError, UnavailableError
 
 
 def test_a_provider_is_kept_until_it_or_its_secret_changes(oidc_world) -> None:
@@ -34,6 +36,15 @@ def test_which_one_is_meant_must_be_clear(oidc_world) -> None:
         providers.get(None)
     with pytest.raises(NotFoundError, match="no OpenID provider 'c'"):
         providers.get("c")
+
+
+def test_a_secret_that_another_key_sealed_is_told(oidc_world) -> None:
+    oidc_world.add(secret="s")
+    with oidc_world.api.store.write() as transaction:
+        transaction.execute(sa.update(provider_secrets).values(sealed=b"of another key"))
+    with pytest.raises(UnavailableError, match="sealed with another key") as told:
+        oidc_world.office.providers.get("corp")
+    assert "pgward idp secret corp" in str(told.value.hint)
 
 
 def test_a_real_one_is_asked_over_https(lying_provider) -> None:
