@@ -15,6 +15,7 @@ from pgward.core.errors import InvalidInputError, UnavailableError
 
 MIN_LENGTH = 8
 MAX_LENGTH = 256
+_UNTYPED = ("Cc", "Cs")  # control characters, and surrogates, which no hash takes
 _AT_ONCE = 2
 _WAITING = 64
 _T = TypeVar("_T")
@@ -28,7 +29,7 @@ def check(password: str) -> str:
             f"the password has {len(normal)} letters",
             hint=f"use {MIN_LENGTH} to {MAX_LENGTH}",
         )
-    if any(unicodedata.category(letter) == "Cc" for letter in normal):
+    if any(unicodedata.category(letter) in _UNTYPED for letter in normal):
         raise InvalidInputError("the password contains a control character")
     if len(set(normal)) == 1:
         raise InvalidInputError("the password is one letter repeated", hint="choose another")

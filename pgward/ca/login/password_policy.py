@@ -26,6 +26,17 @@ def check(password: str, rules: PasswordRules, user: User, settings: Settings) -
     return normal
 
 
+def can_check(rules: PasswordRules, settings: Settings) -> bool:
+    """Tell whether a new password could be checked now; False while the list is not usable."""
+    if not rules.breach_list:
+        return True
+    try:
+        breached.examine(Path(settings.login.breach_list))
+    except BreachListError:
+        return False
+    return True
+
+
 def _is_known(password: str, path: str) -> bool:
     if not path:
         raise _no_list("pgward.toml names none")

@@ -44,7 +44,7 @@ class NewPassword:
         why = None
         if view.user.must_change_password:
             why = "your password must be changed"
-        elif password_rules.is_too_old(view.user.password_changed_at, rules, view.now):
+        elif self._is_too_old(view):
             why = "your password is too old, and must be changed"
         if why is None:
             return None
@@ -60,6 +60,12 @@ class NewPassword:
             raise InvalidInputError("the new password is the old one", hint="choose another")
         encoded = await desk.workers.hash(normal)
         attempt.proven = await run_sync(self._set, attempt, encoded)
+
+    def _is_too_old(self, view: View) -> bool:
+        """Tell whether it is; while none could be chosen, nobody is kept out for that."""
+        rules = view.rules.password
+        too_old = password_rules.is_too_old(view.user.password_changed_at, rules, view.now)
+        return too_old and password_policy.can_check(rules, self._desk.settings)
 
     def _look_up(self, attempt: Attempt) -> tuple[User, PasswordRules, str | None]:
         with self._desk.store.read() as connection:

@@ -37,3 +37,5 @@ def test_without_the_list_no_password_is_taken(path):
     settings = Settings(login=LoginSettings(breach_list=path))
     with pytest.raises(UnavailableError, match="the list of known passwords cannot be asked"):
         password_policy.check("correct horse", LISTED, ALICE, settings)
+    assert not password_policy.can_check(LISTED, settings)
+    assert password_policy.can_check(RULES, settings)

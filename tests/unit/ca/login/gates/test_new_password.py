@@ -66,6 +66,15 @@ def test_a_password_may_be_too_old(logins, gate):
     assert check(logins, gate, attempt, **rules) is None
 
 
+def test_nobody_is_kept_out_for_a_list_that_is_not_there(logins, gate, forced):
+    rules = {"password": PasswordRules(max_age=timedelta(days=90), breach_list=True)}
+    assert check(logins, gate, forced, **rules) is not None  # somebody else knows that one
+    with logins.desk.store.write() as transaction:
+        directory.set_must_change(transaction, logins.user(), False)
+    logins.desk.clock.move(days=91)
+    assert check(logins, gate, logins.proven(), **rules) is None
+
+
 def test_who_came_without_a_password_is_not_asked_for_one(logins, gate, forced):
     forced.factors = ["oidc"]
     assert check(logins, gate, forced) is None
