@@ -32,6 +32,14 @@ _DAY = 24 * 3600.0
 _HOME = 30 * _DAY  # seconds that a place of a login is remembered
 
 
+class TooSoonError(DeniedError):
+    """An attempt came too early, and nothing was looked at.
+
+    It is counted, and not put on record: each would be a write, which whoever guesses could have
+    the one writer busy with.
+    """
+
+
 @dataclass(slots=True)
 class _Failures:
     count: int = 0
@@ -185,7 +193,7 @@ class FactorThrottle:
         counter, key = self._counter(account, device)
         if self._flows.wait(flow, now) > 0:
             observe.event("rate_limited", limit="second_factor")
-            raise DeniedError("too many wrong codes in this login", hint="pgward login")
+            raise TooSoonError("too many wrong codes in this login", hint="pgward login")
         _allow(counter.wait(key, now), "second_factor")
         self._flows.failed(flow, now)
         counter.failed(key, now)
@@ -206,4 +214,4 @@ class FactorThrottle:
 def _allow(wait: float, limit: str) -> None:
     if wait > 0:
         observe.event("rate_limited", limit=limit)
-        raise DeniedError("too many failed attempts", hint=f"try again in {int(wait) + 1} seconds")
+        raise TooSoonError("too many failed attempts", hint=f"try again in {int(wait) + 1} seconds")

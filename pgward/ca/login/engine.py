@@ -12,6 +12,7 @@ from pgward.ca.acts import Act
 from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.directory import User
 from pgward.ca.identity.sessions import LoginSession, NewSession
+from pgward.ca.limiting.throttle import TooSoonError
 from pgward.ca.login import flows
 from pgward.ca.login.attempt import METHOD, Ask, Attempt, Proven, RefusedLoginError
 from pgward.ca.login.desk import Desk
@@ -170,6 +171,8 @@ class Engine:
         """Record why, and return what the caller may know."""
         if isinstance(error, _RecordedError):
             return error.told
+        if isinstance(error, TooSoonError):
+            return error
         details = {"method": attempt.method}
         if attempt.provider is not None:
             details["provider"] = attempt.provider

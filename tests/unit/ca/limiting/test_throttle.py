@@ -3,7 +3,7 @@ import contextlib
 import pytest
 
 from pgward.ca.limiting import throttle
-from pgward.ca.limiting.throttle import BackOff, FactorThrottle, LoginThrottle
+from pgward.ca.limiting.throttle import BackOff, FactorThrottle, LoginThrottle, TooSoonError
 from pgward.core.errors import DeniedError
 
 
@@ -234,3 +234,13 @@ def test_a_right_code_from_a_new_device_takes_only_its_own_try_back():
     codes.begin("alice", "d", 0.0)
     with pytest.raises(DeniedError):
         codes.begin("alice", "e", 0.0)
+
+
+def test_a_refusal_for_coming_too_soon_is_known_as_one():
+    both, codes = LoginThrottle(per_account=1), FactorThrottle(per_flow=1, per_account=9)
+    both.begin("evil", "alice", 0.0)
+    codes.begin("alice", "flow", 0.0)
+    with pytest.raises(TooSoonError):
+        both.begin("evil", "alice", 0.0)
+    with pytest.raises(TooSoonError):
+        codes.begin("alice", "flow", 0.0)

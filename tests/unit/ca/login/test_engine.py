@@ -1,14 +1,17 @@
 from base64 import urlsafe_b64decode
 
+import anyio
 import pytest
 
 from pgward.ca.identity import devices, directory, sessions
+from pgward.ca.limiting.throttle import TooSoonError
 from pgward.ca.login import flows
 from pgward.ca.login.attempt import Ask, RefusedLoginError
-from pgward.ca.login.engine import Asked, Started
+from pgward.ca.login.engine import Asked, Engine, Started
 from pgward.ca.login.gates.gate import NeverAsks
 from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.standing import Standing
+from pgward.ca.login.method import Methods
 from pgward.core.errors import DeniedError, NotFoundError
 
 
@@ -135,3 +138,18 @@ def test_an_unknown_method_is_told_what_there_is(logins):
     with pytest.raises(NotFoundError) as caught:
         logins.begin(logins.attempt(method="magic"))
     assert caught.value.hint == "known are riddle"
+
+
+def test_what_came_too_soon_is_not_written_down(logins):
+    """Whoever guesses from many addresses must not keep the one writer busy."""
+
+    class Hasty:
+        kind = "riddle"
+
+        async def begin(self, _attempt):
+            raise TooSoonError("too many failed attempts")
+
+    engine = Engine(logins.desk, Methods([Hasty()]), [])
+    with pytest.raises(TooSoonError):
+        anyio.run(engine.begin, logins.attempt())
+    assert logins.events() == []
