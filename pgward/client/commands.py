@@ -45,7 +45,8 @@ def whoami(*, paths: bool, check: bool, device: bool, output: str) -> None:
         return
     with options.session() as session:
         if check:
-            session.api().get("/v1/me")
+            for notice in session.api().get("/v1/me").get("notices") or ():
+                terminal.note(f"note: {notice}")
         if output != "table":
             terminal.structured(_facts(session), output)
         elif paths:

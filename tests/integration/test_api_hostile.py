@@ -116,7 +116,7 @@ def test_nothing_that_is_somebody_else_s_opens_anything(api, admin):
             if status not in (401, 403):
                 found[f"{method} {path} with {what}"] = status
     assert found == {}
-    refused = [e for e in api.events() if e["action"] == "request.refuse"]
+    refused = [e for e in api.events() if e["action"] == "session.stolen"]
     people = [e for e in refused if e["reason"] == "the login belongs to another device"]
     assert {(e["actor"], e["outcome"]) for e in people} == {("alice", "denied")}
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
 from pgward.ca.acme import issued
-from pgward.ca.identity import machines, sessions
+from pgward.ca.identity import machines, sessions, stolen
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
@@ -88,7 +88,7 @@ def person(
     found = read_proof(context, request, dpop, token)
     session = _living(context, token)
     if not _is_bound(session, found):
-        _refuse_device(context, request, session)
+        _refuse_device(context, request, session, found)
     use_up(context, context.replay, found)
     _admit(context, session)
     return session
@@ -118,7 +118,7 @@ async def renewing(context: Context, request: Request) -> Renewing:
         session = await run_sync(_living, context, token)
         context.known_sessions.remember(token, session, age=age, monotonic=context.monotonic())
     if not _is_bound(session, found):
-        await run_sync(_refuse_device, context, request, session)
+        await run_sync(_refuse_device, context, request, session, found)
     use_up(context, context.replay, found)
     _admit(context, session)
     return Renewing(session, token)
@@ -219,9 +219,19 @@ def _admit(context: Context, session: LoginSession) -> None:
     context.limits.caller(session.user.name, context.monotonic())
 
 
-def _refuse_device(context: Context, request: Request, session: LoginSession) -> NoReturn:
+def _refuse_device(
+    context: Context, request: Request, session: LoginSession, found: Proof
+) -> NoReturn:
+    """Refuse a token that another key than its own came with: it was copied."""
+    context.limits.refusal(caller.client.get(), context.monotonic())
     error = DeniedError("the login belongs to another device", hint="pgward login")
-    _refuse(context, request, session.user.name, error)
+    details = {
+        "request": f"{request.method} {request.url.path}"[:200],
+        "device": session.thumbprint,
+        "used_by": found.thumbprint,
+    }
+    context.acts.refused(session.user.name, stolen.ACTION, session.id, error, details)
+    raise error
 
 
 def _token(authorization: str | None) -> str:

@@ -47,13 +47,14 @@ class Done(BaseModel):
     token: str
     expires_at: Time
     user: UserSummary
+    notices: Annotated[list[str], Field(description="what the person should know")] = []
 
     @classmethod
-    def of(cls, started: Started) -> "Done":
+    def of(cls, started: Started, notices: list[str]) -> "Done":
         """Show a session to its owner."""
         session = started.session
         who = UserSummary.of(session.user)
-        return cls(token=started.token, expires_at=session.expires_at, user=who)
+        return cls(token=started.token, expires_at=session.expires_at, user=who, notices=notices)
 
 
 class Question(BaseModel):

@@ -21,7 +21,10 @@ from pgward.pki import csr, keys
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A new session, and why its token is not in the keyring (the first time that happens)."""
+    """A new session, and what the person should know of it.
+
+    That is what the CA tells and, the first time, why the token is not in the keyring.
+    """
 
     session: Session
     notice: str | None
@@ -83,7 +86,9 @@ def _install(
     if former is not None:
         token_store.forget(former)
     home.remember_user(user.name)
-    return LoggedIn(Session(home, clock), _notice(home, kept))
+    notices = [*map(str, reply.get("notices") or ()), _notice(home, kept)]
+    told = "\nnote: ".join(notice for notice in notices if notice)
+    return LoggedIn(Session(home, clock), told or None)
 
 
 def _first_certificate(client: ApiClient) -> NewCertificate:

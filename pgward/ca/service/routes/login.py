@@ -5,6 +5,8 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import Depends
 
+from pgward.ca.identity import stolen
+from pgward.ca.identity.stolen import Stolen
 from pgward.ca.login.attempt import Attempt, DeviceFacts, Given
 from pgward.ca.login.engine import Outcome, Started, new_attempt_id
 from pgward.ca.login.method import Offer
@@ -52,14 +54,14 @@ async def login(context: Current, body: LoginRequest, proof: Proved) -> Done | M
             body.redirect_uri,
         ),
     )
-    return _shown(await context.logins.begin(attempt))
+    return await _shown(context, await context.logins.begin(attempt))
 
 
 @router.post("/login/continue", summary="Go on with a login")
 async def proceed(context: Current, body: Continuation, proof: Proved) -> Done | More:
     """Answer what was asked, from the device that began."""
     outcome = await context.logins.answer(body.flow, body.answer, thumbprint=proof.thumbprint)
-    return _shown(outcome)
+    return await _shown(context, outcome)
 
 
 def _device(info: DeviceInfo) -> DeviceFacts:
@@ -67,8 +69,16 @@ def _device(info: DeviceInfo) -> DeviceFacts:
     return DeviceFacts(info.name, info.token, posture)
 
 
-def _shown(outcome: Outcome) -> Done | More:
-    return Done.of(outcome) if isinstance(outcome, Started) else More.of(outcome)
+async def _shown(context: Context, outcome: Outcome) -> Done | More:
+    if not isinstance(outcome, Started):
+        return More.of(outcome)
+    found = await run_sync(_stolen, context, outcome.session.user.name)
+    return Done.of(outcome, [] if found is None else [found.told])
+
+
+def _stolen(context: Context, name: str) -> Stolen | None:
+    with context.store.read() as connection:
+        return stolen.find(connection, name, context.now())
 
 
 def _offers(context: Context) -> list[Offer]:

@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from pydantic import BaseModel
 
 from pgward.ca import caller
-from pgward.ca.identity import directory, machines, sessions, step_ups
+from pgward.ca.identity import directory, machines, sessions, step_ups, stolen
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.identity.step_ups import StepUp
@@ -44,6 +44,7 @@ class Me(BaseModel):
 
     user: UserSummary
     session: SessionInfo
+    notices: list[str]
 
 
 class NewPassword(Body):
@@ -89,10 +90,13 @@ class Services(BaseModel):
 
 
 @router.get("/me", summary="Tell who is logged in")
-def me(session: Person) -> Me:
-    """Return the person and the login session."""
+def me(context: Current, session: Person) -> Me:
+    """Return the person and the login session, and what the person should know."""
+    with context.store.read() as connection:
+        found = stolen.find(connection, session.user.name, context.now())
+    notices = [] if found is None else [found.told]
     info = SessionInfo(id=session.id, created_at=session.created_at, expires_at=session.expires_at)
-    return Me(user=UserSummary.of(session.user), session=info)
+    return Me(user=UserSummary.of(session.user), session=info, notices=notices)
 
 
 @router.post("/logout", summary="Log out")

@@ -3,7 +3,7 @@ import pytest
 from pgward.client import token_store
 from pgward.client.home import Home
 from pgward.client.identity import Generations
-from pgward.client.login import installing
+from pgward.client.login import conversation, installing
 from pgward.client.session import Session
 from pgward.client.token_store import Kept, KeyringError, TokenPlace
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError, UnavailableError
@@ -195,3 +195,10 @@ def test_a_session_of_another_ca_replaces_the_former(fake_ca, home, log_in):
     )
     installing.with_password(home, other, "bob", "right", fake_ca.clock).session.close()
     assert (home.trust().ca_url, home.last_user()) == ("https://other.test", "bob")
+
+
+def test_what_the_ca_tells_is_passed_on(log_in, monkeypatch):
+    post = conversation.hold
+    told = {"notices": ["your login token was used on another device"]}
+    monkeypatch.setattr(conversation, "hold", lambda *args: post(*args) | told)
+    assert log_in().notice.startswith("your login token was used on another device")
