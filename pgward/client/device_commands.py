@@ -6,6 +6,8 @@ from typing import Any
 import click
 
 from pgward.client import options
+from pgward.client.api import ApiClient
+from pgward.client.mfa_commands import ask_proof
 from pgward.client.phrases import when
 from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
@@ -91,7 +93,8 @@ def show(device: str, name: str | None, output: str) -> None:
 def approve(device: str, name: str | None) -> None:
     """Let a new device in, by the code that it shows."""
     with options.api() as api:
-        found = api.post(_path(name, "approve"), {"device": device})["device"]
+        body = {"device": device} | _proof(api, name)
+        found = api.post(_path(name, "approve"), body)["device"]
     terminal.note(f"approved {found['name']} ({found['id']}) of {found['user']}")
 
 
@@ -137,9 +140,15 @@ def token(name: str | None, ttl_hours: int) -> None:
     if name is not None:
         path = options.path("users", names.identity(name), "device-tokens")
     with options.api() as api:
-        reply = api.post(path, {"ttl_seconds": ttl_hours * 3600})
+        reply = api.post(path, {"ttl_seconds": ttl_hours * 3600} | _proof(api, name))
     terminal.note(f"good for one device, until {reply['expires_at']}")
     terminal.echo(terminal.clean(reply["token"]))
+
+
+def _proof(api: ApiClient, name: str | None) -> dict[str, Any]:
+    """Return the fresh proof that an own new device needs now, asked for on the terminal."""
+    proof = {} if name is not None else ask_proof(api)
+    return {"proof": proof} if proof else {}
 
 
 def _path(name: str | None, *parts: str) -> str:

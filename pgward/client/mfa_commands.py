@@ -40,7 +40,7 @@ def add_totp() -> None:
     for the day when the phone is gone: keep them on paper.
     """
     with options.api() as api:
-        proof = _proof(api)
+        proof = ask_proof(api)
         offered = api.post("/v1/me/mfa/totp")
         authenticator.show(offered["uri"], offered["secret"])
         made = _confirmed(api, offered["enrolment"], proof)
@@ -53,7 +53,9 @@ def add_totp() -> None:
 def remove(kind: str) -> None:
     """Remove your authenticator app (totp), and recovery codes that stood in for it."""
     with options.api() as api:
-        removed = api.post("/v1/me/mfa/remove", {"factor": kind, "proof": _proof(api)})["removed"]
+        removed = api.post("/v1/me/mfa/remove", {"factor": kind, "proof": ask_proof(api)})[
+            "removed"
+        ]
     terminal.note(f"removed: {', '.join(removed)}")
 
 
@@ -61,11 +63,11 @@ def remove(kind: str) -> None:
 def recovery_codes() -> None:
     """Make new recovery codes, and print them; those before are void."""
     with options.api() as api:
-        made = api.post("/v1/me/mfa/recovery-codes", {"proof": _proof(api)})
+        made = api.post("/v1/me/mfa/recovery-codes", {"proof": ask_proof(api)})
     _show_codes(made["recovery_codes"])
 
 
-def _proof(api: ApiClient) -> dict[str, str]:
+def ask_proof(api: ApiClient) -> dict[str, str]:
     """Return the fresh proof that a change needs now, asked for on the terminal."""
     needed = api.get("/v1/me/mfa")["proof"]
     if needed == "code":

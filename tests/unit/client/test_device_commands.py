@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pgward.core.clock import rfc3339
+from pgward.system import terminal
 from tests.fixtures.commands import body
 
 BEFORE = rfc3339(datetime.now(UTC) - timedelta(hours=3))
@@ -73,10 +74,19 @@ def test_a_device_is_shown_with_what_it_says_of_itself(logged_in):
 def test_a_device_is_approved_by_its_code(logged_in, fake_ca):
     fake_ca.routes["POST /v1/me/devices/approve"] = {"device": device()}
     fake_ca.routes["POST /v1/users/alice/devices/approve"] = {"device": device()}
+    fake_ca.routes["GET /v1/me/mfa"] = {"proof": "nothing"}
     for more in ((), ("--user", "alice")):
         result = logged_in("devices", "approve", "ABCD-2345", *more)
         assert result.stderr == "approved laptop (d1) of alice\n"
         assert body(fake_ca) == {"device": "ABCD-2345"}
+
+
+def test_a_fresh_proof_is_asked_for(logged_in, fake_ca, monkeypatch):
+    fake_ca.routes["GET /v1/me/mfa"] = {"proof": "code"}
+    fake_ca.routes["POST /v1/me/devices/approve"] = {"device": device()}
+    monkeypatch.setattr(terminal, "ask", lambda _label: "123456")
+    assert logged_in("devices", "approve", "ABCD-2345").exit_code == 0
+    assert body(fake_ca)["proof"] == {"factor": "totp", "code": "123456"}
 
 
 def test_devices_are_revoked(logged_in, fake_ca):
@@ -96,6 +106,7 @@ def test_a_device_is_renamed(logged_in, fake_ca):
 
 def test_a_token_is_printed_alone(logged_in, fake_ca):
     reply = {"token": "pgd1.secret", "expires_at": BEFORE}
+    fake_ca.routes["GET /v1/me/mfa"] = {"proof": "nothing"}
     fake_ca.routes["POST /v1/me/device-tokens"] = reply
     fake_ca.routes["POST /v1/users/bob/device-tokens"] = reply
     assert logged_in("devices", "token").stdout == "pgd1.secret\n"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from pydantic import BaseModel, Field
 
 from pgward.ca.acts import Act
@@ -14,6 +15,8 @@ from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Revoked, Text, Time
+from pgward.ca.service.routes import mfa
+from pgward.ca.service.routes.mfa import Proof
 from pgward.core.clock import rfc3339
 
 router = strict.router("devices")
@@ -78,6 +81,12 @@ class Waiting(Body):
     device: Name
 
 
+class OwnWaiting(Waiting):
+    """An own device that waits, and a fresh proof, of the kind that `GET /v1/me/mfa` names."""
+
+    proof: Proof = Proof()
+
+
 class NewName(Body):
     """What a device is called."""
 
@@ -88,6 +97,12 @@ class DeviceTokenRequest(Body):
     """How long the token is good."""
 
     ttl_seconds: Annotated[int, Field(ge=60, le=7 * 24 * 3600)] = 24 * 3600
+
+
+class OwnTokenRequest(DeviceTokenRequest):
+    """The same for an own device, with a fresh proof, of the kind that `GET /v1/me/mfa` names."""
+
+    proof: Proof = Proof()
 
 
 class DeviceTokenReply(BaseModel):
@@ -104,9 +119,13 @@ def mine(context: Current, by: Person) -> Devices:
 
 
 @router.post("/me/devices/approve", summary="Approve an own new device")
-def approve_mine(context: Current, by: Person, body: Waiting) -> DeviceReply:
-    """Let a device in that waits, by the code that it shows."""
-    return _approve(context, by, by.user.name, body.device)
+async def approve_mine(context: Current, by: Person, body: OwnWaiting) -> DeviceReply:
+    """Let a device in that waits, by the code that it shows.
+
+    It needs a fresh proof: a session that somebody finds open must not bring a device in.
+    """
+    await mfa.prove(context, by, body.proof, "device.approve")
+    return await run_sync(_approve, context, by, by.user.name, body.device)
 
 
 @router.post("/me/devices/{device}/revoke", summary="Revoke an own device")
@@ -122,9 +141,10 @@ def rename_mine(context: Current, by: Person, device: str, body: NewName) -> Dev
 
 
 @router.post("/me/device-tokens", summary="Make a token for an own new device", status_code=201)
-def token_for_me(context: Current, by: Person, body: DeviceTokenRequest) -> DeviceTokenReply:
-    """Make a one-time token that brings a new device of this person in."""
-    return _token(context, by, by.user.name, body.ttl_seconds)
+async def token_for_me(context: Current, by: Person, body: OwnTokenRequest) -> DeviceTokenReply:
+    """Make a one-time token that brings a new device of this person in; needs a fresh proof."""
+    await mfa.prove(context, by, body.proof, "device.token")
+    return await run_sync(_token, context, by, by.user.name, body.ttl_seconds)
 
 
 @router.get("/users/{name}/devices", summary="List a person's devices")

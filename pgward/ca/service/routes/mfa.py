@@ -110,21 +110,21 @@ def begin_totp(context: Current, session: Person) -> NewTotp:
 @router.post("/me/mfa/totp/confirm", summary="Confirm an authenticator app")
 async def confirm_totp(context: Current, session: Person, body: Confirmation) -> Codes:
     """Store the app, in the place of any before it; the first one comes with recovery codes."""
-    await _prove(context, session, body.proof, "mfa.add")
+    await prove(context, session, body.proof, "mfa.add")
     return Codes(recovery_codes=await run_sync(_confirm, context, session, body))
 
 
 @router.post("/me/mfa/recovery-codes", summary="Make new recovery codes")
 async def make_codes(context: Current, session: Person, body: Change) -> Codes:
     """Return new codes; those before are void."""
-    await _prove(context, session, body.proof, "mfa.recovery-codes")
+    await prove(context, session, body.proof, "mfa.recovery-codes")
     return Codes(recovery_codes=await run_sync(_make_codes, context, session))
 
 
 @router.post("/me/mfa/remove", summary="Remove a second factor")
 async def remove(context: Current, session: Person, body: Removal) -> Reset:
     """Forget the authenticator app; without another factor, recovery codes go with it."""
-    await _prove(context, session, body.proof, "mfa.remove")
+    await prove(context, session, body.proof, "mfa.remove")
     return Reset(removed=await run_sync(_remove, context, session, body.factor))
 
 
@@ -155,7 +155,7 @@ def _needed(context: Context, session: LoginSession) -> Needed:
     return "password" if has_password and not has_any else "login"
 
 
-async def _prove(context: Context, session: LoginSession, proof: Proof, action: str) -> None:
+async def prove(context: Context, session: LoginSession, proof: Proof, action: str) -> None:
     """Raise DeniedError unless the proof is what is needed now; a refusal is put on record."""
     ways = {
         "nothing": _prove_nothing,

@@ -144,3 +144,23 @@ def test_a_blocked_person_approves_nothing_and_waits_in_vain(api, alice, admin):
         admin.call("POST", "/v1/users/alice/devices/approve", {"device": code}).status_code == 200
     )
     assert poll(laptop, reply).status_code == 403
+
+
+@pytest.mark.usefixtures("approval")
+def test_a_session_found_open_brings_no_device_in(api, alice, clock):
+    clock.move(hours=1)
+    reply = begin(api)[1]
+    body = {"device": reply.json()["ask"]["facts"]["code"]}
+    path = "/v1/me/devices/approve"
+    answer = alice.call("POST", path, body)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        403,
+        "this needs your password",
+    )
+    assert alice.call("POST", "/v1/me/device-tokens", {}).status_code == 403
+    event = api.events()[-1]
+    assert (event["action"], event["outcome"]) == ("device.token", "denied")
+    wrong = body | {"proof": {"password": "not the password"}}
+    assert alice.call("POST", path, wrong).status_code == 403
+    right = body | {"proof": {"password": "correct horse battery"}}
+    assert alice.call("POST", path, right).status_code == 200
