@@ -54,11 +54,11 @@ class Limits(Model):
     max_connections_per_user: Limit | None = None
 
 
-StepUpFactor = Literal["totp", "webauthn", "oidc", "recovery", "password"]
+StepUpFactor = Literal["totp", "webauthn", "recovery", "password"]
 
 
 def _strong() -> list[StepUpFactor]:
-    return ["totp", "webauthn", "oidc"]
+    return ["totp", "webauthn"]
 
 
 class StepUp(Model):
@@ -68,7 +68,7 @@ class StepUp(Model):
     """
 
     minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
-    factors: Annotated[list[StepUpFactor], Field(min_length=1, max_length=5)] = Field(
+    factors: Annotated[list[StepUpFactor], Field(min_length=1, max_length=4)] = Field(
         default_factory=_strong
     )
     end_sessions: bool = False

@@ -317,8 +317,9 @@ class Tunnel:
         await self.holding.wait(connection.client, connection.held)
 
     def _tell_step_up(self, message: str, hint: str) -> None:
-        self._told = None
-        self._tell_problem(message, message, hint)
+        self.counters.last_problem, self.counters.last_hint = message, hint
+        self._told = message  # who is turned away for that need not be told of again
+        self.say(f"{message}\nhint: {hint}")
         self.on_step_up(f"{message}: {hint}")
 
     def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:

@@ -97,7 +97,7 @@ def test_a_code_is_asked_for_and_counts_for_the_minutes(world):
         "status": "done",
         "service": "orders",
         "minutes": 15,
-        "factors": ["totp", "webauthn", "oidc"],
+        "factors": ["totp", "webauthn"],
         "factor": "totp",
         "proved_at": "2026-11-21T12:01:00Z",
         "proved_until": UNTIL,
@@ -201,7 +201,7 @@ def test_who_has_no_second_factor_is_told_how_to_get_one(world):
     refused = begin(world.alice)
     assert said(refused) == (
         403,
-        f"{NEED}, and you have none that it accepts (totp, webauthn, oidc)",
+        f"{NEED}, and you have none that it accepts (totp, webauthn)",
     )
     assert "authenticator app" in refused.json()["error"]["hint"]
     assert [event[:2] for event in world.events()] == [("denied", "orders")]
