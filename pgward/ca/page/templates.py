@@ -2,11 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from pgward.ca.page import assets
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _DIRECTORY = Path(__file__).with_name("templates")
 
@@ -17,7 +18,10 @@ def render(template: str, /, **values: Any) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    # Slow, and every start of the CA would wait for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     made = Environment(
         loader=FileSystemLoader(_DIRECTORY),
         autoescape=True,

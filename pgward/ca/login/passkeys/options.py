@@ -40,7 +40,7 @@ def to_create(
             "name": user.name,
             "displayName": user.full_name or user.name,
         },
-        "pubKeyCredParams": [{"type": _TYPE, "alg": int(each)} for each in ALGORITHMS],
+        "pubKeyCredParams": [{"type": _TYPE, "alg": each} for each in ALGORITHMS],
         "timeout": _MILLISECONDS,
         "attestation": "none",
         "authenticatorSelection": {

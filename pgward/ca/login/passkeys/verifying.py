@@ -9,28 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import webauthn
-from webauthn.helpers import (
-    decode_credential_public_key,
-    decoded_public_key_to_cryptography,
-    parse_attestation_object,
-)
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.structs import AttestationFormat
-
 from pgward.ca.login.passkeys.credentials import NewPasskey, Passkey
 from pgward.ca.login.passkeys.responses import Asserted, Credential, Made
 from pgward.ca.login.passkeys.site import Site
 from pgward.ca.login.passkeys.visits import Visit
 from pgward.core.errors import PgwardError
 
-ALGORITHMS = (
-    COSEAlgorithmIdentifier.ECDSA_SHA_256,
-    COSEAlgorithmIdentifier.EDDSA,
-    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
-)
+ALGORITHMS = (-7, -8, -257)
+"""ES256, EdDSA and RS256 (IANA's COSE registry), which every authenticator has one of."""
 # Browsers leave these when no attestation is asked for; the others would only be more to parse.
-_FORMATS = (AttestationFormat.NONE, AttestationFormat.PACKED)
+_FORMATS = ("none", "packed")
 _MAX_PUBLIC_KEY = 1024
 _MAX_CREDENTIAL_ID = 1023
 _TRANSPORTS = frozenset({"ble", "cable", "hybrid", "internal", "nfc", "smart-card", "usb"})
@@ -56,6 +44,8 @@ def assertion(site: Site, visit: Visit, given: Asserted, passkey: Passkey, handl
         raise WrongResponseError("the authenticator did not say whose the passkey is")
     if given.user_handle not in (None, handle):
         raise WrongResponseError("the authenticator says that the passkey is somebody else's")
+    import webauthn  # noqa: PLC0415 - slow, and every start of the CA would wait for it
+
     found = _by_library(
         lambda: webauthn.verify_authentication_response(
             credential=given.as_library(),
@@ -82,8 +72,12 @@ def registration(site: Site, visit: Visit, given: Made) -> NewPasskey:
 
 
 def _registered(site: Site, visit: Visit, given: Made) -> NewPasskey:
+    import webauthn  # noqa: PLC0415 - as above
+    from webauthn import helpers  # noqa: PLC0415 - as above
+    from webauthn.helpers.cose import COSEAlgorithmIdentifier  # noqa: PLC0415 - as above
+
     raw = webauthn.base64url_to_bytes(given.response.attestationObject)
-    if parse_attestation_object(raw).fmt not in _FORMATS:
+    if helpers.parse_attestation_object(raw).fmt not in _FORMATS:
         raise WrongResponseError("it is attested in a way that was not asked for")
     found = webauthn.verify_registration_response(
         credential=given.as_library(),
@@ -91,7 +85,7 @@ def _registered(site: Site, visit: Visit, given: Made) -> NewPasskey:
         expected_rp_id=site.id,
         expected_origin=site.origin,
         require_user_verification=True,
-        supported_pub_key_algs=list(ALGORITHMS),
+        supported_pub_key_algs=[COSEAlgorithmIdentifier(each) for each in ALGORITHMS],
     )
     if found.credential_id != given.credential_id:
         raise WrongResponseError("it has two ids")
@@ -100,7 +94,8 @@ def _registered(site: Site, visit: Visit, given: Made) -> NewPasskey:
     if len(found.credential_public_key) > _MAX_PUBLIC_KEY:
         raise WrongResponseError("its key is too long")
     # A key that no login could use is found out now.
-    decoded_public_key_to_cryptography(decode_credential_public_key(found.credential_public_key))
+    decoded = helpers.decode_credential_public_key(found.credential_public_key)
+    helpers.decoded_public_key_to_cryptography(decoded)
     return NewPasskey(
         credential_id=found.credential_id,
         public_key=found.credential_public_key,
