@@ -16,6 +16,7 @@ from pgward.ca.identity import directory, second_factors
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.login.factors.enrolment import new_recovery_codes
 from pgward.ca.login.factors.factor import SECOND
+from pgward.ca.login.passkeys import credentials
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Context, Current
@@ -96,7 +97,9 @@ def listed(context: Current, session: Person) -> FactorList:
     with context.store.read() as connection:
         app = second_factors.totp(connection, session.user.name)
         left = len(second_factors.unused_codes(connection, session.user.name))
+        passkeys = credentials.of(connection, session.user.name)
     found = [] if app is None else [FactorInfo(kind="totp", created_at=app.created_at)]
+    found += [FactorInfo(kind="webauthn", created_at=each.created_at) for each in passkeys]
     return FactorList(factors=found, recovery_codes_left=left, proof=_needed(context, session))
 
 
