@@ -54,4 +54,7 @@ def test_people_see_less_of_a_person_than_administrators(store):
         "created_at": "2026-11-21T12:00:00Z",
         "created_by": "root",
         "password_changed_at": "2026-11-21T12:00:00Z",
+        "valid_from": None,
+        "valid_until": None,
+        "must_change_password": False,
     }
