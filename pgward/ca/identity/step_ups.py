@@ -70,7 +70,7 @@ def live(connection: Connection, now: datetime, *, user: str | None = None) -> l
     """Return the proofs, everybody's or one person's, whose login session lives."""
     sessions, columns = login_sessions.c, step_ups.c
     statement = (
-        sa.select(step_ups)
+        sa.select(step_ups, sessions.expires_at.label("session_ends_at"))
         .join(login_sessions, sessions.id == columns.session_id)
         .join(users, users.c.name == columns.user_name)
         .where(
@@ -94,5 +94,5 @@ def _step_up(row: sa.Row[Any]) -> StepUp:
         session_id=row.session_id,
         factor=row.factor,
         proved_at=row.proved_at,
-        expires_at=row.expires_at,
+        expires_at=min(row.expires_at, row.session_ends_at),  # a session may have been shortened
     )

@@ -1,10 +1,12 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from pgward.ca.identity import directory, sessions, step_ups
 from pgward.ca.identity.sessions import NewSession
 from pgward.ca.identity.step_ups import StepUp
+from pgward.ca.store.schema import login_sessions
 from tests.fixtures.authority import START
 
 MINUTE = timedelta(minutes=1)
@@ -83,6 +85,14 @@ def test_another_session_keeps_what_was_proved_in_it(logins, start, keep, live):
     with logins.desk.store.write() as transaction:
         sessions.end(transaction, "logout", now=logins.desk.now(), session_id=other)
     assert live() == [proof]
+
+
+def test_a_session_that_was_shortened_shortens_its_proofs(logins, start, keep, live):
+    keep(start())
+    end = logins.desk.now() + 5 * MINUTE
+    with logins.desk.store.write() as transaction:
+        transaction.execute(sa.update(login_sessions).values(expires_at=end))
+    assert [proof.expires_at for proof in live()] == [end]
 
 
 def test_a_blocked_persons_proofs_do_not_count(start, keep, live, change, logins):
