@@ -144,9 +144,7 @@ def test_every_refusal_of_a_plain_person_is_on_record(api):
     plain = api.device("plain")
     asked = [row.split() for row, (expected, _) in TABLE.items() if expected[:3:2] != (401, 401)]
     asked = [(m, p) for m, p in asked if TABLE[f"{m} {p}"][0][:2] == (401, 403)]
-    asked = [
-        each for each in asked if not each[1].startswith("/v1/me/")
-    ]  # refused for other causes
+    asked = [each for each in asked if not each[1].startswith("/v1/me/")]  # refused otherwise
     people = [(m, p) for m, p in asked if not p.startswith(("/v1/machine/", "/v1/edge/"))]
     assert len(people) > 20
     for method, path in people:
