@@ -37,14 +37,17 @@ class PasswordProver:
         return Ask(self.kind, {"user": attempt.actor})
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> str | Ask:
-        """Verify it; wrong ones count as at a login."""
+        """Verify it; wrong ones count as at a login with this session's device, which is known.
+
+        So nobody who guesses elsewhere keeps its owner from proving it here.
+        """
         password = answers.read(PasswordAnswer, answer).password
         desk, user, address = self._desk, attempt.actor, caller.client.get()
-        desk.throttle.begin(address, user, desk.monotonic())
+        desk.throttle.begin(address, user, desk.monotonic(), device=attempt.thumbprint)
         encoded = await run_sync(self._hash, user)
         if not await desk.workers.verify(encoded, password) or encoded is None:
             raise RefusedError("wrong password", why="wrong password", hint=None)
-        desk.throttle.succeeded(address, user)
+        desk.throttle.succeeded(address, user, device=attempt.thumbprint)
         return self.kind
 
     def _hash(self, user: str) -> str | None:

@@ -113,16 +113,15 @@ def logout(context: Current, session: Person) -> Revoked:
 @router.post("/me/password", summary="Change the own password")
 async def change_password(context: Current, session: Person, body: NewPassword) -> Revoked:
     """Set a new password, and end all other login sessions of this person."""
-    name = session.user.name
-    context.throttle.begin(
-        caller.client.get(), name, context.monotonic(), device=session.thumbprint
-    )
+    name, address, device = session.user.name, caller.client.get(), session.thumbprint
+    # By the device, which has proved its key: whoever guesses elsewhere must not be in the way.
+    context.throttle.begin(address, name, context.monotonic(), device=device)
     encoded = await run_sync(_password_hash, context, name)
     if not await context.workers.verify(encoded, body.old.get_secret_value()):
         error = DeniedError("the old password is wrong")
         await run_sync(context.acts.refused, name, "user.password", name, error)
         raise error
-    context.throttle.succeeded(caller.client.get(), name, device=session.thumbprint)
+    context.throttle.succeeded(address, name, device=device)
     new = body.new.get_secret_value()
     await run_sync(_check_password, context, session, new)
     replacement = await context.workers.hash(new)

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import anyio
 import pytest
 
@@ -33,3 +35,13 @@ def test_what_is_no_password_is_refused_unseen(logins):
     with pytest.raises(InvalidInputError) as caught:
         answered(logins, password=["secret"])
     assert "secret" not in str(caught.value)
+
+
+def test_who_guesses_at_the_login_keeps_nobody_from_proving_it(logins):
+    desk = logins.desk
+    for number in range(60):
+        with suppress(DeniedError):
+            desk.throttle.begin(f"192.0.2.{number}", "alice", desk.monotonic())
+    with pytest.raises(DeniedError, match="too many"):
+        desk.throttle.begin("198.51.100.1", "alice", desk.monotonic())
+    assert answered(logins, password=PASSWORD) == "password"

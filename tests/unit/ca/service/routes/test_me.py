@@ -1,4 +1,7 @@
-from tests.fixtures.ca_service import Device
+from contextlib import suppress
+
+from pgward.core.errors import DeniedError
+from tests.fixtures.ca_service import PASSWORD, Device
 
 
 def test_logging_out_without_a_certificate(alice):
@@ -24,3 +27,12 @@ def test_a_token_that_another_device_uses_is_refused_recorded_and_told(api, alic
     assert told.startswith("your login token was used on another device, and refused, 2 times")
     other = Device(api)
     assert other.login("alice").json()["notices"] == [told]
+
+
+def test_who_guesses_at_the_login_keeps_nobody_from_a_new_password(api, alice):
+    context = api.client.app.state.context
+    for number in range(60):
+        with suppress(DeniedError):
+            context.throttle.begin(f"192.0.2.{number}", "alice", context.monotonic())
+    body = {"old": PASSWORD, "new": "quite another one"}
+    assert alice.call("POST", "/v1/me/password", body).status_code == 200
