@@ -14,6 +14,7 @@ import pytest
 from pgward.ca.identity import totp
 from pgward.client.home import Home
 from pgward.client.session import Session
+from tests.fixtures.agent_process import agent
 from tests.fixtures.ca import Person
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.tunnel_process import run_client
@@ -141,3 +142,15 @@ def answers(session: psycopg.Connection) -> bool:
         return session.execute("select 1").fetchone() == (1,)
     except psycopg.OperationalError:
         return False
+
+
+def test_psql_asks_first_also_where_the_agent_held_the_service_before_the_rule(stack):
+    """Nobody should sit before a psql that is silent for a minute."""
+    person = stack.person()
+    service = stack.service(person)
+    with agent(person):
+        person.ok("connect", service)
+        stack.service(person, name=service, stepUp={"minutes": 5})
+        done = person.run("psql", service, "-c", "select 1")
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "asks for a fresh second factor" in done.stderr

@@ -28,6 +28,7 @@ from pgward.tunnel.agent.notices import Notice, Notices
 from pgward.tunnel.agent.notify import Notifier
 from pgward.tunnel.agent.server import ControlServer
 from pgward.tunnel.agent.traffic import Traffic
+from pgward.tunnel.local.tunnel import Tunnel
 from pgward.tunnel.loop import tune_collector
 
 log = logging.getLogger("pgward.agent")
@@ -35,6 +36,9 @@ log = logging.getLogger("pgward.agent")
 WATCH_SECONDS = 3.0
 REOPEN_SECONDS = 15.0
 EVENTS = 200
+# How old what the CA said of a service may be when psql starts, and how long psql waits for it.
+SERVICE_SECONDS = 5.0
+LONGEST_LOOK = 0.05
 
 
 class Agent:
@@ -227,11 +231,22 @@ class Agent:
             opened = await self.keeper.open(service, keep=False)
             held, said = opened.held, opened.said
         held.used_at = self._loop.time()
+        await self._seen_by_ca(held.tunnel)
         return {
             "environment": self.keeper.environment(held),
             "said": [*said, *held.tunnel.trouble()],
             "step_up": held.tunnel.service.step_up is not None,
         }
+
+    async def _seen_by_ca(self, tunnel: Tunnel) -> None:
+        """Have a service that asks for a step-up since a while ask before psql starts, not in it.
+
+        Nobody waits for a CA that is slow or away: what it says then holds for the next time.
+        """
+        looking = self._loop.create_task(tunnel.look_up(SERVICE_SECONDS))
+        self._tasks.add(looking)
+        looking.add_done_callback(self._tasks.discard)
+        await asyncio.wait({looking}, timeout=LONGEST_LOOK)
 
     async def _live(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         after = request.get("after", 0)

@@ -73,7 +73,7 @@ class Tunnel:
     _pool: Pool | None = None
     _live: set[LocalConnection] = field(default_factory=set)
     _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _look_up_at: float = 0.0
+    _looked_up_at: float = float("-inf")
     _mending: set["asyncio.Task[None]"] = field(default_factory=set)
     _inner: InnerTls = field(init=False)
     _told: str | None = None  # the problem that the person heard of last, while it lasts
@@ -282,21 +282,25 @@ class Tunnel:
             mended = error.reason in MENDED_BY_A_RENEWAL
             await self.refresh(refused=self.pool.epoch if mended else None)
             return
-        async with self._looking_up:
-            if self.loop.time() >= self._look_up_at:
-                await self._look_up_edges()
-                self._look_up_at = self.loop.time() + LOOK_UP_PAUSE
+        await self.look_up(LOOK_UP_PAUSE)
 
-    async def _look_up_edges(self) -> None:
+    async def look_up(self, pause: float) -> None:
+        """Ask the CA what the service is now, if that was not done in these last seconds."""
+        async with self._looking_up:
+            if self.loop.time() >= self._looked_up_at + pause:
+                await self._look_up_service()
+                self._looked_up_at = self.loop.time()
+
+    async def _look_up_service(self) -> None:
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 services = await asyncio.to_thread(self.session.services)
             service = choose(services, self.service.name)
         except (PgwardError, TimeoutError) as error:
-            log.debug("the edges stay as they are: %s", error)
+            log.debug("the service stays as it is: %s", error)
             return
-        if service.edges != self.service.edges:
-            self.service = service
+        before, self.service = self.service, service
+        if service.edges != before.edges:
             self.pool.renewed()
 
     async def turn_away(self, client: socket.socket, error: PgwardError) -> None:

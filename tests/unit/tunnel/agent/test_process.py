@@ -151,6 +151,25 @@ def test_requests_go_to_the_keeper(run, home, agent, log_in):
     run(main())
 
 
+def test_psql_hears_what_a_service_asks_for_now_and_waits_for_no_slow_ca(run, agent, monkeypatch):
+    async def main() -> None:
+        looked, answered = [], asyncio.Event()
+
+        class FakeTunnel:
+            async def look_up(self, pause):
+                looked.append(pause)
+                await answered.wait()
+
+        async with agent() as (made, _notifier):
+            await made._seen_by_ca(FakeTunnel())
+            assert (looked, len(made._tasks)) == ([process.SERVICE_SECONDS], 1)
+            answered.set()
+            await until(lambda: not made._tasks)
+
+    monkeypatch.setattr(process, "LONGEST_LOOK", 0.01)
+    run(main())
+
+
 def test_another_network_has_the_links_made_anew(run, agent, log_in, monkeypatch):
     async def main() -> None:
         log_in()
