@@ -42,10 +42,11 @@ def engine(
     oidc, ldap = providers or Providers(desk), directories or Directories(desk)
     methods = Methods(
         [
-            PasswordMethod(desk),
-            LdapMethod(desk, ldap),
+            # Where there is a company's provider, its people log in there.
             OidcMethod(desk, oidc),
             OidcDeviceMethod(desk, oidc),
+            PasswordMethod(desk),
+            LdapMethod(desk, ldap),
             PasskeyMethod(desk),
         ]
     )

@@ -85,7 +85,13 @@ def login(
     url = None if ca is None else parse_url(ca)
     home.prepare()
     trust = _trust(home, url, fingerprint)
-    wish = Wish(method, provider, password=password_source.given, browser=not no_browser)
+    wish = Wish(
+        method,
+        provider,
+        password=password_source.given,
+        user=user is not None,
+        browser=not no_browser,
+    )
     asking = _Asking(home, trust, clock, who, password_source)
     done = asking.log_in(wish, reason=reason, device_token_file=device_token_file)
     if done.notice:

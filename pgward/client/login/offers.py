@@ -50,11 +50,12 @@ _PASSWORD = Offer("password", None, "Password", ("user", "password"))
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the person said; ``password`` when one was given by an option."""
+    """What the person said; ``password`` and ``user`` when one was given by an option."""
 
     method: str | None = None
     provider: str | None = None
     password: bool = False
+    user: bool = False
     browser: bool = True
 
 
@@ -75,13 +76,15 @@ def choose(
 ) -> Offer:
     """Return the way that is taken: what was wished, else the last one, else the first.
 
-    Where no browser can be seen, a device code takes the place of one. NotFoundError names what
-    there is.
+    Who gave a user's name wants a way that takes one, if there is any. Where no browser can be
+    seen, a device code takes the place of one. NotFoundError names what there is.
     """
     found = [each for each in offers if _fits(each, wish)]
     if not found:
         known = "; ".join(f"--method {each.name}" for each in offers)
         raise NotFoundError("the authority has no such way to log in", hint=f"there is: {known}")
+    if wish.user and wish.method is None:
+        found = [each for each in found if "user" in each.needs] or found
     chosen = next((each for each in found if (each.method, each.provider) == last), found[0])
     if wish.method is None and chosen.by_browser:
         seen = wish.browser and (can_browse or browser_here)()

@@ -27,6 +27,9 @@ def test_a_wish_counts_more_than_the_last_time():
     assert choose(Wish(method="oidc"), ("password", None)) == CORP
     assert choose(Wish(provider="corp"), ("password", None)) == CORP
     assert choose(Wish(password=True), ("oidc", "corp")) == PASSWORD
+    assert choose(Wish(user=True), ("oidc", "corp")) == PASSWORD
+    assert choose(Wish(user=True), found=[CORP]) == CORP
+    assert choose(Wish(user=True, method="oidc")) == CORP
 
 
 def test_without_a_browser_a_code_takes_its_place_unless_it_was_wished():

@@ -14,10 +14,10 @@ def test_the_ways_to_log_in_name_each_provider(oidc_world):
     oidc_world.add("other", redirectPorts=[8400], deviceCode=False)
     found = oidc_world.api.call("GET", "/v1/login").json()["methods"]
     assert [(each["method"], each["provider"], each["redirect_ports"]) for each in found] == [
-        ("password", None, []),
         ("oidc", "corp", []),
         ("oidc", "other", [8400]),
         ("oidc-device", "corp", []),
+        ("password", None, []),
     ]
 
 
