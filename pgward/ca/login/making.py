@@ -11,7 +11,7 @@ from pgward.ca.login.gates.method_allowed import MethodAllowed
 from pgward.ca.login.gates.new_password import NewPassword
 from pgward.ca.login.gates.posture import PostureGate
 from pgward.ca.login.gates.reason import Reason
-from pgward.ca.login.gates.second_factor import SecondFactor
+from pgward.ca.login.gates.second_factor import NewSecondFactor, SecondFactor
 from pgward.ca.login.gates.standing import Standing
 from pgward.ca.login.ldap.directories import Directories
 from pgward.ca.login.ldap.method import LdapMethod
@@ -50,16 +50,16 @@ def engine(
             PasskeyMethod(desk),
         ]
     )
-    second = SecondFactor(factors, Enrolment(desk))
     # What cannot be mended at once comes before what costs somebody a step.
     gates: list[Gate] = [
         Standing(),
         MethodAllowed(),
         PostureGate(),
-        second,
+        SecondFactor(factors),
         Reason(),
         DeviceGate(desk),
-        # Last, so that a stolen password is not changed from a device that nobody knows.
+        # Last, so that with a stolen password nothing is set from a device that nobody knows.
+        NewSecondFactor(Enrolment(desk)),
         NewPassword(desk),
     ]
     return Engine(desk, methods, gates)

@@ -2,7 +2,8 @@
 
 A login by a password alone is asked for it by whoever set one up. An identity provider does that
 itself, so its people are asked only where a rule requires a factor that it did not vouch for. Who
-needs one and has none sets an authenticator app up now, and is then in.
+needs one and has none sets an authenticator app up now, and is then in; but from a device that may
+come in only, for whoever has stolen a password must not leave a factor of their own behind.
 """
 
 from collections.abc import Mapping
@@ -23,36 +24,26 @@ _CHALLENGE, _ENROLMENT = "challenge", "enrolment"
 
 
 class SecondFactor:
-    """Asks ``second_factor``, or ``totp_enroll`` of who has none and needs one."""
+    """Asks ``second_factor`` of who has one."""
 
     kind = "second_factor"
 
-    def __init__(self, factors: FactorDesk, enrolment: Enrolment) -> None:
+    def __init__(self, factors: FactorDesk) -> None:
         self._factors = factors
-        self._enrolment = enrolment
 
     def check(self, attempt: Attempt, view: View) -> Ask | None:
-        """Ask unless one was proved already."""
+        """Ask unless one was proved already, or there is none."""
         if not SECOND.isdisjoint(attempt.factors):
             return None
         if not view.rules.second_factor and _KNOWLEDGE.isdisjoint(attempt.factors):
             return None
         challenge = self._factors.challenge(view.connection, view.user.name)
-        if challenge is not None:
-            return Ask(self.kind, challenge.facts, {_CHALLENGE: dict(challenge.memory)})
-        if not view.rules.second_factor:
-            return None
-        offered = self._enrolment.offer(view.user.name, now=view.now)
-        return Ask("totp_enroll", offered.facts, {_ENROLMENT: offered.sealed})
+        if challenge is None:
+            return None  # `NewSecondFactor` is asked later
+        return Ask(self.kind, challenge.facts, {_CHALLENGE: dict(challenge.memory)})
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
-        """Take a factor, or the first code of a new app; raise WrongFactorError, DeniedError."""
-        if _ENROLMENT in attempt.memory:
-            code = answers.read(CodeAnswer, answer).code
-            sealed = attempt.memory[_ENROLMENT]
-            await run_sync(self._enrolment.confirm_at_login, attempt.actor, sealed, code)
-            attempt.factors.append("totp")
-            return
+        """Take a factor; raise WrongFactorError, DeniedError."""
         kind = await self._factors.prove(
             attempt.actor,
             answer,
@@ -61,3 +52,26 @@ class SecondFactor:
             thumbprint=attempt.thumbprint,
         )
         attempt.factors.append(kind)
+
+
+class NewSecondFactor:
+    """Asks ``totp_enroll`` of who needs a second factor and has none."""
+
+    kind = "new_second_factor"
+
+    def __init__(self, enrolment: Enrolment) -> None:
+        self._enrolment = enrolment
+
+    def check(self, attempt: Attempt, view: View) -> Ask | None:
+        """Ask where a rule requires what was not proved: `SecondFactor` found nothing to ask."""
+        if not view.rules.second_factor or not SECOND.isdisjoint(attempt.factors):
+            return None
+        offered = self._enrolment.offer(view.user.name, now=view.now)
+        return Ask("totp_enroll", offered.facts, {_ENROLMENT: offered.sealed})
+
+    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
+        """Take the first code of a new app; raise WrongFactorError, DeniedError."""
+        code = answers.read(CodeAnswer, answer).code
+        sealed = attempt.memory[_ENROLMENT]
+        await run_sync(self._enrolment.confirm_at_login, attempt.actor, sealed, code)
+        attempt.factors.append("totp")

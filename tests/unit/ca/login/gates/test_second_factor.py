@@ -8,21 +8,26 @@ from pgward.ca.login.attempt import Proven
 from pgward.ca.login.engine import Asked, Engine, Started
 from pgward.ca.login.factors.factor import WrongFactorError
 from pgward.ca.login.gates.gate import View
-from pgward.ca.login.gates.second_factor import SecondFactor
+from pgward.ca.login.gates.second_factor import NewSecondFactor, SecondFactor
 from pgward.ca.login.method import Methods
 from tests.fixtures.factors import App
 
 
 @pytest.fixture
 def gate(factors):
-    return SecondFactor(factors.desk, factors.enrolment)
+    return SecondFactor(factors.desk)
+
+
+@pytest.fixture
+def newcomers(factors):
+    return NewSecondFactor(factors.enrolment)
 
 
 @pytest.fixture
 def check(logins, gate):
-    """Have the gate look at an attempt, with or without a rule that requires a factor."""
+    """Have a gate look at an attempt, with or without a rule that requires a factor."""
 
-    def check(attempt, *, required=False):
+    def check(attempt, *, required=False, gate=gate):
         needed = replace(rules.of_settings(logins.desk.settings), second_factor=required)
         with logins.desk.store.read() as connection:
             return gate.check(attempt, View(connection, logins.user(), needed, logins.desk.now()))
@@ -70,14 +75,17 @@ def test_a_right_code_is_taken(logins, factors, gate, check):
     assert check(attempt) is None
 
 
-def test_who_needs_one_and_has_none_sets_one_up(logins, gate, check):
+def test_who_needs_one_and_has_none_sets_one_up(logins, newcomers, check):
     attempt = proven(logins, "password")
-    ask = check(attempt, required=True)
+    assert check(attempt, required=True) is None
+    assert check(attempt, gate=newcomers) is None
+    ask = check(attempt, required=True, gate=newcomers)
     assert ask.kind == "totp_enroll"
     app = App(logins.desk.clock).scan(ask.facts)
-    attempt.ask(gate.kind, ask)
-    anyio.run(gate.answer, attempt, {"code": app.code()})
+    attempt.ask(newcomers.kind, ask)
+    anyio.run(newcomers.answer, attempt, {"code": app.code()})
     assert attempt.factors == ["password", "totp"]
+    assert check(attempt, required=True, gate=newcomers) is None
     assert check(proven(logins, "password")).kind == "second_factor"
 
 
