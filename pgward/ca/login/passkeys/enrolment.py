@@ -2,7 +2,9 @@
 
 The page asks for a code that only the terminal shows: whoever sees the address alone, in the list
 of processes or in a history, cannot register a passkey of their own with it. Whoever holds a
-login session from this morning cannot either: it must have begun a few minutes ago.
+login session from this morning cannot either: it must have begun a few minutes ago, and with a
+second factor if the person had one then, which a new passkey would get around. The same holds for
+removing one.
 """
 
 import json
@@ -15,11 +17,12 @@ from typing import Any
 
 from pgward.ca import caller
 from pgward.ca.acts import Act
-from pgward.ca.identity import devices
+from pgward.ca.identity import devices, second_factors
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.keys.sealing import SealError
 from pgward.ca.login import answers, flows, loopback
 from pgward.ca.login.desk import Desk
+from pgward.ca.login.factors.factor import SECOND
 from pgward.ca.login.passkeys import credentials, site, visits, vouchers
 from pgward.ca.login.passkeys.credentials import Passkey
 from pgward.ca.login.passkeys.visits import Errand, Visit
@@ -87,13 +90,27 @@ def finish(
 
 
 def check_fresh(desk: Desk, session: LoginSession) -> None:
-    """Raise DeniedError when the session did not begin a few minutes ago."""
+    """Raise DeniedError unless the session is new, and began with a factor if there was one."""
     if desk.now() - session.created_at > FRESH:
         minutes = int(FRESH.total_seconds() // 60)
         raise DeniedError(
             f"this needs a login of the last {minutes} minutes",
             hint="pgward login, then once more",
         )
+    if SECOND.isdisjoint(session.factors) and _had_factor(desk, session):
+        raise DeniedError(
+            "this needs a login with a second factor, as you have one",
+            hint="pgward login, with a code or --method passkey, then once more",
+        )
+
+
+def _had_factor(desk: Desk, session: LoginSession) -> bool:
+    """Tell whether there is a factor from before the session; who makes one in it may go on."""
+    name = session.user.name
+    with desk.store.read() as connection:
+        app, keys = second_factors.totp(connection, name), credentials.of(connection, name)
+    made = [*([] if app is None else [app.created_at]), *(each.created_at for each in keys)]
+    return any(each < session.created_at for each in made)
 
 
 def _seal(desk: Desk, expected: Expected) -> str:

@@ -127,7 +127,13 @@ def rename(context: Current, session: Person, key: Key, body: NewName) -> Passke
 
 @router.delete("/me/passkeys/{key}", summary="Remove a passkey")
 def remove(context: Current, session: Person, key: Key) -> Removed:
-    """Remove a passkey, and end all other login sessions: it may have begun them."""
+    """Remove a passkey, and end all other login sessions: it may have begun them.
+
+    As for adding one, the login must be a few minutes old at most, and with a second factor.
+    """
+    with context.acts.act(session.user.name, "passkey.remove", session.user.name) as act:
+        act.worth_recording = False  # what is refused is
+        enrolment.check_fresh(context.desk, session)
     return _removed(context, session, session.user.name, key)
 
 

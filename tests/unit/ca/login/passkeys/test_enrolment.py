@@ -17,6 +17,21 @@ def test_a_session_of_this_morning_adds_no_passkey(passkeys):
         begun(passkeys, session)
 
 
+def test_who_has_a_second_factor_adds_no_passkey_without_it(passkeys):
+    """Else a session without it, as an identity provider's, would get around it by a new one."""
+    session = passkeys.session(factors=("oidc",))
+    passkeys.finish(session, started := begun(passkeys, session), made(passkeys, started))
+    begun(passkeys, session, "key")  # the first one was made in this session
+    passkeys.desk.clock.move(seconds=1)
+    with pytest.raises(DeniedError, match="a login with a second factor"):
+        begun(passkeys, passkeys.session(factors=("oidc",)), "key")
+    begun(passkeys, passkeys.session(factors=("webauthn",)), "key")
+
+
+def made(passkeys, started):
+    return passkeys.made(started, SoftAuthenticator())
+
+
 def test_the_browser_goes_back_to_loopback_only(passkeys):
     with pytest.raises(InvalidInputError, match="loopback"):
         begun(passkeys, passkeys.session(), callback="http://10.0.0.1:80/callback")

@@ -93,3 +93,12 @@ def test_what_is_no_id_names_nothing(alice, key):
 
 def test_nobody_without_a_session_is_told_anything(api):
     assert api.call("GET", "/v1/me/passkeys").status_code == 401
+
+
+def test_nor_does_it_remove_one(api, alice, give):
+    mine = give("alice")
+    api.clock.move(minutes=11)
+    assert alice.call("DELETE", f"/v1/me/passkeys/{mine}").status_code == 403
+    assert listed(alice) == ["phone"]
+    denied = [each["action"] for each in api.events() if each["outcome"] == "denied"]
+    assert denied == ["passkey.remove"]
