@@ -1,5 +1,6 @@
 """Logging in with a password that a company's LDAP directory checks."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,7 +47,8 @@ class LdapMethod:
         attempt.provider = known.name
         desk, address = self._desk, caller.client.get()
         user, device = await run_sync(self._look_up, name, attempt.thumbprint)
-        desk.throttle.begin(address, name, desk.monotonic(), device=device)
+        account = _folded(name)
+        desk.throttle.begin(address, account, desk.monotonic(), device=device)
         try:
             person = await self._authenticated(known, name, password)
         except LdapRefusedError as error:
@@ -57,7 +59,7 @@ class LdapMethod:
                 f"the directory {known.name} cannot be asked now",
                 hint="try again soon; administrators: pgward idp test",
             ) from None
-        desk.throttle.succeeded(address, name, device=device)
+        desk.throttle.succeeded(address, account, device=device)
         return await run_sync(self._arrived, known, person)
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> Proven | Ask:
@@ -99,3 +101,13 @@ class LdapMethod:
             subject=found.subject,
             details={"subject": found.subject, "dn": found.dn[:500], **details},
         )
+
+
+def _folded(name: str) -> str:
+    """Return what is counted as one account.
+
+    Directories compare without regard to case and width of letters (RFC 4518), some to accents: so
+    many ways to write a name must not be so many times the guesses.
+    """
+    parts = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(each for each in parts if not unicodedata.combining(each))

@@ -100,6 +100,19 @@ def test_guessing_is_slowed_down_before_the_directory_is_asked(method, begin):
         assert len(server.requests) == 10
 
 
+def test_other_ways_to_write_a_name_are_no_further_guesses(method, begin):
+    with ldap_server(bound(49)) as server:
+        made = method(server.url)
+        for number in range(10):
+            wide = chr(0xFEE0 + ord("alice"[number % 5]))
+            name = "alice".replace("alice"[number % 5], wide)
+            with pytest.raises(RefusedLoginError):
+                begin(made, name)
+        for name in ("ALICE", "alic\u00e9", "\uff41lice"):
+            with pytest.raises(DeniedError, match="too many failed attempts"):
+                begin(made, name)
+
+
 def test_a_slow_directory_does_not_hold_everything(method, begin):
     made = method(f"ldaps://127.0.0.1:{quiet_port()}")
     made._inside = 32
