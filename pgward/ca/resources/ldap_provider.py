@@ -93,7 +93,6 @@ Url = Annotated[str, Field(max_length=300), checked(_url)]
 Dn = Annotated[str, Field(max_length=1000), checked(_name)]
 Attribute = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
 Theirs = Annotated[str, Field(min_length=1, max_length=1000)]
-Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
 
 
 class LdapSpec(Model):
@@ -129,8 +128,6 @@ class LdapSpec(Model):
 
     create_users: bool = False
     link_existing: bool = False
-    refresh_minutes: Minutes = 10
-    refresh_grace_minutes: Minutes = 60
 
     @property
     def has_groups(self) -> bool:
