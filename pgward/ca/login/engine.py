@@ -1,7 +1,7 @@
 """Leads a login from the first request to a session, through a method and all gates."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,15 @@ Outcome = Started | Asked
 class Engine:
     """One process's; every refusal is put on record with its true reason."""
 
-    def __init__(self, desk: Desk, methods: Methods, gates: Sequence[Gate]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        methods: Methods,
+        gates: Sequence[Gate],
+        refusal: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``refusal`` counts one of somebody unknown, and raises when they are too many."""
+        self._refusal = refusal
         self.methods = methods
         self._desk = desk
         self._gates = {gate.kind: gate for gate in gates}
@@ -173,6 +181,9 @@ class Engine:
             return error.told
         if isinstance(error, TooSoonError):
             return error
+        # Methods slow down who begins; with a flow anybody could have the store write for ever.
+        if attempt.resumed and attempt.proven is None:
+            self._refusal()
         details = {"method": attempt.method}
         if attempt.provider is not None:
             details["provider"] = attempt.provider

@@ -1,5 +1,7 @@
 """The engine of a CA: methods and gates, in the order in which they stand; and step-ups."""
 
+from collections.abc import Callable
+
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
 from pgward.ca.login.factors.codes import RecoveryFactor, TotpFactor
@@ -37,6 +39,8 @@ def engine(
     factors: FactorDesk,
     providers: Providers | None = None,
     directories: Directories | None = None,
+    *,
+    refusal: Callable[[], None] = lambda: None,
 ) -> Engine:
     """Return an engine; the first method is what a client chooses that was told nothing."""
     oidc, ldap = providers or Providers(desk), directories or Directories(desk)
@@ -62,7 +66,7 @@ def engine(
         NewSecondFactor(Enrolment(desk)),
         NewPassword(desk),
     ]
-    return Engine(desk, methods, gates)
+    return Engine(desk, methods, gates, refusal)
 
 
 def stepping_up(desk: Desk, factors: FactorDesk) -> SteppingUp:

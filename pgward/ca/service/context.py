@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from pgward.ca import caller
 from pgward.ca.acts import Acts
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
@@ -124,6 +125,11 @@ def make(
     factors = making.factors(desk)
     revoker = Revoker(authority)
     oidc, directories = Office.open(desk, revoker), Directories(desk)
+    limits = Limits(authority.settings.limits)
+
+    def refusal() -> None:
+        limits.refusal(caller.client.get(), time.monotonic())
+
     return Context(
         authority=authority,
         store=store,
@@ -135,11 +141,11 @@ def make(
         desk=desk,
         factors=factors,
         enrolment=Enrolment(desk),
-        logins=making.engine(desk, factors, oidc.providers, directories),
+        logins=making.engine(desk, factors, oidc.providers, directories, refusal=refusal),
         oidc=oidc,
         directories=directories,
         heads=heads,
-        limits=Limits(authority.settings.limits),
+        limits=limits,
         snapshots=Snapshots(store, authority, authority.clock),
         changes=Changes(store, refresh=authority.refresh),
         replay=ReplayCache(_REMEMBERED_SECONDS),

@@ -1,4 +1,5 @@
 from base64 import urlsafe_b64decode
+from functools import partial
 
 import anyio
 import pytest
@@ -12,7 +13,7 @@ from pgward.ca.login.gates.gate import NeverAsks
 from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.standing import Standing
 from pgward.ca.login.method import Methods
-from pgward.core.errors import DeniedError, NotFoundError
+from pgward.core.errors import DeniedError, NotFoundError, TooManyRequestsError
 
 
 class Wants:
@@ -153,3 +154,27 @@ def test_what_came_too_soon_is_not_written_down(logins):
     with pytest.raises(TooSoonError):
         anyio.run(engine.begin, logins.attempt())
     assert logins.events() == []
+
+
+def test_who_proved_nothing_cannot_have_refusals_written_down_for_ever(logins):
+    left = [1]
+
+    def refusal():
+        if not left:
+            raise TooManyRequestsError("too many", retry_after=1)
+        left.pop()
+
+    engine = Engine(logins.desk, logins.engine.methods, [Wants()], refusal)
+
+    async def answer(flow, **answer):
+        return await engine.answer(flow, answer, thumbprint="jkt")
+
+    flow = anyio.run(engine.begin, logins.attempt()).flow
+    with pytest.raises(RefusedLoginError):
+        anyio.run(partial(answer, flow, text="41"))
+    with pytest.raises(TooManyRequestsError):
+        anyio.run(partial(answer, flow, text="41"))
+    proved = anyio.run(partial(answer, flow, text="42")).flow
+    with pytest.raises(DeniedError, match="not the word"):
+        anyio.run(partial(answer, proved, word="x"))
+    assert [reason for _, _, reason in logins.events()] == ["wrong riddle", "not the word"]
