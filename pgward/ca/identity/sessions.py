@@ -196,10 +196,10 @@ def end(
     now: datetime,
     user: str | None = None,
     session_id: str | None = None,
-    device_id: str | None = None,
+    thumbprint: str | None = None,
     keep: str | None = None,
 ) -> list[str]:
-    """End a session, or all of a user or device but ``keep``; return the ids of what lived.
+    """End a session, or all of a user or device key but ``keep``; return the ids of what lived.
 
     What was proved in them counts no more.
     """
@@ -209,8 +209,8 @@ def end(
         chosen.append(columns.id == session_id)
     if user is not None:
         chosen.append(columns.user_name == user)
-    if device_id is not None:
-        chosen.append(columns.device_id == device_id)
+    if thumbprint is not None:  # sessions from before devices were kept have no id of one
+        chosen.append(columns.thumbprint == thumbprint)
     if keep is not None:
         chosen.append(columns.id != keep)
     statement = (

@@ -207,7 +207,7 @@ def _revoke(context: Context, by: LoginSession, name: str, which: str) -> Revoke
         _about(act, device)
         stored.revoke(act.transaction, device, now=now)
         ended = sessions.end(
-            act.transaction, "device revoked", now=now, user=user, device_id=device.id
+            act.transaction, "device revoked", now=now, user=user, thumbprint=device.thumbprint
         )
         serials = context.revoker.end_sessions(act.transaction, user, ended, now=now)
         act.details |= {"sessions": len(ended), "revoked": len(serials)}

@@ -1,6 +1,8 @@
 import pytest
+import sqlalchemy as sa
 
 from pgward.ca.identity import devices
+from pgward.ca.store.schema import login_sessions
 from tests.fixtures.ca_service import Device
 
 
@@ -164,3 +166,13 @@ def test_a_session_found_open_brings_no_device_in(api, alice, clock):
     assert alice.call("POST", path, wrong).status_code == 403
     right = body | {"proof": {"password": "correct horse battery"}}
     assert alice.call("POST", path, right).status_code == 200
+
+
+def test_a_session_from_before_devices_were_kept_ends_with_its_device_too(api, alice):
+    with api.store.write() as transaction:
+        transaction.execute(sa.update(login_sessions).values(device_id=None))
+    again = Device(api, key=alice.key)
+    again.login("alice")
+    (device,) = listed(again)
+    assert again.call("POST", f"/v1/me/devices/{device['id']}/revoke").status_code == 200
+    assert alice.call("GET", "/v1/me").status_code == 401
