@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -33,7 +33,7 @@ class Started:
     """A new session, and its token, which is stored nowhere."""
 
     session: LoginSession
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import hmac
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
@@ -35,9 +35,9 @@ class Begun:
     """A login that waits for its browser: secret to all but us, and good for one answer."""
 
     redirect_uri: str
-    state: str
-    nonce: str
-    verifier: str
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
 
     @classmethod
     def new(cls, redirect_uri: str) -> Self:

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
@@ -42,8 +42,8 @@ class _Standing:
     """A session's refresh token as it is stored."""
 
     subject: str
-    sealed: bytes
-    token: str
+    sealed: bytes = field(repr=False)
+    token: str = field(repr=False)
     claimed_at: datetime | None
     confirmed_at: datetime
 

@@ -1,7 +1,7 @@
 """Logging in on a machine without a browser: a short code, typed elsewhere (RFC 8628)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ _MAX_LIFETIME = 1800
 class Waiting:
     """A login that waits for the person; times in seconds since 1970."""
 
-    device_code: str
+    device_code: str = field(repr=False)
     user_code: str
     verification_uri: str
     verification_uri_complete: str | None

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,9 +24,9 @@ class Expected:
     issuer: str
     client_id: str
     now: datetime
-    nonce: str | None = None
+    nonce: str | None = field(default=None, repr=False)
     subject: str | None = None
-    access_token: str | None = None
+    access_token: str | None = field(default=None, repr=False)
 
 
 def check(claims: Mapping[str, Any], read: Header, expected: Expected) -> None:

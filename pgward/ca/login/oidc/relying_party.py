@@ -1,7 +1,7 @@
 """The protocol from our side: begin a login, read what comes back, ask again later."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,14 +27,14 @@ class Identity:
     subject: str
     person: Person
     sid: str | None
-    refresh_token: str | None
+    refresh_token: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
     """What the provider says now; ``person`` None when it said nothing new of the person."""
 
-    refresh_token: str
+    refresh_token: str = field(repr=False)
     person: Person | None
 
 

@@ -178,3 +178,8 @@ def test_who_proved_nothing_cannot_have_refusals_written_down_for_ever(logins):
     with pytest.raises(DeniedError, match="not the word"):
         anyio.run(partial(answer, proved, word="x"))
     assert [reason for _, _, reason in logins.events()] == ["wrong riddle", "not the word"]
+
+
+def test_the_token_of_a_session_is_not_shown(logins):
+    started = logins.answer(begun(logins).flow, text="42")
+    assert started.token not in repr(started)

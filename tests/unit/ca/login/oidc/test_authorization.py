@@ -140,3 +140,8 @@ def test_a_refusal_says_what_the_provider_said() -> None:
 def test_error_codes_are_words(value) -> None:
     assert authorization.error_code(value).replace("_", "").isprintable()
     assert authorization.error_code("a\x1b[31m") == "it gave a strange reason"
+
+
+def test_no_secret_of_a_login_is_shown():
+    begun = Begun.new(REDIRECT)
+    assert not any(each in repr(begun) for each in (begun.state, begun.nonce, begun.verifier))

@@ -109,3 +109,7 @@ def test_nothing_else_than_its_error_is_raised(changes) -> None:
     except UntrustedError:
         return
     assert 1 <= read.interval <= 60
+
+
+def test_the_device_code_is_not_shown():
+    assert "hunter2" not in repr(Waiting("hunter2", "AB", "https://x", None, 5, 0.0))

@@ -260,3 +260,9 @@ def test_a_refresh_is_about_the_same_person(lying_provider) -> None:
     lying_provider.userinfo = {"sub": "s-1"}
     with pytest.raises(UntrustedError, match="userinfo is about another person"):
         asyncio.run(lying_provider.party().refresh("rt", "s-2"))
+
+
+def test_no_refresh_token_is_shown():
+    person = Person("alice", "", "", None)
+    assert "hunter2" not in repr(Identity("https://x", "1", person, None, "hunter2"))
+    assert "hunter2" not in repr(Refreshed("hunter2", person))
