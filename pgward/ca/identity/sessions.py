@@ -201,7 +201,7 @@ def end(
 ) -> list[str]:
     """End a session, or all of a user or device key but ``keep``; return the ids of what lived.
 
-    What was proved in them counts no more.
+    What was proved in them counts no more, and a provider's refresh token is forgotten.
     """
     columns = login_sessions.c
     chosen: list[sa.ColumnElement[bool]] = [columns.ended_at.is_(None)]
@@ -216,7 +216,7 @@ def end(
     statement = (
         sa.update(login_sessions)
         .where(*chosen)
-        .values(ended_at=now, end_reason=reason)
+        .values(ended_at=now, end_reason=reason, refresh_sealed=None)
         .returning(columns.id, columns.expires_at)
     )
     ended = transaction.execute(statement).all()

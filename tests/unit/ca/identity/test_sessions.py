@@ -79,3 +79,11 @@ def test_sessions_end_one_or_all_or_all_but_one(writing):
     assert sessions.end(writing, "block", now=START, user="alice") == [third]
     assert sessions.end(writing, "block", now=START, user="alice") == []
     assert alive() == [other]
+
+
+def test_a_session_that_ended_keeps_no_refresh_token(writing):
+    user = directory.get(writing.connection, "alice")
+    session, _ = sessions.start(writing, new_session(user, refresh_sealed=b"sealed"), now=START)
+    assert sessions.end(writing, "logout", now=START, session_id=session.id) == [session.id]
+    (row,) = writing.execute(login_sessions.select()).mappings()
+    assert row["refresh_sealed"] is None
