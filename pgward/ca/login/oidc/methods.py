@@ -28,6 +28,8 @@ FACTOR = "oidc"
 _MOST = 10_000  # devices that wait at the same time
 # Each code costs the provider something, and anybody may ask for one.
 _CODES = Rate(per_second=10 / 60, burst=10)
+# Each wrong answer is a question to the provider, which may well shut out who asks too often: us.
+_WRONG = Rate(per_second=1.0, burst=60)
 _EARLY = 0.9  # clocks, and networks, are not exact
 
 
@@ -67,6 +69,10 @@ class OidcMethod(_Oidc):
 
     kind = "oidc"
 
+    def __init__(self, desk: Desk, providers: Providers) -> None:
+        super().__init__(desk, providers)
+        self._wrong = Buckets(_WRONG)
+
     def offers(self, connection: Connection) -> Iterable[Offer]:
         """Return an offer for each provider."""
         for each in self._providers.every(connection):
@@ -81,9 +87,21 @@ class OidcMethod(_Oidc):
         return Ask("browser", {"url": url}, begun.to_state())
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> Proven | Ask:
-        """Take what the browser brought back; members that we do not know are the provider's."""
-        known = await self._known(attempt)
-        identity = await known.party.finish(Begun.from_state(attempt.memory), answer)
+        """Take what the browser brought back; members that we do not know are the provider's.
+
+        An address with many wrong answers has to wait; right ones do not count.
+        """
+        known, address = await self._known(attempt), networks.key(caller.client.get())
+        wait = self._wrong.wait(address, self._desk.monotonic())
+        if wait:
+            raise TooManyRequestsError(
+                "too many failed logins from your address", retry_after=ceil(wait)
+            )
+        try:
+            identity = await known.party.finish(Begun.from_state(attempt.memory), answer)
+        except DeniedError:
+            self._wrong.charge(address, self._desk.monotonic())
+            raise
         return await self._proven(known, identity)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pgward.ca.limiting.buckets import Buckets, Rate
 from pgward.pki import proof
 from tests.fixtures.ca_service import Device
 from tests.fixtures.lying_provider import ISSUER, REDIRECT
@@ -99,6 +100,17 @@ def test_the_state_of_one_login_is_of_no_use_in_another(oidc_world):
     brought = oidc_world.provider.visit(one["ask"]["facts"]["url"])
     mixed = device.call("POST", "/v1/login/continue", {"flow": two["flow"], "answer": brought})
     assert "from another login" in mixed.json()["error"]["message"]
+
+
+def test_wrong_answers_do_not_reach_the_provider_for_ever(oidc_world):
+    oidc_world.add(**RULES)
+    method = oidc_world.api.client.app.state.context.logins.methods.get("oidc")
+    method._wrong = Buckets(Rate(per_second=0.001, burst=2))
+    device, done = oidc_world.login()
+    assert done.status_code == 200
+    wrong = [oidc_world.login(error="access_denied")[1].status_code for _ in range(4)]
+    assert wrong == [403, 403, 429, 429]
+    assert oidc_world.renew(device).status_code == 200
 
 
 @pytest.mark.parametrize(
