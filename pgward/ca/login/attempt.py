@@ -9,6 +9,7 @@ from typing import Any, Self
 from pgward.ca import caller
 from pgward.ca.acts import RefusedError
 from pgward.core.clock import parse_rfc3339, rfc3339
+from pgward.core.errors import InvalidInputError
 
 METHOD = "method"  # who asked last, when it was no gate
 
@@ -87,6 +88,16 @@ class Attempt:
     def actor(self) -> str:
         """Whose name stands in the audit log: nobody's that was only typed."""
         return caller.UNKNOWN if self.proven is None else self.proven.user
+
+    def check_no_provider(self) -> None:
+        """Raise InvalidInputError when a provider was named for a method that has none.
+
+        What a client says would else stand at the session, and in the audit log, as if it were so.
+        """
+        if self.provider is not None:
+            raise InvalidInputError(
+                f"the method {self.method} has no provider", hint="leave provider out"
+            )
 
     def prove(self, proven: Proven) -> None:
         """Take what the method proved."""

@@ -30,6 +30,7 @@ class PasswordMethod:
 
     async def begin(self, attempt: Attempt) -> Proven | Ask:
         """Verify the password; an unknown user and a wrong password get the same answer."""
+        attempt.check_no_provider()
         name, password = attempt.given.user, attempt.given.password
         if name is None or password is None:
             raise InvalidInputError("user and password are needed for this method")

@@ -31,6 +31,7 @@ class PasskeyMethod:
 
     async def begin(self, attempt: Attempt) -> Proven | Ask:
         """Ask for a visit to the page; who it is shows there."""
+        attempt.check_no_provider()
         visit = Visit.new(
             Errand.LOGIN,
             id=attempt.id,

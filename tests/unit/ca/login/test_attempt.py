@@ -1,5 +1,8 @@
+import pytest
+
 from pgward.ca import caller
 from pgward.ca.login.attempt import Attempt, DeviceFacts, Given, Proven
+from pgward.core.errors import InvalidInputError
 from tests.fixtures.authority import START
 
 
@@ -35,3 +38,9 @@ def test_nobody_is_named_before_it_is_proven():
 def test_secrets_are_not_shown():
     shown = repr(made(given=Given("a", "hunter2"), device=DeviceFacts(token="hunter3")))
     assert "hunter" not in shown
+
+
+def test_a_method_without_providers_takes_none():
+    made(provider=None).check_no_provider()
+    with pytest.raises(InvalidInputError, match="has no provider"):
+        made().check_no_provider()

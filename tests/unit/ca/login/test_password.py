@@ -66,3 +66,9 @@ def test_a_known_device_is_not_slowed_by_guesses_elsewhere(logins, change):
         prove(logins)
     attempt = logins.attempt(given=Given("Alice", PASSWORD), thumbprint="laptop")
     assert anyio.run(PasswordMethod(logins.desk).begin, attempt).user == "alice"
+
+
+def test_a_provider_that_was_only_said_is_not_put_on_record(logins):
+    attempt = logins.attempt(given=Given("alice", PASSWORD), method="password", provider="x" * 100)
+    with pytest.raises(InvalidInputError, match="the method password has no provider"):
+        anyio.run(PasswordMethod(logins.desk).begin, attempt)

@@ -138,3 +138,8 @@ def test_the_flow_and_the_address_give_nothing_away(passkeys):
         assert asked.ask.facts["code"] not in shown
     assert Visit.__name__ not in asked.flow
     assert SoftAuthenticator().credential_id.hex() not in asked.flow
+
+
+def test_a_provider_that_was_only_said_is_not_put_on_record(passkeys):
+    with pytest.raises(InvalidInputError, match="the method passkey has no provider"):
+        passkeys.begin(provider="corp")
