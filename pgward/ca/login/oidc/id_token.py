@@ -86,7 +86,9 @@ def subject_of(claims: Mapping[str, Any], *, what: str) -> str:
 def login_of(claims: Mapping[str, Any]) -> str | None:
     """Return the provider's name for its login (``sid``), by which it may end it."""
     sid = claims.get("sid")
-    return sid if isinstance(sid, str) and 1 <= len(sid) <= _MAX_SID else None
+    if not isinstance(sid, str) or not 1 <= len(sid) <= _MAX_SID:
+        return None
+    return sid if sid.isprintable() else None  # a NUL, say, is nothing for a database
 
 
 def _time(claims: Mapping[str, Any], name: str, what: str) -> float | None:

@@ -129,3 +129,9 @@ def test_nothing_else_than_its_error_is_raised(claims) -> None:
 def test_when_a_token_was_made_is_told() -> None:
     made = id_token.check_times({"iat": NOW - 5}, START, what="token", must_expire=False)
     assert made == START - timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("sid", ["", "x" * 256, "a\0b", 7, None])
+def test_strange_names_of_logins_are_none(sid):
+    assert id_token.login_of({"sid": sid}) is None
+    assert id_token.login_of({"sid": "s-1"}) == "s-1"
