@@ -1,11 +1,25 @@
 """Where fixtures come from: one file per resource in tests/fixtures."""
 
+import os
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 # A shell starts background jobs with Ctrl-C ignored, and their children inherit it: tests of
 # what Ctrl-C does would wait in vain.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def same_umask() -> Iterator[None]:
+    """Give every test the umask that the run began with: commands in this process change it."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
 
 pytest_plugins = [
     "tests.fixtures.authority",

@@ -161,7 +161,7 @@ def test_a_token_is_no_use_with_another_key(api, alice):
     thief = Device(api, token=alice.token)
     answer = thief.call("GET", "/v1/me")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "denied")
-    assert [e["action"] for e in api.events()][-1] == "request.refuse"
+    assert [e["action"] for e in api.events()][-1] == "session.stolen"
 
 
 def test_a_proof_works_once_for_its_request_only(api, alice):

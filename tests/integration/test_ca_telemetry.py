@@ -54,7 +54,7 @@ class Run:
         second = client.post("/v1/certificates/login", request)
         assert first["serial"] != second["serial"]
         client.post(f"/v1/certificates/{first['serial']}/revoke", {"reason": "superseded"})
-        new = {"name": "bob", "password": "bob's own s3cret"}
+        new = {"name": "bob", "password": "quite another s3cret"}
         client.post("/v1/users", new)
         self.secrets.append(new["password"])
         joining = client.post("/v1/tokens", {"kind": "edge", "name": "e1"})["token"]

@@ -22,6 +22,7 @@ from pgward.ca.ceremony.init_keys import (
 from pgward.ca.ceremony.requests import NewRequest
 from pgward.ca.hierarchy import NewHierarchy
 from pgward.ca.identity.passwords import Passwords
+from pgward.ca.keys import sealing
 from pgward.ca.log import key as log_key
 from pgward.ca.records import CaName
 from pgward.ca.settings import FILE, STORE_FILE, Settings
@@ -175,6 +176,8 @@ class _Making:
         store = create(f"sqlite:///{building / STORE_FILE}")
         try:
             init_store.fill(store, self._own, plan.administrator, password_hash, self._clock)
+            # Now, so that every copy of the directory has it: replicas share what they seal.
+            sealing.open_sealer(building, store, self._clock.now())
         finally:
             store.close()
         settings = replace(plan.settings, keys=self.keys.settings())

@@ -28,7 +28,7 @@ from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
 from pgward.pki.errors import LogError
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
-from pgward.system.secrecy import keep_secrets
+from pgward.system.secrecy import leave_no_core
 
 
 @click.command()
@@ -79,7 +79,7 @@ def login(
         if method not in (None, DEVICE_CODE):
             raise click.UsageError("--device-code and --method exclude each other")
         method = DEVICE_CODE
-    keep_secrets()
+    leave_no_core()
     home, clock = Home(pgward_home()), SystemClock()
     who = _Who(home, user)
     url = None if ca is None else parse_url(ca)

@@ -6,7 +6,7 @@ from pgward.core.clock import rfc3339
 from pgward.system import terminal
 from tests.fixtures.commands import body
 
-BEFORE = rfc3339(datetime.now(UTC) - timedelta(hours=3))
+BEFORE = rfc3339(datetime.now(UTC) - timedelta(days=3, hours=1))
 POSTURE = {
     "os": "linux",
     "os_name": "Debian GNU/Linux 12",
@@ -52,8 +52,32 @@ def test_devices_are_listed_with_the_codes_of_those_that_wait(logged_in, argumen
     lines = logged_in(*arguments).stdout.splitlines()
     assert [line.split() for line in lines] == [
         ["ID", "NAME", "STATE", "LAST", "SEEN", "FROM", "CODE"],
-        ["d1", "laptop", "(this", "one)", "approved", "3", "hours", "ago", "10.0.0.2", "-"],
-        ["d2", "phone\\x1b[2J", "pending", "3", "hours", "ago", "10.0.0.2", "ABCD-2345"],
+        [
+            "d1",
+            "laptop",
+            "(this",
+            "one)",
+            "approved",
+            "3",
+            "days",
+            "1",
+            "hour",
+            "ago",
+            "10.0.0.2",
+            "-",
+        ],
+        [
+            "d2",
+            "phone\\x1b[2J",
+            "pending",
+            "3",
+            "days",
+            "1",
+            "hour",
+            "ago",
+            "10.0.0.2",
+            "ABCD-2345",
+        ],
     ]
 
 

@@ -7,7 +7,8 @@ def test_a_code_from_stdin(logged_in, asking_ca):
     result = logged_in("step-up", "orders", "--code-stdin", stdin="123 456\n")
     assert result.exit_code == 0
     assert re.fullmatch(
-        r"orders is open to you until [0-9TZ:-]+ \(in 1[45] minutes\)\n", result.stderr
+        r"orders is open to you until [0-9TZ:-]+ \(in 1[45] minutes( \d+ seconds?)?\)\n",
+        result.stderr,
     )
     assert "POST /v1/me/step-up/continue" in asking_ca.calls
 

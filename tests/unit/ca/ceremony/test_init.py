@@ -194,7 +194,7 @@ def test_the_roots_keys_go_offline_only(tmp_path, clock):
         key = key_file.load(tmp_path / "out" / f"{name}.key", ROOTS)
         assert key.public_key() == hierarchy.certificate(tmp_path / "ca", name).public_key()
     online = sorted(path.name for path in (tmp_path / "ca" / "keys").iterdir())
-    assert online == ["log.key", "server-issuing.key", "user-issuing.key"]
+    assert online == ["log.key", "seal.key", "server-issuing.key", "user-issuing.key"]
     assert hierarchy.load(made.directory, keeper_of(made.directory, b"passphrase"))
 
 

@@ -221,4 +221,5 @@ def test_a_subordinate_is_told_what_to_have_signed(tmp_path):
     done = init(tmp_path / "ca", "--subordinate")
     told = json.loads(done.stdout)
     assert (told["fingerprint"], told["requests"]) == (None, str(tmp_path / "ca" / "requests"))
-    assert f"pgward ca import {tmp_path}/ca FILE…" in done.stderr
+    notes = "\n".join(json.loads(line)["note"] for line in done.stderr.splitlines())
+    assert f"pgward ca import {tmp_path}/ca FILE…" in notes

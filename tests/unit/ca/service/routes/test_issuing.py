@@ -135,7 +135,7 @@ def test_another_devices_token_gets_nothing_also_when_the_session_is_known(api, 
     thief.token = alice.token
     answer = issue(thief)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "denied")
-    assert api.events()[-1]["action"] == "request.refuse"
+    assert api.events()[-1]["action"] == "session.stolen"
 
 
 @pytest.mark.parametrize("how", ["ended", "blocked", "removed"])
