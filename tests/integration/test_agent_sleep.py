@@ -77,6 +77,7 @@ def sleep_and_wake(running: AgentProcess, clock: Faketime, at: int, conninfo: st
     return client
 
 
+@pytest.mark.soak
 def test_who_connects_after_a_sleep_gets_through(asleep: Stack, clock, faked):
     """Four hours later: with the CA there, and with one that is away until a client waits."""
     person = asleep.person()

@@ -267,6 +267,7 @@ def _operations(described):
                 yield method.upper(), path, operation
 
 
+@pytest.mark.soak
 def test_no_text_in_an_address_makes_the_authority_fail(api, admin, edge):
     tried = Tried(api, admin, edge)
     for method, path, operation in _operations(api.call("GET", "/v1/openapi.json").json()):
@@ -276,6 +277,7 @@ def test_no_text_in_an_address_makes_the_authority_fail(api, admin, edge):
     assert tried.count > 300
 
 
+@pytest.mark.soak
 def test_no_value_of_a_field_makes_the_authority_fail(api, admin, edge):
     described = api.call("GET", "/v1/openapi.json").json()
     tried = Tried(api, admin, edge)

@@ -156,6 +156,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, room):
     assert listed(tmp_path) == []
 
 
+@pytest.mark.soak
 def test_killed_at_any_moment_it_leaves_nothing_half_made(tmp_path):
     whole = _time_one(tmp_path / "timed")
     target = tmp_path / "place" / "ca"

@@ -70,6 +70,7 @@ def test_all_keys_in_a_token(softhsm, token, tmp_path, serve, openssl):
     assert (code, f"the token {label} has locked its PIN" in said) == (2, True)
 
 
+@pytest.mark.soak
 def test_a_helper_program_signs(tmp_path, serve):
     options = {"env": {**os.environ, "PGWARD_SIGNER_KEYS": str(tmp_path / "signer")}}
     helper = Path(shutil.copy(EXAMPLE, tmp_path / "helper"))
@@ -99,6 +100,7 @@ def test_cas_of_other_types_of_key(tmp_path, serve, key_type, openssl):
     assert strictly_valid(openssl, chain, root, crls).endswith("leaf: OK\n")
 
 
+@pytest.mark.soak
 def test_roots_offline_and_a_damaged_key_file(tmp_path, serve):
     directory, word = tmp_path / "ca", secret(tmp_path, "battery staple")
     out = ("--root-key-out", tmp_path / "out", "--root-passphrase-file", word)

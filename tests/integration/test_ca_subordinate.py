@@ -123,6 +123,7 @@ class Host:
         assert done.stdout == f"{self.person.name}\n", done.stderr
 
 
+@pytest.mark.soak
 def test_a_new_key_below_a_companys_root(under_company, serve, pg, openssl):
     """Nobody loses access, and PostgreSQL lets certificates of the new CA in."""
     directory, company = under_company

@@ -62,6 +62,7 @@ def test_the_store_is_as_its_log_says_after_a_kill_and_not_after_a_change(own_si
     assert expected + f"the certificate is for {person.name}" in done.stdout
 
 
+@pytest.mark.soak
 def test_a_ca_that_is_put_back_to_an_older_copy_is_noticed(own_site):
     person, directory = own_site.person(), own_site.ca.directory
     own_site.ca.stop()

@@ -186,6 +186,7 @@ def held(place) -> Iterator[Held]:
     assert running(place) == []
 
 
+@pytest.mark.soak
 def test_a_held_demo_can_be_used_with_postgresqls_own_programs(held, tmp_path):
     assert set(held.facts) == KEYS
     assert stat.S_IMODE(held.path.stat().st_mode) == 0o600

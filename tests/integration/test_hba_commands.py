@@ -118,6 +118,7 @@ def test_a_used_token(ready, site, pg_files) -> None:
     assert hba("apply", ready).returncode == 0
 
 
+@pytest.mark.soak
 def test_a_ca_that_is_down_the_first_time_and_later(own_site, pg) -> None:
     text = token(own_site)
     own_site.ca.stop()

@@ -112,6 +112,7 @@ def files_of(directory) -> set[str]:
     return {path.name for path in directory.rglob("*") if not path.name.startswith("ca.db")}
 
 
+@pytest.mark.soak
 def test_a_full_disk_ends_no_rotation_half_way(small) -> None:
     disk, site = small
     directory, leading = site.ca.directory, Leading(site)

@@ -50,6 +50,7 @@ def tallies(url):
     return found
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("cheap")
 def test_a_backup_under_load_is_a_ca_of_one_moment(tmp_path):
     directory = quick_ca(tmp_path / "ca")

@@ -74,6 +74,7 @@ def assert_alive_and_not_ready(replica):
     assert body["checks"]["store"] in ("slow", "failed")
 
 
+@pytest.mark.soak
 def test_a_command_gives_up_as_well(pg, replicas):
     store = open_store(replicas.url)
     assert store.version() > 0

@@ -17,6 +17,7 @@ from tests.fixtures.many_cas import secret, serve_refused
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.soak
 def test_another_cas_directory_is_refused_from_the_first_moment(tmp_path):
     ours, theirs = (quick_ca(tmp_path / name, passphrase=PASSPHRASE) for name in ("a", "b"))
     word = ("--passphrase-file", secret(tmp_path, PASSPHRASE.decode()))

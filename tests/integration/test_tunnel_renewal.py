@@ -28,6 +28,7 @@ def serial(person) -> str:
     return Session.open(person.home).state.serial
 
 
+@pytest.mark.soak
 def test_a_session_outlives_its_certificate(short_stack):
     """The tunnel looks every 15 seconds; a session goes on, and the next one uses the new one."""
     person = short_stack.person()
