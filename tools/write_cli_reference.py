@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from pgward.cli import COMMANDS, LazyGroup, cli
+from pgward.cli import LazyGroup, cli
+from pgward.command_table import COMMANDS
 from pgward.shell import pages
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"

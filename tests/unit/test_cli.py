@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from pgward import cli as cli_module
-from pgward.cli import COMMANDS, NO_DOCUMENT, Entry, RootGroup, cli
+from pgward.cli import NO_DOCUMENT, RootGroup, cli
+from pgward.command_table import COMMANDS, Entry
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
 from pgward.system.output import takes_output
 

@@ -4,7 +4,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pgward.cli import Entry, RootGroup
+from pgward.cli import RootGroup
+from pgward.command_table import Entry
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import output, terminal
 

@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
+from pgward.ca.login import loopback
 from pgward.ca.login.oidc.errors import RefusedError, UntrustedError
 from pgward.ca.login.oidc.metadata import Metadata
 from pgward.core.errors import InvalidInputError
 
-CALLBACK = "/callback"
-_LOOPBACK = ("127.0.0.1", "::1")
 _MAX_CODE = 8192
 _ERROR_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 RESERVED = frozenset(
@@ -60,24 +59,14 @@ def check_redirect(uri: object, ports: Collection[int] = ()) -> str:
 
     ``ports`` are the only ones that the provider accepts, when it does not accept all.
     """
-    if not isinstance(uri, str) or len(uri) > 100:  # noqa: PLR2004 - a loopback address is short
-        raise InvalidInputError("redirect_uri is not an address on loopback")
-    try:
-        parts = urlsplit(uri)
-        port = parts.port
-    except ValueError:
-        port = None
-    if port is None or uri not in {_redirect(host, port) for host in _LOOPBACK}:
-        raise InvalidInputError(
-            "redirect_uri is not an address on loopback",
-            hint=f"it must be http://127.0.0.1:PORT{CALLBACK}",
-        )
+    found = loopback.checked(uri if isinstance(uri, str) else "")
+    port = urlsplit(found).port
     if ports and port not in ports:
         raise InvalidInputError(
             f"the identity provider does not accept port {port}",
             hint=f"listen on {', '.join(map(str, ports))}",
         )
-    return uri
+    return found
 
 
 def url(
@@ -128,7 +117,3 @@ def error_code(value: object) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= 64:  # noqa: PLR2004 - codes are words
         return "it gave no reason"
     return value if set(value) <= _ERROR_LETTERS else "it gave a strange reason"
-
-
-def _redirect(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{CALLBACK}"

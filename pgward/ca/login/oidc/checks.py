@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pgward.ca.login.oidc.authorization import CALLBACK
+from pgward.ca.login.loopback import CALLBACK
 from pgward.ca.login.oidc.errors import ProviderAwayError, RefusedError, UntrustedError
 from pgward.ca.login.oidc.key_set import ALGORITHMS
 from pgward.ca.login.oidc.metadata import Metadata
