@@ -65,6 +65,7 @@ def _load_time(server) -> str:
     return server.psql("select pg_conf_load_time()").strip()
 
 
+@pytest.mark.soak
 def test_postgresql_is_certified_by_certbot_for_good(acme_site, certbot, server):
     key = acme_site.key("--dns", "*.pgward.test", "--ip", "127.0.0.1")
     assert "Account registered" in certbot.register(key)

@@ -124,6 +124,7 @@ def test_killed_while_issuing_nothing_that_was_answered_is_lost(start_ca, caller
     assert alice.certificate().status_code == 200
 
 
+@pytest.mark.soak
 def test_two_processes_on_one_store_agree(start_ca, callers):
     one = start_ca()
     two = start_ca()

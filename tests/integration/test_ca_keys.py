@@ -36,6 +36,7 @@ def token(softhsm, tmp_path):
     return label, arguments, options
 
 
+@pytest.mark.soak
 def test_all_keys_in_a_token(softhsm, token, tmp_path, serve, openssl):
     label, arguments, options = token
     directory = tmp_path / "ca"

@@ -246,6 +246,7 @@ def test_a_flood_of_silent_peers_keeps_nobody_out(start_ca, come):
     assert said_well(ca)
 
 
+@pytest.mark.soak
 def test_kill_9_loses_no_certificate_that_anyone_got(start_ca, ca_directory):
     received = []
     for _ in range(3):

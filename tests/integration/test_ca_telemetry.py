@@ -116,6 +116,7 @@ def test_a_whole_run_is_told_without_a_secret(observed, collector):
     check_spans(collector.spans)
 
 
+@pytest.mark.soak
 def test_nor_does_it_tell_one_when_it_tells_everything(start_ca, ca_directory):
     settings = Settings.load(ca_directory)
     chatty = replace(settings, logging=replace(settings.logging, level="debug"))

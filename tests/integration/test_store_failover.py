@@ -46,6 +46,7 @@ def health(replica):
     return httpx2.get(f"{replica.url}/v1/health", verify=replica.trusting(), timeout=30)
 
 
+@pytest.mark.soak
 def test_a_synchronous_standby_takes_over_and_nothing_acknowledged_is_lost(synchronous, serving):
     replicas = serving(synchronous)
     done = Acknowledged()

@@ -19,6 +19,7 @@ from tests.fixtures.replicas import until
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.soak
 def test_one_of_two_is_killed_and_nothing_acknowledged_is_lost(replicas):
     done = Acknowledged()
     first, second = replicas.start(), replicas.start()
