@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.fixtures.company",
     "tests.fixtures.disks",
     "tests.fixtures.acme",  # after ca_service, which it imports
+    "tests.fixtures.keyboard",
     "tests.fixtures.logins",  # after ca_service, which it imports
     "tests.fixtures.factors",  # after logins, which it imports
     "tests.fixtures.lying_provider",

@@ -66,7 +66,7 @@ class _Opened:
             raise self._unreadable(error) from error
         try:
             self._look()
-        except BaseException:
+        except BaseException:  # Ctrl-C as well leaves no descriptor: __exit__ is not called
             os.close(self._descriptor)
             raise
         return self

@@ -50,7 +50,7 @@ class AgentClient:
             if isinstance(error, TimeoutError | BlockingIOError):
                 raise UnavailableError(_HANGS, hint=HANGS_HINT) from error
             raise AgentAwayError from error
-        except BaseException:
+        except BaseException:  # Ctrl-C as well leaves no socket: nobody has it yet
             self._socket.close()
             raise
 

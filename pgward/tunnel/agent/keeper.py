@@ -126,7 +126,7 @@ class Keeper:
             path = self._registry.control_path(info.name)
             with storage_errors(path):
                 control = await registry.answer(path, tunnel.describe)
-        except BaseException:
+        except BaseException:  # a client that left as well: its tunnel would listen for nobody
             tunnel.close()
             self._tidy(wanted)
             raise

@@ -106,7 +106,7 @@ class Feed:
                     log.warning("the CA cannot be used for now: %s", error)
                 told = True
                 pause = self._pause(pause)
-            except Exception:
+            except Exception:  # told with its traceback
                 # Whatever it was: an edge that hears of no revocation any more is worse.
                 log.exception("the CA cannot be used for now")
                 pause = self._pause(pause)

@@ -27,7 +27,7 @@ def listen(
     try:
         listener.bind(unix_path(path))
         listener.listen(ports.BACKLOG)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well leaves no socket
         listener.close()
         raise
     return listener, None

@@ -26,25 +26,6 @@ def ca(asking_ca):
         yield made
 
 
-@pytest.fixture
-def typed(monkeypatch):
-    """Have a person type this; return what was asked."""
-
-    def typed(*texts):
-        left, asked = list(texts), []
-
-        def ask(label, **_):
-            asked.append(label)
-            return left.pop(0)
-
-        monkeypatch.setattr(terminal, "ask", ask)
-        monkeypatch.setattr(terminal, "ask_password", ask)
-        monkeypatch.setattr(terminal, "interactive", lambda: True)
-        return asked
-
-    return typed
-
-
 def test_the_question_says_for_which_service(ca, typed):
     asked = typed("123 456")
     step_up_prompt.ensure(ca, "orders")

@@ -77,7 +77,7 @@ async def _secured(server: Server, context: ssl.SSLContext) -> TLSStream:
         return await TLSStream.wrap(
             stream, hostname=server.host, ssl_context=context, standard_compatible=False
         )
-    except BaseException:
+    except BaseException:  # a cancelled login as well leaves no connection
         await anyio.aclose_forcefully(stream)
         raise
 

@@ -24,25 +24,6 @@ def said(monkeypatch):
 
 
 @pytest.fixture
-def typed(monkeypatch):
-    """Have a person type this; return what was asked."""
-
-    def typed(*texts):
-        left, asked = list(texts), []
-
-        def ask(label, **_):
-            asked.append(label)
-            return left.pop(0)
-
-        monkeypatch.setattr(terminal, "ask", ask)
-        monkeypatch.setattr(terminal, "ask_password", ask)
-        monkeypatch.setattr(terminal, "interactive", lambda: True)
-        return asked
-
-    return typed
-
-
-@pytest.fixture
 def opened(monkeypatch):
     opened = []
     monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)

@@ -13,7 +13,7 @@ PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
 NAME="Debian GNU/Linux"
 VERSION_ID="12"
 # a comment
-HOME_URL="https://www.debian.org/"
+HOME_URL="https://example.org/"
 """
 APT = """\
 Start-Date: 2026-11-02  06:12:01
