@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from pgward.system.documents import written
+
 OUTPUTS = ("table", "json", "yaml")
 _CHOSEN = "pgward.system.output.chosen"
 _RESULT = "pgward.system.output.result"
@@ -101,10 +103,8 @@ def finish() -> None:
     """Print the document of the command under way, if it reports one and has not printed it."""
     reported = result()
     if reported is not None:
-        from pgward.system import terminal  # noqa: PLC0415 - it imports this module
-
         reported.shown = True
-        terminal.structured(reported.document(), chosen())
+        click.echo(written(reported.document(), chosen()))
 
 
 def wanted(words: Sequence[str], environ: Mapping[str, str]) -> str:

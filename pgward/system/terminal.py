@@ -1,37 +1,23 @@
 """The one module that writes to a person: data on stdout, talk on stderr.
 
 Tone: lower case, no full stop, the error and then its hint. Nothing that a peer or a
-database named may move the cursor, colour the screen or reorder text: control and
-bidirectional characters are made visible before they are written.
+database named may move the cursor, colour the screen or reorder text: it is cleaned first.
 """
 
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import click
 
-from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import output as outputs
-from pgward.system.output import OUTPUTS
-
-__all__ = ["OUTPUTS"]
+from pgward.system.documents import plain, to_yaml, written
+from pgward.system.safe_text import clean as clean  # noqa: PLC0414 - a part of what this offers
 
 _MAX_LINE = 64 * 1024
-
-# C0, DEL, C1, zero-width, line/paragraph separators, bidirectional marks, tags and BOM.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_UNSAFE_IN_DATA = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-
-
-def clean(text: str) -> str:
-    """Return one line of ``text`` with every unsafe character as a visible escape."""
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def echo(text: str = "", *, fact: str | None = None) -> None:
@@ -70,7 +56,7 @@ def error(problem: PgwardError, output: str = "table") -> None:
     """Report a failure: ``pgward: message``, then ``hint: what to do``; or an object."""
     if output != "table":
         told = outputs.error(problem)
-        click.echo(json.dumps(told) if output == "json" else _yaml(told).rstrip("\n"), err=True)
+        click.echo(json.dumps(told) if output == "json" else to_yaml(told), err=True)
         return
     _labelled("pgward:", problem.message, "red")
     if problem.hint:
@@ -183,8 +169,7 @@ def record(
 
 def structured(value: Any, output: str) -> None:
     """Write ``value`` to stdout as ``json`` or ``yaml``; times become RFC 3339."""
-    plain = _plain(value)
-    click.echo(_json(plain) if output == "json" else _yaml(plain).rstrip("\n"))
+    click.echo(written(value, output))
 
 
 def documents(values: Sequence[Any]) -> None:
@@ -192,31 +177,7 @@ def documents(values: Sequence[Any]) -> None:
     for number, value in enumerate(values):
         if number:
             echo("---")
-        echo(_yaml(_plain(value)).rstrip("\n"))
-
-
-def _json(value: Any) -> str:
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return _UNSAFE_IN_DATA.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _yaml(value: Any) -> str:
-    import yaml  # noqa: PLC0415 - a slow import that most commands do not need
-
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
-    if _UNSAFE_IN_DATA.search(text):
-        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=False)
-    return text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
+        echo(to_yaml(value))
 
 
 def cell(value: Any) -> str:
@@ -227,7 +188,7 @@ def cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(cell(item) for item in value)
-    return clean(str(_plain(value)))
+    return clean(str(plain(value)))
 
 
 def _write_table(titles: list[str], rows: list[list[str]]) -> None:

@@ -4,7 +4,6 @@ What the CA says of a service ends up in files that programs read and people run
 must not get a line, a quote or a host of its own choice into them.
 """
 
-import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Self
@@ -13,13 +12,12 @@ from pgward.client.identity import IdentityPaths
 from pgward.client.services import ServiceInfo
 from pgward.core.errors import InvalidInputError
 from pgward.core.names import dns_name, identity, resource_name
+from pgward.system.safe_text import UNSAFE
 
 LOOPBACK = "127.0.0.1"
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _WEAK = ("disable", "allow", "prefer")
 _MAX_DATABASE = 63  # NAMEDATALEN - 1
-# Controls, line separators, and what reorders or hides text where people read it.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def _address(text: str) -> str | None:
 
 
 def _database(name: str) -> str:
-    if _UNSAFE.search(name) or not 1 <= len(name.encode()) <= _MAX_DATABASE:
+    if UNSAFE.search(name) or not 1 <= len(name.encode()) <= _MAX_DATABASE:
         raise InvalidInputError(f"the CA sent {name!r} as a database")
     return name
 
@@ -155,7 +153,7 @@ def _path(path: object) -> str:
         text.encode()
     except UnicodeEncodeError:
         text = "\0"
-    if _UNSAFE.search(text):
+    if UNSAFE.search(text):
         raise InvalidInputError(
             f"no client takes the path {str(path)!r}", hint="set PGWARD_HOME to a plain path"
         )

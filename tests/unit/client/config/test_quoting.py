@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.client.config import quoting
-from pgward.client.config.facts import _UNSAFE
+from pgward.system.safe_text import UNSAFE
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda t: not _UNSAFE.search(t))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda t: not UNSAFE.search(t))
 
 
 @given(TEXTS)
