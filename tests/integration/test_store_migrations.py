@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pgward.ca.backup import moving
-from pgward.ca.store import migrate, open_store
+from pgward.ca.store import open_store, revisions
 from tests.fixtures import released
 from tests.fixtures.ca import Person, Site
 from tests.fixtures.ca_process import CaProcess
@@ -55,7 +55,7 @@ def test_a_released_store_is_brought_up_to_date_and_served(old, served, tmp_path
     store = open_store(served)
     with store.read() as connection:
         assert released.differences(connection) == []
-        assert migrate.revision(connection) == migrate.head()
+        assert revisions.revision(connection) == revisions.head()
     store.close()
 
 

@@ -21,7 +21,7 @@ from pgward.ca.ceremony.init import PASSWORD_FILE
 from pgward.ca.ceremony.init_keys import PASSPHRASE_FILE
 from pgward.ca.log import continuity
 from pgward.ca.settings import STORE_FILE, Settings
-from pgward.ca.store import Store, marks, migrate, open_store, rows
+from pgward.ca.store import Store, marks, open_store, revisions, rows
 from pgward.ca.store.copying import copied_tables
 from pgward.ca.store.engine import parse_url
 from pgward.ca.store.inspecting import open_read_only
@@ -100,7 +100,7 @@ def _write(
             be_patient(connection)
             marks.refuse(connection)
             # The first look fixes the moment. The files come after it: keys before their rows.
-            schema = str(migrate.revision(connection))
+            schema = str(revisions.revision(connection))
             now = rfc3339(clock.now())
             header = Header(__version__, now, settings.ca.name, schema)
             writer = Writer(encrypted, header)

@@ -18,7 +18,7 @@ from pgward.ca.backup.archive import BackupError, Header, Sink, read
 from pgward.ca.backup.create import Summary, opened
 from pgward.ca.ceremony.building import move_into_place, refuse_existing, sibling, storage
 from pgward.ca.settings import STORE_FILE, Settings
-from pgward.ca.store import migrate, open_store, rows, tables
+from pgward.ca.store import migrate, open_store, revisions, rows, tables
 from pgward.ca.store.database import explained
 from pgward.ca.store.engine import make_engine, parse_url, use_wal
 from pgward.core.clock import Clock
@@ -74,7 +74,7 @@ class _Filling:
     def header(self, header: Header) -> None:
         """Make the tables as they were then, empty."""
         self.found = header
-        if header.schema not in migrate.known():
+        if header.schema not in revisions.known():
             raise BackupError("it was made by a newer pgward", hint="upgrade pgward first")
         command.upgrade(migrate.config(self._connection), header.schema)
         self._tables = tables.as_found(self._connection)

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from sqlalchemy.engine import URL
 
-from pgward.ca.store import migrate
+from pgward.ca.store import revisions
 from pgward.ca.store.database import Store, explained
 from pgward.ca.store.engine import make_engine, parse_url
 from pgward.core.errors import ConflictError, NotFoundError
@@ -22,14 +22,14 @@ def open_read_only(url: str) -> Store:
     store = Store(make_engine(parsed))
     try:
         with explained(), store.engine.connect() as connection:
-            found = migrate.revision(connection)
+            found = revisions.revision(connection)
     except BaseException:  # whatever ends this, no connection stays open
         store.close()
         raise
-    if found != migrate.head():
+    if found != revisions.head():
         store.close()
         raise ConflictError(
-            f"the store's schema is {found or 'none'}, and this pgward reads {migrate.head()}",
+            f"the store's schema is {found or 'none'}, and this pgward reads {revisions.head()}",
             hint="`pgward ca serve` of this version brings an older store up to date",
         )
     return store

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
-from pgward.ca.store import marks, migrate, seats
+from pgward.ca.store import marks, revisions, seats
 from pgward.ca.store.database import Store, explained
 from pgward.ca.store.engine import begin_writing, make_engine, parse_url, use_wal
 from pgward.ca.store.postgresql import be_patient
@@ -121,8 +121,8 @@ def _open(
 
 
 def _refuse_other_version(connection: Connection) -> None:
-    found = migrate.revision(connection)
-    if found not in (None, migrate.head()):
+    found = revisions.revision(connection)
+    if found not in (None, revisions.head()):
         raise ConflictError(
             f"the store's tables are those of another pgward (revision {found})",
             hint="`pgward ca serve` of this version brings an older store up to date",
@@ -130,19 +130,21 @@ def _refuse_other_version(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection, *, new: bool, mark: str | None, alone: bool) -> None:
-    if not new and migrate.revision(connection) == migrate.head():
+    if not new and revisions.revision(connection) == revisions.head():
         return
     connection.rollback()
     writing = begin_writing(connection)
     be_patient(writing)
-    found = migrate.revision(writing)
+    found = revisions.revision(writing)
     if new and found is not None:
         raise ConflictError("the database holds a store already", hint="choose another database")
     if not new and found is None:
         raise NotFoundError("the database holds no store", hint="pgward ca init DIR makes one")
-    if found == migrate.head():  # another replica was faster
+    if found == revisions.head():  # another replica was faster
         writing.rollback()
         return
+    from pgward.ca.store import migrate  # noqa: PLC0415 - Alembic takes long to import
+
     with nullcontext() if alone else seats.unserved(writing):
         migrate.upgrade(writing)
         if mark is not None:

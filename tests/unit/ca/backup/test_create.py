@@ -7,7 +7,7 @@ import pytest
 
 from pgward.ca.backup import create as backup
 from pgward.ca.backup.archive import BackupError
-from pgward.ca.store import copying, marks, migrate, open_store, rows
+from pgward.ca.store import copying, marks, open_store, revisions, rows
 from pgward.ca.store.marks import MarkedError
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError
@@ -169,6 +169,6 @@ def test_a_store_that_is_elsewhere_by_now_is_not_backed_up(made_ca, file):
 
 
 def test_a_store_of_another_version_is_left_as_it_is(made_ca, file, monkeypatch):
-    monkeypatch.setattr(migrate, "head", lambda: "9999")
+    monkeypatch.setattr(revisions, "head", lambda: "9999")
     with pytest.raises(ConflictError, match="tables are those of another pgward"):
         backup.write(made_ca, file, WORD, CLOCK)

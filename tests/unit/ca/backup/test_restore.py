@@ -12,7 +12,7 @@ from pgward.ca.backup.restore import restore
 from pgward.ca.keys.keeper import KeyKeeper
 from pgward.ca.keys.settings import KeySettings
 from pgward.ca.settings import Settings
-from pgward.ca.store import audit, copying, migrate, open_store
+from pgward.ca.store import audit, copying, open_store, revisions
 from pgward.ca.store.schema import join_tokens
 from pgward.core.clock import SystemClock
 from pgward.core.errors import ConflictError, InvalidInputError
@@ -140,7 +140,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(target):
     restore(sealed("0001", *counters, ("join_tokens", _token())), target, WORD, CLOCK)
     store = open_store(f"sqlite:///{target / 'ca.db'}", upgrade=False)
     with store.read() as connection:
-        assert migrate.revision(connection) == migrate.head()
+        assert revisions.revision(connection) == revisions.head()
         assert connection.execute(sa.select(join_tokens.c.dns)).scalars().all() == [["a"]]
         assert [event["seq"] for event in audit.events(connection)] == [8]
     store.close()

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from pgward.ca.store import migrate, open_store
+from pgward.ca.store import migrate, open_store, revisions
 from pgward.core.errors import ConflictError
 from tests.fixtures import released
 
@@ -34,7 +34,7 @@ def test_its_tables_are_those_of_a_new_store(old):
     store = open_store(f"sqlite:///{old / 'ca.db'}")
     with store.read() as connection:
         assert released.differences(connection) == []
-        assert migrate.revision(connection) == migrate.head()
+        assert revisions.revision(connection) == revisions.head()
     store.close()
 
 
