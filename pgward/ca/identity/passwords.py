@@ -3,6 +3,8 @@
 One verification takes 64 MiB and about 0.1 s, so few run at once, and few more may wait.
 """
 
+import base64
+import secrets
 import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
@@ -41,7 +43,7 @@ class Passwords:
 
     def __init__(self, hasher: argon2.PasswordHasher | None = None) -> None:
         self._hasher = hasher or argon2.PasswordHasher()
-        self._dummy = self._hasher.hash("no one's password")
+        self._dummy = _of_no_password(self._hasher)
 
     def hash(self, password: str) -> str:
         """Check the rules and return the encoded hash; blocks for about 0.1 s."""
@@ -59,6 +61,17 @@ class Passwords:
     def is_outdated(self, encoded: str) -> bool:
         """Tell whether the hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(encoded)
+
+
+def _of_no_password(hasher: argon2.PasswordHasher) -> str:
+    """Return a hash that takes as long as any other to verify, and took none to make."""
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=")
+        for size in (hasher.salt_len, hasher.hash_len)
+    )
+    kind, version = hasher.type.name.lower(), argon2.low_level.ARGON2_VERSION
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2{kind}$v={version}${costs}${salt}${digest}"
 
 
 class PasswordWorkers:

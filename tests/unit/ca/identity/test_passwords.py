@@ -52,6 +52,17 @@ def test_a_password_cut_at_the_limit_is_another_password(passwords):
     assert not passwords.verify(encoded, "ab" * 128 + "x")
 
 
+@pytest.mark.parametrize("hasher", [argon2.PasswordHasher(), argon2.PasswordHasher(1, 8, 1, 16)])
+def test_what_stands_for_no_hash_is_one_with_the_same_costs(hasher):
+    stands = Passwords(hasher)._dummy
+    made = hasher.hash("any")
+    assert argon2.extract_parameters(stands) == argon2.extract_parameters(made)
+    assert len(stands) == len(made)
+    assert not hasher.check_needs_rehash(stands)
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):
+        hasher.verify(stands, "any")
+
+
 def test_no_hash_costs_as_much_as_a_wrong_password(monkeypatch, passwords):
     asked = []
     hasher = passwords._hasher
