@@ -20,7 +20,7 @@ from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body
 from pgward.core.errors import DeniedError, PgwardError
 
-router = strict.router("page")
+router = strict.router("page", prefix="", described=False)
 _FOREVER = "public, max-age=31536000, immutable"
 _Sealed = Annotated[str, Field(max_length=visits.MAX_LENGTH)]
 _Asked = Annotated[str, Query(max_length=visits.MAX_LENGTH)]
@@ -61,7 +61,7 @@ def install(app: FastAPI, context: Context) -> None:
         context.limits.refusal(caller.client.get(), context.monotonic())
 
     app.state.visits = Visits(context.desk, refusal)
-    app.include_router(router, include_in_schema=False)
+    app.router.routes.extend(router.routes)
 
 
 def _visits(request: Request) -> Visits:

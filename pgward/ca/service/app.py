@@ -2,11 +2,9 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 
 from pgward import __version__
 from pgward.ca.acme.service import AcmeService
@@ -17,7 +15,7 @@ from pgward.ca.identity.passwords import Passwords
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.page import routes as page_routes
-from pgward.ca.service import context, errors
+from pgward.ca.service import context, errors, strict
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
 from pgward.ca.service.routes import acme as acme_routes
@@ -55,7 +53,7 @@ from pgward.ca.service.routes import (
 from pgward.ca.store import Store
 
 _ROUTERS = (
-    *(public.router, crls.router, login.router),
+    *(public.router, login.router),
     *(me.router, mfa.router, posture.router, step_up.router, issuing.router),
     # Revocations first: their path is not the name of a certificate.
     *(devices.router, login_sessions.router),
@@ -66,25 +64,11 @@ _ROUTERS = (
     acme_keys.router,
     identity_providers.router,
     passkeys.router,
+    *(ocsp.router, probes.router),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
 certificate (`x5c`). Times are RFC 3339 in UTC; serial numbers are lower-case hex."""
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": errors.ErrorBody, "description": text}
-    for status, text in {
-        400: "the body is not JSON",
-        401: "no login session",
-        403: "denied",
-        404: "it does not exist",
-        409: "it collides with what is there",
-        413: "the body is too long",
-        415: "the body is of another type than JSON",
-        422: "wrong input; `fields` says where",
-        429: "too many requests; `Retry-After` says when to try again",
-        503: "the store cannot take it now; `Retry-After` says when to try again",
-    }.items()
-}
 
 
 def create_app(
@@ -117,7 +101,7 @@ def create_app(
         redirect_slashes=False,
         # `pgward.ca.observability` does this; FastAPI would look at each request whether it shall.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        generate_unique_id_function=_operation_id,
+        generate_unique_id_function=strict.operation_id,
     )
     heads = HeadSigner(store, log_key, authority.clock)
     app.state.context = context.make(
@@ -129,13 +113,9 @@ def create_app(
         sealer=sealer,
         certificate=certificate,
     )
-    versioned = APIRouter(responses=_ERRORS)
+    app.include_router(crls.router, prefix=strict.PREFIX)
     for router in _ROUTERS:
-        versioned.include_router(router)
-    # Without a prefix here FastAPI would look at every route, and make each twice (0.1 s).
-    app.include_router(versioned, prefix="/v1")
-    app.include_router(ocsp.router, responses=_ERRORS)
-    app.include_router(probes.router)
+        app.router.routes.extend(router.routes)  # as they are: `strict.router` says why
     acme_routes.install(app, acme)
     page_routes.install(app, app.state.context)
     errors.install(app)
@@ -154,8 +134,3 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with app.state.context.changes.watching(), acme_routes.running(app):
         yield
-
-
-def _operation_id(route: APIRoute) -> str:
-    module = route.endpoint.__module__.rpartition(".")[2]
-    return f"{module}_{route.name}"

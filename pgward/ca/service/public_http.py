@@ -31,8 +31,7 @@ def create_app(context: Context) -> FastAPI:
     """Return the application: what anyone may read, at short addresses."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.context = context
-    app.include_router(crls.router)
-    app.include_router(ocsp.router)
+    app.router.routes.extend([*crls.router.routes, *ocsp.router.routes])
     errors.install(app)
     listen = context.authority.settings.listen
     app.add_middleware(

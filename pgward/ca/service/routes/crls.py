@@ -6,19 +6,20 @@ from typing import Annotated
 
 from anyio.to_thread import run_sync
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import BaseModel
 
 from pgward.ca.issuing import profiles
 from pgward.ca.revoking import crl_health
 from pgward.ca.revoking.crl_health import State
 from pgward.ca.revoking.served_crls import ServedCrl
+from pgward.ca.service import strict
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Time
 from pgward.core.errors import NotFoundError
 from pgward.pki import pem
 
-router = APIRouter(tags=["public"])
+router = strict.router("public", prefix="")  # `public_http` serves them at shorter paths
 Name = Annotated[str, Path(pattern="^[a-z][a-z0-9-]{0,31}$", description="a CA, as in /crls")]
 _PEM = {"application/x-pem-file": {"schema": {"type": "string"}}}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}

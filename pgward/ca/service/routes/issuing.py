@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
@@ -15,12 +15,12 @@ from pgward.ca.issuing.issuance import Issued
 from pgward.ca.login import renewal
 from pgward.ca.login.rules import LoginRules
 from pgward.ca.records import Kind
-from pgward.ca.service import auth, context, replies
+from pgward.ca.service import auth, context, replies, strict
 from pgward.ca.service.context import Context
 from pgward.ca.service.models import CertificateReply, LoginCertificateRequest
 from pgward.core.errors import PgwardError
 
-router = APIRouter(tags=["people"])
+router = strict.router("people")
 # The endpoint reads its request itself (`express`), so it describes it here.
 _TAKES: dict[str, Any] = {
     "parameters": [

@@ -8,15 +8,16 @@ from hashlib import sha256
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from pgward.ca.revoking.ocsp_responder import Reply
+from pgward.ca.service import strict
 from pgward.ca.service.context import Context, Current
 from pgward.core.errors import PgwardError
 from pgward.pki import ocsp
 from pgward.pki.ocsp import Failure
 
-router = APIRouter(tags=["public"])
+router = strict.router("public", prefix="")
 _TYPE = "application/ocsp-response"
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {

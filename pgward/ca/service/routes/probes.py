@@ -6,9 +6,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from pgward.ca.observability.health import State
+from pgward.ca.service import strict
 from pgward.ca.service.context import Current
 
-router = APIRouter(tags=["probes"])
+router = APIRouter(tags=["probes"], generate_unique_id_function=strict.operation_id)
 
 
 class Alive(BaseModel):

@@ -1,12 +1,13 @@
 """What anyone may read: health, and the roots to trust."""
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 
+from pgward.ca.service import strict
 from pgward.ca.service.context import Current
+from pgward.ca.service.errors import ErrorBody
 from pgward.pki import pem
 
-router = APIRouter(tags=["public"])
+router = strict.router("public")
 
 
 class Health(BaseModel):
@@ -23,7 +24,11 @@ class TrustReply(BaseModel):
     user_roots: list[str]
 
 
-@router.get("/health", summary="Tell whether the authority works")
+@router.get(
+    "/health",
+    summary="Tell whether the authority works",
+    responses={503: {"model": ErrorBody, "description": "the store or a key is away"}},
+)
 def health(context: Current) -> Health:
     """Read the store, so that a broken one shows here (503); so does a key that is missing."""
     context.store.version()
