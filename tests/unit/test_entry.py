@@ -12,6 +12,7 @@ def begun(monkeypatch):
     calls = []
     monkeypatch.setattr(quick, "psql", lambda *words: calls.append(words))
     monkeypatch.setattr(cli, "main", lambda: calls.append("whole"))
+    monkeypatch.setattr(entry.gc, "set_threshold", lambda *_: None)  # of this process
 
     def begun(*words):
         calls.clear()
