@@ -91,15 +91,17 @@ def show(
         found = finder.service(service)
         facts = finder.reserved(found) if way is None else finder.native(found, way.host, way.port)
         is_open = way is not None or finder.running(found) is not None
-    if output != "table":
+    structured = output != "table"
+    if not structured or write is not None:
+        _check_key(client, facts)
+        text = FORMATS[client].render(facts)
+    if write is not None:
+        _write(_file(write, client, facts), f"{text}\n".encode(), force=force)
+    if structured:
         terminal.structured(facts.to_json(), output)
         return
-    _check_key(client, facts)
-    text = FORMATS[client].render(facts)
     if write is None:
         terminal.echo(text)
-    else:
-        _write(_file(write, client, facts), f"{text}\n".encode(), force=force)
     note = warning(client, facts)
     if note:
         terminal.note(f"note: {note}")

@@ -95,6 +95,9 @@ def test_written_files_are_the_persons_alone(run, tmp_path):
 
 def test_a_file_that_is_there_is_replaced_on_demand_only(run, tmp_path):
     path = tmp_path / "mine.env"
+    shown = run("config", "show", "orders", "--for", "env", "--write", path, "-o", "json")
+    assert json.loads(shown.stdout)["service"] == "orders"
+    assert "export PGHOST=db1.test" in path.read_text()
     path.write_text("mine\n")
     wanted = ("config", "show", "orders", "--for", "env", "--write", path)
     done = run(*wanted)
