@@ -90,9 +90,9 @@ def remove_edges(edge_names: tuple[str, ...]) -> None:
     """Forget edges and revoke their certificates."""
     with options.api() as api:
         for name in edge_names:
-            api.delete(options.path("edges", name))
+            reply = api.delete(options.path("edges", name))
             terminal.add("removed", name)
-            terminal.note(f"removed the edge {name}")
+            terminal.note(f"removed the edge {name}; {options.revoked(reply)}")
 
 
 def _list_edges(output: str) -> None:

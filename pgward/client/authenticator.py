@@ -19,8 +19,8 @@ def show(uri: str, secret: str) -> None:
     if not uri.startswith("otpauth://totp/") or len(uri) > _MOST:
         raise UnavailableError("the CA's secret cannot be read", hint="look at the CA's version")
     if terminal.interactive():
-        terminal.note("scan this with your authenticator app:\n\n" + qr_code(uri) + "\n")
-    terminal.note(f"to type it instead: {grouped(secret)}\nor open: {uri}")
+        terminal.prompt("scan this with your authenticator app:\n\n" + qr_code(uri) + "\n")
+    terminal.prompt(f"to type it instead: {grouped(secret)}\nor open: {uri}")
 
 
 def grouped(secret: str) -> str:

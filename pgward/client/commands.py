@@ -44,12 +44,14 @@ def whoami(*, paths: bool, check: bool, device: bool, output: str) -> None:
             terminal.structured(found, output)
         return
     with options.session() as session:
-        if check:
-            for notice in session.api().get("/v1/me").get("notices") or ():
-                terminal.note(f"note: {notice}")
+        notices = list(session.api().get("/v1/me").get("notices") or ()) if check else []
         if output != "table":
-            terminal.structured(_facts(session), output)
-        elif paths:
+            told = {"notices": notices} if check else {}
+            terminal.structured(_facts(session) | told, output)
+            return
+        for notice in notices:
+            terminal.note(f"note: {notice}")
+        if paths:
             terminal.record(_files(session), _PATHS)
         else:
             terminal.record(_for_people(session, SystemClock().now()), _WHOAMI)
@@ -111,7 +113,9 @@ def passwd(password_stdin: bool) -> None:
     with options.session() as session:
         old = source.read(f"Present password of {session.user.name}")
         new = source.read("New password", new=True)
-        session.api().post("/v1/me/password", {"old": old, "new": new})
+        reply = session.api().post("/v1/me/password", {"old": old, "new": new})
+        terminal.report(user=session.user.name)
+    options.revoked(reply)
     terminal.note("password changed; your other login sessions have ended")
 
 

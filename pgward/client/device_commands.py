@@ -95,6 +95,7 @@ def approve(device: str, name: str | None) -> None:
     with options.api() as api:
         body = {"device": device} | _proof(api, name)
         found = api.post(_path(name, "approve"), body)["device"]
+    terminal.report(**found)
     terminal.note(f"approved {found['name']} ({found['id']}) of {found['user']}")
 
 
@@ -105,9 +106,9 @@ def revoke(ids: tuple[str, ...], name: str | None) -> None:
     """Let devices in no more: their sessions end, their certificates are revoked."""
     with options.api() as api:
         for each in ids:
-            count = int(api.post(_path(name, each, "revoke"))["revoked"])
-            certificates = f"{count} certificate{'' if count == 1 else 's'} revoked"
-            terminal.note(f"revoked the device {each}; {certificates}")
+            reply = api.post(_path(name, each, "revoke"))
+            terminal.add("revoked", each)
+            terminal.note(f"revoked the device {each}; {options.revoked(reply)}")
 
 
 @devices.command("rename")
@@ -118,6 +119,7 @@ def rename(device: str, new_name: str, name: str | None) -> None:
     """Call a device NAME."""
     with options.api() as api:
         found = api.patch(_path(name, device), {"name": new_name})["device"]
+    terminal.report(**found)
     terminal.note(f"the device {device} is called {found['name']}")
 
 
@@ -142,7 +144,8 @@ def token(name: str | None, ttl_hours: int) -> None:
     with options.api() as api:
         reply = api.post(path, {"ttl_seconds": ttl_hours * 3600} | _proof(api, name))
     terminal.note(f"good for one device, until {reply['expires_at']}")
-    terminal.echo(terminal.clean(reply["token"]))
+    terminal.report(expires_at=reply["expires_at"])
+    terminal.echo(terminal.clean(reply["token"]), fact="token")
 
 
 def _proof(api: ApiClient, name: str | None) -> dict[str, Any]:

@@ -39,9 +39,9 @@ def remove_hosts(host_names: tuple[str, ...]) -> None:
     """
     with options.api() as api:
         for name in host_names:
-            api.delete(options.path("hosts", name))
+            reply = api.delete(options.path("hosts", name))
             terminal.add("removed", name)
-            terminal.note(f"removed the host {name}")
+            terminal.note(f"removed the host {name}; {options.revoked(reply)}")
 
 
 def _list_hosts(output: str) -> None:

@@ -229,6 +229,7 @@ def secret(*, name: str, client_secret_file: Path | None, client_secret_stdin: b
         found = terminal.ask_password(f"Client secret of {name}")
     with options.api() as api:
         api.put(f"{_path(name)}/secret", {"secret": found})
+    terminal.report(name=name, has_secret=True)
     terminal.note(f"stored; see whether {name} takes it: pgward idp test {name}")
 
 
@@ -238,8 +239,10 @@ def secret(*, name: str, client_secret_file: Path | None, client_secret_stdin: b
 @click.argument("subject")
 def link(name: str, user: str, subject: str) -> None:
     """Have SUBJECT of the provider NAME log in as USER, who exists."""
+    body = {"user": names.identity(user), "subject": subject}
     with options.api() as api:
-        api.post(f"{_path(name)}/links", {"user": names.identity(user), "subject": subject})
+        made = api.post(f"{_path(name)}/links", body)
+    terminal.report(name=name, **made)
     terminal.note(f"{user} logs in at {name} from now on")
 
 
@@ -250,7 +253,8 @@ def unlink(name: str, user: str) -> None:
     """Forget who USER is at NAME; logins from there end, and so do groups it gave."""
     with options.api() as api:
         reply = api.delete(options.path("identity-providers", name, "links", names.identity(user)))
-    terminal.note(f"unlinked {user}; {_revoked(reply)}")
+    terminal.report(name=name, user=user)
+    terminal.note(f"unlinked {user}; {options.revoked(reply)}")
 
 
 @idp.command("remove")
@@ -259,7 +263,8 @@ def remove(name: str) -> None:
     """Remove NAME and its secret: logins from there end, the people stay."""
     with options.api() as api:
         reply = api.delete(_path(name))
-    terminal.note(f"removed {name}; {_revoked(reply)}")
+    terminal.add("removed", name)
+    terminal.note(f"removed {name}; {options.revoked(reply)}")
 
 
 def _path(name: str) -> str:
@@ -286,8 +291,3 @@ def _show_registration(told: dict[str, Any]) -> None:
         "backchannel_logout_uri": "back-channel logout",
     }
     terminal.record(told, titles)
-
-
-def _revoked(reply: dict[str, Any]) -> str:
-    count = int(reply.get("revoked") or 0)
-    return f"{count} certificate{'' if count == 1 else 's'} revoked"

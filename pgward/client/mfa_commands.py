@@ -10,7 +10,8 @@ from pgward.client.api import ApiClient
 from pgward.core.errors import DeniedError, InvalidInputError
 from pgward.system import terminal
 
-_FACTORS = {"kind": "KIND", "created_at": "SINCE"}
+_FACTORS = {"kind": "KIND", "name": "NAME", "created_at": "SINCE"}
+_KINDS = {"webauthn": "passkey"}  # as the commands call it
 _TOTP = re.compile(r"[0-9]{3} ?[0-9]{3}")
 _TRIES = 3
 
@@ -18,7 +19,7 @@ _TRIES = 3
 @click.command("list")
 @options.output
 def list_factors(output: str) -> None:
-    """Show your second factors, and how many recovery codes are left."""
+    """Show your second factors, passkeys too, and how many recovery codes are left."""
     with options.api() as api:
         found = api.get("/v1/me/mfa")
     if output != "table":
@@ -27,8 +28,9 @@ def list_factors(output: str) -> None:
             output,
         )
         return
-    terminal.table(found["factors"], _FACTORS, empty="you have no second factor")
-    if found["factors"]:
+    rows = [{**each, "kind": _KINDS.get(each["kind"], each["kind"])} for each in found["factors"]]
+    terminal.table(rows, _FACTORS, empty="you have no second factor")
+    if rows:
         terminal.note(f"recovery codes left: {found['recovery_codes_left']}")
 
 
@@ -44,6 +46,7 @@ def add_totp() -> None:
         offered = api.post("/v1/me/mfa/totp")
         authenticator.show(offered["uri"], offered["secret"])
         made = _confirmed(api, offered["enrolment"], proof)
+    terminal.report(kind="totp")
     terminal.note("the authenticator app is set up; logins with a password ask for its code now")
     _show_codes(made["recovery_codes"])
 
@@ -56,6 +59,7 @@ def remove(kind: str) -> None:
         removed = api.post("/v1/me/mfa/remove", {"factor": kind, "proof": ask_proof(api)})[
             "removed"
         ]
+    terminal.report(removed=removed)
     terminal.note(f"removed: {', '.join(removed)}")
 
 
@@ -92,13 +96,16 @@ def _confirmed(api: ApiClient, enrolment: str, proof: dict[str, str]) -> dict[st
         except (DeniedError, InvalidInputError) as error:
             if not left or "code" in proof:
                 raise
-            terminal.note(error.message)
+            terminal.prompt(error.message)
     raise AssertionError("unreachable")  # pragma: no cover - the last try raises or returns
 
 
 def _show_codes(codes: list[str]) -> None:
+    terminal.report(recovery_codes=[])
     if codes:
-        terminal.note("recovery codes, each good for one login; keep them on paper, they are shown")
-        terminal.note("only now:\n")
-        for code in codes:
-            terminal.echo(code)
+        terminal.note(
+            "recovery codes, each good for one login; keep them on paper, they are shown\n"
+            "only now:\n"
+        )
+    for code in codes:
+        terminal.add("recovery_codes", code, code)

@@ -2,7 +2,7 @@
 
 import functools
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from urllib.parse import quote
 import click
 
 from pgward.client.api import ApiClient
+from pgward.client.phrases import counted
 from pgward.client.session import Session
 from pgward.core.errors import InvalidInputError
 from pgward.system import output as outputs
@@ -107,6 +108,13 @@ def api() -> Iterator[ApiClient]:
     """Give the API client of the person who is logged in."""
     with session() as opened:
         yield opened.api()
+
+
+def revoked(reply: Mapping[str, Any]) -> str:
+    """Report how many certificates an act of the CA revoked, and return it in words."""
+    count = int(reply.get("revoked") or 0)
+    terminal.count(certificates_revoked=count)
+    return f"{counted(count, 'certificate')} revoked"
 
 
 def path(*parts: str) -> str:

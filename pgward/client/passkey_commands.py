@@ -9,6 +9,7 @@ from pgward.client import options
 from pgward.client.api import ApiClient
 from pgward.client.login import page
 from pgward.client.login.loopback import Loopback
+from pgward.client.phrases import counted
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.system import terminal
@@ -44,12 +45,13 @@ def add(name: str | None, no_browser: bool) -> None:
     with options.api() as api, Loopback() as loopback:
         body = {"name": chosen, "redirect_uri": loopback.redirect_uri}
         begun = api.post("/v1/me/passkeys", body)
-        terminal.note(f"type this code on the page: {begun['code']}")
+        terminal.prompt(f"type this code on the page: {begun['code']}")
         brought = page.visit(
             page.url_in(begun), loopback, browser=not no_browser, verb="make the passkey"
         )
         finished = {"flow": begun["flow"], "answer": brought}
         added = api.post("/v1/me/passkeys/finish", finished)["passkey"]
+    terminal.report(**added)
     terminal.note(f"added the passkey {added['name']!r}\nnext time: pgward login --method passkey")
 
 
@@ -71,7 +73,8 @@ def rename(name: str, new: str) -> None:
     """Call the passkey NAME something else."""
     with options.api() as api:
         found = _named(_of(api, None), name)
-        api.patch(options.path("me", "passkeys", found["id"]), {"name": new})
+        renamed = api.patch(options.path("me", "passkeys", found["id"]), {"name": new})["passkey"]
+    terminal.report(**renamed)
     terminal.note(f"renamed {found['name']!r} to {new!r}")
 
 
@@ -91,10 +94,9 @@ def remove(name: str | None, every: bool, user: str | None) -> None:
             found = _named(_of(api, user), name)
             path = f"{path}/{found['id']}"
         reply = api.delete(path)
-    count, revoked = int(reply["removed"]), int(reply["revoked"])
-    terminal.note(
-        f"removed {_counted(count, 'passkey')}; {_counted(revoked, 'certificate')} revoked"
-    )
+    count = int(reply["removed"])
+    terminal.report(passkeys_removed=count)
+    terminal.note(f"removed {counted(count, 'passkey')}; {options.revoked(reply)}")
 
 
 def _path(user: str | None) -> str:
@@ -113,7 +115,3 @@ def _named(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
         if name in (each["name"], each["id"]):
             return each
     raise NotFoundError(f"there is no passkey {name!r}", hint="pgward passkey list")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Times as people say them."""
+"""Times and numbers as people say them."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -15,9 +15,9 @@ def duration(span: timedelta) -> str:
     for (unit, size), (smaller, rest) in pairwise(_UNITS):
         rounded = round(seconds / rest) * rest
         if rounded >= size:
-            parts = [_count(rounded // size, unit), _count(rounded % size // rest, smaller)]
+            parts = [counted(rounded // size, unit), counted(rounded % size // rest, smaller)]
             return " ".join(part for part in parts if not part.startswith("0 "))
-    return _count(seconds, "second")
+    return counted(seconds, "second")
 
 
 def ago(span: timedelta) -> str:
@@ -30,5 +30,6 @@ def when(moment: datetime, now: datetime) -> str:
     return f"in {duration(moment - now)}" if moment > now else ago(now - moment)
 
 
-def _count(count: int, unit: str) -> str:
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+def counted(count: int, what: str) -> str:
+    """Return for example ``1 certificate`` or ``2 certificates``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

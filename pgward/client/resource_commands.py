@@ -129,8 +129,8 @@ def delete(kind: str | None, names: tuple[str, ...], sources: tuple[str, ...]) -
     with options.api() as api:
         for each_kind, name in chosen:
             api.delete(options.path("resources", each_kind, name))
-            terminal.add("deleted", {"kind": each_kind, "name": name})
-            terminal.echo(terminal.clean(f"{each_kind} {name} deleted"))
+            deleted = {"kind": each_kind, "name": name}
+            terminal.add("deleted", deleted, terminal.clean(f"{each_kind} {name} deleted"))
 
 
 def _read_all(sources: Sequence[str]) -> list[Document]:

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pgward.client import options
-from pgward.client.phrases import ago, when
+from pgward.client.phrases import ago, counted, when
 from pgward.core import serials
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
@@ -99,6 +99,10 @@ def revoke(
         _revoke_each([serials.normal(each) for each in serial_numbers], why, output)
     elif yes or _confirmed(*owners[0]):
         _revoke_all(*owners[0], why, output)
+    else:
+        terminal.note("nothing was revoked")
+        if output != "table":
+            terminal.structured([], output)
 
 
 def _confirmed(kind: str, name: str) -> bool:
@@ -106,10 +110,7 @@ def _confirmed(kind: str, name: str) -> bool:
     if not terminal.interactive():
         return True
     also = ", and end the login sessions" if kind == "person" else ""
-    if terminal.confirm(f"revoke all certificates of {terminal.clean(name)}{also}?"):
-        return True
-    terminal.note("nothing was revoked")
-    return False
+    return terminal.confirm(f"revoke all certificates of {terminal.clean(name)}{also}?")
 
 
 def _revoke_each(numbers: Sequence[str], why: dict[str, str], output: str) -> None:
@@ -127,7 +128,7 @@ def _revoke_each(numbers: Sequence[str], why: dict[str, str], output: str) -> No
         _show(rows, sum(reply["revoked"] for reply in replies), output)
         _warn_of_sessions(rows)
     for other in problems[1:]:
-        terminal.error(other)
+        terminal.error(other, output)
     if problems:
         raise problems[0]
 
@@ -137,10 +138,8 @@ def _revoke_all(kind: str, name: str, why: dict[str, str], output: str) -> None:
         reply = api.post("/v1/certificates/revoke", {"kind": kind, "name": name, **why})
     _show(reply["certificates"], reply["revoked"], output)
     if kind == "person":
-        ended = reply["sessions_ended"]
-        terminal.note(
-            f"{ended} login session{_s(ended)} ended; `pgward user block {name}` keeps them out"
-        )
+        ended = counted(reply["sessions_ended"], "login session")
+        terminal.note(f"{ended} ended; `pgward user block {name}` keeps them out")
 
 
 def _show(rows: Sequence[dict[str, Any]], count: int, output: str) -> None:
@@ -150,7 +149,7 @@ def _show(rows: Sequence[dict[str, Any]], count: int, output: str) -> None:
         terminal.table(shown, _REVOKED, output)
     elif output != "table":
         terminal.structured([], output)
-    terminal.note(f"{count} certificate{_s(count)} revoked")
+    terminal.note(f"{counted(count, 'certificate')} revoked")
 
 
 def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -192,7 +191,3 @@ def _crl_row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
         "signed": ago(now - parse_rfc3339(row["this_update"])),
         "ends": when(parse_rfc3339(row["next_update"]), now),
     }
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

@@ -89,10 +89,11 @@ def _move(act: str, hierarchy: str | None, body: dict[str, Any]) -> None:
     with options.api() as api:
         name = _under_way(api, hierarchy)
         reply = api.post(options.path("rotations", name, act), body)
-    terminal.report(rotation=name, revoked=reply["revoked"])
+    terminal.report(rotation=name)
     terminal.echo(reply["phase"], fact="phase")
+    revoked = options.revoked(reply)
     if reply["revoked"]:
-        terminal.note(f"{reply['revoked']} certificates revoked")
+        terminal.note(revoked)
     terminal.note(_MEANING[reply["phase"]])
 
 

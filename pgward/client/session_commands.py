@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.phrases import when
+from pgward.client.phrases import counted, when
 from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.core.errors import InvalidInputError
@@ -63,14 +63,9 @@ def end(ids: tuple[str, ...], others: bool, name: str | None) -> None:
 
 
 def _tell(reply: dict[str, Any]) -> None:
-    terminal.note(
-        f"{_count(reply['ended'], 'login session')} ended;"
-        f" {_count(reply['revoked'], 'certificate')} revoked"
-    )
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    ended = int(reply["ended"])
+    terminal.count(sessions_ended=ended)
+    terminal.note(f"{counted(ended, 'login session')} ended; {options.revoked(reply)}")
 
 
 def _path(name: str | None, *parts: str) -> str:

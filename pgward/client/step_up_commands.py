@@ -20,6 +20,7 @@ def step_up(service: str, code_stdin: bool) -> None:
     code = terminal.read_stdin_line().replace(" ", "") if code_stdin else None
     with options.session() as session:
         found = step_up_prompt.prove(session.api(), service, code=code)
+    terminal.report(service=service, proved_until=found.proved_until)
     if found.proved_until is not None:
         lasts = when(found.proved_until, SystemClock().now())
         terminal.note(f"{service} is open to you until {rfc3339(found.proved_until)} ({lasts})")

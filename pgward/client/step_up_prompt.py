@@ -37,7 +37,7 @@ class StepUpAnswers:
         if self._code is not None:
             return False
         if kind == "password" and terminal.interactive():
-            terminal.note(problem)
+            terminal.prompt(problem)
             return True
         return self._others.told_wrong(kind, problem)
 

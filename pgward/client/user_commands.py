@@ -170,7 +170,7 @@ def block(name: str, reason: str) -> None:
     with options.api() as api:
         reply = api.post(_path(name, "block"), {"reason": reason})
     terminal.report(name=name, blocked=True)
-    terminal.note(f"blocked {name}; {_revoked(reply)}")
+    terminal.note(f"blocked {name}; {options.revoked(reply)}")
 
 
 @user.command("unblock")
@@ -202,7 +202,7 @@ def passwd(
             body["must_change"] = True
         reply = api.post(_path(name, "password"), body)
     terminal.report(name=name)
-    terminal.note(f"new password set for {name}; {_revoked(reply)}")
+    terminal.note(f"new password set for {name}; {options.revoked(reply)}")
     if generate:
         terminal.echo(password, fact="password")
 
@@ -215,7 +215,7 @@ def remove(names_: tuple[str, ...]) -> None:
         for name in names_:
             reply = api.delete(_path(name))
             terminal.add("removed", name)
-            terminal.note(f"removed {name}; {_revoked(reply)}")
+            terminal.note(f"removed {name}; {options.revoked(reply)}")
 
 
 @user.command("reset-mfa")
@@ -228,6 +228,7 @@ def reset_mfa(name: str) -> None:
     """
     with options.api() as api:
         removed = api.post(_path(name, "mfa", "reset"))["removed"]
+    terminal.report(name=name, removed=removed)
     terminal.note(f"removed of {name}: {', '.join(removed)}" if removed else f"{name} has none")
 
 
@@ -317,8 +318,3 @@ def _new_password(name: str, generate: bool, source: PasswordSource) -> str:
         if not source.given:  # there is no terminal to ask on
             error.hint = "use --generate, --password-stdin or --password-file"
         raise
-
-
-def _revoked(reply: dict[str, Any]) -> str:
-    count = int(reply.get("revoked") or 0)
-    return f"{count} certificate{'' if count == 1 else 's'} revoked"

@@ -169,6 +169,12 @@ def _show_dry_run(host: Host, plan: Plan) -> None:
     check_before(host, plan)
     _warn(warnings(host.data_dir, plan))
     diff = plan_contents(host.data_dir, plan).diff()
+    terminal.report(
+        dry_run=True,
+        changed=bool(diff),
+        data_dir=str(host.data_dir.path),
+        version=host.data_dir.able.version,
+    )
     terminal.echo(diff.rstrip("\n"), fact="diff") if diff else terminal.note("nothing would change")
 
 
@@ -178,12 +184,7 @@ def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
     _warn(outcome.warnings)
     if outcome.away is not None:
         _warn([f"the CA gave nothing new: {outcome.away}"])
-    terminal.report(
-        changed=outcome.changed,
-        data_dir=str(host.data_dir.path),
-        version=host.data_dir.able.version,
-        warnings=list(outcome.warnings),
-    )
+    _report(host, outcome)
     done = "configured" if outcome.changed else "nothing to change in"
     terminal.note(f"{done} PostgreSQL {host.data_dir.able.version} in {host.data_dir.path}")
     terminal.note(_effect(outcome))
@@ -198,6 +199,23 @@ def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
         "after that PostgreSQL refuses everyone; run it from a timer"
     )
     outcome.check_time_left(now)
+
+
+def _report(host: Host, outcome: work.Outcome) -> None:
+    material = outcome.material
+    terminal.report(
+        dry_run=False,
+        changed=outcome.changed,
+        data_dir=str(host.data_dir.path),
+        version=host.data_dir.able.version,
+        running=outcome.running,
+        took=outcome.took,
+        names=sorted(material.names),
+        not_after=material.not_after,
+        refresh_before=material.refresh_before(),
+        away=outcome.away,
+        warnings=list(outcome.warnings),
+    )
 
 
 def _effect(outcome: work.Outcome) -> str:

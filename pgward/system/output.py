@@ -93,6 +93,9 @@ def _reporting(callback: Any) -> Any:
         except SystemExit:  # it has said all; the status alone tells more
             finish()
             raise
+        except BaseException:  # also Ctrl-C: what was done until then is told, and then why no more
+            _finish_failed()
+            raise
         finish()
         return returned
 
@@ -105,6 +108,21 @@ def finish() -> None:
     if reported is not None:
         reported.shown = True
         click.echo(written(reported.document(), chosen()))
+
+
+def _finish_failed() -> None:
+    """Print the document of a command that failed part-way, if it has done anything.
+
+    Of one that has done nothing, what it would have said comes before the error.
+    """
+    reported = result()
+    if reported is None or reported.facts or reported.lines:
+        finish()
+        return
+    from pgward.system import terminal  # noqa: PLC0415 - it imports this module
+
+    for text in reported.messages:
+        terminal.prompt(text)
 
 
 def wanted(words: Sequence[str], environ: Mapping[str, str]) -> str:
@@ -131,5 +149,6 @@ def error(problem: Any) -> dict[str, Any]:
             "message": problem.message,
             "hint": problem.hint,
             "where": getattr(problem, "where", None),
+            "exit_code": problem.exit_code,
         }
     }

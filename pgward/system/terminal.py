@@ -46,14 +46,24 @@ def note(text: str) -> None:
     reported = outputs.result()
     if reported is not None:
         reported.messages.append(text)
-    elif outputs.chosen() == "json":
+    else:
+        prompt(text)
+
+
+def prompt(text: str) -> None:
+    """Tell a person what to do before the command goes on: on stderr and at once, in any form."""
+    if outputs.chosen() == "json":
         click.echo(json.dumps({"note": text}), err=True)
     else:
         click.echo("\n".join(clean(line) for line in text.split("\n")), err=True)
 
 
-def error(problem: PgwardError, output: str = "table") -> None:
-    """Report a failure: ``pgward: message``, then ``hint: what to do``; or an object."""
+def error(problem: PgwardError, output: str | None = None) -> None:
+    """Report a failure: ``pgward: message``, then ``hint: what to do``; or an object.
+
+    In the form ``output``, else in that of the command under way.
+    """
+    output = output or outputs.chosen()
     if output != "table":
         told = outputs.error(problem)
         click.echo(json.dumps(told) if output == "json" else to_yaml(told), err=True)
@@ -63,11 +73,21 @@ def error(problem: PgwardError, output: str = "table") -> None:
         _labelled("hint:", problem.hint, "cyan")
 
 
-def add(fact: str, value: Any) -> None:
-    """Put one more value into a list of the document that a command prints."""
+def add(fact: str, value: Any, text: str | None = None) -> None:
+    """Put one more value into a list of the document; with no document, write ``text``."""
     reported = outputs.result()
     if reported is not None:
         reported.facts.setdefault(fact, []).append(value)
+    elif text is not None:
+        click.echo(text)
+
+
+def count(**more: int) -> None:
+    """Add to numbers of the document that a command prints."""
+    reported = outputs.result()
+    if reported is not None:
+        for fact, number in more.items():
+            reported.facts[fact] = reported.facts.get(fact, 0) + number
 
 
 _MARKS = {"ok": "green", "warn": "yellow", "fail": "red", "skip": "bright_black"}

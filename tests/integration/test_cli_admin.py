@@ -128,7 +128,7 @@ def test_edges_are_listed_with_what_they_have(site, edge):
 
 def test_a_removed_edge_is_refused(site, edge):
     assert site.admin.run("edges", "remove", edge.name).stderr == (
-        f"removed the edge {edge.name}\n"
+        f"removed the edge {edge.name}; 1 certificate revoked\n"
     )
     with pytest.raises(Exception, match=r"revoked|removed"):
         edge.snapshot(0, 0)
@@ -145,7 +145,9 @@ def test_a_removed_host_is_refused_and_its_certificate_revoked(site, tmp_path):
     host = Machine.enroll(tmp_path / "host", token, advertise=None)
     (row,) = [each for each in site.admin.data("hosts") if each["name"] == name]
     assert (row["dns"], row["last_seen_at"]) == ([f"{name}.test"], None)
-    assert site.admin.run("hosts", "remove", name).stderr == f"removed the host {name}\n"
+    assert site.admin.run("hosts", "remove", name).stderr == (
+        f"removed the host {name}; 1 certificate revoked\n"
+    )
     with pytest.raises(Exception, match=r"revoked|removed"):
         host.renew()
     (certificate,) = site.admin.data("ca", "list", "--host", name)

@@ -1,6 +1,7 @@
 """``pgward hba apply`` and ``refresh`` as processes, with a real CA and a real server."""
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -68,9 +69,16 @@ def test_from_the_token_to_the_login(pg, site, alice, tmp_path) -> None:
 
 
 def test_the_second_time_needs_no_token(ready, alice) -> None:
-    done = hba("apply", ready, "--dns", "localhost")
+    done = hba("apply", ready, "--dns", "localhost", "-o", "json")
     assert done.returncode == 0, done.stderr
-    assert "nothing to change" in done.stderr
+    told = json.loads(done.stdout)
+    assert (told["changed"], told["running"], told["took"], told["away"]) == (
+        *(False, True, True),
+        None,
+    )
+    assert "localhost" in told["names"]
+    assert told["refresh_before"] < told["not_after"]
+    assert any("nothing to change" in each for each in told["messages"])
     assert gets_in(ready, alice)
 
 

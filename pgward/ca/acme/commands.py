@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.phrases import duration, when
+from pgward.client.phrases import counted, duration, when
 from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.system import terminal
@@ -172,11 +172,9 @@ def revoke_accounts(account_ids: tuple[str, ...], *, certificates: bool) -> None
 
 
 def _ended(reply: dict[str, Any]) -> str:
-    accounts, revoked = int(reply["accounts"]), int(reply["revoked"])
-    return (
-        f"{accounts} account{'' if accounts == 1 else 's'} ended,"
-        f" {revoked} certificate{'' if revoked == 1 else 's'} revoked"
-    )
+    accounts = int(reply["accounts"])
+    terminal.count(accounts_ended=accounts)
+    return f"{counted(accounts, 'account')} ended, {options.revoked(reply)}"
 
 
 def _relative(value: str, now: datetime) -> str:

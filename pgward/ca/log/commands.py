@@ -20,7 +20,7 @@ from pgward.ca.store.inspecting import open_read_only
 from pgward.ca.store.postgresql import be_patient
 from pgward.client import log_commands as clients
 from pgward.client import options
-from pgward.client.phrases import when
+from pgward.client.phrases import counted, when
 from pgward.client.witness import seen_heads
 from pgward.core.clock import SystemClock
 from pgward.core.errors import InvalidInputError
@@ -129,10 +129,9 @@ def _verify_store(directory: Path, witnessed: Sequence[TreeHead], key: Any, outp
     else:
         terminal.structured(report.to_json(), output)
     if report.problems:
-        count = len(report.problems)
+        problems = counted(len(report.problems), "problem")
         raise LogError(
-            f"the CA's records are not those that it signed: {count} problem"
-            f"{'' if count == 1 else 's'}",
+            f"the CA's records are not those that it signed: {problems}",
             hint="keep a copy of the store as it is, and compare it with a backup",
         )
     terminal.note(_in_order(report, witnessed))

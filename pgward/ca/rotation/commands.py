@@ -99,7 +99,9 @@ def start(
     finally:
         store.close()
     terminal.echo(rotation.id, fact="rotation")
-    terminal.note(_next([known.get(name) for name in rotation.new]))
+    new = [known.get(name) for name in rotation.new]
+    terminal.report(new=[{"id": each.id, "key": each.key} for each in new])
+    terminal.note(_next(new))
 
 
 def _root(store: Store, target: CaName) -> Generation:

@@ -94,6 +94,7 @@ def login(
     )
     asking = _Asking(home, trust, clock, who, password_source)
     done = asking.log_in(wish, reason=reason, device_token_file=device_token_file)
+    terminal.report(notice=done.notice)
     if done.notice:
         terminal.note(f"note: {done.notice}")
     _greet(done.session, clock.now())
@@ -229,6 +230,7 @@ def logout() -> None:
     Works without the CA too, and then says what could not be revoked.
     """
     problem = installing.logout(Home(pgward_home()), SystemClock())
+    terminal.report(ended_at_ca=problem is None, problem=problem)
     if problem is None:
         terminal.note("logged out")
         return

@@ -25,9 +25,9 @@ def visit(url: str, loopback: Waits, *, browser: bool, verb: str = "log in") -> 
         with suppress(webbrowser.Error):
             opened = webbrowser.open(url)
     if opened:
-        terminal.note(f"{verb} with the browser that opens; if none does, open\n{url}")
+        terminal.prompt(f"{verb} with the browser that opens; if none does, open\n{url}")
     else:
-        terminal.note(f"open this page in a browser on this machine:\n{url}")
+        terminal.prompt(f"open this page in a browser on this machine:\n{url}")
     return loopback.wait(parse_qs(urlsplit(url).query).get("state", [None])[0])
 
 

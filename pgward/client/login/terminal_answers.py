@@ -61,7 +61,7 @@ class TerminalAnswers:
             *("new_password", "reason", "device_token"),
         )
         if typed and terminal.interactive():
-            terminal.note(problem)
+            terminal.prompt(problem)
             return True
         return False
 
@@ -70,16 +70,16 @@ class TerminalAnswers:
         if self._loopback is None:
             raise UnavailableError("a browser is asked for, and nothing listens for it")
         if facts.get("code"):
-            terminal.note(f"the page must show this code: {facts['code']}")
+            terminal.prompt(f"the page must show this code: {facts['code']}")
         return page.visit(url, self._loopback, browser=self._browser)
 
     def _device_code(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         code, where = str(facts["user_code"]), page.url_in(facts, "verification_uri")
         if self._first(code):
-            terminal.note(f"on any device, open {where}\nand enter the code {code}")
+            terminal.prompt(f"on any device, open {where}\nand enter the code {code}")
             whole = facts.get("verification_uri_complete")
             if isinstance(whole, str):
-                terminal.note(f"or open {page.url_in(facts, 'verification_uri_complete')}")
+                terminal.prompt(f"or open {page.url_in(facts, 'verification_uri_complete')}")
         self._wait(facts)
         return {"poll": True}
 
@@ -87,7 +87,7 @@ class TerminalAnswers:
         code = str(facts.get("code", ""))
         if self._first(code):
             hint = facts.get("hint") or f"pgward devices approve {code}"
-            terminal.note(f"this device is new and waits for approval, code {code}: {hint}")
+            terminal.prompt(f"this device is new and waits for approval, code {code}: {hint}")
         self._wait(facts)
         return {"poll": True}
 
@@ -106,23 +106,23 @@ class TerminalAnswers:
     def _totp_enroll(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         secret = str(facts.get("secret", ""))
         if self._first(secret):
-            terminal.note("your account needs a second factor, and has none yet")
+            terminal.prompt("your account needs a second factor, and has none yet")
             authenticator.show(str(facts.get("uri", "")), secret)
         return {"code": terminal.ask(authenticator.ASK)}
 
     def _by_passkey(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """Have a passkey confirm; a login by password began without a way back for a browser."""
         url = page.url_in(facts)
-        terminal.note(f"the page must show this code: {facts.get('code')}")
+        terminal.prompt(f"the page must show this code: {facts.get('code')}")
         with self._listen() as loopback:
             back = page.with_way_back(url, loopback.redirect_uri)
             brought = page.visit(back, loopback, browser=self._browser, verb="confirm")
         return {"factor": "webauthn", **brought}
 
     def _new_password(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        terminal.note(str(facts.get("why") or "your password must be changed now"))
+        terminal.prompt(str(facts.get("why") or "your password must be changed now"))
         if facts.get("rules"):
-            terminal.note(f"it needs {facts['rules']}")
+            terminal.prompt(f"it needs {facts['rules']}")
         return {"password": terminal.ask_password("New password", confirm=True)}
 
     def _reason(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - as all

@@ -41,7 +41,7 @@ def start(foreground: bool) -> None:
     arguments = [sys.executable, "-m", "pgward", "agent", "run", "--log-file"]
     detach(arguments, log=directory / "agent.log", env={"PGWARD_HOME": str(home)})
     answer = client.ask(home, "status")
-    terminal.report(pid=answer["pid"])
+    terminal.report(new=True, pid=answer["pid"], logged_in=answer["login"]["logged_in"])
     terminal.note(f"the agent runs (pid {answer['pid']}): pgward connect and psql use it")
     if not answer["login"]["logged_in"]:
         terminal.note("it waits for a login: pgward login")
@@ -49,9 +49,11 @@ def start(foreground: bool) -> None:
 
 def _told_to_run(home: Path) -> bool:
     there = client.running(home)
-    if there is not None:
-        terminal.note(f"the agent runs already (pid {there['pid']})")
-    return there is not None
+    if there is None:
+        return False
+    terminal.report(new=False, pid=there["pid"])
+    terminal.note(f"the agent runs already (pid {there['pid']})")
+    return True
 
 
 @click.command()
@@ -100,7 +102,9 @@ def stop() -> None:
     They are opened again when it starts.
     """
     home = pgward_home()
-    if stop_agent(home):
+    stopped = stop_agent(home)
+    terminal.report(stopped=stopped)
+    if stopped:
         terminal.note("the agent is stopped; its tunnels are opened again when it starts")
     else:
         terminal.note("no agent runs")

@@ -21,6 +21,7 @@ def install(show: bool) -> None:
     A systemd user unit on Linux, a launchd job on macOS, a scheduled task on Windows.
     """
     wanted = _plan()
+    terminal.report(path=str(wanted.path), installed=False)
     if show:
         terminal.note(f"{wanted.path}:")
         terminal.echo(wanted.text.rstrip("\n"), fact="text")
@@ -28,6 +29,7 @@ def install(show: bool) -> None:
     installing.check(wanted)
     stop_agent(pgward_home())  # one that was started by hand would be in its way
     installing.install(wanted)
+    terminal.report(installed=True)
     terminal.note(f"the agent is installed, and runs: {wanted.path}")
 
 
@@ -35,7 +37,9 @@ def install(show: bool) -> None:
 def uninstall() -> None:
     """Stop the agent, and have it begin by itself no more."""
     wanted = _plan()
-    if installing.uninstall(wanted):
+    removed = installing.uninstall(wanted)
+    terminal.report(removed=[str(wanted.path)] if removed else [])
+    if removed:
         terminal.note(f"the agent is not installed any more: {wanted.path} is removed")
     else:
         terminal.note("the agent is not installed")

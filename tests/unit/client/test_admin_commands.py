@@ -50,7 +50,9 @@ def test_no_edges_say_how_to_begin(logged_in, fake_ca):
 
 def test_edges_are_removed(logged_in, fake_ca):
     fake_ca.routes["DELETE /v1/edges/e1"] = {"revoked": 1}
-    assert logged_in("edges", "remove", "e1").stderr == "removed the edge e1\n"
+    assert logged_in("edges", "remove", "e1").stderr == (
+        "removed the edge e1; 1 certificate revoked\n"
+    )
 
 
 def test_audit_passes_its_filters_on(logged_in, fake_ca):

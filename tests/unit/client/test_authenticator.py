@@ -10,7 +10,7 @@ URI = "otpauth://totp/pgward:alice?secret=GEZDGNBVGY3TQOJQ&issuer=pgward"
 @pytest.fixture
 def said(monkeypatch):
     said = []
-    monkeypatch.setattr(terminal, "note", said.append)
+    monkeypatch.setattr(terminal, "prompt", said.append)
     return said
 
 

@@ -36,6 +36,13 @@ def test_passwd_reads_the_old_and_the_new_one(logged_in, fake_ca, monkeypatch):
     assert body(fake_ca) == {"old": "old one", "new": "new one"}
 
 
+def test_notices_of_the_ca(logged_in, fake_ca):
+    fake_ca.routes["GET /v1/me"] |= {"notices": ["somebody used your token"]}
+    assert logged_in("whoami", "--check").stderr == "note: somebody used your token\n"
+    done = logged_in("whoami", "--check", "-o", "json")
+    assert (done.stderr, json.loads(done.stdout)["notices"]) == ("", ["somebody used your token"])
+
+
 def test_passwd_takes_no_file(logged_in, tmp_path):
     assert logged_in("passwd", "--password-file", tmp_path).exit_code == 2
 

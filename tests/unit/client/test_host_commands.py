@@ -29,4 +29,6 @@ def test_no_hosts_say_how_to_begin(logged_in, fake_ca):
 
 def test_hosts_are_removed(logged_in, fake_ca):
     fake_ca.routes["DELETE /v1/hosts/db1"] = {"revoked": 1}
-    assert logged_in("hosts", "remove", "db1").stderr == "removed the host db1\n"
+    assert logged_in("hosts", "remove", "db1").stderr == (
+        "removed the host db1; 1 certificate revoked\n"
+    )

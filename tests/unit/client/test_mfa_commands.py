@@ -25,9 +25,17 @@ def typed(monkeypatch):
 
 
 def test_factors_are_listed(logged_in, fake_ca):
-    fake_ca.routes["GET /v1/me/mfa"] = have()
+    found = have()
+    found["factors"].append(
+        {"kind": "webauthn", "name": "phone", "created_at": "2026-11-21T10:00:00Z"}
+    )
+    fake_ca.routes["GET /v1/me/mfa"] = found
     result = logged_in("mfa", "list")
-    assert "totp" in result.stdout
+    assert result.stdout.splitlines() == [
+        "KIND     NAME   SINCE",
+        "totp     -      2026-11-21T09:00:00Z",
+        "passkey  phone  2026-11-21T10:00:00Z",
+    ]
     assert result.stderr == "recovery codes left: 10\n"
     listed = logged_in("mfa", "list", "-o", "json").stdout
     assert '"recovery_codes_left": 10' in listed

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pgward.client.phrases import ago, duration, when
+from pgward.client.phrases import ago, counted, duration, when
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,7 @@ def test_relative_times():
     hour = timedelta(hours=1)
     assert (when(now + hour, now), when(now - hour, now)) == ("in 1 hour", "1 hour ago")
     assert ago(hour) == "1 hour ago"
+
+
+def test_numbers():
+    assert [counted(n, "list") for n in (0, 1, 2)] == ["0 lists", "1 list", "2 lists"]

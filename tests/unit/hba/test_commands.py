@@ -1,4 +1,5 @@
 import io
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -53,6 +54,11 @@ def test_a_dry_run_shows_and_changes_nothing(pg_files) -> None:
     assert result.exit_code == 0, result.stderr
     assert "+hostssl    all  all  all  cert map=pgward" in result.stdout
     assert "lets all into replication from 127.0.0.1/32" in result.stderr
+    document = json.loads(
+        run("apply", "--data-dir", pg_files.data_dir, "--dry-run", "-o", "json").stdout
+    )
+    assert (document["dry_run"], document["changed"]) == (True, True)
+    assert document["diff"].rstrip() in result.stdout
     assert {p.name: p.read_bytes() for p in pg_files.data_dir.iterdir()} == before
 
 

@@ -13,14 +13,21 @@ from pgward.system import output, terminal
 @click.command()
 @click.argument("name")
 def act(name: str) -> None:
+    if name == "early":
+        terminal.note("an earlier run was undone first")
+        raise InvalidInputError("no")
     terminal.report(name=name)
+    terminal.count(revoked=1)
+    terminal.count(revoked=2)
     terminal.echo("hunter2", fact="password")
     terminal.echo("a line")
     terminal.add("removed", 1)
-    terminal.add("removed", 2)
+    terminal.add("removed", 2, "2 is removed")
     terminal.note("it is\ndone")
     if name == "bad":
         raise InvalidInputError("no", where="here", hint="try")
+    if name == "asks":
+        terminal.prompt("type this code: 7")
     if name == "exit":
         raise SystemExit(3)
     if name == "runs":
@@ -44,6 +51,7 @@ def run(monkeypatch):
 DOCUMENT = {
     "command": "act",
     "name": "x",
+    "revoked": 3,
     "password": "hunter2",
     "removed": [1, 2],
     "lines": ["a line"],
@@ -73,17 +81,43 @@ def test_as_yaml(run):
 
 def test_without_it_all_is_said_as_ever(run):
     result = run("act", "x")
-    assert (result.stdout, result.stderr) == ("hunter2\na line\n", "it is\ndone\n")
+    assert (result.stdout, result.stderr) == ("hunter2\na line\n2 is removed\n", "it is\ndone\n")
 
 
 def test_an_error_is_an_object_on_stderr(run):
     result = run("act", "bad", "-o", "json")
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.exit_code == 2
     assert json.loads(result.stderr) == {
-        "error": {"code": "invalid", "message": "here: no", "hint": "try", "where": "here"}
+        "error": {
+            "code": "invalid",
+            "message": "here: no",
+            "hint": "try",
+            "where": "here",
+            "exit_code": 2,
+        }
     }
     result = run("act", "bad", "-o", "yaml")
     assert result.stderr.startswith("error:\n  code: invalid\n")
+
+
+def test_what_was_done_before_a_failure_is_told(run):
+    assert json.loads(run("act", "bad", "-o", "json").stdout)["removed"] == [1, 2]
+
+
+def test_what_has_done_nothing_prints_no_document_when_it_fails(run):
+    result = run("act", "early", "-o", "json")
+    note, error = map(json.loads, result.stderr.splitlines())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert note == {"note": "an earlier run was undone first"}
+    assert error["error"]["message"] == "no"
+    assert run("act", "early", "-o", "yaml").stderr.startswith("an earlier run was undone first\n")
+
+
+def test_what_a_person_must_do_is_said_at_once(run):
+    result = run("act", "asks", "-o", "json")
+    assert json.loads(result.stderr) == {"note": "type this code: 7"}
+    assert "type" not in result.stdout
+    assert run("act", "asks").stderr == "it is\ndone\ntype this code: 7\n"
 
 
 def test_so_is_one_of_a_line_that_cannot_be_read(run):
@@ -134,4 +168,5 @@ def test_an_error_says_where_when_it_knows():
         "message": "m",
         "hint": None,
         "where": None,
+        "exit_code": 1,
     }

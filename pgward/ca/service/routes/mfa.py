@@ -57,9 +57,10 @@ class Removal(Change):
 
 
 class FactorInfo(BaseModel):
-    """One second factor."""
+    """One second factor; a passkey has a name."""
 
     kind: str
+    name: str | None = None
     created_at: Time
 
 
@@ -99,7 +100,9 @@ def listed(context: Current, session: Person) -> FactorList:
         left = len(second_factors.unused_codes(connection, session.user.name))
         passkeys = credentials.of(connection, session.user.name)
     found = [] if app is None else [FactorInfo(kind="totp", created_at=app.created_at)]
-    found += [FactorInfo(kind="webauthn", created_at=each.created_at) for each in passkeys]
+    found += [
+        FactorInfo(kind="webauthn", name=each.name, created_at=each.created_at) for each in passkeys
+    ]
     return FactorList(factors=found, recovery_codes_left=left, proof=_needed(context, session))
 
 

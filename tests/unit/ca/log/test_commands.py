@@ -110,8 +110,13 @@ def test_asking_the_ca_instead(logged_in, fake_log, fake_ca):
 
 def test_an_archive(pgward, directory, tmp_path):
     file = tmp_path / "archive.jsonl"
-    done = pgward("ca", "log", "export", directory, file)
-    assert done.stderr == f"wrote 21 entries to {file}\n"
+    done = pgward("ca", "log", "export", directory, file, "-o", "json")
+    assert json.loads(done.stdout) == {
+        "command": "ca log export",
+        "entries": 21,
+        "file": str(file),
+        "messages": [f"wrote 21 entries to {file}"],
+    }
     assert len(file.read_text().splitlines()) == 22
     done = pgward("ca", "log", "export", directory, file)
     assert done.exit_code == 1
@@ -124,8 +129,10 @@ def test_lost_entries_are_accepted_by_command_only(pgward, directory, ledger):
     assert (done.exit_code, "lacks nothing that was seen here" in done.stderr) == (1, True)
     seen = directory / "log.seen"
     seen.write_text(json.dumps({"size": 99, "root": "00" * 32}))
-    done = pgward("ca", "log", "accept", directory)
+    done = pgward("ca", "log", "accept", directory, "-o", "json")
     assert done.exit_code == 0, done.stderr
     assert not seen.exists()
     (kept,) = directory.glob("log.seen-*")
-    assert f"what it lacks is named in {kept}\n" in done.stderr
+    document = json.loads(done.stdout)
+    assert document["kept"] == str(kept)
+    assert document["messages"][0].endswith(f"what it lacks is named in {kept}")

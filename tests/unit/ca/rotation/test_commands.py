@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -57,6 +59,12 @@ def test_a_roots_key_that_is_away_is_asked_for(place, tmp_path):
 def test_a_passphrase_without_its_key(place):
     done = run(place, "issuing", place, "--hierarchy", "user", "--root-passphrase-file", "x")
     assert (done.exit_code, "is for --root-key" in done.stderr) == (2, True)
+
+
+def test_what_is_new_in_facts(place):
+    document = json.loads(run(place, "issuing", place, "--hierarchy", "user", "-o", "json").stdout)
+    assert document["new"] == [{"id": "user-issuing-2", "key": "file:keys/user-issuing-2.key"}]
+    assert document["rotation"]
 
 
 def test_a_second_start_is_refused(place):

@@ -17,7 +17,7 @@ class FakeLoopback:
 @pytest.fixture
 def said(monkeypatch):
     said = []
-    monkeypatch.setattr(terminal, "note", said.append)
+    monkeypatch.setattr(terminal, "prompt", said.append)
     return said
 
 

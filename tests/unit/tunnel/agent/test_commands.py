@@ -66,6 +66,16 @@ def test_it_starts_once(pgward, agent, monkeypatch):
     assert len(detached) == 1
 
 
+def test_a_start_in_facts(pgward, agent, monkeypatch):
+    monkeypatch.setattr(commands, "detach", lambda *_words, **_options: None)
+    agent(status=STATUS)
+    started = json.loads(pgward("agent", "start", "-o", "json").stdout)
+    assert (started["new"], started["pid"], started["logged_in"]) == (True, 7, True)
+    agent(ping={"pid": 7})
+    there = json.loads(pgward("agent", "start", "-o", "json").stdout)
+    assert (there["new"], there["pid"]) == (False, 7)
+
+
 def test_it_says_that_it_waits_for_a_login(pgward, agent, monkeypatch):
     monkeypatch.setattr(commands, "detach", lambda *_words, **_options: None)
     agent(status={**STATUS, "login": {"logged_in": False, "user": None}})

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from pgward.tunnel.agent import install_commands as commands
@@ -37,6 +39,19 @@ def test_it_is_installed_in_the_place_of_one_started_by_hand(pgward, plan, monke
     assert (plan.path.read_text(), len(stopped)) == ("[Unit]\n", 1)
     assert "is removed" in pgward("agent", "uninstall").stderr
     assert pgward("agent", "uninstall").stderr == "the agent is not installed\n"
+
+
+def test_in_facts(pgward, plan, monkeypatch):
+    monkeypatch.setattr(commands, "stop_agent", lambda _home: False)
+    path = str(plan.path)
+    for words, facts in {
+        ("install", "--print"): {"path": path, "installed": False, "text": "[Unit]"},
+        ("install",): {"path": path, "installed": True},
+        ("uninstall",): {"removed": [path]},
+    }.items():
+        document = json.loads(pgward("agent", *words, "-o", "json").stdout)
+        del document["messages"]
+        assert document == {"command": f"agent {words[0]}", **facts}
 
 
 def test_without_a_manager_the_agent_goes_on(pgward, plan, monkeypatch):

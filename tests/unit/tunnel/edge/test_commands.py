@@ -40,7 +40,8 @@ def test_enrolling_says_until_when_and_what_comes_next(enroll, fake_ca, director
 
 def test_a_token_can_come_from_a_file(enroll, token, tmp_path, fake_ca):
     (tmp_path / "token").write_text(token + "\n")
-    assert enroll(source=tmp_path / "token").exit_code == 0
+    done = enroll("-o", "json", source=tmp_path / "token")
+    assert json.loads(done.stdout)["name"] == "e1"
     assert json.loads(fake_ca.requests[-1].content)["token"] == "s3cret"
 
 

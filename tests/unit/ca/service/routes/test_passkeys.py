@@ -47,7 +47,7 @@ def test_people_list_rename_and_remove_their_own(api, alice, admin, give):
 def test_a_passkey_is_among_the_second_factors(alice, give):
     give("alice")
     found = alice.call("GET", "/v1/me/mfa").json()["factors"]
-    assert found == [{"kind": "webauthn", "created_at": "2026-11-21T12:00:00Z"}]
+    assert found == [{"kind": "webauthn", "name": "phone", "created_at": "2026-11-21T12:00:00Z"}]
 
 
 def test_who_removes_a_passkey_ends_the_other_sessions(api, alice, give):

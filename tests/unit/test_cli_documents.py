@@ -1,0 +1,192 @@
+"""What every command that does something prints under ``--output json``: facts with stable names.
+
+A command that shows something takes ``output`` itself, and has tests where it is.
+"""
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+
+from pgward.cli import NO_DOCUMENT, cli
+from pgward.client.login.loopback import Loopback
+from pgward.system import terminal
+from tests.fixtures.fake_ca import URL
+
+NOW = "2026-11-21T12:00:00Z"
+KEY = "a" * 64
+DEVICE = {"id": "d1", "user": "alice", "name": "laptop", "state": "approved"}
+PASSKEY = {"id": KEY, "name": "phone", "synced": True, "last_used_at": None}
+LINK = {"user": "ann", "subject": "s-1", "groups": [], "linked_at": NOW, "linked_by": "alice"}
+STEP_UP = {"status": "done", "minutes": 15, "factors": ["totp"], "proved_until": NOW}
+ROTATION = {"id": "r1", "target": "user-issuing"}
+CODES = {"recovery_codes": ["a-b", "c-d"]}
+ROUTES: dict[str, Any] = {
+    "POST /v1/users": {},
+    "PATCH /v1/users/bob": {},
+    "DELETE /v1/users/bob": {"revoked": 2},
+    "POST /v1/users/bob/block": {"revoked": 1},
+    "POST /v1/users/bob/unblock": {},
+    "POST /v1/users/bob/password": {"revoked": 1},
+    "POST /v1/users/bob/mfa/reset": {"removed": ["totp"]},
+    "POST /v1/groups/dba/members": {"name": "dba", "members": ["bob"]},
+    "POST /v1/tokens": {"token": "t", "expires_at": NOW},
+    "DELETE /v1/edges/e1": {"revoked": 1},
+    "DELETE /v1/hosts/db1": {"revoked": 1},
+    "DELETE /v1/resources/service/orders": {"change": "deleted"},
+    "PUT /v1/identity-providers/corp/secret": {"change": "updated"},
+    "POST /v1/identity-providers/corp/links": LINK,
+    "DELETE /v1/identity-providers/corp/links/ann": {"revoked": 2},
+    "DELETE /v1/identity-providers/corp": {"revoked": 1},
+    "POST /v1/me/devices/approve": {"device": DEVICE},
+    "POST /v1/me/devices/d1/revoke": {"revoked": 1},
+    "PATCH /v1/me/devices/d1": {"device": DEVICE},
+    "POST /v1/me/device-tokens": {"token": "t", "expires_at": NOW},
+    "DELETE /v1/me/logins/s1": {"ended": 1, "revoked": 2},
+    "DELETE /v1/me/logins/s2": {"ended": 1, "revoked": 0},
+    "GET /v1/me/mfa": {"factors": [], "recovery_codes_left": 0, "proof": "nothing"},
+    "POST /v1/me/mfa/totp": {"uri": "otpauth://totp/x?secret=G", "secret": "G", "enrolment": "e"},
+    "POST /v1/me/mfa/totp/confirm": CODES,
+    "POST /v1/me/mfa/remove": {"removed": ["totp", "recovery"]},
+    "POST /v1/me/mfa/recovery-codes": CODES,
+    "GET /v1/me/passkeys": {"passkeys": [PASSKEY]},
+    "POST /v1/me/passkeys": {"url": f"{URL}/login?state=s", "code": "BCD-234", "flow": "f"},
+    "POST /v1/me/passkeys/finish": {"passkey": PASSKEY},
+    f"PATCH /v1/me/passkeys/{KEY}": {"passkey": PASSKEY},
+    f"DELETE /v1/me/passkeys/{KEY}": {"removed": 1, "revoked": 2},
+    "POST /v1/me/password": {"revoked": 3},
+    "POST /v1/me/step-up": STEP_UP,
+    "GET /v1/rotations": {"rotations": [ROTATION]},
+    "POST /v1/rotations/r1/advance": {"phase": "issue-new", "revoked": 0},
+    "POST /v1/rotations/r1/rollback": {"phase": "trust-both", "revoked": 1},
+    "POST /v1/acme/keys/k1/revoke": {"accounts": 1, "revoked": 2},
+    "POST /v1/acme/accounts/a1/revoke": {"accounts": 1, "revoked": 0},
+}
+# What is typed, and the document without its command and its messages.
+TABLE: dict[str, tuple[str, dict[str, Any]]] = {
+    "user add": ("user add bob --password-stdin", {"name": "bob", "groups": []}),
+    "user edit": ("user edit bob --email b@x.test", {"name": "bob", "email": "b@x.test"}),
+    "user block": ("user block bob", {"name": "bob", "blocked": True, "certificates_revoked": 1}),
+    "user unblock": ("user unblock bob", {"name": "bob", "blocked": False}),
+    "user passwd": (
+        "user passwd bob --password-stdin",
+        {"name": "bob", "certificates_revoked": 1},
+    ),
+    "user remove": ("user remove bob", {"removed": ["bob"], "certificates_revoked": 2}),
+    "user reset-mfa": ("user reset-mfa bob", {"name": "bob", "removed": ["totp"]}),
+    "group add": ("group add dba bob", {"name": "dba", "members": ["bob"]}),
+    "group remove": ("group remove dba ann", {"name": "dba", "members": ["bob"]}),
+    "ca token": (
+        "ca token edge e1",
+        {"kind": "edge", "name": "e1", "expires_at": NOW, "token": "t"},
+    ),
+    "edges remove": ("edges remove e1", {"removed": ["e1"], "certificates_revoked": 1}),
+    "hosts remove": ("hosts remove db1", {"removed": ["db1"], "certificates_revoked": 1}),
+    "delete": (
+        "delete service orders",
+        {"deleted": [{"kind": "service", "name": "orders"}]},
+    ),
+    "idp secret": (
+        "idp secret corp --client-secret-stdin",
+        {"name": "corp", "has_secret": True},
+    ),
+    "idp link": ("idp link corp ann s-1", {"name": "corp", **LINK}),
+    "idp unlink": (
+        "idp unlink corp ann",
+        {"name": "corp", "user": "ann", "certificates_revoked": 2},
+    ),
+    "idp remove": ("idp remove corp", {"removed": ["corp"], "certificates_revoked": 1}),
+    "devices approve": ("devices approve ABCD-2345", DEVICE),
+    "devices revoke": ("devices revoke d1", {"revoked": ["d1"], "certificates_revoked": 1}),
+    "devices rename": ("devices rename d1 laptop", DEVICE),
+    "devices token": ("devices token", {"expires_at": NOW, "token": "t"}),
+    "logins end": ("logins end s1 s2", {"sessions_ended": 2, "certificates_revoked": 2}),
+    "logout": ("logout", {"ended_at_ca": True, "problem": None}),
+    "mfa add totp": ("mfa add totp", {"kind": "totp", **CODES}),
+    "mfa add passkey": ("mfa add passkey", PASSKEY),
+    "mfa remove": ("mfa remove totp", {"removed": ["totp", "recovery"]}),
+    "mfa recovery-codes": ("mfa recovery-codes", CODES),
+    "passkey add": ("passkey add", PASSKEY),
+    "passkey rename": ("passkey rename phone desk", PASSKEY),
+    "passkey remove": ("passkey remove phone", {"passkeys_removed": 1, "certificates_revoked": 2}),
+    "passwd": ("passwd --password-stdin", {"user": "alice", "certificates_revoked": 3}),
+    "step-up": (
+        "step-up orders --code-stdin",
+        {"service": "orders", "proved_until": NOW},
+    ),
+    "ca rotate advance": (
+        "ca rotate advance",
+        {"rotation": "r1", "phase": "issue-new", "certificates_revoked": 0},
+    ),
+    "ca rotate rollback": (
+        "ca rotate rollback",
+        {"rotation": "r1", "phase": "trust-both", "certificates_revoked": 1},
+    ),
+    "ca acme key revoke": (
+        "ca acme key revoke k1",
+        {"revoked": ["k1"], "accounts_ended": 1, "certificates_revoked": 2},
+    ),
+    "ca acme account revoke": (
+        "ca acme account revoke a1",
+        {"revoked": ["a1"], "accounts_ended": 1, "certificates_revoked": 0},
+    ),
+    "agent stop": ("agent stop", {"stopped": False}),
+}
+# These need more than the fake CA; the facts of each are looked at in the tests beside it.
+ELSEWHERE = {
+    "agent install",
+    "agent start",
+    "agent uninstall",
+    "ca log accept",
+    "ca log export",
+    "ca rotate start",
+    "connect",
+    "disconnect",
+    "edge enroll",
+    "hba apply",
+    "hba refresh",
+    "login",
+}
+
+
+def commands(
+    group: click.Group, context: click.Context, path: str = ""
+) -> Iterator[tuple[str, click.Command]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        whole = f"{path} {name}".strip()
+        if isinstance(command, click.Group):
+            yield from commands(command, click.Context(command, parent=context), whole)
+        elif command is not None:
+            yield whole, command
+
+
+def shows_something(command: click.Command) -> bool:
+    callback = inspect.unwrap(command.callback or (lambda: None))
+    return "output" in inspect.signature(callback).parameters
+
+
+def test_every_command_that_does_something_is_here():
+    found = {
+        path
+        for path, command in commands(cli, click.Context(cli))
+        if path not in NO_DOCUMENT and not shows_something(command)
+    }
+    assert found == TABLE.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("path", TABLE)
+def test_facts_have_names(logged_in, fake_ca, monkeypatch, path):
+    fake_ca.routes |= ROUTES
+    monkeypatch.setattr(terminal, "ask", lambda _label: "123456")
+    monkeypatch.setattr(Loopback, "wait", lambda _self, state: {"code": "c", "state": state})
+    monkeypatch.setattr("webbrowser.open", lambda _url: True)
+    words, facts = TABLE[path]
+    done = logged_in(*words.split(), "-o", "json", stdin="Correct-Horse-7\nBattery-Staple-8\n")
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(done.stdout)
+    del document["messages"]
+    assert document == {"command": path, **facts}
