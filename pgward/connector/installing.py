@@ -20,9 +20,8 @@ _LAST_PORT = 65535
 
 
 def service_path() -> Path:
-    """Return libpq's file of services for this person (PostgreSQL manual, chapter 34.17)."""
-    override = os.environ.get("PGSERVICEFILE")
-    return Path(override).absolute() if override else Path.home() / ".pg_service.conf"
+    """Return libpq's file of services for whoever runs this."""
+    return service_file.place(os.environ, Path.home())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import NotFoundError, UnavailableError
@@ -26,6 +28,34 @@ def open_for(pid: int, service: str, home: Path) -> Running:
         return Running.read(json.loads(message)["running"])
     except (ValueError, KeyError, TypeError) as error:
         raise UnavailableError("the tunnel did not say where it listens") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tunnel that ends with the process ``program``; one that is stopped carries nothing."""
+
+    service: str
+    pid: int
+    program: int
+    stopped: bool
+
+
+def held(home: Path) -> Iterator[Held]:
+    """Yield the tunnels of programs, of one home, that run now; no registry has them."""
+    import psutil  # noqa: PLC0415 - programs that connect need it not, and it is slow to import
+
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            if "--for-pid" not in words or process.environ().get("PGWARD_HOME") != str(home):
+                continue
+            stopped = process.status() == psutil.STATUS_STOPPED
+        except psutil.Error:  # it ended meanwhile, or is somebody else's
+            continue
+        program = words[words.index("--for-pid") + 1 :][:1]
+        service = words[words.index("connect") + 1 :][:1] if "connect" in words else []
+        if service and program and program[0].isdecimal():
+            yield Held(service[0], process.pid, int(program[0]), stopped)
 
 
 def program() -> list[str]:

@@ -8,6 +8,7 @@ the first section of a name, cuts white space at the end of a line, and knows no
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pgward.client.config.facts import Facts
 from pgward.client.config.formats import libpq
@@ -143,6 +144,21 @@ def _changed(part: Part, wanted: Mapping[str, bytes | None]) -> bytes:
     if part.name is None or part.name not in wanted:
         return part.data
     return wanted[part.name] or b""
+
+
+def place(environ: Mapping[str, str], user_home: Path) -> Path:
+    """Return libpq's file of services for a person (PostgreSQL manual, chapter 34.17)."""
+    override = environ.get("PGSERVICEFILE")
+    return Path(override).absolute() if override else user_home / ".pg_service.conf"
+
+
+def header_lines(data: bytes) -> dict[str, list[int]]:
+    """Return in which lines a section of each name begins; libpq takes the first of them."""
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(data.splitlines(), 1):
+        if header := _HEADER.match(line):
+            found.setdefault(header[1].decode("utf-8", "replace"), []).append(number)
+    return found
 
 
 def own_line(data: bytes, name: str) -> int | None:

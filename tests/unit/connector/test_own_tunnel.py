@@ -1,10 +1,14 @@
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from pgward.connector import own_tunnel
+from pgward.connector.own_tunnel import Held
 from pgward.core.errors import NotFoundError, UnavailableError
 from tests.fixtures.services import running
 
@@ -53,3 +57,20 @@ def test_a_server_that_embeds_python_is_not_run_as_python(monkeypatch, tmp_path)
     script.unlink()
     with pytest.raises(NotFoundError, match="the command pgward is not on PATH"):
         own_tunnel.program()
+
+
+def test_tunnels_of_programs_are_found(tmp_path):
+    words = ["connect", "orders", "--for-pid", "4711"]
+    command = [sys.executable, "-c", "import sys; print(); sys.stdin.read()", *words]
+    environment = {**os.environ, "PGWARD_HOME": str(tmp_path)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        process.stdout.readline()
+        wanted = Held("orders", process.pid, 4711, stopped=False)
+        assert list(own_tunnel.held(tmp_path)) == [wanted]
+        assert list(own_tunnel.held(tmp_path / "other")) == []
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        assert next(own_tunnel.held(tmp_path)).stopped
+        process.kill()

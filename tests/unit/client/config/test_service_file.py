@@ -1,10 +1,12 @@
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgward.client.config import service_file
 from pgward.client.config.service_file import Section, edit, longest, ours, own_line, section
 from pgward.core.errors import ConflictError, InvalidInputError
 from pgward.system.postgres import find_client
@@ -140,3 +142,13 @@ def test_libpq_finds_every_setting(tmp_path, title):
         check=False,
     )
     assert 'connection to server at "127.0.0.1", port 1 failed' in done.stderr
+
+
+def test_where_libpq_looks_for_it(tmp_path):
+    assert service_file.place({}, tmp_path) == tmp_path / ".pg_service.conf"
+    assert service_file.place({"PGSERVICEFILE": "/etc/x"}, tmp_path) == Path("/etc/x")
+
+
+def test_in_which_lines_sections_begin():
+    data = b"[a]\nhost=x\n [b]\n# [c]\n[a]\n"
+    assert service_file.header_lines(data) == {"a": [1, 5], "b": [3]}
