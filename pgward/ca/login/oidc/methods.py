@@ -122,6 +122,16 @@ class OidcDeviceMethod(_Oidc):
                 title = f"{each.description or each.name}, with a code"
                 yield Offer(self.kind, each.name, title, ())
 
+    async def _known(self, attempt: Attempt) -> Known:
+        """Refuse codes where they are turned off: who phishes with them reads no list of offers."""
+        known = await super()._known(attempt)
+        if not known.spec.device_code:
+            raise DeniedError(
+                f"{known.name} lets nobody in with a code",
+                hint="log in with a browser: pgward login",
+            )
+        return known
+
     async def begin(self, attempt: Attempt) -> Proven | Ask:
         """Ask for a code to be typed elsewhere."""
         self._count()

@@ -22,6 +22,31 @@ def test_the_ways_to_log_in_name_each_provider(oidc_world):
     ]
 
 
+def test_codes_that_are_not_offered_are_refused_too(oidc_world):
+    """Who phishes with codes chooses the client, and asks for what is not listed."""
+    oidc_world.add(deviceCode=False)
+    answer = Device(oidc_world.api).call("POST", "/v1/login", {"method": "oidc-device"})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        403,
+        "corp lets nobody in with a code",
+    )
+    assert oidc_world.event("session.start")["outcome"] == "denied"
+
+
+def test_a_code_from_before_they_were_turned_off_is_refused(oidc_world):
+    oidc_world.add(**RULES)
+    device = Device(oidc_world.api)
+    asked = device.call("POST", "/v1/login", {"method": "oidc-device"}).json()
+    found = oidc_world.admin.call("GET", "/v1/resources/identityprovider/corp").json()["resource"]
+    found["spec"]["deviceCode"] = False
+    path = "/v1/resources/identityprovider/corp"
+    assert oidc_world.admin.call("PUT", path, found).status_code == 200
+    oidc_world.api.clock.move(minutes=1)
+    body = {"flow": asked["flow"], "answer": {"poll": True}}
+    error = device.call("POST", "/v1/login/continue", body).json()["error"]
+    assert error["message"] == "corp lets nobody in with a code"
+
+
 def test_a_person_logs_in_with_a_browser(oidc_world):
     oidc_world.add(**RULES)
     oidc_world.provider.claims = {"groups": ["dba"], "name": "Ann", "sid": "x"}
