@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from pgward.client import options
+from pgward.client.host_commands import remove_each
 from pgward.client.phrases import duration, when
 from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
@@ -88,11 +89,7 @@ def list_edges(output: str) -> None:
 @click.argument("edge_names", metavar="NAME...", nargs=-1, required=True)
 def remove_edges(edge_names: tuple[str, ...]) -> None:
     """Forget edges and revoke their certificates."""
-    with options.api() as api:
-        for name in edge_names:
-            reply = api.delete(options.path("edges", name))
-            terminal.add("removed", name)
-            terminal.note(f"removed the edge {name}; {options.revoked(reply)}")
+    remove_each("edge", edge_names)
 
 
 def _list_edges(output: str) -> None:

@@ -9,7 +9,6 @@ from pgward.client import options
 from pgward.client.api import ApiClient
 from pgward.client.mfa_commands import ask_proof
 from pgward.client.phrases import when
-from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.core.errors import NotFoundError
 from pgward.system import terminal
@@ -138,9 +137,7 @@ def token(name: str | None, ttl_hours: int) -> None:
 
     On the new device: pgward login --device-token-file FILE.
     """
-    path = "/v1/me/device-tokens"
-    if name is not None:
-        path = options.path("users", names.identity(name), "device-tokens")
+    path = options.of_person(name, "device-tokens")
     with options.api() as api:
         reply = api.post(path, {"ttl_seconds": ttl_hours * 3600} | _proof(api, name))
     terminal.note(f"good for one device, until {reply['expires_at']}")
@@ -155,9 +152,7 @@ def _proof(api: ApiClient, name: str | None) -> dict[str, Any]:
 
 
 def _path(name: str | None, *parts: str) -> str:
-    if name is None:
-        return options.path("me", "devices", *parts)
-    return options.path("users", names.identity(name), "devices", *parts)
+    return options.of_person(name, "devices", *parts)
 
 
 def _list(name: str | None, output: str) -> None:

@@ -1,5 +1,6 @@
 """``pgward hosts``: the PostgreSQL hosts that enrolled."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,11 +38,16 @@ def remove_hosts(host_names: tuple[str, ...]) -> None:
     A server that still runs gets no revocation lists any more, and refuses everyone once those
     that it has end.
     """
+    remove_each("host", host_names)
+
+
+def remove_each(kind: str, machines: Sequence[str]) -> None:
+    """Remove machines of a kind, one after the other, and tell of each."""
     with options.api() as api:
-        for name in host_names:
-            reply = api.delete(options.path("hosts", name))
+        for name in machines:
+            reply = api.delete(options.path(f"{kind}s", name))
             terminal.add("removed", name)
-            terminal.note(f"removed the host {name}; {options.revoked(reply)}")
+            terminal.note(f"removed the {kind} {name}; {options.revoked(reply)}")
 
 
 def _list_hosts(output: str) -> None:

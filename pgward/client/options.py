@@ -13,6 +13,7 @@ import click
 from pgward.client.api import ApiClient
 from pgward.client.phrases import counted
 from pgward.client.session import Session
+from pgward.core import names
 from pgward.core.errors import InvalidInputError
 from pgward.system import output as outputs
 from pgward.system import terminal
@@ -115,6 +116,11 @@ def revoked(reply: Mapping[str, Any]) -> str:
     count = int(reply.get("revoked") or 0)
     terminal.count(certificates_revoked=count)
     return f"{counted(count, 'certificate')} revoked"
+
+
+def of_person(name: str | None, *parts: str) -> str:
+    """Return an API path below a person's own resources, or below another's, by name."""
+    return path("me", *parts) if name is None else path("users", names.identity(name), *parts)
 
 
 def path(*parts: str) -> str:

@@ -10,7 +10,6 @@ from pgward.client.api import ApiClient
 from pgward.client.login import page
 from pgward.client.login.loopback import Loopback
 from pgward.client.phrases import counted
-from pgward.core import names
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.system import terminal
 
@@ -89,24 +88,15 @@ def remove(name: str | None, every: bool, user: str | None) -> None:
             "name one passkey, or all of a user's", hint="pgward passkey remove --user NAME --all"
         )
     with options.api() as api:
-        path = _path(user)
-        if name is not None:
-            found = _named(_of(api, user), name)
-            path = f"{path}/{found['id']}"
-        reply = api.delete(path)
+        key = [] if name is None else [_named(_of(api, user), name)["id"]]
+        reply = api.delete(options.of_person(user, "passkeys", *key))
     count = int(reply["removed"])
     terminal.report(passkeys_removed=count)
     terminal.note(f"removed {counted(count, 'passkey')}; {options.revoked(reply)}")
 
 
-def _path(user: str | None) -> str:
-    if user is None:
-        return options.path("me", "passkeys")
-    return options.path("users", names.identity(user), "passkeys")
-
-
 def _of(api: ApiClient, user: str | None) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = api.get(_path(user))["passkeys"]
+    found: list[dict[str, Any]] = api.get(options.of_person(user, "passkeys"))["passkeys"]
     return found
 
 

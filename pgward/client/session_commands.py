@@ -7,7 +7,6 @@ import click
 
 from pgward.client import options
 from pgward.client.phrases import counted, when
-from pgward.core import names
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.core.errors import InvalidInputError
 from pgward.system import terminal
@@ -69,9 +68,7 @@ def _tell(reply: dict[str, Any]) -> None:
 
 
 def _path(name: str | None, *parts: str) -> str:
-    if name is None:
-        return options.path("me", "logins", *parts)
-    return options.path("users", names.identity(name), "logins", *parts)
+    return options.of_person(name, "logins", *parts)
 
 
 def _list(name: str | None, output: str) -> None:

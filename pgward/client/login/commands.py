@@ -47,7 +47,9 @@ from pgward.system.secrecy import leave_no_core
 )
 @click.option("--method", metavar="NAME", help="How to log in.  [default: as last time]")
 @click.option("--provider", metavar="NAME", help="At which identity provider.")
-@click.option("--device-code", is_flag=True, help="Log in by a code that you type on another device.")
+@click.option(
+    "--device-code", is_flag=True, help="Log in by a code that you type on another device."
+)
 @click.option("--no-browser", is_flag=True, help="Show the page's address, and open no browser.")
 @click.option("--reason", metavar="TEXT", help="Why, where a login reason is asked for.")
 @click.option(

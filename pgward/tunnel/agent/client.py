@@ -5,7 +5,6 @@ import socket
 import stat
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
@@ -57,12 +56,7 @@ class AgentClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

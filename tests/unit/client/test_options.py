@@ -77,3 +77,17 @@ def test_a_session_needs_a_login(monkeypatch, tmp_path):
         pass
     with pytest.raises(LoginNeededError), options.api():
         pass
+
+
+def test_ones_own_and_anothers():
+    assert options.of_person(None, "devices", "d1") == "/v1/me/devices/d1"
+    assert options.of_person("bob", "devices") == "/v1/users/bob/devices"
+    with pytest.raises(InvalidInputError):
+        options.of_person("b/b", "devices")
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"), [({"revoked": 1}, "1 certificate"), ({}, "0 certificates")]
+)
+def test_how_many_were_revoked(reply, text):
+    assert options.revoked(reply) == f"{text} revoked"

@@ -8,6 +8,7 @@ from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Revoked, Time
+from pgward.ca.service.routes import hosts
 
 router = strict.router("machines: administration")
 
@@ -56,9 +57,4 @@ def every(context: Current, _by: Administrator) -> Edges:
 @router.delete("/edges/{name}", summary="Remove an edge")
 def remove(context: Current, by: Administrator, name: str) -> Revoked:
     """Forget an edge and revoke its certificates."""
-    with context.acts.act(by.user.name, "edge.remove", name) as act:
-        serials = context.revoker.remove_machine(
-            act.transaction, Kind.EDGE, name, now=context.now()
-        )
-        act.details["revoked"] = len(serials)
-    return Revoked(revoked=len(serials))
+    return hosts.removed(context, by, Kind.EDGE, name)

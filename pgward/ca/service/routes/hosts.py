@@ -3,10 +3,11 @@
 from pydantic import BaseModel
 
 from pgward.ca.identity import machines
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
-from pgward.ca.service.context import Current
+from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Revoked, Time
 
 router = strict.router("machines: administration")
@@ -53,9 +54,12 @@ def every(context: Current, _by: Administrator) -> Hosts:
 @router.delete("/hosts/{name}", summary="Remove a PostgreSQL host")
 def remove(context: Current, by: Administrator, name: str) -> Revoked:
     """Forget a host and revoke its certificates; rotations wait for it no more."""
-    with context.acts.act(by.user.name, "host.remove", name) as act:
-        serials = context.revoker.remove_machine(
-            act.transaction, Kind.HOST, name, now=context.now()
-        )
+    return removed(context, by, Kind.HOST, name)
+
+
+def removed(context: Context, by: LoginSession, kind: Kind, name: str) -> Revoked:
+    """Forget a machine of a kind, as an act of its own."""
+    with context.acts.act(by.user.name, f"{kind.value}.remove", name) as act:
+        serials = context.revoker.remove_machine(act.transaction, kind, name, now=context.now())
         act.details["revoked"] = len(serials)
     return Revoked(revoked=len(serials))
