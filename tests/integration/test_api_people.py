@@ -63,7 +63,7 @@ def test_every_refused_login_gets_the_same_answer(api, user):
         "error": {
             "code": "denied",
             "message": "wrong user name or password",
-            "hint": "an administrator can set a new password",
+            "hint": "an administrator sees why in the audit log, and can set a new password",
             "fields": [],
         }
     }

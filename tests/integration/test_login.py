@@ -117,7 +117,10 @@ def test_unknown_wrong_and_blocked_are_told_apart_by_nobody(site):
         (
             3,
             "",
-            "pgward: wrong user name or password\nhint: an administrator can set a new password\n",
+            (
+                "pgward: wrong user name or password\n"
+                "hint: an administrator sees why in the audit log, and can set a new password\n"
+            ),
         )
     }
 

@@ -162,5 +162,5 @@ def wrong_credentials(why: str, actor: str | None) -> RefusedLoginError:
         "wrong user name or password",
         why=why,
         actor=actor,
-        hint="an administrator can set a new password",
+        hint="an administrator sees why in the audit log, and can set a new password",
     )

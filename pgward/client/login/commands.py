@@ -150,7 +150,12 @@ class _Asking:
                 posture=posture.facts(),
             )
             answers = TerminalAnswers(loopback=loopback, browser=wish.browser)
-            return self._sent(request, answers)
+            done = self._sent(request, answers)
+        if answers.set_factor_up:
+            terminal.note(
+                "for the day when the phone is gone: pgward mfa recovery-codes, kept on paper"
+            )
+        return done
 
     def _fields(self, offer: Offer, loopback: Loopback | None) -> dict[str, str]:
         host = failures.host_of(self._trust.ca_url)

@@ -16,7 +16,10 @@ _TOTP = re.compile(r"[0-9]{3} ?[0-9]{3}")
 
 
 class TerminalAnswers:
-    """Asks the person; ``loopback`` is where a browser comes back to."""
+    """Asks the person; ``loopback`` is where a browser comes back to.
+
+    ``set_factor_up`` tells afterwards whether an authenticator app was set up on the way.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class TerminalAnswers:
         self._pause = pause
         self._listen = listen
         self._told: set[str] = set()
+        self.set_factor_up = False
         self._ways: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "browser": self._by_browser,
             "device_code": self._device_code,
@@ -108,6 +112,7 @@ class TerminalAnswers:
         if self._first(secret):
             terminal.prompt("your account needs a second factor, and has none yet")
             authenticator.show(str(facts.get("uri", "")), secret)
+        self.set_factor_up = True
         return {"code": terminal.ask(authenticator.ASK)}
 
     def _by_passkey(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -126,6 +131,11 @@ class TerminalAnswers:
         return {"password": terminal.ask_password("New password", confirm=True)}
 
     def _reason(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - as all
+        if not terminal.interactive():
+            raise InvalidInputError(
+                "a reason for this login is asked for, and there is no terminal to ask on",
+                hint="--reason TEXT says it",
+            )
         return {"reason": terminal.ask("Reason for this login")}
 
     def _token(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - as all

@@ -131,6 +131,13 @@ def test_what_else_is_asked_for(typed, said):
     assert TerminalAnswers(device_token=lambda: "t2").answer("device_token", {}) == {"token": "t2"}
 
 
+def test_where_nobody_can_be_asked_for_a_reason_the_option_is_named(monkeypatch):
+    monkeypatch.setattr(terminal, "interactive", lambda: False)
+    with pytest.raises(InvalidInputError) as refused:
+        TerminalAnswers().answer("reason", {})
+    assert refused.value.hint == "--reason TEXT says it"
+
+
 def test_what_is_typed_may_be_typed_again_and_what_is_not_may_not(typed, said, monkeypatch):
     typed()
     answers = TerminalAnswers()
@@ -152,7 +159,9 @@ def test_who_needs_a_second_factor_sets_one_up(said, typed):
     asked = typed("123456", "654321")
     facts = {"uri": "otpauth://totp/pgward:alice?secret=GEZD", "secret": "GEZD"}
     answers = TerminalAnswers()
+    assert not answers.set_factor_up
     assert answers.answer("totp_enroll", facts) == {"code": "123456"}
+    assert answers.set_factor_up
     assert answers.told_wrong("totp_enroll", "wrong code")
     assert answers.answer("totp_enroll", facts) == {"code": "654321"}
     assert asked == ["The six digits that the app shows now"] * 2
