@@ -40,6 +40,7 @@ def whoami(*, paths: bool, check: bool, device: bool, output: str) -> None:
         found = posture.facts()
         if output == "table":
             terminal.record(posture.for_people(found), posture.TITLES)
+            terminal.note("sent at each login and renewal; nobody verifies it")
         else:
             terminal.structured(found, output)
         return

@@ -141,6 +141,14 @@ class TerminalAnswers:
     def _token(self, facts: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002 - as all
         if self._device_token is not None:
             return {"token": self._device_token()}
+        where = "pgward devices token prints one, on a device where you are logged in"
+        if not terminal.interactive():
+            raise InvalidInputError(
+                "new devices come in with a token here",
+                hint=f"{where}, as an administrator does; --device-token-file FILE gives it",
+            )
+        if self._first("device_token"):
+            terminal.note(f"new devices come in with a token: {where}, as an administrator does")
         return {"token": terminal.ask_password("Token that enrolls this device")}
 
     def _first(self, what: str) -> bool:

@@ -24,6 +24,7 @@ def test_whoami_asks_the_ca_only_when_told(logged_in, fake_ca):
 def test_what_this_machine_tells_is_shown_without_a_login(pgward):
     shown = pgward("whoami", "--device")
     assert (shown.exit_code, "disk encrypted" in shown.stdout) == (0, True)
+    assert shown.stderr == "sent at each login and renewal; nobody verifies it\n"
     listed = json.loads(pgward("whoami", "--device", "-o", "json").stdout)
     assert listed["os"] == "linux"
 

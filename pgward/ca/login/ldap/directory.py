@@ -136,8 +136,12 @@ class LdapDirectory:
 
     async def _serve(self, connection: Connection) -> None:
         """Become the service account."""
-        if self._spec.bind_dn is None or not self._password:
+        if self._spec.bind_dn is None:
             raise LdapError("this directory has no service account", hint="set bindDn")
+        if not self._password:
+            raise LdapError(
+                f"the password of {self._spec.bind_dn} is not stored: pgward idp secret stores it"
+            )
         result = await connection.bind(self._spec.bind_dn, self._password)
         if result.code != Code.SUCCESS:
             raise refusal(result, f"the service account {self._spec.bind_dn}")

@@ -131,11 +131,14 @@ def test_what_else_is_asked_for(typed, said):
     assert TerminalAnswers(device_token=lambda: "t2").answer("device_token", {}) == {"token": "t2"}
 
 
-def test_where_nobody_can_be_asked_for_a_reason_the_option_is_named(monkeypatch):
+def test_where_nobody_can_be_asked_the_option_is_named(monkeypatch):
     monkeypatch.setattr(terminal, "interactive", lambda: False)
     with pytest.raises(InvalidInputError) as refused:
         TerminalAnswers().answer("reason", {})
     assert refused.value.hint == "--reason TEXT says it"
+    with pytest.raises(InvalidInputError, match="come in with a token") as refused:
+        TerminalAnswers().answer("device_token", {})
+    assert "--device-token-file FILE" in str(refused.value.hint)
 
 
 def test_what_is_typed_may_be_typed_again_and_what_is_not_may_not(typed, said, monkeypatch):

@@ -143,6 +143,12 @@ def test_someone_can_be_looked_up_without_a_password():
             anyio.run(alone.look_up, "alice")
 
 
+def test_a_service_account_without_a_password_is_told_apart_from_none():
+    with ldap_server(bound()) as server:
+        [(_, problem)] = anyio.run(directory(server.url, password=None).check)
+    assert problem == "the password of cn=s,dc=x is not stored: pgward idp secret stores it"
+
+
 def test_each_server_is_checked():
     dead = f"ldaps://127.0.0.1:{quiet_port()}"
     with ldap_server(bound()) as server:
