@@ -50,7 +50,11 @@ from pgward.system.secrecy import leave_no_core
 @click.option(
     "--device-code", is_flag=True, help="Log in by a code that you type on another device."
 )
-@click.option("--no-browser", is_flag=True, help="Show the page's address, and open no browser.")
+@click.option(
+    "--no-browser",
+    is_flag=True,
+    help="Open no browser: log in by a code where there are codes, else show the page's address.",
+)
 @click.option("--reason", metavar="TEXT", help="Why, where a login reason is asked for.")
 @click.option(
     "--device-token-file",
