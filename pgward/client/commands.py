@@ -5,13 +5,15 @@ from typing import Any
 
 import click
 
-from pgward.client import options
+from pgward.client import known, options
 from pgward.client.options import PasswordSource
 from pgward.client.phrases import when
-from pgward.client.services import StepUp
+from pgward.client.services import ServiceInfo, StepUp
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock, rfc3339
 from pgward.system import terminal
+from pgward.system.files import StorageError
+from pgward.system.paths import pgward_home
 
 _WHOAMI = {
     "user": "user",
@@ -136,6 +138,7 @@ def services(output: str) -> None:
     """List the services that you may use, and the edges that lead to them."""
     with options.session() as session:
         found = session.services()
+        _remember(session, found)
     if output != "table":
         terminal.structured([service.to_json() for service in found], output)
         return
@@ -152,6 +155,14 @@ def services(output: str) -> None:
     if any(service.step_up for service in found):
         columns = {**_SERVICES, "step_up": "STEP-UP"}
     terminal.table(rows, columns, empty="no service is for you; an administrator can add one")
+
+
+def _remember(session: Session, found: list[ServiceInfo]) -> None:
+    """Keep the names for the shell's completion, and for while the CA is away."""
+    try:
+        known.keep(pgward_home(), session.user.name, found)
+    except StorageError as error:
+        terminal.note(f"note: {error.message}; the list is not kept")
 
 
 def _standing(step_up: StepUp | None, now: datetime) -> str | None:

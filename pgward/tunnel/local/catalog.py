@@ -9,13 +9,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from pgward.client import known
 from pgward.client.services import ServiceInfo, choose
 from pgward.client.session import Session
 from pgward.core.clock import Clock
 from pgward.core.errors import UnavailableError
-from pgward.system.files import StorageError, atomic_write, storage_errors
+from pgward.system.files import StorageError, storage_errors
 
-FILE = "services.json"
 RENEW_BEFORE = timedelta(minutes=20)
 
 
@@ -25,7 +25,7 @@ class Catalog:
     def __init__(
         self, home: Path, session: Session, clock: Clock, say: Callable[[str], None]
     ) -> None:
-        self._path = home / FILE
+        self._path = home / known.FILE
         self._session = session
         self._clock = clock
         self._say = say
@@ -76,12 +76,8 @@ class Catalog:
         return services, True
 
     def _keep(self, services: list[ServiceInfo]) -> None:
-        kept = {
-            "user": self._session.user.name,
-            "services": [service.to_json() for service in services],
-        }
         try:
-            atomic_write(self._path, json.dumps(kept, indent=2).encode())
+            known.keep(self._path.parent, self._session.user.name, services)
         except StorageError as error:
             self._say(f"{error.message}; without it no tunnel opens while the CA is away")
 

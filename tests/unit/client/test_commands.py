@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from pgward.client import known
 from pgward.system import terminal
+from pgward.system.files import StorageError
 from tests.fixtures.commands import body
 from tests.fixtures.fake_ca import error
 
@@ -49,7 +51,7 @@ def test_passwd_takes_no_file(logged_in, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["services", "ls"])
-def test_services_with_edges(logged_in, fake_ca, name):
+def test_services_with_edges(logged_in, fake_ca, name, tmp_path):
     edge = {"name": "e1", "address": "e1.test:7432", "server_name": "e1.test"}
     service = {
         "name": "orders",
@@ -65,6 +67,19 @@ def test_services_with_edges(logged_in, fake_ca, name):
     line = logged_in(name).stdout.splitlines()[1]
     assert line == "orders  tcp   -         db1     e1 e1.test:7432, e2 e1.test:7432  \\x1b[2Jevil"
     assert json.loads(logged_in(name, "-o", "json").stdout) == [service]
+    assert known.known_services(tmp_path / "home") == ["orders"]
+
+
+def test_services_are_listed_though_they_cannot_be_kept(logged_in, fake_ca, monkeypatch):
+    fake_ca.routes["GET /v1/services"] = {"services": []}
+
+    def full(*_):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(known, "keep", full)
+    done = logged_in("services")
+    assert done.exit_code == 0
+    assert "note: the disk is full; the list is not kept" in done.stderr
 
 
 @pytest.mark.parametrize(

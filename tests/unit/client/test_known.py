@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from pgward.client.known import known_services
+from pgward.client.known import keep, known_services
+from pgward.client.services import ServiceInfo
 
 
 def test_a_home_that_heard_of_nothing(tmp_path):
@@ -21,3 +22,9 @@ def test_what_the_ca_said_last_and_open_tunnels(tmp_path):
 def test_a_damaged_file_gives_nothing(tmp_path, content):
     (tmp_path / "services.json").write_bytes(content)
     assert known_services(tmp_path) == []
+
+
+def test_what_is_kept_is_known(tmp_path):
+    keep(tmp_path, "alice", [ServiceInfo("shop", "", "tcp", "db1", None, "require", ())])
+    assert known_services(tmp_path) == ["shop"]
+    assert json.loads((tmp_path / "services.json").read_bytes())["user"] == "alice"

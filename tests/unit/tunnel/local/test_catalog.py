@@ -3,9 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from pgward.client.known import FILE
 from pgward.client.services import ServiceInfo
 from pgward.core.errors import LoginNeededError, NotFoundError, UnavailableError
-from pgward.tunnel.local.catalog import FILE, Catalog
+from pgward.tunnel.local.catalog import Catalog
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ORDERS = ServiceInfo.read(
