@@ -9,7 +9,7 @@ from anyio.to_thread import run_sync
 
 from pgward.ca import caller
 from pgward.ca.acts import Act
-from pgward.ca.identity import directory, sessions
+from pgward.ca.identity import sessions
 from pgward.ca.identity.directory import User
 from pgward.ca.identity.sessions import LoginSession, NewSession
 from pgward.ca.limiting.throttle import TooSoonError
@@ -17,7 +17,7 @@ from pgward.ca.login import flows
 from pgward.ca.login.attempt import METHOD, Ask, Attempt, Proven, RefusedLoginError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.gates.device import admit
-from pgward.ca.login.gates.gate import Gate, Preparing, View
+from pgward.ca.login.gates.gate import Gate, Preparing, View, present
 from pgward.ca.login.method import Methods
 from pgward.ca.login.password import guard_of
 from pgward.ca.login.rule_book import LoginRuleBook
@@ -110,9 +110,7 @@ class Engine:
 
     def _missing_now(self, attempt: Attempt) -> tuple[str, Ask] | None:
         with self._desk.store.read() as connection:
-            user = directory.find(connection, _proven(attempt).user)
-            if user is None:
-                raise DeniedError("the user was removed during the login")
+            user = present(connection, _proven(attempt).user)
             return self._missing(attempt, self._view(user, connection))
 
     def _missing(self, attempt: Attempt, view: View) -> tuple[str, Ask] | None:
@@ -138,7 +136,7 @@ class Engine:
 
     def _start_in(self, act: Act, attempt: Attempt, name: str) -> Started | tuple[str, Ask]:
         connection = act.transaction.connection
-        view = self._view(directory.get(connection, name), connection)
+        view = self._view(present(connection, name), connection)
         missing = self._missing(attempt, view)
         if missing is not None:
             act.worth_recording = False

@@ -15,6 +15,7 @@ from pgward.ca.keys.sealing import SealError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.factors import codes
 from pgward.ca.login.factors.factor import WrongFactorError
+from pgward.ca.login.gates.gate import present
 from pgward.ca.store import Transaction
 from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import ConflictError, DeniedError
@@ -66,6 +67,7 @@ class Enrolment:
     def confirm_at_login(self, user: str, sealed: str, code: str) -> None:
         """Confirm for who logs in and needs a factor; ConflictError if there is one by now."""
         with self._desk.acts.act(user, _ACTION, user) as act:
+            present(act.transaction.connection, user)
             if second_factors.totp(act.transaction.connection, user) is not None:
                 raise ConflictError("there is a second factor by now", hint="pgward login")
             self.confirm(act.transaction, user, sealed, code)

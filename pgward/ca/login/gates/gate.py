@@ -7,9 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy.engine import Connection
 
+from pgward.ca.identity import directory
 from pgward.ca.identity.directory import User
 from pgward.ca.login.attempt import Ask, Attempt
 from pgward.ca.login.rules import LoginRules
+from pgward.core.errors import DeniedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,18 @@ class View:
     user: User
     rules: LoginRules
     now: datetime
+
+
+def present(connection: Connection, name: str) -> User:
+    """Return who logs in; raise DeniedError when they were removed since they proved who they are.
+
+    Whatever a login writes belongs to a person of the directory, so each of its writing
+    transactions asks.
+    """
+    user = directory.find(connection, name)
+    if user is None:
+        raise DeniedError("the user was removed during the login")
+    return user
 
 
 class Gate(Protocol):

@@ -1,3 +1,4 @@
+import threading
 from base64 import urlsafe_b64decode
 from functools import partial
 
@@ -183,3 +184,25 @@ def test_who_proved_nothing_cannot_have_refusals_written_down_for_ever(logins):
 def test_the_token_of_a_session_is_not_shown(logins):
     started = logins.answer(begun(logins).flow, text="42")
     assert started.token not in repr(started)
+
+
+class Removes(NeverAsks):
+    """A gate that lets pass; somebody removes the person right after the first look."""
+
+    kind = "removes"
+
+    def __init__(self, remove):
+        self.remove = [remove]
+
+    def check(self, _attempt, _view):
+        if self.remove:
+            thread = threading.Thread(target=self.remove.pop())
+            thread.start()
+            thread.join()
+
+
+def test_who_is_removed_between_the_last_look_and_the_session_gets_none(logins, change):
+    logins.gates = [Removes(lambda: change(directory.remove, "alice"))]
+    with pytest.raises(DeniedError, match="the user was removed during the login"):
+        logins.answer(begun(logins).flow, text="42")
+    assert logins.events()[-1] == ("alice", "denied", "the user was removed during the login")

@@ -1,6 +1,6 @@
 import pytest
 
-from pgward.ca.identity import second_factors
+from pgward.ca.identity import directory, second_factors
 from pgward.ca.login.factors import enrolment as module
 from pgward.ca.login.factors.factor import WrongFactorError
 from pgward.core.errors import ConflictError, DeniedError
@@ -66,3 +66,10 @@ def test_new_recovery_codes_void_those_before(logins, factors):
     assert len(set(before + after)) == 20
     with logins.desk.store.read() as connection:
         assert len(second_factors.unused_codes(connection, "alice")) == 10
+
+
+def test_who_is_removed_while_setting_an_app_up_gets_none(logins, factors, offered, change):
+    code = App(logins.desk.clock).scan(offered.facts).code()
+    change(directory.remove, "alice")
+    with pytest.raises(DeniedError, match="the user was removed during the login"):
+        factors.enrolment.confirm_at_login("alice", offered.sealed, code)

@@ -1,11 +1,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import anyio
 import pytest
 
-from pgward.ca.identity import device_tokens, devices
+from pgward.ca.identity import device_tokens, devices, directory
 from pgward.ca.identity.devices import DeviceState
-from pgward.ca.login.attempt import DeviceFacts, RefusedLoginError
+from pgward.ca.login.attempt import Ask, DeviceFacts, RefusedLoginError
 from pgward.ca.login.engine import Asked, Started
 from pgward.ca.login.gates.device import DeviceGate
 from pgward.ca.resources import kinds
@@ -171,3 +172,10 @@ def test_facts_of_the_device_stay_with_it(logins, way):
     asked = logins.answer(asked.flow, text="42")
     logins.answer(asked.flow, token=token(logins))
     assert mine(logins)[0].posture == {"os": "linux"}
+
+
+def test_of_somebody_removed_meanwhile_no_device_waits(logins, change):
+    gate, attempt = DeviceGate(logins.desk), logins.proven()
+    change(directory.remove, "alice")
+    with pytest.raises(DeniedError, match="the user was removed during the login"):
+        anyio.run(gate.prepare, attempt, Ask("approval"))
