@@ -7,6 +7,7 @@ from typing import Any
 
 from pgward.audit.events import MAX_TEXT, AuditEvent, Outcome
 from pgward.ca import caller, observe
+from pgward.ca.identity import directory, sessions
 from pgward.ca.store import Store, Transaction
 from pgward.core.clock import Clock
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError, UnavailableError
@@ -44,10 +45,12 @@ class Acts:
     def act(self, actor: str, action: str, target: str | None = None) -> Iterator[Act]:
         """Yield an act in a writing transaction; its event commits with it.
 
-        A PgwardError rolls it back, is recorded as a refusal or failure, and passes on.
+        A PgwardError rolls it back, is recorded as a refusal or failure, and passes on. So does
+        LoginNeededError and DeniedError, when who asks may do so no longer.
         """
         try:
             with self._store.write() as transaction:
+                self._look_again(transaction)
                 act = Act(transaction, actor, action, target)
                 yield act
                 if act.worth_recording:
@@ -82,6 +85,22 @@ class Acts:
         observe.event("act", action=action, outcome=event.outcome)
         with self._store.write() as transaction:
             transaction.record(event)
+
+    def _look_again(self, transaction: Transaction) -> None:
+        """Look again whether the login session lives that asks: a change waits for its turn.
+
+        Meanwhile the session may have been ended, here or at another replica, and its owner may be
+        no administrator any more. A request's later acts may follow one that did this to itself.
+        """
+        request = caller.asked.get()
+        if request is None or request.session is None:
+            return
+        connection, group = transaction.connection, request.group
+        if not sessions.is_alive(connection, request.session, self._clock.now()):
+            raise LoginNeededError("your login session has ended")
+        if group is not None and not directory.is_member(connection, group, request.actor or ""):
+            raise DeniedError(f"only a member of {group} may do this")
+        request.session = None
 
     def _event(
         self,

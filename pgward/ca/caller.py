@@ -22,11 +22,17 @@ def _new_id() -> str:
 
 @dataclass(slots=True)
 class Asked:
-    """One request, as the log tells of it; who proves to be someone becomes its ``actor``."""
+    """One request, as the log tells of it; who proves to be someone becomes its ``actor``.
+
+    ``session`` is the login session that asks, and ``group`` what its owner must be a member of,
+    until a change has seen that it still is so.
+    """
 
     id: str = field(default_factory=_new_id)
     trace_id: str | None = None
     actor: str | None = None
+    session: str | None = None
+    group: str | None = None
 
     def ids(self) -> dict[str, str]:
         """Return what finds this request again in logs and traces."""
@@ -46,8 +52,8 @@ def trace_id(traceparent: str) -> str | None:
     return match[1] if traceparent[match.end() :][:1] in ("", "-") else None
 
 
-def is_now(actor: str) -> None:
-    """Note who proved to be asking."""
+def is_now(actor: str, session: str | None = None, group: str | None = None) -> None:
+    """Note who proved to be asking, in which login session, and as member of which group."""
     request = asked.get()
     if request is not None:
-        request.actor = actor
+        request.actor, request.session, request.group = actor, session, group

@@ -91,6 +91,13 @@ def everyone(connection: Connection) -> list[User]:
     return [_user(row, memberships[row.name]) for row in rows]
 
 
+def is_member(connection: Connection, group: str, user: str) -> bool:
+    """Tell whether a person, by exact name, is a member of a group."""
+    members = group_members.c
+    pair = (members.group_name == group) & (members.user_name == user)
+    return connection.execute(sa.select(members.user_name).where(pair)).first() is not None
+
+
 def password_hash(connection: Connection, name: str) -> str | None:
     """Return the hash of the person's password; None when there is no person or no password."""
     statement = sa.select(users.c.password_hash).where(_is(name))

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
 from pgward.ca.acme import issued
-from pgward.ca.identity import machines, sessions, stolen
+from pgward.ca.identity import directory, machines, sessions, stolen
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
@@ -91,6 +91,7 @@ def person(
         _refuse_device(context, request, session, found)
     use_up(context, context.replay, found)
     _admit(context, session)
+    caller.is_now(session.user.name, session.id)  # so that acts look again
     return session
 
 
@@ -131,6 +132,7 @@ def administrator(context: Current, request: Request, session: Person) -> LoginS
             "only an administrator may do this", hint="ask a member of the group administrators"
         )
         _refuse(context, request, session.user.name, error)
+    caller.is_now(session.user.name, session.id, directory.ADMINISTRATORS)
     return session
 
 

@@ -144,3 +144,12 @@ def test_a_letter_that_becomes_another_in_lower_case_finds_nobody(store):
         for find in (directory.find, directory.password_hash):
             assert find(transaction.connection, "\u212aate") is None
             assert find(transaction.connection, "KATE") is not None
+
+
+def test_members_are_known_by_exact_name(writing, add):
+    add("Alice", "dba")
+    found = [
+        directory.is_member(writing.connection, group, name)
+        for group, name in (("dba", "Alice"), ("dba", "alice"), ("audit", "Alice"))
+    ]
+    assert found == [True, False, False]
