@@ -81,6 +81,33 @@ def test_what_was_answered_is_on_the_disk_whatever_the_servers_default(
     store.close()
 
 
+def test_a_writer_sees_what_the_one_did_for_whom_it_waited_whatever_the_servers_default(
+    database_server, database_url
+):
+    name = database_url.partition("@/")[2].partition("?")[0]
+    database_server.psql(f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")
+    stores.create(database_url).close()
+    first, second = (stores.open_store(database_url) for _ in range(2))
+    seen = []
+
+    def follow():
+        with second.write() as transaction:
+            seen.append(directory.find(transaction.connection, "alice").name)
+
+    with first.write() as transaction:
+        follower = threading.Thread(target=follow)
+        follower.start()
+        until(lambda: database_server.psql(_WAITING) == "1")
+        directory.add(transaction, NewUser("alice"), now=START, by="test")
+    follower.join(20)
+    for store in (first, second):
+        store.close()
+    assert seen == ["alice"]
+
+
+_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
 def test_of_several_hosts_the_one_that_takes_writes_is_found(
     database_server, database_url, tmp_path
 ):

@@ -39,6 +39,8 @@ _SERVER = """
     SELECT set_config(known.name, wanted.value, false)
     FROM (VALUES ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '5'),
                  ('tcp_keepalives_count', '2'), ('tcp_user_timeout', '15000'),
+                 -- a writer must see what those did for whom it waited
+                 ('default_transaction_isolation', 'read committed'),
                  ('statement_timeout', '20s'), ('idle_in_transaction_session_timeout', '60s'),
                  ('synchronous_commit', CASE current_setting('synchronous_commit')
                       WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END)
