@@ -1,8 +1,8 @@
 """Removing what has no use any more, a little at a time.
 
 Audit events and certificates are never removed: they are what the authority answers for.
-Of login sessions and join tokens the audit log tells who, when, from where and until when,
-so the rows themselves may go some days after their end.
+Of login sessions, join tokens, step-ups and devices that nobody let in the audit log tells who,
+when and from where, so the rows themselves may go some days after their end.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import join_tokens, login_sessions
-from pgward.ca.store.schema_login import device_tokens, used_flows
+from pgward.ca.store.schema_login import PENDING, device_tokens, devices, step_ups, used_flows
 from pgward.ca.store.transaction import Transaction
 
 # Longer than a clock is likely to be wrong, and time to look into what has just happened.
@@ -22,10 +22,7 @@ KEPT = timedelta(days=7)
 BATCH = 500
 
 Write = Callable[[], AbstractContextManager[Transaction]]
-_KEYS = (
-    *(login_sessions.c.id, join_tokens.c.secret_hash),
-    *(device_tokens.c.secret_hash, used_flows.c.id),
-)
+_ENDS = (login_sessions, join_tokens, device_tokens, used_flows, step_ups)
 
 
 def purge(store: Store, now: datetime, *, batch: int = BATCH, write: Write | None = None) -> int:
@@ -34,20 +31,20 @@ def purge(store: Store, now: datetime, *, batch: int = BATCH, write: Write | Non
     Call it again and again: it takes the writer's lock only when there is something to remove.
     ``write`` opens the writing transaction in the place of ``store.write``.
     """
-    return sum(_purge(store, key, now - KEPT, batch, write or store.write) for key in _KEYS)
+    before = now - KEPT
+    # A device waits for minutes; whoever comes later with its key is new again.
+    never_let_in = sa.text(PENDING) & (devices.c.created_at < before)
+    old = [(table, table.c.expires_at < before) for table in _ENDS] + [(devices, never_let_in)]
+    return sum(_purge(store, *each, batch, write or store.write) for each in old)
 
 
 def _purge(
-    store: Store,
-    key: sa.Column[str] | sa.Column[bytes],
-    before: datetime,
-    most: int,
-    write: Write,
+    store: Store, table: sa.Table, old: sa.ColumnElement[bool], most: int, write: Write
 ) -> int:
-    table = key.table
-    old = sa.select(key).where(table.c.expires_at < before).limit(most)
+    key = sa.tuple_(*table.primary_key)
+    chosen = sa.select(*table.primary_key).where(old).limit(most)
     with store.read() as connection:
-        if connection.execute(old.limit(1)).first() is None:
+        if connection.execute(chosen.limit(1)).first() is None:
             return 0
     with write() as transaction:
-        return transaction.execute(sa.delete(table).where(key.in_(old))).rowcount
+        return transaction.execute(sa.delete(table).where(key.in_(chosen))).rowcount

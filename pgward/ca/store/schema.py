@@ -64,7 +64,7 @@ users = sa.Table(
     sa.Column("created_by", sa.String(128), nullable=False),
     # The account lets nobody in before and after these.
     sa.Column("valid_from", UtcTime),
-    sa.Column("valid_until", UtcTime),
+    sa.Column("valid_until", UtcTime, index=True),
     sa.Column("must_change_password", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
@@ -101,7 +101,7 @@ login_sessions = sa.Table(
     # Of an identity provider: whose session there this one follows, and how to ask about it.
     sa.Column("provider", _NAME),
     sa.Column("provider_subject", sa.String(255)),
-    sa.Column("provider_sid", sa.String(255)),
+    sa.Column("provider_sid", sa.String(255), index=True),
     sa.Column("refresh_sealed", sa.LargeBinary),
     sa.Column("refreshed_at", UtcTime),
     sa.Index("ix_login_sessions_provider", "provider", "provider_subject"),

@@ -16,6 +16,8 @@ def _user(*, key: bool = False) -> sa.Column[str]:
     return sa.Column("user_name", _NAME, owner, primary_key=key, nullable=False)
 
 
+PENDING = "state = 'pending'"
+
 # A device key that a person logged in with; ``state`` is pending, approved or revoked.
 devices = sa.Table(
     "devices",
@@ -37,6 +39,12 @@ devices = sa.Table(
     sa.Column("posture", Json),
     sa.Column("posture_at", UtcTime),
     sa.UniqueConstraint("user_name", "thumbprint"),
+    sa.Index(
+        "ix_devices_pending",
+        "created_at",
+        sqlite_where=sa.text(PENDING),
+        postgresql_where=sa.text(PENDING),
+    ),
 )
 
 # One-time tokens with which a person enrolls a device.
@@ -135,7 +143,8 @@ step_ups = sa.Table(
     metadata,
     _user(key=True),
     sa.Column("service", _NAME, primary_key=True),
-    sa.Column("session_id", sa.String(64), nullable=False),
+    # It goes with its session, at each logout.
+    sa.Column("session_id", sa.String(64), nullable=False, index=True),
     sa.Column("factor", sa.String(32), nullable=False),
     sa.Column("proved_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),

@@ -2,11 +2,14 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.event import listen
 
-from pgward.ca.identity import directory, sessions, tokens
+from pgward.ca.identity import devices, directory, sessions, step_ups, tokens
+from pgward.ca.identity.devices import DeviceState
 from pgward.ca.identity.directory import NewUser
+from pgward.ca.identity.step_ups import StepUp
 from pgward.ca.identity.tokens import JoinToken
-from pgward.ca.store import schema
+from pgward.ca.store import schema, schema_login
 from pgward.ca.store.purge import KEPT, purge
 from pgward.core.errors import DeniedError
 from tests.fixtures.authority import START
@@ -45,6 +48,28 @@ def test_what_ended_long_ago_goes(store):
     add_tokens(store)
     assert purge(store, START + HOUR + KEPT + SECOND) == 2
     assert (count(store, schema.login_sessions), count(store, schema.join_tokens)) == (0, 0)
+
+
+def test_a_step_up_goes_and_a_device_that_nobody_let_in(store):
+    session, _ = log_in(store)
+    with store.write() as transaction:
+        for service, end in {"orders": START + HOUR, "stock": START + 2 * HOUR}.items():
+            proof = StepUp("alice", service, session.id, "totp", START, end)
+            step_ups.keep(transaction, proof)
+        for number, state in enumerate(DeviceState):
+            devices.see(
+                *(transaction, "alice", f"jkt{number}"),
+                name=state,
+                client=None,
+                now=START,
+                state=state,
+            )
+    assert purge(store, START + KEPT) == 0
+    assert purge(store, START + HOUR + KEPT + SECOND) == 3  # the session, too
+    with store.read() as connection:
+        assert connection.execute(sa.select(schema_login.step_ups.c.service)).all() == [("stock",)]
+        left = {each.name for each in devices.of(connection, "alice")}
+    assert left == {"approved", "revoked"}
 
 
 def test_what_ended_lately_stays(store):
@@ -95,9 +120,15 @@ def test_neither_audit_events_nor_certificates_ever_go(api):
     assert [count(api.store, table) for table in tables] == before
 
 
-@pytest.mark.parametrize("table", [schema.login_sessions, schema.join_tokens])
-def test_the_old_are_found_by_an_index(store, table):
-    query = f"EXPLAIN QUERY PLAN SELECT 1 FROM {table.name} WHERE expires_at < ? LIMIT 500"
-    with store.read() as connection:
-        plan = str(connection.exec_driver_sql(query, ("2026",)).all())
-    assert f"INDEX ix_{table.name}_expires_at" in plan
+def test_the_old_are_found_by_an_index(store):
+    statements = []
+    listen(store.engine, "before_cursor_execute", lambda *given: statements.append(given[2:4]))
+    purge(store, START)
+    with store.engine.connect() as connection:
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given).all())
+            for text, given in statements
+            if text.startswith("SELECT")
+        ]
+    assert len(plans) == 6
+    assert [plan for plan in plans if "INDEX ix_" not in plan] == []

@@ -37,6 +37,7 @@ def _user() -> sa.Column[str]:
 def _accounts() -> None:
     op.add_column("users", sa.Column("valid_from", _TIME, nullable=True))
     op.add_column("users", sa.Column("valid_until", _TIME, nullable=True))
+    op.create_index("ix_users_valid_until", "users", ["valid_until"])
     op.add_column(
         "users",
         sa.Column("must_change_password", sa.Boolean(), nullable=False, server_default=sa.false()),
@@ -56,6 +57,7 @@ def _sessions() -> None:
     ):
         op.add_column("login_sessions", column)
     op.create_index("ix_login_sessions_device_id", "login_sessions", ["device_id"])
+    op.create_index("ix_login_sessions_provider_sid", "login_sessions", ["provider_sid"])
     op.create_index(
         "ix_login_sessions_provider", "login_sessions", ["provider", "provider_subject"]
     )
@@ -97,6 +99,14 @@ def _devices() -> None:
         _owner("devices"),
     )
     op.create_index("ix_devices_thumbprint", "devices", ["thumbprint"])
+    pending = sa.text("state = 'pending'")
+    op.create_index(
+        "ix_devices_pending",
+        "devices",
+        ["created_at"],
+        sqlite_where=pending,
+        postgresql_where=pending,
+    )
     op.create_table(
         "device_tokens",
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
@@ -200,4 +210,5 @@ def _once() -> None:
         sa.PrimaryKeyConstraint("user_name", "service", name="pk_step_ups"),
         _owner("step_ups"),
     )
+    op.create_index("ix_step_ups_session_id", "step_ups", ["session_id"])
     op.create_index("ix_step_ups_expires_at", "step_ups", ["expires_at"])
