@@ -57,6 +57,7 @@ pytest_plugins = [
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.pkilint",
     "tests.fixtures.passkeys",  # after logins, which it imports
+    "tests.fixtures.pair",  # after ca_service, database and factors, which it imports
     "tests.fixtures.postgres",
     "tests.fixtures.drivers",  # after postgres, which it imports
     "tests.fixtures.replicas",  # after ca_process, database and filled, which it imports
