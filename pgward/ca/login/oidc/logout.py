@@ -32,15 +32,15 @@ async def log_out(office: Office, name: str, token: str) -> int:
 
 
 def _end(office: Office, name: str, found: Logout) -> int:
-    now = office.desk.now()
+    """End them in the transaction that uses the token up: else a retry would find it used."""
+    desk, now = office.desk, office.desk.now()
     row = {"id": found.id, "expires_at": now + logout_token.REMEMBERED}
-    try:
-        with office.desk.store.write() as transaction:
+    with desk.store.write() as transaction:
+        try:
             transaction.execute(insert(used_flows).values(row))
-    except IntegrityError:
-        raise UntrustedError("the logout token was used before") from None
-    with office.desk.store.read() as connection:
+        except IntegrityError:
+            raise UntrustedError("the logout token was used before") from None
         sessions = external.sessions_of(
-            connection, name, now=now, subject=found.subject, sid=found.sid
+            transaction.connection, name, now=now, subject=found.subject, sid=found.sid
         )
-    return ending.end(office.desk.acts, office.revoker, sessions, _WHY, now=now, provider=name)
+        return ending.end(desk.acts, office.revoker, sessions, _WHY, now=now, provider=name)

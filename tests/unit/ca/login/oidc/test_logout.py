@@ -1,8 +1,12 @@
 """Back-channel logout, as the provider sees it."""
 
+from unittest.mock import Mock
+
 import pytest
 
+from pgward.ca.login.oidc import ending
 from pgward.ca.login.oidc.logout_token import EVENT
+from pgward.core.errors import UnavailableError
 from tests.fixtures.lying_provider import CLIENT, ISSUER
 
 PATH = "/v1/login/oidc/corp/backchannel-logout"
@@ -49,6 +53,16 @@ def test_one_login_of_a_person_ends(world):
 
 def test_somebody_who_is_not_logged_in_is_fine(world):
     assert post(world, token(world, sub="s-9")).status_code == 200
+
+
+def test_a_token_is_not_used_up_by_a_logout_that_failed(world, monkeypatch):
+    device, said = world.logged_in(), token(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(ending, "end", Mock(side_effect=UnavailableError("the disk is full")))
+        assert post(world, said).status_code == 503
+    assert device.call("GET", "/v1/me").status_code == 200
+    assert post(world, said).status_code == 200
+    assert device.call("GET", "/v1/me").status_code == 401
 
 
 def test_a_token_works_once(world):
