@@ -387,7 +387,8 @@ def test_a_change_that_waits_is_refused_once_its_session_was_ended_elsewhere(
             sessions.end(transaction, "blocked", now=pair.clock.now(), user="root")
         said = {told(each.result()) for each in came}
     assert said == {"your login session has ended"}
-    assert count(pair, schema_login.device_tokens, schema_login.device_tokens.c.user_name == name) == 0
+    tokens = schema_login.device_tokens
+    assert count(pair, tokens, tokens.c.user_name == name) == 0
 
 
 def test_who_is_removed_while_logging_in_does_not_come_in(pair, admin, rule):
