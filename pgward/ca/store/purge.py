@@ -33,16 +33,16 @@ def purge(store: Store, now: datetime, *, batch: int = BATCH, write: Write | Non
     """
     before = now - KEPT
     # A device waits for minutes; whoever comes later with its key is new again.
-    never_let_in = sa.text(PENDING) & (devices.c.created_at < before)
+    never_let_in = sa.and_(sa.text(PENDING), devices.c.created_at < before)
     old = [(table, table.c.expires_at < before) for table in _ENDS] + [(devices, never_let_in)]
-    return sum(_purge(store, *each, batch, write or store.write) for each in old)
+    return sum(_purge(store, table, ended, batch, write or store.write) for table, ended in old)
 
 
 def _purge(
-    store: Store, table: sa.Table, old: sa.ColumnElement[bool], most: int, write: Write
+    store: Store, table: sa.Table, ended: sa.ColumnElement[bool], most: int, write: Write
 ) -> int:
     key = sa.tuple_(*table.primary_key)
-    chosen = sa.select(*table.primary_key).where(old).limit(most)
+    chosen = sa.select(*table.primary_key).where(ended).limit(most)
     with store.read() as connection:
         if connection.execute(chosen.limit(1)).first() is None:
             return 0

@@ -57,6 +57,7 @@ device_tokens = sa.Table(
     sa.Column("created_by", sa.String(128), nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
     sa.Column("used_at", UtcTime),
+    sa.Index("ix_device_tokens_user_name", "user_name"),
 )
 
 # ``confirmed_at`` NULL is an enrolment that is not finished; a step is used once (RFC 6238 5.2).
@@ -117,6 +118,7 @@ provider_groups = sa.Table(
     sa.Column("provider", _NAME, primary_key=True),
     _user(key=True),
     sa.Column("group_name", _NAME, primary_key=True),
+    sa.Index("ix_provider_groups_user_name", "user_name"),
 )
 
 # What a provider's spec must not show: a client secret, the password of a bind.

@@ -119,6 +119,7 @@ def _devices() -> None:
         _owner("device_tokens"),
     )
     op.create_index("ix_device_tokens_expires_at", "device_tokens", ["expires_at"])
+    op.create_index("ix_device_tokens_user_name", "device_tokens", ["user_name"])
 
 
 def _factors() -> None:
@@ -181,6 +182,7 @@ def _providers() -> None:
         sa.PrimaryKeyConstraint("provider", "user_name", "group_name", name="pk_provider_groups"),
         _owner("provider_groups"),
     )
+    op.create_index("ix_provider_groups_user_name", "provider_groups", ["user_name"])
     op.create_table(
         "provider_secrets",
         sa.Column("name", _NAME, nullable=False),
