@@ -21,6 +21,7 @@ _PROVIDER = {
     "user_claim": "user claim",
     "groups_claim": "groups claim",
     "group_map": "group map",
+    "second_factor": "second factor",
     "create_users": "creates users",
     "link_existing": "links existing users",
     "redirect_uris": "redirect URIs",
@@ -94,6 +95,13 @@ def idp() -> None:
     multiple=True,
     metavar="CLAIM=VALUE",
     help="Let only people in of whom the provider says this.",
+)
+@click.option(
+    "--second-factor",
+    "second_factor",
+    multiple=True,
+    metavar="CLAIM=VALUE",
+    help="Take this for a second factor: amr=mfa, amr=otp, acr=…",
 )
 @click.option("--create-users", is_flag=True, help="Add people here at their first login.")
 @click.option(
@@ -172,6 +180,7 @@ def show(name: str, output: str) -> None:
         "user_claim": spec.get("userClaim") or "preferred_username, else a verified email",
         "groups_claim": spec.get("groupsClaim"),
         "group_map": [f"{theirs}={ours}" for theirs, ours in spec.get("groupMap", {}).items()],
+        "second_factor": idp_spec.shown_second_factor(spec),
         "create_users": spec.get("createUsers"),
         "link_existing": spec.get("linkExisting"),
         **found["register"],

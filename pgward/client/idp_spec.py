@@ -37,6 +37,7 @@ def spec_of(
         "groupMap": mapped,
         "allowGroups": given["allow_groups"],
         "requireClaims": _pairs("--require-claim", require_claims),
+        "secondFactor": _second_factor(given["second_factor"]),
         "createUsers": given["create_users"],
         "linkExisting": given["link_existing"],
         "redirectPorts": given["redirect_ports"],
@@ -56,6 +57,25 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
             raise InvalidInputError(f"{option} {each!r} is not THIS=THAT")
         found[left] = right
     return found
+
+
+def _second_factor(given: tuple[str, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in given:
+        claim, equals, value = each.partition("=")
+        if claim not in ("amr", "acr") or not equals or not value:
+            raise InvalidInputError(
+                f"--second-factor {each!r} is neither amr=VALUE nor acr=VALUE",
+                hint="what the provider says in its ID token, for example amr=mfa",
+            )
+        found.setdefault(claim, []).append(value)
+    return found
+
+
+def shown_second_factor(spec: Mapping[str, Any]) -> list[str]:
+    """Return what vouches for a second factor, as ``--second-factor`` takes it."""
+    found = spec.get("secondFactor") or {}
+    return [f"{claim}={value}" for claim in ("amr", "acr") for value in found.get(claim, ())]
 
 
 def _read(path: Path) -> str:

@@ -15,15 +15,11 @@ def ask(api: ApiClient, service: str, *, wait: float = 0.0) -> StepUp:
     return StepUp.read(api.call("GET", _PATH, params=params, timeout=wait + _MORE_SECONDS))
 
 
-def prove(
-    api: ApiClient, service: str, answerer: Answerer, *, redirect_uri: str | None = None
-) -> StepUp:
+def prove(api: ApiClient, service: str, answerer: Answerer) -> StepUp:
     """Give a fresh second factor, whether or not an older one counts still.
 
     Raises what the CA's errors name, and what the answerer raises.
     """
-    body = {"service": service}
-    if redirect_uri is not None:
-        body["redirect_uri"] = redirect_uri
-    reply = conversation.proceed(api, api.post(_PATH, body), answerer, path=f"{_PATH}/continue")
+    begun = api.post(_PATH, {"service": service})
+    reply = conversation.proceed(api, begun, answerer, path=f"{_PATH}/continue")
     return StepUp.read(reply)

@@ -1,10 +1,13 @@
 """Asking the person at the terminal for a fresh second factor."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, Self
 
 from pgward.client import step_up
 from pgward.client.api import ApiClient
+from pgward.client.login import page
+from pgward.client.login.conversation import Answerer
 from pgward.client.login.loopback import Loopback
 from pgward.client.login.terminal_answers import TerminalAnswers
 from pgward.client.services import StepUp
@@ -13,15 +16,38 @@ from pgward.system import terminal
 
 
 class StepUpAnswers:
-    """Asks as a login does, and says for which service; ``code`` was given beforehand."""
+    """Asks as a login does, and says for which service; ``code`` was given beforehand.
 
-    def __init__(self, service: str, others: TerminalAnswers, code: str | None = None) -> None:
+    Used as a context, it closes the port that a browser came back to.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        others: Answerer,
+        code: str | None = None,
+        listen: Callable[..., Loopback] = Loopback,
+    ) -> None:
         self._service = service
         self._others = others
         self._code = code
+        self._listen = listen
+        self._loopback: Loopback | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     def answer(self, kind: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the person's answer."""
+        if kind == "redirect":
+            return {"redirect_uri": self._way_back(facts)}
+        if kind == "browser" and self._loopback is not None:
+            verb = f"for {self._service}, log in once more"
+            return page.visit(page.url_in(facts), self._loopback, browser=True, verb=verb)
         factors = facts.get("factors")
         if kind == "password":
             return {"password": terminal.ask_password(f"Your password, for {self._service}")}
@@ -41,12 +67,20 @@ class StepUpAnswers:
             return True
         return self._others.told_wrong(kind, problem)
 
+    def _way_back(self, facts: Mapping[str, Any]) -> str:
+        """Listen where the identity provider sends browsers to; return the address."""
+        if self._loopback is None:
+            ports = [port for port in facts.get("redirect_ports", ()) if isinstance(port, int)]
+            self._loopback = self._open.enter_context(
+                self._listen(ports, again=f"pgward step-up {self._service}")
+            )
+        return self._loopback.redirect_uri
+
 
 def prove(api: ApiClient, service: str, *, code: str | None = None) -> StepUp:
     """Ask for a second factor and prove it; raises as ``step_up.prove``."""
-    with Loopback() as loopback:
-        answers = StepUpAnswers(service, TerminalAnswers(loopback=loopback), code)
-        return step_up.prove(api, service, answers, redirect_uri=loopback.redirect_uri)
+    with StepUpAnswers(service, TerminalAnswers(), code) as answers:
+        return step_up.prove(api, service, answers)
 
 
 def ensure(api: ApiClient, service: str) -> None:

@@ -33,6 +33,7 @@ class LoginSession:
     device_id: str | None = None
     factors: tuple[str, ...] = ()
     provider: str | None = None
+    provider_sid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def start(transaction: Transaction, new: NewSession, *, now: datetime) -> tuple[
         device_id=new.device_id,
         factors=new.factors,
         provider=new.provider,
+        provider_sid=new.provider_sid,
     )
     row = {
         "id": session.id,
@@ -117,6 +119,7 @@ def find(connection: Connection, token: str, now: datetime) -> LoginSession | No
         device_id=row.device_id,
         factors=tuple(row.factors or ()),
         provider=row.provider,
+        provider_sid=row.provider_sid,
     )
 
 

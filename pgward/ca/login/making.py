@@ -23,6 +23,7 @@ from pgward.ca.login.oidc.providers import Providers
 from pgward.ca.login.passkeys.factor import PasskeyFactor
 from pgward.ca.login.passkeys.method import PasskeyMethod
 from pgward.ca.login.password import PasswordMethod
+from pgward.ca.login.provers.oidc import OidcProver
 from pgward.ca.login.provers.password import PasswordProver
 from pgward.ca.login.provers.second import SecondFactorProver
 from pgward.ca.login.stepping_up import SteppingUp
@@ -69,6 +70,7 @@ def engine(
     return Engine(desk, methods, gates, refusal)
 
 
-def stepping_up(desk: Desk, factors: FactorDesk) -> SteppingUp:
+def stepping_up(desk: Desk, factors: FactorDesk, providers: Providers | None = None) -> SteppingUp:
     """Return what asks for fresh proofs, the strongest first."""
-    return SteppingUp(desk, [SecondFactorProver(desk, factors), PasswordProver(desk)])
+    oidc = OidcProver(desk, providers or Providers(desk))
+    return SteppingUp(desk, [SecondFactorProver(desk, factors), oidc, PasswordProver(desk)])

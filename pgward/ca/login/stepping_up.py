@@ -17,7 +17,7 @@ from pgward.ca.identity import sessions, step_ups
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.identity.step_ups import StepUp
 from pgward.ca.login import flows
-from pgward.ca.login.attempt import Ask, Attempt, Given, Proven
+from pgward.ca.login.attempt import Ask, Attempt, Proven
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Asked, new_attempt_id
 from pgward.ca.resources import kinds
@@ -61,9 +61,7 @@ class SteppingUp:
         self._desk = desk
         self._provers = {prover.kind: prover for prover in provers}
 
-    async def begin(
-        self, session: LoginSession, service: str, *, redirect_uri: str | None = None
-    ) -> Asked:
+    async def begin(self, session: LoginSession, service: str) -> Asked:
         """Ask for a fresh proof; raise NotFoundError, InvalidInputError, DeniedError."""
         standing = await run_sync(self.standing, session, service)
         attempt = Attempt(
@@ -72,7 +70,6 @@ class SteppingUp:
             provider=session.provider,
             thumbprint=session.thumbprint,
             began_at=self._desk.now(),
-            given=Given(session.user.name, redirect_uri=redirect_uri),
             proven=Proven(session.user.name, ()),
             service=service,
             session=session.id,
@@ -160,6 +157,8 @@ class SteppingUp:
             proof = StepUp(name, service, session.id, factor, now, until)
             step_ups.keep(act.transaction, proof)
             act.details |= {**_details(session), "factor": factor, "until": rfc3339(until)}
+            if factor in kinds.BY_PROVIDER:
+                act.details["provider"] = attempt.provider
         return Standing(service, rule, proof, until)
 
     def _refused(self, session: LoginSession, service: str | None, error: DeniedError) -> None:
@@ -188,10 +187,19 @@ def _again(attempt: Attempt) -> str:
 
 def _nothing_to_prove_with(service: str, rule: kinds.StepUp) -> DeniedError:
     names = ", ".join(rule.factors)
+    hint = next((hint for factor, hint in _HOW if factor in rule.factors), None)
     return DeniedError(
         f"{service} asks for a fresh second factor, and you have none that it accepts ({names})",
-        hint="pgward mfa add totp  sets an authenticator app up",
+        hint=hint,
     )
+
+
+_HOW = (
+    ("totp", "pgward mfa add totp  sets an authenticator app up"),
+    ("webauthn", "pgward mfa add passkey  sets a passkey up"),
+    ("oidc", "pgward login --method oidc, so that your identity provider is known"),
+    ("mfa", "an administrator can look at secondFactor of the identity provider"),
+)
 
 
 def _details(session: LoginSession) -> dict[str, Any]:

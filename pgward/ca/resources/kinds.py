@@ -54,7 +54,9 @@ class Limits(Model):
     max_connections_per_user: Limit | None = None
 
 
-StepUpFactor = Literal["totp", "webauthn", "recovery", "password"]
+StepUpFactor = Literal["totp", "webauthn", "recovery", "mfa", "oidc", "password"]
+BY_PROVIDER: frozenset[StepUpFactor] = frozenset({"mfa", "oidc"})
+"""Those that a fresh login at an identity provider proves."""
 
 
 def _strong() -> list[StepUpFactor]:
@@ -68,7 +70,7 @@ class StepUp(Model):
     """
 
     minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
-    factors: Annotated[list[StepUpFactor], Field(min_length=1, max_length=4)] = Field(
+    factors: Annotated[list[StepUpFactor], Field(min_length=1, max_length=6)] = Field(
         default_factory=_strong
     )
     end_sessions: bool = False

@@ -1,9 +1,9 @@
 """An identity provider that speaks OpenID Connect: where it is, and what its claims mean to us."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from cryptography import x509
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from pgward.ca.login.oidc import authorization, metadata
 from pgward.ca.resources.model import MAX_LIST, Label, Model, checked
@@ -11,6 +11,7 @@ from pgward.core import names
 from pgward.core.errors import InvalidInputError
 
 _MAX_PEM = 256 * 1024
+_KNOWLEDGE = frozenset(("pwd", "pin", "kba"))  # of RFC 8176: what somebody knows
 
 
 def _line(value: str) -> str:
@@ -23,6 +24,12 @@ def _scope(value: str) -> str:
     letters = all("!" <= each <= "~" and each not in '"\\' for each in value)
     if not value or not letters or len(value) > 200:  # noqa: PLR2004
         raise InvalidInputError(f"{value!r} is not a scope")
+    return value
+
+
+def _word(value: str) -> str:
+    if not value or not all("!" <= each <= "~" for each in value) or len(value) > 200:  # noqa: PLR2004
+        raise InvalidInputError(f"{value!r} is not one word")
     return value
 
 
@@ -61,12 +68,35 @@ def _parameters(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _strong(values: list[str]) -> list[str]:
+    known = sorted(_KNOWLEDGE.intersection(values))
+    if known:
+        raise ValueError(f"must not hold {known[0]}, which is no second factor")
+    return values
+
+
 Line = Annotated[str, checked(_line)]
 Claim = Annotated[str, checked(_line)]
 Scope = Annotated[str, checked(_scope)]
+Word = Annotated[str, checked(_word)]
 Wanted = StrictStr | StrictBool | StrictInt
 _Many = Field(max_length=MAX_LIST)
 Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
+
+
+class SecondFactor(Model):
+    """What an ID token says when the provider asked for a second factor: any of these will do."""
+
+    amr: Annotated[list[Line], Field(max_length=50), AfterValidator(_strong)] = Field(
+        default_factory=list
+    )
+    acr: Annotated[list[Line], Field(max_length=50)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.amr and not self.acr:
+            raise ValueError("must name values of amr or acr")
+        return self
 
 
 class OidcSpec(Model):
@@ -101,6 +131,9 @@ class OidcSpec(Model):
         dict[str, Wanted | Annotated[list[Wanted], Field(min_length=1, max_length=MAX_LIST)]],
         _Many,
     ] = Field(default_factory=dict)
+
+    second_factor: SecondFactor | None = None
+    step_up_acr: Annotated[list[Word], Field(max_length=20)] = Field(default_factory=list)
 
     create_users: bool = False
     link_existing: bool = False

@@ -137,7 +137,7 @@ def make(
         revoker=revoker,
         workers=workers,
         throttle=throttle,
-        step_ups=making.stepping_up(desk, factors),
+        step_ups=making.stepping_up(desk, factors, oidc.providers),
         desk=desk,
         factors=factors,
         enrolment=Enrolment(desk),

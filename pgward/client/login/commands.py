@@ -11,7 +11,7 @@ import click
 from pgward.client import api, failures, options, posture
 from pgward.client.api import ApiClient
 from pgward.client.home import Home
-from pgward.client.login import installing, offers
+from pgward.client.login import installing, offers, page
 from pgward.client.login.conversation import Request
 from pgward.client.login.installing import LoggedIn
 from pgward.client.login.loopback import Loopback
@@ -235,17 +235,36 @@ def _greet(session: Session, now: datetime) -> None:
 
 
 @click.command()
-def logout() -> None:
+@click.option("--provider", is_flag=True, help="Log the browser out of the identity provider, too.")
+@click.option("--no-browser", is_flag=True, help="Show the page's address, and open no browser.")
+def logout(*, provider: bool, no_browser: bool) -> None:
     """End the login session, revoke its certificates, and remove them from this machine.
 
-    Works without the CA too, and then says what could not be revoked.
+    Works without the CA too, and then says what could not be revoked. Who logged in at an identity
+    provider stays logged in there, unless --provider opens the page that ends it.
     """
-    problem = installing.logout(Home(pgward_home()), SystemClock())
-    terminal.report(ended_at_ca=problem is None, problem=problem)
-    if problem is None:
-        terminal.note("logged out")
+    done = installing.logout(Home(pgward_home()), SystemClock())
+    terminal.report(ended_at_ca=done.problem is None, problem=done.problem)
+    if done.problem is not None:
+        terminal.note(
+            f"logged out here, but {done.problem}\n"
+            "the certificate is not revoked; it ends by itself, as nothing can renew it any more"
+        )
         return
-    terminal.note(
-        f"logged out here, but {problem}\n"
-        "the certificate is not revoked; it ends by itself, as nothing can renew it any more"
-    )
+    terminal.note("logged out")
+    if done.provider is not None:
+        _leave_provider(done.provider, done.page, open_it=provider, browser=not no_browser)
+    elif provider:
+        terminal.note("this was no login at an identity provider")
+
+
+def _leave_provider(provider: str, found: str | None, *, open_it: bool, browser: bool) -> None:
+    if found is None:
+        terminal.note(f"the browser stays logged in at {provider}, which names no page to log out")
+        return
+    url = page.url_in({"url": found})
+    terminal.report(provider=provider, provider_logout_url=url)
+    if open_it:
+        page.show(url, browser=browser, verb=f"log out of {provider}")
+    else:
+        terminal.note(f"the browser stays logged in at {provider}; this page ends that\n{url}")

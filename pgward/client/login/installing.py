@@ -128,31 +128,45 @@ def _text(reply: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def logout(home: Home, clock: Clock) -> str | None:
-    """End the session at the CA and remove the identity here; raise LoginNeededError if none.
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """What did not end: ``problem`` is why the CA could not be told.
 
-    Returns why the CA could not be told: then the certificates live until they expire.
+    Then the certificates live until they expire. At the identity ``provider`` the browser may be
+    logged in still; ``page`` is what the CA says ends that.
     """
+
+    problem: str | None = None
+    provider: str | None = None
+    page: str | None = None
+
+
+def logout(home: Home, clock: Clock) -> LoggedOut:
+    """End the session at the CA and remove the identity here; raise LoginNeededError if none."""
     if home.generations.active() is None:
         raise LoginNeededError(hint=None)
     place = _token_place(home)
-    problem = _tell_ca(home, clock)
+    told = _tell_ca(home, clock)
     with home.lock():
         home.generations.clear()
     if place is not None:
         token_store.forget(place)
-    return problem
+    return told
 
 
-def _tell_ca(home: Home, clock: Clock) -> str | None:
+def _tell_ca(home: Home, clock: Clock) -> LoggedOut:
     try:
         session = Session(home, clock)
         try:
-            session.api().post("/v1/logout")
+            reply = session.api().post("/v1/logout")
         finally:
             session.close()
     except LoginNeededError:
-        return None  # over already, there as here
+        return LoggedOut()  # over already, there as here
     except PgwardError as error:
-        return error.message
-    return None
+        return LoggedOut(error.message)
+    there = reply.get("provider_login")
+    if not isinstance(there, dict):
+        return LoggedOut()
+    page = there.get("url")
+    return LoggedOut(None, str(there.get("provider")), page if isinstance(page, str) else None)

@@ -37,10 +37,16 @@ _HEADERS = (
 
 
 class Loopback:
-    """Listens from its making on; ``wait`` returns what the browser brings back."""
+    """Listens from its making on; ``wait`` returns what the browser brings back.
 
-    def __init__(self, ports: Sequence[int] = ()) -> None:
-        self._listener = _listen(ports)
+    ``again`` is what a person is told to do when that comes to nothing.
+    """
+
+    def __init__(
+        self, ports: Sequence[int] = (), *, again: str = "pgward login, or with --device-code"
+    ) -> None:
+        self._again = again
+        self._listener = _listen(ports, again)
 
     def __enter__(self) -> Self:
         return self
@@ -72,12 +78,10 @@ class Loopback:
                 found = _serve(client, state)
             if found is not None:
                 return found
-        raise UnavailableError(
-            "the browser did not come back", hint="pgward login, or with --device-code"
-        )
+        raise UnavailableError("the browser did not come back", hint=self._again)
 
 
-def _listen(ports: Sequence[int]) -> socket.socket:
+def _listen(ports: Sequence[int], again: str) -> socket.socket:
     for port in ports or (0,):
         try:
             return socket.create_server(("127.0.0.1", port))
@@ -86,7 +90,7 @@ def _listen(ports: Sequence[int]) -> socket.socket:
     taken = ", ".join(map(str, ports))
     raise UnavailableError(
         f"the ports that the identity provider allows are taken here: {taken}",
-        hint="end what uses one of them, or log in with --device-code",
+        hint=f"end what uses one of them, then {again}",
     )
 
 

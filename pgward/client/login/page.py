@@ -20,6 +20,12 @@ class Waits(Protocol):
 
 def visit(url: str, loopback: Waits, *, browser: bool, verb: str = "log in") -> dict[str, str]:
     """Open a page, or have it opened; return what the browser brings back."""
+    show(url, browser=browser, verb=verb)
+    return loopback.wait(parse_qs(urlsplit(url).query).get("state", [None])[0])
+
+
+def show(url: str, *, browser: bool, verb: str) -> None:
+    """Open a page, or tell which one is to be opened."""
     opened = False
     if browser:
         with suppress(webbrowser.Error):
@@ -28,7 +34,6 @@ def visit(url: str, loopback: Waits, *, browser: bool, verb: str = "log in") -> 
         terminal.prompt(f"{verb} with the browser that opens; if none does, open\n{url}")
     else:
         terminal.prompt(f"open this page in a browser on this machine:\n{url}")
-    return loopback.wait(parse_qs(urlsplit(url).query).get("state", [None])[0])
 
 
 def url_in(facts: Mapping[str, object], name: str = "url") -> str:

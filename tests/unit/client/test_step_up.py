@@ -36,12 +36,12 @@ def test_nothing_is_proved_at_first(ca):
 
 
 def test_a_right_code_proves(ca, asking_ca):
-    found = step_up.prove(ca, "orders", Answers(CODE), redirect_uri="http://127.0.0.1:1/callback")
+    found = step_up.prove(ca, "orders", Answers(CODE))
     assert found.to_json()["proved_until"] == QUARTER
     assert found.is_proved(NOW)
     assert step_up.ask(ca, "orders", wait=20) == found
     begun = json.loads(asking_ca.requests[0].content)
-    assert begun == {"service": "orders", "redirect_uri": "http://127.0.0.1:1/callback"}
+    assert begun == {"service": "orders"}
     assert asking_ca.requests[-1].url.params["wait"] == "20"
 
 

@@ -12,6 +12,9 @@ from pgward.ca.store import Transaction
 SECOND = frozenset({"totp", "recovery", "webauthn", "mfa"})
 """What counts as a second factor in ``Attempt.factors``; ``mfa`` is an identity provider's."""
 
+OWN = SECOND - {"mfa"}
+"""Those that were proved to us: a provider may vouch for one of days ago."""
+
 
 @dataclass(frozen=True, slots=True)
 class Challenge:

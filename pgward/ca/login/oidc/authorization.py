@@ -75,12 +75,15 @@ def url(
     scopes: Sequence[str],
     begun: Begun,
     extra: Mapping[str, str],
+    *,
+    must: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the address to open in the browser."""
+    """Return the address to open in the browser; what ``must`` says overrides ``extra``."""
     challenge = hashlib.sha256(begun.verifier.encode()).digest()
     parameters = {
         **({"prompt": "consent"} if "offline_access" in scopes else {}),  # Core section 11
         **{name: value for name, value in extra.items() if name not in RESERVED},
+        **(must or {}),
         "response_type": "code",
         "client_id": client_id,
         "redirect_uri": begun.redirect_uri,

@@ -126,6 +126,12 @@ def _abilities(spec: OidcSpec, metadata: Metadata) -> list[Check]:
             "without the scope offline_access some providers let nobody be asked about again",
         ),
         _ability(
+            "logout page",
+            metadata.end_session_endpoint is not None,
+            "yes: pgward logout --provider",
+            "not announced: who logs out here stays logged in there",
+        ),
+        _ability(
             "back-channel logout",
             metadata.logs_out,
             "yes",

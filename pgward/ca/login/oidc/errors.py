@@ -34,5 +34,16 @@ class RefusedError(DeniedError):
         self.error = error
 
 
+class NotFreshError(DeniedError):
+    """The provider was asked to log somebody in anew, and did not, or not so that it shows."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the identity provider did not log you in anew: {why}",
+            hint="it must honour prompt=login and max_age=0, and say auth_time in the ID token:"
+            " an administrator can have it so, or have the service accept another factor",
+        )
+
+
 class NotAllowedError(DeniedError):
     """The provider knows the person, and our rules do not let that person in."""

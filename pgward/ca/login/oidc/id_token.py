@@ -60,7 +60,7 @@ def check_times(
 ) -> datetime:
     """Raise UntrustedError unless it is valid now, give or take a minute; return when it began."""
     present = now.timestamp()
-    ends, made, begins = (_time(claims, name, what) for name in ("exp", "iat", "nbf"))
+    ends, made, begins = (time_of(claims, name, what=what) for name in ("exp", "iat", "nbf"))
     if ends is None and must_expire:
         raise UntrustedError(f"the {what} never expires")
     if ends is not None and ends <= present - LEEWAY_SECONDS:
@@ -91,7 +91,8 @@ def login_of(claims: Mapping[str, Any]) -> str | None:
     return sid if sid.isprintable() else None  # a NUL, say, is nothing for a database
 
 
-def _time(claims: Mapping[str, Any], name: str, what: str) -> float | None:
+def time_of(claims: Mapping[str, Any], name: str, *, what: str) -> float | None:
+    """Return a time in seconds since 1970, None when there is none; raise UntrustedError."""
     value = claims.get(name)
     if value is None:
         return None

@@ -54,6 +54,7 @@ class Metadata:
     jwks_uri: str
     userinfo_endpoint: str | None
     device_authorization_endpoint: str | None
+    end_session_endpoint: str | None
     algorithms: tuple[str, ...]
     client_auth: tuple[str, ...]
     scopes: tuple[str, ...]
@@ -73,6 +74,7 @@ class Metadata:
             jwks_uri=_endpoint(document, "jwks_uri"),
             userinfo_endpoint=_perhaps(document, "userinfo_endpoint"),
             device_authorization_endpoint=_perhaps(document, "device_authorization_endpoint"),
+            end_session_endpoint=_page(document.get("end_session_endpoint")),
             algorithms=_texts(document, "id_token_signing_alg_values_supported", ("RS256",)),
             client_auth=_texts(
                 document, "token_endpoint_auth_methods_supported", ("client_secret_basic",)
@@ -93,6 +95,11 @@ def _endpoint(document: Mapping[str, Any], name: str) -> str:
 
 def _perhaps(document: Mapping[str, Any], name: str) -> str | None:
     return None if document.get(name) is None else _endpoint(document, name)
+
+
+def _page(value: object) -> str | None:
+    # Nobody's login fails because there is no logging out.
+    return value if isinstance(value, str) and is_https(value) and "#" not in value else None
 
 
 def _texts(document: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:

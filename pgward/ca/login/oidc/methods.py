@@ -25,12 +25,17 @@ from pgward.ca.login.oidc.relying_party import Identity
 from pgward.core.errors import DeniedError, TooManyRequestsError
 
 FACTOR = "oidc"
+SECOND = "mfa"
+"""A second factor that the provider vouches for."""
 _MOST = 10_000  # devices that wait at the same time
 # Each code costs the provider something, and anybody may ask for one.
 _CODES = Rate(per_second=10 / 60, burst=10)
 # Each wrong answer is a question to the provider, which may well shut out who asks too often: us.
 _WRONG = Rate(per_second=1.0, burst=60)
 _EARLY = 0.9  # clocks, and networks, are not exact
+
+
+METHODS = frozenset({"oidc", "oidc-device"})
 
 
 class _Oidc:
@@ -53,10 +58,12 @@ class _Oidc:
             user, details = arrival.arrive(
                 transaction, known.name, known.spec, identity, now=self._desk.now()
             )
-        refresh = identity.refresh_token
+        refresh, second = identity.refresh_token, identity.second_factor
+        if second is not None:
+            details["second_factor"] = second
         return Proven(
             user.name,
-            (FACTOR,),
+            (FACTOR,) if second is None else (FACTOR, SECOND),
             subject=identity.subject,
             sid=identity.sid,
             refresh=None if refresh is None else json.dumps({"token": refresh}),

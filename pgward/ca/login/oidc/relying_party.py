@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pgward.ca.login.oidc import authorization, claims, id_token
+from pgward.ca.login.oidc import authorization, claims, id_token, vouching
 from pgward.ca.login.oidc.authorization import Begun
 from pgward.ca.login.oidc.claims import Person
 from pgward.ca.login.oidc.device_code import Waiting
@@ -15,19 +15,39 @@ from pgward.ca.login.oidc.provider import Provider
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _MAX_SECRET = 64 * 1024
-# What an ID token says about itself; userinfo is never asked for these.
-_PROTOCOL = frozenset(("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "sid"))
+# What an ID token says about itself and the login; userinfo is never asked for these.
+_PROTOCOL = frozenset(
+    (
+        *("iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "sid"),
+        *("auth_time", "acr", "amr"),
+    )
+)
+# Core section 3.1.2.1: each alone should do; some providers honour the one, some the other.
+_ANEW = {"prompt": "login", "max_age": "0"}
+_OFFLINE = "offline_access"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who logged in: known by issuer and subject; ``refresh_token`` is a secret."""
+    """Who logged in: known by issuer and subject; ``refresh_token`` is a secret.
+
+    ``second_factor`` is what of the ID token says that the provider asked for one (`vouching`).
+    """
 
     issuer: str
     subject: str
     person: Person
     sid: str | None
     refresh_token: str | None = field(repr=False)
+    second_factor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """Who has just logged in once more; ``second_factor`` as of an ``Identity``."""
+
+    subject: str
+    second_factor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +76,32 @@ class RelyingParty:
 
     async def finish(self, begun: Begun, answer: Mapping[str, Any]) -> Identity:
         """Return who the browser's answer says it is."""
-        code = authorization.code_of(answer, begun, await self._provider.metadata())
-        reply = await self._provider.token(
-            {
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": begun.redirect_uri,
-                "code_verifier": begun.verifier,
-            }
-        )
-        return await self._identity(reply, nonce=begun.nonce)
+        return await self._identity(await self._redeem(begun, answer), nonce=begun.nonce)
+
+    async def begin_anew(self, redirect_uri: object) -> tuple[str, Begun]:
+        """Return as ``begin`` an address at which somebody logs in though logged in already.
+
+        No refresh token is asked for: the one of the login session stays the only one.
+        """
+        spec = self._spec
+        uri = authorization.check_redirect(redirect_uri, spec.redirect_ports)
+        metadata, begun = await self._provider.metadata(), Begun.new(uri)
+        scopes = [each for each in spec.scopes if each != _OFFLINE]
+        acr = {"acr_values": " ".join(spec.step_up_acr)} if spec.step_up_acr else {}
+        must, extra = _ANEW | acr, spec.authorize_params
+        url = authorization.url(metadata, spec.client_id, scopes, begun, extra, must=must)
+        return url, begun
+
+    async def finish_anew(
+        self, begun: Begun, answer: Mapping[str, Any], *, since: datetime
+    ) -> Anew:
+        """Return who has logged in ``since``; raise NotFreshError. Only the ID token counts."""
+        reply = await self._redeem(begun, answer)
+        _access_token(reply)
+        found = await self._id_token(reply, nonce=begun.nonce)
+        spec = self._spec
+        vouching.check_fresh(found, since=since, now=self._now(), acr=spec.step_up_acr)
+        return Anew(found["sub"], vouching.second_factor(found, spec.second_factor))
 
     async def begin_device(self) -> Waiting:
         """Return the code for the person to type elsewhere."""
@@ -100,10 +136,23 @@ class RelyingParty:
         person = None if found is None else claims.person(found, self._spec)
         return Refreshed(newer or refresh_token, person)
 
+    async def _redeem(self, begun: Begun, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the token endpoint gives for the code that the browser brought."""
+        code = authorization.code_of(answer, begun, await self._provider.metadata())
+        return await self._provider.token(
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": begun.redirect_uri,
+                "code_verifier": begun.verifier,
+            }
+        )
+
     async def _identity(self, reply: Mapping[str, Any], *, nonce: str | None = None) -> Identity:
         access_token = _access_token(reply)
         found = await self._id_token(reply, nonce=nonce)
         subject, sid = found["sub"], id_token.login_of(found)
+        second = vouching.second_factor(found, self._spec.second_factor)  # before userinfo comes
         if not claims.is_complete(found, self._spec):
             found = await self._with_userinfo(found, access_token, subject) or found
         return Identity(
@@ -112,6 +161,7 @@ class RelyingParty:
             person=claims.person(found, self._spec),
             sid=sid,
             refresh_token=_secret(reply, "refresh_token"),
+            second_factor=second,
         )
 
     async def _id_token(

@@ -12,6 +12,7 @@ from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.identity.step_ups import StepUp
 from pgward.ca.login import password_policy
+from pgward.ca.login.oidc import leaving
 from pgward.ca.login.stepping_up import counts_until
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
@@ -45,6 +46,19 @@ class Me(BaseModel):
     user: UserSummary
     session: SessionInfo
     notices: list[str]
+
+
+class ProviderLogin(BaseModel):
+    """A login at an identity provider that goes on; `url` is the page that ends it."""
+
+    provider: str
+    url: str | None
+
+
+class LoggedOut(Revoked):
+    """What ended, and what did not."""
+
+    provider_login: ProviderLogin | None
 
 
 class NewPassword(Body):
@@ -100,14 +114,21 @@ def me(context: Current, session: Person) -> Me:
 
 
 @router.post("/logout", summary="Log out")
-def logout(context: Current, session: Person) -> Revoked:
+async def logout(context: Current, session: Person) -> LoggedOut:
     """End the login session and revoke its certificates."""
+    revoked = await run_sync(_log_out, context, session)
+    there = await leaving.standing(context.oidc.providers, session)
+    info = None if there is None else ProviderLogin(provider=there.provider, url=there.url)
+    return LoggedOut(revoked=revoked, provider_login=info)
+
+
+def _log_out(context: Context, session: LoginSession) -> int:
     now = context.now()
     with context.acts.act(session.user.name, "session.end", session.id) as act:
         ended = sessions.end(act.transaction, "logout", now=now, session_id=session.id)
         serials = context.revoker.end_sessions(act.transaction, session.user.name, ended, now=now)
         act.details["revoked"] = len(serials)
-    return Revoked(revoked=len(serials))
+    return len(serials)
 
 
 @router.post("/me/password", summary="Change the own password")

@@ -15,7 +15,7 @@ from pgward.ca.acts import Act, RefusedError
 from pgward.ca.identity import directory, second_factors
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.login.factors.enrolment import new_recovery_codes
-from pgward.ca.login.factors.factor import SECOND
+from pgward.ca.login.factors.factor import OWN
 from pgward.ca.login.passkeys import credentials
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
@@ -153,7 +153,7 @@ def _needed(context: Context, session: LoginSession) -> Needed:
         )
         has_any = context.factors.challenge(connection, name) is not None
         has_password = directory.password_hash(connection, name) is not None
-    proved = not has_any or not SECOND.isdisjoint(session.factors)
+    proved = not has_any or not OWN.isdisjoint(session.factors)
     if proved and abs(context.now() - session.created_at) < FRESH:
         return "nothing"
     if has_codes:

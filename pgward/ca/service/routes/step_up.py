@@ -12,16 +12,15 @@ from pgward.ca.service import strict
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Current
 from pgward.ca.service.login_models import Continuation, More
-from pgward.ca.service.models import Body, Name, Text, Time
+from pgward.ca.service.models import Body, Name, Time
 
 router = strict.router("people")
 
 
 class StepUpRequest(Body):
-    """The service; `redirect_uri` is where a browser may come back to."""
+    """The service."""
 
     service: Name
-    redirect_uri: Text | None = None
 
 
 class StepUpState(BaseModel):
@@ -71,7 +70,7 @@ async def state(
 @router.post("/me/step-up", summary="Begin a step-up")
 async def begin(context: Current, session: Person, body: StepUpRequest) -> More:
     """Ask for a second factor that the service accepts. A proof that counts is renewed."""
-    asked = await context.step_ups.begin(session, body.service, redirect_uri=body.redirect_uri)
+    asked = await context.step_ups.begin(session, body.service)
     return More.of(asked)
 
 
