@@ -251,6 +251,7 @@ def logout(*, provider: bool, no_browser: bool) -> None:
             "the certificate is not revoked; it ends by itself, as nothing can renew it any more"
         )
         return
+    terminal.report(provider=done.provider, provider_logout_url=done.page)
     terminal.note("logged out")
     if done.provider is not None:
         _leave_provider(done.provider, done.page, open_it=provider, browser=not no_browser)

@@ -1,11 +1,12 @@
 import pytest
 
-from pgward.client.idp_spec import row, spec_of
+from pgward.client.idp_spec import row, shown_second_factor, spec_of
 from pgward.core.errors import InvalidInputError
 
 NOTHING = {
     **dict.fromkeys(("ca_file", "admin_group", "user_claim", "group_claim", "group_prefix")),
     **dict.fromkeys(("group_map", "require_claims", "scopes", "strip_domains", "allow_groups"), ()),
+    "second_factor": (),
     "redirect_ports": (),
     "create_users": False,
     "link_existing": False,
@@ -30,6 +31,7 @@ def test_everything_that_can_be_said(tmp_path) -> None:
         group_map=("a=b=ours", "x=y"),
         require_claims=("hd=corp.example",),
         redirect_ports=(8400, 8401),
+        second_factor=("amr=mfa", "acr=urn:x=1", "amr=otp"),
         create_users=True,
     ) == LEAST | {
         "ca": "PEM",
@@ -37,6 +39,7 @@ def test_everything_that_can_be_said(tmp_path) -> None:
         "groupMap": {"a=b": "ours", "x": "y", "dba-leads": "administrators"},
         "requireClaims": {"hd": "corp.example"},
         "redirectPorts": [8400, 8401],
+        "secondFactor": {"amr": ["mfa", "otp"], "acr": ["urn:x=1"]},
         "createUsers": True,
     }
 
@@ -68,3 +71,15 @@ def test_providers_of_all_types_are_rows_of_one_table() -> None:
     ldap = {"type": "ldap", "servers": ["ldaps://a", "ldaps://b"]}
     found = row({"metadata": metadata, "spec": ldap})
     assert found == expected | {"type": "ldap", "at": ["ldaps://a", "ldaps://b"]}
+
+
+@pytest.mark.parametrize("given", ["mfa", "amr", "amr=", "sub=x", "=mfa"])
+def test_a_second_factor_is_a_claim_of_the_login(given) -> None:
+    with pytest.raises(InvalidInputError, match="is neither amr=VALUE nor acr=VALUE"):
+        spec(second_factor=(given,))
+
+
+def test_a_second_factor_is_shown_as_it_was_given() -> None:
+    shown = shown_second_factor({"secondFactor": {"acr": ["2"], "amr": ["mfa"]}})
+    assert shown == ["amr=mfa", "acr=2"]
+    assert shown_second_factor({}) == []

@@ -1,3 +1,5 @@
+import webbrowser
+
 import pytest
 
 from pgward.client import step_up_prompt
@@ -68,3 +70,42 @@ def test_a_code_that_was_given_is_given_once(ca):
     assert step_up_prompt.prove(ca, "orders", code=CODE).proved_until is not None
     with pytest.raises(DeniedError, match="wrong code"):
         step_up_prompt.prove(ca, "orders", code="000000")
+
+
+class FakeLoopback:
+    redirect_uri = "http://127.0.0.1:8400/callback"
+
+    def __init__(self, ports, *, again):
+        self.ports, self.again, self.is_closed = ports, again, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_closed = True
+
+    def wait(self, state):
+        return {"code": "c", "state": state}
+
+
+def test_a_login_at_the_provider_comes_back_to_a_port_that_is_open_meanwhile(monkeypatch, capsys):
+    made, opened = [], []
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)
+
+    def listen(ports, again):
+        made.append(FakeLoopback(ports, again=again))
+        return made[-1]
+
+    with StepUpAnswers("orders", Others(), listen=listen) as answers:
+        assert made == []
+        facts = {"provider": "corp", "redirect_ports": [8400, "x"]}
+        for _ in range(2):
+            assert answers.answer("redirect", facts) == {"redirect_uri": FakeLoopback.redirect_uri}
+        (loopback,) = made
+        assert (loopback.ports, loopback.again) == ([8400], "pgward step-up orders")
+        url = "https://idp.test/auth?state=s"
+        assert answers.answer("browser", {"url": url}) == {"code": "c", "state": "s"}
+        assert not loopback.is_closed
+    assert loopback.is_closed
+    assert opened == [url]
+    assert capsys.readouterr().err.startswith("for orders, log in once more with the browser")

@@ -1,4 +1,5 @@
 import json
+import webbrowser
 
 import pytest
 
@@ -57,6 +58,60 @@ def test_logout(logged_in, fake_ca):
     assert (result.exit_code, result.stderr) == (0, "logged out\n")
     assert logged_in("whoami").exit_code == 4
     assert fake_ca.calls == ["POST /v1/logout"]
+
+
+PAGE = "https://idp.test/end?client_id=pgward"
+
+
+@pytest.fixture
+def vouched(fake_ca, monkeypatch):
+    """The login was one at a provider; what is opened in the browser is returned."""
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)
+    there = {"provider": "corp", "url": PAGE}
+    fake_ca.routes["POST /v1/logout"] = {"revoked": 1, "provider_login": there}
+    return opened
+
+
+def test_logout_tells_of_the_login_at_the_provider_and_leaves_it(logged_in, vouched):
+    result = logged_in("logout")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"logged out\nthe browser stays logged in at corp; this page ends that\n{PAGE}\n"
+    )
+    assert vouched == []
+
+
+def test_logout_ends_it_when_asked_to(logged_in, vouched):
+    result = logged_in("logout", "--provider")
+    assert "log out of corp with the browser that opens" in result.stderr
+    assert vouched == [PAGE]
+
+
+def test_logout_shows_the_page_where_there_is_no_browser(logged_in, vouched):
+    result = logged_in("logout", "--provider", "--no-browser")
+    assert f"open this page in a browser on this machine:\n{PAGE}" in result.stderr
+    assert vouched == []
+
+
+def test_logout_of_a_provider_without_such_a_page(logged_in, fake_ca):
+    there = {"provider": "corp", "url": None}
+    fake_ca.routes["POST /v1/logout"] = {"revoked": 1, "provider_login": there}
+    result = logged_in("logout", "--provider")
+    assert "stays logged in at corp, which names no page to log out" in result.stderr
+
+
+def test_logout_of_no_provider(logged_in):
+    result = logged_in("logout", "--provider")
+    assert result.stderr == "logged out\nthis was no login at an identity provider\n"
+
+
+def test_logout_opens_no_program_that_a_lying_ca_names(logged_in, fake_ca, vouched):
+    there = {"provider": "corp", "url": "file:///bin/sh"}
+    fake_ca.routes["POST /v1/logout"] = {"revoked": 1, "provider_login": there}
+    result = logged_in("logout", "--provider")
+    assert (result.exit_code, vouched) == (1, [])
+    assert "sends the browser to no web page" in result.stderr
 
 
 @pytest.fixture

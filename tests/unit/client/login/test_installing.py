@@ -4,6 +4,7 @@ from pgward.client import token_store
 from pgward.client.home import Home
 from pgward.client.identity import Generations
 from pgward.client.login import conversation, installing
+from pgward.client.login.installing import LoggedOut
 from pgward.client.session import Session
 from pgward.client.token_store import Kept, KeyringError, TokenPlace
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError, UnavailableError
@@ -145,23 +146,37 @@ def test_the_notice_about_the_file_comes_once(log_in, monkeypatch):
 
 def test_logout_tells_the_ca_and_removes_the_identity(fake_ca, home, log_in, keyring):
     log_in()
-    assert installing.logout(home, fake_ca.clock) is None
+    assert installing.logout(home, fake_ca.clock) == LoggedOut()
     assert fake_ca.calls[-1] == "POST /v1/logout"
     assert home.generations.active() is None
     assert keyring == {}
 
 
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"provider": "corp", "url": "https://x/end"}, ("corp", "https://x/end")),
+        ({"provider": "corp", "url": None}, ("corp", None)),
+        (None, (None, None)),
+    ],
+)
+def test_logout_tells_of_a_login_that_goes_on_at_a_provider(fake_ca, home, log_in, told, found):
+    log_in()
+    fake_ca.routes["POST /v1/logout"] = {"revoked": 1, "provider_login": told}
+    assert installing.logout(home, fake_ca.clock) == LoggedOut(None, *found)
+
+
 def test_logout_without_the_ca_says_so(fake_ca, home, log_in):
     log_in()
     fake_ca.routes["POST /v1/logout"] = error("unavailable", "the store is away")
-    assert installing.logout(home, fake_ca.clock) == "the store is away"
+    assert installing.logout(home, fake_ca.clock) == LoggedOut("the store is away")
     assert home.generations.active() is None
 
 
 def test_logout_of_a_session_that_is_over_is_fine(fake_ca, home, log_in):
     log_in()
     fake_ca.routes["POST /v1/logout"] = error("login_needed", "it has ended")
-    assert installing.logout(home, fake_ca.clock) is None
+    assert installing.logout(home, fake_ca.clock) == LoggedOut()
 
 
 def test_logout_of_a_damaged_identity_removes_it(fake_ca, home, log_in):
@@ -177,7 +192,7 @@ def test_logout_without_its_token_says_what_is_left(fake_ca, home, log_in, keyri
 
     log_in()
     monkeypatch.setattr(token_store, "fetch", locked)
-    assert installing.logout(home, fake_ca.clock) == "the keyring did not answer"
+    assert installing.logout(home, fake_ca.clock) == LoggedOut("the keyring did not answer")
     assert home.generations.active() is None
     assert keyring == {}
 

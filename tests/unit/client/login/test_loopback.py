@@ -89,8 +89,9 @@ def test_one_of_the_ports_that_a_provider_allows_is_taken():
         free.close()
         with Loopback(ports) as made:
             assert made.redirect_uri == f"http://127.0.0.1:{ports[1]}/callback"
-            with pytest.raises(UnavailableError, match="are taken here"):
-                Loopback(ports)
+            with pytest.raises(UnavailableError, match="are taken here") as caught:
+                Loopback(ports, again="pgward step-up orders")
+    assert caught.value.hint == "end what uses one of them, then pgward step-up orders"
 
 
 @given(st.binary(max_size=200))

@@ -42,6 +42,11 @@ def test_the_address_is_shown_where_no_browser_opens(said, monkeypatch, opens):
     assert len(said) == 2
 
 
+def test_a_page_that_nobody_comes_back_from(said):
+    page.show(URL, browser=False, verb="log out")
+    assert said == [f"open this page in a browser on this machine:\n{URL}"]
+
+
 @pytest.mark.parametrize(
     "url", [None, 1, "", "file:///etc/passwd", "javascript:1", "http://ca.test/", "https:///x", "é"]
 )

@@ -16,6 +16,7 @@ def test_all_is_well(lying_provider) -> None:
     lying_provider.document = {
         "code_challenge_methods_supported": ["S256"],
         "backchannel_logout_supported": True,
+        "end_session_endpoint": f"{ISSUER}/end",
         "scopes_supported": ["openid", "offline_access"],
     }
     found = look(lying_provider, scopes=["openid", "offline_access"], groupsClaim="groups")
@@ -34,7 +35,7 @@ def test_what_is_missing_is_a_warning(lying_provider) -> None:
     warned = [name for name, (verdict, _) in found.items() if verdict == "warning"]
     assert warned == [
         *("scopes", "groups", "pkce", "issuer in answers", "device codes"),
-        *("refresh", "back-channel logout"),
+        *("refresh", "logout page", "back-channel logout"),
     ]
     assert found["scopes"][1] == "the provider does not announce profile, email"
 

@@ -23,6 +23,7 @@ def test_what_a_provider_says_is_read() -> None:
         jwks_uri=f"{ISSUER}/jwks",
         userinfo_endpoint=f"{ISSUER}/me",
         device_authorization_endpoint=f"{ISSUER}/device",
+        end_session_endpoint=None,
         algorithms=("ES256", "RS256"),
         client_auth=("client_secret_basic",),
         scopes=(),
@@ -102,3 +103,15 @@ def test_nothing_else_than_its_error_is_raised(value) -> None:
         if name != "issuer":
             with suppress(UntrustedError):
                 Metadata.read(HONEST | {name: value}, issuer=ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("told", "page"),
+    [
+        (f"{ISSUER}/end", f"{ISSUER}/end"),
+        *[(wrong, None) for wrong in ("http://idp.test/end", "javascript:1", f"{ISSUER}/#x", 7)],
+    ],
+)
+def test_a_strange_page_to_log_out_keeps_nobody_from_logging_in(told, page) -> None:
+    found = Metadata.read(HONEST | {"end_session_endpoint": told}, issuer=ISSUER)
+    assert found.end_session_endpoint == page

@@ -257,3 +257,65 @@ def test_a_code_that_leads_nowhere(oidc_world, error, why):
     done = device.call("POST", "/v1/login/continue", {"flow": asked["flow"], "answer": {}})
     assert done.status_code == 403
     assert why in done.json()["error"]["message"]
+
+
+STRICT = {
+    "kind": "LoginRule",
+    "metadata": {"name": "strict"},
+    "spec": {"appliesTo": {"users": ["ann"]}, "secondFactor": "required"},
+}
+SECOND = {"secondFactor": {"amr": ["mfa", "otp"]}}
+
+
+def require_second_factor(world):
+    answer = world.admin.call("PUT", "/v1/resources/loginrule/strict", STRICT)
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_second_factor_at_the_provider_is_not_asked_for_here_again(oidc_world):
+    oidc_world.add(**RULES, **SECOND)
+    require_second_factor(oidc_world)
+    oidc_world.provider.claims = {"amr": ["pwd", "otp"]}
+    device = oidc_world.logged_in()
+    details = oidc_world.event("session.start")["details"]
+    assert (details["factors"], details["second_factor"]) == (["oidc", "mfa"], "amr=otp")
+    assert oidc_world.renew(device).status_code == 200
+
+
+def test_a_device_code_may_have_one_too(oidc_world):
+    oidc_world.add(**RULES, **SECOND)
+    require_second_factor(oidc_world)
+    oidc_world.provider.claims = {"amr": ["mfa"]}
+    device = Device(oidc_world.api)
+    asked = device.call("POST", "/v1/login", {"method": "oidc-device"}).json()
+    oidc_world.api.clock.move(seconds=5)
+    done = device.call("POST", "/v1/login/continue", {"flow": asked["flow"], "answer": {}})
+    assert done.json()["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("spec", "claims"),
+    [
+        ({}, {"amr": ["mfa"]}),  # off, unless an administrator says what counts
+        (SECOND, {"amr": ["pwd"]}),
+        (SECOND, {"amr": "mfa"}),
+        (SECOND, {"amr": [["mfa"]]}),
+        (SECOND, {"amr": None}),  # userinfo says it, which nobody signed
+    ],
+)
+def test_what_is_no_second_factor_at_the_provider_is_asked_for_here(oidc_world, spec, claims):
+    oidc_world.add(**RULES, **spec)
+    require_second_factor(oidc_world)
+    oidc_world.provider.document |= {"userinfo_endpoint": f"{ISSUER}/me"}
+    oidc_world.provider.userinfo = {"sub": "s-1", "amr": ["mfa"], "groups": ["dba"]}
+    oidc_world.provider.claims = claims
+    _, done = oidc_world.login()
+    assert done.json()["ask"]["kind"] == "totp_enroll"
+
+
+def test_a_rule_that_comes_later_ends_logins_without_one(oidc_world):
+    oidc_world.add(**RULES, **SECOND)
+    device = oidc_world.logged_in()
+    require_second_factor(oidc_world)
+    refused = oidc_world.renew(device)
+    assert "require a second factor now" in refused.json()["error"]["message"]

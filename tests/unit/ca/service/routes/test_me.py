@@ -5,7 +5,7 @@ from tests.fixtures.ca_service import PASSWORD, Device
 
 
 def test_logging_out_without_a_certificate(alice):
-    assert alice.call("POST", "/v1/logout").json() == {"revoked": 0}
+    assert alice.call("POST", "/v1/logout").json() == {"revoked": 0, "provider_login": None}
 
 
 def test_a_token_that_another_device_uses_is_refused_recorded_and_told(api, alice):

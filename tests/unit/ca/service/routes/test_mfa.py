@@ -175,3 +175,12 @@ def test_guesses_from_many_addresses_do_not_lock_the_owner_out(api, alice, count
     # The others were not even written down.
     denied = [event for event in api.events() if event["outcome"] == "denied"]
     assert len(denied) == looked_at
+
+
+def test_what_a_provider_vouched_for_is_no_fresh_proof_here(oidc_world):
+    """Its login may be of this morning, and stand open in the browser of a desk."""
+    oidc_world.add(createUsers=True, secondFactor={"amr": ["mfa"]})
+    oidc_world.provider.claims = {"amr": ["mfa"]}
+    ann = oidc_world.logged_in()
+    add_app(ann)
+    assert needed(ann) == "code"
