@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 
 @contextmanager
-def on_a_terminal(person, *arguments):
+def on_a_terminal(person, *arguments, **variables):
     """Run `pgward …` on a pseudo terminal; yield the process and the terminal's other end."""
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
@@ -26,7 +26,7 @@ def on_a_terminal(person, *arguments):
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env=environment(person.home) | {"TERM": "xterm", "NO_COLOR": "1"},
+        env=environment(person.home) | {"TERM": "xterm", "NO_COLOR": "1"} | variables,
         start_new_session=True,
         # A new session takes the first terminal it opens as its own: Ctrl-C then reaches it.
         preexec_fn=lambda: os.close(os.open(name, os.O_RDWR)),  # noqa: PLW1509 - no threads here

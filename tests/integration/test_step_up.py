@@ -17,7 +17,9 @@ from pgward.client.session import Session
 from tests.fixtures.agent_process import agent
 from tests.fixtures.ca import Person
 from tests.fixtures.edge_process import eventually
+from tests.fixtures.oidc_provider import CLIENT
 from tests.fixtures.tunnel_process import run_client
+from tests.integration.test_login_prompt import on_a_terminal, read_until
 
 pytestmark = pytest.mark.integration
 
@@ -154,3 +156,21 @@ def test_psql_asks_first_also_where_the_agent_held_the_service_before_the_rule(s
         done = person.run("psql", service, "-c", "select 1")
         assert (done.returncode, done.stdout) == (3, "")
         assert "asks for a fresh second factor" in done.stderr
+
+
+def test_psql_has_the_browser_log_in_once_more_where_that_counts(stack, oidc_provider):
+    person = stack.person()
+    oidc_provider.person(person.name)
+    stack.site.admin.ok(
+        *("idp", "add", "corp", "--issuer", oidc_provider.issuer, "--client-id", CLIENT),
+        *("--ca-file", oidc_provider.ca_file),
+    )
+    stack.site.admin.ok("idp", "link", "corp", person.name, person.name)
+    service = stack.service(person, stepUp={"factors": ["oidc"]})
+    browser = oidc_provider.browser_command(person.name)
+    command = ("psql", service, "-XAtc", "select 'ser' || 'ved'")
+    with on_a_terminal(person, *command, BROWSER=browser) as (_, ours, _):
+        shown = read_until(ours, b"served")
+    assert f"for {service}, log in once more with the browser".encode() in shown
+    (kept,) = stack.audit(action="step_up.prove", actor=person.name)
+    assert (kept["outcome"], kept["details"]["provider"]) == ("ok", "corp")
