@@ -26,11 +26,14 @@ class StepUpAnswers:
         service: str,
         others: Answerer,
         code: str | None = None,
+        *,
+        browser: bool = True,
         listen: Callable[..., Loopback] = Loopback,
     ) -> None:
         self._service = service
         self._others = others
         self._code = code
+        self._browser = browser
         self._listen = listen
         self._loopback: Loopback | None = None
         self._open = ExitStack()
@@ -47,7 +50,7 @@ class StepUpAnswers:
             return {"redirect_uri": self._way_back(facts)}
         if kind == "browser" and self._loopback is not None:
             verb = f"for {self._service}, log in once more"
-            return page.visit(page.url_in(facts), self._loopback, browser=True, verb=verb)
+            return page.visit(page.url_in(facts), self._loopback, browser=self._browser, verb=verb)
         factors = facts.get("factors")
         if kind == "password":
             return {"password": terminal.ask_password(f"Your password, for {self._service}")}
@@ -77,9 +80,10 @@ class StepUpAnswers:
         return self._loopback.redirect_uri
 
 
-def prove(api: ApiClient, service: str, *, code: str | None = None) -> StepUp:
+def prove(api: ApiClient, service: str, *, code: str | None = None, browser: bool = True) -> StepUp:
     """Ask for a second factor and prove it; raises as ``step_up.prove``."""
-    with StepUpAnswers(service, TerminalAnswers(), code) as answers:
+    others = TerminalAnswers(browser=browser)
+    with StepUpAnswers(service, others, code, browser=browser) as answers:
         return step_up.prove(api, service, answers)
 
 

@@ -62,6 +62,16 @@ def test_a_secret_may_come_from_a_file(logged_in, routes, tmp_path):
     assert body(routes)["spec"]["createUsers"] is True
 
 
+def test_what_is_a_second_factor_is_said_and_shown(logged_in, routes):
+    logged_in(*ADD, "--second-factor", "amr=mfa", "--second-factor", "amr=otp")
+    spec = body(routes)["spec"]
+    assert spec["secondFactor"] == {"amr": ["mfa", "otp"]}
+    shown = routes.routes["GET /v1/identity-providers/corp"]
+    changed = {**RESOURCE, "spec": SPEC | {"secondFactor": {"amr": ["mfa", "otp"]}}}
+    routes.routes["GET /v1/identity-providers/corp"] = {**shown, "resource": changed}
+    assert "second factor         amr=mfa, amr=otp" in logged_in("idp", "show", "corp").stdout
+
+
 def test_a_secret_has_one_source(logged_in, routes):
     done = logged_in(*ADD, "--client-secret-stdin", "--client-secret-file", "x")
     assert done.exit_code == 2

@@ -75,7 +75,7 @@ def test_a_code_that_was_given_is_given_once(ca):
 class FakeLoopback:
     redirect_uri = "http://127.0.0.1:8400/callback"
 
-    def __init__(self, ports, *, again):
+    def __init__(self, ports, again):
         self.ports, self.again, self.is_closed = ports, again, False
 
     def __enter__(self):
@@ -93,7 +93,7 @@ def test_a_login_at_the_provider_comes_back_to_a_port_that_is_open_meanwhile(mon
     monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)
 
     def listen(ports, again):
-        made.append(FakeLoopback(ports, again=again))
+        made.append(FakeLoopback(ports, again))
         return made[-1]
 
     with StepUpAnswers("orders", Others(), listen=listen) as answers:
@@ -109,3 +109,11 @@ def test_a_login_at_the_provider_comes_back_to_a_port_that_is_open_meanwhile(mon
     assert loopback.is_closed
     assert opened == [url]
     assert capsys.readouterr().err.startswith("for orders, log in once more with the browser")
+
+
+def test_no_browser_opens_where_none_is_wanted(monkeypatch, capsys):
+    monkeypatch.setattr(webbrowser, "open", lambda _url: pytest.fail("a browser was opened"))
+    with StepUpAnswers("orders", Others(), browser=False, listen=FakeLoopback) as answers:
+        answers.answer("redirect", {})
+        answers.answer("browser", {"url": "https://idp.test/auth?state=s"})
+    assert "open this page in a browser on this machine" in capsys.readouterr().err

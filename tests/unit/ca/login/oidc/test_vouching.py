@@ -1,11 +1,15 @@
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgward.ca.login.oidc import vouching
 from pgward.ca.login.oidc.errors import NotFreshError, UntrustedError
 from pgward.ca.resources.oidc_provider import SecondFactor
 from tests.fixtures.authority import START
+from tests.fixtures.fuzz import fuzz
 
 WANTED = SecondFactor(amr=["mfa", "otp"], acr=["urn:two"])
 BEGAN = START - timedelta(minutes=5)
@@ -78,3 +82,19 @@ def test_a_way_that_was_asked_for():
     for acr in ("3", None, ["2"], {}):
         with pytest.raises(NotFreshError, match=r"not in a way that was asked for \(acr: 1, 2\)"):
             fresh(["1", "2"], auth_time=now, acr=acr)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("mfa"),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+CLAIMS = st.dictionaries(st.sampled_from(["amr", "acr", "auth_time"]), JSON)
+
+
+@fuzz
+@given(CLAIMS)
+def test_whatever_claims_hold_they_are_judged(claims):
+    found = vouching.second_factor(claims, WANTED)
+    assert found is None or "mfa" in claims["amr"]
+    with suppress(NotFreshError, UntrustedError):
+        vouching.check_fresh(claims, since=BEGAN, now=START, acr=["1"])
