@@ -36,6 +36,7 @@ class StepUpAnswers:
         self._browser = browser
         self._listen = listen
         self._loopback: Loopback | None = None
+        self._provider = "the identity provider"
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -49,7 +50,7 @@ class StepUpAnswers:
         if kind == "redirect":
             return {"redirect_uri": self._way_back(facts)}
         if kind == "browser" and self._loopback is not None:
-            verb = f"for {self._service}, log in once more"
+            verb = f"for {self._service}, log in once more at {self._provider}"
             return page.visit(page.url_in(facts), self._loopback, browser=self._browser, verb=verb)
         factors = facts.get("factors")
         if kind == "password":
@@ -72,6 +73,7 @@ class StepUpAnswers:
 
     def _way_back(self, facts: Mapping[str, Any]) -> str:
         """Listen where the identity provider sends browsers to; return the address."""
+        self._provider = str(facts.get("provider") or self._provider)
         if self._loopback is None:
             ports = [port for port in facts.get("redirect_ports", ()) if isinstance(port, int)]
             self._loopback = self._open.enter_context(

@@ -109,7 +109,7 @@ def test_a_step_up_is_a_fresh_login_of_the_same_person(oidc_site) -> None:
     oidc_site.declare("orders", "dora", "oidc")
     done = in_browser(oidc_site, person, "dora", "step-up", "orders")
     assert done.returncode == 0, done.stderr
-    assert "for orders, log in once more with the browser that opens" in done.stderr
+    assert "for orders, log in once more at corp with the browser that opens" in done.stderr
     assert re.search(r"orders is open to you until .* \(in 1[45] minutes", done.stderr)
     wrong = in_browser(oidc_site, person, "emil", "step-up", "orders")
     assert wrong.returncode == 3

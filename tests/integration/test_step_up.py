@@ -171,6 +171,6 @@ def test_psql_has_the_browser_log_in_once_more_where_that_counts(stack, oidc_pro
     command = ("psql", service, "-XAtc", "select 'ser' || 'ved'")
     with on_a_terminal(person, *command, BROWSER=browser) as (_, ours, _):
         shown = read_until(ours, b"served")
-    assert f"for {service}, log in once more with the browser".encode() in shown
+    assert f"for {service}, log in once more at corp with the browser".encode() in shown
     (kept,) = stack.audit(action="step_up.prove", actor=person.name)
     assert (kept["outcome"], kept["details"]["provider"]) == ("ok", "corp")

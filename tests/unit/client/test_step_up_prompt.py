@@ -108,7 +108,9 @@ def test_a_login_at_the_provider_comes_back_to_a_port_that_is_open_meanwhile(mon
         assert not loopback.is_closed
     assert loopback.is_closed
     assert opened == [url]
-    assert capsys.readouterr().err.startswith("for orders, log in once more with the browser")
+    assert capsys.readouterr().err.startswith(
+        "for orders, log in once more at corp with the browser"
+    )
 
 
 def test_no_browser_opens_where_none_is_wanted(monkeypatch, capsys):

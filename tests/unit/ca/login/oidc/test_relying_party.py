@@ -188,6 +188,16 @@ def test_our_own_rules_hold(lying_provider) -> None:
         login(lying_provider, requireClaims={"preferred_username": "bob"})
 
 
+def test_how_somebody_logged_in_is_what_the_id_token_says_and_nothing_else(lying_provider) -> None:
+    lying_provider.userinfo = {"sub": "s-1", "amr": ["mfa"], "acr": "2", "groups": []}
+    rules = {"groupsClaim": "groups", "secondFactor": {"amr": ["mfa"], "acr": ["2"]}}
+    assert login(lying_provider, **rules).second_factor is None
+    with pytest.raises(NotAllowedError):
+        login(lying_provider, requireClaims={"amr": "mfa"}, **rules)
+    lying_provider.claims = {"acr": "2"}
+    assert login(lying_provider, **rules).second_factor == "acr=2"
+
+
 def test_a_redirect_to_elsewhere_is_not_begun(lying_provider) -> None:
     with pytest.raises(InvalidInputError, match="not an address on loopback"):
         asyncio.run(lying_provider.party().begin("https://evil.test/callback"))
