@@ -87,6 +87,25 @@ def _read(path: Path) -> str:
         raise InvalidInputError("it is not certificates in PEM", where=str(path)) from None
 
 
+def user_claim(spec: Mapping[str, Any]) -> str | None:
+    """Return what an OpenID provider's people are called by."""
+    if spec["type"] != "oidc":
+        return None
+    return spec.get("userClaim") or "preferred_username, else a verified email"
+
+
+def asked_again(spec: Mapping[str, Any]) -> str:
+    """Say how often the provider is asked about people who are logged in."""
+    if not spec.get("refreshMinutes"):
+        lacking = "bindDn" if spec.get("userDn") else "idAttribute"
+        return f"never before the next login, for want of {lacking}"
+    whom = " of those with a refresh token" if spec["type"] == "oidc" else ""
+    return (
+        f"every {spec['refreshMinutes']} min, at renewals{whom};"
+        f" they go on for {spec.get('refreshGraceMinutes')} min while it is away"
+    )
+
+
 def row(resource: Mapping[str, Any]) -> dict[str, Any]:
     """Return a provider as a row of ``COLUMNS``."""
     spec, metadata = resource["spec"], resource["metadata"]

@@ -15,7 +15,7 @@ def test_people_log_in_with_the_passwords_of_their_directory(site, slapd, tmp_pa
     (tmp_path / "corp.yaml").write_text(yaml.safe_dump(document))
     site.admin.ok("apply", "-f", tmp_path / "corp.yaml")
     broken = site.admin.run("idp", "test", provider)
-    assert "no service account" in broken.stdout + broken.stderr
+    assert "is not stored" in broken.stdout + broken.stderr
     site.admin.ok("idp", "secret", provider, "--client-secret-stdin", stdin=SERVICE_PASSWORD)
     assert "answers" in site.admin.ok("idp", "test", provider)
 

@@ -29,6 +29,7 @@ class Link:
     linked_at: datetime
     linked_by: str
     last_login_at: datetime | None
+    confirmed_at: datetime | None
 
 
 def links(connection: Connection, provider: str, *, user: str | None = None) -> list[Link]:
@@ -38,6 +39,13 @@ def links(connection: Connection, provider: str, *, user: str | None = None) -> 
     if user is not None:
         statement = statement.where(columns.user_name == user)
     rows = connection.execute(statement.order_by(columns.user_name, columns.subject))
+    return [_link(row) for row in rows]
+
+
+def links_of(connection: Connection, user: str) -> list[Link]:
+    """Return who a person is at all providers."""
+    mine = external_identities.c.user_name == user
+    rows = connection.execute(sa.select(external_identities).where(mine))
     return [_link(row) for row in rows]
 
 
@@ -103,7 +111,13 @@ def unlink_all(transaction: Transaction, provider: str) -> list[str]:
 def logged_in(transaction: Transaction, provider: str, subject: str, now: datetime) -> None:
     """Note when somebody logged in last."""
     statement = sa.update(external_identities).where(*_is(provider, subject))
-    transaction.execute(statement.values(last_login_at=now))
+    transaction.execute(statement.values(last_login_at=now, confirmed_at=now))
+
+
+def confirmed(transaction: Transaction, provider: str, subject: str, now: datetime) -> None:
+    """Note that the provider stands by somebody still."""
+    statement = sa.update(external_identities).where(*_is(provider, subject))
+    transaction.execute(statement.values(confirmed_at=now))
 
 
 def given_groups(connection: Connection, provider: str, user: str) -> set[str]:
@@ -192,4 +206,5 @@ def _link(row: sa.Row[tuple[object, ...]]) -> Link:
         linked_at=found["linked_at"],
         linked_by=found["linked_by"],
         last_login_at=found["last_login_at"],
+        confirmed_at=found["confirmed_at"],
     )

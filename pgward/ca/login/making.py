@@ -1,7 +1,8 @@
-"""The engine of a CA: methods and gates, in the order in which they stand; and step-ups."""
+"""The engine of a CA: methods and gates, in the order in which they stand; and what comes later."""
 
 from collections.abc import Callable
 
+from pgward.ca.login.confirming.confirmations import Confirmations
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
 from pgward.ca.login.factors.codes import RecoveryFactor, TotpFactor
@@ -15,9 +16,11 @@ from pgward.ca.login.gates.posture import PostureGate
 from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.second_factor import NewSecondFactor, SecondFactor
 from pgward.ca.login.gates.standing import Standing
+from pgward.ca.login.ldap.confirming import LdapConfirmer
 from pgward.ca.login.ldap.directories import Directories
 from pgward.ca.login.ldap.method import LdapMethod
 from pgward.ca.login.method import Methods
+from pgward.ca.login.oidc.confirming import OidcConfirmer
 from pgward.ca.login.oidc.methods import OidcDeviceMethod, OidcMethod
 from pgward.ca.login.oidc.providers import Providers
 from pgward.ca.login.passkeys.factor import PasskeyFactor
@@ -27,6 +30,7 @@ from pgward.ca.login.provers.oidc import OidcProver
 from pgward.ca.login.provers.password import PasswordProver
 from pgward.ca.login.provers.second import SecondFactorProver
 from pgward.ca.login.stepping_up import SteppingUp
+from pgward.ca.revoking.revocation import Revoker
 
 
 def factors(desk: Desk) -> FactorDesk:
@@ -68,6 +72,14 @@ def engine(
         NewPassword(desk),
     ]
     return Engine(desk, methods, gates, refusal)
+
+
+def confirmations(
+    desk: Desk, revoker: Revoker, providers: Providers, directories: Directories
+) -> Confirmations:
+    """Return what asks providers about people before renewals."""
+    confirmers = OidcConfirmer(desk, providers), LdapConfirmer(desk, directories)
+    return Confirmations(desk, revoker, confirmers)
 
 
 def stepping_up(desk: Desk, factors: FactorDesk, providers: Providers | None = None) -> SteppingUp:

@@ -4,11 +4,19 @@ from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography import x509
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pgward.ca.login.ldap import dn, filters
 from pgward.ca.login.ldap.connection import Server
-from pgward.ca.resources.model import MAX_LIST, Label, Model, checked
+from pgward.ca.resources.model import (
+    GRACE_MINUTES,
+    MAX_LIST,
+    REFRESH_MINUTES,
+    Label,
+    Minutes,
+    Model,
+    checked,
+)
 from pgward.core import names
 from pgward.core.errors import InvalidInputError
 
@@ -89,6 +97,10 @@ def _name(value: str) -> str:
     return dn.check(value)
 
 
+def _or_dn(value: object) -> object:
+    return _DN if value is None else value
+
+
 Url = Annotated[str, Field(max_length=300), checked(_url)]
 Dn = Annotated[str, Field(max_length=1000), checked(_name)]
 Attribute = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
@@ -108,7 +120,7 @@ class LdapSpec(Model):
     user_filter: Annotated[str, checked(_user_filter)] = "(&(objectClass=person)(uid={user}))"
     user_dn: Annotated[str, Field(max_length=1000), checked(_template)] | None = None
     user_attribute: Attribute = "uid"
-    id_attribute: Attribute | None = "entryUUID"
+    id_attribute: Annotated[Attribute, BeforeValidator(_or_dn)] = "entryUUID"
     full_name_attribute: Attribute = "cn"
     email_attribute: Attribute = "mail"
     lower_case: bool = True
@@ -128,11 +140,28 @@ class LdapSpec(Model):
 
     create_users: bool = False
     link_existing: bool = False
+    refresh_minutes: Minutes | None = None
+    refresh_grace_minutes: Minutes | None = None
 
     @property
     def has_groups(self) -> bool:
         """Whether anything is asked about groups."""
         return self.groups_attribute is not None or self.group_filter is not None
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether people are known by an attribute, and not by their DN."""
+        return self.id_attribute.lower() != _DN
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether people can be asked about before renewals: it takes who asks, and an id."""
+        return self.bind_dn is not None and self.has_ids
+
+    @property
+    def people_base(self) -> list[tuple[tuple[str, str], ...]]:
+        """Return below which entry people are, to compare."""
+        return dn.parts(self.user_base or "") or dn.parts(self.user_dn or "")[1:]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -150,4 +179,15 @@ class LdapSpec(Model):
             raise ValueError("nestedLevels needs a groupFilter with {dn}, and without {user}")
         if self.allow_groups is not None and not self.has_groups:
             raise ValueError("allowGroups needs groupFilter or groupsAttribute")
+        self._settle_refresh()
         return self
+
+    def _settle_refresh(self) -> None:
+        if self.asks_again:
+            self.refresh_minutes = self.refresh_minutes or REFRESH_MINUTES
+            self.refresh_grace_minutes = self.refresh_grace_minutes or GRACE_MINUTES
+        elif self.refresh_minutes or self.refresh_grace_minutes:
+            raise ValueError(
+                "refreshMinutes and refreshGraceMinutes need bindDn with userBase, and idAttribute:"
+                " without them nobody can be found again before a renewal"
+            )

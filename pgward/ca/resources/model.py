@@ -13,6 +13,8 @@ from pgward.core import names
 from pgward.core.errors import InvalidInputError
 
 MAX_LIST = 1000
+# How often providers are asked again, and how long renewals go on while they cannot be asked.
+REFRESH_MINUTES, GRACE_MINUTES = 10, 240
 
 
 def checked(check: Callable[[str], str]) -> AfterValidator:
@@ -37,6 +39,7 @@ def _words(value: str) -> str:
 
 Person = Annotated[str, checked(names.identity)]
 Label = Annotated[str, checked(names.resource_name)]
+Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
 
 
 class Model(BaseModel):

@@ -6,7 +6,15 @@ from cryptography import x509
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from pgward.ca.login.oidc import authorization, metadata
-from pgward.ca.resources.model import MAX_LIST, Label, Model, checked
+from pgward.ca.resources.model import (
+    GRACE_MINUTES,
+    MAX_LIST,
+    REFRESH_MINUTES,
+    Label,
+    Minutes,
+    Model,
+    checked,
+)
 from pgward.core import names
 from pgward.core.errors import InvalidInputError
 
@@ -81,7 +89,6 @@ Scope = Annotated[str, checked(_scope)]
 Word = Annotated[str, checked(_word)]
 Wanted = StrictStr | StrictBool | StrictInt
 _Many = Field(max_length=MAX_LIST)
-Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
 
 
 class SecondFactor(Model):
@@ -137,5 +144,5 @@ class OidcSpec(Model):
 
     create_users: bool = False
     link_existing: bool = False
-    refresh_minutes: Minutes = 10
-    refresh_grace_minutes: Minutes = 240
+    refresh_minutes: Minutes = REFRESH_MINUTES
+    refresh_grace_minutes: Minutes = GRACE_MINUTES

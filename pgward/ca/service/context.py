@@ -20,6 +20,7 @@ from pgward.ca.limiting.limits import Limits
 from pgward.ca.limiting.throttle import LoginThrottle
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.login import making
+from pgward.ca.login.confirming.confirmations import Confirmations
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Engine
 from pgward.ca.login.factors.desk import FactorDesk
@@ -66,6 +67,7 @@ class Context:
     enrolment: Enrolment
     oidc: Office
     directories: Directories
+    confirmations: Confirmations
     heads: HeadSigner
     limits: Limits
     snapshots: Snapshots
@@ -144,6 +146,7 @@ def make(
         logins=making.engine(desk, factors, oidc.providers, directories, refusal=refusal),
         oidc=oidc,
         directories=directories,
+        confirmations=making.confirmations(desk, revoker, oidc.providers, directories),
         heads=heads,
         limits=limits,
         snapshots=Snapshots(store, authority, authority.clock),

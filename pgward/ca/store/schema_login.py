@@ -108,6 +108,8 @@ external_identities = sa.Table(
     sa.Column("linked_at", UtcTime, nullable=False),
     sa.Column("linked_by", sa.String(128), nullable=False),
     sa.Column("last_login_at", UtcTime),
+    # When the provider last said that the person may log in.
+    sa.Column("confirmed_at", UtcTime),
     sa.Index("ix_external_identities_user_name", "user_name"),
 )
 

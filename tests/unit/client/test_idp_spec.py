@@ -1,6 +1,6 @@
 import pytest
 
-from pgward.client.idp_spec import row, shown_second_factor, spec_of
+from pgward.client.idp_spec import asked_again, row, shown_second_factor, spec_of, user_claim
 from pgward.core.errors import InvalidInputError
 
 NOTHING = {
@@ -83,3 +83,20 @@ def test_a_second_factor_is_shown_as_it_was_given() -> None:
     shown = shown_second_factor({"secondFactor": {"acr": ["2"], "amr": ["mfa"]}})
     assert shown == ["amr=mfa", "acr=2"]
     assert shown_second_factor({}) == []
+
+
+def test_it_is_said_how_often_a_provider_is_asked_again() -> None:
+    often = {"refreshMinutes": 10, "refreshGraceMinutes": 240}
+    ldap = {"type": "ldap", "bindDn": "cn=s", "userBase": "dc=x"}
+    assert asked_again(ldap | often) == (
+        "every 10 min, at renewals; they go on for 240 min while it is away"
+    )
+    assert "of those with a refresh token" in asked_again({"type": "oidc"} | often)
+    never = "never before the next login, for want of "
+    assert asked_again(ldap) == never + "idAttribute"
+    assert asked_again({"type": "ldap", "userDn": "uid={user}"}) == never + "bindDn"
+
+
+def test_only_openid_providers_have_claims() -> None:
+    assert user_claim({"type": "ldap"}) is None
+    assert user_claim({"type": "oidc", "userClaim": "upn"}) == "upn"

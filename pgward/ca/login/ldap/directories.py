@@ -7,6 +7,7 @@ from threading import Lock
 from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import provider_secrets
+from pgward.ca.keys.sealing import SealError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.ldap.directory import LdapDirectory
 from pgward.ca.resources import stored as resources
@@ -17,6 +18,7 @@ from pgward.core.errors import InvalidInputError, NotFoundError
 KIND = "IdentityProvider"
 TYPE = "ldap"
 _MOST = 100
+_READ_AGAIN_SECONDS = 60.0  # what other replicas changed is known then
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,34 @@ class Directories:
         self._desk = desk
         self._lock = Lock()
         self._known: OrderedDict[str, tuple[object, Known]] = OrderedDict()
+        self._asking: tuple[frozenset[str], float] | None = None
+        desk.store.on_change(self._forget)
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether there may be a directory that is asked again; does not block."""
+        asking = self._asking
+        return asking is None or bool(asking[0]) or self._is_old(asking[1])
+
+    def asked_again(self) -> frozenset[str]:
+        """Return the names of the directories that are asked again before renewals."""
+        asking = self._asking
+        if asking is not None and not self._is_old(asking[1]):
+            return asking[0]
+        since = self._desk.monotonic()
+        with self._desk.store.read() as connection:
+            specs = {
+                each.name: LdapSpec.model_validate(each.spec) for each in self.every(connection)
+            }
+        found = frozenset(name for name, spec in specs.items() if spec.asks_again)
+        self._asking = found, since
+        return found
+
+    def _is_old(self, since: float) -> bool:
+        return self._desk.monotonic() - since >= _READ_AGAIN_SECONDS
+
+    def _forget(self) -> None:
+        self._asking = None
 
     def get(self, name: str | None) -> Known:
         """Return a directory, or the only one there is; raise NotFoundError, InvalidInputError."""
@@ -46,7 +76,10 @@ class Directories:
                 kept = self._known.get(found.name)
             if kept is not None and kept[0] == state:
                 return kept[1]
-            secret = provider_secrets.find(connection, self._desk.sealer, found.name)
+            try:
+                secret = provider_secrets.find(connection, self._desk.sealer, found.name)
+            except SealError:  # the CA has another keys/seal.key by now
+                secret = None
         known = self._make(found, secret)
         with self._lock:
             self._known[found.name] = state, known
@@ -61,7 +94,7 @@ class Directories:
 
     def _make(self, resource: Resource, secret: str | None) -> Known:
         spec = LdapSpec.model_validate(resource.spec)
-        directory = LdapDirectory(spec, secret, monotonic=self._desk.monotonic)
+        directory = LdapDirectory(spec, secret, monotonic=self._desk.monotonic, now=self._desk.now)
         return Known(resource.name, spec, directory)
 
     def _chosen(self, connection: Connection, name: str | None) -> Resource:

@@ -6,6 +6,7 @@ or the password is wrong; the difference is for the audit log.
 
 import ssl
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 import anyio
@@ -24,10 +25,12 @@ from pgward.ca.login.ldap.filters import Filter
 from pgward.ca.login.ldap.messages import Code, Entry, Result, Scope
 from pgward.ca.resources import ldap_provider
 from pgward.ca.resources.ldap_provider import LdapSpec
+from pgward.core.clock import SystemClock
 
 _T = TypeVar("_T")
+_CLOCK = SystemClock()
 _AVOID_SECONDS = 30.0
-_MOST_GROUPS = 1000
+_ANY = Filter("(objectClass=*)").encode()
 _MOST_NAME = 253
 _MOST_PASSWORD = 1000
 # What says of these credentials that they are no good (RFC 4511 appendix A.2): wrong, no such
@@ -50,11 +53,17 @@ class LdapDirectory:
     """A directory as a resource describes it, with its service account's password."""
 
     def __init__(
-        self, spec: LdapSpec, password: str | None, *, monotonic: Callable[[], float]
+        self,
+        spec: LdapSpec,
+        password: str | None,
+        *,
+        monotonic: Callable[[], float],
+        now: Callable[[], datetime] = _CLOCK.now,
     ) -> None:
         self._spec = spec
         self._password = password
         self._monotonic = monotonic
+        self._now = now
         self._servers = [ldap_provider.server(url) for url in spec.servers]
         self._failed_at: dict[Server, float] = {}
         self._context = tls_context(spec.ca)
@@ -87,6 +96,34 @@ class LdapDirectory:
 
         return await self._at_a_server(look)
 
+    def can_confirm(self, subject: str) -> bool:
+        """Tell whether ``confirm`` could find who this is."""
+        return self._spec.asks_again and entries.id_value(subject, self._spec) is not None
+
+    async def confirm(self, subject: str) -> LdapPerson | None:
+        """Return how the directory knows the person of a subject now, whatever the name is.
+
+        None when no entry has that id any more, or the one that has is none of ``userFilter``.
+        Raises LdapRefusedError for who may not log in now, and LdapError for all that says
+        nothing of the person.
+        """
+        id_ = entries.id_value(subject, self._spec)
+        if not self._spec.asks_again or id_ is None:
+            raise LdapError("this directory cannot be asked by an id", hint="pgward idp test")
+        attribute, whose = self._spec.id_attribute, id_
+
+        async def ask(connection: Connection) -> LdapPerson | None:
+            await self._serve(connection)
+            wanted = Filter(self._spec.user_filter, ("user",)).encode_for(attribute, whose)
+            entry = await self._only(connection, wanted, f"{attribute} {subject!r}")
+            if entry is None:
+                await self._see_base(connection)
+                return None
+            entries.check_subject(entry, subject, self._spec)
+            return await self._person(connection, entry, entries.name_of(entry, self._spec))
+
+        return await self._at_a_server(ask)
+
     async def check(self) -> list[tuple[str, str | None]]:
         """Return each server, and what is wrong with it; the service account is tried, too."""
         found: list[tuple[str, str | None]] = []
@@ -102,6 +139,20 @@ class LdapDirectory:
     async def _try_out(self, connection: Connection) -> None:
         if self._spec.bind_dn is not None:
             await self._serve(connection)
+            await self._see_base(connection)
+
+    async def has_ids(self) -> bool:
+        """Tell whether the entry of ``userBase`` has an id, as all have where servers give them.
+
+        Raises LdapError.
+        """
+
+        async def look(connection: Connection) -> bool:
+            await self._serve(connection)
+            base = await self._see_base(connection)
+            return bool(base.attributes.get(self._spec.id_attribute.lower()))
+
+        return await self._at_a_server(look)
 
     async def _at_a_server(self, work: Callable[[Connection], Awaitable[_T]]) -> _T:
         last: LdapError | None = None
@@ -161,7 +212,7 @@ class LdapDirectory:
     async def _bound_directly(self, connection: Connection, user: str, password: str) -> Entry:
         name = dn.fill(self._spec.user_dn or "", user=user)
         _accepted(await connection.bind(name, password))
-        found = await self._search(connection, name, Filter("(objectClass=*)"), scope=Scope.BASE)
+        found = await self._search(connection, name, _ANY, scope=Scope.BASE)
         if len(found) != 1:
             raise LdapRefusedError(f"{name} may not read its own entry")
         return found[0]
@@ -169,29 +220,52 @@ class LdapDirectory:
     async def _entry(self, connection: Connection, user: str) -> Entry | None:
         if not _is_name(user):
             return None
-        wanted = Filter(self._spec.user_filter, ("user",))
+        wanted = Filter(self._spec.user_filter, ("user",)).encode(user=user)
         try:
-            found = await self._search(connection, self._spec.user_base or "", wanted, user=user)
+            return await self._only(connection, wanted, repr(user))
         except LdapResultError as error:
             if error.result == Code.SIZE_LIMIT:
-                raise LdapRefusedError(f"several entries are {user!r}") from error
+                raise LdapRefusedError(error.message) from error
+            raise
+
+    async def _only(self, connection: Connection, wanted: bytes, what: str) -> Entry | None:
+        """Return the one entry that a filter finds among people's, or None.
+
+        Raises LdapResultError, with SIZE_LIMIT for several.
+        """
+        try:
+            found = await self._search(connection, self._spec.user_base or "", wanted)
+        except LdapResultError as error:
+            if error.result == Code.SIZE_LIMIT:
+                message = f"several entries are {what}"
+                raise LdapResultError(message, result=error.result) from error
             raise
         if found and not found[0].dn:
             raise LdapProtocolError("the LDAP server sent an entry without a name")
         return found[0] if found else None
 
+    async def _see_base(self, connection: Connection) -> Entry:
+        """Raise LdapResultError where nobody could be found, as there is no leave to read."""
+        base = self._spec.user_base or ""
+        found = await self._search(connection, base, _ANY, scope=Scope.BASE)
+        if not found:
+            raise LdapResultError(
+                f"the service account may not read {base}, so it finds nobody",
+                result=Code.SUCCESS,
+            )
+        return found[0]
+
     async def _search(
         self,
         connection: Connection,
         base: str,
-        wanted: Filter,
+        wanted: bytes,
         *,
         scope: Scope = Scope.SUB,
-        **values: str,
     ) -> list[Entry]:
         return await connection.search(
             base,
-            wanted.encode(**values),
+            wanted,
             entries.attributes(self._spec),
             scope=scope,
             most=1,
@@ -199,6 +273,7 @@ class LdapDirectory:
         )
 
     async def _person(self, connection: Connection, entry: Entry, user: str) -> LdapPerson:
+        entries.check_active(entry, self._now())
         groups = {each.dn: each for each in entries.named_groups(entry, self._spec)}
         if self._spec.group_filter is not None:
             wanted = Filter(self._spec.group_filter, ("user", "dn"))
@@ -218,13 +293,14 @@ class LdapDirectory:
                     self._spec.group_base or "",
                     wanted.encode(dn=each, user=user),
                     [self._spec.group_attribute],
-                    most=_MOST_GROUPS,
+                    most=entries.MOST_GROUPS,
                     seconds=self._spec.timeout_seconds,
                 )
                 found |= {g.dn: entries.found_group(g, self._spec) for g in listed}
-            if len(found) > _MOST_GROUPS:
+            if len(found) > entries.MOST_GROUPS:
                 raise LdapResultError(
-                    f"{member} is in more than {_MOST_GROUPS} groups", result=Code.SIZE_LIMIT
+                    f"{member} is in more than {entries.MOST_GROUPS} groups",
+                    result=Code.SIZE_LIMIT,
                 )
             level = [name for name in found if name not in seen]
         return found

@@ -6,7 +6,7 @@ that, in the parts that are values. So whatever a person types as their name, it
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgward.ca.login.ldap import ber
 from pgward.core.errors import InvalidInputError
@@ -17,6 +17,7 @@ _COMPARISONS = {">": 0xA5, "<": 0xA6, "~": 0xA8}
 _INITIAL, _ANY, _FINAL = 0x80, 0x81, 0x82
 _RULE, _TYPE, _VALUE, _DN_ATTRIBUTES = 0x81, 0x82, 0x83, 0x84
 _MOST, _DEEPEST = 4000, 20
+_OF_ALL = "objectClass"
 _DESCRIPTION = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)(?:;[A-Za-z0-9-]+)*")
 _RULE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+")
 _PIECE = re.compile(r"\\([0-9A-Fa-f]{2})|\{(\w+)\}|(\*)|([^\\{}*()\0]+)")
@@ -32,6 +33,10 @@ class _Value:
         return b"".join(
             values[piece].encode() if isinstance(piece, str) else piece for piece in self.pieces
         )
+
+    @property
+    def has_places(self) -> bool:
+        return any(isinstance(piece, str) for piece in self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,17 @@ class _Node:
         return ber.value(
             self.tag, ber.string(self.attribute), ber.string(self.value[0].fill(values))
         )
+
+    def for_anyone(self, negated: bool = False) -> "_Node":
+        """Return the filter as it is for whatever value would suit; inside of a ``!`` as well."""
+        if self.inside:
+            turned = negated != (self.tag == _NOT)
+            return replace(self, inside=tuple(each.for_anyone(turned) for each in self.inside))
+        if not any(each.has_places for each in self.value):
+            return self
+        if negated:
+            return _Node(_NOT, inside=(_Node(_PRESENT, attribute=_OF_ALL),))
+        return _Node(_PRESENT, attribute=self.attribute or _OF_ALL)
 
     def _substrings(self, values: Mapping[str, str]) -> bytes:
         last = len(self.value) - 1
@@ -96,6 +112,14 @@ class Filter:
     def encode(self, **values: str) -> bytes:
         """Return the filter with these values in their places."""
         return self._root.encode(values)
+
+    def encode_for(self, attribute: str, value: bytes) -> bytes:
+        """Return the filter for entries with this value, where any name suits in the places.
+
+        So all else that it says holds of them.
+        """
+        whose = ber.value(_EQUAL, ber.string(attribute), ber.string(value))
+        return ber.value(_AND, whose, self._root.for_anyone().encode({}))
 
     @property
     def uses(self) -> set[str]:

@@ -4,22 +4,19 @@ from dataclasses import dataclass
 from typing import Self
 
 from pgward.ca.login.desk import Desk
-from pgward.ca.login.oidc.confirming import Confirmations
 from pgward.ca.login.oidc.providers import Providers
 from pgward.ca.revoking.revocation import Revoker
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The providers, and what asks them again before a renewal."""
+    """The providers, and what ends logins for them."""
 
     desk: Desk
     revoker: Revoker
     providers: Providers
-    confirmations: Confirmations
 
     @classmethod
     def open(cls, desk: Desk, revoker: Revoker) -> Self:
         """Return an office."""
-        providers = Providers(desk)
-        return cls(desk, revoker, providers, Confirmations(desk, providers, revoker))
+        return cls(desk, revoker, Providers(desk))

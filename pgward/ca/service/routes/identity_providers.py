@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, SecretStr
 
 from pgward.ca.identity import external, provider_secrets
+from pgward.ca.login.ldap import checks as ldap_checks
 from pgward.ca.login.oidc import administering, checks, logout
 from pgward.ca.login.oidc.checks import Check
 from pgward.ca.login.oidc.errors import UntrustedError
@@ -103,6 +104,7 @@ class LinkInfo(BaseModel):
     linked_at: Time
     linked_by: str
     last_login_at: Time | None
+    confirmed_at: Time | None
 
 
 class ProviderDetail(BaseModel):
@@ -170,15 +172,8 @@ def remove(context: Current, by: Administrator, name: str) -> Revoked:
 async def test(context: Current, _by: Administrator, name: str) -> Checks:
     """Ask the provider anew all that can be asked without a person."""
     if await run_sync(_type, context, name) == "ldap":
-        directory = (await run_sync(context.directories.get, name)).directory
-        return Checks(
-            checks=[
-                CheckInfo(
-                    name=server, verdict="failed" if problem else "ok", detail=problem or "answers"
-                )
-                for server, problem in await directory.check()
-            ]
-        )
+        found = await run_sync(context.directories.get, name)
+        return Checks(checks=_shown(await ldap_checks.look(found.directory, found.spec)))
     known = await run_sync(context.oidc.providers.get, name)
     secret = await run_sync(_secret, context, name)
     fresh = context.oidc.providers.make(name, known.spec, secret)
@@ -273,4 +268,5 @@ def _link(made: external.Link, groups: set[str]) -> LinkInfo:
         linked_at=made.linked_at,
         linked_by=made.linked_by,
         last_login_at=made.last_login_at,
+        confirmed_at=made.confirmed_at,
     )

@@ -53,7 +53,7 @@ async def certificate(request: Request) -> Response:
     service.limits.issuing(asking.session.user.name, service.monotonic())
     body = _read(await request.body())
     try:
-        await service.oidc.confirmations.confirm(asking.session)
+        await service.confirmations.confirm(asking.session)
         issued = await _issue(service, asking.session, body)
     except PgwardError as error:
         observe.event("refused", kind=str(Kind.PERSON))

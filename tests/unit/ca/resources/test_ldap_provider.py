@@ -83,8 +83,36 @@ def test_what_is_right(fields):
         ({**SEARCH, "userAttribute": "a)(b"}, "match pattern"),
         ({**SEARCH, "servers": []}, "at least 1"),
         ({**SEARCH, "bindPassword": "x"}, "not permitted"),
+        ({**SEARCH, "refreshMinutes": 0}, "greater than or equal to 1"),
+        ({"userDn": "uid={user},dc=x", "refreshMinutes": 5}, "nobody can be found again"),
+        ({**SEARCH, "idAttribute": None, "refreshGraceMinutes": 5}, "nobody can be found again"),
     ],
 )
 def test_what_does_not_fit_is_told(fields, said):
     with pytest.raises(ValidationError, match=said):
         read(**fields)
+
+
+def test_who_can_be_asked_about_again():
+    found = read(**SEARCH)
+    assert (found.asks_again, found.refresh_minutes, found.refresh_grace_minutes) == (True, 10, 240)
+    assert read(**SEARCH, refreshMinutes=5).refresh_minutes == 5
+    direct = read(userDn="uid={user},dc=x")
+    assert (direct.asks_again, direct.refresh_minutes) == (False, None)
+    known_by_dn = read(**SEARCH, idAttribute=None)
+    assert (known_by_dn.asks_again, known_by_dn.id_attribute) == (False, "dn")
+
+
+@pytest.mark.parametrize(
+    "fields", [SEARCH, {"userDn": "uid={user},dc=x"}, {**SEARCH, "idAttribute": None}]
+)
+def test_what_is_stored_means_the_same(fields):
+    found = read(**fields)
+    stored = found.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert LdapSpec.model_validate(stored) == found
+
+
+def test_where_people_are():
+    base = read(bindDn="cn=s", userBase="OU=People, dc=x").people_base
+    assert base == read(userDn="uid={user},ou=people,dc=x").people_base
+    assert base != read(**SEARCH).people_base

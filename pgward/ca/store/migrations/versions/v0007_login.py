@@ -170,6 +170,7 @@ def _providers() -> None:
         sa.Column("linked_at", _TIME, nullable=False),
         sa.Column("linked_by", sa.String(length=128), nullable=False),
         sa.Column("last_login_at", _TIME, nullable=True),
+        sa.Column("confirmed_at", _TIME, nullable=True),
         sa.PrimaryKeyConstraint("provider", "subject", name="pk_external_identities"),
         _owner("external_identities"),
     )

@@ -15,6 +15,9 @@ from tests.fixtures.ldap_server import CA, bound, done, entry, hang_up, ldap_ser
 FOUND = several(entry("uid=alice,dc=x", uid="alice", entryUUID="id1"), done())
 
 
+BASE = several(entry("dc=x"), done())
+
+
 def directory(*urls, now=lambda: 100.0, password="service", **changes):
     fields = {
         "type": "ldap",
@@ -143,6 +146,58 @@ def test_someone_can_be_looked_up_without_a_password():
             anyio.run(alone.look_up, "alice")
 
 
+def test_a_person_is_found_again_by_the_id():
+    with ldap_server(bound(), FOUND) as server:
+        found = directory(server.url)
+        assert anyio.run(found.confirm, "id1").dn == "uid=alice,dc=x"
+    assert b"entryUUID" in server.requests[1]
+    assert b"id1" in server.requests[1]
+    assert found.can_confirm("id1")
+    assert not found.can_confirm("dn-sha256:0")
+    with ldap_server(bound(), done(), BASE) as server:
+        assert anyio.run(directory(server.url).confirm, "id1") is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ((done(), done()), "may not read dc=x, so it finds nobody"),
+        ((done(), done(32)), "result 32"),
+        (
+            (several(entry("uid=bob,dc=x", uid="bob", entryUUID="id2"), done()),),
+            "another entryUUID",
+        ),
+        (
+            (several(entry("a=b", entryUUID="id1"), entry("a=c", entryUUID="id1"), done()),),
+            "several entries are entryUUID 'id1'",
+        ),
+        ((done(10),), "to another server, which is not asked"),
+        ((done(4),), "several entries"),
+    ],
+)
+def test_what_says_nothing_of_a_person_is_an_error(answers, message):
+    with ldap_server(bound(), *answers) as server:
+        with pytest.raises(LdapError, match=message) as caught:
+            anyio.run(directory(server.url).confirm, "id1")
+        assert not isinstance(caught.value, LdapRefusedError)
+
+
+def test_who_is_closed_may_not_in():
+    closed = several(
+        entry("uid=a,dc=x", uid="a", entryUUID="id1", userAccountControl="514"), done()
+    )
+    with ldap_server(bound(), closed) as server, pytest.raises(LdapRefusedError) as caught:
+        anyio.run(directory(server.url).confirm, "id1")
+    assert caught.value.reason == "uid=a,dc=x is disabled (userAccountControl)"
+
+
+def test_without_a_service_account_nobody_is_found_again():
+    alone = directory("ldaps://ldap.test", bindDn=None, userBase=None, userDn="uid={user},dc=x")
+    assert not alone.can_confirm("id1")
+    with pytest.raises(LdapError, match="cannot be asked by an id"):
+        anyio.run(alone.confirm, "id1")
+
+
 def test_a_service_account_without_a_password_is_told_apart_from_none():
     with ldap_server(bound()) as server:
         [(_, problem)] = anyio.run(directory(server.url, password=None).check)
@@ -151,7 +206,7 @@ def test_a_service_account_without_a_password_is_told_apart_from_none():
 
 def test_each_server_is_checked():
     dead = f"ldaps://127.0.0.1:{quiet_port()}"
-    with ldap_server(bound()) as server:
+    with ldap_server(bound(), BASE) as server:
         found = anyio.run(directory(dead, server.url).check)
     assert [each for each, _ in found] == [dead, server.url]
     assert found[0][1].startswith(f"{dead} cannot be used")

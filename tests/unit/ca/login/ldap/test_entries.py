@@ -2,11 +2,12 @@ import uuid
 
 import pytest
 
-from pgward.ca.login.ldap import entries
+from pgward.ca.login.ldap import dn, entries
 from pgward.ca.login.ldap.entries import LdapGroup, LdapPerson
-from pgward.ca.login.ldap.errors import LdapRefusedError
+from pgward.ca.login.ldap.errors import LdapRefusedError, LdapResultError
 from pgward.ca.login.ldap.messages import Entry
 from pgward.ca.resources.ldap_provider import LdapSpec
+from tests.fixtures.authority import START
 
 GROUPS = "ou=groups,dc=x"
 DBA = LdapGroup("cn=dba,ou=groups,dc=x", "dba")
@@ -106,4 +107,73 @@ def test_the_id_stays_when_a_person_is_renamed():
 
 
 def test_only_what_is_needed_is_asked_for():
-    assert entries.attributes(spec()) == ["uid", "cn", "mail", "entryUUID", "memberOf"]
+    closed = ["userAccountControl", "accountExpires", "nsAccountLock", "pwdAccountLockedTime"]
+    needed = ["uid", "cn", "mail", "entryUUID", "memberOf"]
+    assert entries.attributes(spec()) == [*needed, *closed]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "why"),
+    [
+        ("useraccountcontrol", b"514", "disabled (userAccountControl)"),
+        ("useraccountcontrol", b"66050", "disabled (userAccountControl)"),
+        ("accountexpires", b"133444736000000000", "expired (accountExpires)"),
+        ("nsaccountlock", b"TRUE", "disabled (nsAccountLock)"),
+        ("pwdaccountlockedtime", b"000001010000Z", "locked for good (pwdAccountLockedTime)"),
+        ("useraccountcontrol", b"512", None),
+        ("useraccountcontrol", b"x", None),
+        ("accountexpires", b"0", None),
+        ("accountexpires", b"9223372036854775807", None),
+        ("accountexpires", b"200000000000000000", None),
+        ("nsaccountlock", b"false", None),
+        ("pwdaccountlockedtime", b"20261122000000Z", None),  # of wrong passwords
+    ],
+)
+def test_accounts_that_are_closed(attribute, value, why):
+    found = entry(**{attribute: [value]})
+    if why is None:
+        entries.check_active(found, START)
+        return
+    with pytest.raises(LdapRefusedError) as caught:
+        entries.check_active(found, START)
+    assert why in caught.value.reason
+
+
+def test_the_id_of_a_subject_is_what_the_directory_has():
+    guid = uuid.uuid4()
+    microsoft = spec(idAttribute="objectGUID")
+    assert entries.id_value(str(guid), microsoft) == guid.bytes_le
+    assert entries.id_value("no guid", microsoft) == b"no guid"
+    assert entries.id_value("id1", spec()) == b"id1"
+    assert entries.id_value("id1", spec(idAttribute=None)) is None
+    assert entries.id_value("dn-sha256:00", spec()) is None
+    strange = entries.person(entry(entryuuid=[b"\xff"]), [], spec()).subject
+    assert entries.id_value(strange, spec()) is None
+
+
+def test_an_entry_of_another_id_is_not_believed():
+    entries.check_subject(entry(), "id1", spec())
+    with pytest.raises(LdapResultError, match="uid=Alice,dc=x for another entryUUID"):
+        entries.check_subject(entry(), "id2", spec())
+
+
+def test_more_groups_than_anybody_has_are_an_error():
+    listed = entry(memberof=[b"cn=g%d,dc=x" % number for number in range(10_000)])
+    with pytest.raises(LdapResultError, match="in more than 1000 groups"):
+        entries.named_groups(listed, spec())
+
+
+def test_names_of_groups_are_read_once(monkeypatch):
+    mapped = {f"cn=g{number},{GROUPS}": f"g{number}" for number in range(500)}
+    theirs = [LdapGroup(f"cn=g{number},{GROUPS}", f"g{number}") for number in range(500)]
+    read = []
+    parts = dn.parts
+    monkeypatch.setattr(dn, "parts", lambda text: read.append(text) or parts(text))
+    assert len(entries.our_groups(theirs, spec(groupMap=mapped))) == 500
+    assert len(read) < 5000
+
+
+def test_the_first_line_that_names_a_group_counts():
+    both = {"dba": "first", DBA.dn: "second"}
+    assert entries.our_groups([DBA], spec(groupMap=both)) == {"first"}
+    assert entries.our_groups([DBA], spec(groupMap=dict(reversed(both.items())))) == {"second"}

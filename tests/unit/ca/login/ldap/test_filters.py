@@ -106,3 +106,31 @@ def test_any_text_is_read_or_refused(text):
         Filter(text, ("user",)).encode(user="x")
     except InvalidInputError:
         return
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("(uid={user})", ber.string("uid", 0x87)),
+        ("(mail={user}@x)", ber.string("mail", 0x87)),
+        ("(cn=*{user}*)", ber.string("cn", 0x87)),
+        ("(:2.5.13.2:={user})", ber.string("objectClass", 0x87)),
+        (
+            "(!(uid={user}x))",
+            ber.value(0xA2, ber.value(0xA2, ber.string("objectClass", 0x87))),
+        ),
+        ("(!(!(uid={user})))", ber.value(0xA2, ber.value(0xA2, ber.string("uid", 0x87)))),
+        (
+            "(&(a=b)(|(uid={user})(mail=x)))",
+            ber.value(
+                0xA0,
+                equal("a", "b"),
+                ber.value(0xA1, ber.string("uid", 0x87), equal("mail", "x")),
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("id_", [b"id1", b"*)(uid=*", b"\xff\0"])
+def test_all_but_the_name_holds_for_an_id(text, rest, id_):
+    found = Filter(text, ("user",)).encode_for("entryUUID", id_)
+    assert found == ber.value(0xA0, equal("entryUUID", id_), rest)

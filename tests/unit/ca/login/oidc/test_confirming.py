@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from pgward.ca.identity import sessions
+from pgward.ca.login.oidc.confirming import OidcConfirmer
 from pgward.ca.store.schema import login_sessions
 
 RULES = {"createUsers": True, "groupsClaim": "groups", "refreshMinutes": 10}
@@ -23,6 +24,13 @@ def refreshes(world) -> list[str]:
     return [form["refresh_token"] for _, form in world.provider.asked if "refresh_token" in form][
         1:  # the first was of the checks when it was added
     ]
+
+
+def session_of(world, device):
+    with world.api.store.read() as connection:
+        found = sessions.find(connection, device.token, world.api.clock.now())
+    assert found is not None
+    return found
 
 
 def row(world):
@@ -168,12 +176,12 @@ def test_the_token_is_used_by_one_replica_at_a_time(world):
     """Two who refresh with one token end the login at providers that replace it each time."""
     device = world.logged_in()
     world.api.clock.move(minutes=11)
-    confirmations = world.office.confirmations
-    standing = confirmations._standing(row(world).id)
-    assert confirmations._claim(row(world).id, standing) is not None
-    assert confirmations._claim(row(world).id, standing) is None  # by what both had read
-    later = confirmations._standing(row(world).id)
-    assert confirmations._claim(row(world).id, later) is None  # by what the other one wrote
+    confirmer = OidcConfirmer(world.office.desk, world.office.providers)
+    [one], [other] = (confirmer.questions(session_of(world, device)) for _ in range(2))
+    assert one.claim()
+    assert not other.claim()  # by what both had read
+    [later] = confirmer.questions(session_of(world, device))
+    assert not later.claim()  # by what the other one wrote
     assert world.renew(device).status_code == 200
     assert refreshes(world) == []
     world.api.clock.move(seconds=61)  # the other one never came back
@@ -183,13 +191,10 @@ def test_the_token_is_used_by_one_replica_at_a_time(world):
 
 def test_many_renewals_at_once_ask_once(world):
     device = world.logged_in()
-    session = world.office.confirmations
-    found = row(world)
+    session = world.confirmations
     world.api.clock.move(minutes=11)
-    with world.api.store.read() as connection:
-        login = sessions.find(connection, device.token, world.api.clock.now())
-    assert login is not None
-    assert login.id == found.id
+    login = session_of(world, device)
+    assert login.id == row(world).id
 
     async def many() -> None:
         await asyncio.gather(*(session.confirm(login) for _ in range(10)))
@@ -200,20 +205,18 @@ def test_many_renewals_at_once_ask_once(world):
 
 def test_a_slow_answer_holds_up_nobody_and_counts_when_it_comes(world):
     device = world.logged_in()
-    confirmations = world.office.confirmations
+    confirmations = world.confirmations
     confirmations.patience = 0.01
     world.api.clock.move(minutes=11)
     world.provider.claims = {"groups": ["dev"]}
     world.provider.wait = asyncio.Event()
-    with world.api.store.read() as connection:
-        login = sessions.find(connection, device.token, world.api.clock.now())
-    assert login is not None
+    login = session_of(world, device)
 
     async def slowly() -> None:
         await confirmations.confirm(login)
         assert world.groups("ann") == ["dba"]
         world.provider.wait.set()
-        await asyncio.wait(confirmations._asking)
+        await asyncio.wait(confirmations._asking.values())
 
     asyncio.run(slowly())
     assert world.groups("ann") == ["dev"]

@@ -75,6 +75,7 @@ def test_a_provider_is_shown_with_its_people(oidc_world):
             "linked_at": "2026-11-21T12:00:00Z",
             "linked_by": "provider corp",
             "last_login_at": "2026-11-21T12:00:00Z",
+            "confirmed_at": "2026-11-21T12:00:00Z",
         }
     ]
 
