@@ -1,7 +1,7 @@
 """What a company wants of its passwords, beyond what `passwords.check` refuses anyway; pure.
 
 Length protects, and a list of known passwords does (NIST SP 800-63B section 5.1.1.2). Classes of
-letters and a maximal age are here because auditors ask for them, and off unless they are set.
+letters, a maximal age and a history are here because auditors ask for them, and off unless set.
 """
 
 import re
@@ -26,6 +26,7 @@ class PasswordRules:
     classes: int = 1  # of CLASSES, at least so many
     max_age: timedelta | None = None
     breach_list: bool = False  # refuse what the list of known passwords has
+    history: int = 0  # refuse the last so many, the present one among them
 
     def strictest(self, other: "PasswordRules") -> "PasswordRules":
         """Return rules that whatever satisfies them satisfies both."""
@@ -35,6 +36,7 @@ class PasswordRules:
             classes=max(self.classes, other.classes),
             max_age=min(ages, default=None),
             breach_list=self.breach_list or other.breach_list,
+            history=max(self.history, other.history),
         )
 
 
@@ -75,6 +77,8 @@ def describe(rules: PasswordRules) -> str:
     text = f"at least {rules.min_length} letters"
     if rules.classes > 1:
         text += f", of {rules.classes} of the kinds {', '.join(CLASSES)}"
+    if rules.history:
+        text += f", none of your last {rules.history} passwords"
     return text + ", and not your name"
 
 

@@ -6,7 +6,7 @@ One verification takes 64 MiB and about 0.1 s, so few run at once, and few more 
 import base64
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import anyio
@@ -20,6 +20,7 @@ MAX_LENGTH = 256
 _UNTYPED = ("Cc", "Cs")  # control characters, and surrogates, which no hash takes
 _AT_ONCE = 2
 _WAITING = 64
+_SEARCHES = 8  # of many hashes each: one goes on, the others wait
 _T = TypeVar("_T")
 
 
@@ -84,6 +85,8 @@ class PasswordWorkers:
         self._limiter = anyio.CapacityLimiter(at_once)
         self._room = at_once + waiting
         self._inside = 0
+        self._search = anyio.CapacityLimiter(1)
+        self._searches = 0
 
     async def hash(self, password: str) -> str:
         """As ``Passwords.hash``; UnavailableError when too many wait already."""
@@ -93,6 +96,24 @@ class PasswordWorkers:
     async def verify(self, encoded: str | None, password: str) -> bool:
         """As ``Passwords.verify``; UnavailableError when too many wait already."""
         return await self._run(lambda: self.passwords.verify(encoded, password))
+
+    async def is_one_of(self, encoded: Sequence[str], password: str) -> bool:
+        """Tell whether it is the password of any of these hashes.
+
+        They are verified one after the other, and one search at a time, so that logins get their
+        turn. Raises UnavailableError when too many wait already.
+        """
+        if self._searches >= _SEARCHES:
+            raise UnavailableError("too many new passwords at once", hint="try again in a minute")
+        self._searches += 1
+        try:
+            async with self._search:
+                for each in encoded:
+                    if await self.verify(each, password):
+                        return True
+            return False
+        finally:
+            self._searches -= 1
 
     async def _run(self, function: Callable[[], _T]) -> _T:
         if self._inside >= self._room:

@@ -26,6 +26,7 @@ from pgward.ca.login.oidc.providers import Providers
 from pgward.ca.login.passkeys.factor import PasskeyFactor
 from pgward.ca.login.passkeys.method import PasskeyMethod
 from pgward.ca.login.password import PasswordMethod
+from pgward.ca.login.password_change import PasswordChanges
 from pgward.ca.login.provers.oidc import OidcProver
 from pgward.ca.login.provers.password import PasswordProver
 from pgward.ca.login.provers.second import SecondFactorProver
@@ -42,6 +43,7 @@ def factors(desk: Desk) -> FactorDesk:
 def engine(
     desk: Desk,
     factors: FactorDesk,
+    changes: PasswordChanges,
     providers: Providers | None = None,
     directories: Directories | None = None,
     *,
@@ -69,7 +71,7 @@ def engine(
         DeviceGate(desk),
         # Last, so that with a stolen password nothing is set from a device that nobody knows.
         NewSecondFactor(Enrolment(desk)),
-        NewPassword(desk),
+        NewPassword(desk, changes),
     ]
     return Engine(desk, methods, gates, refusal)
 

@@ -50,6 +50,8 @@ class Passwords(Model):
     classes: Annotated[int, Field(ge=1, le=len(CLASSES))] = 1
     max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     breach_list: bool = False
+    # Each is verified at a change, which takes a while.
+    history: Annotated[int, Field(ge=0, le=24)] = 0
 
     def rules(self) -> PasswordRules:
         """Return it as passwords are checked by it."""
@@ -59,6 +61,7 @@ class Passwords(Model):
             classes=self.classes,
             max_age=None if days is None else timedelta(days=days),
             breach_list=self.breach_list,
+            history=self.history,
         )
 
 

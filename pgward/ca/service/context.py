@@ -27,6 +27,7 @@ from pgward.ca.login.factors.desk import FactorDesk
 from pgward.ca.login.factors.enrolment import Enrolment
 from pgward.ca.login.ldap.directories import Directories
 from pgward.ca.login.oidc.office import Office
+from pgward.ca.login.password_change import PasswordChanges
 from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.login.stepping_up import SteppingUp
 from pgward.ca.observability.health import Checks, Readiness
@@ -62,6 +63,7 @@ class Context:
     throttle: LoginThrottle
     desk: Desk
     logins: Engine
+    passwords: PasswordChanges
     step_ups: SteppingUp
     factors: FactorDesk
     enrolment: Enrolment
@@ -126,6 +128,7 @@ def make(
     desk = Desk(store, acts, authority.clock, authority.settings, workers, throttle, sealer)
     factors = making.factors(desk)
     revoker = Revoker(authority)
+    changes = PasswordChanges(desk, revoker)
     oidc, directories = Office.open(desk, revoker), Directories(desk)
     limits = Limits(authority.settings.limits)
 
@@ -143,7 +146,8 @@ def make(
         desk=desk,
         factors=factors,
         enrolment=Enrolment(desk),
-        logins=making.engine(desk, factors, oidc.providers, directories, refusal=refusal),
+        logins=making.engine(desk, factors, changes, oidc.providers, directories, refusal=refusal),
+        passwords=changes,
         oidc=oidc,
         directories=directories,
         confirmations=making.confirmations(desk, revoker, oidc.providers, directories),

@@ -133,6 +133,16 @@ provider_secrets = sa.Table(
     sa.Column("updated_by", sa.String(128), nullable=False),
 )
 
+# Passwords that people had before, of whom a rule wants that they use none of them again.
+password_history = sa.Table(
+    "password_history",
+    metadata,
+    _user(key=True),
+    # The highest is the newest.
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("password_hash", sa.String(256), nullable=False),
+)
+
 # Logins that came to their end, so that each sealed flow does so once.
 used_flows = sa.Table(
     "used_flows",

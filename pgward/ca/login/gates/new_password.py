@@ -15,6 +15,7 @@ from pgward.ca.login.attempt import Ask, Attempt, Proven
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.gates.gate import View
 from pgward.ca.login.password import guard_of
+from pgward.ca.login.password_change import PasswordChanges
 from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.core.errors import DeniedError, InvalidInputError
 
@@ -32,8 +33,9 @@ class NewPassword:
 
     kind = "new_password"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, changes: PasswordChanges) -> None:
         self._desk = desk
+        self._changes = changes
         self._rules = LoginRuleBook(desk.settings)
 
     def check(self, attempt: Attempt, view: View) -> Ask | None:
@@ -51,13 +53,17 @@ class NewPassword:
         return Ask(self.kind, {"why": why, "rules": password_rules.describe(rules)})
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
-        """Set the password; the proof holds on. Raises InvalidInputError, DeniedError."""
+        """Set the password, which ends all other logins; the proof holds on.
+
+        Raises InvalidInputError, DeniedError.
+        """
         password = answers.read(NewPasswordAnswer, answer).password
         desk = self._desk
         user, rules, old = await run_sync(self._look_up, attempt)
         normal = await run_sync(password_policy.check, password, rules, user, desk.settings)
         if await desk.workers.verify(old, normal):
             raise InvalidInputError("the new password is the old one", hint="choose another")
+        await self._changes.refuse_former(user.name, normal)
         encoded = await desk.workers.hash(normal)
         attempt.proven = await run_sync(self._set, attempt, encoded)
 
@@ -76,9 +82,7 @@ class NewPassword:
     def _set(self, attempt: Attempt, encoded: str) -> Proven:
         with self._desk.acts.act(attempt.actor, "user.password", attempt.actor) as act:
             user = _unchanged(directory.find(act.transaction.connection, attempt.actor), attempt)
-            changed = directory.set_password(
-                act.transaction, user.name, encoded, now=self._desk.now()
-            )
+            changed, _ = self._changes.store(act, user.name, encoded, "password changed")
             act.details["at_login"] = True
         assert attempt.proven is not None  # noqa: S101 - gates come after a method's proof
         return replace(attempt.proven, guard=guard_of(changed))

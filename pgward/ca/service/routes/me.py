@@ -145,6 +145,7 @@ async def change_password(context: Current, session: Person, body: NewPassword) 
     context.throttle.succeeded(address, name, device=device)
     new = body.new.get_secret_value()
     await run_sync(_check_password, context, session, new)
+    await context.passwords.refuse_former(name, new)
     replacement = await context.workers.hash(new)
     return await run_sync(_set_password, context, session, replacement)
 
@@ -181,13 +182,11 @@ def _check_password(context: Context, session: LoginSession, password: str) -> N
 
 
 def _set_password(context: Context, session: LoginSession, encoded: str) -> Revoked:
-    name, now = session.user.name, context.now()
+    name = session.user.name
     with context.acts.act(name, "user.password", name) as act:
-        directory.set_password(act.transaction, name, encoded, now=now)
-        serials = context.revoker.end_all_but(
-            act.transaction, name, "password changed", now=now, keep=session.id
+        _, serials = context.passwords.store(
+            act, name, encoded, "password changed", keep=session.id
         )
-        act.details["revoked"] = len(serials)
     return Revoked(revoked=len(serials))
 
 

@@ -180,7 +180,10 @@ def unblock(context: Current, by: Administrator, name: str) -> UserReply:
 async def set_password(
     context: Current, by: Administrator, name: str, body: PasswordRequest
 ) -> Revoked:
-    """Set a password, and end all login sessions of that person (but the one that asks)."""
+    """Set a password, and end all login sessions of that person (but the one that asks).
+
+    Which passwords the person had before is not asked: nobody else is told of those.
+    """
     password = body.password.get_secret_value()
     user = await run_sync(_find, context, name)
     if user is not None:
@@ -243,17 +246,11 @@ def _add(context: Context, by: LoginSession, body: UserRequest, encoded: str | N
 def _set_password(
     context: Context, by: LoginSession, name: str, encoded: str, must_change: bool
 ) -> Revoked:
-    now = context.now()
     with context.acts.act(by.user.name, "user.password", name) as act:
-        user = directory.set_password(
-            act.transaction, name, encoded, now=now, must_change=must_change
+        _, serials = context.passwords.store(
+            act, name, encoded, "password set", keep=by.id, must_change=must_change
         )
-        ended = context.revoker.end_all_but(
-            act.transaction, user.name, "password set", now=now, keep=by.id
-        )
-        act.target = user.name
-        act.details["revoked"] = len(ended)
-    return Revoked(revoked=len(ended))
+    return Revoked(revoked=len(serials))
 
 
 def _reply(user: User) -> UserReply:

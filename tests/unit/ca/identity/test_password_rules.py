@@ -65,9 +65,9 @@ def test_names_of_two_letters_are_in_any_password():
 
 
 def test_the_strictest_of_several_rules_holds():
-    first = PasswordRules(min_length=12, max_age=timedelta(days=90))
+    first = PasswordRules(min_length=12, max_age=timedelta(days=90), history=3)
     second = PasswordRules(classes=3, max_age=timedelta(days=30), breach_list=True)
-    joined = PasswordRules(12, 3, timedelta(days=30), True)
+    joined = PasswordRules(12, 3, timedelta(days=30), True, 3)
     assert first.strictest(second) == joined
     assert second.strictest(first) == joined
     assert joined.strictest(DEFAULT) == joined

@@ -127,3 +127,37 @@ def test_a_bad_new_password_is_refused_before_any_work():
 
     with pytest.raises(InvalidInputError):
         anyio.run(run)
+
+
+def test_one_of_several_hashes_is_found(passwords):
+    hashes = [passwords.hash(each) for each in (GOOD, "another good one")]
+
+    async def search(password, among=hashes):
+        return await PasswordWorkers(passwords).is_one_of(among, password)
+
+    assert anyio.run(search, "another good one")
+    assert not anyio.run(search, "a third good one")
+    assert not anyio.run(search, GOOD, [])
+
+
+def test_searches_go_on_one_at_a_time_and_few_wait():
+    slow = _Slow()
+    turned_away = []
+
+    async def search(workers):
+        try:
+            await workers.is_one_of(["x", "y"], GOOD)
+        except UnavailableError as error:
+            turned_away.append(error.message)
+            slow.go.set()
+
+    async def flood():
+        workers = PasswordWorkers(slow, at_once=2)
+        async with anyio.create_task_group() as group:
+            for _ in range(9):
+                group.start_soon(search, workers)
+        assert workers._searches == 0
+
+    anyio.run(flood)
+    assert turned_away == ["too many new passwords at once"]
+    assert slow.most == 1

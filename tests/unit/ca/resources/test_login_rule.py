@@ -14,7 +14,7 @@ FULL = {
     "secondFactor": "required",
     "sessionHours": 8,
     "reason": "required",
-    "password": {"minLength": 12, "classes": 3, "maxAgeDays": 90, "breachList": True},
+    "password": {"minLength": 12, "classes": 3, "maxAgeDays": 90, "breachList": True, "history": 5},
     "devices": "approval",
     "posture": {
         "diskEncryption": "required",
@@ -44,7 +44,7 @@ def test_a_full_rule():
         methods=frozenset({"oidc", "passkey"}),
         second_factor=True,
         reason=True,
-        password=PasswordRules(12, 3, timedelta(days=90), breach_list=True),
+        password=PasswordRules(12, 3, timedelta(days=90), breach_list=True, history=5),
         devices=Admission.APPROVAL,
         posture=(
             PostureRules(

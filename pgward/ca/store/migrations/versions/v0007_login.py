@@ -134,6 +134,14 @@ def _factors() -> None:
         _owner("totp_secrets"),
     )
     op.create_table(
+        "password_history",
+        _user(),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("password_hash", sa.String(length=256), nullable=False),
+        sa.PrimaryKeyConstraint("user_name", "number", name="pk_password_history"),
+        _owner("password_history"),
+    )
+    op.create_table(
         "recovery_codes",
         _user(),
         sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),

@@ -10,9 +10,9 @@ from pgward.ca.identity import sessions
 from pgward.ca.login.confirming import confirmations
 from pgward.ca.login.confirming.confirmations import Confirmations
 from pgward.ca.login.confirming.question import EndedError
-from pgward.ca.revoking.revocation import Revoker
 from pgward.core.errors import LoginNeededError, NotFoundError, UnavailableError
 from tests.fixtures.authority import START
+from tests.fixtures.logins import REVOKER
 from tests.fixtures.sessions import new_session
 
 
@@ -66,11 +66,6 @@ class Asker:
         return self.questions_
 
 
-class NoCrls:
-    def publish_crls(self, _names=None):
-        return []
-
-
 @pytest.fixture
 def world(logins, clock):
     object.__setattr__(logins.desk, "monotonic", lambda: clock.now().timestamp())
@@ -85,7 +80,7 @@ def world(logins, clock):
                 return sessions.start(transaction, new, now=clock.now())[0]
 
         def made(self, *askers):
-            return Confirmations(logins.desk, Revoker(NoCrls()), askers)
+            return Confirmations(logins.desk, REVOKER, askers)
 
     return World()
 

@@ -3,20 +3,24 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from pgward.ca.identity import directory
+from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.password_rules import PasswordRules
 from pgward.ca.login.gates.gate import View
 from pgward.ca.login.gates.new_password import NewPassword
+from pgward.ca.login.password_change import PasswordChanges
 from pgward.ca.login.rules import LoginRules
+from pgward.ca.store import audit
 from pgward.core.errors import DeniedError, InvalidInputError
 from tests.fixtures.ca_service import PASSWORD
+from tests.fixtures.logins import REVOKER
+from tests.fixtures.sessions import new_session
 
 NEW = "another good one"
 
 
 @pytest.fixture
 def gate(logins):
-    return NewPassword(logins.desk)
+    return NewPassword(logins.desk, PasswordChanges(logins.desk, REVOKER))
 
 
 def check(logins, gate, attempt, **rules):
@@ -53,6 +57,18 @@ def test_an_administrator_may_want_another_password(logins, gate, forced):
     with logins.desk.store.read() as connection:
         encoded = directory.password_hash(connection, "alice")
     assert logins.desk.workers.passwords.verify(encoded, NEW)
+
+
+def test_the_change_ends_the_persons_other_logins(logins, gate, forced):
+    with logins.desk.store.write() as transaction:
+        new = new_session(logins.user())
+        made = [sessions.start(transaction, new, now=logins.desk.now())[0] for _ in range(2)]
+    answer(gate, forced, NEW)
+    with logins.desk.store.read() as connection:
+        now = logins.desk.now()
+        assert not any(sessions.is_alive(connection, each.id, now) for each in made)
+        [event] = audit.events(connection, after=0)
+    assert event["details"] == {"at_login": True, "sessions": 2, "revoked": 0}
 
 
 def test_a_password_may_be_too_old(logins, gate):
