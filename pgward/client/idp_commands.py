@@ -193,9 +193,8 @@ def show(name: str, output: str) -> None:
         "asked_again": idp_spec.asked_again(spec),
         **found["register"],
     }
-    terminal.record(
-        {key: value for key, value in told.items() if value not in (None, [])}, _PROVIDER
-    )
+    known = {key: value for key, value in told.items() if value not in (None, [])}
+    terminal.record(known, {key: title for key, title in _PROVIDER.items() if key in known})
     now = SystemClock().now()
     people = [
         each

@@ -1,7 +1,7 @@
 """``pgward apply | get | delete``: resources as declared in YAML."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,22 +62,31 @@ files_option = click.option(
     is_flag=True,
     help="Apply also a login rule under which no administrator could log in.",
 )
+@click.option(
+    "--untried",
+    is_flag=True,
+    help="Apply also an identity provider that cannot be used now.",
+)
 @options.output
-def apply(sources: tuple[str, ...], dry_run: bool, allow_lockout: bool, output: str) -> None:
+def apply(*, sources: tuple[str, ...], dry_run: bool, output: str, **given: bool) -> None:
     """Create or change resources until they are as the files say.
 
     All of them are checked before the first one is changed. An error names file, line and field.
+    Identity providers are tried out, as far as that is possible.
     """
     if not sources:
         raise InvalidInputError("no file is named", hint="pgward apply -f services.yaml")
     documents = _read_all(sources)
     with options.api() as api:
-        changes = _check_all(api, documents, allow_lockout)
+        meant = {name: "true" for name, is_meant in given.items() if is_meant}
+        replies = _check_all(api, documents, meant)
         if not dry_run:
-            changes = _write_all(api, documents, allow_lockout)
+            replies = _write_all(api, documents, meant)
+    for note in [note for reply in replies for note in reply.get("notes", ())]:
+        terminal.note(note)
     rows = [
-        {"kind": each.kind, "name": each.name, "change": change, "dry_run": dry_run}
-        for each, change in zip(documents, changes, strict=True)
+        {"kind": each.kind, "name": each.name, "change": reply["change"], "dry_run": dry_run}
+        for each, reply in zip(documents, replies, strict=True)
     ]
     if output != "table":
         terminal.structured(rows, output)
@@ -149,52 +158,55 @@ def _read_source(source: str) -> list[Document] | PgwardError:
         return error
 
 
-def _check_all(api: ApiClient, documents: Sequence[Document], allow_lockout: bool) -> list[str]:
+def _check_all(
+    api: ApiClient, documents: Sequence[Document], meant: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Ask the CA about every document; raise one ManifestError for all that is wrong."""
-    changes: list[str] = []
+    replies: list[dict[str, Any]] = []
     problems: list[str] = []
     conflicts = 0
     for document in documents:
         try:
-            changes.append(_put(api, document, dry_run=True, allow_lockout=allow_lockout))
+            replies.append(_put(api, document, {"dry_run": "true", **meant}))
         except FieldsError as error:
             found = sorted(error.fields, key=lambda each: document.line_at(each[0]))
             problems += [document.error(*each) for each in found or (("", error.message),)]
         except (ConflictError, InvalidInputError) as error:
             conflicts += isinstance(error, ConflictError)
-            problems.append(document.error("metadata.name", error.message))
+            problems.append(document.error("metadata.name", _whole(error)))
         except NotFoundError as error:
-            known = f"; {error.hint}" if error.hint else ""
-            problems.append(document.error("kind", f"{error.message}{known}"))
+            problems.append(document.error("kind", _whole(error)))
     if problems:
         wrong = ManifestError(problems, hint="nothing was changed")
         if conflicts == len(problems):  # the files are right, but late
             wrong.exit_code = ConflictError.exit_code
         raise wrong
-    return changes
+    return replies
 
 
-def _write_all(api: ApiClient, documents: Sequence[Document], allow_lockout: bool) -> list[str]:
-    changes: list[str] = []
+def _whole(error: PgwardError) -> str:
+    """Return what is wrong with what to do about it, on a line that is one of several."""
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _write_all(
+    api: ApiClient, documents: Sequence[Document], meant: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    replies: list[dict[str, Any]] = []
     for document in documents:
         try:
-            changes.append(_put(api, document, dry_run=False, allow_lockout=allow_lockout))
+            replies.append(_put(api, document, meant))
         except PgwardError as error:
-            done = ", ".join(each.name for each in documents[: len(changes)]) or "nothing"
+            done = ", ".join(each.name for each in documents[: len(replies)]) or "nothing"
             terminal.note(f"applied before the failure: {done}")
             error.message = document.error("", f"{document.kind} {document.name}: {error.message}")
             raise
-    return changes
+    return replies
 
 
-def _put(api: ApiClient, document: Document, *, dry_run: bool, allow_lockout: bool) -> str:
-    reply = api.put(
-        options.path("resources", document.kind, document.name),
-        document.value,
-        dry_run="true" if dry_run else None,
-        allow_lockout="true" if allow_lockout else None,
-    )
-    return str(reply["change"])
+def _put(api: ApiClient, document: Document, query: Mapping[str, str]) -> dict[str, Any]:
+    where = options.path("resources", document.kind, document.name)
+    return api.put(where, document.value, **query)
 
 
 def _show(found: Sequence[dict[str, Any]], kind: str) -> None:

@@ -98,6 +98,14 @@ def is_member(connection: Connection, group: str, user: str) -> bool:
     return connection.execute(sa.select(members.user_name).where(pair)).first() is not None
 
 
+def administrators(connection: Connection) -> list[User]:
+    """Return all administrators by name."""
+    members = group_members.c
+    statement = sa.select(members.user_name).where(members.group_name == ADMINISTRATORS)
+    names_ = connection.execute(statement.order_by(members.user_name)).scalars()
+    return [get(connection, name) for name in names_]
+
+
 def password_hash(connection: Connection, name: str) -> str | None:
     """Return the hash of the person's password; None when there is no person or no password."""
     statement = sa.select(users.c.password_hash).where(_is(name))

@@ -4,7 +4,7 @@ A person is known there by a subject, which never changes; names do. What a prov
 only that, it takes away again: groups that somebody gave here stay.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -128,11 +128,16 @@ def given_groups(connection: Connection, provider: str, user: str) -> set[str]:
 
 
 def change_groups(
-    transaction: Transaction, provider: str, user: str, wanted: Collection[str]
+    transaction: Transaction,
+    provider: str,
+    user: str,
+    wanted: Collection[str],
+    *,
+    is_locked_out: Callable[[Connection], bool] = lambda _: False,
 ) -> tuple[list[str], list[str]]:
     """Make ``wanted`` the groups that a provider gives; return those that came and went.
 
-    The last active administrator stays one, whatever the provider says.
+    The last administrator who is active and can log in stays one, whatever the provider says.
     """
     connection = transaction.connection
     now = set(directory.get(connection, user).groups)
@@ -143,9 +148,13 @@ def change_groups(
     go &= now
     kept: set[str] = set()
     if come or go:
+        was_locked_out = ADMINISTRATORS not in go or is_locked_out(connection)
         try:
             directory.change_groups(transaction, user, (now | come) - go)
+            locks_out = not was_locked_out and is_locked_out(connection)
         except ConflictError:
+            locks_out = True
+        if locks_out:
             kept = go & {ADMINISTRATORS}
             directory.change_groups(transaction, user, (now | come) - (go - kept))
     ours = come | (given & set(wanted)) | kept

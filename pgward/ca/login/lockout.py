@@ -1,27 +1,55 @@
 """Whether administrators could still log in under the login rules: someone must, to mend them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import devices, directory, posture
 from pgward.ca.identity.devices import Device, DeviceState
 from pgward.ca.identity.directory import User
-from pgward.ca.login.rule_book import LoginRuleBook
+from pgward.ca.login import rule_book
 from pgward.ca.login.rules import Admission, LoginRules
 from pgward.ca.resources import stored as resources
+from pgward.ca.store import Transaction
 from pgward.ca.store.schema_login import webauthn_credentials
+from pgward.core.errors import ConflictError
 
 
-def of_administrators(connection: Connection, book: LoginRuleBook) -> dict[str, str]:
+@contextmanager
+def guarded(transaction: Transaction, *, override: str = "") -> Iterator[None]:
+    """Raise ConflictError where what is done inside leaves no administrator who could log in.
+
+    ``override`` tells how to do it all the same. What was so before may stay so.
+    """
+    before = of_administrators(transaction.connection)
+    yield
+    locked = of_administrators(transaction.connection)
+    if locked and not before:
+        reasons = ", ".join(f"{name} ({why})" for name, why in locked.items())
+        raise ConflictError(
+            f"no administrator could log in then: {reasons}{override}",
+            hint="make it possible for one of them first",
+        )
+
+
+def is_locked_out(connection: Connection) -> bool:
+    """Tell whether there is no administrator who could log in."""
+    return bool(of_administrators(connection))
+
+
+def of_administrators(connection: Connection) -> dict[str, str]:
     """Return why each administrator could not log in, if none of them could; else nothing.
 
     What is not known here, like what an identity provider says, is taken for good.
     """
     found = {}
-    for user in directory.everyone(connection):
-        if not user.administrator or user.blocked_at is not None:
+    rules_of = rule_book.written(connection)
+    for user in directory.administrators(connection):
+        if user.blocked_at is not None:
             continue
-        why = _hindrance(connection, user, book.unsaved(connection, user))
+        why = _hindrance(connection, user, rules_of(user))
         if why is None:
             return {}
         found[user.name] = why

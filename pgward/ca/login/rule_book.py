@@ -1,5 +1,7 @@
 """Which login rules hold for whom: read from the store, and kept until something changes there."""
 
+from collections.abc import Callable
+
 from sqlalchemy.engine import Connection
 
 from pgward.ca.identity.directory import User
@@ -29,13 +31,22 @@ class LoginRuleBook:
             self._known = (version, found)
         return self._put_together(found, user)
 
-    def unsaved(self, connection: Connection, user: User) -> LoginRules:
-        """Return a person's rules with those that this transaction has just written."""
-        return self._put_together(_read(connection), user)
-
     def _put_together(self, found: _Rules, user: User) -> LoginRules:
-        named = (each for whom, each in found if whom.is_person(user.name, user.groups))
-        return rules.strictest(self._default, named)
+        return _together(self._default, found, user)
+
+
+def written(connection: Connection) -> Callable[[User], LoginRules]:
+    """Return what tells people's rules, with those that this transaction has just written.
+
+    How long their sessions last without a rule is not among them.
+    """
+    found = _read(connection)
+    return lambda user: _together(LoginRules(), found, user)
+
+
+def _together(default: LoginRules, found: _Rules, user: User) -> LoginRules:
+    named = (each for whom, each in found if whom.is_person(user.name, user.groups))
+    return rules.strictest(default, named)
 
 
 def _read(connection: Connection) -> _Rules:

@@ -30,6 +30,7 @@ from pgward.ca.login.oidc.office import Office
 from pgward.ca.login.password_change import PasswordChanges
 from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.login.stepping_up import SteppingUp
+from pgward.ca.login.trying_out import Trials
 from pgward.ca.observability.health import Checks, Readiness
 from pgward.ca.resources.rule_book import RuleBook
 from pgward.ca.revoking.ocsp_responder import OcspResponder
@@ -70,6 +71,7 @@ class Context:
     oidc: Office
     directories: Directories
     confirmations: Confirmations
+    trials: Trials
     heads: HeadSigner
     limits: Limits
     snapshots: Snapshots
@@ -150,6 +152,7 @@ def make(
         passwords=changes,
         oidc=oidc,
         directories=directories,
+        trials=Trials(desk, oidc.providers),
         confirmations=making.confirmations(desk, revoker, oidc.providers, directories),
         heads=heads,
         limits=limits,

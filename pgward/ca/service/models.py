@@ -153,9 +153,10 @@ class Change(BaseModel):
 
 
 class ResourceChange(Change):
-    """What became of a resource, and how it is now."""
+    """What became of a resource, how it is now, and what its administrator should know."""
 
     resource: dict[str, Any]
+    notes: list[str] = Field(default_factory=list)
 
 
 def checked(check: Callable[[str], object]) -> AfterValidator:

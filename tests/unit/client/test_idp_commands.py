@@ -99,8 +99,8 @@ def test_providers_are_listed_and_shown(logged_in):
     for command in (("idp", "list"), ("get", "identityprovider")):
         assert "corp  oidc  https://idp.test  The company" in logged_in(*command).stdout
     shown = logged_in("idp", "show", "corp").stdout
-    assert "secret                stored" in shown
-    assert "asked again           never" in shown  # the spec here is not whole
+    assert "secret               stored" in shown
+    assert "asked again          never" in shown  # the spec here is not whole
     assert "ann   s-1      dba     never" in shown
 
 

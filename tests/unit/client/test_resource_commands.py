@@ -33,6 +33,13 @@ def test_a_lockout_may_be_meant(logged_in, resources):
     assert queries(resources) == ["a?dry_run=true&allow_lockout=true", "a?allow_lockout=true"]
 
 
+def test_providers_may_be_applied_untried_and_what_was_found_is_told(logged_in, resources):
+    resources.routes["PUT /v1/resources/Service/a"] = {"change": "created", "notes": ["look out"]}
+    done = logged_in("apply", "-f", "-", "--untried", stdin=TWO.partition("---")[0])
+    assert queries(resources) == ["a?dry_run=true&untried=true", "a?untried=true"]
+    assert (done.stdout, done.stderr) == ("Service a created\n", "look out\n")
+
+
 def test_login_rules_are_shown_by_what_they_require(logged_in, fake_ca):
     spec = {"reason": "required", "sessionHours": 4, "posture": {"firewall": "required"}}
     rules = {

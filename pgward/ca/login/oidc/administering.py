@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from pgward.ca.acts import Act
 from pgward.ca.identity import external, provider_secrets, sessions
+from pgward.ca.login import lockout
 from pgward.ca.login.oidc.office import Office
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.identity_provider import IdentityProvider
+from pgward.ca.resources.ldap_provider import LdapSpec
+from pgward.ca.resources.oidc_provider import OidcSpec
 from pgward.ca.resources.stored import Resource
-from pgward.ca.store import Transaction
 from pgward.core.errors import ConflictError
 
 KIND = "IdentityProvider"
@@ -53,21 +57,34 @@ def set_secret(office: Office, name: str, secret: str, by: str) -> None:
         provider_secrets.store(act.transaction, sealer, name, secret, now=now, by=by)
 
 
-def check_change(transaction: Transaction, wanted: IdentityProvider) -> None:
-    """Refuse another issuer under the name of one whose people are known.
+def check_change(connection: Connection, wanted: IdentityProvider) -> None:
+    """Refuse what would make others of a provider's people, while there are any.
 
-    A subject is a person's only together with its issuer: another one could name anybody.
+    A subject is a person's only together with who gives it: others could name anybody.
     """
-    found = resources.find(transaction.connection, KIND, wanted.metadata.name)
+    found = resources.find(connection, KIND, wanted.metadata.name)
     if found is None:
         return
-    spec = wanted.spec.model_dump(mode="json", by_alias=True)
-    same = all(found.spec.get(name) == spec.get(name) for name in ("type", "issuer"))
-    if not same and external.links(transaction.connection, found.name):
+    before = _givers(read(found.name, "", found.spec).spec)
+    now = _givers(wanted.spec)
+    changed = [name for name, value in now.items() if before.get(name) != value]
+    if changed and external.links(connection, found.name):
         raise ConflictError(
-            f"people are known by {found.name}'s issuer, which cannot change",
-            hint=f"pgward idp remove {found.name}, then add the other one",
+            f"people are known by {found.name}'s {changed[0]}, which cannot change",
+            hint="give the other one another name; or forget these people, with their logins:"
+            f" pgward idp remove {found.name}",
         )
+
+
+def _givers(spec: OidcSpec | LdapSpec) -> dict[str, object]:
+    """Return what tells one person from another at a provider, to compare."""
+    if isinstance(spec, OidcSpec):
+        return {"type": spec.type, "issuer": spec.issuer}
+    return {
+        "type": spec.type,
+        "idAttribute": spec.id_attribute.lower(),
+        "userBase": spec.people_base,
+    }
 
 
 def forget(office: Office, act: Act, name: str) -> None:
@@ -88,7 +105,10 @@ def forget(office: Office, act: Act, name: str) -> None:
 
 def remove(office: Office, name: str, by: str) -> dict[str, Any]:
     """Remove a provider; return what went with it. Raises NotFoundError."""
-    with office.desk.acts.act(by, "identityprovider.delete", name) as act:
+    with (
+        office.desk.acts.act(by, "identityprovider.delete", name) as act,
+        lockout.guarded(act.transaction),
+    ):
         resources.delete(act.transaction, KIND, name)
         forget(office, act, name)
     return act.details
@@ -110,7 +130,8 @@ def unlink(office: Office, name: str, user: str, by: str) -> int:
     with office.desk.acts.act(by, "identityprovider.unlink", name) as act:
         connection = act.transaction.connection
         resources.get(connection, KIND, name)
-        owner = external.unlink(act.transaction, name, user)
+        with lockout.guarded(act.transaction):
+            owner = external.unlink(act.transaction, name, user)
         ids = external.sessions_of(connection, name, now=now, user=owner).get(owner, [])
         for each in ids:
             sessions.end(act.transaction, "unlinked", now=now, session_id=each)

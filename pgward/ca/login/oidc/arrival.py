@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from pgward.ca.identity import directory, external
-from pgward.ca.identity.directory import NewUser, User
+from pgward.ca.identity.directory import ADMINISTRATORS, NewUser, User
+from pgward.ca.login import lockout
 from pgward.ca.login.attempt import RefusedLoginError
 from pgward.ca.login.oidc.relying_party import Identity
 from pgward.ca.resources.ldap_provider import LdapSpec
@@ -46,9 +47,16 @@ def arrive(
 def follow(
     transaction: Transaction, provider: str, user: str, groups: frozenset[str]
 ) -> dict[str, Any]:
-    """Give a person the groups that the provider says; return what changed."""
-    come, gone = external.change_groups(transaction, provider, user, groups)
-    changes = {"groups_added": come, "groups_removed": gone}
+    """Give a person the groups that the provider says; return what changed.
+
+    ``groups_kept`` is administrators, while nobody else could administer.
+    """
+    come, gone = external.change_groups(
+        transaction, provider, user, groups, is_locked_out=lockout.is_locked_out
+    )
+    given = external.given_groups(transaction.connection, provider, user)
+    kept = sorted(given & {ADMINISTRATORS} - groups)
+    changes = {"groups_added": come, "groups_removed": gone, "groups_kept": kept}
     return {name: change for name, change in changes.items() if change}
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from pgward.ca.identity import directory
+from pgward.ca.login import lockout
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
@@ -44,8 +45,11 @@ def every(context: Current, _by: Administrator) -> Groups:
 
 @router.post("/groups/{name}/members", summary="Change who is in a group")
 def change(context: Current, by: Administrator, name: str, body: MemberChange) -> Group:
-    """Add and remove members; the last administrator stays one (409)."""
+    """Add and remove members; the last administrator who can log in stays one (409)."""
     with context.acts.act(by.user.name, "group.members", name) as act:
-        members = directory.change_members(act.transaction, name, add=body.add, remove=body.remove)
+        with lockout.guarded(act.transaction):
+            members = directory.change_members(
+                act.transaction, name, add=body.add, remove=body.remove
+            )
         act.details |= {"add": body.add, "remove": body.remove}
     return Group(name=name, members=members)

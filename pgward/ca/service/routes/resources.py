@@ -3,12 +3,13 @@
 import re
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import Body, Header, Query
 from pydantic import BaseModel
 
 from pgward.ca.login import lockout
 from pgward.ca.login.oidc import administering
-from pgward.ca.login.rule_book import LoginRuleBook
+from pgward.ca.login.trying_out import Trial
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import FieldError, FieldsError
@@ -19,9 +20,11 @@ from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Change, ResourceChange
 from pgward.ca.store import Transaction
-from pgward.core.errors import ConflictError, InvalidInputError
+from pgward.core.errors import InvalidInputError, PgwardError
 
 router = strict.router("resources")
+_LOCKING = ("LoginRule", "IdentityProvider")
+_Written = tuple[resources.Resource, resources.Change]
 _ETAG = re.compile(r'"?(\d{1,9})"?')
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="the version that must be stored now")
@@ -57,7 +60,7 @@ def show(context: Current, _by: Administrator, kind: str, name: str) -> Resource
 
 
 @router.put("/resources/{kind}/{name}", summary="Create or change a resource")
-def put(  # noqa: PLR0917 - FastAPI passes them by name
+async def put(  # noqa: PLR0917 - FastAPI passes them by name
     context: Current,
     by: Administrator,
     kind: str,
@@ -67,19 +70,29 @@ def put(  # noqa: PLR0917 - FastAPI passes them by name
     allow_lockout: Annotated[
         bool, Query(description="also a login rule under which no administrator could log in")
     ] = False,
+    untried: Annotated[
+        bool, Query(description="also an identity provider that cannot be used now")
+    ] = False,
     if_match: IfMatch = None,
 ) -> ResourceChange:
-    """Make the resource what the body says; wrong fields are named by their path (422)."""
+    """Make the resource what the body says; wrong fields are named by their path (422).
+
+    An identity provider is tried out before, unless nothing of it changes.
+    """
     wanted = _wanted(kinds.canonical(kind), name, body, _version(if_match))
-    if dry_run:
-        return _dry_run(context, wanted, by.user.name, allow_lockout=allow_lockout)
-    with context.acts.act(by.user.name, f"{wanted.kind.lower()}.apply", name) as act:
-        found, change = _put(
-            context, act.transaction, wanted, by.user.name, allow_lockout=allow_lockout
-        )
-        act.worth_recording = change != "unchanged"
-        act.details |= {"change": change, "version": found.version, "spec": found.spec}
-    return ResourceChange(resource=found.to_json(), change=change)
+    trial = Trial()
+    try:
+        if isinstance(wanted, IdentityProvider):
+            trial = await context.trials.hold(wanted)
+        if not untried:
+            trial.check()
+    except PgwardError as error:
+        if not dry_run:
+            action = f"{wanted.kind.lower()}.apply"
+            await run_sync(context.acts.refused, by.user.name, action, name, error)
+        raise
+    done = await run_sync(_write, context, wanted, by.user.name, dry_run, allow_lockout)
+    return ResourceChange(resource=done[0].to_json(), change=done[1], notes=trial.notes)
 
 
 @router.delete("/resources/{kind}/{name}", summary="Delete a resource")
@@ -88,44 +101,42 @@ def delete(
 ) -> Change:
     """Delete a resource; edges stop serving it at once."""
     real, version = kinds.canonical(kind), _version(if_match)
-    with context.acts.act(by.user.name, f"{real.lower()}.delete", name) as act:
+    with (
+        context.acts.act(by.user.name, f"{real.lower()}.delete", name) as act,
+        lockout.guarded(act.transaction),
+    ):
         resources.delete(act.transaction, real, name, version=version)
         if real == administering.KIND:
             administering.forget(context.oidc, act, name)
     return Change(change="deleted")
 
 
-def _check(transaction: Transaction, wanted: Resource) -> None:
-    if isinstance(wanted, IdentityProvider):
-        administering.check_change(transaction, wanted)
-
-
-def _dry_run(context: Context, wanted: Resource, by: str, *, allow_lockout: bool) -> ResourceChange:
-    with context.store.write() as transaction:
-        found, change = _put(context, transaction, wanted, by, allow_lockout=allow_lockout)
-        transaction.discard()
-    return ResourceChange(resource=found.to_json(), change=change)
+def _write(
+    context: Context, wanted: Resource, by: str, dry_run: bool, allow_lockout: bool
+) -> _Written:
+    if dry_run:
+        with context.store.write() as transaction:
+            written = _put(context, transaction, wanted, by, allow_lockout=allow_lockout)
+            transaction.discard()
+        return written
+    name = wanted.metadata.name
+    with context.acts.act(by, f"{wanted.kind.lower()}.apply", name) as act:
+        found, change = _put(context, act.transaction, wanted, by, allow_lockout=allow_lockout)
+        act.worth_recording = change != "unchanged"
+        act.details |= {"change": change, "version": found.version, "spec": found.spec}
+    return found, change
 
 
 def _put(
     context: Context, transaction: Transaction, wanted: Resource, by: str, *, allow_lockout: bool
-) -> tuple[resources.Resource, resources.Change]:
-    """Write it; ConflictError for a login rule that would lock every administrator out."""
-    _check(transaction, wanted)
-    if allow_lockout or wanted.kind != "LoginRule":
+) -> _Written:
+    """Write it; ConflictError for what would lock every administrator out."""
+    if isinstance(wanted, IdentityProvider):
+        administering.check_change(transaction.connection, wanted)
+    if allow_lockout or wanted.kind not in _LOCKING:
         return resources.put(transaction, wanted, now=context.now(), by=by)
-    book = LoginRuleBook(context.authority.settings)
-    locked_before = lockout.of_administrators(transaction.connection, book)
-    written = resources.put(transaction, wanted, now=context.now(), by=by)
-    locked = lockout.of_administrators(transaction.connection, book)
-    if locked and not locked_before:
-        reasons = ", ".join(f"{name} ({why})" for name, why in locked.items())
-        raise ConflictError(
-            f"no administrator could log in under it: {reasons};"
-            " --allow-lockout applies it all the same",
-            hint="make it possible for one of them first",
-        )
-    return written
+    with lockout.guarded(transaction, override="; --allow-lockout applies it all the same"):
+        return resources.put(transaction, wanted, now=context.now(), by=by)
 
 
 def _wanted(kind: str, name: str, body: Any, version: int | None) -> Resource:

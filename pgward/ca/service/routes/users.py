@@ -9,7 +9,7 @@ from pgward.ca.acts import Act
 from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.directory import NewUser, User
 from pgward.ca.identity.sessions import LoginSession
-from pgward.ca.login import password_policy
+from pgward.ca.login import lockout, password_policy
 from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
@@ -112,14 +112,19 @@ def show(context: Current, _by: Administrator, name: str) -> UserReply:
 
 @router.patch("/users/{name}", summary="Change a person")
 def change(context: Current, by: Administrator, name: str, body: UserChange) -> UserReply:
-    """Change names, groups and dates; the last administrator stays one (409).
+    """Change names, groups and dates; the last administrator who can log in stays one (409).
 
     Who is outside of the dates loses sessions and certificates at once.
     """
     with context.acts.act(by.user.name, "user.update", name) as act:
-        user = directory.update(
-            act.transaction, name, full_name=body.full_name, email=body.email, groups=body.groups
-        )
+        with lockout.guarded(act.transaction):
+            user = directory.update(
+                act.transaction,
+                name,
+                full_name=body.full_name,
+                email=body.email,
+                groups=body.groups,
+            )
         act.target = user.name
         act.details |= body.model_dump(exclude_unset=True, mode="json")
         if body.must_change_password is not None:
@@ -136,7 +141,8 @@ def remove(context: Current, by: Administrator, name: str) -> Revoked:
     """Remove a person, end the login sessions and revoke the certificates."""
     now = context.now()
     with context.acts.act(by.user.name, "user.remove", name) as act:
-        user = directory.remove(act.transaction, name)
+        with lockout.guarded(act.transaction):
+            user = directory.remove(act.transaction, name)
         serials = context.revoker.cut_off(
             act.transaction,
             user.name,
@@ -154,7 +160,8 @@ def block(context: Current, by: Administrator, name: str, body: Reasoned) -> Use
     """Refuse further logins, end the login sessions and revoke the certificates."""
     now = context.now()
     with context.acts.act(by.user.name, "user.block", name) as act:
-        user = directory.block(act.transaction, name, body.reason, now=now)
+        with lockout.guarded(act.transaction):
+            user = directory.block(act.transaction, name, body.reason, now=now)
         serials = context.revoker.cut_off(
             act.transaction,
             user.name,

@@ -3,10 +3,9 @@ import pytest
 from pgward.ca.identity import devices, directory
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.login import lockout
-from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
-from pgward.ca.settings import Settings
+from pgward.core.errors import ConflictError
 from tests.fixtures.authority import START
 
 
@@ -22,7 +21,7 @@ def under(logins):
         }
         with logins.desk.store.write() as transaction:
             resources.put(transaction, kinds.read("LoginRule", body), now=START, by="test")
-            found = lockout.of_administrators(transaction.connection, LoginRuleBook(Settings()))
+            found = lockout.of_administrators(transaction.connection)
             transaction.discard()
         return found
 
@@ -78,3 +77,36 @@ def test_one_administrator_is_enough_and_a_blocked_one_is_none(under, logins):
     with logins.desk.store.write() as transaction:
         directory.block(transaction, "root", "left", now=START)
     assert under(methods=["password"]) == {"second": "none of the allowed methods is set up"}
+
+
+@pytest.fixture
+def keyed(logins):
+    """Have a rule that wants a passkey of who is in keyed, and a second administrator in it."""
+    spec = {"appliesTo": {"groups": ["keyed"]}, "methods": ["passkey"]}
+    body = {"kind": "LoginRule", "metadata": {"name": "r1"}, "spec": spec}
+    with logins.desk.store.write() as transaction:
+        new = NewUser("second", groups=["administrators", "keyed"])
+        directory.add(transaction, new, now=START, by="test")
+        resources.put(transaction, kinds.read("LoginRule", body), now=START, by="test")
+    return logins.desk.store
+
+
+def test_what_leaves_nobody_who_could_log_in_is_refused(keyed):
+    for change in (["keyed"], ["administrators", "keyed"]):
+        with (
+            pytest.raises(ConflictError, match="no administrator could log in then: ") as caught,
+            keyed.write() as transaction,
+            lockout.guarded(transaction, override="; and so on"),
+        ):
+            directory.change_groups(transaction, "root", change)
+        assert caught.value.message.endswith("set up); and so on")
+    with keyed.write() as transaction, lockout.guarded(transaction):
+        directory.change_groups(transaction, "root", ["administrators", "other"])
+
+
+def test_what_was_so_before_may_stay_so(keyed):
+    with keyed.write() as transaction:
+        directory.block(transaction, "root", "left", now=START)
+        assert lockout.is_locked_out(transaction.connection)
+        with lockout.guarded(transaction):
+            directory.change_groups(transaction, "root", [])

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from pgward.ca.login import rule_book
 from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
@@ -73,6 +74,6 @@ def test_what_is_not_committed_yet_can_be_looked_at(book, logins):
     with logins.desk.store.write() as transaction:
         put(logins.desk.store, "a", {"everyone": True}, sessionHours=2)
         connection = transaction.connection
-        assert book.unsaved(connection, logins.user()).names == ("a",)
+        assert rule_book.written(connection)(logins.user()).names == ("a",)
         transaction.discard()
     assert of(book, logins).names == ()

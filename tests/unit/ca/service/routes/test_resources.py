@@ -42,7 +42,7 @@ def test_a_rule_that_locks_every_administrator_out_needs_to_be_meant(admin):
         answer = admin.call("PUT", path + query, body)
         assert answer.status_code == 409
         assert answer.json()["error"]["message"].startswith(
-            "no administrator could log in under it: root (none of the allowed methods is set up)"
+            "no administrator could log in then: root (none of the allowed methods is set up)"
         )
     assert admin.call("GET", path).status_code == 404
     assert admin.call("PUT", f"{path}?allow_lockout=true", body).status_code == 200
