@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ import pytest
 from tests.fixtures import chromium
 from tests.fixtures.ca import Person, environment
 from tests.fixtures.chromium import Authenticator
+from tests.fixtures.edge_process import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -45,7 +47,7 @@ def running(person: Person, *arguments: str, stdin: str = "") -> Iterator[Runnin
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(person.home),
+        env=environment(person.home) | {"BROWSER": "true"},  # which opens nothing
     ) as process:
         try:
             process.stdin.write(stdin)
@@ -123,3 +125,42 @@ def test_a_passkey_is_added_and_logs_in_and_psql_works(stack, browser):
         browser.press()
         browser.back_at_the_terminal()
         assert f"logged in as {person.name}" in command.ended()
+
+
+def add_passkey(browser: Browser, person: Person) -> None:
+    """Give somebody a passkey, in the browser."""
+    with running(person, "passkey", "add", "--no-browser") as command:
+        code = command.until(CODE)
+        browser.open(command.until(PAGE))
+        browser.page.locator("#code").fill(code)
+        browser.press()
+        browser.back_at_the_terminal()
+        command.ended()
+
+
+def test_eight_connections_at_once_are_one_touch_in_the_browser(stack, browser):
+    """A service that asks for a fresh passkey, before psql and while connections wait."""
+    person = stack.person()
+    add_passkey(browser, person)
+    service = stack.service(person, stepUp={"minutes": 1, "factors": ["webauthn"]})
+    with stack.tunnel(person, service) as tunnel, ThreadPoolExecutor(8) as threads:
+        opening = [threads.submit(tunnel.connect) for _ in range(8)]
+        eventually(lambda: "asks for a fresh second factor" in tunnel.messages())
+        assert not any(each.done() for each in opening)
+        with running(person, "step-up", service) as command:
+            code = command.until(CODE)
+            browser.open(command.until(PAGE))
+            assert browser.page.locator("p.code").inner_text() == code
+            assert person.name in browser.page.locator("main").inner_text()
+            browser.press()
+            browser.back_at_the_terminal()
+            assert f"{service} is open to you until " in command.ended()
+        sessions = [each.result(20) for each in opening]
+        assert [each.execute("select 1").fetchone() for each in sessions] == [(1,)] * 8
+        assert tunnel.messages().count("asks for a fresh second factor") == 1
+        for each in sessions:
+            each.close()
+    # It counts now: psql asks nothing more, and needs no terminal for that.
+    assert person.ok("psql", service, "--", "-Atc", "select 1") == "1\n"
+    kept = stack.audit(action="step_up.prove", actor=person.name)
+    assert [(e["outcome"], e["details"]["factor"]) for e in kept] == [("ok", "webauthn")]
