@@ -264,7 +264,6 @@ def _leave_provider(provider: str, found: str | None, *, open_it: bool, browser:
         terminal.note(f"the browser stays logged in at {provider}, which names no page to log out")
         return
     url = page.url_in({"url": found})
-    terminal.report(provider=provider, provider_logout_url=url)
     if open_it:
         page.show(url, browser=browser, verb=f"log out of {provider}")
     else:
