@@ -88,6 +88,12 @@ def test_logout_ends_it_when_asked_to(logged_in, vouched):
     assert vouched == [PAGE]
 
 
+@pytest.mark.usefixtures("vouched")
+def test_logout_tells_programs_too(logged_in):
+    told = json.loads(logged_in("--output", "json", "logout").stdout)
+    assert (told["provider"], told["provider_logout_url"]) == ("corp", PAGE)
+
+
 def test_logout_shows_the_page_where_there_is_no_browser(logged_in, vouched):
     result = logged_in("logout", "--provider", "--no-browser")
     assert f"open this page in a browser on this machine:\n{PAGE}" in result.stderr
@@ -99,6 +105,13 @@ def test_logout_of_a_provider_without_such_a_page(logged_in, fake_ca):
     fake_ca.routes["POST /v1/logout"] = {"revoked": 1, "provider_login": there}
     result = logged_in("logout", "--provider")
     assert "stays logged in at corp, which names no page to log out" in result.stderr
+
+
+def test_programs_hear_of_a_provider_without_such_a_page(logged_in, fake_ca):
+    there = {"provider": "corp", "url": None}
+    fake_ca.routes["POST /v1/logout"] = {"revoked": 1, "provider_login": there}
+    told = json.loads(logged_in("--output", "json", "logout").stdout)
+    assert (told["provider"], told["provider_logout_url"]) == ("corp", None)
 
 
 def test_logout_of_no_provider(logged_in):
