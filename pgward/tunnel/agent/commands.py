@@ -115,7 +115,7 @@ def stop_agent(home: Path) -> bool:
     process = _asked_to_stop(home)
     if process is None or not process.alive():
         return False
-    _wait_or_end(process)
+    process.stop(timeout=STOP_SECONDS)
     return True
 
 
@@ -135,10 +135,6 @@ def _known(home: Path) -> ProcessId | None:
         return ProcessId(int(fields["pid"]), float(fields["started"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def _wait_or_end(process: ProcessId) -> None:
-    process.stop(timeout=STOP_SECONDS)
 
 
 _TITLES = {

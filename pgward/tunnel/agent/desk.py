@@ -39,6 +39,7 @@ class Desk:
         self._on_login = on_login
         self._seen: Path | None = None
         self._login: str | None = None
+        self._trouble: str | None = None
         self._fresh: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
         self.session: Session | None = None
@@ -57,8 +58,11 @@ class Desk:
                     await self.renewal.refresh()
                 self._seen = active
             except PgwardError as error:  # half of an identity, an unreadable disk: look again
-                log.warning("cannot look at the login: %s", error.message)
+                if error.message != self._trouble:  # once, and not every few seconds
+                    log.warning("cannot look at the login: %s", error.message)
+                self._trouble = error.message
                 return
+            self._trouble = None
         self._greet()
 
     def required(self) -> tuple[Session, Renewal]:

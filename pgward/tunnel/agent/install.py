@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgward.core.errors import PgwardError, UnavailableError
+from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
 from pgward.system.files import StorageError, atomic_write, storage_errors
 from pgward.tunnel.agent import launchd, systemd, windows
 
@@ -43,7 +43,17 @@ _MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def plan(platform: str, environment: Mapping[str, str], user_home: Path) -> Plan:
-    """Return what to do on a ``sys.platform``; ``environment`` is the process's."""
+    """Return what to do on a ``sys.platform``; ``environment`` is the process's.
+
+    Raises InvalidInputError for a path that the service manager's file cannot hold.
+    """
+    try:
+        return _plan(platform, environment, user_home)
+    except ValueError as error:
+        raise InvalidInputError(str(error), hint="set PGWARD_HOME to a plain path") from error
+
+
+def _plan(platform: str, environment: Mapping[str, str], user_home: Path) -> Plan:
     command = (sys.executable, *_COMMAND)
     kept = {"PGWARD_HOME": str(_absolute(environment))} if "PGWARD_HOME" in environment else {}
     if platform == "darwin":

@@ -169,16 +169,27 @@ class Keeper:
         for service, (wanted, before) in tuple(self.waiting.items()):
             try:
                 async with self._opening.setdefault(service, asyncio.Lock()):
-                    if service not in self.waiting:
-                        continue  # closed, or opened, meanwhile
-                    # Without a first link: a client that comes has one dialled, or hears why not.
-                    await self._open(wanted, None, keep=True, first_link=False)
+                    await self._open_again(wanted)
             except PgwardError as error:
-                self.waiting[service] = (wanted, error.message)
+                if service in self.waiting:
+                    self.waiting[service] = (wanted, error.message)
                 if error.message != before:
                     log.warning("%s is not open yet: %s", service, error.message)
             else:
                 self.waiting.pop(service, None)
+
+    async def _open_again(self, wanted: Wanted) -> None:
+        """Open what is waited for, or take what psql opened meanwhile; the caller has its lock."""
+        service = wanted.service
+        held = self.held.get(service)
+        if held is not None:
+            _check_same(held, self.running(held), None, wanted.socket)
+            held.kept = True
+        elif service in self.waiting:
+            # Without a first link: a client that comes has one dialled, or hears why not.
+            opened = await self._open(wanted, None, keep=True, first_link=False)
+            if service not in self.waiting:  # disconnected while it was being opened
+                self._end(opened.held)
 
     def _remember(self) -> tuple[str, ...]:
         kept = {held.wanted for held in self.held.values() if held.kept}

@@ -245,7 +245,7 @@ class Agent:
         """
         looking = self._loop.create_task(tunnel.look_up(SERVICE_SECONDS))
         self._tasks.add(looking)
-        looking.add_done_callback(self._tasks.discard)
+        looking.add_done_callback(self._done)
         await asyncio.wait({looking}, timeout=LONGEST_LOOK)
 
     async def _live(self, request: Mapping[str, Any]) -> Mapping[str, Any]:

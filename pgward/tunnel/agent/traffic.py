@@ -33,11 +33,13 @@ class Traffic:
     def __init__(self) -> None:
         self._seen: dict[LocalConnection, _Seen] = {}
         self._count = 0
+        self._looking = asyncio.Lock()  # two who look at once would number the same ones twice
 
     async def look(self, tunnels: Mapping[str, Tunnel]) -> list[dict[str, Any]]:
         """Return a row for each connection; bytes go ``up`` to the database, and down."""
         here = [(name, each) for name, tunnel in tunnels.items() for each in tunnel.connections]
-        await self._know([each for _, each in here])
+        async with self._looking:
+            await self._know([each for _, each in here])
         return [self._row(name, each) for name, each in here if each in self._seen]
 
     async def _know(self, connections: list[LocalConnection]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pgward.core.errors import PgwardError, UnavailableError
+from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
 from pgward.tunnel.agent import install as module
 from pgward.tunnel.agent.install import install, plan, uninstall
 
@@ -33,6 +33,13 @@ def manager(tmp_path, monkeypatch):
         return lambda: [json.loads(line) for line in log.read_text().splitlines()]
 
     return manager
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_a_path_that_no_manager_takes(tmp_path, platform):
+    with pytest.raises(InvalidInputError) as caught:
+        plan(platform, {"PGWARD_HOME": "/home/a\x01b"}, tmp_path)
+    assert caught.value.hint == "set PGWARD_HOME to a plain path"
 
 
 def test_with_systemd(tmp_path, manager):

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -216,6 +217,42 @@ def test_one_that_waits_can_be_closed(run, kept):
             assert memory.load(made.home) == [Wanted("stock")]
             assert made.keeper.close_all() == ["stock"]
             assert memory.load(made.home) == []
+
+    run(main())
+
+
+def test_one_that_psql_opened_meanwhile_is_the_one_that_was_waited_for(run, kept, caplog):
+    async def main() -> None:
+        async with kept() as made:
+            memory.save(made.home, [Wanted("orders")])
+            made.keeper.recall()
+            opened = await made.keeper.open("orders", keep=False)
+            await made.keeper.reopen()
+            assert (made.keeper.waiting, opened.held.kept) == ({}, True)
+            assert "by a process of its own" not in caplog.text
+
+    run(main())
+
+
+def test_one_that_is_closed_while_it_is_opened_again_stays_closed(run, kept, monkeypatch):
+    async def main() -> None:
+        async with kept() as made:
+            memory.save(made.home, [Wanted("orders")])
+            made.keeper.recall()
+            look_up, asked, go_on = module.Catalog.look_up, threading.Event(), threading.Event()
+
+            def slow(catalog, name):
+                asked.set()
+                assert go_on.wait(10)
+                return look_up(catalog, name)
+
+            monkeypatch.setattr(module.Catalog, "look_up", slow)
+            opening = asyncio.create_task(made.keeper.reopen())
+            await asyncio.to_thread(asked.wait, 10)
+            made.keeper.close("orders")
+            go_on.set()
+            await opening
+            assert (made.keeper.held, made.registry.all()) == ({}, [])
 
     run(main())
 
