@@ -104,7 +104,10 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "devices rename": ("devices rename d1 laptop", DEVICE),
     "devices token": ("devices token", {"expires_at": NOW, "token": "t"}),
     "logins end": ("logins end s1 s2", {"sessions_ended": 2, "certificates_revoked": 2}),
-    "logout": ("logout", {"ended_at_ca": True, "problem": None}),
+    "logout": (
+        "logout",
+        {"ended_at_ca": True, "problem": None, "provider": None, "provider_logout_url": None},
+    ),
     "mfa add totp": ("mfa add totp", {"kind": "totp", **CODES}),
     "mfa add passkey": ("mfa add passkey", PASSKEY),
     "mfa remove": ("mfa remove totp", {"removed": ["totp", "recovery"]}),
