@@ -148,7 +148,7 @@ class TerminalAnswers:
                 hint=f"{where}, as an administrator does; --device-token-file FILE gives it",
             )
         if self._first("device_token"):
-            terminal.note(f"new devices come in with a token: {where}, as an administrator does")
+            terminal.prompt(f"new devices come in with a token: {where}, as an administrator does")
         return {"token": terminal.ask_password("Token that enrolls this device")}
 
     def _first(self, what: str) -> bool:
