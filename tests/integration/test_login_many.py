@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import event
 
 from pgward.ca.identity import endings, external
 from pgward.ca.store import Store
-from pgward.ca.store.purge import purge
+from pgward.ca.store.purge import BATCH, purge
 from pgward.ca.store.schema import UtcTime
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import PASSWORD, Api, Device, service
@@ -201,6 +202,8 @@ class Day:
             self.ok(self.phone, "DELETE", "/v1/me/logins")
         with self.step("block"):
             self.ok(self.admin, "POST", "/v1/users/alice/block", {"reason": "x"})
+        with self.step("remove"):
+            self.ok(self.admin, "DELETE", "/v1/users/u9")
 
 
 @pytest.fixture
@@ -226,3 +229,5 @@ def test_nothing_big_is_read_from_end_to_end(many, capsys):
     most = {"login": 34, "login with a code": 44, "renewal": 19, "request": 9}
     most |= {f"/v1/{whose}/{what}": 12 for whose in ("me", "users/u7") for what in LISTS}
     assert {name: counts[name] for name in most if counts[name] > most[name]} == {}
+    # Sessions, flows, step-ups and devices that nobody let in; a batch of each.
+    assert purge(many.store, many.clock.now() + timedelta(days=9)) == 4 * BATCH
