@@ -80,12 +80,16 @@ def fill(store: Store) -> None:
                 created_at, created_by, must_change_password, valid_until)
                 COUNTING SELECT 'u' || n, 'u' || n, '', '', :now, :now, 'test', {no},
                 CASE WHEN n % 10 = 0 THEN :end END FROM c""",
-            "INSERT INTO group_members COUNTING SELECT 'g' || (n % 50), 'u' || n FROM c",
-            """INSERT INTO step_ups COUNTING SELECT 'u' || n, 'orders', 's' || n, 'totp', :now, :end
+            """INSERT INTO group_members (group_name, user_name)
+                COUNTING SELECT 'g' || (n % 50), 'u' || n FROM c""",
+            """INSERT INTO step_ups (user_name, service, session_id, factor, proved_at,
+                expires_at) COUNTING SELECT 'u' || n, 'orders', 's' || n, 'totp', :now, :end
                 FROM c""",
             """INSERT INTO external_identities
+                (provider, subject, user_name, linked_at, linked_by, last_login_at)
                 COUNTING SELECT 'corp', 'subject' || n, 'u' || n, :now, 'test', :now FROM c""",
-            f"""INSERT INTO totp_secrets COUNTING SELECT 'u' || n, {blob}, 1, :now, :now FROM c""",
+            f"""INSERT INTO totp_secrets (user_name, sealed, last_step, created_at, confirmed_at)
+                COUNTING SELECT 'u' || n, {blob}, 1, :now, :now FROM c""",
         ],
         DEVICES: [
             """INSERT INTO devices (id, user_name, thumbprint, name, state, created_at,
@@ -98,7 +102,7 @@ def fill(store: Store) -> None:
                 COUNTING SELECT 's' || n, {blob}, 'u' || (n % 10000 + 1), 't' || (n % 50000),
                 'oidc', :now, :end, 'd' || (n % 50000), 'corp', 'subject' || (n % 10000 + 1),
                 'sid' || n FROM c""",
-            "INSERT INTO used_flows COUNTING SELECT 'f' || n, :end FROM c",
+            "INSERT INTO used_flows (id, expires_at) COUNTING SELECT 'f' || n, :end FROM c",
             """INSERT INTO audit_events (seq, id, time, source, actor, action, outcome, details)
                 COUNTING SELECT 1000000 + n, 'e' || n, :now, 'ca', CASE WHEN n % 2 = 0 THEN 'alice'
                 ELSE 'u' || (n % 10000 + 1) END, 'certificate.issue', 'ok', '{}' FROM c""",
