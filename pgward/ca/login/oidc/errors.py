@@ -19,10 +19,10 @@ class UntrustedError(DeniedError):
 class ProviderAwayError(UnavailableError):
     """The provider could not be reached, or did not answer as one that works."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, hint: str | None = None) -> None:
         super().__init__(
             f"the identity provider cannot be used now: {why}",
-            hint="try again; if it stays so, an administrator runs pgward idp test",
+            hint=hint or "try again; if it stays so, an administrator runs pgward idp test",
         )
 
 

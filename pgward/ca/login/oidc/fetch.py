@@ -20,6 +20,10 @@ SECONDS = 10.0
 _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = range(500, 600)
 _TOO_MANY = 429
+_UNTRUSTED = (
+    "an administrator names the authority of the provider's certificate: pgward idp add --ca-file"
+    " FILE, later the field ca"
+)
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "pgward"}
 
 
@@ -98,7 +102,9 @@ class HttpsFetcher:
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise ProviderAwayError(f"its {what} took too long") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
-            raise ProviderAwayError(f"its {what} cannot be reached: {_why(error)}") from error
+            why = _why(error)
+            hint = _UNTRUSTED if "certificate verify failed" in why else None
+            raise ProviderAwayError(f"its {what} cannot be reached: {why}", hint=hint) from error
 
 
 async def _read(response: httpx2.Response, what: str) -> Reply:

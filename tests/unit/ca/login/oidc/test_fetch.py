@@ -146,8 +146,9 @@ def test_only_its_own_ca_is_trusted(server) -> None:
     other = HttpsFetcher(ca=trustme.CA().cert_pem.bytes().decode())
     with pytest.raises(ProviderAwayError, match=r"cannot be reached: .*certificate verify failed"):
         asyncio.run(other.get(server.url, what="page"))
-    with pytest.raises(ProviderAwayError, match="certificate verify failed"):
+    with pytest.raises(ProviderAwayError, match="certificate verify failed") as refused:
         asyncio.run(HttpsFetcher().get(server.url, what="page"))
+    assert "pgward idp add --ca-file" in str(refused.value.hint)
 
 
 def test_nobody_there_is_told(server) -> None:
