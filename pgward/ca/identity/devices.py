@@ -109,7 +109,7 @@ def waiting(connection: Connection, user: str, which: str, now: datetime) -> Dev
     if not found:
         raise NotFoundError(
             f"no device of {user} waits under {which!r}",
-            hint="a device waits for ten minutes: begin the login there again",
+            hint="pgward devices lists those that wait, for ten minutes; later, log in there again",
         )
     if len(found) > 1:
         raise ConflictError("several devices wait under this code", hint="name one by its id")

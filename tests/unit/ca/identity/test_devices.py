@@ -81,8 +81,9 @@ def test_a_device_that_waits_is_found_by_its_code_for_some_minutes(see, logins):
             ("root", code, START),
             ("alice", code, START + devices.WAITS),
         ):
-            with pytest.raises(NotFoundError, match="waits under"):
+            with pytest.raises(NotFoundError, match="waits under") as refused:
                 devices.waiting(connection, user, which, now)
+            assert "pgward devices lists those that wait" in str(refused.value.hint)
 
 
 def test_a_code_that_two_devices_have_names_none(see, logins, monkeypatch):
