@@ -39,7 +39,7 @@ def totp(connection: Connection, user: str) -> TotpSecret | None:
 
 def add_totp(
     transaction: Transaction, user: str, sealed: bytes, *, step: int, now: datetime
-) -> None:
+) -> TotpSecret:
     """Store an app that has shown a code of ``step``, in the place of any before it."""
     transaction.execute(sa.delete(totp_secrets).where(totp_secrets.c.user_name == user))
     row = {
@@ -50,6 +50,7 @@ def add_totp(
         "confirmed_at": now,
     }
     transaction.execute(sa.insert(totp_secrets).values(row))
+    return TotpSecret(user, sealed, step, now)
 
 
 def use_step(transaction: Transaction, user: str, step: int) -> bool:
@@ -79,6 +80,13 @@ def unused_codes(connection: Connection, user: str) -> list[bytes]:
     columns = recovery_codes.c
     chosen = (columns.user_name == user) & columns.used_at.is_(None)
     return list(connection.execute(sa.select(columns.code_hash).where(chosen)).scalars())
+
+
+def codes_made_at(connection: Connection, user: str) -> datetime | None:
+    """Return when a person's recovery codes were made, used ones too; None without any."""
+    columns = recovery_codes.c
+    made = sa.select(columns.created_at).where(columns.user_name == user).limit(1)
+    return connection.execute(made).scalar_one_or_none()
 
 
 def replace_codes(

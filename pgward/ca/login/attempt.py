@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pgward.ca import caller
 from pgward.ca.acts import RefusedError
+from pgward.ca.login.grounds import Ground
 from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import InvalidInputError
 
@@ -39,13 +40,13 @@ class Ask:
 class Proven:
     """Who it is, by the directory, and how that was proved.
 
-    ``guard`` changes when the proof would not hold any more (the time at which a password was
-    set). ``subject``, ``sid`` and ``refresh`` are an identity provider's.
+    ``grounds`` are what the proof rests on, as it was found where it was made. ``subject``, ``sid``
+    and ``refresh`` are an identity provider's.
     """
 
     user: str
     factors: tuple[str, ...]
-    guard: str = ""
+    grounds: tuple[Ground, ...] = ()
     subject: str | None = None
     sid: str | None = None
     refresh: str | None = field(default=None, repr=False)
@@ -78,6 +79,7 @@ class Attempt:
     given: Given = field(default_factory=Given)
     proven: Proven | None = None
     factors: list[str] = field(default_factory=list)
+    grounds: list[Ground] = field(default_factory=list)
     asked_by: str = METHOD
     memory: Mapping[str, Any] = field(default_factory=dict, repr=False)
     resumed: bool = False
@@ -103,6 +105,12 @@ class Attempt:
         """Take what the method proved."""
         self.proven = proven
         self.factors = [*proven.factors]
+        self.grounds = [*proven.grounds]
+
+    def prove_factor(self, ground: Ground) -> None:
+        """Take one factor more, by what proved it."""
+        self.factors.append(ground.kind)
+        self.grounds.append(ground)
 
     def ask(self, asker: str, ask: Ask) -> None:
         """Remember who waits for an answer, and what it needs for that."""
@@ -120,6 +128,7 @@ class Attempt:
             "reason": self.reason,
             "proven": None if self.proven is None else asdict(self.proven),
             "factors": self.factors,
+            "grounds": [asdict(each) for each in self.grounds],
             "asked_by": self.asked_by,
             "memory": dict(self.memory),
             "service": self.service,
@@ -133,13 +142,15 @@ class Attempt:
         state = json.loads(data)
         proven = state.pop("proven")
         if proven is not None:
-            proven = Proven(**proven | {"factors": tuple(proven["factors"])})
+            grounds = tuple(Ground(**each) for each in proven["grounds"])
+            proven = Proven(**proven | {"factors": tuple(proven["factors"]), "grounds": grounds})
         return cls(
             **state
             | {
                 "began_at": parse_rfc3339(state["began_at"]),
                 "device": DeviceFacts(**state["device"]),
                 "proven": proven,
+                "grounds": [Ground(**each) for each in state["grounds"]],
                 "resumed": True,
             }
         )

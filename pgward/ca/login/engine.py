@@ -6,20 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anyio.to_thread import run_sync
+from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
 from pgward.ca.acts import Act
 from pgward.ca.identity import sessions
-from pgward.ca.identity.directory import User
 from pgward.ca.identity.sessions import LoginSession, NewSession
 from pgward.ca.limiting.throttle import TooSoonError
-from pgward.ca.login import flows
+from pgward.ca.login import flows, grounds
 from pgward.ca.login.attempt import METHOD, Ask, Attempt, Proven, RefusedLoginError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.gates.device import admit
 from pgward.ca.login.gates.gate import Gate, Preparing, View, present
 from pgward.ca.login.method import Methods
-from pgward.ca.login.password import guard_of
 from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.core.clock import rfc3339
 from pgward.core.errors import DeniedError
@@ -110,19 +109,20 @@ class Engine:
 
     def _missing_now(self, attempt: Attempt) -> tuple[str, Ask] | None:
         with self._desk.store.read() as connection:
-            user = present(connection, _proven(attempt).user)
-            return self._missing(attempt, self._view(user, connection))
+            return self._missing(attempt, self._view(connection, attempt))
 
     def _missing(self, attempt: Attempt, view: View) -> tuple[str, Ask] | None:
-        if guard_of(view.user) != _proven(attempt).guard and _proven(attempt).guard:
-            raise DeniedError("the password was changed during the login", hint="pgward login")
         for gate in self._gates.values():
             ask = gate.check(attempt, view)
             if ask is not None:
                 return gate.kind, ask
         return None
 
-    def _view(self, user: User, connection: Any) -> View:
+    def _view(self, connection: Connection, attempt: Attempt) -> View:
+        """Look at the person; raise DeniedError when what was proved stands no more."""
+        name = _proven(attempt).user
+        grounds.check(connection, name, attempt.grounds)
+        user = present(connection, name)
         return View(connection, user, self._rules.of(connection, user), self._desk.now())
 
     def _start(self, attempt: Attempt) -> Started | tuple[str, Ask]:
@@ -130,13 +130,13 @@ class Engine:
         name = _proven(attempt).user
         try:
             with self._desk.acts.act(name, _ACTION) as act:
-                return self._start_in(act, attempt, name)
+                return self._start_in(act, attempt)
         except DeniedError as error:
             raise _RecordedError(error) from None
 
-    def _start_in(self, act: Act, attempt: Attempt, name: str) -> Started | tuple[str, Ask]:
+    def _start_in(self, act: Act, attempt: Attempt) -> Started | tuple[str, Ask]:
         connection = act.transaction.connection
-        view = self._view(present(connection, name), connection)
+        view = self._view(connection, attempt)
         missing = self._missing(attempt, view)
         if missing is not None:
             act.worth_recording = False

@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection
 from pgward.ca import caller
 from pgward.ca.identity import devices, directory
 from pgward.ca.identity.directory import User
+from pgward.ca.login import grounds
 from pgward.ca.login.attempt import Ask, Attempt, Proven, wrong_credentials
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.method import Offer
-from pgward.core.clock import precise_rfc3339
 from pgward.core.errors import InvalidInputError
 
 
@@ -45,7 +45,8 @@ class PasswordMethod:
         if desk.workers.passwords.is_outdated(encoded):
             renewed = await desk.workers.hash(password)
             await run_sync(self._renew, user.name, encoded, renewed)
-        return Proven(user.name, (self.kind,), guard=guard_of(user))
+        rests_on = (grounds.account(user), grounds.password(user))
+        return Proven(user.name, (self.kind,), rests_on)
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> Proven | Ask:
         """Fail: nothing was asked."""
@@ -68,9 +69,3 @@ class PasswordMethod:
                 directory.set_password(
                     transaction, name, renewed, now=self._desk.now(), changed=False
                 )
-
-
-def guard_of(user: User) -> str:
-    """Return what changes with the password, but not when the same one is hashed anew."""
-    changed = user.password_changed_at
-    return "" if changed is None else precise_rfc3339(changed)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from pgward.ca.identity import sessions, step_ups
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.identity.step_ups import StepUp
-from pgward.ca.login import flows
+from pgward.ca.login import flows, grounds
 from pgward.ca.login.attempt import Ask, Attempt, Proven
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.engine import Asked, new_attempt_id
@@ -71,6 +71,7 @@ class SteppingUp:
             thumbprint=session.thumbprint,
             began_at=self._desk.now(),
             proven=Proven(session.user.name, ()),
+            grounds=[grounds.account(session.user)],
             service=service,
             session=session.id,
         )
@@ -148,6 +149,8 @@ class SteppingUp:
             connection = act.transaction.connection
             if not sessions.is_alive(connection, session.id, now):
                 raise LoginNeededError("your login session has ended")
+            again, what = _again(attempt), flows.STEP_UP.what
+            grounds.check(connection, name, attempt.grounds, during=what, again=again)
             rule = self._standing(connection, session, service).rule
             if factor not in rule.factors:
                 raise DeniedError(f"{service} does not accept {factor} any more")

@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import recovery, second_factors, totp
 from pgward.ca.keys.sealing import Sealer
-from pgward.ca.login import answers
+from pgward.ca.login import answers, grounds
 from pgward.ca.login.factors.factor import Challenge, WrongFactorError
+from pgward.ca.login.grounds import Ground
 from pgward.ca.store import Transaction
 from pgward.core.clock import Clock
 
@@ -42,7 +43,8 @@ class TotpFactor:
 
     def challenge(self, connection: Connection, user: str) -> Challenge | None:
         """Ask who has an app."""
-        return None if second_factors.totp(connection, user) is None else Challenge()
+        found = second_factors.totp(connection, user)
+        return None if found is None else Challenge(grounds=[grounds.app(found)])
 
     def prove(
         self,
@@ -50,7 +52,7 @@ class TotpFactor:
         user: str,
         answer: Mapping[str, Any],
         memory: Mapping[str, Any],  # noqa: ARG002 - a code needs none
-    ) -> None:
+    ) -> Ground:
         """Judge a code; its step is used up, and all steps before it."""
         code = answers.read(CodeAnswer, answer).code
         found = second_factors.totp(transaction.connection, user)
@@ -62,6 +64,7 @@ class TotpFactor:
         )
         if step is None or not second_factors.use_step(transaction, user, step):
             raise WrongFactorError("wrong code", why="wrong or used TOTP code", hint=_HINT)
+        return grounds.app(found)
 
 
 class RecoveryFactor:
@@ -75,7 +78,10 @@ class RecoveryFactor:
     def challenge(self, connection: Connection, user: str) -> Challenge | None:
         """Ask who has codes left."""
         left = len(second_factors.unused_codes(connection, user))
-        return Challenge({"recovery_codes_left": left}) if left else None
+        made_at = second_factors.codes_made_at(connection, user)
+        if not left or made_at is None:
+            return None
+        return Challenge({"recovery_codes_left": left}, grounds=[grounds.recovery(user, made_at)])
 
     def prove(
         self,
@@ -83,7 +89,7 @@ class RecoveryFactor:
         user: str,
         answer: Mapping[str, Any],
         memory: Mapping[str, Any],  # noqa: ARG002 - a code needs none
-    ) -> None:
+    ) -> Ground:
         """Judge a code, and use it up."""
         code = answers.read(CodeAnswer, answer).code
         stored = second_factors.unused_codes(transaction.connection, user)
@@ -91,9 +97,11 @@ class RecoveryFactor:
         used = found is not None and second_factors.use_code(
             transaction, user, found, self._clock.now()
         )
-        if not used:
+        made_at = second_factors.codes_made_at(transaction.connection, user)
+        if not used or made_at is None:
             raise WrongFactorError(
                 "wrong recovery code",
                 why="wrong or used recovery code",
                 hint="each works once; an administrator can reset: pgward user reset-mfa",
             )
+        return grounds.recovery(user, made_at)

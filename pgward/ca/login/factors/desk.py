@@ -1,6 +1,7 @@
 """Where second factors are proved, at a login and whenever a fresh proof is wanted."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -9,10 +10,13 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import devices
 from pgward.ca.limiting.throttle import FactorThrottle
-from pgward.ca.login import answers
+from pgward.ca.login import answers, grounds
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.factors.factor import Challenge, Factor
+from pgward.ca.login.grounds import Ground
 from pgward.core.errors import InvalidInputError
+
+_GROUNDS = "grounds"
 
 
 class Which(answers.Answer):
@@ -44,7 +48,7 @@ class FactorDesk:
         said = {key: value for each in there.values() for key, value in each.facts.items()}
         return Challenge(
             {"factors": list(there), **said},
-            {kind: dict(each.memory) for kind, each in there.items()},
+            {kind: {**each.memory, _GROUNDS: _dumped(each)} for kind, each in there.items()},
         )
 
     async def prove(
@@ -55,11 +59,11 @@ class FactorDesk:
         *,
         flow: str,
         thumbprint: str,
-    ) -> str:
-        """Judge an answer to a challenge; return the kind of factor that it proved.
+    ) -> Ground:
+        """Judge an answer to a challenge; return what proved it, of the kind of the factor.
 
         ``flow`` is the id of what is under way: each has five tries. Raises WrongFactorError,
-        DeniedError when it is too early, InvalidInputError.
+        DeniedError when it is too early or when what was asked for is gone, InvalidInputError.
         """
         kind = answers.read(Which, {"factor": answer.get("factor")}).factor
         factor = self._factors.get(kind)
@@ -68,9 +72,9 @@ class FactorDesk:
         device = await run_sync(self._known, user, thumbprint)
         self._throttle.begin(user, flow, self._desk.monotonic(), device=device)
         rest = {key: value for key, value in answer.items() if key != "factor"}
-        await run_sync(self._prove, factor, user, rest, memory[kind])
+        ground = await run_sync(self._prove, factor, user, rest, memory)
         self._throttle.succeeded(user, device=device)
-        return kind
+        return ground
 
     def _known(self, user: str, thumbprint: str) -> str | None:
         with self._desk.store.read() as connection:
@@ -78,6 +82,17 @@ class FactorDesk:
 
     def _prove(
         self, factor: Factor, user: str, answer: Mapping[str, Any], memory: Mapping[str, Any]
-    ) -> None:
+    ) -> Ground:
+        """Judge it if everything that was asked for is there still: one may be void with another.
+
+        When somebody's factors were reset, an answer made with those before them comes too late,
+        and one with those after them belongs to another login.
+        """
+        asked = [Ground(**each) for kept in memory.values() for each in kept.get(_GROUNDS, ())]
         with self._desk.store.write() as transaction:
-            factor.prove(transaction, user, answer, memory)
+            grounds.check(transaction.connection, user, asked, again="begin again")
+            return factor.prove(transaction, user, answer, memory[factor.kind])
+
+
+def _dumped(challenge: Challenge) -> list[dict[str, str]]:
+    return [asdict(each) for each in challenge.grounds]

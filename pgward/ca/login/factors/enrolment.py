@@ -12,10 +12,12 @@ from typing import Any
 
 from pgward.ca.identity import recovery, second_factors, totp
 from pgward.ca.keys.sealing import SealError
+from pgward.ca.login import grounds
+from pgward.ca.login.attempt import Attempt
 from pgward.ca.login.desk import Desk
-from pgward.ca.login.factors import codes
+from pgward.ca.login.factors import codes, present
 from pgward.ca.login.factors.factor import WrongFactorError
-from pgward.ca.login.gates.gate import present
+from pgward.ca.login.grounds import Ground
 from pgward.ca.store import Transaction
 from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import ConflictError, DeniedError
@@ -50,7 +52,7 @@ class Enrolment:
             urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii"),
         )
 
-    def confirm(self, transaction: Transaction, user: str, sealed: str, code: str) -> None:
+    def confirm(self, transaction: Transaction, user: str, sealed: str, code: str) -> Ground:
         """Store the app in the place of any before it; raise WrongFactorError, DeniedError."""
         now = self._desk.now()
         secret = self._open(user, sealed, now)
@@ -62,16 +64,22 @@ class Enrolment:
                 hint="scan the QR code again, and see that the phone's clock is right",
             )
         kept = codes.seal_secret(self._desk.sealer, user, secret)
-        second_factors.add_totp(transaction, user, kept, step=step, now=now)
+        return grounds.app(second_factors.add_totp(transaction, user, kept, step=step, now=now))
 
-    def confirm_at_login(self, user: str, sealed: str, code: str) -> None:
-        """Confirm for who logs in and needs a factor; ConflictError if there is one by now."""
+    def confirm_at_login(self, attempt: Attempt, sealed: str, code: str) -> Ground:
+        """Confirm for who logs in and needs a factor, and return the app.
+
+        Raises ConflictError if there is a factor by now: whoever has only a password must use that.
+        """
+        user = attempt.actor
         with self._desk.acts.act(user, _ACTION, user) as act:
-            present(act.transaction.connection, user)
-            if second_factors.totp(act.transaction.connection, user) is not None:
+            connection = act.transaction.connection
+            grounds.check(connection, user, attempt.grounds)
+            if present.has_any(connection, user, self._desk.settings):
                 raise ConflictError("there is a second factor by now", hint="pgward login")
-            self.confirm(act.transaction, user, sealed, code)
+            made = self.confirm(act.transaction, user, sealed, code)
             act.details |= {"factor": "totp", "at_login": True}
+        return made
 
     def _open(self, user: str, sealed: str, now: datetime) -> bytes:
         try:

@@ -1,12 +1,13 @@
 """What every second factor does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy.engine import Connection
 
 from pgward.ca.acts import RefusedError
+from pgward.ca.login.grounds import Ground
 from pgward.ca.store import Transaction
 
 SECOND = frozenset({"totp", "recovery", "webauthn", "mfa"})
@@ -18,10 +19,14 @@ OWN = SECOND - {"mfa"}
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """``facts`` are for the client, ``memory`` is needed to judge the answer."""
+    """``facts`` are for the client, ``memory`` is needed to judge the answer.
+
+    ``grounds`` are the things that are asked for: an answer to what is gone counts no more.
+    """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    grounds: Sequence[Ground] = ()
 
 
 class WrongFactorError(RefusedError):
@@ -43,6 +48,9 @@ class Factor(Protocol):
         user: str,
         answer: Mapping[str, Any],
         memory: Mapping[str, Any],
-    ) -> None:
-        """Judge an answer, and use it up; blocks. Raises WrongFactorError, FieldsError."""
+    ) -> Ground:
+        """Judge an answer, and use it up; return what proved it.
+
+        Blocks. Raises WrongFactorError, FieldsError.
+        """
         ...

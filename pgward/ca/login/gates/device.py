@@ -13,10 +13,10 @@ from pydantic import Field
 from pgward.ca import caller
 from pgward.ca.identity import device_tokens, devices
 from pgward.ca.identity.devices import Device, DeviceState
-from pgward.ca.login import answers
+from pgward.ca.login import answers, grounds
 from pgward.ca.login.attempt import Ask, Attempt, DeviceFacts, RefusedLoginError
 from pgward.ca.login.desk import Desk
-from pgward.ca.login.gates.gate import View, present
+from pgward.ca.login.gates.gate import View
 from pgward.ca.login.rules import Admission
 from pgward.ca.store import Transaction
 
@@ -80,7 +80,7 @@ class DeviceGate:
         if found is not None and (found.state is not DeviceState.PENDING or found.waits(now)):
             return
         with self._desk.acts.act(user, "device.request") as act:
-            present(act.transaction.connection, user)
+            grounds.check(act.transaction.connection, user, attempt.grounds)
             device = devices.see(
                 act.transaction,
                 user,

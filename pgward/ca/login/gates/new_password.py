@@ -1,23 +1,22 @@
 """The forced change of a password: an administrator wants it, or it is older than rules allow."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from anyio.to_thread import run_sync
 from pydantic import Field
+from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import directory, password_rules
 from pgward.ca.identity.directory import User
 from pgward.ca.identity.password_rules import PasswordRules
-from pgward.ca.login import answers, password_policy
-from pgward.ca.login.attempt import Ask, Attempt, Proven
+from pgward.ca.login import answers, grounds, password_policy
+from pgward.ca.login.attempt import Ask, Attempt
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.gates.gate import View
-from pgward.ca.login.password import guard_of
 from pgward.ca.login.password_change import PasswordChanges
 from pgward.ca.login.rule_book import LoginRuleBook
-from pgward.core.errors import DeniedError, InvalidInputError
+from pgward.core.errors import InvalidInputError
 
 _METHOD = "password"
 
@@ -65,7 +64,7 @@ class NewPassword:
             raise InvalidInputError("the new password is the old one", hint="choose another")
         await self._changes.refuse_former(user.name, normal)
         encoded = await desk.workers.hash(normal)
-        attempt.proven = await run_sync(self._set, attempt, encoded)
+        await run_sync(self._set, attempt, encoded)
 
     def _is_too_old(self, view: View) -> bool:
         """Tell whether it is; while none could be chosen, nobody is kept out for that."""
@@ -75,21 +74,20 @@ class NewPassword:
 
     def _look_up(self, attempt: Attempt) -> tuple[User, PasswordRules, str | None]:
         with self._desk.store.read() as connection:
-            user = _unchanged(directory.find(connection, attempt.actor), attempt)
+            user = _unchanged(connection, attempt)
             rules = self._rules.of(connection, user).password
             return user, rules, directory.password_hash(connection, user.name)
 
-    def _set(self, attempt: Attempt, encoded: str) -> Proven:
+    def _set(self, attempt: Attempt, encoded: str) -> None:
         with self._desk.acts.act(attempt.actor, "user.password", attempt.actor) as act:
-            user = _unchanged(directory.find(act.transaction.connection, attempt.actor), attempt)
+            user = _unchanged(act.transaction.connection, attempt)
             changed, _ = self._changes.store(act, user.name, encoded, "password changed")
             act.details["at_login"] = True
-        assert attempt.proven is not None  # noqa: S101 - gates come after a method's proof
-        return replace(attempt.proven, guard=guard_of(changed))
+        now = grounds.password(changed)
+        attempt.grounds = [now if each.kind == _METHOD else each for each in attempt.grounds]
 
 
-def _unchanged(user: User | None, attempt: Attempt) -> User:
-    """Raise DeniedError unless the password is still the one that was proved."""
-    if user is None or attempt.proven is None or guard_of(user) != attempt.proven.guard:
-        raise DeniedError("the password was changed during the login", hint="pgward login")
-    return user
+def _unchanged(connection: Connection, attempt: Attempt) -> User:
+    """Return the person; raise DeniedError unless all that was proved still stands."""
+    grounds.check(connection, attempt.actor, attempt.grounds)
+    return directory.get(connection, attempt.actor)

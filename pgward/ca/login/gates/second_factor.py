@@ -44,14 +44,14 @@ class SecondFactor:
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
         """Take a factor; raise WrongFactorError, DeniedError."""
-        kind = await self._factors.prove(
+        ground = await self._factors.prove(
             attempt.actor,
             answer,
             attempt.memory[_CHALLENGE],
             flow=attempt.id,
             thumbprint=attempt.thumbprint,
         )
-        attempt.factors.append(kind)
+        attempt.prove_factor(ground)
 
 
 class NewSecondFactor:
@@ -73,5 +73,6 @@ class NewSecondFactor:
         """Take the first code of a new app; raise WrongFactorError, DeniedError."""
         code = answers.read(CodeAnswer, answer).code
         sealed = attempt.memory[_ENROLMENT]
-        await run_sync(self._enrolment.confirm_at_login, attempt.actor, sealed, code)
-        attempt.factors.append("totp")
+        attempt.prove_factor(
+            await run_sync(self._enrolment.confirm_at_login, attempt, sealed, code)
+        )

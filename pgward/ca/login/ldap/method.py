@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
 from pgward.ca.identity import devices, directory
+from pgward.ca.login import grounds
 from pgward.ca.login.attempt import Ask, Attempt, Proven, wrong_credentials
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.ldap.directories import Directories, Known
@@ -95,9 +96,11 @@ class LdapMethod:
             user, details = arrival.arrive(
                 transaction, known.name, known.spec, identity, now=self._desk.now()
             )
+            rests_on = grounds.of_arrival(transaction.connection, user, known.name, found.subject)
         return Proven(
             user.name,
             (self.kind,),
+            tuple(rests_on),
             subject=found.subject,
             details={"subject": found.subject, "dn": found.dn[:500], **details},
         )

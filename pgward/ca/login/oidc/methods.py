@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from pgward.ca import caller
 from pgward.ca.http import networks
 from pgward.ca.limiting.buckets import Buckets, Rate
+from pgward.ca.login import grounds
 from pgward.ca.login.attempt import Ask, Attempt, Proven
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.flows import LIFETIME
@@ -58,12 +59,16 @@ class _Oidc:
             user, details = arrival.arrive(
                 transaction, known.name, known.spec, identity, now=self._desk.now()
             )
+            rests_on = grounds.of_arrival(
+                transaction.connection, user, known.name, identity.subject
+            )
         refresh, second = identity.refresh_token, identity.second_factor
         if second is not None:
             details["second_factor"] = second
         return Proven(
             user.name,
             (FACTOR,) if second is None else (FACTOR, SECOND),
+            tuple(rests_on),
             subject=identity.subject,
             sid=identity.sid,
             refresh=None if refresh is None else json.dumps({"token": refresh}),

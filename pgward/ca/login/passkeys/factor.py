@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
-from pgward.ca.login import flows
+from pgward.ca.login import flows, grounds
 from pgward.ca.login.attempt import RefusedLoginError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.factors.factor import Challenge, WrongFactorError
+from pgward.ca.login.grounds import Ground
 from pgward.ca.login.passkeys import credentials, errand, site
 from pgward.ca.login.passkeys.visits import Errand, Visit
 from pgward.ca.store import Transaction
@@ -30,7 +31,8 @@ class PasskeyFactor:
 
     def challenge(self, connection: Connection, user: str) -> Challenge | None:
         """Ask who has a passkey, where passkeys can work."""
-        if site.of(self._desk.settings) is None or not credentials.any_of(connection, user):
+        present = credentials.of(connection, user)
+        if site.of(self._desk.settings) is None or not present:
             return None
         visit = Visit.new(
             Errand.CONFIRM,
@@ -40,7 +42,7 @@ class PasskeyFactor:
             user=user,
         )
         ask = errand.sent(self._desk, visit)
-        return Challenge(ask.facts, ask.memory)
+        return Challenge(ask.facts, ask.memory, [grounds.passkey(each) for each in present])
 
     def prove(
         self,
@@ -48,7 +50,7 @@ class PasskeyFactor:
         user: str,
         answer: Mapping[str, Any],
         memory: Mapping[str, Any],
-    ) -> None:
+    ) -> Ground:
         """Judge what the browser brought back."""
         try:
             used = errand.came_back(
@@ -65,3 +67,4 @@ class PasskeyFactor:
             raise WrongFactorError(
                 "the passkey was not accepted", why=f"the passkey is not {user}'s", hint=None
             )
+        return grounds.passkey(used)

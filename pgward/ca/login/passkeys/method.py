@@ -7,7 +7,8 @@ from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
-from pgward.ca.login import flows, loopback
+from pgward.ca.identity import directory
+from pgward.ca.login import flows, grounds, loopback
 from pgward.ca.login.attempt import Ask, Attempt, Proven
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.method import Offer
@@ -60,4 +61,6 @@ class PasskeyMethod:
                 memory=attempt.memory,
                 answer=answer,
             )
-        return Proven(used.user, (errand.FACTOR,), details={"passkey": used.name})
+            user = directory.get(connection, used.user)
+        rests_on = (grounds.account(user), grounds.passkey(used))
+        return Proven(user.name, (errand.FACTOR,), rests_on, details={"passkey": used.name})

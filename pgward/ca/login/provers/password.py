@@ -9,9 +9,10 @@ from pydantic import Field
 from pgward.ca import caller
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import directory
-from pgward.ca.login import answers
+from pgward.ca.login import answers, grounds
 from pgward.ca.login.attempt import Ask, Attempt
 from pgward.ca.login.desk import Desk
+from pgward.ca.login.grounds import Ground
 
 _LONGEST = 1024
 
@@ -32,7 +33,8 @@ class PasswordProver:
 
     async def begin(self, attempt: Attempt, accepted: frozenset[str]) -> Ask | None:
         """Ask whoever has a password here."""
-        if self.kind not in accepted or await run_sync(self._hash, attempt.actor) is None:
+        _, encoded = await run_sync(self._look_up, attempt.actor)
+        if self.kind not in accepted or encoded is None:
             return None
         return Ask(self.kind, {"user": attempt.actor})
 
@@ -44,12 +46,15 @@ class PasswordProver:
         password = answers.read(PasswordAnswer, answer).password
         desk, user, address = self._desk, attempt.actor, caller.client.get()
         desk.throttle.begin(address, user, desk.monotonic(), device=attempt.thumbprint)
-        encoded = await run_sync(self._hash, user)
+        ground, encoded = await run_sync(self._look_up, user)
         if not await desk.workers.verify(encoded, password) or encoded is None:
             raise RefusedError("wrong password", why="wrong password", hint=None)
         desk.throttle.succeeded(address, user, device=attempt.thumbprint)
+        attempt.prove_factor(ground)
         return self.kind
 
-    def _hash(self, user: str) -> str | None:
+    def _look_up(self, user: str) -> tuple[Ground, str | None]:
+        """Return a password, as what a proof rests on, and its hash if there is one."""
         with self._desk.store.read() as connection:
-            return directory.password_hash(connection, user)
+            found = directory.get(connection, user)
+            return grounds.password(found), directory.password_hash(connection, user)

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.login.attempt import Ask, Attempt
 from pgward.ca.login.desk import Desk
+from pgward.ca.login.grounds import Ground
 
 _FACTORS = "factors"
 
@@ -41,8 +42,8 @@ class Factors(Protocol):
         *,
         flow: str,
         thumbprint: str,
-    ) -> str:
-        """Judge an answer, use it up, and return the kind of factor; raise DeniedError."""
+    ) -> Ground:
+        """Judge an answer, use it up, and return what proved it; raise DeniedError."""
         ...
 
 
@@ -66,13 +67,15 @@ class SecondFactorProver:
 
     async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> str | Ask:
         """Judge it."""
-        return await self._factors.prove(
+        ground = await self._factors.prove(
             attempt.actor,
             answer,
             attempt.memory,
             flow=attempt.id,
             thumbprint=attempt.thumbprint,
         )
+        attempt.prove_factor(ground)
+        return ground.kind
 
     def _challenge(self, user: str) -> Challenge | None:
         with self._desk.store.read() as connection:

@@ -2,6 +2,7 @@ import pytest
 
 from pgward.ca import caller
 from pgward.ca.login.attempt import Attempt, DeviceFacts, Given, Proven
+from pgward.ca.login.grounds import Ground
 from pgward.core.errors import InvalidInputError
 from tests.fixtures.authority import START
 
@@ -19,7 +20,9 @@ def test_everything_but_what_was_given_comes_back():
         asked_by="totp",
         memory={"tries": 1},
     )
-    before.prove(Proven("alice", ("oidc",), "guard", "sub", "sid", "refresh", {"x": 1}))
+    rests_on = (Ground("account", "alice", "2026-01-01"),)
+    before.prove(Proven("alice", ("oidc",), rests_on, "sub", "sid", "refresh", {"x": 1}))
+    before.prove_factor(Ground("totp", "alice", "2026-01-02"))
     after = Attempt.load(before.dump())
     assert b"hunter2" not in before.dump()
     assert after.resumed

@@ -1,9 +1,10 @@
 import anyio
 import pytest
 
-from pgward.ca.identity import devices, directory
+from pgward.ca.identity import devices
+from pgward.ca.login import grounds
 from pgward.ca.login.attempt import Given, RefusedLoginError
-from pgward.ca.login.password import PasswordMethod, guard_of
+from pgward.ca.login.password import PasswordMethod
 from pgward.core.errors import DeniedError, InvalidInputError
 from tests.fixtures.ca_service import PASSWORD
 
@@ -16,7 +17,8 @@ def prove(logins, user="alice", password=PASSWORD):
 def test_the_right_password_proves_who_it_is_in_the_directorys_case(logins):
     proven = prove(logins, "ALICE")
     assert (proven.user, proven.factors) == ("alice", ("password",))
-    assert proven.guard == guard_of(logins.user())
+    user = logins.user()
+    assert proven.grounds == (grounds.account(user), grounds.password(user))
 
 
 @pytest.mark.parametrize(
@@ -44,16 +46,6 @@ def test_guessing_is_slowed_down(logins):
             prove(logins, password="wrong")
     with pytest.raises(DeniedError, match="too many failed attempts"):
         prove(logins)
-
-
-def test_the_guard_changes_with_the_password_only(logins, change):
-    before = guard_of(logins.user())
-    logins.desk.clock.move(seconds=1)
-    now = logins.desk.now()
-    change(directory.set_password, "alice", "x", now=now, changed=False)
-    assert guard_of(logins.user()) == before
-    change(directory.set_password, "alice", "x", now=now)
-    assert guard_of(logins.user()) != before
 
 
 def test_a_known_device_is_not_slowed_by_guesses_elsewhere(logins, change):

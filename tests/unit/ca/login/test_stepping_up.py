@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import directory, sessions, step_ups
 from pgward.ca.identity.sessions import NewSession
+from pgward.ca.login import grounds
 from pgward.ca.login.attempt import Ask
 from pgward.ca.login.engine import Asked
 from pgward.ca.login.stepping_up import SteppingUp
@@ -105,6 +106,23 @@ def test_a_session_that_ended_while_the_person_answered_proves_nothing(bench):
         sessions.end(transaction, "logout", now=bench.desk.now(), user="alice")
     with pytest.raises(LoginNeededError):
         bench.answer(flow)
+    assert bench.proofs() == []
+
+
+def test_what_proves_it_must_be_there_when_the_proof_is_kept(bench):
+    class Racing(Riddle):
+        """The password is changed just after it was found right."""
+
+        async def answer(self, attempt, _answer):
+            attempt.prove_factor(grounds.password(bench.logins.user()))
+            bench.desk.clock.move(seconds=1)
+            with bench.desk.store.write() as transaction:
+                now = bench.desk.now()
+                directory.set_password(transaction, "alice", "x", now=now)
+            return "totp"
+
+    with pytest.raises(DeniedError, match="the password was changed during the step-up"):
+        bench.answer(bench.begin().flow, provers=[Racing()])
     assert bench.proofs() == []
 
 

@@ -1,5 +1,7 @@
 import pytest
 
+from pgward.ca.identity import second_factors
+from pgward.ca.login import grounds
 from pgward.ca.login.factors.codes import RecoveryFactor, TotpFactor, seal_secret
 from pgward.ca.login.factors.factor import Challenge, WrongFactorError
 from pgward.ca.resources.fields import FieldsError
@@ -52,9 +54,12 @@ def test_only_who_has_one_is_asked(logins, factors, app_factor):
     factors.add_codes()
     paper = RecoveryFactor(logins.desk.clock)
     with logins.desk.store.read() as connection:
-        assert app_factor.challenge(connection, "alice") == Challenge()
+        app = second_factors.totp(connection, "alice")
+        assert app_factor.challenge(connection, "alice") == Challenge(grounds=[grounds.app(app)])
         assert app_factor.challenge(connection, "root") is None
-        assert paper.challenge(connection, "alice") == Challenge({"recovery_codes_left": 10})
+        made = [grounds.recovery("alice", logins.desk.now())]
+        expected = Challenge({"recovery_codes_left": 10}, grounds=made)
+        assert paper.challenge(connection, "alice") == expected
         assert paper.challenge(connection, "root") is None
 
 

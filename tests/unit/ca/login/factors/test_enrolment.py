@@ -1,6 +1,7 @@
 import pytest
 
 from pgward.ca.identity import directory, second_factors
+from pgward.ca.identity.directory import NewUser
 from pgward.ca.login.factors import enrolment as module
 from pgward.ca.login.factors.factor import WrongFactorError
 from pgward.core.errors import ConflictError, DeniedError
@@ -50,10 +51,31 @@ def test_nobody_else_can_use_it_nor_later(logins, offered, confirm):
 
 def test_at_a_login_it_replaces_nothing(logins, factors, offered):
     app = App(logins.desk.clock).scan(offered.facts)
-    factors.enrolment.confirm_at_login("alice", offered.sealed, app.code())
+    attempt = logins.proven()
+    factors.enrolment.confirm_at_login(attempt, offered.sealed, app.code())
     with pytest.raises(ConflictError, match="there is a second factor by now"):
-        factors.enrolment.confirm_at_login("alice", offered.sealed, app.code())
+        factors.enrolment.confirm_at_login(attempt, offered.sealed, app.code())
     assert logins.events()[0] == ("alice", "ok", None)
+
+
+def test_at_a_login_a_passkey_that_came_meanwhile_counts(logins, factors, passkeys, offered):
+    app, attempt = App(logins.desk.clock).scan(offered.facts), logins.proven()
+    passkeys.add()
+    with pytest.raises(ConflictError, match="there is a second factor by now"):
+        factors.enrolment.confirm_at_login(attempt, offered.sealed, app.code())
+    assert stored(logins) is None
+
+
+def test_at_a_login_nothing_is_set_up_for_a_later_person_of_that_name(
+    logins, factors, offered, change
+):
+    app, attempt = App(logins.desk.clock).scan(offered.facts), logins.proven()
+    change(directory.remove, "alice")
+    logins.desk.clock.move(seconds=1)
+    change(directory.add, NewUser("alice"), now=logins.desk.now(), by="test")
+    with pytest.raises(DeniedError, match="the user was removed during the login"):
+        factors.enrolment.confirm_at_login(attempt, offered.sealed, app.code())
+    assert stored(logins) is None
 
 
 def test_neither_secret_nor_what_seals_it_is_shown(offered):
@@ -69,7 +91,7 @@ def test_new_recovery_codes_void_those_before(logins, factors):
 
 
 def test_who_is_removed_while_setting_an_app_up_gets_none(logins, factors, offered, change):
-    code = App(logins.desk.clock).scan(offered.facts).code()
+    code, attempt = App(logins.desk.clock).scan(offered.facts).code(), logins.proven()
     change(directory.remove, "alice")
     with pytest.raises(DeniedError, match="the user was removed during the login"):
-        factors.enrolment.confirm_at_login("alice", offered.sealed, code)
+        factors.enrolment.confirm_at_login(attempt, offered.sealed, code)

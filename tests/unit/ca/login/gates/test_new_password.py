@@ -5,6 +5,7 @@ import pytest
 
 from pgward.ca.identity import directory, sessions
 from pgward.ca.identity.password_rules import PasswordRules
+from pgward.ca.login import grounds
 from pgward.ca.login.gates.gate import View
 from pgward.ca.login.gates.new_password import NewPassword
 from pgward.ca.login.password_change import PasswordChanges
@@ -47,11 +48,12 @@ def test_an_administrator_may_want_another_password(logins, gate, forced):
     ask = check(logins, gate, forced)
     assert (ask.kind, ask.facts["why"]) == ("new_password", "your password must be changed")
     assert "at least 8 letters" in ask.facts["rules"]
-    before = forced.proven.guard
+    before = forced.grounds
     logins.desk.clock.move(seconds=1)
     answer(gate, forced, NEW)
     assert check(logins, gate, forced) is None
-    assert forced.proven.guard != before
+    assert forced.grounds == [before[0], grounds.password(logins.user())]
+    assert forced.grounds != before
     assert not logins.user().must_change_password
     assert logins.events() == [("alice", "ok", None)]
     with logins.desk.store.read() as connection:
@@ -113,5 +115,5 @@ def test_a_proof_by_the_password_before_sets_none(logins, gate, forced, change):
     with pytest.raises(DeniedError, match="changed during the login"):
         answer(gate, again, "yet another one")
     change(directory.remove, "alice")
-    with pytest.raises(DeniedError, match="changed during the login"):
+    with pytest.raises(DeniedError, match="removed during the login"):
         answer(gate, forced, "yet another one")

@@ -50,7 +50,7 @@ def test_a_person_whom_the_directory_proves(method, begin):
         proven = begin(method(server.url))
     assert (proven.user, proven.factors, proven.subject) == ("alice", ("ldap",), "id1")
     assert proven.details == {"subject": "id1", "dn": "uid=alice,dc=x", "linked": "alice"}
-    assert proven.guard == ""
+    assert [each.kind for each in proven.grounds] == ["account", "link"]
 
 
 def test_a_name_alone_takes_over_nobodys_account(method, begin):
