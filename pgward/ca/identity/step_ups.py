@@ -66,6 +66,14 @@ def remove(transaction: Transaction, session_ids: Sequence[str]) -> None:
         transaction.changed()
 
 
+def forget(transaction: Transaction, user: str, factors: Collection[str]) -> None:
+    """Remove what a person proved with factors that are gone, and have edges hear of it."""
+    columns = step_ups.c
+    chosen = (columns.user_name == user) & columns.factor.in_(factors)
+    if transaction.execute(sa.delete(step_ups).where(chosen)).rowcount:
+        transaction.changed()
+
+
 def live(connection: Connection, now: datetime, *, user: str | None = None) -> list[StepUp]:
     """Return the proofs, everybody's or one person's, whose login session lives."""
     sessions, columns = login_sessions.c, step_ups.c

@@ -1,10 +1,9 @@
 """Second factors of who is logged in: set up, listed, removed; and reset by an administrator.
 
-A change needs a *fresh proof*: a login of the last minutes, a code, or, of who has no code yet, the
-password. A session that somebody finds open on a desk must not get a factor of their own.
+A change needs a *fresh proof*: a fresh login (`login.freshness`), a code, or, of who has no code
+yet, the password.
 """
 
-from datetime import timedelta
 from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
@@ -12,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from pgward.ca import caller
 from pgward.ca.acts import Act, RefusedError
-from pgward.ca.identity import directory, second_factors
+from pgward.ca.identity import directory, second_factors, step_ups
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.login import freshness
 from pgward.ca.login.factors.enrolment import new_recovery_codes
-from pgward.ca.login.factors.factor import OWN
 from pgward.ca.login.passkeys import credentials
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
@@ -24,7 +23,6 @@ from pgward.ca.service.models import Body, Password, Time
 from pgward.core.errors import DeniedError, NotFoundError
 
 router = strict.router("second factors")
-FRESH = timedelta(minutes=5)
 Needed = Literal["nothing", "code", "password", "login"]
 Code = Annotated[str, Field(max_length=100)]
 
@@ -141,6 +139,7 @@ def reset(context: Current, by: Administrator, name: str) -> Reset:
         user = directory.get(act.transaction.connection, name)
         act.target = user.name
         removed = second_factors.remove_all(act.transaction, user.name)
+        step_ups.forget(act.transaction, user.name, removed)
         act.details["removed"] = removed
     return Reset(removed=removed)
 
@@ -153,8 +152,8 @@ def _needed(context: Context, session: LoginSession) -> Needed:
         )
         has_any = context.factors.challenge(connection, name) is not None
         has_password = directory.password_hash(connection, name) is not None
-    proved = not has_any or not OWN.isdisjoint(session.factors)
-    if proved and abs(context.now() - session.created_at) < FRESH:
+        is_fresh = freshness.is_fresh(connection, session, context.desk.settings, context.now())
+    if is_fresh:
         return "nothing"
     if has_codes:
         return "code"
@@ -218,6 +217,7 @@ def _confirm(context: Context, session: LoginSession, body: Confirmation) -> lis
     name = session.user.name
     with context.acts.act(name, "mfa.add", name) as act:
         context.enrolment.confirm(act.transaction, name, body.enrolment, body.code)
+        step_ups.forget(act.transaction, name, ["totp"])  # of an app whose place it took
         act.details["factor"] = "totp"
         if second_factors.unused_codes(act.transaction.connection, name):
             return []
@@ -253,5 +253,6 @@ def _remove(context: Context, session: LoginSession, kind: str) -> list[str]:
         ):
             second_factors.replace_codes(act.transaction, name, [], context.now())
             removed.append("recovery")
+        step_ups.forget(act.transaction, name, removed)
         act.details["removed"] = removed
     return removed

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, Field
 
-from pgward.ca.identity import directory
+from pgward.ca.identity import directory, step_ups
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.login import freshness
 from pgward.ca.login.passkeys import credentials, enrolment
 from pgward.ca.login.passkeys.credentials import Passkey
 from pgward.ca.login.passkeys.vouchers import Brought
@@ -133,7 +134,8 @@ def remove(context: Current, session: Person, key: Key) -> Removed:
     """
     with context.acts.act(session.user.name, "passkey.remove", session.user.name) as act:
         act.worth_recording = False  # what is refused is
-        enrolment.check_fresh(context.desk, session)
+        connection = act.transaction.connection
+        freshness.check(connection, session, context.desk.settings, context.now())
     return _removed(context, session, session.user.name, key)
 
 
@@ -170,6 +172,7 @@ def _removed(context: Context, by: LoginSession, user: str, key: str | None) -> 
             found = credentials.remove(act.transaction, user, key)
             act.details |= {"name": found.name, "id": found.id}
             count = 1
+        step_ups.forget(act.transaction, user, ["webauthn"])
         serials = context.revoker.end_all_but(
             act.transaction, user, "passkey removed", now=context.now(), keep=by.id
         )

@@ -44,6 +44,16 @@ def live(logins):
     return live
 
 
+def test_what_was_proved_with_a_factor_that_is_gone_is_forgotten(logins, start, keep, live):
+    mine, theirs = keep(start()), keep(start("root"), user="root")
+    for factors, left in ((["webauthn"], [mine, theirs]), (["recovery", "totp"], [theirs])):
+        before = logins.desk.store.version()
+        with logins.desk.store.write() as transaction:
+            step_ups.forget(transaction, "alice", factors)
+        assert live() == left
+        assert (logins.desk.store.version() > before) == (mine not in left)
+
+
 def test_proofs_are_kept_by_person_and_service(start, keep, live):
     mine = start()
     proofs = [keep(mine, "billing"), keep(mine), keep(start("root"), user="root")]

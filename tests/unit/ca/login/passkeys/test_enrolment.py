@@ -21,11 +21,21 @@ def test_who_has_a_second_factor_adds_no_passkey_without_it(passkeys):
     """Else a session without it, as an identity provider's, would get around it by a new one."""
     session = passkeys.session(factors=("oidc",))
     passkeys.finish(session, started := begun(passkeys, session), made(passkeys, started))
-    begun(passkeys, session, "key")  # the first one was made in this session
-    passkeys.desk.clock.move(seconds=1)
+    with pytest.raises(DeniedError, match="a login with a second factor"):
+        begun(passkeys, session, "key")  # the first one may be a thief's
     with pytest.raises(DeniedError, match="a login with a second factor"):
         begun(passkeys, passkeys.session(factors=("oidc",)), "key")
     begun(passkeys, passkeys.session(factors=("webauthn",)), "key")
+
+
+def test_a_passkey_is_not_finished_past_a_factor_that_came_meanwhile(passkeys, factors):
+    """Whoever has stolen a password may have begun before its owner set an app up."""
+    session = passkeys.session()
+    brought = made(passkeys, started := begun(passkeys, session))
+    factors.add_app()
+    with pytest.raises(DeniedError, match="a login with a second factor"):
+        passkeys.finish(session, started, brought)
+    assert passkeys.of() == []
 
 
 def made(passkeys, started):
@@ -76,7 +86,7 @@ def test_a_made_up_flow_is_none(passkeys):
 
 
 def test_a_passkey_is_taken_in_once(passkeys):
-    session = passkeys.session()
+    session = passkeys.session(factors=("webauthn",))
     started = begun(passkeys, session)
     brought = passkeys.made(started, SoftAuthenticator())
     assert passkeys.finish(session, started, brought).name == "phone"

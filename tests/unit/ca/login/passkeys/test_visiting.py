@@ -173,7 +173,7 @@ def test_a_code_may_be_typed_as_it_comes(passkeys):
 
 def test_present_passkeys_are_excluded(passkeys):
     phone = passkeys.add()
-    session = passkeys.session()
+    session = passkeys.session(factors=("webauthn",))
     begun = enrolment.begin(passkeys.desk, session, "key", CALLBACK)
     options = passkeys.visits.creation(visit_of(begun.url), begun.code)
     assert [each["id"] for each in options["excludeCredentials"]] == [
@@ -193,7 +193,7 @@ def test_each_visit_serves_its_own_errand(passkeys):
 
 
 def registering_another(passkeys):
-    session = passkeys.session()
+    session = passkeys.session(factors=("webauthn",))
     return session, enrolment.begin(passkeys.desk, session, "another", CALLBACK)
 
 

@@ -1,6 +1,8 @@
 import pytest
+import sqlalchemy as sa
 
 from pgward.ca.login.passkeys.credentials import NewPasskey, add, key_of
+from pgward.ca.store.schema import login_sessions
 from tests.fixtures.passkeys import CALLBACK
 
 
@@ -18,11 +20,22 @@ def give(api):
     return give
 
 
+@pytest.fixture
+def strong(api, alice):
+    """Alice, logged in with a second factor."""
+    with api.store.write() as transaction:
+        mine = login_sessions.c.user_name == "alice"
+        values = {"factors": ["password", "totp"]}
+        transaction.execute(sa.update(login_sessions).where(mine).values(values))
+    return alice
+
+
 def listed(device, path="/v1/me/passkeys"):
     return [each["name"] for each in device.call("GET", path).json()["passkeys"]]
 
 
-def test_people_list_rename_and_remove_their_own(api, alice, admin, give):
+def test_people_list_rename_and_remove_their_own(api, strong, admin, give):
+    alice = strong
     mine, theirs = give("alice"), give("root", "theirs")
     (shown,) = alice.call("GET", "/v1/me/passkeys").json()["passkeys"]
     assert shown == {
@@ -50,7 +63,8 @@ def test_a_passkey_is_among_the_second_factors(alice, give):
     assert found == [{"kind": "webauthn", "name": "phone", "created_at": "2026-11-21T12:00:00Z"}]
 
 
-def test_who_removes_a_passkey_ends_the_other_sessions(api, alice, give):
+def test_who_removes_a_passkey_ends_the_other_sessions(api, strong, give):
+    alice = strong
     elsewhere = api.device("alice")
     elsewhere.certificate()
     mine = give("alice")
@@ -93,6 +107,19 @@ def test_what_is_no_id_names_nothing(alice, key):
 
 def test_nobody_without_a_session_is_told_anything(api):
     assert api.call("GET", "/v1/me/passkeys").status_code == 401
+
+
+def test_who_has_one_must_have_logged_in_with_one(alice, give):
+    """Else whoever stole a password in time takes the passkey away that was made against them."""
+    mine = give("alice")
+    answers = [
+        alice.call("DELETE", f"/v1/me/passkeys/{mine}"),
+        alice.call("POST", "/v1/me/passkeys", {"name": "key", "redirect_uri": CALLBACK}),
+    ]
+    assert [each.status_code for each in answers] == [403, 403]
+    told = {each.json()["error"]["message"] for each in answers}
+    assert told == {"this needs a login with a second factor, as you have one"}
+    assert listed(alice) == ["phone"]
 
 
 def test_nor_does_it_remove_one(api, alice, give):

@@ -141,6 +141,7 @@ ENDS = {
     "block": lambda _own, _other, admin: admin.call(
         "POST", "/v1/users/alice/block", {"reason": "lost laptop"}
     ),
+    "reset": lambda _own, _other, admin: admin.call("POST", "/v1/users/alice/mfa/reset"),
     "revoke": lambda _own, _other, admin: admin.call(
         "POST", "/v1/certificates/revoke", {"kind": "person", "name": "alice"}
     ),
@@ -148,7 +149,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_whatever_ends_the_session_takes_the_proof_away_at_once(world, how):
+def test_whatever_ends_the_session_or_the_factor_takes_the_proof_away_at_once(world, how):
     other = world.api.device("alice")
     prove(world.alice, world.app())
     assert world.proofs() == {"orders": {"alice": UNTIL}}
