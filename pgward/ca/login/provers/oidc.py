@@ -13,8 +13,9 @@ from pydantic import Field
 
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import external
+from pgward.ca.identity.external import Link
 from pgward.ca.limiting.buckets import Buckets, Rate
-from pgward.ca.login import answers
+from pgward.ca.login import answers, grounds
 from pgward.ca.login.attempt import Ask, Attempt
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.oidc.authorization import Begun
@@ -79,13 +80,15 @@ class OidcProver:
     async def _judge(self, known: Known, attempt: Attempt, answer: Mapping[str, Any]) -> str:
         begun, accepted = Begun.from_state(attempt.memory[_BEGUN]), attempt.memory[_ACCEPTED]
         anew = await known.party.finish_anew(begun, answer, since=attempt.began_at)
-        owner = await run_sync(self._owner, known.name, anew.subject)
-        if owner != attempt.actor:
+        link = await run_sync(self._link, known.name, anew.subject)
+        if link is None or link.user != attempt.actor:
+            owner = "nobody here" if link is None else link.user
             raise RefusedError(
                 f"that was somebody else's login at {known.name}",
-                why=f"subject {anew.subject!r} of {known.name} is {owner or 'nobody here'}",
+                why=f"subject {anew.subject!r} of {known.name} is {owner}",
                 hint="log in there as yourself; another account may have to be logged out first",
             )
+        attempt.grounds.append(grounds.link(link))
         if anew.second_factor is not None and SECOND in accepted:
             return SECOND
         if FACTOR in accepted:
@@ -111,7 +114,6 @@ class OidcProver:
                 return known
         return None
 
-    def _owner(self, provider: str, subject: str) -> str | None:
+    def _link(self, provider: str, subject: str) -> Link | None:
         with self._desk.store.read() as connection:
-            found = external.find(connection, provider, subject)
-        return None if found is None else found.user
+            return external.find(connection, provider, subject)

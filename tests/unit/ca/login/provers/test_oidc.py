@@ -10,6 +10,7 @@ import pytest
 from pgward.ca.identity import external
 from pgward.ca.limiting.buckets import Buckets, Rate
 from pgward.ca.login.oidc.authorization import RESERVED
+from pgward.ca.login.provers.oidc import OidcProver
 from tests.fixtures.ca_service import Device, service
 from tests.fixtures.lying_provider import REDIRECT
 from tests.fixtures.oidc_world import OidcWorld
@@ -182,6 +183,20 @@ def test_who_is_not_known_at_the_provider_any_more_cannot_prove(world):
     with world.oidc.api.store.write() as transaction:
         external.unlink(transaction, "corp", "ann")
     assert said(world.answer(flow, **brought)) == (403, "that was somebody else's login at corp")
+
+
+def test_a_link_that_is_cut_just_then_proves_nothing(world, monkeypatch):
+    look = OidcProver._link
+
+    def looked_and_cut(prover, provider, subject):
+        found = look(prover, provider, subject)
+        with world.oidc.api.store.write() as transaction:
+            external.unlink(transaction, provider, "ann")
+        return found
+
+    monkeypatch.setattr(OidcProver, "_link", looked_and_cut)
+    message = "the link to the identity provider was removed during the step-up"
+    assert said(world.prove()) == (403, message)
 
 
 def test_who_logged_in_with_a_password_and_is_linked_may_prove_there(world):
