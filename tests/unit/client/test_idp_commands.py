@@ -69,7 +69,7 @@ def test_what_is_a_second_factor_is_said_and_shown(logged_in, routes):
     shown = routes.routes["GET /v1/identity-providers/corp"]
     changed = {**RESOURCE, "spec": SPEC | {"secondFactor": {"amr": ["mfa", "otp"]}}}
     routes.routes["GET /v1/identity-providers/corp"] = {**shown, "resource": changed}
-    assert "second factor         amr=mfa, amr=otp" in logged_in("idp", "show", "corp").stdout
+    assert "second factor        amr=mfa, amr=otp" in logged_in("idp", "show", "corp").stdout
 
 
 def test_a_secret_has_one_source(logged_in, routes):
