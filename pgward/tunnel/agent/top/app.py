@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -11,6 +12,7 @@ from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.widgets import DataTable, Footer, RichLog, Static
+from textual.worker import Worker
 
 from pgward.core.errors import PgwardError
 from pgward.system.terminal import clean
@@ -75,10 +77,14 @@ class TopApp(App[None]):
     # --- looking ----------------------------------------------------------------------
 
     def _begin_look(self) -> None:
-        self.run_worker(self._look(), group="look")
+        self._begin(self._look, "look")
         if time.monotonic() >= self._names_at:
             self._names_at = time.monotonic() + SERVICES_SECONDS
-            self.run_worker(self._look_at_services(), group="services", exclusive=True)
+            self._begin(self._look_at_services, "services")
+
+    def _begin(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Have a worker do it; what is made for one that never begins would be left over."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=group == "services")
 
     async def _look(self) -> None:
         if self._looking.locked():
@@ -140,7 +146,7 @@ class TopApp(App[None]):
         if not table.row_count:
             return
         service = str(table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value)
-        self.run_worker(self._act(action, service), group="act")
+        self._begin(functools.partial(self._act, action, service), "act")
 
     async def _act(self, action: Callable[[str], str], service: str) -> None:
         try:
