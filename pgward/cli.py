@@ -196,7 +196,10 @@ def _sentence(text: str) -> str:
 def _usage_problem(mistake: click.UsageError) -> InvalidInputError:
     message = mistake.format_message().rstrip(".")
     path = mistake.ctx.command_path if mistake.ctx else "pgward"
-    return InvalidInputError(message[:1].lower() + message[1:], hint=f"{path} --help")
+    hint = f"{path} --help"
+    if isinstance(mistake, click.BadParameter) and message.endswith("is not readable"):
+        hint = "run this as the account that owns it; ls -ld tells which that is"
+    return InvalidInputError(message[:1].lower() + message[1:], hint=hint)
 
 
 def _os_problem(problem: OSError) -> PgwardError:

@@ -118,6 +118,14 @@ def test_failures_print_message_hint_and_exit_code(monkeypatch, error, code, tex
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", text)
 
 
+def test_a_file_of_another_account_is_told_apart_from_a_mistyped_option(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    result = CliRunner().invoke(cli, ["ca", "serve", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is not readable" in result.output
+    assert "hint: run this as the account that owns it" in result.output
+
+
 def test_an_interrupt_is_quiet(monkeypatch):
     result = CliRunner().invoke(raising(monkeypatch, KeyboardInterrupt()), ["boom"])
     assert (result.exit_code, result.output.strip()) == (130, "")
