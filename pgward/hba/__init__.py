@@ -10,6 +10,6 @@ generation  one set of material on disk; ``tls/current`` is a symlink to the one
 change      a new generation and new blocks, replaced step by step behind a journal
 journal     what a change replaced, so that a run that was cut off is undone by the next
 
-``model``, ``versions``, ``generate``, ``tokens``, ``lint`` and ``block`` are pure; the rest is
+``syntax``, ``decide``, ``model``, ``generate``, ``lint`` and ``block`` are pure; the rest is
 the rim. (PostgreSQL manual, chapters 19.9, 20.1, 20.2 and 20.12.)
 """

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.tokens import physical_lines
+from pgward.hba.syntax.tokens import physical_lines
 
 BEGIN = "# BEGIN pgward"
 END = "# END pgward"

@@ -18,7 +18,7 @@ from pgward.hba.material import FILES
 from pgward.hba.model import Plan, TlsFiles
 from pgward.hba.plan_options import plan_options
 from pgward.hba.source import MachineSource
-from pgward.hba.versions import NEWEST, OLDEST
+from pgward.hba.syntax.versions import NEWEST, OLDEST
 from pgward.system import process, terminal
 from pgward.system.files import storage_errors
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import ConflictError, InvalidInputError
-from pgward.hba import block, lint, server, tokens
+from pgward.hba import block, lint, server
 from pgward.hba.change import Edit
 from pgward.hba.datadir import DataDir
 from pgward.hba.generate import fragments, settings
 from pgward.hba.host import Host
 from pgward.hba.lint import Finding
 from pgward.hba.model import Plan
+from pgward.hba.syntax import tokens
 
 CRITICAL = frozenset({"ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"})
 """The settings without which certificates are not checked as wanted."""

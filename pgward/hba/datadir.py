@@ -13,7 +13,7 @@ import psutil
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.hba.block import assignments
 from pgward.hba.disk import Disk, DiskError, owner_of
-from pgward.hba.versions import Abilities
+from pgward.hba.syntax.versions import Abilities
 from pgward.system.postgres import Account, execute, find_binaries
 
 _ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from pgward.core.errors import InvalidInputError
 from pgward.hba.model import Auth, Plan, keywords
-from pgward.hba.tokens import quote
-from pgward.hba.versions import Abilities
+from pgward.hba.syntax.tokens import quote
+from pgward.hba.syntax.versions import Abilities
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _KEYWORDS = frozenset({"all", "sameuser", "samerole", "samegroup", "replication"})

@@ -1,22 +1,21 @@
 """What is wrong in a pg_hba.conf, and which of its lines let people in without a certificate.
 
-Pure. ``errors`` names only what PostgreSQL itself refuses (``parse_hba_line`` in
-src/backend/libpq/hba.c), so that a file which the server takes is never called broken.
+Pure. ``errors`` names only what PostgreSQL itself refuses, so that a file which the server takes
+is never called broken.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from pgward.hba.model import Plan
-from pgward.hba.tokens import Field, Line
-from pgward.hba.versions import OLDEST, Abilities
+from pgward.hba.syntax import rules
+from pgward.hba.syntax.addresses import HostName, Word
+from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.rules import LOCAL, Rule
+from pgward.hba.syntax.tokens import Field, Line
+from pgward.hba.syntax.versions import OLDEST, Abilities
 
 INCLUDES = frozenset({"include", "include_if_exists", "include_dir"})
-_NETWORK = frozenset({"host", "hostssl", "hostnossl"})
-_GSS = frozenset({"hostgssenc", "hostnogssenc"})
-_OLD_CLIENTCERT = frozenset({"0", "1", "no-verify", "verify-ca", "verify-full"})
-_FIRST_STRICT_CLIENTCERT = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +29,18 @@ class Finding:
         return f"{self.where}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """The parts of one line of pg_hba.conf; ``address`` is empty for ``local``."""
-
-    kind: str
-    databases: Field
-    roles: Field
-    address: str
-    method: str
-    options: tuple[str, ...]
-
-    def option(self, name: str) -> str | None:
-        """Return the value of an option, or None."""
-        for text in self.options:
-            key, _, value = text.partition("=")
-            if key == name:
-                return value
-        return None
-
-
-class BadLineError(ValueError):
-    """A line that PostgreSQL refuses."""
-
-
 def errors(lines: Iterable[Line], able: Abilities, path: str) -> list[Finding]:
     """Return what keeps PostgreSQL from taking the file; nothing when it would take it."""
     found: list[Finding] = []
     for line in lines:
         try:
-            rule = read(line, able)
+            read(line, able)
         except BadLineError as error:
-            found.append(Finding(f"{path}:{line.number}", str(error)))
-            continue
-        if rule is not None and (said := _option_error(rule, able)):
-            found.append(Finding(f"{path}:{line.number}", said))
+            number, column = line.place(error.field, error.token)
+            message = f"{error.message} (column {column})"
+            if number != line.number:
+                message = f"{error.message} (line {number}, column {column})"
+            found.append(Finding(f"{path}:{line.number}", message))
     return found
 
 
@@ -77,86 +53,19 @@ def openings(lines: Iterable[Line], able: Abilities, path: str, plan: Plan | Non
     found: list[Finding] = []
     for line in lines:
         rule = _readable(line, able)
-        if rule is None or rule.kind == "local" or rule.method == "reject":
+        if rule is None or rule.kind == LOCAL or rule.method == "reject":
             continue
-        if not asks_for_certificate(rule, able) and not (plan and _decided(rule, plan)):
+        if not rules.asks_for_certificate(rule, able) and not (plan and _decided(rule, plan)):
             found.append(Finding(f"{path}:{line.number}", _opening(rule, able)))
     return found
 
 
 def read(line: Line, able: Abilities) -> Rule | None:
     """Return the rule in a line, or None for blank lines and includes; raise BadLineError."""
-    if not line.fields:
+    include = len(line.fields) == 2 and line.words[0] in INCLUDES  # noqa: PLR2004
+    if not line.fields or (include and able.includes):
         return None
-    fields = iter(line.fields)
-    kind = _single(next(fields), "connection type")
-    if kind in INCLUDES and able.includes:
-        if len(line.fields) != 2:  # noqa: PLR2004 - the word and the file
-            raise BadLineError(f"{kind} wants one file name")
-        return None
-    if kind not in _kinds(able):
-        raise BadLineError(f"{kind!r} is no connection type of PostgreSQL {able.version}")
-    databases = _next(fields, "database")
-    roles = _next(fields, "role")
-    address = "" if kind == "local" else _read_address(fields)
-    method = _single(_next(fields, "authentication method"), "authentication method")
-    if method not in able.methods:
-        raise BadLineError(f"{method!r} is no authentication method of PostgreSQL {able.version}")
-    options = tuple(token.text for field in fields for token in field)
-    return Rule(kind, databases, roles, address, method, options)
-
-
-def asks_for_certificate(rule: Rule, able: Abilities) -> bool:
-    """Tell whether nobody passes this rule without a valid client certificate."""
-    if rule.method == "cert":
-        return True
-    return rule.kind == "hostssl" and rule.option("clientcert") in able.clientcert_values
-
-
-def _kinds(able: Abilities) -> frozenset[str]:
-    return _NETWORK | {"local"} | (_GSS if able.gss_lines else frozenset())
-
-
-def _next(fields: Iterator[Field], what: str) -> Field:
-    field = next(fields, None)
-    if field is None:
-        raise BadLineError(f"the line ends before the {what}")
-    return field
-
-
-def _single(field: Field, what: str) -> str:
-    if len(field) > 1:
-        raise BadLineError(f"there is more than one {what}")
-    return field[0].text
-
-
-def _read_address(fields: Iterator[Field]) -> str:
-    address = _single(_next(fields, "address"), "address")
-    try:
-        ip_address(address)
-    except ValueError:
-        return address
-    mask = _single(_next(fields, "address's netmask"), "netmask")
-    try:
-        ip_address(mask)
-    except ValueError:
-        raise BadLineError(f"the address {address} has no netmask") from None
-    return f"{address}/{mask}"
-
-
-def _option_error(rule: Rule, able: Abilities) -> str | None:
-    if rule.method == "cert" and rule.kind != "hostssl":
-        return "the method cert wants hostssl"
-    for option in rule.options:
-        if "=" not in option:
-            return f"the option {option!r} is not name=value"
-    value = rule.option("clientcert")
-    if value is None or able.version == OLDEST:
-        return None
-    strict = able.version >= _FIRST_STRICT_CLIENTCERT
-    if value not in (able.clientcert_values if strict else _OLD_CLIENTCERT):
-        return f"clientcert={value} is nothing that PostgreSQL {able.version} knows"
-    return None
+    return rules.read(line.fields, able)
 
 
 def _readable(line: Line, able: Abilities) -> Rule | None:
@@ -169,11 +78,17 @@ def _readable(line: Line, able: Abilities) -> Rule | None:
 def _opening(rule: Rule, able: Abilities) -> str:
     who = ",".join(token.text for token in rule.roles)
     what = ",".join(token.text for token in rule.databases)
-    said = f"lets {who} into {what} from {rule.address} by {rule.method} without a certificate"
+    said = f"lets {who} into {what} from {_from(rule)} by {rule.method} without a certificate"
     value = rule.option("clientcert")
     if value is not None and able.version == OLDEST:
         said += f" (PostgreSQL {OLDEST} takes clientcert={value} as off)"
     return said
+
+
+def _from(rule: Rule) -> str:
+    if isinstance(rule.address, Word):
+        return rule.address.value
+    return rule.address.name if isinstance(rule.address, HostName) else str(rule.address)
 
 
 def _decided(rule: Rule, plan: Plan) -> bool:

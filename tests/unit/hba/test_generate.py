@@ -4,8 +4,8 @@ from pgward.core.errors import InvalidInputError
 from pgward.hba import lint
 from pgward.hba.generate import fragments, settings
 from pgward.hba.model import Auth, Plan
-from pgward.hba.tokens import parse
-from pgward.hba.versions import Abilities
+from pgward.hba.syntax.tokens import parse
+from pgward.hba.syntax.versions import Abilities
 from tests.fixtures.golden_hba import GOLDEN, PLANS, VERSIONS, golden
 
 

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from pgward.hba.lint import errors, openings
 from pgward.hba.model import Auth, Plan
-from pgward.hba.tokens import parse
-from pgward.hba.versions import Abilities
+from pgward.hba.syntax.tokens import parse
+from pgward.hba.syntax.versions import Abilities
 
 
 def wrong(text: str, version: int = 15) -> list[str]:
@@ -26,7 +26,7 @@ def open_to(text: str, version: int = 15, plan: Plan | None = None) -> list[str]
         "hostssl all all all cert clientname=DN map=m",
         "hostssl a,b +c,d .example.com scram-sha-256 clientcert=verify-full",
         "hostnossl all all ::/0 reject",
-        "host @dbs @users samenet ldap ldapserver=x",
+        "host @dbs @users samenet ldap ldapserver=x ldapbasedn=dc=x",
     ],
 )
 def test_lines_that_postgresql_takes(line) -> None:
@@ -37,22 +37,22 @@ def test_lines_that_postgresql_takes(line) -> None:
     ("version", "line", "message"),
     [
         (15, "hots all all all md5", "'hots' is no connection type of PostgreSQL 15"),
-        (15, "a,b all all all md5", "there is more than one connection type"),
+        (15, "a,b all all all md5", "there is more than one connection type (column 3)"),
         (11, "hostgssenc all all all gss", "'hostgssenc' is no connection type of PostgreSQL 11"),
         (15, "local", "the line ends before the database"),
         (15, "local all", "the line ends before the role"),
         (15, "host all all", "the line ends before the address"),
         (15, "host all all all", "the line ends before the authentication method"),
-        (15, "host all all 10.0.0.1 md5", "the address 10.0.0.1 has no netmask"),
+        (15, "host all all 10.0.0.1 md5", "'md5' is no IP mask (column 23)"),
         (15, "host all all 10.0.0.1", "the line ends before the address's netmask"),
         (15, "local all all magic", "'magic' is no authentication method of PostgreSQL 15"),
         (17, "host all all all oauth", "'oauth' is no authentication method of PostgreSQL 17"),
-        (15, "host all all all cert", "the method cert wants hostssl"),
+        (15, "host all all all cert", "the method cert is for hostssl lines only"),
         (15, "hostssl all all all md5 clientcert", "the option 'clientcert' is not name=value"),
         (14, "hostssl all all all md5 clientcert=1", "clientcert=1 is nothing that PostgreSQL 14"),
         (12, "hostssl all all all md5 clientcert=x", "clientcert=x is nothing that PostgreSQL 12"),
         (15, "include x", "'include' is no connection type"),
-        (16, "include", "include wants one file name"),
+        (16, "include", "'include' is no connection type"),
     ],
 )
 def test_lines_that_postgresql_refuses(version, line, message) -> None:
@@ -92,7 +92,7 @@ def test_lines_that_let_nobody_in_without_a_certificate(version, line) -> None:
     [
         (15, "host a b 10.0.0.0/8 md5", "lets b into a from 10.0.0.0/8 by md5"),
         (15, "hostssl all all all scram-sha-256", "lets all into all from all by scram-sha-256"),
-        (15, "hostnossl x y all md5 clientcert=verify-ca", "lets y into x"),
+        (15, "hostnossl x y all md5", "lets y into x"),
         (11, "hostssl a b all trust clientcert=verify-full", "takes clientcert=verify-full as off"),
         (13, "hostssl a b all trust clientcert=no-verify", "lets b into a"),
     ],

@@ -6,7 +6,7 @@ from pgward.core.errors import PgwardError
 from pgward.hba import server
 from pgward.hba.datadir import DataDir, Running
 from pgward.hba.lint import Finding
-from pgward.hba.versions import Abilities
+from pgward.hba.syntax.versions import Abilities
 from pgward.system.postgres import Account, Cluster
 
 RUNNING = Running(4321, 5432, "/run", "127.0.0.1")

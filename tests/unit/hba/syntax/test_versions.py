@@ -1,7 +1,7 @@
 import pytest
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.versions import NEWEST, OLDEST, Abilities
+from pgward.hba.syntax.versions import NEWEST, OLDEST, Abilities
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.hba.tokens import Token, fields, parse, quote
+from pgward.hba.syntax.tokens import Token, _placed, fields, parse, physical_lines, quote
 
 
 def words(text: str) -> list[list[str]]:
@@ -97,4 +97,41 @@ def test_any_bytes_come_back(data, continuation) -> None:
     st.text(st.characters(blacklist_characters="\n\r\0", blacklist_categories=("Cs",)), min_size=1)
 )
 def test_a_quoted_word_is_read_as_itself(word) -> None:
-    assert fields(f"{quote(word)} next") == [(Token(word, quoted=True),), (Token("next"),)]
+    assert fields(f"{quote(word)} next") == ((Token(word, quoted=True),), (Token("next"),))
+
+
+@given(LIKELY)
+def test_every_token_has_a_place_in_its_line(data) -> None:
+    for line in parse(data):
+        places = [
+            line.place(number, index)
+            for number, field in enumerate(line.fields)
+            for index in range(len(field))
+        ]
+        last = line.number + len(physical_lines(line.raw)) - 1
+        assert places == sorted(set(places))
+        assert all(line.number <= at <= last and column >= 1 for at, column in places)
+
+
+def test_the_place_of_a_token_of_a_missing_field_and_of_a_continued_line() -> None:
+    (line,) = parse(b'host  "a b",c \\\n  all # x\n')
+    assert [line.place(0), line.place(1), line.place(1, 1), line.place(2)] == [
+        (1, 1),
+        (1, 7),
+        (1, 13),
+        (2, 3),
+    ]
+    assert line.place(3) == (2, 6)
+
+
+def test_what_follows_a_nul_is_not_there() -> None:
+    (line,) = parse(b"host all\0 all\n")
+    assert line.words == ("host", "all")
+
+
+WORDS = st.text(st.sampled_from('ab,"# \t'), max_size=12)
+
+
+@given(WORDS)
+def test_the_short_way_and_the_long_way_agree(text) -> None:
+    assert fields(text) == tuple(tuple(token for token, _, _ in field) for field in _placed(text))

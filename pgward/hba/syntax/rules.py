@@ -1,0 +1,148 @@
+"""What a line of pg_hba.conf says, as one version reads it (``parse_hba_line`` in hba.c)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pgward.hba.syntax import addresses, options, regexes
+from pgward.hba.syntax.addresses import Address, HostName, Network, Word
+from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.tokens import Field
+from pgward.hba.syntax.versions import Abilities
+
+LOCAL = "local"
+_NETWORK = frozenset({"host", "hostssl", "hostnossl"})
+_GSS = frozenset({"hostgssenc", "hostnogssenc"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; ``address`` is None for ``local``, whose method ``ident`` is read as ``peer``."""
+
+    kind: str
+    databases: Field
+    roles: Field
+    address: Address | None
+    method: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def option(self, name: str) -> str | None:
+        """Return the value of an option, the last where it stands twice, or None."""
+        found = [value for key, value in self.options if key == name]
+        return found[-1] if found else None
+
+
+def read(fields: tuple[Field, ...], able: Abilities) -> Rule:
+    """Return the rule of a line's fields, in which files of names stand as their names.
+
+    Raises BadLineError for what PostgreSQL of this version refuses.
+    """
+    reader = _Reader(fields)
+    kind = reader.single("connection type")
+    if kind not in kinds(able):
+        raise BadLineError(f"{kind!r} is no connection type of PostgreSQL {able.version}")
+    databases = _names(reader, "database", able)
+    roles = _names(reader, "role", able)
+    address = None if kind == LOCAL else _address(reader)
+    method = _method(reader, kind, able)
+    at = reader.at
+    given = tuple(_options(reader))
+    try:
+        options.check(kind, method, [(name, value) for name, value, *_ in given], able.version)
+    except options.OptionError as error:
+        where = (at - 1, 0) if error.option is None else given[error.option][2:]
+        raise BadLineError(error.message, *where) from None
+    return Rule(
+        kind, databases, roles, address, method, tuple((name, value) for name, value, *_ in given)
+    )
+
+
+def asks_for_certificate(rule: Rule, able: Abilities) -> bool:
+    """Tell whether nobody passes this rule without a valid client certificate."""
+    if rule.method == "cert":
+        return True
+    return rule.kind == "hostssl" and rule.option("clientcert") in able.clientcert_values
+
+
+def kinds(able: Abilities) -> frozenset[str]:
+    """Return the connection types that a version knows."""
+    return _NETWORK | {LOCAL} | (_GSS if able.gss_lines else frozenset())
+
+
+class _Reader:
+    """Takes one field after the other."""
+
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self._fields = fields
+        self.at = 0
+
+    def field(self, what: str) -> Field:
+        """Take the next one; raise BadLineError when there is none."""
+        if self.at >= len(self._fields):
+            raise BadLineError(f"the line ends before the {what}", self.at)
+        self.at += 1
+        return self._fields[self.at - 1]
+
+    def single(self, what: str) -> str:
+        """Take one that must be one word."""
+        field = self.field(what)
+        if len(field) > 1:
+            raise BadLineError(f"there is more than one {what}", self.at - 1, 1)
+        return field[0].text
+
+    def rest(self) -> Iterator[tuple[int, Field]]:
+        """Take what is left, each with its number."""
+        while self.at < len(self._fields):
+            self.at += 1
+            yield self.at - 1, self._fields[self.at - 1]
+
+
+def _names(reader: _Reader, what: str, able: Abilities) -> Field:
+    field = reader.field(what)
+    if able.includes:
+        for index, token in enumerate(field):
+            if token.text.startswith("/"):
+                try:
+                    regexes.compiled(token.text[1:], able.version)
+                except regexes.BadRegexError as error:
+                    raise BadLineError(str(error), reader.at - 1, index) from None
+    return field
+
+
+def _address(reader: _Reader) -> Address:
+    field = reader.field("address")
+    if len(field) > 1:
+        raise BadLineError("there is more than one address", reader.at - 1, 1)
+    found = addresses.read(field[0])
+    if isinstance(found, Word | HostName | Network):
+        return found
+    mask = reader.field("address's netmask")
+    if len(mask) > 1:
+        raise BadLineError("there is more than one netmask", reader.at - 1, 1)
+    return addresses.with_mask(found, mask[0])
+
+
+def _method(reader: _Reader, kind: str, able: Abilities) -> str:
+    method = reader.single("authentication method")
+    at = reader.at - 1
+    if method not in able.methods:
+        raise BadLineError(
+            f"{method!r} is no authentication method of PostgreSQL {able.version}", at
+        )
+    if kind == LOCAL and method == "ident":
+        method = "peer"
+    if kind == LOCAL and method == "gss":
+        raise BadLineError("the method gss is not for local lines", at)
+    if kind != LOCAL and method == "peer":
+        raise BadLineError("the method peer is for local lines only", at)
+    if kind != "hostssl" and method == "cert":
+        raise BadLineError("the method cert is for hostssl lines only", at)
+    return method
+
+
+def _options(reader: _Reader) -> Iterator[tuple[str, str, int, int]]:
+    for number, field in reader.rest():
+        for index, token in enumerate(field):
+            name, equals, value = token.text.partition("=")
+            if not equals:
+                raise BadLineError(f"the option {token.text!r} is not name=value", number, index)
+            yield name, value, number, index
