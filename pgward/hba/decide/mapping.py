@@ -1,0 +1,58 @@
+r"""Whether a name from outside may be a role, by pg_ident.conf (``check_ident_usermap``).
+
+Lines are tried in their order, and the first that lets it through decides. Before version 16 a
+role in the map is a name and nothing else; of ``\1`` only the first is replaced, in every version.
+"""
+
+from pgward.hba.decide.names import role_is_meant
+from pgward.hba.decide.server import Server
+from pgward.hba.syntax.mappings import Mapping
+from pgward.hba.syntax.regexes import compiled
+
+_GROUP = r"\1"
+
+
+class BadMapError(ValueError):
+    r"""A line that PostgreSQL cannot follow when it is used: ``\1`` without a group."""
+
+
+def find(server: Server, named: str, system: str, role: str) -> int | None:
+    """Return the index of the line of a map that lets a name be a role, None when none does.
+
+    Raises BadMapError for what ends the search with a refusal, BeyondUsError.
+    """
+    for index, mapping in enumerate(server.mappings):
+        if mapping.map == named and _lets(server, mapping, system, role):
+            return index
+    return None
+
+
+def may_be(server: Server, named: str | None, system: str, role: str) -> bool:
+    """Tell whether a name from outside may be a role; without a map it is the same name."""
+    if not named:
+        return system == role
+    try:
+        return find(server, named, system, role) is not None
+    except BadMapError:
+        return False
+
+
+def _lets(server: Server, mapping: Mapping, system: str, role: str) -> bool:
+    wanted, able = mapping.role, server.able
+    if mapping.system.text.startswith("/"):
+        expression = compiled(mapping.system.text[1:], able.version)
+        if not expression.matches(system):
+            return False
+        if _GROUP in wanted.text and not (able.includes and wanted.text.startswith("/")):
+            group = expression.first_group(system)
+            if group is None:
+                raise BadMapError(
+                    f"{mapping.system.text!r} has no group that matched for {wanted.text!r}"
+                )
+            # What was put in is a name, whatever it looks like.
+            return wanted.text.replace(_GROUP, group, 1) == role
+    elif mapping.system.text != system:
+        return False
+    if not able.includes:
+        return wanted.text == role
+    return role_is_meant(server, [wanted], role)

@@ -1,0 +1,30 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgward.hba.decide.connection import Connection, World
+
+
+def test_names_are_cut_before_17() -> None:
+    asked = Connection("é" * 40, "d" * 70, None)
+    assert asked.cut(17) is asked
+    assert asked.cut(16).user.encode("utf-8", "surrogateescape") == ("é" * 40).encode()[:63]
+    assert asked.cut(16).database == "d" * 63
+    assert Connection("a", None, None).cut(11).database is None
+
+
+def test_members_directly_through_others_and_of_themselves() -> None:
+    world = World({"a": frozenset({"b"}), "b": frozenset({"c"}), "c": frozenset({"a"})})
+    assert world.is_member("a", "c")
+    assert world.is_member("a", "a")
+    assert not world.is_member("a", "d")
+    assert not world.is_member("d", "d")  # who does not exist is no member
+
+
+NAMES = st.sampled_from("abcde")
+
+
+@given(st.dictionaries(NAMES, st.frozensets(NAMES)), NAMES, NAMES, NAMES)
+def test_membership_is_transitive(member_of, one, two, three) -> None:
+    world = World(member_of)
+    if world.is_member(one, two) and world.is_member(two, three):
+        assert world.is_member(one, three)
