@@ -102,6 +102,9 @@ _HBA = {
     "generate": Entry("print configuration fragments", "pgward.hba.commands:generate"),
     "apply": Entry("set a data directory up, and check it took", "pgward.hba.commands:apply"),
     "refresh": Entry("renew certificate and revocation lists", "pgward.hba.commands:refresh"),
+    "explain": Entry(
+        "say which line decides about a connection", "pgward.hba.explain_commands:explain"
+    ),
 }
 _CONFIG = {
     "show": Entry("show how a program connects", "pgward.connector.commands:show"),

@@ -1,0 +1,121 @@
+"""``pgward hba explain``."""
+
+from ipaddress import ip_address
+
+import click
+
+from pgward.client.options import output as output_option
+from pgward.core.errors import InvalidInputError
+from pgward.hba.decide import explaining
+from pgward.hba.decide.connection import Connection, Encryption, World
+from pgward.hba.decide.explaining import Explanation
+from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
+from pgward.hba.file_options import LoadFiles, file_options
+from pgward.hba.interfaces import interfaces
+from pgward.hba.syntax.addresses import IP
+from pgward.hba.syntax.regexes import BeyondUsError
+from pgward.system import terminal
+
+_LOCAL = "local"
+_REFUSED = 1
+
+
+@click.command()
+@file_options
+@click.option("--user", required=True, metavar="ROLE", help="The role to be.")
+@click.option("--database", metavar="NAME", help="The database.  [default: as the role]")
+@click.option("--replication", is_flag=True, help="Physical replication, to no database.")
+@click.option(
+    "--address", required=True, metavar="IP", help=f"The client's, or {_LOCAL}: the Unix socket."
+)
+@click.option("--host-name", metavar="NAME", help="The client's, where its DNS leads both ways.")
+@click.option("--tls", is_flag=True, help="The connection is encrypted with TLS.")
+@click.option("--gss", is_flag=True, help="The connection is encrypted with GSSAPI.")
+@click.option("--cert-cn", metavar="NAME", help="CN of a valid client certificate.")
+@click.option("--cert-dn", metavar="DN", help="Its DN, as PostgreSQL writes it: CN=ann,O=x.")
+@click.option("--password", "knows", is_flag=True, help="The right password is known.")
+@click.option("--system-user", metavar="NAME", help="Who the system says it is: peer, gss, …")
+@click.option("--member", "members", multiple=True, metavar="GROUP", help="The role is in GROUP.")
+@output_option
+def explain(
+    *,
+    load_files: LoadFiles,
+    user: str,
+    database: str | None,
+    replication: bool,
+    address: str,
+    host_name: str | None,
+    tls: bool,
+    gss: bool,
+    cert_cn: str | None,
+    cert_dn: str | None,
+    knows: bool,
+    system_user: str | None,
+    members: tuple[str, ...],
+    output: str,
+) -> None:
+    """Say which line of pg_hba.conf decides about a connection, and what becomes of it.
+
+    Nothing is tried: the files are read as their version of PostgreSQL reads them, with what
+    they include. samehost and samenet mean this machine. The status is 1 where the connection
+    would be refused.
+    """
+    encryption = _encryption(tls=tls, gss=gss)
+    certificate = _certificate(cert_cn, cert_dn)
+    if certificate is not None and not tls:
+        raise InvalidInputError("there is no client certificate without TLS", hint="add --tls")
+    groups = {group: frozenset[str]() for group in members}
+    world = World({**groups, user: frozenset(members)}, interfaces())
+    asked = None if replication else database or user
+    connection = Connection(user, asked, _address(address), encryption, host_name)
+    try:
+        loaded = load_files(world)
+        found = explaining.explain(loaded, connection, Evidence(certificate, knows, system_user))
+    except BeyondUsError as error:
+        raise InvalidInputError(
+            f"this cannot be told from the files alone: {error}",
+            hint="log in for real: the server's log names the line (PostgreSQL 14 and later)",
+        ) from error
+    _show(found, output)
+    if found.verdict is not Verdict.IN:
+        raise SystemExit(_REFUSED)
+
+
+def _encryption(*, tls: bool, gss: bool) -> Encryption:
+    if tls and gss:
+        raise InvalidInputError("a connection is encrypted with TLS or with GSSAPI, not with both")
+    if tls:
+        return Encryption.TLS
+    return Encryption.GSS if gss else Encryption.NONE
+
+
+def _address(text: str) -> IP | None:
+    if text == _LOCAL:
+        return None
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"{text!r} is no IP address", hint=f"for example 10.0.0.9, ::1, or {_LOCAL}"
+        ) from None
+
+
+def _certificate(name: str | None, dn: str | None) -> Certificate | None:
+    if name is None and dn is None:
+        return None
+    return Certificate(name or "", dn or f"CN={name}")
+
+
+def _show(found: Explanation, output: str) -> None:
+    if output != "table":
+        terminal.structured(found.to_json(), output)
+        return
+    rows = [{"where": each.where, "what": each.why.value} for each in found.passed]
+    decides, by = found.decides, found.mapped_by
+    if decides is not None:
+        rows.append({"where": str(decides.place), "what": f"decides: {explaining.shown(decides)}"})
+    terminal.table(rows, {"where": "LINE", "what": "WHAT OF IT"})
+    if decides is not None:
+        terminal.echo(f"\nit wants {terminal.clean(found.wants)}")
+    through = "" if by is None else f", by {by.place}"
+    terminal.echo(f"{found.verdict.value}{through}")

@@ -1,0 +1,77 @@
+from ipaddress import ip_address
+
+import pytest
+
+from pgward.hba.decide.connection import Connection, Encryption
+from pgward.hba.decide.explaining import Explanation, explain
+from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
+from tests.unit.hba.decide.test_loading import loaded
+
+FROM = ip_address("10.0.0.9")
+ANN = Evidence(Certificate("ann@x", "CN=ann@x"))
+
+
+def told(
+    hba: str, evidence: Evidence = ANN, ident: str = r"m /^(.*)@x$ \1", *, tls: bool = True
+) -> Explanation:
+    used = Encryption.TLS if tls else Encryption.NONE
+    return explain(loaded(hba, ident), Connection("ann", "shop", FROM, used), evidence)
+
+
+def test_lines_that_pass_for_one_reason_are_told_together() -> None:
+    hba = (
+        "local all all peer\nlocal x x peer\n\nhost x all all md5\nhostssl all all all cert map=m\n"
+    )
+    found = told(hba)
+    assert [(each.where, each.count, each.why.name) for each in found.passed] == [
+        ("/hba:1-2", 2, "SOCKET"),
+        ("/hba:4", 1, "DATABASE"),
+    ]
+    assert found.to_json() == {
+        "passed": [
+            {"where": "/hba:1-2", "lines": 2, "why": "it is for the Unix socket"},
+            {"where": "/hba:4", "lines": 1, "why": "the database is another"},
+        ],
+        "decides": "/hba:5",
+        "line": "hostssl all all all cert map=m",
+        "wants": "a valid client certificate whose CN is mapped to ann by m",
+        "let_in": True,
+        "verdict": "let in",
+        "mapped_by": "/ident:1",
+    }
+
+
+def test_no_line_decides() -> None:
+    found = told("local all all peer\n")
+    assert (found.decides, found.verdict, found.wants) == (None, Verdict.NO_RULE, "nothing")
+    assert found.to_json()["decides"] is None
+
+
+@pytest.mark.parametrize(
+    ("line", "wants"),
+    [
+        ("host all all all reject", "nothing: it lets nobody in"),
+        ("host all all all trust", "nothing: everyone is believed"),
+        ("host all all all md5", "a password (md5)"),
+        ("hostssl all all all md5 clientcert=verify-ca", "any valid client certificate and a pass"),
+        (
+            "hostssl all all all md5 clientcert=verify-full",
+            "whose CN is ann and a pass",
+        ),
+        ("hostssl all all all cert clientname=DN", "a valid client certificate whose DN is ann"),
+        ("host all all all ident map=m", "a name that is, or is mapped to, ann (ident)"),
+    ],
+)
+def test_what_a_line_wants(line, wants) -> None:
+    assert wants in told(line).wants
+
+
+def test_who_is_mapped_by_which_line() -> None:
+    by_system = told("host all all all ident map=m", Evidence(system="ann@x"))
+    assert str(by_system.mapped_by and by_system.mapped_by.place) == "/ident:1"
+    by_dn = told("hostssl all all all cert map=m clientname=DN", ident='m "CN=ann@x" ann')
+    assert (by_dn.verdict, by_dn.mapped_by is not None) == (Verdict.IN, True)
+    refused = told("hostssl all all all cert map=m", ident="m other ann")
+    assert (refused.verdict, refused.mapped_by) == (Verdict.OTHER_NAME, None)
+    unmapped = told("host all all all trust")
+    assert unmapped.mapped_by is None
