@@ -6,6 +6,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 # A shell starts background jobs with Ctrl-C ignored, and their children inherit it: tests of
 # what Ctrl-C does would wait in vain.

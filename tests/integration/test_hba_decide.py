@@ -85,7 +85,7 @@ def test_each_version_decides_as_we_do(pg_each: Cluster, tmp_path: Path) -> None
     server = HbaServer(pg_each, tmp_path)
     able = Abilities.of(int((pg_each.data_dir / "PG_VERSION").read_text()))
 
-    @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=250, suppress_health_check=list(HealthCheck))
     @given(
         st.lists(_LINE, min_size=1, max_size=5),
         st.lists(_MAPPING, max_size=4),

@@ -14,7 +14,6 @@ from tests.fixtures.hba_lines import EXPRESSIONS, LINES, SUBJECTS
 pytestmark = pytest.mark.integration
 many = settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # What depends on how a server was built, or on its settings, is no matter of syntax.

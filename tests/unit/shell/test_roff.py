@@ -38,7 +38,7 @@ def test_paragraphs_and_lines_that_are_kept():
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not here")
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.text(max_size=200))
 def test_no_text_is_a_request_of_roff(text):
     page = f".TH x 1\n.SH NAME\n{roff.escape(text)}\n.TP\n.B {roff.quote(text)}\nend\n"

@@ -23,7 +23,7 @@ EDGE_SIZES += [RECORD_SIZE + CONTROL_SIZE, BUFFER_SIZE - 1, BUFFER_SIZE, BUFFER_
 chunk_sizes = st.lists(st.sampled_from(EDGE_SIZES) | st.integers(1, 5000), max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     forth=chunk_sizes,
     back=chunk_sizes,

@@ -45,7 +45,7 @@ def test_the_formats_of_sorted_files(tmp_path, end, count):
 
 
 @given(st.sets(st.integers(0, 500), min_size=1, max_size=40), st.integers(0, 500))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_search_is_right_whatever_is_in_the_file(tmp_path_factory, there, wanted):
     path = tmp_path_factory.mktemp("list") / "x"
     path.write_bytes(lines(map(str, there), end="\n"))

@@ -241,9 +241,7 @@ ANY = st.one_of(mutated(), st.binary(max_size=300).map(pem_of), st.binary(max_si
 
 
 @given(asked=ANY)
-@settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_mutated_requests_raise_the_one_error_or_change_no_name(authority, asked):
     ends = authority.clock.now().replace(year=2027)
     try:

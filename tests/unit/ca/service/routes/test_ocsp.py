@@ -14,9 +14,7 @@ from pgward.ca.revoking.ocsp_responder import OcspResponder
 from pgward.core.errors import UnavailableError
 from tests.fixtures.pkilint import lint_ocsp
 
-FUZZED = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+FUZZED = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
