@@ -148,7 +148,7 @@ def install(
 
     Without a SERVICE: bring the sections that are there up to date. Sections of services that are
     gone are removed; all else in the file stays as it is. The file is PGSERVICEFILE, else
-    ~/.pg_service.conf. When the agent runs, it opens the tunnel to each SERVICE.
+    ~/.pg_service.conf. The agent opens the tunnels of these sections, also one that starts later.
     """
     if way is not None and way.host is not None and (everything or len(services) != 1):
         raise click.UsageError("--host goes with one service")
@@ -162,9 +162,11 @@ def install(
         open_now = {each.service for each in finder.registry.all()}
     _tell(done, output, "no service is for you")
     _tell_old_readers(done)
-    closed = [each.service for each in done if each.facts and each.service not in open_now]
+    tunnels = {name for name, each in installer.sections().items() if each.native is None}
+    closed = [each.service for each in done if each.service in tunnels - open_now]
     if way is None:
-        _tell_closed([name for name in closed if name not in services or not _opened(name)])
+        closed = [name for name in closed if name not in services or not _opened(name)]
+        _tell_closed(closed, agent_runs=bool(closed) and _agent_runs())
 
 
 @click.command()
@@ -198,7 +200,9 @@ def _tell_old_readers(done: list[Done]) -> None:
 def _opened(service: str) -> bool:
     """Have the agent open the tunnel, if one runs; say what prevents it."""
     try:
-        answer = agent.ask(pgward_home(), "connect", service=service, port=None, socket=False)
+        answer = agent.ask(
+            pgward_home(), "connect", service=service, port=None, socket=False, for_file=True
+        )
     except agent.AgentAwayError:
         return False
     except PgwardError as error:
@@ -212,9 +216,19 @@ def _opened(service: str) -> bool:
     return True
 
 
-def _tell_closed(services: list[str]) -> None:
+def _agent_runs() -> bool:
+    try:
+        return agent.running(pgward_home()) is not None
+    except PgwardError as error:
+        terminal.note(f"{error.message}: {error.hint}")
+        return False
+
+
+def _tell_closed(services: list[str], *, agent_runs: bool = False) -> None:
     """Say that nothing listens yet where a configuration leads to."""
-    if len(services) == 1:
+    if services and agent_runs:
+        terminal.note(f"the agent opens now: {', '.join(services)}")
+    elif len(services) == 1:
         terminal.note(f"the tunnel is not open: pgward connect {services[0]} --detach")
     elif services:
         terminal.note(f"tunnels that are not open: {', '.join(services)}; pgward connect opens one")

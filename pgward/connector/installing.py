@@ -13,6 +13,7 @@ from pgward.client.services import ServiceInfo, choose
 from pgward.connector.finder import Finder
 from pgward.core.errors import ConflictError, NotFoundError
 from pgward.system.files import FileLock
+from pgward.tunnel.agent import installed
 
 _LOCK = "config.lock"
 POSTGRESQL_PORT = 5432
@@ -144,7 +145,10 @@ class Installer:
         facts: dict[str, Facts],
     ) -> list[Done]:
         before = {part.name: part.data for part in service_file.parse(data)}
-        file.replace(service_file.edit(data, wanted))
+        after = service_file.edit(data, wanted)
+        file.replace(after)
+        tunnels = [name for name, each in self._mine(after).items() if each.native is None]
+        installed.record(self._home, file.path, tunnels)  # the agent opens them
         return [
             Done(name, _state(before.get(name), content), facts.get(name))
             for name, content in wanted.items()

@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import pytest
 
+from pgward.system.postgres import find_client
 from tests.fixtures.agent_process import agent
 from tests.fixtures.ca import environment
 from tests.fixtures.edge_process import eventually, quiet_port
@@ -162,6 +163,32 @@ def test_live_connections_and_their_bytes(stack, person):
             picture = person.data("top")
             assert [each["service"] for each in picture["connections"]] == [service]
         eventually(lambda: running.ask("live")["connections"] == [])
+
+
+def by_section(person, service: str) -> str:
+    """Ask as a program does that reads pg_service.conf only."""
+    env = environment(person.home)
+    del env["PGWARD_HOME"]
+    words = [find_client("psql"), f"service={service}", "-XAtqc", "select current_user"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout.strip() or done.stderr
+
+
+def test_an_agent_that_begins_after_config_install_opens_what_it_installed(stack, person):
+    first, second = stack.service(person), stack.service(person)
+    person.ok("config", "install", first)
+    person.ok("logout")
+    with agent(person):
+        person.login().close()
+        eventually(lambda: is_open(person, first))
+        assert by_section(person, first) == person.name
+        done = person.run("config", "install", second)
+        assert f"the agent holds the tunnel to {second} open" in done.stderr
+        assert by_section(person, second) == person.name
+        person.ok("config", "uninstall", first)
+        eventually(lambda: is_open(person, second))
+        person.ok("config", "uninstall")
+        eventually(lambda: is_open(person))
 
 
 def test_the_state_of_a_killed_agent_hinders_nothing(stack, person):

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pgward.core.clock import Clock
 from pgward.core.errors import ConflictError, NotFoundError, PgwardError
 from pgward.core.names import resource_name
 from pgward.system.files import StorageError, storage_errors
-from pgward.tunnel.agent import memory
+from pgward.tunnel.agent import installed, memory
 from pgward.tunnel.agent.desk import Desk
 from pgward.tunnel.agent.memory import Wanted
 from pgward.tunnel.local import listening, registry
@@ -26,6 +26,7 @@ log = logging.getLogger("pgward.agent")
 MOST_TUNNELS = 500
 # One that `pgward psql` had opened stays for the next psql, and goes when none came for so long.
 UNUSED_SECONDS = 3600.0
+_NOT_YET = "not yet"
 
 
 @dataclass(slots=True, eq=False)
@@ -73,19 +74,29 @@ class Keeper:
         self._on_step_up = on_step_up
         self._registry = Registry(home)
         self._opening: dict[str, asyncio.Lock] = {}
+        self._installed: frozenset[str] = frozenset()
+        self._installed_version: tuple[int, int] | None = None
+        self._absent: set[str] = set()  # installed, and not for this person
         self.held: dict[str, Held] = {}
         self.waiting: dict[str, tuple[Wanted, str]] = {}  # to be opened, and why not yet
 
     # --- opening ----------------------------------------------------------------------
 
     async def open(
-        self, service: str, port: int | None = None, *, unix: bool = False, keep: bool = True
+        self,
+        service: str,
+        port: int | None = None,
+        *,
+        unix: bool = False,
+        keep: bool = True,
+        for_file: bool = False,
     ) -> Opened:
         """Open a tunnel, or return the one that is open; with ``keep`` it is remembered.
 
-        Raises what `pgward connect` raises.
+        One ``for_file`` lasts as long as its section of ``pg_service.conf``. Raises what
+        `pgward connect` raises.
         """
-        wanted = Wanted(resource_name(service, what="service"), unix)
+        wanted = Wanted(resource_name(service, what="service"), unix, for_file)
         async with self._opening.setdefault(service, asyncio.Lock()):
             held = self.held.get(service)
             if held is not None:
@@ -94,7 +105,7 @@ class Keeper:
             else:
                 opened = await self._open(wanted, port, keep=keep, first_link=True)
         if keep:
-            opened.held.kept = True
+            _keep(opened.held, wanted)
             self.waiting.pop(service, None)
             said = self._remember()
             opened = Opened(opened.held, opened.running, opened.said + said, opened.new)
@@ -156,13 +167,62 @@ class Keeper:
     # --- what is remembered -----------------------------------------------------------
 
     def recall(self) -> None:
-        """Want the tunnels that were open when the agent ended."""
+        """Want the tunnels that were open when the agent ended, and those of service files."""
+        self.look_at_installed()
         try:
             remembered = memory.load(self._home)
         except StorageError as error:
             log.warning("the tunnels of last time are unknown: %s", error.message)
             return
-        self.waiting = {each.service: (each, "not yet") for each in remembered}
+        self.waiting |= {each.service: (each, _NOT_YET) for each in remembered}
+
+    def look_at_installed(self) -> bool:
+        """Want what ``pgward config`` put into service files since, and let go of what it took out.
+
+        Tells whether there is something to open.
+        """
+        version = installed.version(self._home)
+        if version == self._installed_version:
+            return False
+        try:
+            names = installed.load(self._home)
+        except StorageError as error:
+            log.warning("what service files need is unknown: %s", error.message)
+            names = self._installed
+        self._installed_version = version
+        new, gone, self._installed = names - self._installed, self._installed - names, names
+        self._absent &= names
+        for name in gone:
+            self._let_go(name)
+        return self._want(new)
+
+    def look_for_absent(self) -> None:
+        """Want what was not for whoever was logged in before."""
+        absent, self._absent = self._absent, set()
+        self._want(absent)
+
+    def _want(self, names: Iterable[str]) -> bool:
+        wanted = {name: Wanted(name, installed=True) for name in names}
+        for name in wanted.keys() & self.held.keys():
+            held = self.held[name]
+            if not held.kept:
+                _keep(held, replace(held.wanted, installed=True))
+        self.waiting |= {
+            name: (each, _NOT_YET)
+            for name, each in wanted.items()
+            if name not in self.held and name not in self.waiting
+        }
+        return not self.waiting.keys().isdisjoint(wanted)
+
+    def _let_go(self, name: str) -> None:
+        """End a tunnel that only a section wanted, now or when nobody uses it any more."""
+        waiting, held = self.waiting.get(name), self.held.get(name)
+        if waiting is not None and waiting[0].installed:
+            del self.waiting[name]
+        if held is not None and held.wanted.installed:
+            held.kept, held.used_at = False, self._loop.time()
+            if not held.tunnel.counters.active:
+                self._end(held)
 
     async def reopen(self) -> None:
         """Open what is wanted and not open; what cannot be opened now waits for the next call."""
@@ -170,13 +230,23 @@ class Keeper:
             try:
                 async with self._opening.setdefault(service, asyncio.Lock()):
                     await self._open_again(wanted)
+            except NotFoundError as error:
+                if wanted.installed:  # whoever logs in next may have it; to ask on is no use
+                    self.waiting.pop(service, None)
+                    self._absent.add(service)
+                    log.info("%s is not opened: %s", service, error.message)
+                else:
+                    self._waits(wanted, before, error)
             except PgwardError as error:
-                if service in self.waiting:
-                    self.waiting[service] = (wanted, error.message)
-                if error.message != before:
-                    log.warning("%s is not open yet: %s", service, error.message)
+                self._waits(wanted, before, error)
             else:
                 self.waiting.pop(service, None)
+
+    def _waits(self, wanted: Wanted, before: str, error: PgwardError) -> None:
+        if wanted.service in self.waiting:
+            self.waiting[wanted.service] = (wanted, error.message)
+        if error.message != before:
+            log.warning("%s is not open yet: %s", wanted.service, error.message)
 
     async def _open_again(self, wanted: Wanted) -> None:
         """Open what is waited for, or take what psql opened meanwhile; the caller has its lock."""
@@ -184,10 +254,12 @@ class Keeper:
         held = self.held.get(service)
         if held is not None:
             _check_same(held, self.running(held), None, wanted.socket)
-            held.kept = True
+            _keep(held, wanted)
         elif service in self.waiting:
             # Without a first link: a client that comes has one dialled, or hears why not.
             opened = await self._open(wanted, None, keep=True, first_link=False)
+            for text in opened.said:  # such as a port that is taken
+                log.warning("%s: %s", service, text)
             if service not in self.waiting:  # disconnected while it was being opened
                 self._end(opened.held)
 
@@ -311,6 +383,13 @@ class Keeper:
             for name, (_, why) in sorted(self.waiting.items())
         ]
         return rows + waiting
+
+
+def _keep(held: Held, wanted: Wanted) -> None:
+    """Have a tunnel stay; who asked for it by name counts more than a section."""
+    if not held.kept or held.wanted.installed:
+        held.wanted = wanted
+    held.kept = True
 
 
 def _check_same(held: Held, running: Running, port: int | None, unix: bool) -> None:

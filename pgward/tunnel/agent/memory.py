@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import InvalidInputError
@@ -15,10 +15,14 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A tunnel that somebody asked for; its port is in ``ports.json``."""
+    """A tunnel that somebody asked for; its port is in ``ports.json``.
+
+    One that is ``installed`` is wanted by a section of ``pg_service.conf`` only (``installed``).
+    """
 
     service: str
     socket: bool = False
+    installed: bool = False
 
 
 def load(home: Path) -> list[Wanted]:
@@ -38,6 +42,7 @@ def load(home: Path) -> list[Wanted]:
 
 
 def save(home: Path, tunnels: Iterable[Wanted]) -> None:
-    """Remember these; raise StorageError."""
-    kept = {"tunnels": [asdict(each) for each in sorted(tunnels, key=lambda each: each.service)]}
+    """Remember those that somebody asked for by themselves; raise StorageError."""
+    asked = sorted((each for each in tunnels if not each.installed), key=lambda each: each.service)
+    kept = {"tunnels": [{"service": each.service, "socket": each.socket} for each in asked]}
     atomic_write(home / FILE, json.dumps(kept, indent=2).encode())

@@ -121,6 +121,8 @@ class Agent:
         await self.desk.look()
         self._look_at_network()
         self.keeper.close_unused()
+        if self.keeper.look_at_installed():
+            self._reopen_at = 0.0
         notice = self._notices.of_login(self.desk.ends(), self._clock.now())
         if notice is not None:
             self._notify(notice)
@@ -135,8 +137,10 @@ class Agent:
 
     def _logged_in(self) -> None:
         name = self.desk.session.user.name if self.desk.session is not None else "somebody"
-        self._say(f"logged in as {name}")
+        log.info("logged in as %s", name)
+        self._happened(f"logged in as {name}")
         self._reopen_at = 0.0
+        self.keeper.look_for_absent()
         self._begin(self.keeper.relogin())
 
     def _cut(self, service: str, message: str) -> None:
@@ -212,6 +216,7 @@ class Agent:
             protocol.text(request, "service"),
             protocol.port(request),
             unix=request.get("socket") is True,
+            for_file=request.get("for_file") is True,
         )
         return {"running": asdict(opened.running), "said": opened.said, "new": opened.new}
 

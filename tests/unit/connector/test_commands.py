@@ -139,7 +139,9 @@ def asked(monkeypatch):
     """An agent that opens every tunnel but that to billing."""
     found = []
 
-    def ask(_home, op, *, service, **_fields):
+    def ask(_home, op, *, service=None, **_fields):
+        if op == "ping":
+            return {"pid": 1}
         found.append((op, service))
         if service == "billing":
             raise UnavailableError("no edge answers")
@@ -167,11 +169,25 @@ def test_an_agents_tunnel_on_a_unix_socket_does_not_help(run, asked, fake_ca):
     assert done.stderr == "the agent holds the tunnel to socket on a Unix socket, not on a port\n"
 
 
-def test_an_agent_does_not_open_everything(run, asked):
-    run("config", "install", "--all")
+def test_an_agent_opens_the_others_when_it_sees_them(run, asked):
+    done = run("config", "install", "--all")
+    assert done.stderr == "the agent opens now: billing, orders\n"
     run("config", "install")
     run("config", "install", "orders", "--native")
     assert asked == []
+
+
+def test_an_agent_that_hangs_hinders_no_section(run, monkeypatch):
+    def ask(_home, _op, **_fields):
+        raise UnavailableError("the agent does not answer", hint=agent.HANGS_HINT)
+
+    monkeypatch.setattr(agent, "ask", ask)
+    done = run("config", "install", "--all")
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "the agent does not answer: pgward agent stop, then pgward agent start\n"
+        "tunnels that are not open: billing, orders; pgward connect opens one\n"
+    )
 
 
 def test_install_as_a_table(run):

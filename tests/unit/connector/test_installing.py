@@ -6,6 +6,7 @@ from pgward.connector import installing
 from pgward.connector.finder import Finder
 from pgward.connector.installing import Done, Installer, Native
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
+from pgward.tunnel.agent import installed
 from tests.fixtures.services import entry, offer, take_away
 
 
@@ -57,6 +58,17 @@ def test_a_section_a_service(install, path):
     assert list(ours(path.read_bytes())) == ["orders", "billing"]
     ports = {each.settings["port"] for each in ours(path.read_bytes()).values()}
     assert len(ports) == 2
+
+
+def test_the_agent_hears_which_tunnels_sections_need(install, home):
+    install("orders")
+    assert installed.load(home) == {"orders"}
+    install(everything=True)
+    assert installed.load(home) == {"billing", "orders"}
+    install("billing", native=Native(None, 5432))
+    assert installed.load(home) == {"orders"}
+    uninstall(home, "orders")
+    assert installed.load(home) == frozenset()
 
 
 def test_again_changes_nothing(install, path):

@@ -10,8 +10,8 @@ import pytest
 
 from pgward.core.errors import ConflictError, LoginNeededError, NotFoundError, UnavailableError
 from pgward.system.process import ProcessId
+from pgward.tunnel.agent import installed, memory
 from pgward.tunnel.agent import keeper as module
-from pgward.tunnel.agent import memory
 from pgward.tunnel.agent.keeper import Keeper
 from pgward.tunnel.agent.memory import Wanted
 from pgward.tunnel.local.registry import Registry, Running, ask
@@ -253,6 +253,100 @@ def test_one_that_is_closed_while_it_is_opened_again_stays_closed(run, kept, mon
             go_on.set()
             await opening
             assert (made.keeper.held, made.registry.all()) == ({}, [])
+
+    run(main())
+
+
+def put_into_file(made, *names):
+    """Do as `pgward config install` does."""
+    path = made.home / "pg_service.conf"
+    path.touch()
+    installed.record(made.home, path, names)
+
+
+def test_what_service_files_need_is_opened_at_its_port_and_let_go_with_its_section(run, kept):
+    async def main() -> None:
+        async with kept() as made:
+            port = quiet_port()
+            made.registry.remember_port("orders", port)
+            put_into_file(made, "orders", "stock")
+            made.keeper.recall()
+            await made.keeper.reopen()
+            assert made.registry.get("orders").port == port
+            assert [row["kept"] for row in made.keeper.describe()] == [True, True]
+            assert memory.load(made.home) == []
+            assert not made.keeper.look_at_installed()
+            await made.keeper.open("stock")  # by name: that lasts
+            put_into_file(made)
+            made.keeper.look_at_installed()
+            assert (list(made.keeper.held), made.keeper.waiting) == (["stock"], {})
+            assert memory.load(made.home) == [Wanted("stock")]
+
+    run(main())
+
+
+def test_what_a_service_file_needs_later_is_opened_by_an_agent_that_runs(run, kept):
+    async def main() -> None:
+        async with kept() as made:
+            made.keeper.recall()
+            await made.keeper.open("orders", keep=False)
+            put_into_file(made, "orders", "stock")
+            assert made.keeper.look_at_installed()
+            assert list(made.keeper.waiting) == ["stock"]
+            assert made.keeper.held["orders"].kept
+            await made.keeper.open("stock", for_file=True)
+            assert (made.keeper.waiting, memory.load(made.home)) == ({}, [])
+
+    run(main())
+
+
+def test_a_tunnel_in_use_outlives_its_section(run, kept):
+    async def main() -> None:
+        async with kept() as made:
+            put_into_file(made, "orders", "stock")
+            made.keeper.recall()
+            await made.keeper._open_again(Wanted("orders", installed=True))
+            counters = made.keeper.held["orders"].tunnel.counters
+            counters.active = 1
+            put_into_file(made)
+            assert not made.keeper.look_at_installed()
+            assert made.keeper.waiting == {}
+            assert made.keeper.held["orders"].kept is False
+            counters.active = 0
+
+    run(main())
+
+
+def test_what_is_not_for_this_person_makes_no_noise_until_the_next_login(run, kept, caplog):
+    async def main() -> None:
+        async with kept() as made:
+            put_into_file(made, "orders")
+            service, made.world.session.known = made.world.session.known[0], []
+            made.keeper.recall()
+            await made.keeper.reopen()
+            assert made.keeper.describe() == []
+            assert [each for each in caplog.records if each.levelname == "WARNING"] == []
+            made.world.session.known = [service]
+            made.keeper.look_for_absent()
+            await made.keeper.reopen()
+            assert list(made.keeper.held) == ["orders"]
+
+    run(main())
+
+
+def test_an_unreadable_record_lets_nothing_go(run, kept, monkeypatch, caplog):
+    def unreadable(_home):
+        raise module.StorageError("cannot read installed.json: it is damaged")
+
+    async def main() -> None:
+        async with kept() as made:
+            put_into_file(made, "orders")
+            made.keeper.recall()
+            put_into_file(made, "stock")
+            monkeypatch.setattr(installed, "load", unreadable)
+            assert not made.keeper.look_at_installed()
+            assert list(made.keeper.waiting) == ["orders"]
+            assert "what service files need is unknown" in caplog.text
 
     run(main())
 

@@ -11,7 +11,7 @@ def test_what_was_open_is_remembered_by_name(tmp_path):
     assert memory.load(tmp_path) == []
     memory.save(tmp_path, [Wanted("stock", socket=True), Wanted("orders")])
     assert memory.load(tmp_path) == [Wanted("orders"), Wanted("stock", socket=True)]
-    memory.save(tmp_path, [])
+    memory.save(tmp_path, [Wanted("billing", installed=True)])  # a section wants it, nobody else
     assert memory.load(tmp_path) == []
 
 
