@@ -1,10 +1,12 @@
 """A fresh second factor for a service: real CA, edge, tunnel and PostgreSQL."""
 
 import re
+import signal
+import threading
 import time
 from base64 import b32decode
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -146,6 +148,18 @@ def answers(session: psycopg.Connection) -> bool:
         return False
 
 
+@contextmanager
+def a_slow_ca(ca):
+    """Have a CA be silent for longer than an agent would wait for something that is not needed."""
+    ca.process.send_signal(signal.SIGSTOP)
+    later = threading.Timer(1.0, ca.process.send_signal, (signal.SIGCONT,))
+    later.start()
+    try:
+        yield
+    finally:
+        later.join()
+
+
 def test_psql_asks_first_also_where_the_agent_held_the_service_before_the_rule(stack):
     """Nobody should sit before a psql that is silent for a minute."""
     person = stack.person()
@@ -153,7 +167,8 @@ def test_psql_asks_first_also_where_the_agent_held_the_service_before_the_rule(s
     with agent(person):
         person.ok("connect", service)
         stack.service(person, name=service, stepUp={"minutes": 5})
-        done = person.run("psql", service, "-c", "select 1")
+        with a_slow_ca(stack.site.ca):
+            done = person.run("psql", service, "-c", "select 1")
         assert (done.returncode, done.stdout) == (3, "")
         assert "asks for a fresh second factor" in done.stderr
 

@@ -36,9 +36,12 @@ log = logging.getLogger("pgward.agent")
 WATCH_SECONDS = 3.0
 REOPEN_SECONDS = 15.0
 EVENTS = 200
-# How old what the CA said of a service may be when psql starts, and how long psql waits for it.
+# How old what the CA said of a service may be when psql starts.
 SERVICE_SECONDS = 5.0
-LONGEST_LOOK = 0.05
+# Psql waits for what the CA says as long as a tunnel does; after a CA that did not answer only so
+# long for this time, as else every psql would be slow while the CA is away.
+QUICK_SECONDS = 0.25
+SILENT_SECONDS = 30.0
 
 
 class Agent:
@@ -55,6 +58,7 @@ class Agent:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._me = ProcessId.of(os.getpid())
         self._reopen_at = 0.0
+        self._silent_until = 0.0
         self._addresses = addresses()
         self.stop = asyncio.Event()
         self.desk = Desk(home, self._clock, self._loop, say=self._say, on_login=self._logged_in)
@@ -236,22 +240,32 @@ class Agent:
             opened = await self.keeper.open(service, keep=False)
             held, said = opened.held, opened.said
         held.used_at = self._loop.time()
-        await self._seen_by_ca(held.tunnel)
+        said += await self._seen_by_ca(held.tunnel)
         return {
             "environment": self.keeper.environment(held),
             "said": [*said, *held.tunnel.trouble()],
             "step_up": held.tunnel.service.step_up is not None,
         }
 
-    async def _seen_by_ca(self, tunnel: Tunnel) -> None:
+    async def _seen_by_ca(self, tunnel: Tunnel) -> tuple[str, ...]:
         """Have a service that asks for a step-up since a while ask before psql starts, not in it.
 
-        Nobody waits for a CA that is slow or away: what it says then holds for the next time.
+        Returns what to say, once in a while, when the CA did not tell in time whether it does.
         """
+        silent = self._loop.time() < self._silent_until
         looking = self._loop.create_task(tunnel.look_up(SERVICE_SECONDS))
         self._tasks.add(looking)
         looking.add_done_callback(self._done)
-        await asyncio.wait({looking}, timeout=LONGEST_LOOK)
+        await asyncio.wait({looking}, timeout=QUICK_SECONDS if silent else None)
+        if looking.done() and looking.result():
+            self._silent_until = 0.0
+            return ()
+        if silent or tunnel.service.step_up is not None:
+            return ()
+        self._silent_until = self._loop.time() + SILENT_SECONDS
+        name = tunnel.service.name
+        text = f"the CA does not say whether {name} asks for a second factor by now"
+        return (f"{text}; if psql waits: pgward step-up {name}",)
 
     async def _live(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         after = request.get("after", 0)

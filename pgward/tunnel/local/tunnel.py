@@ -74,6 +74,7 @@ class Tunnel:
     _live: set[LocalConnection] = field(default_factory=set)
     _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looked_up_at: float = float("-inf")
+    _looked_up: bool = False
     _mending: set["asyncio.Task[None]"] = field(default_factory=set)
     _inner: InnerTls = field(init=False)
     _told: str | None = None  # the problem that the person heard of last, while it lasts
@@ -284,24 +285,29 @@ class Tunnel:
             return
         await self.look_up(LOOK_UP_PAUSE)
 
-    async def look_up(self, pause: float) -> None:
-        """Ask the CA what the service is now, if that was not done in these last seconds."""
+    async def look_up(self, pause: float) -> bool:
+        """Ask the CA what the service is now, if that was not done in these last seconds.
+
+        Tells whether the CA said it.
+        """
         async with self._looking_up:
             if self.loop.time() >= self._looked_up_at + pause:
-                await self._look_up_service()
+                self._looked_up = await self._look_up_service()
                 self._looked_up_at = self.loop.time()
+        return self._looked_up
 
-    async def _look_up_service(self) -> None:
+    async def _look_up_service(self) -> bool:
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 services = await asyncio.to_thread(self.session.services)
             service = choose(services, self.service.name)
         except (PgwardError, TimeoutError) as error:
             log.debug("the service stays as it is: %s", error)
-            return
+            return False
         before, self.service = self.service, service
         if service.edges != before.edges:
             self.pool.renewed()
+        return True
 
     async def turn_away(self, client: socket.socket, error: PgwardError) -> None:
         """Tell a client why it gets no session, and close it."""

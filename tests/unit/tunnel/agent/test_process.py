@@ -1,8 +1,10 @@
 import asyncio
 import json
+import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -123,6 +125,18 @@ def test_logins_are_noticed_and_their_end_is_told_once(run, home, agent, log_in,
     run(main())
 
 
+def test_a_login_is_no_warning(run, agent, log_in, caplog):
+    caplog.set_level("INFO", "pgward")
+
+    async def main() -> None:
+        log_in()
+        async with agent():
+            expected = ("pgward.agent", logging.INFO, "logged in as alice")
+            assert expected in caplog.record_tuples
+
+    run(main())
+
+
 def test_what_an_edge_ends_is_told(run, agent):
     async def main() -> None:
         async with agent() as (made, notifier):
@@ -153,22 +167,46 @@ def test_requests_go_to_the_keeper(run, home, agent, log_in):
     run(main())
 
 
-def test_psql_hears_what_a_service_asks_for_now_and_waits_for_no_slow_ca(run, agent, monkeypatch):
+@dataclass
+class AskingTunnel:
+    """One that hears from its CA after some seconds what the service is now."""
+
+    seconds: float
+    says: bool
+    service: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(name="orders", step_up=None)
+    )
+
+    async def look_up(self, _pause):
+        await asyncio.sleep(self.seconds)
+        return self.says
+
+
+def test_psql_waits_for_a_slow_ca_to_say_what_a_service_asks_for_now(run, agent):
     async def main() -> None:
-        looked, answered = [], asyncio.Event()
-
-        class FakeTunnel:
-            async def look_up(self, pause):
-                looked.append(pause)
-                await answered.wait()
-
         async with agent() as (made, _notifier):
-            await made._seen_by_ca(FakeTunnel())
-            assert (looked, len(made._tasks)) == ([process.SERVICE_SECONDS], 1)
-            answered.set()
-            await until(lambda: not made._tasks)
+            assert await made._seen_by_ca(AskingTunnel(0.3, says=True)) == ()
+            assert not made._tasks
 
-    monkeypatch.setattr(process, "LONGEST_LOOK", 0.01)
+    run(main())
+
+
+def test_while_the_ca_is_away_one_psql_waits_and_says_what_it_does_not_know(
+    run, agent, monkeypatch
+):
+    monkeypatch.setattr(process, "QUICK_SECONDS", 0.01)
+
+    async def main() -> None:
+        async with agent() as (made, _notifier):
+            known = AskingTunnel(0.0, says=False)
+            known.service.step_up = object()  # then psql asks for it anyway
+            assert await made._seen_by_ca(known) == ()
+            [said] = await made._seen_by_ca(AskingTunnel(0.0, says=False))
+            assert said.endswith("by now; if psql waits: pgward step-up orders")
+            assert await made._seen_by_ca(AskingTunnel(30.0, says=True)) == ()
+            assert await made._seen_by_ca(AskingTunnel(0.0, says=True)) == ()
+            assert made._silent_until == 0.0
+
     run(main())
 
 
