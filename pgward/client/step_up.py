@@ -15,6 +15,11 @@ def ask(api: ApiClient, service: str, *, wait: float = 0.0) -> StepUp:
     return StepUp.read(api.call("GET", _PATH, params=params, timeout=wait + _MORE_SECONDS))
 
 
+def check_possible(api: ApiClient, service: str) -> None:
+    """See that the person has a factor for it; raise what the CA says of how to get one."""
+    api.post(_PATH, {"service": service})
+
+
 def prove(api: ApiClient, service: str, answerer: Answerer) -> StepUp:
     """Give a fresh second factor, whether or not an older one counts still.
 

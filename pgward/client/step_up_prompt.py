@@ -94,6 +94,7 @@ def ensure(api: ApiClient, service: str) -> None:
     if step_up.ask(api, service).proved_until is not None:
         return
     if not terminal.interactive():
+        step_up.check_possible(api, service)
         raise DeniedError(
             f"{service} asks for a fresh second factor, and there is no terminal to ask on",
             hint=f"pgward step-up {service}, on a terminal",

@@ -170,7 +170,8 @@ def test_psql_asks_first_also_where_the_agent_held_the_service_before_the_rule(s
         with a_slow_ca(stack.site.ca):
             done = person.run("psql", service, "-c", "select 1")
         assert (done.returncode, done.stdout) == (3, "")
-        assert "asks for a fresh second factor" in done.stderr
+        assert "asks for a fresh second factor, and you have none that it accepts" in done.stderr
+        assert "hint: pgward mfa add totp" in done.stderr
 
 
 def test_psql_has_the_browser_log_in_once_more_where_that_counts(stack, oidc_provider):

@@ -6,7 +6,7 @@ from pgward.client import step_up
 from pgward.client.api import ApiClient
 from pgward.client.services import StepUp
 from pgward.core.errors import DeniedError, NotFoundError
-from tests.fixtures.fake_ca import NOW
+from tests.fixtures.fake_ca import NOW, error
 from tests.fixtures.step_ups import CODE
 
 QUARTER = "2026-11-21T12:15:00Z"
@@ -56,3 +56,10 @@ def test_a_wrong_code_may_be_mended(ca):
 def test_a_service_that_is_not_there(ca):
     with pytest.raises(NotFoundError):
         step_up.prove(ca, "other", Answers())
+
+
+def test_whether_there_is_something_to_prove_with(ca, asking_ca):
+    step_up.check_possible(ca, "orders")
+    asking_ca.routes["POST /v1/me/step-up"] = error("denied", "you have none")
+    with pytest.raises(DeniedError, match="you have none"):
+        step_up.check_possible(ca, "orders")

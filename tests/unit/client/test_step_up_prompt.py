@@ -7,6 +7,7 @@ from pgward.client.api import ApiClient
 from pgward.client.step_up_prompt import StepUpAnswers
 from pgward.core.errors import DeniedError
 from pgward.system import terminal
+from tests.fixtures.fake_ca import error
 from tests.fixtures.step_ups import CODE
 
 
@@ -47,6 +48,16 @@ def test_without_a_terminal_it_is_said_what_to_do(ca, monkeypatch):
     with pytest.raises(DeniedError, match="no terminal to ask on") as caught:
         step_up_prompt.ensure(ca, "orders")
     assert caught.value.hint == "pgward step-up orders, on a terminal"
+
+
+def test_without_a_terminal_and_without_a_factor_it_is_said_how_to_get_one(
+    ca, asking_ca, monkeypatch
+):
+    monkeypatch.setattr(terminal, "interactive", lambda: False)
+    asking_ca.routes["POST /v1/me/step-up"] = error("denied", "you have none", hint="add totp")
+    with pytest.raises(DeniedError, match="you have none") as caught:
+        step_up_prompt.ensure(ca, "orders")
+    assert caught.value.hint == "add totp"
 
 
 def test_a_password_is_asked_for_where_it_counts(typed, capsys):
