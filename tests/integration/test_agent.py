@@ -222,13 +222,27 @@ def test_a_person_who_is_blocked_is_told_on_the_desktop(stack, person, tmp_path)
         "PATH": f"{tmp_path}:/usr/bin:/bin",
         "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
     }
-    with agent(person, desktop):
+    with agent(person, desktop) as running:
         conninfo = person.ok("connect", service).strip()
+        assert person.data("agent", "status")["login"]["problem"] is None
         with contextlib.closing(psycopg.connect(conninfo, autocommit=True)) as session:
             session.execute("select 1")
             stack.site.admin.ok("user", "block", person.name)
             told = eventually(lambda: log.exists() and log.read_text())
         assert told.startswith(f"pgward: {service}|a connection was ended: ")
+        assert running.ask("status")["login"]["problem"] == "your account is blocked"
+        assert person.data("agent", "status")["login"]["problem"] == "your account is blocked"
+        running.says("WARNING your account is blocked")
+        assert log.read_text() == told
+    stack.site.admin.ok("user", "unblock", person.name)
+
+
+def test_a_login_that_was_ended_elsewhere_is_named_though_no_tunnel_is_open(stack):
+    person = stack.person()
+    with agent(person) as running:
+        stack.site.admin.ok("user", "block", person.name)
+        assert person.data("agent", "status")["login"]["problem"] == "your login session has ended"
+        running.says("WARNING your login session has ended")
     stack.site.admin.ok("user", "unblock", person.name)
 
 

@@ -151,11 +151,11 @@ _TITLES = {
 def status(output: str) -> None:
     """Show whether the agent runs, its login, and its tunnels.
 
-    Exit status 1 when none runs.
+    Asks the CA whether the login still counts. Exit status 1 when none runs.
     """
     home = pgward_home()
     try:
-        answer = client.ask(home, "status")
+        answer = client.ask(home, "status", check=True)
     except client.AgentAwayError as error:
         if output != "table":
             terminal.structured({"running": False}, output)

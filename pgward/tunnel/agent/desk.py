@@ -14,10 +14,13 @@ from typing import Any
 from pgward.client.home import Home
 from pgward.client.session import Session
 from pgward.core.clock import Clock, rfc3339
-from pgward.core.errors import LoginNeededError, PgwardError
+from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
 from pgward.tunnel.local.renewal import Renewal
 
 log = logging.getLogger("pgward.agent")
+
+# So long a person who asks how things stand waits for the CA.
+CHECK_SECONDS = 2.0
 
 
 class Desk:
@@ -42,6 +45,7 @@ class Desk:
         self._trouble: str | None = None
         self._fresh: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
+        self._refused: tuple[str, PgwardError] | None = None  # which login, and why
         self.session: Session | None = None
         self.renewal: Renewal | None = None
 
@@ -87,11 +91,42 @@ class Desk:
             return None
         return self.session.state.login, self.session.session_expires_at
 
+    async def check(self, known: PgwardError | None = None) -> None:
+        """Ask the CA, once and not for long, whether it still takes this login.
+
+        When it does not, ``known`` is why; else, what the CA says.
+        """
+        if self.session is None or not self.alive:
+            return
+        login = self.session.state.login
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await asyncio.to_thread(self.session.services)
+        except (LoginNeededError, DeniedError) as error:
+            if self.refusal is None:  # else it is known, and was said
+                why = known or error
+                self._refused = (login, why)
+                self._say(f"{why.message}\nhint: {why.hint or 'pgward login'}")
+        except (PgwardError, TimeoutError) as error:
+            log.info("the CA does not say whether the login counts: %r", error)
+        else:
+            self._refused = None
+
+    @property
+    def refusal(self) -> PgwardError | None:
+        """Why the CA takes a login no more that is not over yet, as far as it has said so."""
+        if self.session is None or not self.alive:
+            return None
+        if self._refused is not None and self._refused[0] == self.session.state.login:
+            return self._refused[1]
+        problem = self.renewal.problem if self.renewal is not None else None
+        return problem if isinstance(problem, LoginNeededError | DeniedError) else None
+
     def describe(self) -> dict[str, Any]:
         """Return what `pgward agent status` shows of the login."""
         if self.session is None or self._seen is None:
             return {"logged_in": False, "user": None}
-        problem = self.renewal.problem if self.renewal is not None else None
+        problem = self.refusal or (self.renewal.problem if self.renewal is not None else None)
         return {
             "logged_in": self.alive,
             "user": self.session.user.name,

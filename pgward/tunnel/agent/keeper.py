@@ -20,6 +20,7 @@ from pgward.tunnel.local import listening, registry
 from pgward.tunnel.local.catalog import Catalog
 from pgward.tunnel.local.registry import Registry, Running
 from pgward.tunnel.local.tunnel import Tunnel
+from pgward.tunnel.preface import Reason, RefusedError
 
 log = logging.getLogger("pgward.agent")
 
@@ -27,6 +28,7 @@ MOST_TUNNELS = 500
 # One that `pgward psql` had opened stays for the next psql, and goes when none came for so long.
 UNUSED_SECONDS = 3600.0
 _NOT_YET = "not yet"
+_OF_THE_PERSON = (Reason.BLOCKED, Reason.REVOKED)
 
 
 @dataclass(slots=True, eq=False)
@@ -359,6 +361,14 @@ class Keeper:
         session = self._desk.session
         assert session is not None  # noqa: S101 - no tunnel opens before the first login
         return listening.running(held.tunnel.listener, session, held.tunnel.service, agent=True)
+
+    def refusal(self) -> RefusedError | None:
+        """Return why an edge lets this person in no more, whatever the service."""
+        refusals = (held.tunnel.pool.refusal for held in self.held.values())
+        for each in refusals:
+            if isinstance(each, RefusedError) and each.reason in _OF_THE_PERSON:
+                return each
+        return None
 
     def environment(self, held: Held) -> dict[str, str]:
         """Return libpq's variables for a tunnel; raise LoginNeededError."""

@@ -25,6 +25,7 @@ class Notices:
     _login: str | None = None
     _soon_at: datetime | None = None
     _ended: bool = True  # a login that was over before the agent began is no news
+    _refused: str | None = None
     _cut_at: dict[str, datetime] = field(default_factory=dict)
 
     def of_login(self, ends: tuple[str, datetime] | None, now: datetime) -> Notice | None:
@@ -50,6 +51,17 @@ class Notices:
             text = f"in {minutes} minute{'' if minutes == 1 else 's'}; pgward login goes on"
             return Notice("pgward: your login ends soon", text)
         return None
+
+    def of_refusal(self, login: str, message: str) -> Notice | None:
+        """Return what to tell of a login that counts no more before its end, once for each."""
+        if not self.is_first_refusal(login):
+            return None
+        return Notice("pgward: your login counts no more", message[:LONGEST], urgent=True)
+
+    def is_first_refusal(self, login: str) -> bool:
+        """Tell whether nobody heard yet that this login counts no more; now somebody does."""
+        before, self._refused = self._refused, login
+        return before != login
 
     def of_cut(self, service: str, message: str, now: datetime) -> Notice | None:
         """Return what to tell of a connection that an edge ended, if it is news."""

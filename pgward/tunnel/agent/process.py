@@ -17,7 +17,7 @@ import psutil
 
 from pgward import __version__
 from pgward.core.clock import Clock, SystemClock, rfc3339
-from pgward.core.errors import ConflictError, UnavailableError
+from pgward.core.errors import ConflictError, PgwardError, UnavailableError
 from pgward.system.files import FileLock, StorageError, atomic_write, private_dir
 from pgward.system.process import ProcessId
 from pgward.tunnel.agent import protocol
@@ -30,6 +30,7 @@ from pgward.tunnel.agent.server import ControlServer
 from pgward.tunnel.agent.traffic import Traffic
 from pgward.tunnel.local.tunnel import Tunnel
 from pgward.tunnel.loop import tune_collector
+from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 
 log = logging.getLogger("pgward.agent")
 
@@ -42,6 +43,11 @@ SERVICE_SECONDS = 5.0
 # long for this time, as else every psql would be slow while the CA is away.
 QUICK_SECONDS = 0.25
 SILENT_SECONDS = 30.0
+# What an edge says when more than a connection may be over; only the first is the whole reason.
+_OF_THE_LOGIN: dict[str, PgwardError | None] = {
+    EXPLANATIONS[Reason.BLOCKED][0]: RefusedError(Reason.BLOCKED),
+    EXPLANATIONS[Reason.REVOKED][0]: None,
+}
 
 
 class Agent:
@@ -130,9 +136,22 @@ class Agent:
         notice = self._notices.of_login(self.desk.ends(), self._clock.now())
         if notice is not None:
             self._notify(notice)
+        self._look_at_refusal()
         if self.keeper.waiting and self.desk.alive and self._loop.time() >= self._reopen_at:
             self._reopen_at = self._loop.time() + REOPEN_SECONDS
             self._begin(self.keeper.reopen())
+
+    def _refusal(self) -> PgwardError | None:
+        """Why the login counts no more though it is not over, as an edge or the CA said."""
+        return (self.keeper.refusal() or self.desk.refusal) if self.desk.alive else None
+
+    def _look_at_refusal(self) -> None:
+        refusal, ends = self._refusal(), self.desk.ends()
+        if refusal is None or ends is None:
+            return
+        notice = self._notices.of_refusal(ends[0], f"{refusal.message}: {refusal.hint}")
+        if notice is not None:
+            self._notify(notice)
 
     def _look_at_network(self) -> None:
         before, self._addresses = self._addresses, addresses()
@@ -148,6 +167,19 @@ class Agent:
         self._begin(self.keeper.relogin())
 
     def _cut(self, service: str, message: str) -> None:
+        if message in _OF_THE_LOGIN:
+            self._begin(self._cut_off(service, message))
+        else:
+            self._tell_cut(service, message)
+
+    async def _cut_off(self, service: str, message: str) -> None:
+        """Learn from the CA whether the login is over as well; of that a person hears once."""
+        await self.desk.check(_OF_THE_LOGIN[message])
+        refusal, ends = self._refusal(), self.desk.ends()
+        if refusal is None or ends is None or self._notices.is_first_refusal(ends[0]):
+            self._tell_cut(service, message)
+
+    def _tell_cut(self, service: str, message: str) -> None:
         notice = self._notices.of_cut(service, message, self._clock.now())
         if notice is not None:
             self._notify(notice)
@@ -207,10 +239,13 @@ class Agent:
 
     async def _status(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         await self.desk.look()
+        if request.get("check") is True:
+            await self.desk.check()
+        login, refusal = self.desk.describe(), self._refusal()
         return {
             **await self._ping(request),
             "now": rfc3339(self._clock.now()),
-            "login": self.desk.describe(),
+            "login": login if refusal is None else {**login, "problem": refusal.message},
             "tunnels": self.keeper.describe(),
         }
 

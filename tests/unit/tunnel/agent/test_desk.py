@@ -6,9 +6,9 @@ import pytest
 from pgward.client.home import Home
 from pgward.client.login import installing
 from pgward.core.clock import rfc3339
-from pgward.core.errors import LoginNeededError
+from pgward.core.errors import DeniedError, LoginNeededError
 from pgward.tunnel.agent.desk import Desk
-from tests.fixtures.fake_ca import NOW
+from tests.fixtures.fake_ca import NOW, error
 
 
 @pytest.fixture
@@ -90,6 +90,48 @@ def test_what_it_says_of_a_login_that_is_over(at_desk, log_in, fake_ca):
         told = desk.describe()
         assert (told["user"], told["logged_in"]) == ("alice", False)
         assert told["session_expires_at"] == rfc3339(NOW + timedelta(hours=12))
+
+    at_desk(test)
+
+
+def test_whether_the_ca_takes_the_login_is_asked_once_and_said_once(at_desk, log_in, fake_ca):
+    async def test(desk, said, _logins) -> None:
+        await desk.check()  # nobody is logged in
+        log_in()
+        await desk.look()
+        fake_ca.routes["GET /v1/services"] = {"services": []}
+        await desk.check()
+        assert desk.refusal is None
+        fake_ca.routes["GET /v1/services"] = error("login_needed", "your login session has ended")
+        for _ in range(2):
+            await desk.check()
+        assert desk.describe()["problem"] == "your login session has ended"
+        assert said == ["your login session has ended\nhint: pgward login"]
+        fake_ca.routes["GET /v1/services"] = error("unavailable", "the store is away")
+        await desk.check()
+        assert desk.refusal.message == "your login session has ended"  # as far as is known
+        log_in()
+        await desk.look()
+        assert (desk.refusal, desk.describe()["problem"]) == (None, None)
+
+    at_desk(test)
+
+
+def test_what_an_edge_said_is_why_once_the_ca_refuses_too(at_desk, log_in, fake_ca):
+    async def test(desk, said, _logins) -> None:
+        log_in()
+        await desk.look()
+        blocked = DeniedError("your account is blocked", hint="ask an administrator")
+        fake_ca.routes["GET /v1/services"] = {"services": []}
+        await desk.check(blocked)
+        assert desk.refusal is None
+        fake_ca.routes["GET /v1/services"] = error("login_needed", "your login session has ended")
+        await desk.check(blocked)
+        await desk.check()
+        assert desk.refusal is blocked
+        assert said == ["your account is blocked\nhint: ask an administrator"]
+        fake_ca.clock.advance(hours=13)
+        assert desk.refusal is None  # it is over by itself, which is told otherwise
 
     at_desk(test)
 

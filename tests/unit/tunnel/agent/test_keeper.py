@@ -16,6 +16,7 @@ from pgward.tunnel.agent.keeper import Keeper
 from pgward.tunnel.agent.memory import Wanted
 from pgward.tunnel.local.registry import Registry, Running, ask
 from pgward.tunnel.local.renewal import Renewal
+from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.edge_process import quiet_port
 from tests.fixtures.tunnel_world import World, until, world
 
@@ -430,6 +431,22 @@ def test_libpqs_variables_need_a_login(run, kept):
             made.desk.problem = LoginNeededError()
             with pytest.raises(LoginNeededError):
                 made.keeper.environment(opened.held)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("reason", "counts"),
+    [(Reason.BLOCKED, True), (Reason.REVOKED, True), (Reason.DENIED, False)],
+)
+def test_an_edge_may_refuse_a_person_or_only_a_service(run, kept, reason, counts):
+    async def main() -> None:
+        async with kept() as made:
+            opened = await made.keeper.open("orders", quiet_port())
+            assert made.keeper.refusal() is None
+            refused = RefusedError(reason)
+            opened.held.tunnel.pool.refusal = refused
+            assert made.keeper.refusal() is (refused if counts else None)
 
     run(main())
 

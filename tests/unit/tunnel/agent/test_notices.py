@@ -57,6 +57,15 @@ def test_a_short_login_is_told_of_at_half_of_it():
     assert told == Notice("pgward: your login ends soon", "in 1 minute; pgward login goes on")
 
 
+def test_a_login_that_counts_no_more_is_told_of_once():
+    notices = Notices()
+    told = notices.of_refusal("a", "your account is blocked: ask an administrator")
+    assert told.title == "pgward: your login counts no more"
+    assert notices.of_refusal("a", "your login session has ended") is None
+    assert notices.is_first_refusal("b")
+    assert notices.of_refusal("b", "your account is blocked") is None
+
+
 def test_an_edge_that_ends_connections_is_told_of_once_in_a_while():
     notices = Notices()
     minutes = [0, 1, 9, 10, 11]

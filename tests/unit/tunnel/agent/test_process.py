@@ -16,6 +16,7 @@ from pgward.tunnel.agent import client, process
 from pgward.tunnel.agent.memory import Wanted
 from pgward.tunnel.agent.notices import Notice
 from pgward.tunnel.agent.process import Agent, addresses, pid_path
+from tests.fixtures.fake_ca import error
 from tests.fixtures.tunnel_world import until
 
 
@@ -146,6 +147,43 @@ def test_what_an_edge_ends_is_told(run, agent):
             assert [notice.body for notice in notifier.told] == [
                 "a connection was ended: you are blocked"
             ]
+
+    run(main())
+
+
+def test_a_person_who_is_blocked_hears_of_it_once(run, home, agent, log_in, fake_ca):
+    async def main() -> None:
+        log_in()
+        async with agent() as (made, notifier):
+            gone = error("login_needed", "your login session has ended")
+            fake_ca.routes["GET /v1/services"] = gone
+            for service in ("orders", "stock"):
+                made._cut(service, "your account is blocked")
+            await until(lambda: not made._tasks and notifier.told)
+            await made._look()
+            [notice] = notifier.told
+            assert notice.body == "a connection was ended: your account is blocked"
+            login = (await ask(home, "status"))["login"]
+            assert (login["logged_in"], login["problem"]) == (True, "your account is blocked")
+
+    run(main())
+
+
+def test_a_login_that_was_ended_elsewhere_is_told_after_somebody_asked(
+    run, home, agent, log_in, fake_ca
+):
+    async def main() -> None:
+        log_in()
+        async with agent() as (_made, notifier):
+            gone = error("login_needed", "your login session has ended")
+            fake_ca.routes["GET /v1/services"] = gone
+            assert (await ask(home, "status"))["login"]["problem"] is None
+            login = (await ask(home, "status", check=True))["login"]
+            assert login["problem"] == "your login session has ended"
+            await until(lambda: notifier.told)
+            [notice] = notifier.told
+            assert notice.title == "pgward: your login counts no more"
+            assert notice.body == "your login session has ended: pgward login"
 
     run(main())
 
