@@ -95,7 +95,7 @@ def test_guessing_is_slowed_down_for_the_guesser_only(api):
 def test_logout_ends_the_session_and_revokes_its_certificates(api, alice):
     serial = alice.certificate()["serial"]
     other = api.device("alice")
-    assert alice.call("POST", "/v1/logout").json() == {"revoked": 1}
+    assert alice.call("POST", "/v1/logout").json() == {"revoked": 1, "provider_login": None}
     assert alice.call("GET", "/v1/me").status_code == 401
     assert other.call("GET", "/v1/me").status_code == 200
     assert serial in _revoked(api)

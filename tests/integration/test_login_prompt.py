@@ -1,53 +1,14 @@
 """Logging in on a terminal: the prompt, what it hides, and how it ends."""
 
 import os
-import pty
 import signal
-import subprocess
-import sys
 import termios
-import time
-from contextlib import contextmanager
 
 import pytest
 
-from tests.fixtures.ca import environment
+from tests.fixtures.pseudo_terminal import on_a_terminal, read_until
 
 pytestmark = pytest.mark.integration
-
-
-@contextmanager
-def on_a_terminal(person, *arguments, **variables):
-    """Run `pgward …` on a pseudo terminal; yield the process and the terminal's other end."""
-    ours, theirs = pty.openpty()
-    name = os.ttyname(theirs)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pgward", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment(person.home) | {"TERM": "xterm", "NO_COLOR": "1"} | variables,
-        start_new_session=True,
-        # A new session takes the first terminal it opens as its own: Ctrl-C then reaches it.
-        preexec_fn=lambda: os.close(os.open(name, os.O_RDWR)),  # noqa: PLW1509 - no threads here
-    )
-    try:
-        yield process, ours, theirs
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-        os.close(theirs)
-
-
-def read_until(ours, text):
-    """Return what was shown until ``text`` was."""
-    shown = b""
-    deadline = time.monotonic() + 20
-    while text not in shown:
-        assert time.monotonic() < deadline, shown
-        shown += os.read(ours, 4096)
-    return shown
 
 
 def test_the_password_is_not_shown(site):

@@ -8,17 +8,10 @@ from base64 import b32decode
 import pytest
 
 from pgward.ca.identity import totp
-from tests.integration.test_login_prompt import on_a_terminal, read_until
+from tests.fixtures.pseudo_terminal import answer, on_a_terminal, read_until
 
 pytestmark = pytest.mark.integration
 CODE = re.compile(r"(?:[0-9a-z]{4}-){3}[0-9a-z]{4}")
-
-
-def answer(ours, prompt, text):
-    """Wait for a prompt, and type a line."""
-    shown = read_until(ours, prompt.encode())
-    os.write(ours, f"{text}\n".encode())
-    return shown.decode()
 
 
 def code(secret, *, after=0):

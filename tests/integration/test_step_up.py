@@ -20,8 +20,8 @@ from tests.fixtures.agent_process import agent
 from tests.fixtures.ca import Person
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.oidc_provider import CLIENT
+from tests.fixtures.pseudo_terminal import on_a_terminal, read_until
 from tests.fixtures.tunnel_process import run_client
-from tests.integration.test_login_prompt import on_a_terminal, read_until
 
 pytestmark = pytest.mark.integration
 

@@ -258,8 +258,10 @@ class Keeper:
             _check_same(held, self.running(held), None, wanted.socket)
             _keep(held, wanted)
         elif service in self.waiting:
+            # A section names its port: any other would be of no use to it.
+            port = self._registry.remembered_port(service) if wanted.installed else None
             # Without a first link: a client that comes has one dialled, or hears why not.
-            opened = await self._open(wanted, None, keep=True, first_link=False)
+            opened = await self._open(wanted, port, keep=True, first_link=False)
             for text in opened.said:  # such as a port that is taken
                 log.warning("%s: %s", service, text)
             if service not in self.waiting:  # disconnected while it was being opened

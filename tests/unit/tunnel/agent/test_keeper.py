@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import socket
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -282,6 +283,24 @@ def test_what_service_files_need_is_opened_at_its_port_and_let_go_with_its_secti
             made.keeper.look_at_installed()
             assert (list(made.keeper.held), made.keeper.waiting) == (["stock"], {})
             assert memory.load(made.home) == [Wanted("stock")]
+
+    run(main())
+
+
+def test_what_a_service_file_needs_waits_for_its_port_and_takes_no_other(run, kept):
+    async def main() -> None:
+        async with kept() as made:
+            with socket.create_server(("127.0.0.1", 0)) as other:
+                port = other.getsockname()[1]
+                made.registry.remember_port("orders", port)
+                put_into_file(made, "orders")
+                made.keeper.recall()
+                await made.keeper.reopen()
+                (row,) = made.keeper.describe()
+                assert (row["address"], made.keeper.held) == (None, {})
+                assert f"port {port} is taken by" in row["problem"]
+            await made.keeper.reopen()
+            assert made.registry.get("orders").port == port
 
     run(main())
 
