@@ -260,7 +260,6 @@ def logout(*, provider: bool, no_browser: bool) -> None:
 
 
 def _leave_provider(provider: str, found: str | None, *, open_it: bool, browser: bool) -> None:
-    terminal.report(provider=provider, provider_logout_url=found)
     if found is None:
         terminal.note(f"the browser stays logged in at {provider}, which names no page to log out")
         return
