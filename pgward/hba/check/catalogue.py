@@ -1,0 +1,21 @@
+"""All rules, and what they find of a subject."""
+
+from pgward.hba.check.finding import Finding
+from pgward.hba.check.rule import Rule
+from pgward.hba.check.rules import order, refused
+from pgward.hba.check.subject import Subject
+from pgward.hba.syntax.files import Place
+
+RULES: tuple[Rule, ...] = (*refused.RULES, *order.RULES)
+BY_ID = {each.id: each for each in RULES}
+
+
+def check(subject: Subject) -> list[Finding]:
+    """Return all findings, in the order of files and lines, what stands nowhere last."""
+    found = [finding for rule in RULES for finding in rule.findings(subject)]
+    return sorted(found, key=_order)
+
+
+def _order(finding: Finding) -> tuple[bool, str, int, int, str]:
+    place = finding.place or Place("", 0)
+    return finding.place is None, place.path, place.line, place.column, finding.rule

@@ -1,0 +1,80 @@
+"""The order of lines: the first that matches decides, and no other is ever tried."""
+
+from pgward.hba.check import sets
+from pgward.hba.check.earlier import Earlier
+from pgward.hba.check.finding import Severity
+from pgward.hba.check.rule import Example, Found, rule
+from pgward.hba.check.subject import Entry, Subject
+from pgward.hba.check.values import is_on
+from pgward.hba.syntax.files import Place
+from pgward.hba.syntax.rules import Rule, asks_for_certificate
+
+
+@rule(
+    "HBA010",
+    "way-past-the-certificate",
+    Severity.ERROR,
+    "an earlier line lets people in without the certificate that a later one asks for",
+    why="The first line that matches decides. Whoever it lets in by a password, or by nothing, "
+    "never meets the line below that asks for a certificate, which then only looks safe.",
+    bad=Example("host all all 10.0.0.0/8 scram-sha-256\nhostssl all all 0.0.0.0/0 cert"),
+    good=Example("hostssl all all 0.0.0.0/0 cert\nhostssl all all 10.0.0.0/8 scram-sha-256"),
+)
+def past_the_certificate(subject: Subject) -> Found:
+    """Compare each line without a certificate with the lines below that want one."""
+    able = subject.able
+    later: list[Entry[Rule]] = []
+    found: list[tuple[Place, str]] = []
+    for each in reversed(subject.rules):
+        if asks_for_certificate(each.says, able):
+            later.append(each)
+        elif each.says.method != "reject":
+            met = next(
+                (one for one in reversed(later) if sets.may_meet(each.says, one.says, able)), None
+            )
+            if met is not None:
+                said = f"lets people in by {each.says.method} whom line {met.place} would ask"
+                found.append((each.place, f"{said} for a certificate"))
+    yield from reversed(found)
+
+
+@rule(
+    "HBA011",
+    "never-reached",
+    Severity.WARNING,
+    "an earlier line matches whatever this one would match",
+    why="A line that can never match does nothing. Who wrote it expects that it does: to let "
+    "somebody in, or to keep somebody out.",
+    bad=Example("hostssl all all 10.0.0.0/8 cert\nhostssl db ann 10.1.0.0/16 reject"),
+    good=Example("hostssl db ann 10.1.0.0/16 reject\nhostssl all all 10.0.0.0/8 cert"),
+)
+def never_reached(subject: Subject) -> Found:
+    """Look among the earlier lines for one that covers each."""
+    before = Earlier()
+    for each in subject.rules:
+        earlier = before.that_covers(each)
+        if earlier is not None:
+            yield each.place, f"can never match: line {earlier.place} comes first"
+        before.add(each)
+
+
+@rule(
+    "HBA012",
+    "tls-line-without-tls",
+    Severity.ERROR,
+    "a line is for TLS, and the server has it turned off",
+    why="Without TLS at the server no hostssl line ever matches, and everyone falls through to the "
+    "lines below.",
+    bad=Example("hostssl all all all cert", conf="ssl = off"),
+    good=Example("hostssl all all all cert", conf="ssl = on"),
+)
+def without_tls(subject: Subject) -> Found:
+    """Look for hostssl lines of a server without TLS."""
+    if subject.settings is None or is_on(subject.setting("ssl", "off")):
+        return
+    for each in subject.rules:
+        if each.says.kind == "hostssl":
+            yield each.place, "can never match: ssl is off"
+
+
+RULES = (past_the_certificate, never_reached, without_tls)

@@ -1,0 +1,9 @@
+"""Values of settings as PostgreSQL reads them (manual, section 19.1.1)."""
+
+
+def is_on(value: str) -> bool:
+    """Tell whether a boolean is true: unique beginnings count, case does not (``parse_bool``)."""
+    text = value.lower()
+    if text == "1" or (text and any(each.startswith(text) for each in ("true", "yes"))):
+        return True
+    return text == "on"
