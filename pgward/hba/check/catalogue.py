@@ -2,11 +2,11 @@
 
 from pgward.hba.check.finding import Finding
 from pgward.hba.check.rule import Rule
-from pgward.hba.check.rules import order, refused
+from pgward.hba.check.rules import logs, order, refused, tls
 from pgward.hba.check.subject import Subject
 from pgward.hba.syntax.files import Place
 
-RULES: tuple[Rule, ...] = (*refused.RULES, *order.RULES)
+RULES: tuple[Rule, ...] = (*refused.RULES, *order.RULES, *tls.RULES, *logs.RULES)
 BY_ID = {each.id: each for each in RULES}
 
 

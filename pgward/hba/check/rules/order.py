@@ -1,13 +1,13 @@
 """The order of lines: the first that matches decides, and no other is ever tried."""
 
-from pgward.hba.check import sets
 from pgward.hba.check.earlier import Earlier
 from pgward.hba.check.finding import Severity
+from pgward.hba.check.later import Later
 from pgward.hba.check.rule import Example, Found, rule
-from pgward.hba.check.subject import Entry, Subject
+from pgward.hba.check.subject import Subject
 from pgward.hba.check.values import is_on
 from pgward.hba.syntax.files import Place
-from pgward.hba.syntax.rules import Rule, asks_for_certificate
+from pgward.hba.syntax.rules import LOCAL, asks_for_certificate
 
 
 @rule(
@@ -22,19 +22,16 @@ from pgward.hba.syntax.rules import Rule, asks_for_certificate
 )
 def past_the_certificate(subject: Subject) -> Found:
     """Compare each line without a certificate with the lines below that want one."""
-    able = subject.able
-    later: list[Entry[Rule]] = []
+    later = Later(subject.able)
     found: list[tuple[Place, str]] = []
     for each in reversed(subject.rules):
-        if asks_for_certificate(each.says, able):
-            later.append(each)
-        elif each.says.method != "reject":
-            met = next(
-                (one for one in reversed(later) if sets.may_meet(each.says, one.says, able)), None
-            )
-            if met is not None:
-                said = f"lets people in by {each.says.method} whom line {met.place} would ask"
-                found.append((each.place, f"{said} for a certificate"))
+        if each.says.kind == LOCAL:
+            continue
+        if asks_for_certificate(each.says, subject.able):
+            later.add(each)
+        elif each.says.method != "reject" and (met := later.that_meets(each)) is not None:
+            said = f"lets people in by {each.says.method} whom line {met.place} would ask"
+            found.append((each.place, f"{said} for a certificate"))
     yield from reversed(found)
 
 
