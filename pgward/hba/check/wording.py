@@ -22,9 +22,14 @@ _PLACES: dict[Address | None, str] = {
 
 
 def lets(rule: Rule, whom: str | None = None) -> str:
-    """Return ``lets bob into shop from 10.0.0.0/8 by md5``; ``whom`` replaces who it names."""
+    """Return ``lets bob into shop from 10.0.0.0/8 by md5``, or that it keeps him out.
+
+    ``whom`` replaces who it names.
+    """
     roles = whom or listed([_role(each) for each in rule.roles])
     databases = listed([_database(each) for each in rule.databases])
+    if rule.method == "reject":
+        return f"keeps {roles} out of {databases} {origin(rule.address)}"
     return f"lets {roles} into {databases} {origin(rule.address)} by {rule.method}"
 
 
@@ -44,11 +49,6 @@ def listed(names: list[str]) -> str:
     if len(names) > _MOST_NAMES:
         return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def shown(names: Field) -> str:
-    """Return words as they might be written in a file, the first few of many."""
-    return listed([_written(each) for each in names])
 
 
 def _role(token: Token) -> str:

@@ -2,7 +2,7 @@ import pytest
 
 from pgward.hba.check import wording
 from pgward.hba.syntax import rules
-from pgward.hba.syntax.tokens import Token, fields
+from pgward.hba.syntax.tokens import fields
 from pgward.hba.syntax.versions import Abilities
 
 
@@ -33,6 +33,7 @@ from pgward.hba.syntax.versions import Abilities
                 "from the host db.example.com by md5"
             ),
         ),
+        ("host shop bob all reject", "keeps bob out of shop from everywhere"),
         ("host a b samehost md5", "lets b into a from this machine by md5"),
     ],
 )
@@ -43,8 +44,3 @@ def test_a_rule_in_words(line: str, said: str) -> None:
 def test_others_than_it_names() -> None:
     rule = rules.read(fields("host a all all md5"), Abilities.of(16))
     assert wording.lets(rule, "superuser x") == "lets superuser x into a from everywhere by md5"
-
-
-def test_words_as_they_are_written() -> None:
-    names = (Token("all"), Token("all", quoted=True), Token("a", quoted=True))
-    assert wording.shown(names) == 'all, "all" and a'
