@@ -16,6 +16,8 @@ from pgward.hba.disk import Disk, DiskError, owner_of
 from pgward.hba.syntax.versions import Abilities
 from pgward.system.postgres import Account, execute, find_binaries
 
+AUTO_FILE = "postgresql.auto.conf"
+OPTIONS_FILE = "postmaster.opts"
 _ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for
 _PID_LINES = 6
 _WHERE = "psql -c 'show data_directory' tells where it is"
@@ -31,6 +33,38 @@ class Running:
     port: int
     socket_dir: str
     host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What a data directory itself tells, without the server's programs.
+
+    ``options`` are those of its last start, or what says where postgresql.conf is.
+    """
+
+    path: Path
+    able: Abilities
+    owner: Account
+    options: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: Path, config_file: Path | None = None) -> Self:
+        """Look at a data directory.
+
+        Raises InvalidInputError when it is none, DiskError when it cannot be read, NotFoundError
+        when it is not there.
+        """
+        path = path.absolute()
+        owner = _owner(path)
+        _check_caller(path, owner)
+        able = Abilities.of(_version(path, owner))
+        return cls(path, able, owner, _options(path, owner, config_file))
+
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        """The settings among the options, which win over all files, in their order."""
+        pairs = (option.removeprefix("--").partition("=") for option in self.options)
+        return [(name.replace("-", "_"), value) for name, equals, value in pairs if equals]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +88,9 @@ class DataDir:
         when it is not there, or without server programs of its version, PgwardError when
         postgresql.conf is broken.
         """
-        path = path.absolute()
-        owner = _owner(path)
-        _check_caller(path, owner)
-        able = Abilities.of(_version(path, owner))
-        bin_dir = find_binaries(able.version)
-        options = _options(path, owner, config_file)
+        directory = Directory.open(path, config_file)
+        path, able, owner = directory.path, directory.able, directory.owner
+        options, bin_dir = directory.options, find_binaries(able.version)
         ask = _Asker(path, owner, bin_dir, options)
         asked = {name: Path(ask(name)) for name in ("config_file", "hba_file", "ident_file")}
         files = (path / asked[name] for name in ("config_file", "hba_file", "ident_file"))
@@ -73,7 +104,7 @@ class DataDir:
     @property
     def auto_file(self) -> Path:
         """The file of ALTER SYSTEM, whose values win over postgresql.conf."""
-        return self.path / "postgresql.auto.conf"
+        return self.path / AUTO_FILE
 
     def setting(self, name: str) -> str:
         """Return the value that the server would use, from the files as they are now.
@@ -178,7 +209,7 @@ def _options(path: Path, owner: Account, config_file: Path | None) -> tuple[str,
 def _last_start_options(path: Path, owner: Account) -> tuple[str, ...]:
     """Return the ``-c`` options in postmaster.opts, where pg_ctl keeps how it started."""
     try:
-        words = shlex.split(_text(path / "postmaster.opts", owner) or "")
+        words = shlex.split(_text(path / OPTIONS_FILE, owner) or "")
     except ValueError:
         return ()
     if not words:

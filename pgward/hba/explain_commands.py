@@ -9,8 +9,9 @@ from pgward.core.errors import InvalidInputError
 from pgward.hba.decide import explaining
 from pgward.hba.decide.connection import Connection, Encryption, World
 from pgward.hba.decide.explaining import Explanation
+from pgward.hba.decide.loading import load
 from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
-from pgward.hba.file_options import LoadFiles, file_options
+from pgward.hba.file_options import ReadFiles, file_options
 from pgward.hba.interfaces import interfaces
 from pgward.hba.syntax.addresses import IP
 from pgward.hba.syntax.regexes import BeyondUsError
@@ -39,7 +40,7 @@ _REFUSED = 1
 @output_option
 def explain(
     *,
-    load_files: LoadFiles,
+    read_files: ReadFiles,
     user: str,
     database: str | None,
     replication: bool,
@@ -68,8 +69,9 @@ def explain(
     world = World({**groups, user: frozenset(members)}, interfaces())
     asked = None if replication else database or user
     connection = Connection(user, asked, _address(address), encryption, host_name)
+    files = read_files()
     try:
-        loaded = load_files(world)
+        loaded = load(files.hba, files.ident, files.able, world)
         found = explaining.explain(loaded, connection, Evidence(certificate, knows, system_user))
     except BeyondUsError as error:
         raise InvalidInputError(

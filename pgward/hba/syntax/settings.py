@@ -66,6 +66,17 @@ def parse(data: bytes) -> list[SettingLine]:
     return [_line(number, raw) for number, raw in enumerate(physical_lines(data), 1)]
 
 
+def comment(raw: bytes) -> str | None:
+    """Return the comment of a line, from its ``#`` on."""
+    text = raw.removesuffix(b"\n").decode("utf-8", "surrogateescape")
+    at = _skip(text, 0)
+    while at < len(text):
+        if text[at] == "#":
+            return text[at:]
+        at = _skip(text, at + len(_longest(text, at)[1]))
+    return None
+
+
 def quote(value: str) -> str:
     """Write a value so that it is read as itself."""
     return "'" + value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n") + "'"

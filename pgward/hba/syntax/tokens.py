@@ -93,6 +93,14 @@ def fields(text: str) -> tuple[Field, ...]:
     return _fields(text, {})
 
 
+def comment(text: str) -> str | None:
+    """Return the comment of a logical line's text, from its ``#`` on."""
+    for match in _PIECE.finditer(text):
+        if match[1]:
+            return text[match.start(1) :]
+    return None
+
+
 def quote(word: str) -> str:
     """Write ``word`` so that it is read as itself: no keyword, no list, no comment, no @file."""
     return '"' + word.replace('"', '""') + '"'

@@ -3,15 +3,16 @@ import pytest
 from click.testing import CliRunner
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.decide.connection import World
-from pgward.hba.file_options import LoadFiles, file_options
+from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
 
 
 @click.command()
 @file_options
-def look(*, load_files: LoadFiles) -> None:
-    found = load_files(World())
-    click.echo(f"{found.server.able.version} {[str(each.place) for each in found.rule_lines]}")
+@conf_file_option
+def look(*, read_files: ReadFiles) -> None:
+    found = read_files()
+    settings = None if found.settings is None else [each.setting.key for each in found.settings]
+    click.echo(f"{found.able.version} {[str(each.place) for each in found.hba]} {settings}")
 
 
 def run(*words: str) -> str:
@@ -22,15 +23,20 @@ def run(*words: str) -> str:
 
 
 def test_named_files(tmp_path) -> None:
-    hba, ident = tmp_path / "hba", tmp_path / "ident"
+    hba, ident, conf = tmp_path / "hba", tmp_path / "ident", tmp_path / "conf"
     hba.write_text("local all all peer\n")
     ident.write_text("m a b\n")
-    said = run("--hba-file", str(hba), "--ident-file", str(ident), "--pg-version", "12")
-    assert said == f"12 ['{hba}:1']"
+    conf.write_text("ssl = on\n")
+    words = ("--hba-file", str(hba), "--ident-file", str(ident), "--pg-version", "12")
+    assert run(*words) == f"12 ['{hba}:1'] None"
+    assert run(*words, "--conf-file", str(conf)) == f"12 ['{hba}:1'] ['ssl']"
 
 
-def test_the_files_of_a_data_directory(pg_files) -> None:
-    assert run("--data-dir", str(pg_files.data_dir)).startswith(str(pg_files.version))
+def test_the_files_of_a_data_directory(tmp_path) -> None:
+    for name, text in {"PG_VERSION": "17\n", "postgresql.conf": "ssl=on\n"}.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "pg_hba.conf").write_text("local all all peer\n")
+    assert run("--data-dir", str(tmp_path)) == f"17 ['{tmp_path}/pg_hba.conf:1'] ['ssl']"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +44,7 @@ def test_the_files_of_a_data_directory(pg_files) -> None:
     [
         ([], "name one of --data-dir and --hba-file"),
         (["--data-dir", "/d", "--hba-file", "/f"], "name one of"),
+        (["--data-dir", "/d", "--conf-file", "/f"], "--conf-file goes with --hba-file"),
         (["--hba-file", "/none"], "reads pg_hba.conf in its own way"),
         (["--hba-file", "/none", "--pg-version", "15"], "there is no /none"),
     ],

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.hba.syntax.settings import Setting, parse, quote
+from pgward.hba.syntax.settings import Setting, comment, parse, quote
 
 
 def setting(text: str) -> Setting | None:
@@ -78,3 +78,10 @@ def test_a_quoted_value_is_read_as_itself(value) -> None:
     found = setting(f"x = {quote(value)}")
     assert found is not None
     assert found.value == value
+
+
+def test_a_comment_begins_outside_quotes() -> None:
+    assert comment(b"a = 'x # y' # z\n") == "# z"
+    assert comment(b"  # z") == "# z"
+    assert comment(b"? ? # z\n") == "# z"
+    assert comment(b"a = 1\n") is None

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.hba.syntax.tokens import Token, _placed, fields, parse, physical_lines, quote
+from pgward.hba.syntax.tokens import Token, _placed, comment, fields, parse, physical_lines, quote
 
 
 def words(text: str) -> list[list[str]]:
@@ -135,3 +135,10 @@ WORDS = st.text(st.sampled_from('ab,"# \t'), max_size=12)
 @given(WORDS)
 def test_the_short_way_and_the_long_way_agree(text) -> None:
     assert fields(text) == tuple(tuple(token for token, _, _ in field) for field in _placed(text))
+
+
+def test_a_comment_begins_outside_quotes() -> None:
+    assert comment('a "#b" c # d "#" e') == '# d "#" e'
+    assert comment("# a") == "# a"
+    assert comment('a "# b') is None
+    assert comment("") is None
