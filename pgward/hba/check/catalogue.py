@@ -1,19 +1,20 @@
 """All rules, and what they find of a subject."""
 
+from pgward.hba.check import ignoring
 from pgward.hba.check.finding import Finding
 from pgward.hba.check.rule import Rule
 from pgward.hba.check.rules import logs, order, refused, tls
 from pgward.hba.check.subject import Subject
 from pgward.hba.syntax.files import Place
 
-RULES: tuple[Rule, ...] = (*refused.RULES, *order.RULES, *tls.RULES, *logs.RULES)
+RULES: tuple[Rule, ...] = (*refused.RULES, *order.RULES, *tls.RULES, *logs.RULES, *ignoring.RULES)
 BY_ID = {each.id: each for each in RULES}
 
 
 def check(subject: Subject) -> list[Finding]:
     """Return all findings, in the order of files and lines, what stands nowhere last."""
     found = [finding for rule in RULES for finding in rule.findings(subject)]
-    return sorted(found, key=_order)
+    return sorted(ignoring.applied(found, subject.ignores, BY_ID), key=_order)
 
 
 def _order(finding: Finding) -> tuple[bool, str, int, int, str]:

@@ -21,9 +21,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``place`` is None for what stands nowhere, such as a setting that is missing."""
+    """``place`` is None for what stands nowhere, such as a setting that is missing.
+
+    ``ignored`` is the reason that a comment gives for it.
+    """
 
     rule: str
     severity: Severity
     message: str
     place: Place | None = None
+    ignored: str | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from pgward.hba.check.comments import Ignore
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.server import Server
 from pgward.hba.syntax import mappings, rules
@@ -50,6 +51,7 @@ class Subject:
     ident: Sequence[Placed]
     settings: Sequence[PlacedSetting] | None = None
     superusers: frozenset[str] = frozenset({"postgres"})
+    ignores: Sequence[Ignore] = ()
 
     @cached_property
     def rules(self) -> list[Entry[Rule]]:

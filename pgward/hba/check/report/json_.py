@@ -1,0 +1,32 @@
+"""For programs: the findings as one document, which is written as JSON or YAML."""
+
+from typing import Any
+
+from pgward.hba.check.finding import Finding
+from pgward.hba.check.report.made import Report, shown
+from pgward.hba.check.rule import Rule
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return what was found, and whether it fails."""
+    rules = {each.id: each for each in report.rules}
+    return {
+        "pg_version": report.version,
+        "failed": report.failed,
+        "counts": report.counts(),
+        "findings": [_finding(each, rules[each.rule]) for each in report.findings],
+    }
+
+
+def _finding(finding: Finding, rule: Rule) -> dict[str, Any]:
+    place = finding.place
+    return {
+        "rule": finding.rule,
+        "name": rule.name,
+        "severity": finding.severity.value,
+        "message": shown(finding.message),
+        "file": None if place is None else shown(place.path),
+        "line": None if place is None else place.line,
+        "column": None if place is None else place.column or None,
+        "ignored": None if finding.ignored is None else shown(finding.ignored),
+    }
