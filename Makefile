@@ -25,13 +25,14 @@ retest: $(SETUP) ## The tests that failed last, one after the other
 test-all: $(SETUP) matrix drivers peers faketime ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
 
-check: dev ## Lint, formatting, types, import layers, test file names, command reference
+check: dev ## Lint, formatting, types, import layers, test file names, generated pages
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(PYTHON) tools/check_test_files.py
 	@$(PYTHON) tools/write_cli_reference.py --check
+	@$(PYTHON) tools/write_check_rules.py --check
 
 bench: dev postgres peers ## Benchmarks beside HAProxy and stunnel, into bench/RESULTS.md
 	@$(PYTHON) -m bench

@@ -82,6 +82,20 @@ def test_the_second_time_needs_no_token(ready, alice) -> None:
     assert gets_in(ready, alice)
 
 
+def test_a_check_finds_nothing_wrong_in_what_was_written(ready) -> None:
+    path = ready.data_dir / "pg_hba.conf"
+    done = hba("check", ready, "-o", "json")
+    lines = path.read_text().splitlines()
+    errors = [each for each in json.loads(done.stdout)["findings"] if each["severity"] == "error"]
+    # initdb's own lines may be found.
+    assert [each for each in errors if not lines[each["line"] - 1].endswith("trust")] == []
+    assert done.returncode == bool(errors), done.stderr
+    path.write_text("host all all all scram-sha-256\n" + path.read_text())
+    done = hba("check", ready, "--only", "HBA010")
+    assert (done.returncode, done.stdout.count("error HBA010")) == (1, 1), done.stdout
+    assert done.stdout.startswith(f"{path}:1: error HBA010: ")
+
+
 def test_a_blocked_person_is_out_after_a_refresh(ready, site, alice) -> None:
     assert gets_in(ready, alice)
     site.api.post(f"/v1/users/{alice.name}/block", {"reason": "test"})

@@ -4,15 +4,18 @@
 on a line of its own directly above. ``#`` within quotes begins no comment.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgward.hba.syntax import settings, tokens
 from pgward.hba.syntax.files import Place
+from pgward.hba.syntax.tokens import Line
 from pgward.hba.syntax.versions import Abilities
 
 MARK = "pgward-ignore"
+_BYTES = MARK.encode()
 _MARKED = re.compile(rf"#+[ \t]*{MARK}(?![\w-])(.*)", re.DOTALL)
 _SAID = re.compile(r"[ \t]*(HBA[0-9]+(?:[ \t]*,[ \t]*HBA[0-9]+)*)[ \t]*(?::(.*))?", re.DOTALL)
 
@@ -43,23 +46,23 @@ class _Line:
 
 def of_access_file(path: str, data: bytes, able: Abilities) -> list[Ignore]:
     """Return those of a pg_hba.conf or pg_ident.conf."""
-    if MARK.encode() not in data:
+    if _BYTES not in data:
         return []
     lines = (
         _Line(
             line.number,
-            line.number + max(1, len(tokens.physical_lines(line.raw))) - 1,
+            line.number + len(tokens.physical_lines(line.raw)) - 1,
             tokens.comment(line.text),
             not line.fields,
         )
-        for line in tokens.parse(data, continuation=able.continuation)
+        for line in _near(data, able)
     )
     return list(_ignores(path, lines))
 
 
 def of_settings_file(path: str, data: bytes) -> list[Ignore]:
     """Return those of a postgresql.conf."""
-    if MARK.encode() not in data:
+    if _BYTES not in data:
         return []
     lines = (
         _Line(
@@ -71,6 +74,20 @@ def of_settings_file(path: str, data: bytes) -> list[Ignore]:
         for line in settings.parse(data)
     )
     return list(_ignores(path, lines))
+
+
+def _near(data: bytes, able: Abilities) -> Iterator[Line]:
+    """Yield the logical lines that matter: those with a mark, and each that follows one."""
+    if able.continuation and b"\\" in data:
+        yield from tokens.parse(data)
+        return
+    follows = False
+    for number, raw in enumerate(tokens.physical_lines(data), 1):
+        marked = _BYTES in raw
+        if marked or follows:
+            (line,) = tokens.parse(raw, continuation=False)
+            yield dataclasses.replace(line, number=number)
+        follows = marked
 
 
 def _ignores(path: str, lines: Iterator[_Line]) -> Iterator[Ignore]:

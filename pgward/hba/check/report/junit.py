@@ -34,7 +34,8 @@ def write(report: Report) -> str:
     suite.set("failures", str(failures))
     suite.set("errors", "0")
     ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True)
+    made: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return made.decode()
 
 
 def _lines(findings: list[Finding]) -> str:

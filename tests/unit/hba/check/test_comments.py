@@ -83,3 +83,10 @@ def test_settings() -> None:
         ("c", 4, 4),
     ]
     assert of_settings_file("f", b"ssl = on # on\n") == []
+
+
+@pytest.mark.parametrize("version", [13, 16])
+def test_line_numbers_are_those_of_the_file(version) -> None:
+    before = "host all all all md5\n\n" * 3 + "# with a \\ in it\n"
+    text = before + "# pgward-ignore HBA013: a\nhost all all all md5\n"
+    assert [(each.first, each.last) for each in hba(text, version)] == [(8, 9)]

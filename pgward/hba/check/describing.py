@@ -1,0 +1,57 @@
+"""A rule in words, with its examples as files."""
+
+from typing import Any
+
+from pgward.hba.check.rule import Example, Rule
+
+_NEITHER_HERE_NOR_THERE = Example().hba
+
+
+def files(example: Example) -> dict[str, str]:
+    """Return the files of an example that matter, by their names."""
+    plain = example.hba.strip() == _NEITHER_HERE_NOR_THERE and not example.ident
+    found = {
+        "pg_hba.conf": "" if plain and example.conf else example.hba,
+        "pg_ident.conf": example.ident,
+        "postgresql.conf": example.conf or "",
+    }
+    return {name: text.strip("\n") for name, text in found.items() if text.strip("\n")}
+
+
+def document(rule: Rule) -> dict[str, Any]:
+    """Return all of it for programs."""
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "severity": rule.severity.value,
+        "title": rule.title,
+        "why": rule.why,
+        "bad": _example(rule.bad),
+        "good": _example(rule.good),
+    }
+
+
+def text(rule: Rule) -> str:
+    """Return all of it for a person."""
+    return "\n".join(
+        [
+            f"{rule.id} {rule.name} ({rule.severity.value})",
+            f"{rule.title}",
+            "",
+            rule.why,
+            *_lines("bad", rule.bad),
+            *_lines("good", rule.good),
+        ]
+    )
+
+
+def _lines(kind: str, example: Example) -> list[str]:
+    lines = ["", f"{kind}, for PostgreSQL {example.version}:"]
+    for name, content in files(example).items():
+        lines.append(f"  {name}")
+        lines += [f"    {line}" for line in content.split("\n")]
+    return lines
+
+
+def _example(example: Example) -> dict[str, Any]:
+    return {"pg_version": example.version, "files": files(example)}

@@ -1,0 +1,120 @@
+"""``pgward hba check``."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from pgward import __version__
+from pgward.client.options import output as output_option
+from pgward.core.errors import InvalidInputError
+from pgward.hba.check import describing
+from pgward.hba.check.catalogue import BY_ID, RULES, check
+from pgward.hba.check.finding import Severity
+from pgward.hba.check.report import json_, junit, sarif, text
+from pgward.hba.check.report.made import Report
+from pgward.hba.check.rule import Rule
+from pgward.hba.check.subject import Subject
+from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
+from pgward.hba.server_files import ServerFiles
+from pgward.system import terminal
+
+_NEVER = "never"
+_FAILED = 1
+_WRITERS: dict[str, Callable[[Report, bool], None]] = {
+    "text": lambda report, why: terminal.echo(text.write(report, why=why)),
+    "json": lambda report, _: terminal.structured(json_.document(report), "json"),
+    "yaml": lambda report, _: terminal.structured(json_.document(report), "yaml"),
+    "sarif": lambda report, _: terminal.structured(
+        sarif.document(report, program_version=__version__, directory=str(Path.cwd())), "json"
+    ),
+    "junit": lambda report, _: terminal.echo(junit.write(report)),
+}
+_FORMATS = ("text", "json", "sarif", "junit")
+
+
+@click.command("check")
+@file_options
+@conf_file_option
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), help="How to report it.  [default: text]"
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([*map(str, reversed(Severity)), _NEVER]),
+    default=str(Severity.ERROR),
+    show_default=True,
+    help="The least that makes the status 1.",
+)
+@click.option("--only", multiple=True, metavar="ID", help="Report this rule, and others so named.")
+@click.option("--skip", multiple=True, metavar="ID", help="Do not report this rule.")
+@click.option("--why", is_flag=True, help="Say with the text why it matters.")
+@click.option("--list-rules", is_flag=True, help="List the rules, and look at nothing.")
+@click.option("--explain", "explained", metavar="ID", help="Explain a rule, and look at nothing.")
+@output_option
+def check_files(
+    *,
+    read_files: ReadFiles,
+    form: str | None,
+    fail_on: str,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    why: bool,
+    list_rules: bool,
+    explained: str | None,
+    output: str,
+) -> None:
+    """Look for what is wrong or risky in pg_hba.conf, pg_ident.conf and postgresql.conf.
+
+    The files are read as their version of PostgreSQL reads them, with what they include; no server
+    is asked. A comment ``# pgward-ignore HBA010: reason`` behind a line, or directly above it, says
+    that a finding is meant so. The status is 1 where something fails.
+    """
+    if explained is not None:
+        _explain(_known(explained), output)
+        return
+    rules = _chosen(only, skip)
+    if list_rules:
+        _list(rules, output)
+        return
+    report = _report(read_files(), rules, None if fail_on == _NEVER else Severity(fail_on))
+    _WRITERS[form or ("text" if output == "table" else output)](report, why)
+    if report.failed:
+        raise SystemExit(_FAILED)
+
+
+def _report(files: ServerFiles, rules: Sequence[Rule], fail_on: Severity | None) -> Report:
+    subject = Subject(files.able, files.hba, files.ident, files.settings, ignores=files.ignores)
+    ids = {each.id for each in rules}
+    # All rules look, so that a comment is not said to ignore nothing where one was not asked for.
+    findings = [each for each in check(subject) if each.rule in ids]
+    return Report(findings, rules, files.able.version, fail_on)
+
+
+def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> list[Rule]:
+    for each in (*only, *skip):
+        _known(each)
+    return [each for each in RULES if (not only or each.id in only) and each.id not in skip]
+
+
+def _known(id_: str) -> Rule:
+    found = BY_ID.get(id_)
+    if found is None:
+        raise InvalidInputError(f"there is no rule {id_!r}", hint="--list-rules names them")
+    return found
+
+
+def _explain(rule: Rule, output: str) -> None:
+    if output == "table":
+        terminal.echo(describing.text(rule))
+    else:
+        terminal.structured(describing.document(rule), output)
+
+
+def _list(rules: Sequence[Rule], output: str) -> None:
+    rows = [
+        {"id": each.id, "severity": each.severity.value, "name": each.name, "title": each.title}
+        for each in rules
+    ]
+    titles = {"id": "ID", "severity": "SEVERITY", "title": "WHAT IT FINDS"}
+    terminal.table(rows, titles, output)

@@ -1,0 +1,107 @@
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pgward.core.errors import InvalidInputError
+from pgward.hba.check.catalogue import RULES
+from pgward.hba.check_commands import check_files
+
+HBA = (
+    "host all all 10.0.0.0/8 scram-sha-256\n"
+    "hostssl all all all cert\n"
+    "hostssl all all all cert # pgward-ignore HBA011: to show it\n"
+)
+IDS = ("--only", "HBA010", "--only", "HBA011", "--only", "HBA091")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pg_hba.conf").write_text(HBA)
+
+    def run(*words: str) -> Result:
+        files = ["--hba-file", "pg_hba.conf", "--pg-version", "16"]
+        result = CliRunner().invoke(check_files, [*files, *words])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+def test_as_text(run) -> None:
+    result = run(*IDS)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        (
+            "pg_hba.conf:1: error HBA010: lets people in by scram-sha-256 whom line pg_hba.conf:2 "
+            "would ask for a certificate"
+        ),
+        "1 error, 0 warnings, 0 notes, 1 ignored",
+    ]
+
+
+def test_with_its_reason(run) -> None:
+    assert run(*IDS, "--why").output.splitlines()[1].startswith("    The first line that")
+
+
+def test_as_a_document(run) -> None:
+    for words in (("--format", "json"), ("-o", "json")):
+        found = json.loads(run(*IDS, *words).output)
+        assert (found["failed"], found["pg_version"]) == (True, 16)
+        assert [each["ignored"] for each in found["findings"]] == [None, "to show it"]
+    assert run(*IDS, "-o", "yaml").output.startswith("pg_version: 16\nfailed: true\n")
+
+
+def test_as_sarif_and_junit(run) -> None:
+    (made,) = json.loads(run(*IDS, "--format", "sarif", "-o", "json").output)["runs"]
+    location = made["results"][0]["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"]["uri"] == "pg_hba.conf"
+    suite = ET.fromstring(run(*IDS, "--format", "junit").output.encode())
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ((), 1),
+        (("--skip", "HBA010"), 0),
+        (("--fail-on", "never"), 0),
+        (("--fail-on", "note"), 1),
+    ],
+)
+def test_the_status(run, words, status) -> None:
+    assert run(*IDS, *words).exit_code == status
+
+
+def test_a_rule_that_is_not_reported_still_counts_for_comments(run) -> None:
+    assert run("--only", "HBA091").output == "0 errors, 0 warnings, 0 notes, 0 ignored\n"
+
+
+def test_settings_and_what_is_refused(run, tmp_path) -> None:
+    (tmp_path / "conf").write_text("ssl = off\nssl = on on\n")
+    lines = run("--conf-file", "conf", "--only", "HBA003", "--only", "HBA012").output.splitlines()
+    assert [line.split(": ")[:2] for line in lines[:-1]] == [
+        ["conf:2:10", "error HBA003"],
+        ["pg_hba.conf:2", "error HBA012"],
+        ["pg_hba.conf:3", "error HBA012"],
+    ]
+
+
+def test_a_rule_is_explained_and_all_are_listed(run) -> None:
+    result = run("--explain", "HBA003")
+    assert (result.exit_code, result.output.splitlines()[0]) == (
+        0,
+        "HBA003 refused-setting (error)",
+    )
+    assert json.loads(run("--explain", "HBA003", "-o", "json").output)["id"] == "HBA003"
+    assert len(run("--list-rules").output.splitlines()) == len(RULES) + 1
+    assert len(json.loads(run("--list-rules", *IDS, "-o", "json").output)) == 3
+
+
+@pytest.mark.parametrize("option", ["--only", "--skip", "--explain"])
+def test_an_unknown_rule(run, option) -> None:
+    with pytest.raises(InvalidInputError, match="there is no rule 'HBA000'"):
+        run(option, "HBA000")
