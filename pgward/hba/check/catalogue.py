@@ -14,7 +14,7 @@ BY_ID = {each.id: each for each in RULES}
 def check(subject: Subject) -> list[Finding]:
     """Return all findings, in the order of files and lines, what stands nowhere last."""
     found = [finding for rule in RULES for finding in rule.findings(subject)]
-    return sorted(ignoring.applied(found, subject.ignores, BY_ID), key=_order)
+    return sorted(ignoring.applied(found, subject, BY_ID), key=_order)
 
 
 def _order(finding: Finding) -> tuple[bool, str, int, int, str]:

@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from pgward.hba.check.comments import MARK, Ignore
 from pgward.hba.check.finding import Finding, Severity
-from pgward.hba.check.rule import Example, Found, rule
+from pgward.hba.check.rule import Example, Found, Rule, rule
 from pgward.hba.check.subject import Subject
 
 _PAST = "host all all 10.0.0.0/8 scram-sha-256"
@@ -48,12 +48,13 @@ def of_nothing(_: Subject) -> Found:
 
 
 def applied(
-    findings: Iterable[Finding], ignores: Sequence[Ignore], known: Container[str]
+    findings: Iterable[Finding], subject: Subject, rules: Mapping[str, Rule]
 ) -> Iterator[Finding]:
     """Yield all findings, those that a comment ignores with its reason, and what ignores none.
 
-    ``known`` are the ids of all rules.
+    ``rules`` are all there are, by their ids.
     """
+    ignores = subject.ignores
     by_line: dict[tuple[str, int, str], list[Ignore]] = defaultdict(list)
     for ignore in ignores:
         for line in range(ignore.first, ignore.last + 1) if ignore.reason else ():
@@ -67,9 +68,19 @@ def applied(
         yield dataclasses.replace(finding, ignored=by[0].reason) if by else finding
     for ignore in ignores:
         for id_ in ignore.rules if ignore.reason else ():
-            if (ignore, id_) not in used:
-                said = f"{id_} is not found there" if id_ in known else f"there is no rule {id_}"
-                yield Finding(of_nothing.id, of_nothing.severity, said, ignore.place)
+            if id_ not in rules:
+                yield _nothing(ignore, f"there is no rule {id_}")
+            elif (ignore, id_) not in used and _could_look(rules[id_], subject):
+                yield _nothing(ignore, f"{id_} is not found there")
+
+
+def _could_look(rule_: Rule, subject: Subject) -> bool:
+    """Tell whether a rule saw the files that it needs: those that its example has."""
+    return subject.settings is not None or rule_.bad.conf is None
+
+
+def _nothing(ignore: Ignore, message: str) -> Finding:
+    return Finding(of_nothing.id, of_nothing.severity, message, ignore.place)
 
 
 RULES = (without_reason, of_nothing)

@@ -5,7 +5,7 @@ import pytest
 
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.hba import datadir
-from pgward.hba.datadir import DataDir
+from pgward.hba.datadir import DataDir, Directory
 from pgward.system.postgres import Account, Cluster
 
 
@@ -79,6 +79,15 @@ def test_how_it_was_last_started_counts(pg_files: Cluster) -> None:
     found = DataDir.open(pg_files.data_dir)
     assert found.options == ("-c", "hba_file=other_hba", "--ident_file=other")
     assert found.hba_file.name == "other_hba"
+
+
+def test_a_directory_tells_without_programs_how_it_was_started(tmp_path) -> None:
+    (tmp_path / "PG_VERSION").write_text("18\n")
+    (tmp_path / "postgresql.conf").write_text("no 'configuration at all\n")
+    found = Directory.open(tmp_path)
+    assert (found.able.version, found.owner.uid, found.given) == (18, tmp_path.stat().st_uid, [])
+    (tmp_path / "postmaster.opts").write_text('postgres "-c" "ssl=on" "--hba-file=/h=x" "-i"\n')
+    assert Directory.open(tmp_path).given == [("ssl", "on"), ("hba_file", "/h=x")]
 
 
 def test_a_configuration_where_the_distribution_keeps_it(pg_files, monkeypatch) -> None:

@@ -86,9 +86,14 @@ def test_the_same_files_as_the_server_says(pg_files: Cluster) -> None:
         config.write(f"hba_file = '{moved}'\nident_file = 'sub/../pg_ident.conf'\n")
     (pg_files.data_dir / "sub").mkdir()
     (pg_files.data_dir / "pg_ident.conf").write_text("m a b\n")
+    (pg_files.data_dir / "postgresql.auto.conf").write_text("port = 5001\n")
+    (pg_files.data_dir / "postmaster.opts").write_text('postgres "-c" "log_connections=on"\n')
     asked, found = DataDir.open(pg_files.data_dir), of_directory(pg_files.data_dir)
     assert {each.path for each in found.hba} == {str(asked.hba_file)}
     assert {each.path for each in found.ident} == {str(asked.ident_file)}
+    values = {name: value for _, name, value in settings(found)}
+    for name in ("port", "log_connections", "datestyle"):
+        assert values[name].lower() == asked.setting(name).lower()
 
 
 @pytest.mark.parametrize("name", ["pg_hba.conf", "postgresql.conf"])

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgward.hba.check.comments import Ignore, of_access_file, of_settings_file
 from pgward.hba.syntax.files import Place
@@ -90,3 +92,31 @@ def test_line_numbers_are_those_of_the_file(version) -> None:
     before = "host all all all md5\n\n" * 3 + "# with a \\ in it\n"
     text = before + "# pgward-ignore HBA013: a\nhost all all all md5\n"
     assert [(each.first, each.last) for each in hba(text, version)] == [(8, 9)]
+
+
+_PIECES = [
+    "#",
+    '"',
+    "'",
+    " ",
+    "\n",
+    "\r",
+    "\\",
+    ",",
+    ":",
+    "=",
+    "x",
+    "HBA013",
+    "pgward-ignore",
+    "\0",
+    "é",
+]
+_TEXTS = st.lists(st.sampled_from(_PIECES)).map("".join)
+
+
+@given(_TEXTS, st.sampled_from([11, 18]))
+def test_whatever_stands_there(text, version) -> None:
+    lines = text.count("\n") + 1
+    for each in [*hba(text, version), *of_settings_file("f", text.encode())]:
+        assert 1 <= each.first <= each.place.line <= each.last <= lines
+        assert "pgward-ignore" in text.split("\n")[each.place.line - 1] or version == 18

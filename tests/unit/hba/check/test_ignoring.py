@@ -59,3 +59,9 @@ def test_what_is_said_of_them() -> None:
 def test_two_comments_for_one_finding_are_both_used() -> None:
     text = "# pgward-ignore HBA001: a\nnonsense # pgward-ignore HBA001: b"
     assert found(text) == [("HBA001", "/hba:2:1", "a")]
+
+
+def test_a_rule_that_could_not_look_may_be_ignored() -> None:
+    text = "hostssl all all all cert # pgward-ignore HBA012: the tests' server"
+    assert found(text) == []
+    assert found(text, conf="ssl = on") == [("HBA091", "/hba:1", None)]

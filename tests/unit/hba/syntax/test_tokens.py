@@ -142,3 +142,10 @@ def test_a_comment_begins_outside_quotes() -> None:
     assert comment("# a") == "# a"
     assert comment('a "# b') is None
     assert comment("") is None
+
+
+@given(st.text(alphabet='a", \t#@', max_size=20))
+def test_a_comment_says_nothing(text) -> None:
+    said = comment(text)
+    assert fields(text) == fields(text.removesuffix(said or ""))
+    assert (said is None) == (fields(text + " b") != fields(text))
