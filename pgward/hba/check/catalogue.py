@@ -3,11 +3,32 @@
 from pgward.hba.check import ignoring
 from pgward.hba.check.finding import Finding
 from pgward.hba.check.rule import Rule
-from pgward.hba.check.rules import logs, order, refused, tls
+from pgward.hba.check.rules import (
+    access,
+    addresses,
+    expressions,
+    logs,
+    maps,
+    order,
+    people,
+    refused,
+    tls,
+)
 from pgward.hba.check.subject import Subject
 from pgward.hba.syntax.files import Place
 
-RULES: tuple[Rule, ...] = (*refused.RULES, *order.RULES, *tls.RULES, *logs.RULES, *ignoring.RULES)
+RULES: tuple[Rule, ...] = (
+    *refused.RULES,
+    *order.RULES,
+    *access.RULES,
+    *expressions.RULES,
+    *maps.RULES,
+    *people.RULES,
+    *addresses.RULES,
+    *tls.RULES,
+    *logs.RULES,
+    *ignoring.RULES,
+)
 BY_ID = {each.id: each for each in RULES}
 
 

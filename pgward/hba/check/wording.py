@@ -2,7 +2,7 @@
 
 from pgward.hba.syntax.addresses import Address, HostName, Network, Word
 from pgward.hba.syntax.rules import Rule
-from pgward.hba.syntax.tokens import Field, Token
+from pgward.hba.syntax.tokens import Token
 
 _MOST_NAMES = 3
 _ROLES = {"all": "everyone"}
