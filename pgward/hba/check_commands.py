@@ -84,7 +84,14 @@ def check_files(
 
 
 def _report(files: ServerFiles, rules: Sequence[Rule], fail_on: Severity | None) -> Report:
-    subject = Subject(files.able, files.hba, files.ident, files.settings, ignores=files.ignores)
+    subject = Subject(
+        files.able,
+        files.hba,
+        files.ident,
+        files.settings,
+        ignores=files.ignores,
+        has_ident=files.has_ident,
+    )
     ids = {each.id for each in rules}
     # All rules look, so that a comment is not said to ignore nothing where one was not asked for.
     findings = [each for each in check(subject) if each.rule in ids]

@@ -32,7 +32,7 @@ class ServerFiles:
     """The lines of the files in their order; ``settings`` is None without a postgresql.conf.
 
     Of settings the last of a name counts. ``ignores`` are the comments that say which findings
-    are meant so.
+    are meant so. ``has_ident`` is false where no pg_ident.conf was asked for.
     """
 
     able: Abilities
@@ -40,6 +40,7 @@ class ServerFiles:
     ident: list[Placed]
     settings: list[PlacedSetting] | None = None
     ignores: list[Ignore] = field(default_factory=list)
+    has_ident: bool = True
 
 
 def of_directory(
@@ -81,7 +82,7 @@ def of_names(
     lines = reader.lines(hba)
     maps = [] if ident is None else reader.lines(ident)
     settings = None if config is None else reader.settings(config)
-    return ServerFiles(able, lines, maps, settings, reader.ignores())
+    return ServerFiles(able, lines, maps, settings, reader.ignores(), ident is not None)
 
 
 def _in(directory: Path, name: str) -> Path:

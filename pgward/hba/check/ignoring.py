@@ -76,7 +76,8 @@ def applied(
 
 def _could_look(rule_: Rule, subject: Subject) -> bool:
     """Tell whether a rule saw the files that it needs: those that its example has."""
-    return subject.settings is not None or rule_.bad.conf is None
+    saw_conf = subject.settings is not None or rule_.bad.conf is None
+    return saw_conf and (subject.has_ident or not rule_.bad.ident)
 
 
 def _nothing(ignore: Ignore, message: str) -> Finding:

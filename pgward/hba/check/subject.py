@@ -44,7 +44,10 @@ class Entry(Generic[T]):
 
 @dataclass(frozen=True)
 class Subject:
-    """What was read; ``settings`` is None when postgresql.conf was not looked at."""
+    """What was read; ``settings`` is None when postgresql.conf was not looked at.
+
+    ``has_ident`` is false when pg_ident.conf was not, so that what lies in it is not known.
+    """
 
     able: Abilities
     hba: Sequence[Placed]
@@ -52,6 +55,7 @@ class Subject:
     settings: Sequence[PlacedSetting] | None = None
     superusers: frozenset[str] = frozenset({"postgres"})
     ignores: Sequence[Ignore] = ()
+    has_ident: bool = True
 
     @cached_property
     def rules(self) -> list[Entry[Rule]]:

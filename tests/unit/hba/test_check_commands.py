@@ -90,6 +90,17 @@ def test_settings_and_what_is_refused(run, tmp_path) -> None:
     ]
 
 
+def test_maps_are_looked_for_only_where_they_may_be(run, tmp_path) -> None:
+    only = ("--only", "HBA024", "--only", "HBA091")
+    line = "hostssl all all all cert map=people"
+    (tmp_path / "pg_hba.conf").write_text(line + " # pgward-ignore HBA024: to come\n")
+    assert run(*only).output.startswith("0 errors, 0 warnings, 0 notes, 0 ignored")
+    (tmp_path / "pg_hba.conf").write_text(line)
+    (tmp_path / "ident").write_text("others ann ann\n")
+    assert run(*only).exit_code == 0
+    assert run(*only, "--ident-file", "ident").output.startswith("pg_hba.conf:1: error HBA024: ")
+
+
 def test_a_rule_is_explained_and_all_are_listed(run) -> None:
     result = run("--explain", "HBA003")
     assert (result.exit_code, result.output.splitlines()[0]) == (

@@ -44,6 +44,8 @@ _DISGUISES = (
 )
 def without_lines(subject: Subject) -> Found:
     """Look for names of maps that no line of pg_ident.conf begins with, right or not."""
+    if not subject.has_ident:
+        return
     known = {each.fields[0][0].text for each in subject.ident if each.fields}
     for entry in subject.rules:
         named = entry.says.option("map") if entry.says.options else None
