@@ -4,33 +4,38 @@ Sound, not complete: a rule is left out only where earlier ones match for certai
 match. They are looked up, not compared, since files may have fifty thousand lines.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pgward.hba.check import sets
 from pgward.hba.check.subject import Entry, Subject
 from pgward.hba.decide.connection import Encryption
 from pgward.hba.syntax.addresses import Address, HostName, Network, Word
 from pgward.hba.syntax.files import Place
-from pgward.hba.syntax.rules import LOCAL, Rule
+from pgward.hba.syntax.rules import LOCAL, Rule, kinds
 from pgward.hba.syntax.tokens import Field, Token
+from pgward.hba.syntax.versions import NEWEST, Abilities
 
 _ALL = Token("all")
 _REPLICATION = Token("replication")
 _SPECIAL = frozenset({"all", "replication", "sameuser", "samerole", "samegroup"})
 _SOCKET = 1 << len(Encryption)
 _BIT = {each: 1 << number for number, each in enumerate(Encryption)}
+_BITS = {LOCAL: _SOCKET} | {
+    kind: sum(_BIT[each] for each in sets.encryptions(Rule(kind, (), (), None, "")))
+    for kind in kinds(Abilities(NEWEST)) - {LOCAL}
+}
+_EVERYTHING = (_ALL, _ALL)
 _ENCRYPTIONS = [
     frozenset(each for each, bit in _BIT.items() if bits & bit) for bits in range(2 * _SOCKET)
 ]
 # Lists whose pairs are more than this are not followed: they count as reached, and cover nothing.
 _MOST_PAIRS = 10_000
-_KNOWN = "rules that are reached"
 
 _Key = tuple[Token, Token]
 _Where = Address | tuple[int, int, int] | None
+T = TypeVar("T")
 _EVERY_V4, _EVERY_V6 = (0, 0, 32), (0, 0, 128)
 
 
@@ -72,23 +77,24 @@ class Way(NamedTuple):
 
 def ways(subject: Subject) -> list[Way]:
     """Return the rules of a subject that are reached, in their order."""
-    # As a cached_property of the subject would be kept.
+    return once(subject, "rules that are reached", lambda: left(subject.rules))
+
+
+def once(subject: Subject, name: str, make: Callable[[], T]) -> T:
+    """Return what was made of a subject under this name, or make it."""
+    # Where a cached_property of the subject would be kept, too.
     kept = vars(subject)
-    if _KNOWN not in kept:
-        kept[_KNOWN] = left(subject.rules)
-    found: list[Way] = kept[_KNOWN]
+    if name not in kept:
+        kept[name] = make()
+    found: T = kept[name]
     return found
 
 
 def left(entries: Iterable[Entry[Rule]]) -> list[Way]:
     """Return which of some rules are reached, had the server no others."""
     decided = _Decided()
-    found: list[Way] = []
-    for each in entries:
-        if open_ := decided.leaves(each.says):
-            found.append(Way(each, _ENCRYPTIONS[open_]))
-        decided.add(each.says)
-    return found
+    taken = ((each, decided.take(each.says)) for each in entries)
+    return [Way(each, _ENCRYPTIONS[open_]) for each, open_ in taken if open_]
 
 
 class _Decided:
@@ -96,55 +102,42 @@ class _Decided:
 
     def __init__(self) -> None:
         self._by_names: dict[_Key, dict[_Where, int]] = {}
-        self._masks: dict[_Key, set[tuple[int, int]]] = defaultdict(set)
+        self._masks: dict[_Key, set[tuple[int, int]]] = {}
 
-    def add(self, rule: Rule) -> None:
-        """Note a rule."""
-        if len(rule.databases) * len(rule.roles) > _MOST_PAIRS:
-            return
-        bits, address = _bits(rule), rule.address
-        where = _where(address)
-        for key in _pairs(rule):
-            at = self._by_names.setdefault(key, {})
-            at[where] = at.get(where, 0) | bits
-            if isinstance(address, Network):
-                self._masks[key].add((address.mask, address.bits))
-
-    def leaves(self, rule: Rule) -> int:
-        """Return the bits of a rule that are not decided for all of its names and addresses."""
-        bits = _bits(rule)
-        if len(rule.databases) * len(rule.roles) > _MOST_PAIRS:
-            return bits
-        open_ = 0
-        for pair in _pairs(rule):
-            open_ |= self._undecided(pair, rule.address, bits)
+    def take(self, rule: Rule) -> int:
+        """Note a rule, and return the bits of it that were not decided for all that it names."""
+        bits, where = _BITS[rule.kind], _where(rule.address)
+        pairs = _pairs(rule)
+        open_ = 0 if pairs else bits
+        for pair in pairs:
+            open_ |= self._undecided(pair, where, bits)
             if open_ == bits:
                 break
+        for pair in pairs:
+            at = self._by_names.setdefault(pair, {})
+            at[where] = at.get(where, 0) | bits
+            if isinstance(where, tuple):
+                self._masks.setdefault(pair, set()).add(where[1:])
         return open_
 
-    def _undecided(self, pair: _Key, address: Address | None, bits: int) -> int:
+    def _undecided(self, pair: _Key, where: _Where, bits: int) -> int:
         for key in _wider(pair):
             at = self._by_names.get(key)
             if at is not None:
-                bits &= ~self._found(key, at, address)
+                bits &= ~self._found(key, at, where)
                 if not bits:
                     break
         return bits
 
-    def _found(self, key: _Key, at: dict[_Where, int], address: Address | None) -> int:
+    def _found(self, key: _Key, at: dict[_Where, int], where: _Where) -> int:
         found = at.get(Word.ALL, 0)
-        if isinstance(address, Network):
-            for mask, bits in self._masks.get(key, ()):
-                if bits == address.bits and not mask & ~address.mask:
-                    found |= at.get((address.address & mask, mask, bits), 0)
-            return found
-        return found | at.get(address, 0) | at.get(_EVERY_V4, 0) & at.get(_EVERY_V6, 0)
-
-
-def _bits(rule: Rule) -> int:
-    if rule.kind == LOCAL:
-        return _SOCKET
-    return sum(_BIT[each] for each in sets.encryptions(rule))
+        if not isinstance(where, tuple):
+            return found | at.get(where, 0) | at.get(_EVERY_V4, 0) & at.get(_EVERY_V6, 0)
+        address, narrow, length = where
+        for mask, bits in self._masks.get(key, ()):
+            if bits == length and not mask & ~narrow:
+                found |= at.get((address & mask, mask, bits), 0)
+        return found
 
 
 def _where(address: Address | None) -> _Where:
@@ -154,12 +147,17 @@ def _where(address: Address | None) -> _Where:
     return address
 
 
-def _pairs(rule: Rule) -> Iterator[_Key]:
-    return product(_plain(rule.databases), _plain(rule.roles))
+def _pairs(rule: Rule) -> list[_Key]:
+    """Return each pair of a database and a role that a rule names; none where they are too many."""
+    if len(rule.databases) * len(rule.roles) > _MOST_PAIRS:
+        return []
+    return list(product(_plain(rule.databases), _plain(rule.roles)))
 
 
-def _plain(names: Field) -> list[Token]:
+def _plain(names: Field) -> Sequence[Token]:
     """Leave quotes out where they change nothing."""
+    if not any(each.quoted for each in names):
+        return names
     return [Token(each.text) if _needlessly_quoted(each) else each for each in names]
 
 
@@ -167,12 +165,11 @@ def _needlessly_quoted(token: Token) -> bool:
     return token.quoted and token.text not in _SPECIAL and not token.text.startswith("+")
 
 
-def _wider(pair: _Key) -> Iterator[_Key]:
+def _wider(pair: _Key) -> tuple[_Key, ...]:
+    """Return the names, themselves included, that hold whatever a pair of them means."""
     database, role = pair
-    yield pair
-    if role != _ALL:
-        yield database, _ALL
-    if database not in {_ALL, _REPLICATION}:
-        yield _ALL, role
-        if role != _ALL:
-            yield _ALL, _ALL
+    if database in {_ALL, _REPLICATION}:
+        return (pair,) if role == _ALL else (pair, (database, _ALL))
+    if role == _ALL:
+        return pair, _EVERYTHING
+    return pair, (database, _ALL), (_ALL, role), _EVERYTHING

@@ -1,10 +1,13 @@
 """What a rule does, in words: who gets into what, from where and by which method."""
 
+import functools
+
 from pgward.hba.syntax.addresses import Address, HostName, Network, Word
 from pgward.hba.syntax.rules import Rule
-from pgward.hba.syntax.tokens import Token
+from pgward.hba.syntax.tokens import Field, Token
 
 _MOST_NAMES = 3
+_KEPT = 1024
 _ROLES = {"all": "everyone"}
 _DATABASES = {
     "all": "every database",
@@ -26,8 +29,7 @@ def lets(rule: Rule, whom: str | None = None) -> str:
 
     ``whom`` replaces who it names.
     """
-    roles = whom or listed([_role(each) for each in rule.roles])
-    databases = listed([_database(each) for each in rule.databases])
+    roles, databases = whom or _roles(rule.roles), _databases(rule.databases)
     if rule.method == "reject":
         return f"keeps {roles} out of {databases} {origin(rule.address)}"
     return f"lets {roles} into {databases} {origin(rule.address)} by {rule.method}"
@@ -49,6 +51,16 @@ def listed(names: list[str]) -> str:
     if len(names) > _MOST_NAMES:
         return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+@functools.lru_cache(_KEPT)
+def _roles(names: Field) -> str:
+    return listed([_role(each) for each in names])
+
+
+@functools.lru_cache(_KEPT)
+def _databases(names: Field) -> str:
+    return listed([_database(each) for each in names])
 
 
 def _role(token: Token) -> str:

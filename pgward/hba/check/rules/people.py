@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pgward.hba.check.finding import Severity
-from pgward.hba.check.reached import Way, left
+from pgward.hba.check.reached import Way, left, once
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Entry, Subject
 from pgward.hba.check.wording import lets, listed
@@ -82,11 +82,15 @@ def replication(subject: Subject) -> Found:
             yield way.place, f"{lets(way.rule)} without a certificate"
 
 
-def _superusers(subject: Subject) -> Iterator[tuple[Way, str]]:
-    """Yield the lines that let superusers in from other machines, and who they are.
+def _superusers(subject: Subject) -> list[tuple[Way, str]]:
+    """Return the lines that let superusers in from other machines, and who they are.
 
     Physical replication is another rule's.
     """
+    return once(subject, "superusers from other machines", lambda: list(_follow(subject)))
+
+
+def _follow(subject: Subject) -> Iterator[tuple[Way, str]]:
     found: dict[int, tuple[Way, list[str]]] = {}
     may_be = _Names(subject)
     for name in sorted(subject.superusers):

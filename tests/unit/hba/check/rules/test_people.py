@@ -1,9 +1,15 @@
 from dataclasses import replace
+from ipaddress import ip_address
+from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgward.hba.check.catalogue import BY_ID
 from pgward.hba.check.rule import Example
+from pgward.hba.decide.connection import Connection, Encryption
+from pgward.hba.decide.deciding import decide
 from tests.fixtures.hba_examples import subject_of
 
 ROOTS = frozenset({"postgres"})
@@ -155,3 +161,34 @@ def test_replication_behind_lines_that_take_it() -> None:
     assert found("HBA030", "host all all all reject", line) == {
         2: "lets standby into physical replication from 10.0.0.0/8 by md5 without a certificate"
     }
+
+
+LINES = st.builds(
+    "{} {} {} {} {}".format,
+    st.sampled_from(("host", "hostssl", "hostnossl", "hostnogssenc")),
+    st.sampled_from(("all", "a", "replication", "a,replication", "sameuser", "/^a")),
+    st.sampled_from(("all", "postgres", "ann", "+dba", "ann,postgres", "/^p", '"all"')),
+    st.sampled_from(("all", "0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "::/0", "127.0.0.1/8")),
+    st.sampled_from(("md5", "reject", "scram-sha-256")),
+)
+CONNECTIONS = [
+    Connection("postgres", database, ip_address(address), encryption)
+    for database, address, encryption in product(
+        ("a", "b", "postgres"), ("10.1.2.3", "10.9.9.9", "11.0.0.1", "2001:db8::1"), Encryption
+    )
+]
+
+
+@given(st.lists(LINES, min_size=1, max_size=6))
+def test_whatever_the_engine_lets_a_superuser_in_by_is_found(lines: list[str]) -> None:
+    server = subject_of(Example("\n".join(lines))).server
+    decided = {decide(server, each).index for each in CONNECTIONS} - {None}
+    let_in = {index + 1 for index in decided if index is not None and "reject" not in lines[index]}
+    assert let_in <= set(found("HBA028", *lines))
+
+
+@given(st.lists(LINES.filter(lambda line: "/^" not in line), min_size=1, max_size=6))
+def test_what_is_found_is_what_the_engine_lets_a_superuser_in_by(lines: list[str]) -> None:
+    server = subject_of(Example("\n".join(lines))).server
+    decided = {decide(server, each).index for each in CONNECTIONS}
+    assert {each - 1 for each in found("HBA028", *lines)} <= decided
