@@ -57,7 +57,8 @@ def with_certificate(subject: Subject) -> Found:
     """Follow each superuser through the lines, and look where a certificate is asked for."""
     for way, who in _superusers(subject):
         if asks_for_certificate(way.rule, subject.able):
-            yield way.place, f"{lets(way.rule, who)} with a certificate"
+            how = "" if way.rule.method == "cert" else " with a certificate"
+            yield way.place, lets(way.rule, who) + how
 
 
 @rule(

@@ -1,6 +1,6 @@
 import pytest
 
-from pgward.hba.check.catalogue import BY_ID
+from pgward.hba.check.catalogue import BY_ID, check
 from pgward.hba.check.rule import Example
 from tests.fixtures.hba_examples import subject_of
 
@@ -9,6 +9,22 @@ def found(rule: str, *lines: str, version: int = 16) -> dict[int, str]:
     subject = subject_of(Example("\n".join(lines), version=version))
     assert not subject.hba_problems
     return {each.place.line: each.message for each in BY_ID[rule].findings(subject) if each.place}
+
+
+# With --auth-local=peer --auth-host=scram-sha-256.
+INITDB = """
+local   all             all                                     peer
+host    all             all             127.0.0.1/32            scram-sha-256
+host    all             all             ::1/128                 scram-sha-256
+local   replication     all                                     peer
+host    replication     all             127.0.0.1/32            scram-sha-256
+host    replication     all             ::1/128                 scram-sha-256
+"""
+
+
+@pytest.mark.parametrize("version", range(11, 19))
+def test_nothing_is_found_in_what_initdb_writes(version: int) -> None:
+    assert check(subject_of(Example(INITDB, version=version))) == []
 
 
 def test_trust_says_for_whom() -> None:

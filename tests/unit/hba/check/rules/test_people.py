@@ -63,6 +63,15 @@ def test_the_message_says_who() -> None:
     }
 
 
+def test_the_message_says_with_what() -> None:
+    assert found(
+        "HBA029", "hostssl a all all cert", "hostssl b all all md5 clientcert=verify-ca"
+    ) == {
+        1: "lets superuser postgres into a from everywhere by cert",
+        2: "lets superuser postgres into b from everywhere by md5 with a certificate",
+    }
+
+
 @pytest.mark.parametrize(
     ("above", "is_found"),
     [
