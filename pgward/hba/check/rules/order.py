@@ -3,6 +3,7 @@
 from pgward.hba.check.earlier import Earlier
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.later import Later
+from pgward.hba.check.reached import ways
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
 from pgward.hba.check.values import is_on
@@ -48,8 +49,9 @@ def past_the_certificate(subject: Subject) -> Found:
 def never_reached(subject: Subject) -> Found:
     """Look among the earlier lines for one that covers each."""
     before = Earlier()
+    reached = {way.entry.number for way in ways(subject)}
     for each in subject.rules:
-        earlier = before.that_covers(each)
+        earlier = None if each.number in reached else before.that_covers(each)
         if earlier is not None:
             yield each.place, f"can never match: line {earlier.place} comes first"
         before.add(each)
