@@ -4,10 +4,11 @@ import json
 import shutil
 import socket
 import subprocess
-import time
 
 import httpx2
 import pytest
+
+from tests.fixtures.replicas import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
@@ -53,20 +54,18 @@ def ask(ca, port, path):
         return http.get(f"https://localhost:{port}{path}")
 
 
-def requests(ca):
+def requests(ca, path):
     lines = [json.loads(line) for line in ca.messages().splitlines()]
-    return [line for line in lines if line["event"] == "request"]
+    return [each for each in lines if each["event"] == "request" and each["path"] == path]
 
 
 def test_the_balancer_checks_the_ca_and_says_who_asks(balanced):
     ca, port = balanced
-    deadline = time.monotonic() + 10
-    while not [each for each in requests(ca) if each["path"] == "/readyz"]:
-        assert time.monotonic() < deadline, ca.messages()
-        time.sleep(0.05)
-    assert {each["status"] for each in requests(ca) if each["path"] == "/readyz"} == {200}
+    until(lambda: requests(ca, "/readyz"))
+    assert {each["status"] for each in requests(ca, "/readyz")} == {200}
     assert ask(ca, port, "/v1/trust").status_code == 200
-    (asked,) = [each for each in requests(ca) if each["path"] == "/v1/trust"]
+    until(lambda: requests(ca, "/v1/trust"))  # it is told after the answer
+    (asked,) = requests(ca, "/v1/trust")
     assert asked["client"] == "127.0.0.9"
 
 

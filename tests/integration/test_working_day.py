@@ -25,6 +25,7 @@ from tests.fixtures.ca import Person, Site, environment
 from tests.fixtures.ca_process import pgward
 from tests.fixtures.faketime import Faketime
 from tests.fixtures.oidc_provider import CLIENT, OidcProvider, skip_without
+from tests.fixtures.replicas import until
 from tests.fixtures.stack import DATABASE, SERVER_NAME, Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
@@ -209,11 +210,11 @@ def test_one_login_is_enough_for_a_working_day(stack, provider, clock, tmp_path)
         day.at(MORNING + SESSION + 1)
         refused = {name: day.psql(name) for name in (service, plain)}
         rows = json.loads(day.ok("status", "-o", "json"))
+        until(lambda: "notice: pgward: your login has ended: pgward login" in day.agent_log())
     assert {done.returncode for done in refused.values()} == {2}
     # libpq drops what comes before TLS (CVE-2024-10977); where there is no TLS, it shows it.
     assert "FATAL:  pgward: your login session ended " in refused[plain].stderr
     assert "HINT:  pgward login\n" in refused[plain].stderr
     assert {row["problem"][:25] for row in rows} == {"your login session ended "}
     assert {row["hint"] for row in rows} == {"pgward login"}
-    assert "notice: pgward: your login has ended: pgward login" in day.agent_log()
     assert not day.opened.exists()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
@@ -83,57 +84,61 @@ def check(
     again: str = "pgward login",
 ) -> None:
     """Raise DeniedError unless everything is there still, and is this person's."""
+    present = _Present(connection, user)
     for ground in grounds:
-        if _present(connection, user, ground) != ground:
+        if present.of(ground) != ground:
             raise DeniedError(f"{_LOST[ground.kind]} during the {during}", hint=again)
 
 
-def _present(connection: Connection, user: str, ground: Ground) -> Ground | None:
-    """Return what has that kind and name now."""
-    return _READERS[ground.kind](connection, user, ground.name)
+class _Present:
+    """What there is of a person now; each thing is read once."""
 
+    def __init__(self, connection: Connection, user: str) -> None:
+        self._connection = connection
+        self._user = user
 
-def _account(connection: Connection, user: str, _name: str) -> Ground | None:
-    found = directory.find(connection, user)
-    return None if found is None else account(found)
+    def of(self, ground: Ground) -> Ground | None:
+        """Return what has that kind and name now."""
+        return _READERS[ground.kind](self, ground.name)
 
+    @cached_property
+    def _person(self) -> User | None:
+        return directory.find(self._connection, self._user)
 
-def _password(connection: Connection, user: str, _name: str) -> Ground | None:
-    found = directory.find(connection, user)
-    return None if found is None else password(found)
+    def account(self, _name: str) -> Ground | None:
+        return None if self._person is None else account(self._person)
 
+    def password(self, _name: str) -> Ground | None:
+        return None if self._person is None else password(self._person)
 
-def _link(connection: Connection, user: str, name: str) -> Ground | None:
-    found = external.find(connection, *json.loads(name))
-    return link(found) if found is not None and found.user == user else None
+    def link(self, name: str) -> Ground | None:
+        found = external.find(self._connection, *json.loads(name))
+        return link(found) if found is not None and found.user == self._user else None
 
+    def passkey(self, name: str) -> Ground | None:
+        found = credentials.find(self._connection, name)
+        return passkey(found) if found is not None and found.user == self._user else None
 
-def _passkey(connection: Connection, user: str, name: str) -> Ground | None:
-    found = credentials.find(connection, name)
-    return passkey(found) if found is not None and found.user == user else None
+    def app(self, _name: str) -> Ground | None:
+        found = second_factors.totp(self._connection, self._user)
+        return None if found is None else app(found)
 
-
-def _app(connection: Connection, user: str, _name: str) -> Ground | None:
-    found = second_factors.totp(connection, user)
-    return None if found is None else app(found)
-
-
-def _recovery(connection: Connection, user: str, _name: str) -> Ground | None:
-    found = second_factors.codes_made_at(connection, user)
-    return None if found is None else recovery(user, found)
+    def recovery(self, _name: str) -> Ground | None:
+        found = second_factors.codes_made_at(self._connection, self._user)
+        return None if found is None else recovery(self._user, found)
 
 
 def _text(moment: datetime | None) -> str:
     return "" if moment is None else precise_rfc3339(moment)
 
 
-_READERS: Mapping[str, Callable[[Connection, str, str], Ground | None]] = {
-    _ACCOUNT: _account,
-    _LINK: _link,
-    "password": _password,
-    "webauthn": _passkey,
-    "totp": _app,
-    "recovery": _recovery,
+_READERS: Mapping[str, Callable[[_Present, str], Ground | None]] = {
+    _ACCOUNT: _Present.account,
+    _LINK: _Present.link,
+    "password": _Present.password,
+    "webauthn": _Present.passkey,
+    "totp": _Present.app,
+    "recovery": _Present.recovery,
 }
 _LOST: Mapping[str, str] = {
     _ACCOUNT: "the user was removed",
