@@ -80,7 +80,7 @@ def test_nothing_secret_is_shown_or_put_on_record(oidc_world):
     begun = device.call("POST", "/v1/login", {"method": "oidc", "redirect_uri": REDIRECT})
     _, done = oidc_world.login(device)
     everything = begun.text + done.text + str(oidc_world.api.events())
-    for secret in ("client-secret", "refresh-secret", "access-secret", "c-1"):
+    for secret in ("client-secret", "refresh-secret", "access-secret", "code-of-the-browser"):
         assert secret not in everything
 
 

@@ -43,7 +43,7 @@ def test_an_honest_provider(lying_provider) -> None:
     assert len(form.pop("code_verifier")) == 43
     assert form == {
         "grant_type": "authorization_code",
-        "code": "c-1",
+        "code": "code-of-the-browser",
         "redirect_uri": REDIRECT,
         "client_id": CLIENT,
     }
