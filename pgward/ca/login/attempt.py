@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from pgward.ca import caller
 from pgward.ca.acts import RefusedError
 from pgward.ca.login.grounds import Ground
 from pgward.core.clock import parse_rfc3339, rfc3339
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import DeniedError, InvalidInputError
 
 METHOD = "method"  # who asked last, when it was no gate
 
@@ -175,3 +175,11 @@ def wrong_credentials(why: str, actor: str | None) -> RefusedLoginError:
         actor=actor,
         hint="an administrator sees why in the audit log, and can set a new password",
     )
+
+
+class NeverAsks:
+    """What methods and gates share that ask for nothing."""
+
+    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> NoReturn:  # noqa: ARG002
+        """Refuse: no flow of ours leads here, unless another version of the CA sealed it."""
+        raise DeniedError("nothing was asked for", hint="pgward login")

@@ -1,7 +1,6 @@
 """Logging in with a password that the CA itself knows the hash of."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
@@ -10,13 +9,13 @@ from pgward.ca import caller
 from pgward.ca.identity import devices, directory
 from pgward.ca.identity.directory import User
 from pgward.ca.login import grounds
-from pgward.ca.login.attempt import Ask, Attempt, Proven, wrong_credentials
+from pgward.ca.login.attempt import Ask, Attempt, NeverAsks, Proven, wrong_credentials
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.method import Offer
 from pgward.core.errors import InvalidInputError
 
 
-class PasswordMethod:
+class PasswordMethod(NeverAsks):
     """One request: a name and a password."""
 
     kind = "password"
@@ -47,10 +46,6 @@ class PasswordMethod:
             await run_sync(self._renew, user.name, encoded, renewed)
         rests_on = (grounds.account(user), grounds.password(user))
         return Proven(user.name, (self.kind,), rests_on)
-
-    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> Proven | Ask:
-        """Fail: nothing was asked."""
-        raise NotImplementedError
 
     def _look_up(self, name: str, thumbprint: str) -> tuple[User | None, str | None, str | None]:
         """Return the person, the hash, and the thumbprint if it is of a device of theirs."""

@@ -82,11 +82,9 @@ def ways(subject: Subject) -> list[Way]:
 
 def once(subject: Subject, name: str, make: Callable[[], T]) -> T:
     """Return what was made of a subject under this name, or make it."""
-    # Where a cached_property of the subject would be kept, too.
-    kept = vars(subject)
-    if name not in kept:
-        kept[name] = make()
-    found: T = kept[name]
+    if name not in subject.kept:
+        subject.kept[name] = make()
+    found: T = subject.kept[name]
     return found
 
 

@@ -1,9 +1,9 @@
 """A server's files as they are checked: every line that says something, right or not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pgward.hba.check.comments import Ignore
 from pgward.hba.decide.connection import World
@@ -47,6 +47,7 @@ class Subject:
     """What was read; ``settings`` is None when postgresql.conf was not looked at.
 
     ``has_ident`` is false when pg_ident.conf was not, so that what lies in it is not known.
+    ``kept`` is what rules have made of it for each other (``reached.once``).
     """
 
     able: Abilities
@@ -56,6 +57,7 @@ class Subject:
     superusers: frozenset[str] = frozenset({"postgres"})
     ignores: Sequence[Ignore] = ()
     has_ident: bool = True
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def rules(self) -> list[Entry[Rule]]:

@@ -88,7 +88,7 @@ class Confirmations:
         self._open[question.provider] += 1  # before there is something to wait for
         try:
             claimed = await run_sync(question.claim)
-        except BaseException:
+        except BaseException:  # a client that left as well: else its place is never free again
             self._left(question.provider)
             raise
         if not claimed:

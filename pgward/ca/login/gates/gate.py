@@ -60,11 +60,3 @@ class Preparing(Protocol):
     async def prepare(self, attempt: Attempt, ask: Ask) -> None:
         """See to what the ask speaks of; called before each time that it is asked."""
         ...
-
-
-class NeverAsks:
-    """What gates share that let pass or refuse, and ask for nothing."""
-
-    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> None:
-        """Fail: nothing was asked."""
-        raise NotImplementedError

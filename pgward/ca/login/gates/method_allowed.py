@@ -1,7 +1,7 @@
 """The way in: a login rule may allow only some methods."""
 
-from pgward.ca.login.attempt import Ask, Attempt, RefusedLoginError
-from pgward.ca.login.gates.gate import NeverAsks, View
+from pgward.ca.login.attempt import Ask, Attempt, NeverAsks, RefusedLoginError
+from pgward.ca.login.gates.gate import View
 
 
 class MethodAllowed(NeverAsks):

@@ -1,8 +1,8 @@
 """The posture that a login rule wants of the device; what a device says of itself is believed."""
 
 from pgward.ca.identity import posture
-from pgward.ca.login.attempt import Ask, Attempt, RefusedLoginError
-from pgward.ca.login.gates.gate import NeverAsks, View
+from pgward.ca.login.attempt import Ask, Attempt, NeverAsks, RefusedLoginError
+from pgward.ca.login.gates.gate import View
 
 
 class PostureGate(NeverAsks):

@@ -1,7 +1,7 @@
 """The account's standing: not blocked, and within its dates."""
 
-from pgward.ca.login.attempt import Ask, Attempt, wrong_credentials
-from pgward.ca.login.gates.gate import NeverAsks, View
+from pgward.ca.login.attempt import Ask, Attempt, NeverAsks, wrong_credentials
+from pgward.ca.login.gates.gate import View
 
 
 class Standing(NeverAsks):

@@ -1,8 +1,7 @@
 """Logging in with a password that a company's LDAP directory checks."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
@@ -10,7 +9,7 @@ from sqlalchemy.engine import Connection
 from pgward.ca import caller
 from pgward.ca.identity import devices, directory
 from pgward.ca.login import grounds
-from pgward.ca.login.attempt import Ask, Attempt, Proven, wrong_credentials
+from pgward.ca.login.attempt import Ask, Attempt, NeverAsks, Proven, wrong_credentials
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.ldap.directories import Directories, Known
 from pgward.ca.login.ldap.entries import LdapPerson
@@ -24,7 +23,7 @@ from pgward.core.errors import InvalidInputError, UnavailableError
 _AT_ONCE = 32  # a directory that is slow must not hold every request
 
 
-class LdapMethod:
+class LdapMethod(NeverAsks):
     """One request: a name and a password."""
 
     kind = "ldap"
@@ -62,10 +61,6 @@ class LdapMethod:
             ) from None
         desk.throttle.succeeded(address, account, device=device)
         return await run_sync(self._arrived, known, person)
-
-    async def answer(self, attempt: Attempt, answer: Mapping[str, Any]) -> Proven | Ask:
-        """Fail: nothing was asked."""
-        raise NotImplementedError
 
     async def _authenticated(self, known: Known, name: str, password: str) -> LdapPerson:
         if self._inside >= _AT_ONCE:

@@ -1,9 +1,10 @@
+import anyio
 import pytest
 
 from pgward.ca import caller
-from pgward.ca.login.attempt import Attempt, DeviceFacts, Given, Proven
+from pgward.ca.login.attempt import Attempt, DeviceFacts, Given, NeverAsks, Proven
 from pgward.ca.login.grounds import Ground
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import DeniedError, InvalidInputError
 from tests.fixtures.authority import START
 
 
@@ -47,3 +48,8 @@ def test_a_method_without_providers_takes_none():
     made(provider=None).check_no_provider()
     with pytest.raises(InvalidInputError, match="has no provider"):
         made().check_no_provider()
+
+
+def test_what_never_asks_takes_no_answer():
+    with pytest.raises(DeniedError, match="nothing was asked for"):
+        anyio.run(NeverAsks().answer, None, {})

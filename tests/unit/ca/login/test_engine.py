@@ -8,9 +8,8 @@ import pytest
 from pgward.ca.identity import devices, directory, sessions
 from pgward.ca.limiting.throttle import TooSoonError
 from pgward.ca.login import flows
-from pgward.ca.login.attempt import Ask, RefusedLoginError
+from pgward.ca.login.attempt import Ask, NeverAsks, RefusedLoginError
 from pgward.ca.login.engine import Asked, Engine, Started
-from pgward.ca.login.gates.gate import NeverAsks
 from pgward.ca.login.gates.reason import Reason
 from pgward.ca.login.gates.standing import Standing
 from pgward.ca.login.method import Methods

@@ -1,14 +1,8 @@
-import anyio
 import pytest
 
 from pgward.ca.identity import directory
-from pgward.ca.login.gates.gate import NeverAsks, present
+from pgward.ca.login.gates.gate import present
 from pgward.core.errors import DeniedError
-
-
-def test_a_gate_that_never_asks_takes_no_answer():
-    with pytest.raises(NotImplementedError):
-        anyio.run(NeverAsks().answer, None, {})
 
 
 def test_who_was_removed_during_a_login_is_not_present(logins, change):
