@@ -10,6 +10,8 @@ generation  one set of material on disk; ``tls/current`` is a symlink to the one
 change      a new generation and new blocks, replaced step by step behind a journal
 journal     what a change replaced, so that a run that was cut off is undone by the next
 
-``syntax``, ``decide``, ``model``, ``generate``, ``lint`` and ``block`` are pure; the rest is
-the rim. (PostgreSQL manual, chapters 19.9, 20.1, 20.2 and 20.12.)
+Its parts, each standing on those before it: ``syntax`` reads the three files, ``decide`` says
+who gets in, ``check`` what is wrong, ``plan`` writes what is wanted: all pure. ``server`` looks at
+a real one; ``install`` changes it, or puts it back. (PostgreSQL manual, chapters 19.9, 20.1, 20.2
+and 20.12.)
 """

@@ -16,7 +16,7 @@ from pgward.hba.check.report.made import Report
 from pgward.hba.check.rule import Rule
 from pgward.hba.check.subject import Subject
 from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
-from pgward.hba.server_files import ServerFiles
+from pgward.hba.server.files import ServerFiles
 from pgward.system import terminal
 
 _NEVER = "never"

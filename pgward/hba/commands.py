@@ -8,16 +8,16 @@ import click
 
 from pgward.core.clock import SystemClock, rfc3339
 from pgward.core.errors import InvalidInputError
-from pgward.hba import apply as work
-from pgward.hba.contents import check_before, plan_contents, warnings
-from pgward.hba.datadir import DataDir
-from pgward.hba.duties import attempt
-from pgward.hba.generate import fragments
-from pgward.hba.host import STATE_DIR, Host
-from pgward.hba.material import FILES
-from pgward.hba.model import Plan, TlsFiles
+from pgward.hba.install import apply as work
+from pgward.hba.install.contents import check_before, plan_contents, warnings
+from pgward.hba.install.duties import attempt
+from pgward.hba.install.host import STATE_DIR, Host
+from pgward.hba.install.material import FILES
+from pgward.hba.install.source import MachineSource
+from pgward.hba.plan.generate import fragments
+from pgward.hba.plan.model import Plan, TlsFiles
 from pgward.hba.plan_options import plan_options
-from pgward.hba.source import MachineSource
+from pgward.hba.server.datadir import DataDir
 from pgward.hba.syntax.versions import NEWEST, OLDEST
 from pgward.system import process, terminal
 from pgward.system.files import storage_errors

@@ -12,7 +12,7 @@ from pgward.hba.decide.explaining import Explanation
 from pgward.hba.decide.loading import load
 from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
 from pgward.hba.file_options import ReadFiles, file_options
-from pgward.hba.interfaces import interfaces
+from pgward.hba.server.interfaces import interfaces
 from pgward.hba.syntax.addresses import IP
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.system import terminal

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.server_files import ServerFiles, of_directory, of_names
+from pgward.hba.server.files import ServerFiles, of_directory, of_names
 from pgward.hba.syntax.versions import NEWEST, OLDEST, Abilities
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

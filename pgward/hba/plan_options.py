@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.model import Auth, Plan, TlsFiles
+from pgward.hba.plan.model import Auth, Plan, TlsFiles
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 

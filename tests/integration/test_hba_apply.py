@@ -10,15 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.core.errors import ConflictError, InvalidInputError, PgwardError
-from pgward.hba import apply as work
-from pgward.hba import server
-from pgward.hba.change import Change
-from pgward.hba.contents import plan_contents
-from pgward.hba.datadir import DataDir
-from pgward.hba.disk import DiskError
-from pgward.hba.host import Host
-from pgward.hba.material import Material
-from pgward.hba.model import Auth, Plan
+from pgward.hba.install import apply as work
+from pgward.hba.install.change import Change
+from pgward.hba.install.contents import plan_contents
+from pgward.hba.install.host import Host
+from pgward.hba.install.material import Material
+from pgward.hba.plan.model import Auth, Plan
+from pgward.hba.server import reloading
+from pgward.hba.server.datadir import DataDir
+from pgward.hba.server.disk import DiskError
 from pgward.pki import keys
 from pgward.system.postgres import Cluster
 from tests.fixtures.material import SERVER, Login, SmallCa, psql
@@ -239,7 +239,7 @@ class WrongKey:
 
 def test_material_that_the_server_refuses_is_put_back(ready, alice, small_ca, monkeypatch) -> None:
     monkeypatch.setattr(Material, "check", lambda *_: None)
-    monkeypatch.setattr(server, "_RELOAD_SECONDS", 1)
+    monkeypatch.setattr(reloading, "_RELOAD_SECONDS", 1)
     before, installed = configuration(ready), host_of(ready).generations.load()
     small_ca.renew()
     with pytest.raises(PgwardError, match="did not take the new configuration"):

@@ -14,7 +14,7 @@ from pgward.hba.decide.connection import Connection, Encryption, World
 from pgward.hba.decide.deciding import decide
 from pgward.hba.decide.loading import load
 from pgward.hba.decide.verdict import Certificate, Evidence, judge
-from pgward.hba.interfaces import interfaces
+from pgward.hba.server.interfaces import interfaces
 from pgward.hba.syntax.files import access_lines
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.syntax.versions import Abilities

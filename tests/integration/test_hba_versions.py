@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pgward.hba import apply as work
-from pgward.hba import server
-from pgward.hba.contents import plan_contents
-from pgward.hba.datadir import DataDir
-from pgward.hba.generate import fragments
-from pgward.hba.host import Host
-from pgward.hba.model import Auth, Plan
+from pgward.hba.install import apply as work
+from pgward.hba.install.contents import plan_contents
+from pgward.hba.install.host import Host
+from pgward.hba.plan.generate import fragments
+from pgward.hba.plan.model import Auth, Plan
+from pgward.hba.server import reloading
+from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
 from tests.fixtures.golden_hba import PLANS
 from tests.fixtures.material import psql
@@ -37,8 +37,8 @@ def test_each_version_takes_every_plan(host, small_ca) -> None:
         for edit in plan_contents(host.data_dir, placed).edits:
             host.data_dir.disk.replace(edit.path, edit.after)
         sql = host.sql(running)
-        assert server.file_errors(sql, host.data_dir) == [], name
-        assert server.reload(running, sql, None) is True, name
+        assert reloading.file_errors(sql, host.data_dir) == [], name
+        assert reloading.reload(running, sql, None) is True, name
         ours = len(
             [
                 each
@@ -111,5 +111,5 @@ def test_each_version_refuses_everyone_by_an_expired_list(
     lists = host.generations.link / "user-ca.crl"
     host.data_dir.disk.replace(lists, small_ca.crls())
     running = host.data_dir.running()
-    assert server.reload(running, host.sql(running), None) is True
+    assert reloading.reload(running, host.sql(running), None) is True
     assert psql(alice.conninfo(pg_each.port, "alice")).returncode == 2

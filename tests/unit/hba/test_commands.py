@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from pgward.cli import cli
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba import commands
-from pgward.hba.apply import Outcome
+from pgward.hba.install.apply import Outcome
 from pgward.system.files import StorageError
 
 

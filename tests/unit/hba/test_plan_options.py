@@ -3,7 +3,7 @@ import pytest
 from click.testing import CliRunner
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.model import Auth, Plan, TlsFiles
+from pgward.hba.plan.model import Auth, Plan, TlsFiles
 from pgward.hba.plan_options import plan_options
 
 

@@ -1,0 +1,1 @@
+"""A change of a server: material and blocks, step by step behind a journal, or put back."""

@@ -1,0 +1,128 @@
+"""A change of configuration files and material, as a list of steps that can be cut off anywhere.
+
+The order is such that a server which starts between two steps works: files before the settings
+that name them, settings and map before the lines of pg_hba.conf that need them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pgward.hba.install.generations import Generations
+from pgward.hba.install.journal import Journal, Replaced, digest
+from pgward.hba.server.disk import Disk
+
+BACKUPS_KEPT = 5
+_BACKUP_MARK = ".pgward-"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A file's content before (None: there is none) and after."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything changes."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do, and what it is called."""
+
+    name: str
+    run: Callable[[], None]
+
+
+class Change:
+    """New contents of files (in the order of replacing) and a generation to switch to."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        generations: Generations,
+        disk: Disk,
+        *,
+        generation: str | None,
+        edits: Sequence[Edit],
+        now: datetime,
+    ) -> None:
+        self.journal_path = journal_path(state_dir)
+        self._generations = generations
+        self._disk = disk
+        self._generation = generation
+        self._edits = [edit for edit in edits if edit.needed]
+        self._stamp = f"{now:%Y%m%dT%H%M%SZ}"
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything changes."""
+        return bool(self._edits) or self._generation != self._generations.current()
+
+    def steps(self) -> list[Step]:
+        """Return the steps: back up, write the journal, replace one thing after the other."""
+        kept = [
+            Step(f"back up {edit.path.name}", lambda edit=edit: self._keep(edit))  # type: ignore[misc]  # mypy cannot type the bound default
+            for edit in self._edits
+            if edit.before is not None
+        ]
+        replaced = [
+            Step(f"replace {edit.path.name}", lambda edit=edit: self._replace(edit))  # type: ignore[misc]  # as above
+            for edit in self._edits
+        ]
+        switch = Step("use the new material", lambda: self._generations.use(self._generation))
+        return [*kept, Step("write the journal", self._write_journal), switch, *replaced]
+
+    def commit(self) -> None:
+        """Forget how to undo it; old backups and generations go."""
+        self._disk.remove(self.journal_path)
+        self._generations.prune()
+        for edit in self._edits:
+            self._prune_backups(edit.path.resolve())
+
+    def _backup(self, edit: Edit) -> Path:
+        path = edit.path.resolve()
+        return path.with_name(f"{path.name}{_BACKUP_MARK}{self._stamp}")
+
+    def _keep(self, edit: Edit) -> None:
+        self._disk.replace(self._backup(edit), edit.before or b"", like=edit.path.resolve())
+
+    def _write_journal(self) -> None:
+        replaced = [
+            Replaced(
+                str(edit.path),
+                None if edit.before is None else str(self._backup(edit)),
+                digest(edit.before),
+                digest(edit.after),
+            )
+            for edit in self._edits
+        ]
+        Journal(self._generations.current(), tuple(replaced)).save(self.journal_path, self._disk)
+
+    def _replace(self, edit: Edit) -> None:
+        self._disk.replace(edit.path, edit.after)
+
+    def _prune_backups(self, path: Path) -> None:
+        for old in sorted(path.parent.glob(f"{path.name}{_BACKUP_MARK}*"))[:-BACKUPS_KEPT]:
+            self._disk.remove(old)
+
+
+def journal_path(state_dir: Path) -> Path:
+    """Return where the journal lies while a change is under way."""
+    return state_dir / "journal.json"
+
+
+def undo(state_dir: Path, generations: Generations, disk: Disk) -> bool:
+    """Undo the change that a run left half done; tell whether there was something to undo."""
+    path = journal_path(state_dir)
+    journal = Journal.load(path, disk)
+    if journal is None:
+        return False
+    changed = journal.undo(generations, disk)
+    disk.remove(path)
+    return changed

@@ -1,0 +1,157 @@
+"""The three configuration files: as they are, as they shall be, and what stands in the way."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgward.core.errors import ConflictError, InvalidInputError
+from pgward.hba.install.change import Edit
+from pgward.hba.install.host import Host
+from pgward.hba.plan import block, lint
+from pgward.hba.plan.generate import fragments, settings
+from pgward.hba.plan.lint import Finding
+from pgward.hba.plan.model import Plan
+from pgward.hba.server import reloading
+from pgward.hba.server.datadir import DataDir
+from pgward.hba.syntax import tokens
+
+CRITICAL = frozenset({"ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"})
+"""The settings without which certificates are not checked as wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """An edit for each file, in the order of replacing."""
+
+    config: Edit
+    ident: Edit
+    hba: Edit
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """All three."""
+        return self.config, self.ident, self.hba
+
+    def diff(self) -> str:
+        """Return what would change, as a unified diff."""
+        return "".join(_diff(edit) for edit in self.edits if edit.needed)
+
+
+def plan_contents(data_dir: DataDir, plan: Plan) -> Contents:
+    """Return the new contents of the three files; nothing is written.
+
+    Raises InvalidInputError when a file's marks do not pair, or the version cannot do it.
+    """
+    made = fragments(plan, data_dir.able.version)
+    return Contents(
+        _edit(data_dir, data_dir.config_file, block.at_end, made.postgresql),
+        _edit(data_dir, data_dir.ident_file, block.at_start, made.ident),
+        _edit(data_dir, data_dir.hba_file, block.at_start, made.hba),
+    )
+
+
+def check_before(host: Host, plan: Plan) -> None:
+    """Refuse, with file and line, what is broken already or would override us."""
+    host.data_dir.setting("ssl")
+    broken = _broken(host)
+    if broken:
+        raise InvalidInputError(
+            "the configuration is broken already: " + "\n".join(map(str, broken)),
+            hint="mend it first; nothing was changed",
+        )
+    for line, setting in _overrides(host.data_dir, plan):
+        if setting in CRITICAL:
+            raise ConflictError(
+                f"{host.data_dir.auto_file}:{line}: {setting} was set by ALTER SYSTEM, "
+                "which wins over postgresql.conf",
+                hint=f"psql -c 'alter system reset {setting}'; nothing was changed",
+            )
+
+
+def check_after(data_dir: DataDir, plan: Plan) -> None:
+    """Refuse when a critical setting has another value than we wrote, wherever it comes from."""
+    for name, value in settings(plan, data_dir.able.version).items():
+        if name in CRITICAL and (used := data_dir.setting(name)) != value:
+            raise ConflictError(
+                f"{name} is {used!r} in spite of postgresql.conf, so all was put back",
+                hint="look at the server's command line, and for a later include",
+            )
+
+
+def warnings(data_dir: DataDir, plan: Plan) -> list[str]:
+    """Return what the person should know before: who still gets in, and what is replaced."""
+    found = [str(each) for each in _openings(data_dir, plan)]
+    for line, setting in _overrides(data_dir, plan):
+        if setting not in CRITICAL:
+            found.append(
+                f"{data_dir.auto_file}:{line}: {setting} was set by ALTER SYSTEM and stays"
+            )
+    used = data_dir.setting("ssl_ca_file")
+    if used not in {"", plan.tls.ca}:
+        found.append(f"ssl_ca_file was {used}: certificates of its CAs are no longer accepted")
+    return found
+
+
+def _edit(
+    data_dir: DataDir, path: Path, put: Callable[[bytes, str, str], bytes], text: str
+) -> Edit:
+    before = data_dir.disk.read(path)
+    return Edit(path, before, put(before or b"", text, str(path)))
+
+
+def _broken(host: Host) -> list[Finding]:
+    """Return errors outside our own block, by the server's own views where we may look."""
+    data_dir = host.data_dir
+    data = data_dir.disk.read(data_dir.hba_file)
+    if data is None:
+        return [Finding(str(data_dir.hba_file), "there is no such file")]
+    lines = tokens.parse(data, continuation=data_dir.able.continuation)
+    running = data_dir.running()
+    found = None if running is None else reloading.file_errors(host.sql(running), data_dir)
+    if found is None:
+        found = lint.errors(lines, data_dir.able, str(data_dir.hba_file))
+    ours = _block_places(data_dir)
+    return [each for each in found if each.where not in ours]
+
+
+def _block_places(data_dir: DataDir) -> set[str]:
+    places: set[str] = set()
+    for path in (data_dir.config_file, data_dir.ident_file, data_dir.hba_file):
+        span = block.find(data_dir.disk.read(path) or b"", str(path))
+        if span is not None:
+            places |= {f"{path}:{line}" for line in range(span[0], span[1] + 1)}
+    return places
+
+
+def _overrides(data_dir: DataDir, plan: Plan) -> list[tuple[int, str]]:
+    wanted = settings(plan, data_dir.able.version)
+    return [
+        (each.line, each.name)
+        for each in block.assignments(data_dir.disk.read(data_dir.auto_file) or b"")
+        if each.name in wanted and each.value != wanted[each.name]
+    ]
+
+
+def _openings(data_dir: DataDir, plan: Plan) -> Iterable[Finding]:
+    path = data_dir.hba_file
+    data = data_dir.disk.read(path) or b""
+    span = block.find(data, str(path))
+    parsed = tokens.parse(data, continuation=data_dir.able.continuation)
+    for line in parsed:
+        if span is not None and span[0] <= line.number <= span[1]:
+            continue
+        yield from lint.openings([line], data_dir.able, str(path), plan)
+        if line.fields and line.words[0] in lint.INCLUDES and not plan.everywhere:
+            yield Finding(f"{path}:{line.number}", "the lines of this include were not looked at")
+
+
+def _diff(edit: Edit) -> str:
+    old, new = (
+        data.decode("utf-8", "backslashreplace").splitlines(keepends=True)
+        for data in (edit.before or b"", edit.after)
+    )
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n"
+        for line in difflib.unified_diff(old, new, str(edit.path), str(edit.path))
+    )

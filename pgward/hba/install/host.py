@@ -1,0 +1,120 @@
+"""One PostgreSQL host: its data directory, our state directory, and its server when it runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgward.core.errors import PgwardError
+from pgward.hba.install.change import Change, journal_path, undo
+from pgward.hba.install.generations import Generations
+from pgward.hba.install.material import FILES, Material
+from pgward.hba.plan.model import TlsFiles
+from pgward.hba.server import reloading
+from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.sql import LocalSql
+
+STATE_DIR = "pgward"
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What must hold after a change: ``files`` before the server reads them, ``live`` after."""
+
+    files: Callable[[], None]
+    live: Callable[[Running], None]
+
+
+NO_CHECKS = Checks(lambda: None, lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where everything of one host is; ``superuser`` looks into the server's views, locally."""
+
+    data_dir: DataDir
+    state_dir: Path
+    superuser: str | None = None
+
+    @property
+    def generations(self) -> Generations:
+        """The material on disk."""
+        return Generations(self.state_dir / "tls", self.data_dir.disk)
+
+    @property
+    def identity_dir(self) -> Path:
+        """Where the host's machine identity lies."""
+        return self.state_dir / "machine"
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock that one run at a time holds."""
+        return self.state_dir / "lock"
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """The paths for postgresql.conf, relative where they lie in the data directory."""
+        base = self.generations.link
+        if base.is_relative_to(self.data_dir.path):
+            base = base.relative_to(self.data_dir.path)
+        return TlsFiles(*(str(base / name) for name in FILES.values()))
+
+    def sql(self, running: Running) -> LocalSql:
+        """Return the way to the server's views."""
+        return LocalSql(self.data_dir, running, self.superuser)
+
+    def presents(self, material: Material) -> bool:
+        """Tell whether a running server presents this certificate, as far as can be seen."""
+        running = self.data_dir.running()
+        return running is not None and reloading.presents(running, material.der) is True
+
+    def recover(self) -> bool:
+        """Undo what a run that was cut off left; tell whether there was anything."""
+        data_dir = self.data_dir
+        files = (data_dir.config_file, data_dir.ident_file, data_dir.hba_file)
+        for path in (journal_path(self.state_dir), *files):
+            data_dir.disk.sweep(path)
+        return self._undo()
+
+    def carry_out(self, change: Change, material: Material, checks: Checks) -> bool | None:
+        """Run the change's steps, have the server take it, check it; undo all of it if not.
+
+        Returns True when the server took it; None when there is no way to tell, or no server.
+        """
+        try:
+            for step in change.steps():
+                step.run()
+            self.data_dir.setting("ssl")  # raises, in the server's words, when a file is broken
+            checks.files()
+            took = self.load(material, checks)
+        except BaseException:  # SIGTERM and Ctrl-C as well put all back
+            self._undo()
+            raise
+        change.commit()
+        return took
+
+    def load(self, material: Material, checks: Checks) -> bool | None:
+        """Have a running server read its files, see that it did, and check it."""
+        running = self.data_dir.running()
+        if running is None:
+            return None
+        sql = self.sql(running)
+        reloading.check_files(sql, self.data_dir)
+        leaf = material.der
+        old = reloading.presents(running, leaf)
+        took = reloading.reload(
+            running, sql, None if old else lambda: reloading.presents(running, leaf) is True
+        )
+        if took is False or reloading.presents(running, leaf) is False:
+            raise PgwardError(
+                "PostgreSQL did not take the new configuration, so all was put back",
+                hint="its log says why: look for 'not reloaded'",
+            )
+        checks.live(running)
+        return took
+
+    def _undo(self) -> bool:
+        undone = undo(self.state_dir, self.generations, self.data_dir.disk)
+        running = self.data_dir.running()
+        if undone and running is not None:
+            reloading.reload(running, self.sql(running), None)
+        return undone

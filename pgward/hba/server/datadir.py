@@ -1,0 +1,252 @@
+"""A data directory: its version, its owner, its programs, its files, and whether it runs."""
+
+import os
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
+from pgward.hba.plan.block import assignments
+from pgward.hba.server.disk import Disk, DiskError, owner_of
+from pgward.hba.syntax.versions import Abilities
+from pgward.system.postgres import Account, execute, find_binaries
+
+AUTO_FILE = "postgresql.auto.conf"
+OPTIONS_FILE = "postmaster.opts"
+_ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for
+_PID_LINES = 6
+_WHERE = "psql -c 'show data_directory' tells where it is"
+_SERVER_NAMES = frozenset({"postgres", "postmaster"})
+_SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What postmaster.pid says of a running server; ``host`` is None when it has no TCP port."""
+
+    pid: int
+    port: int
+    socket_dir: str
+    host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What a data directory itself tells, without the server's programs.
+
+    ``options`` are those of its last start, or what says where postgresql.conf is.
+    """
+
+    path: Path
+    able: Abilities
+    owner: Account
+    options: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: Path, config_file: Path | None = None) -> Self:
+        """Look at a data directory.
+
+        Raises InvalidInputError when it is none, DiskError when it cannot be read, NotFoundError
+        when it is not there.
+        """
+        path = path.absolute()
+        owner = _owner(path)
+        _check_caller(path, owner)
+        able = Abilities.of(_version(path, owner))
+        return cls(path, able, owner, _options(path, owner, config_file))
+
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        """The settings among the options, which win over all files, in their order."""
+        pairs = (option.removeprefix("--").partition("=") for option in self.options)
+        return [(name.replace("-", "_"), value) for name, equals, value in pairs if equals]
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """One PostgreSQL data directory and where its three configuration files are."""
+
+    path: Path
+    able: Abilities
+    owner: Account
+    bin_dir: Path
+    options: tuple[str, ...]
+    config_file: Path
+    hba_file: Path
+    ident_file: Path
+
+    @classmethod
+    def open(cls, path: Path, config_file: Path | None = None) -> Self:
+        """Look at a data directory.
+
+        Raises InvalidInputError when it is none, DiskError when it cannot be read, NotFoundError
+        when it is not there, or without server programs of its version, PgwardError when
+        postgresql.conf is broken.
+        """
+        directory = Directory.open(path, config_file)
+        path, able, owner = directory.path, directory.able, directory.owner
+        options, bin_dir = directory.options, find_binaries(able.version)
+        ask = _Asker(path, owner, bin_dir, options)
+        asked = {name: Path(ask(name)) for name in ("config_file", "hba_file", "ident_file")}
+        files = (path / asked[name] for name in ("config_file", "hba_file", "ident_file"))
+        return cls(path, able, owner, bin_dir, options, *files)
+
+    @property
+    def disk(self) -> Disk:
+        """File access as the owner."""
+        return Disk(self.owner)
+
+    @property
+    def auto_file(self) -> Path:
+        """The file of ALTER SYSTEM, whose values win over postgresql.conf."""
+        return self.path / AUTO_FILE
+
+    def setting(self, name: str) -> str:
+        """Return the value that the server would use, from the files as they are now.
+
+        Raises PgwardError with the server's own words when the files are broken.
+        """
+        return _Asker(self.path, self.owner, self.bin_dir, self.options)(name)
+
+    def running(self) -> Running | None:
+        """Return how to reach the server, or None when it does not run."""
+        lines = (_text(self.path / "postmaster.pid", self.owner) or "").splitlines()
+        if len(lines) < _PID_LINES or not lines[0].lstrip("-").isdigit() or not lines[3].isdigit():
+            return None
+        pid = abs(int(lines[0]))
+        if not _is_server(pid, self.owner):
+            return None
+        host = {"": None, "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104 - read, not bound
+            lines[5].strip(), lines[5].strip()
+        )
+        return Running(pid, int(lines[3]), lines[4].strip(), host)
+
+
+class _Asker:
+    """``postgres -C``: what a setting is, without a running server."""
+
+    def __init__(self, path: Path, owner: Account, bin_dir: Path, options: tuple[str, ...]) -> None:
+        self._path, self._bin_dir, self._options = path, bin_dir, options
+        self._account = owner if os.geteuid() == 0 else None
+
+    def __call__(self, name: str) -> str:
+        command = [str(self._bin_dir / "postgres"), "-C", name, "-D", str(self._path)]
+        try:
+            done = execute(
+                [*command, *self._options],
+                account=self._account,
+                directory=self._path,
+                timeout=_ASK_SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise PgwardError(
+                f"PostgreSQL did not read its configuration within {_ASK_SECONDS:g} seconds",
+                hint="look for what is no plain file among postgresql.conf and what it includes",
+            ) from error
+        if done.returncode:
+            said = _without_prefix(done.stderr) or f"exit code {done.returncode}"
+            raise PgwardError(
+                f"PostgreSQL does not accept its configuration: {said}",
+                hint="mend it first; nothing was changed",
+            )
+        return done.stdout.strip()
+
+
+def _text(path: Path, owner: Account) -> str | None:
+    """Return a file of the data directory, read as its owner: it may be a link to elsewhere."""
+    data = Disk(owner).read(path)
+    return None if data is None else data.decode(errors="replace")
+
+
+def _version(path: Path, owner: Account) -> int:
+    found = _text(path / "PG_VERSION", owner)
+    if found is None:
+        raise InvalidInputError(
+            f"{path} is not a PostgreSQL data directory",
+            hint=_WHERE,
+        )
+    text = found.strip()
+    if not text.isdigit():
+        raise InvalidInputError(f"PostgreSQL {text} is not supported", hint="11 to 18 are")
+    return int(text)
+
+
+def _owner(path: Path) -> Account:
+    try:
+        return owner_of(path)
+    except DiskError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise NotFoundError(f"there is no {path}", hint=_WHERE) from error
+        raise
+
+
+def _check_caller(path: Path, owner: Account) -> None:
+    if os.geteuid() not in {0, owner.uid}:
+        raise PgwardError(
+            f"{path} belongs to another account (uid {owner.uid})",
+            hint="run this as root, or as the account that the server runs as: sudo -u postgres …",
+        )
+
+
+def _options(path: Path, owner: Account, config_file: Path | None) -> tuple[str, ...]:
+    """Return the server's own command-line options, which may say where the files are."""
+    given = _last_start_options(path, owner)
+    if config_file is None and not (path / "postgresql.conf").exists():
+        named = [option for option in given if "config_file=" in option]
+        config_file = None if named else _distribution_config(path, owner)
+    if config_file is not None:
+        if not config_file.is_file():
+            raise InvalidInputError(f"{config_file} does not exist")
+        given = (*given, "-c", f"config_file={config_file.absolute()}")
+    return given
+
+
+def _last_start_options(path: Path, owner: Account) -> tuple[str, ...]:
+    """Return the ``-c`` options in postmaster.opts, where pg_ctl keeps how it started."""
+    try:
+        words = shlex.split(_text(path / OPTIONS_FILE, owner) or "")
+    except ValueError:
+        return ()
+    if not words:
+        return ()
+    found: list[str] = []
+    for first, second in zip(words[1:], [*words[2:], ""], strict=True):
+        if first == "-c" and "=" in second:
+            found += ["-c", second]
+        elif re.match(r"--[a-z_.-]+=", first):
+            found.append(first)
+    return tuple(found)
+
+
+def _distribution_config(path: Path, owner: Account) -> Path:
+    """Return the configuration that Debian keeps apart from the data directory."""
+    for candidate in sorted(Path("/").glob(_SERVER_CONFIGS)):
+        try:
+            settings = assignments(Disk(owner).read(candidate) or b"")
+        except DiskError:
+            continue
+        if any(s.name == "data_directory" and Path(s.value) == path for s in settings):
+            return candidate
+    raise InvalidInputError(
+        f"{path} has no postgresql.conf", hint="name it: --config-file /etc/…/postgresql.conf"
+    )
+
+
+def _is_server(pid: int, owner: Account) -> bool:
+    """Tell whether this is a server of the owner, for it will be sent a signal."""
+    try:
+        process = psutil.Process(pid)
+        return process.name() in _SERVER_NAMES and process.uids().real == owner.uid
+    except psutil.Error:
+        return False
+
+
+def _without_prefix(text: str) -> str:
+    """Return a server's messages as one line, without times and process numbers."""
+    messages = re.findall(r"(?:LOG|ERROR|FATAL|postgres):\s+(.*)", text)
+    return "; ".join(messages) or text.strip()

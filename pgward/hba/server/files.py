@@ -1,0 +1,139 @@
+"""The files of a server that say who gets in, read without its programs, be they right or wrong.
+
+What PostgreSQL would refuse is read as well, with why it is refused: a check tells of it.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pgward.core.errors import InvalidInputError
+from pgward.hba.check import comments
+from pgward.hba.check.comments import Ignore
+from pgward.hba.server.datadir import AUTO_FILE, OPTIONS_FILE, Directory
+from pgward.hba.server.disk import Disk
+from pgward.hba.server.disk_files import DiskFiles
+from pgward.hba.syntax.files import (
+    FileProblemError,
+    Files,
+    Place,
+    Placed,
+    PlacedSetting,
+    access_lines,
+    settings_in,
+)
+from pgward.hba.syntax.settings import Setting
+from pgward.hba.syntax.versions import Abilities
+from pgward.system.postgres import Account
+
+
+@dataclass(frozen=True)
+class ServerFiles:
+    """The lines of the files in their order; ``settings`` is None without a postgresql.conf.
+
+    Of settings the last of a name counts. ``ignores`` are the comments that say which findings
+    are meant so. ``has_ident`` is false where no pg_ident.conf was asked for.
+    """
+
+    able: Abilities
+    hba: list[Placed]
+    ident: list[Placed]
+    settings: list[PlacedSetting] | None = None
+    ignores: list[Ignore] = field(default_factory=list)
+    has_ident: bool = True
+
+
+def of_directory(
+    path: Path, config_file: Path | None = None, ident_file: Path | None = None
+) -> ServerFiles:
+    """Read the files of a data directory as its owner, with how it was started last.
+
+    Raises what ``Directory.open`` raises, and InvalidInputError for a file that is not there.
+    """
+    found = Directory.open(path, config_file)
+    reader = _Reader(DiskFiles(Disk(found.owner)), found.able)
+    given = dict(found.given)
+    config = _in(found.path, given.get("config_file", "postgresql.conf"))
+    settings = reader.settings(config)
+    if (auto := found.path / AUTO_FILE) != config:
+        settings += reader.settings(auto, optional=True)
+    started = Place(str(found.path / OPTIONS_FILE), 1)
+    settings += [
+        PlacedSetting(started, Setting(name, value, 1, 1))
+        for name, value in found.given
+        if name != "config_file"
+    ]
+    values = {each.setting.key: each.setting.value for each in settings if each.setting}
+    hba = reader.lines(_in(found.path, values.get("hba_file", "pg_hba.conf")))
+    if ident_file is not None:
+        ident = reader.lines(ident_file)
+    else:
+        # A server comes up without it.
+        named = _in(found.path, values.get("ident_file", "pg_ident.conf"))
+        ident = reader.lines(named, optional=True)
+    return ServerFiles(found.able, hba, ident, settings, reader.ignores())
+
+
+def of_names(
+    hba: Path, able: Abilities, ident: Path | None = None, config: Path | None = None
+) -> ServerFiles:
+    """Read files by their names, as who we are; raise InvalidInputError."""
+    reader = _Reader(DiskFiles(Disk(Account("", os.geteuid(), os.getegid()))), able)
+    lines = reader.lines(hba)
+    maps = [] if ident is None else reader.lines(ident)
+    settings = None if config is None else reader.settings(config)
+    return ServerFiles(able, lines, maps, settings, reader.ignores(), ident is not None)
+
+
+def _in(directory: Path, name: str) -> Path:
+    """Return a path as the server makes it, which looks at no links (``canonicalize_path``)."""
+    return Path(os.path.normpath(directory / name))
+
+
+class _Reader:
+    """Reads files with what they include, and remembers them for the comments in them."""
+
+    def __init__(self, files: Files, able: Abilities) -> None:
+        self._access, self._conf = _Remembering(files), _Remembering(files)
+        self._able = able
+
+    def lines(self, path: Path, *, optional: bool = False) -> list[Placed]:
+        try:
+            return access_lines(str(path), self._access, self._able)
+        except FileProblemError as problem:
+            if optional and problem.missing:
+                return []
+            raise InvalidInputError(str(problem)) from problem
+
+    def settings(self, path: Path, *, optional: bool = False) -> list[PlacedSetting]:
+        try:
+            return settings_in(str(path), self._conf)
+        except FileProblemError as problem:
+            if optional and problem.missing:
+                return []
+            raise InvalidInputError(str(problem)) from problem
+
+    def ignores(self) -> list[Ignore]:
+        found = [
+            ignore
+            for path, data in self._access.texts.items()
+            for ignore in comments.of_access_file(path, data, self._able)
+        ]
+        for path, data in self._conf.texts.items():
+            found += comments.of_settings_file(path, data)
+        return found
+
+
+class _Remembering:
+    """Files, and the texts of those that were read."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self.texts: dict[str, bytes] = {}
+
+    def read(self, path: str) -> bytes:
+        self.texts[path] = self._files.read(path)
+        return self.texts[path]
+
+    def names(self, directory: str) -> list[str]:
+        return self._files.names(directory)

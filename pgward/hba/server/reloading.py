@@ -1,0 +1,104 @@
+"""Ask a running server whether its configuration is right, and whether a reload took.
+
+PostgreSQL answers a reload with silence: a file with an error leaves the old configuration in
+force, and only a line in its log tells. So the views that read the files are asked (PostgreSQL
+manual, chapters 54.9, 54.10 and 54.12), and the server is looked at from outside.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from pgward.core.errors import PgwardError, UnavailableError
+from pgward.hba.plan.lint import Finding
+from pgward.hba.server import probe
+from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.sql import SEPARATOR, Sql
+
+_RELOAD_SECONDS = 15.0
+_POLL_SECONDS = 0.05
+
+# A row with a type is a line that was taken, also when it says that SSL is (still) off.
+_HBA_ERRORS = (
+    "select '{file}', line_number, coalesce(error, 'the line is not understood') "
+    "from pg_hba_file_rules where type is null"
+)
+_HBA_ERRORS_16 = _HBA_ERRORS.replace("'{file}'", "file_name")
+_IDENT_ERRORS = (
+    "select {file}, line_number, error from pg_ident_file_mappings where error is not null"
+)
+# A setting that waits for a restart is an "error" here, and none of ours.
+_SETTING_ERRORS = (
+    "select sourcefile, sourceline, coalesce(name || ': ', '') || error from pg_file_settings "
+    "where error is not null and error <> 'setting could not be applied'"
+)
+
+
+def file_errors(sql: Sql, data_dir: DataDir) -> list[Finding] | None:
+    """Return what the server finds wrong in its files as they are now; None without SQL access.
+
+    Nothing is loaded by asking.
+    """
+    able = data_dir.able
+    hba = _HBA_ERRORS_16 if able.includes else _HBA_ERRORS.format(file=_quoted(data_dir.hba_file))
+    queries = [hba, _SETTING_ERRORS]
+    if able.version >= 15:  # noqa: PLR2004 - the first with this view
+        named = "file_name" if able.includes else f"'{_quoted(data_dir.ident_file)}'"
+        queries.append(_IDENT_ERRORS.format(file=named))
+    found: list[Finding] = []
+    for query in queries:
+        rows = sql(query)
+        if rows is None:
+            return None
+        found += [Finding(f"{row[0]}:{row[1]}", SEPARATOR.join(row[2:])) for row in rows]
+    return found
+
+
+def reload(running: Running, sql: Sql, accepted: Callable[[], bool] | None) -> bool | None:
+    """Have the server read its files; tell whether it did.
+
+    With SQL access: whether its load time moved on. Without: whether ``accepted()`` came true, or
+    None, as there is no way to tell, when it did not or there is no such sign.
+    """
+    before = _load_time(sql)
+    os.kill(running.pid, signal.SIGHUP)
+    if before is not None:
+        return _within_time(lambda: _load_time(sql) not in {before, None})
+    return True if accepted is not None and _within_time(accepted) else None
+
+
+def presents(running: Running, certificate: bytes) -> bool | None:
+    """Tell whether the server presents this certificate (DER); None when it has no TCP port."""
+    if running.host is None:
+        return None
+    try:
+        return probe.presented(running.host, running.port) == certificate
+    except UnavailableError:
+        return False
+
+
+def check_files(sql: Sql, data_dir: DataDir) -> None:
+    """Raise PgwardError with file and line when the server would not take its files."""
+    found = file_errors(sql, data_dir)
+    if found:
+        raise PgwardError("PostgreSQL would not take this: " + "\n".join(map(str, found)))
+
+
+def _load_time(sql: Sql) -> str | None:
+    rows = sql("select pg_conf_load_time()")
+    return rows[0][0] if rows else None
+
+
+def _within_time(true: Callable[[], bool]) -> bool:
+    """Wait for a signal's effect: nothing announces it."""
+    deadline = time.monotonic() + _RELOAD_SECONDS
+    while not true():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _quoted(path: object) -> str:
+    return str(path).replace("'", "''")

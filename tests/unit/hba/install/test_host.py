@@ -1,0 +1,108 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pgward.core.errors import PgwardError
+from pgward.hba.install import host as module
+from pgward.hba.install.change import Change, Edit, journal_path
+from pgward.hba.install.host import NO_CHECKS, Checks, Host
+from pgward.hba.plan.lint import Finding
+from pgward.hba.server.datadir import DataDir, Running
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def host(pg_files) -> Host:
+    found = DataDir.open(pg_files.data_dir)
+    found.disk.make_dir(found.path / "pgward")
+    return Host(found, found.path / "pgward")
+
+
+@pytest.fixture
+def change(host, small_ca) -> Change:
+    path = host.data_dir.hba_file
+    generation = host.generations.write(small_ca.current(), NOW)
+    edits = [Edit(path, path.read_bytes(), b"# new\n")]
+    place = (host.state_dir, host.generations, host.data_dir.disk)
+    return Change(*place, generation=generation, edits=edits, now=NOW)
+
+
+@pytest.fixture
+def running(monkeypatch) -> dict[str, object]:
+    """A server that runs; what it answers can be set."""
+    told: dict[str, object] = {"errors": [], "took": True, "presents": True, "reloads": 0}
+
+    def reload(*_: object) -> object:
+        told["reloads"] += 1
+        return told["took"]
+
+    monkeypatch.setattr(DataDir, "running", lambda _self: Running(1, 5432, "/run", "127.0.0.1"))
+    monkeypatch.setattr(module.reloading, "file_errors", lambda *_: told["errors"])
+    monkeypatch.setattr(module.reloading, "reload", reload)
+    monkeypatch.setattr(module.reloading, "presents", lambda *_: told["presents"])
+    return told
+
+
+def test_paths_are_relative_inside_the_data_directory(host) -> None:
+    assert host.tls_files.key == "pgward/tls/current/server.key"
+    outside = replace(host, state_dir=Path("/var/lib/pgward"))
+    assert outside.tls_files.crl == "/var/lib/pgward/tls/current/user-ca.crl"
+
+
+def test_a_change_without_a_server(host, change, small_ca) -> None:
+    assert host.carry_out(change, small_ca.current(), NO_CHECKS) is None
+    assert host.data_dir.hba_file.read_bytes() == b"# new\n"
+    assert host.generations.load() == small_ca.current()
+
+
+def test_a_change_that_the_server_takes(host, change, small_ca, running) -> None:
+    seen: list[Running] = []
+    checks = Checks(lambda: None, seen.append)
+    assert host.carry_out(change, small_ca.current(), checks) is True
+    assert (len(seen), running["reloads"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({"errors": [Finding("f:1", "bad")]}, "would not take this: f:1: bad", 1),
+        ({"took": False}, "did not take", 2),
+        ({"presents": False}, "did not take", 2),
+    ],
+)
+def test_a_change_that_the_server_does_not_take(host, change, small_ca, running, case) -> None:
+    answers, message, reloads = case
+    before = host.data_dir.hba_file.read_bytes()
+    running.update(answers)
+    with pytest.raises(PgwardError, match=message):
+        host.carry_out(change, small_ca.current(), NO_CHECKS)
+    assert host.data_dir.hba_file.read_bytes() == before
+    assert host.generations.current() is None
+    assert not journal_path(host.state_dir).exists()
+    assert running["reloads"] == reloads  # the old configuration is loaded again
+
+
+@pytest.mark.parametrize("failing", ["files", "live"])
+def test_a_check_that_fails(host, change, small_ca, running, failing) -> None:
+    def fail(*_: object) -> None:
+        raise PgwardError("not good")
+
+    checks = Checks(**{"files": lambda: None, "live": lambda _: None, failing: fail})
+    with pytest.raises(PgwardError, match="not good"):
+        host.carry_out(change, small_ca.current(), checks)
+    assert host.generations.current() is None
+    assert running["reloads"] == (1 if failing == "files" else 2)
+
+
+def test_recovery(host, change) -> None:
+    before = host.data_dir.hba_file.read_bytes()
+    (host.data_dir.path / ".pg_hba.conf.0badc0de.tmp").touch()
+    for step in change.steps():
+        step.run()
+    assert host.recover() is True
+    assert host.recover() is False
+    assert host.data_dir.hba_file.read_bytes() == before
+    assert not list(host.data_dir.path.glob(".*.tmp"))
