@@ -49,7 +49,7 @@ def add(name: str | None, no_browser: bool) -> None:
             page.url_in(begun), loopback, browser=not no_browser, verb="make the passkey"
         )
         finished = {"flow": begun["flow"], "answer": brought}
-        added = api.post("/v1/me/passkeys/finish", finished)["passkey"]
+        added = api.post("/v1/me/passkey-attestations", finished)["passkey"]
     terminal.report(**added)
     terminal.note(f"added the passkey {added['name']!r}\nnext time: pgward login --method passkey")
 

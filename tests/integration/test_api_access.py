@@ -52,7 +52,7 @@ TABLE = {
     "POST /v1/me/step-up/continue": ((401, 403, 403, 401, 401), {"flow": "unknown", "answer": {}}),
     "GET /v1/me/passkeys": (PERSON, None),
     "POST /v1/me/passkeys": ((401, 422, 422, 401, 401), {"name": "x", "redirect_uri": "no"}),
-    "POST /v1/me/passkeys/finish": (
+    "POST /v1/me/passkey-attestations": (
         (401, 403, 403, 401, 401),
         {"flow": "unknown", "answer": {"code": "", "state": ""}},
     ),

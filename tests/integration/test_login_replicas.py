@@ -246,7 +246,7 @@ def test_a_passkey_is_made_and_used_across_both(pair):
     brought = query(first.post("/login/made", json=made, headers=ORIGIN).json()["redirect"])
     answer = {"code": brought["code"], "state": brought["state"]}
     body = {"flow": begun["flow"], "answer": answer}
-    assert pair.at(device, 1).call("POST", "/v1/me/passkeys/finish", body).status_code == 201
+    assert pair.at(device, 1).call("POST", "/v1/me/passkey-attestations", body).status_code == 201
 
     login = Conversation(pair, method="passkey", redirect_uri=CALLBACK)
     came = use(pair, 1, login.facts["url"], authenticator)

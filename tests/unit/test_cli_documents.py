@@ -54,7 +54,7 @@ ROUTES: dict[str, Any] = {
     "POST /v1/me/mfa/recovery-codes": CODES,
     "GET /v1/me/passkeys": {"passkeys": [PASSKEY]},
     "POST /v1/me/passkeys": {"url": f"{URL}/login?state=s", "code": "BCD-234", "flow": "f"},
-    "POST /v1/me/passkeys/finish": {"passkey": PASSKEY},
+    "POST /v1/me/passkey-attestations": {"passkey": PASSKEY},
     f"PATCH /v1/me/passkeys/{KEY}": {"passkey": PASSKEY},
     f"DELETE /v1/me/passkeys/{KEY}": {"removed": 1, "revoked": 2},
     "POST /v1/me/password": {"revoked": 3},

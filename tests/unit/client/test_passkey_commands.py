@@ -28,7 +28,7 @@ def ca(fake_ca):
             "code": "BCD-234",
             "flow": "f",
         },
-        "POST /v1/me/passkeys/finish": {"passkey": PASSKEY},
+        "POST /v1/me/passkey-attestations": {"passkey": PASSKEY},
         f"PATCH /v1/me/passkeys/{KEY}": {"passkey": PASSKEY},
         f"DELETE /v1/me/passkeys/{KEY}": {"removed": 1, "revoked": 2},
         "DELETE /v1/users/bob/passkeys": {"removed": 2, "revoked": 1},

@@ -107,7 +107,7 @@ def begin(context: Current, session: Person, body: NewPasskeyRequest) -> Enrolme
     return Enrolment(url=begun.url, code=begun.code, flow=begun.flow)
 
 
-@router.post("/me/passkeys/finish", summary="Add a passkey", status_code=201)
+@router.post("/me/passkey-attestations", summary="Add a passkey", status_code=201)
 def finish(context: Current, session: Person, body: EnrolmentAnswer) -> PasskeyReply:
     """Take in what the browser brought back."""
     with context.acts.act(session.user.name, "passkey.add") as act:

@@ -98,7 +98,7 @@ def registered(api, user):
     onward = api.call("POST", "/login/made", sent, **FROM_PAGE).json()["redirect"]
     assert onward.startswith(f"{CALLBACK}?")
     finished = {"flow": started["flow"], "answer": query(onward)}
-    answer = device.call("POST", "/v1/me/passkeys/finish", finished)
+    answer = device.call("POST", "/v1/me/passkey-attestations", finished)
     assert answer.status_code == 201, answer.text
     return device, phone
 
