@@ -6,4 +6,6 @@
   directory; the symlink ``identity/current`` names the one in use and is swapped atomically.
 * **session**: a person's login session; renews the certificate while it lives.
 * **machine**: the same for an edge or a PostgreSQL host, enrolled with a join token.
+* **spool**: a machine's audit events on disk until the CA has them; **claims** says which process
+  a spool's files are of.
 """

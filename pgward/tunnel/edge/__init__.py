@@ -2,5 +2,5 @@
 
 ``state`` decides (pure); ``feed`` brings what it decides by from the CA; ``accept`` does
 handshakes and routing; ``sessions`` holds the live links, ``idle`` ends those without a
-session; ``spool`` keeps audit events, ``claims`` says whose they are; ``server`` joins all.
+session; ``journal`` says what is put on record, in a ``pgward.client.spool``; ``server`` joins all.
 """

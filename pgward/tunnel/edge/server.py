@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pgward.client.duties import Part
 from pgward.client.machine import Machine
+from pgward.client.spool import Spool
 from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import ConflictError
@@ -22,7 +23,6 @@ from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
 from pgward.tunnel.edge.sessions import Links
 from pgward.tunnel.edge.source import CaSource, certificate, domains
-from pgward.tunnel.edge.spool import Spool
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.upstream import Dialer
 from pgward.tunnel.loop import tune_collector

@@ -2,7 +2,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
-from pgward.tunnel.edge.claims import claim, leftovers
+from pgward.client.claims import claim, leftovers
 
 
 def test_a_name_that_is_taken_leads_to_the_next(tmp_path):
@@ -18,7 +18,7 @@ def test_a_name_that_is_taken_leads_to_the_next(tmp_path):
 def test_a_process_that_is_killed_holds_nothing(tmp_path):
     program = (
         "import sys; from contextlib import ExitStack; from pathlib import Path\n"
-        "from pgward.tunnel.edge.claims import claim\n"
+        "from pgward.client.claims import claim\n"
         "with ExitStack() as held:\n"
         "    print(claim(Path(sys.argv[1]), 'worker-0', held), flush=True)\n"
         "    input()\n"

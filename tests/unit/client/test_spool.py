@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pgward.client import spool as module
+from pgward.client.spool import Spool, batched
 from pgward.core.errors import UnavailableError
-from pgward.tunnel.edge import spool as module
-from pgward.tunnel.edge.spool import Spool, batched
 
 
 class Ca:
@@ -155,6 +155,26 @@ def test_a_full_disk_is_logged_and_raises_nothing(spool, ca, caplog):
     spool.append(event(3))
     spool.deliver()
     assert ca.known == ["e1", "e3"]
+
+
+def test_a_spool_grows_no_further_than_it_may(tmp_path, ca, caplog):
+    """A host's disk is PostgreSQL's first of all."""
+    spool = Spool(tmp_path / "spool", "agent", ca.send, most_bytes=30)
+    spool.append_line('{"id":"e1"}')
+    ca.away = 1
+    with pytest.raises(UnavailableError):
+        spool.deliver()
+    spool.append_line('{"id":"e2"}')
+    assert spool.waiting_bytes() == 24
+    assert caplog.text == ""
+    spool.append_line('{"id":"e3"}')
+    assert 'cannot be kept (too many wait for the CA already): {"id":"e3"}' in caplog.text
+    spool.deliver()
+    assert spool.waiting_bytes() == 0
+    spool.append_line('{"id":"e4"}')
+    spool.deliver()
+    spool.stop()
+    assert ca.known == ["e1", "e2", "e4"]
 
 
 def test_a_disk_that_refuses_to_open(tmp_path, spool, caplog):
@@ -341,7 +361,7 @@ def test_the_thread_looks_for_leftovers_though_nothing_arrives(tmp_path, ca, mon
 
 def test_a_process_that_is_killed_while_it_writes_loses_nothing_before(tmp_path, ca):
     program = (
-        "import sys; from pathlib import Path; from pgward.tunnel.edge.spool import Spool\n"
+        "import sys; from pathlib import Path; from pgward.client.spool import Spool\n"
         "spool = Spool(Path(sys.argv[1]), 'worker-0', lambda events: [])\n"
         "for number in range(10**9):\n"
         "    spool.append({'id': f'e{number}', 'text': 'x' * 500})\n"

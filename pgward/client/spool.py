@@ -1,4 +1,4 @@
-"""Audit events of an edge: on disk first, then to the CA until it says that it has them.
+"""Audit events of a machine: on disk first, then to the CA until it says that it has them.
 
 One JSON object a line. A file is removed only after the CA has taken every line of it, and
 the CA counts an id once: events are delivered at least once and recorded once.
@@ -16,11 +16,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pgward.client.claims import claim, leftovers
 from pgward.core.errors import PgwardError
 from pgward.system.files import private_dir
-from pgward.tunnel.edge.claims import claim, leftovers
 
-log = logging.getLogger("pgward.edge")
+log = logging.getLogger("pgward.spool")
 
 BATCH = 500
 # Events of a moment travel together: a delivery costs the CA a transaction.
@@ -33,14 +33,24 @@ Send = Callable[[list[dict[str, Any]]], list[str]]
 
 
 class Spool:
-    """Appends from the event loop, delivers from a thread.
+    """Appends from any thread, delivers from one of its own.
 
-    One spool of an edge ``adopts`` what others left: workers that are no longer started, and
-    processes that drained or died.
+    One spool of a machine ``adopts`` what others left: workers that are no longer started, and
+    processes that drained or died. With ``most_bytes`` its files grow no further: the disk is
+    another's, too, and an event that finds no room is in the log.
     """
 
-    def __init__(self, directory: Path, name: str, send: Send, *, adopts: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        send: Send,
+        *,
+        adopts: bool = False,
+        most_bytes: int | None = None,
+    ) -> None:
         self._directory = private_dir(directory)
+        self._most_bytes = most_bytes
         self._adopts = adopts
         self._held = ExitStack()
         self._path = directory / f"{claim(directory, name, self._held)}.jsonl"
@@ -109,6 +119,7 @@ class Spool:
             self._file = self._path.open("ab", buffering=0)
             if not _ends_a_line(self._path):
                 line = b"\n" + line
+        self._check_room(len(line))
         try:
             written = self._file.write(line)
         except OSError:
@@ -117,6 +128,14 @@ class Spool:
         if written != len(line):
             self._close()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _check_room(self, more: int) -> None:
+        if self._most_bytes is not None and self.waiting_bytes() + more > self._most_bytes:
+            raise OSError(errno.EDQUOT, "too many wait for the CA already")
+
+    def waiting_bytes(self) -> int:
+        """Return how much is on disk that the CA does not have yet."""
+        return sum(_size(path) for path in (self._path, self._sending))
 
     def _close(self) -> None:
         if self._file is not None:
@@ -162,6 +181,13 @@ def batched(events: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[s
     rest = iter(events)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pgward.core.errors import UnavailableError
 from pgward.system.files import FileLock, StorageError
 
-log = logging.getLogger("pgward.edge")
+log = logging.getLogger("pgward.spool")
 
 SUFFIXES = (".sending", ".jsonl")  # the older first
 
