@@ -9,7 +9,7 @@ import click
 from pgward.core.clock import SystemClock, rfc3339
 from pgward.core.errors import InvalidInputError
 from pgward.hba.install import apply as work
-from pgward.hba.install.contents import check_before, plan_contents, warnings
+from pgward.hba.install.contents import check_before, check_by_hand, plan_contents, warnings
 from pgward.hba.install.duties import attempt
 from pgward.hba.install.host import STATE_DIR, Host
 from pgward.hba.install.material import FILES
@@ -93,6 +93,9 @@ def generate(*, pg_version: int, part: str | None, tls_dir: str, make_plan: Make
     "--dns", "names", multiple=True, metavar="NAME", help="Name the certificate must have."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option(
+    "--overwrite-edits", is_flag=True, help="Lose what was edited by hand in pgward's blocks."
+)
 @psql_user_option
 @plan_options
 def apply(
@@ -103,6 +106,7 @@ def apply(
     token_file: str | None,
     names: tuple[str, ...],
     dry_run: bool,
+    overwrite_edits: bool,
     psql_user: str | None,
     make_plan: MakePlan,
 ) -> None:
@@ -115,13 +119,15 @@ def apply(
     host = _host(data_dir, state_dir, config_file, psql_user)
     plan = make_plan(host.tls_files)
     if dry_run:
-        _show_dry_run(host, plan)
+        _show_dry_run(host, plan, overwrite_edits=overwrite_edits)
         return
     token = None if token_file is None else _read_token(token_file)
     source = MachineSource(host.identity_dir, host.data_dir.owner, token=token, names=names)
     with process.unwound_by_sigterm():
         now = SystemClock().now()
-        outcome = work.apply(host, plan, source, names=names, now=now)
+        outcome = work.apply(
+            host, plan, source, names=names, now=now, overwrite_edits=overwrite_edits
+        )
         problems = _duties(host, source, outcome)
     _tell(host, outcome, now)
     _warn(problems)
@@ -165,10 +171,13 @@ def _host(
     return Host(found, (state_dir or found.path / STATE_DIR).absolute(), psql_user)
 
 
-def _show_dry_run(host: Host, plan: Plan) -> None:
+def _show_dry_run(host: Host, plan: Plan, *, overwrite_edits: bool) -> None:
     check_before(host, plan)
     _warn(warnings(host.data_dir, plan))
-    diff = plan_contents(host.data_dir, plan).diff()
+    made = plan_contents(host.data_dir, plan)
+    if not overwrite_edits:
+        check_by_hand(made.edits)
+    diff = made.diff()
     terminal.report(
         dry_run=True,
         changed=bool(diff),

@@ -21,6 +21,7 @@ from pgward.hba.server.datadir import DataDir
 from pgward.hba.server.disk import DiskError
 from pgward.pki import keys
 from pgward.system.postgres import Cluster
+from tests.fixtures.disks import fill_disk, make_read_only
 from tests.fixtures.material import SERVER, Login, SmallCa, psql
 
 pytestmark = pytest.mark.integration
@@ -328,6 +329,89 @@ def test_a_full_directory_loses_nothing(pg_files, small_ca) -> None:
     finally:
         subprocess.run(["umount", small], check=True)
     assert configuration(pg_files) == before
+
+
+def test_an_edit_by_hand_inside_the_block_is_not_lost(ready, small_ca, alice) -> None:
+    path = ready.data_dir / "pg_hba.conf"
+    path.write_bytes(path.read_bytes().replace(b"# END", b"hostssl all bob all trust\n# END"))
+    before = configuration(ready)
+    with pytest.raises(ConflictError, match="-hostssl all bob all trust"):
+        apply(ready, small_ca, roles=("alice",))
+    assert configuration(ready) == before
+    host = host_of(ready)
+    plan, now = Plan(tls=host.tls_files), datetime.now(UTC)
+    work.apply(host, plan, small_ca, names=(), now=now, overwrite_edits=True)
+    assert b"trust\n# END" not in configuration(ready)["pg_hba.conf"]
+    assert psql(alice.conninfo(ready.port, "alice")).returncode == 0
+
+
+def test_marks_broken_by_hand(ready, small_ca, alice) -> None:
+    path = ready.data_dir / "pg_hba.conf"
+    path.write_bytes(path.read_bytes().replace(b"# END pgward\n", b""))
+    before = configuration(ready)
+    with pytest.raises(InvalidInputError, match=r"pg_hba\.conf:1: the marks"):
+        apply(ready, small_ca)
+    assert configuration(ready) == before
+    assert psql(alice.conninfo(ready.port, "alice")).returncode == 0
+
+
+@pytest.fixture
+def far_disk(pg_stopped: Cluster, small_disk_of) -> Path:
+    """A small disk of the server's account, to which all configuration files are links."""
+    disk = small_disk_of("256k")
+    owner = pg_stopped.data_dir.stat()
+    os.chown(disk, owner.st_uid, owner.st_gid)
+    for parent in disk.parents:
+        if parent.stat().st_mode & 0o001 == 0:
+            parent.chmod(0o711)
+    for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf"):
+        path = pg_stopped.data_dir / name
+        (disk / name).write_bytes(path.read_bytes())
+        os.chown(disk / name, owner.st_uid, owner.st_gid)
+        (disk / name).chmod(0o640)
+        path.unlink()
+        path.symlink_to(disk / name)
+    return disk
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small file system")
+def test_links_to_a_disk_that_gets_full_and_read_only(pg_stopped, far_disk, small_ca, alice):
+    pg_stopped.start().psql("create role alice login")
+    assert apply(pg_stopped, small_ca).took is True
+    before = configuration(pg_stopped)
+    fill_disk(far_disk, leave=12288)  # enough for a backup or two
+    with pytest.raises(DiskError, match="no space left on device"):
+        apply(pg_stopped, small_ca, map_name="other")
+    assert configuration(pg_stopped) == before
+    (far_disk / "filler").unlink()
+    make_read_only(far_disk)
+    with pytest.raises(DiskError, match="read-only file system"):
+        apply(pg_stopped, small_ca, map_name="other")
+    assert configuration(pg_stopped) == before
+    subprocess.run(["mount", "-o", "remount,rw", far_disk], check=True)
+    assert psql(alice.conninfo(pg_stopped.port, "alice")).returncode == 0
+    assert apply(pg_stopped, small_ca, map_name="other").took is True
+    assert (pg_stopped.data_dir / "pg_hba.conf").is_symlink()
+    assert (far_disk / "pg_hba.conf").stat().st_mode & 0o777 == 0o640
+    assert psql(alice.conninfo(pg_stopped.port, "alice")).returncode == 0
+    pg_stopped.stop()
+
+
+def test_a_server_that_restarts_before_it_is_told(ready, small_ca, alice, monkeypatch) -> None:
+    monkeypatch.setattr(reloading, "_RELOAD_SECONDS", 2)
+    real, restarts = reloading.check_files, iter([True])
+
+    def restart(*arguments):
+        real(*arguments)
+        if next(restarts, False):
+            ready.stop()
+            ready.start()
+
+    monkeypatch.setattr(reloading, "check_files", restart)
+    assert apply(ready, small_ca, map_name="other").took is True
+    assert list(restarts) == []
+    assert b"map=other" in configuration(ready)["pg_hba.conf"]
+    assert psql(alice.conninfo(ready.port, "alice")).returncode == 0
 
 
 def test_the_key_is_the_servers_alone(ready) -> None:

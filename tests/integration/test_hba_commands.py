@@ -172,6 +172,14 @@ def start_apply(cluster: Cluster, scratch: Path, *arguments: str) -> subprocess.
     )
 
 
+def test_two_at_once_come_one_after_the_other(ready, alice, tmp_path) -> None:
+    runs = [start_apply(ready, tmp_path, "--map", name) for name in ("one", "two")]
+    assert [run.wait(60) for run in runs] == [0, 0]
+    text = configuration(ready)["pg_hba.conf"]
+    assert (b"map=one" in text) != (b"map=two" in text)
+    assert gets_in(ready, alice)
+
+
 @pytest.mark.parametrize(
     "count",
     [

@@ -8,14 +8,19 @@ from datetime import datetime, timedelta
 from pgward.core.clock import rfc3339
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.install.change import Change, Edit
-from pgward.hba.install.contents import check_after, check_before, plan_contents, warnings
+from pgward.hba.install.contents import (
+    check_after,
+    check_before,
+    check_by_hand,
+    plan_contents,
+    warnings,
+)
 from pgward.hba.install.host import NO_CHECKS, Checks, Host
 from pgward.hba.install.material import CertificateSource, Material
 from pgward.hba.plan.model import Plan
 from pgward.hba.server import probe
 from pgward.hba.server.datadir import Running
-from pgward.hba.server.disk import acting_as
-from pgward.system.files import FileLock
+from pgward.hba.server.locking import locked
 
 LEAST_LEFT = timedelta(days=1)
 """With less than this left, and no way to refresh, a run fails loudly."""
@@ -53,27 +58,30 @@ class Outcome:
 def exclusive(host: Host) -> Iterator[bool]:
     """Hold the host for one run, and undo what an earlier one left; gives whether it left any."""
     host.data_dir.disk.make_dir(host.state_dir)
-    with acting_as(host.data_dir.owner):
-        lock = FileLock(host.lock_path, timeout=_BUSY_SECONDS)
-        lock.__enter__()
-    try:
+    with locked(host.lock_path, host.data_dir.owner, seconds=_BUSY_SECONDS):
         yield host.recover()
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def apply(
-    host: Host, plan: Plan, source: CertificateSource, *, names: tuple[str, ...], now: datetime
+    host: Host,
+    plan: Plan,
+    source: CertificateSource,
+    *,
+    names: tuple[str, ...],
+    now: datetime,
+    overwrite_edits: bool = False,
 ) -> Outcome:
     """Make the server check certificates as ``plan`` says; a second time nothing changes.
 
-    ``names`` must all be in the server certificate. Raises PgwardError, with everything as it
-    was before.
+    ``names`` must all be in the server certificate. Edits by hand inside our blocks are only lost
+    with ``overwrite_edits``. Raises PgwardError, with everything as it was before.
     """
     with exclusive(host) as recovered:
         check_before(host, plan)
         said = tuple(warnings(host.data_dir, plan))
         edits = plan_contents(host.data_dir, plan).edits
+        if not overwrite_edits:
+            check_by_hand(edits)
         checks = Checks(
             lambda: check_after(host.data_dir, plan), lambda running: prove_refusal(plan, running)
         )

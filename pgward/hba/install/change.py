@@ -1,12 +1,14 @@
 """A change of configuration files and material, as a list of steps that can be cut off anywhere.
 
 The order is such that a server which starts between two steps works: files before the settings
-that name them, settings and map before the lines of pg_hba.conf that need them.
+that name them, settings and map before the lines of pg_hba.conf that need them. Where one file
+must suit the old and the new content of the next, it has a content in between.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pgward.hba.install.generations import Generations
@@ -19,16 +21,25 @@ _BACKUP_MARK = ".pgward-"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A file's content before (None: there is none) and after."""
+    """A file's content before (None: there is none) and after.
+
+    ``between`` stands there, if it is not None, until all other files are replaced.
+    """
 
     path: Path
     before: bytes | None
     after: bytes
+    between: bytes | None = None
 
     @property
     def needed(self) -> bool:
         """Whether anything changes."""
         return self.before != self.after
+
+    @property
+    def first(self) -> bytes:
+        """What stands there first."""
+        return self.after if self.between is None else self.between
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +78,21 @@ class Change:
     def steps(self) -> list[Step]:
         """Return the steps: back up, write the journal, replace one thing after the other."""
         kept = [
-            Step(f"back up {edit.path.name}", lambda edit=edit: self._keep(edit))  # type: ignore[misc]  # mypy cannot type the bound default
+            Step(f"back up {edit.path.name}", partial(self._keep, edit))
             for edit in self._edits
             if edit.before is not None
         ]
         replaced = [
-            Step(f"replace {edit.path.name}", lambda edit=edit: self._replace(edit))  # type: ignore[misc]  # as above
+            Step(f"replace {edit.path.name}", partial(self._put, edit, edit.first))
             for edit in self._edits
         ]
+        finished = [
+            Step(f"finish {edit.path.name}", partial(self._put, edit, edit.after))
+            for edit in self._edits
+            if edit.first != edit.after
+        ]
         switch = Step("use the new material", lambda: self._generations.use(self._generation))
-        return [*kept, Step("write the journal", self._write_journal), switch, *replaced]
+        return [*kept, Step("write the journal", self._write_journal), switch, *replaced, *finished]
 
     def commit(self) -> None:
         """Forget how to undo it; old backups and generations go."""
@@ -99,13 +115,14 @@ class Change:
                 None if edit.before is None else str(self._backup(edit)),
                 digest(edit.before),
                 digest(edit.after),
+                None if edit.first == edit.after else digest(edit.first),
             )
             for edit in self._edits
         ]
         Journal(self._generations.current(), tuple(replaced)).save(self.journal_path, self._disk)
 
-    def _replace(self, edit: Edit) -> None:
-        self._disk.replace(edit.path, edit.after)
+    def _put(self, edit: Edit, content: bytes) -> None:
+        self._disk.replace(edit.path, content)
 
     def _prune_backups(self, path: Path) -> None:
         for old in sorted(path.parent.glob(f"{path.name}{_BACKUP_MARK}*"))[:-BACKUPS_KEPT]:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pgward.core.errors import ConflictError, InvalidInputError
@@ -16,6 +16,10 @@ from pgward.hba.server import reloading
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.syntax import tokens
 
+_PATRONIS = b"will be overwritten by Patroni"
+"""What Patroni writes at the head of a file of its own."""
+
+_HEAD = 1024
 CRITICAL = frozenset({"ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"})
 """The settings without which certificates are not checked as wanted."""
 
@@ -35,7 +39,7 @@ class Contents:
 
     def diff(self) -> str:
         """Return what would change, as a unified diff."""
-        return "".join(_diff(edit) for edit in self.edits if edit.needed)
+        return "".join(diff_of(edit) for edit in self.edits if edit.needed)
 
 
 def plan_contents(data_dir: DataDir, plan: Plan) -> Contents:
@@ -44,15 +48,42 @@ def plan_contents(data_dir: DataDir, plan: Plan) -> Contents:
     Raises InvalidInputError when a file's marks do not pair, or the version cannot do it.
     """
     made = fragments(plan, data_dir.able.version)
+    ident = _edit(data_dir, data_dir.ident_file, block.at_start, made.ident)
+    hba = _edit(data_dir, data_dir.hba_file, block.at_start, made.hba)
     return Contents(
         _edit(data_dir, data_dir.config_file, block.at_end, made.postgresql),
-        _edit(data_dir, data_dir.ident_file, block.at_start, made.ident),
-        _edit(data_dir, data_dir.hba_file, block.at_start, made.hba),
+        bridged(ident) if hba.needed else ident,
+        hba,
     )
+
+
+def bridged(ident: Edit) -> Edit:
+    """Return an edit of pg_ident.conf that serves the old and the new pg_hba.conf in between.
+
+    Otherwise nobody would get in while one of them names a map that the other does not have.
+    """
+    before = ident.before or b""
+    return replace(ident, between=block.bridge(before, ident.after, str(ident.path)))
+
+
+def check_by_hand(edits: Iterable[Edit]) -> None:
+    """Raise ConflictError, with a diff, when someone edited a block that is to be rewritten."""
+    found = [
+        edit for edit in edits if edit.needed and block.edited(edit.before or b"", str(edit.path))
+    ]
+    if found:
+        names = ", ".join(str(edit.path) for edit in found)
+        raise ConflictError(
+            f"somebody edited pgward's block in {names}, which would be lost:\n"
+            + "".join(map(diff_of, found)).rstrip("\n"),
+            hint="keep such lines outside the block (above it, they count first), or lose them: "
+            "--overwrite-edits; nothing was changed",
+        )
 
 
 def check_before(host: Host, plan: Plan) -> None:
     """Refuse, with file and line, what is broken already or would override us."""
+    check_ours(host.data_dir)
     host.data_dir.setting("ssl")
     broken = _broken(host)
     if broken:
@@ -66,6 +97,17 @@ def check_before(host: Host, plan: Plan) -> None:
                 f"{host.data_dir.auto_file}:{line}: {setting} was set by ALTER SYSTEM, "
                 "which wins over postgresql.conf",
                 hint=f"psql -c 'alter system reset {setting}'; nothing was changed",
+            )
+
+
+def check_ours(data_dir: DataDir) -> None:
+    """Raise ConflictError when a file is written by Patroni, which would undo each change."""
+    for path in (data_dir.config_file, data_dir.ident_file, data_dir.hba_file):
+        if _PATRONIS in (data_dir.disk.read(path) or b"")[:_HEAD]:
+            raise ConflictError(
+                f"{path} is written by Patroni, which would overwrite any change",
+                hint="put what `pgward hba generate` prints into Patroni's own configuration: "
+                "postgresql.parameters, pg_hba and pg_ident",
             )
 
 
@@ -146,7 +188,8 @@ def _openings(data_dir: DataDir, plan: Plan) -> Iterable[Finding]:
             yield Finding(f"{path}:{line.number}", "the lines of this include were not looked at")
 
 
-def _diff(edit: Edit) -> str:
+def diff_of(edit: Edit) -> str:
+    """Return an edit as a unified diff."""
     old, new = (
         data.decode("utf-8", "backslashreplace").splitlines(keepends=True)
         for data in (edit.before or b"", edit.after)

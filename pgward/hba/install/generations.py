@@ -5,6 +5,7 @@ replaced files would otherwise find a key that does not fit, and not start.
 """
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -26,13 +27,18 @@ class Generations:
 
     def current(self) -> str | None:
         """Return the name of the generation in use."""
-        if not self.link.is_symlink():
-            return None
-        return str(self.link.readlink())
+        return self._disk.link(self.link)
 
     def load(self) -> Material | None:
         """Return the material in use, or None when there is none or a part of it is missing."""
-        parts = {part: self._disk.read(self.link / name) for part, name in FILES.items()}
+        return self._read(self.link)
+
+    def read(self, name: str) -> Material | None:
+        """Return the material of one generation, or None when it is not there any more."""
+        return self._read(self.directory / name)
+
+    def _read(self, place: Path) -> Material | None:
+        parts = {part: self._disk.read(place / name) for part, name in FILES.items()}
         present = {part: data for part, data in parts.items() if data is not None}
         return Material(**present) if present.keys() == parts.keys() else None
 
@@ -53,12 +59,13 @@ class Generations:
         else:
             self._disk.point(self.link, name)
 
-    def prune(self) -> None:
-        """Remove all but the one in use and the newest before it."""
-        if not self.directory.is_dir():
-            return
+    def prune(self, wanted: Collection[str] = ()) -> None:
+        """Remove all but the one in use, those wanted, and the newest of the others."""
         current = self.current()
-        names = sorted(p.name for p in self.directory.iterdir() if p.is_dir() and p != self.link)
-        others = [name for name in names if name != current]
+        others = [
+            name
+            for name in self._disk.names(self.directory)
+            if name not in {current, self.link.name, *wanted} and not name.startswith(".")
+        ]
         for name in others[: max(0, len(others) - (_KEPT - 1))]:
             self._disk.remove(self.directory / name)

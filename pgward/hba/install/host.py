@@ -1,5 +1,6 @@
 """One PostgreSQL host: its data directory, our state directory, and its server when it runs."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pgward.hba.server.datadir import DataDir, Running
 from pgward.hba.server.sql import LocalSql
 
 STATE_DIR = "pgward"
+_RESTARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +88,30 @@ class Host:
             self.data_dir.setting("ssl")  # raises, in the server's words, when a file is broken
             checks.files()
             took = self.load(material, checks)
-        except BaseException:  # SIGTERM and Ctrl-C as well put all back
-            self._undo()
+            change.commit()
+        except BaseException as error:  # SIGTERM and Ctrl-C as well put all back
+            self._put_back(error)
             raise
-        change.commit()
         return took
 
     def load(self, material: Material, checks: Checks) -> bool | None:
-        """Have a running server read its files, see that it did, and check it."""
+        """Have a running server read its files, see that it did, and check it.
+
+        One that is restarted meanwhile is asked anew.
+        """
         running = self.data_dir.running()
-        if running is None:
-            return None
+        for _ in range(_RESTARTS):
+            if running is None:
+                return None
+            try:
+                return self._load(running, material, checks)
+            except PgwardError:
+                before, running = running, self.data_dir.running()
+                if running is None or running == before:
+                    raise
+        raise PgwardError("PostgreSQL is restarted again and again", hint="look at its log")
+
+    def _load(self, running: Running, material: Material, checks: Checks) -> bool | None:
         sql = self.sql(running)
         reloading.check_files(sql, self.data_dir)
         leaf = material.der
@@ -112,9 +127,21 @@ class Host:
         checks.live(running)
         return took
 
+    def _put_back(self, failed: BaseException) -> None:
+        """Undo, and where that fails as well, say so: the next run does it."""
+        try:
+            self._undo()
+        except PgwardError as error:
+            raise PgwardError(
+                f"{failed}; and it could not all be put back: {error.message}",
+                hint="the server goes on with what it has; mend this, then run pgward hba "
+                "refresh, which puts it back first",
+            ) from failed
+
     def _undo(self) -> bool:
         undone = undo(self.state_dir, self.generations, self.data_dir.disk)
         running = self.data_dir.running()
         if undone and running is not None:
-            reloading.reload(running, self.sql(running), None)
+            with contextlib.suppress(reloading.EndedError):  # its next start reads what is there
+                reloading.reload(running, self.sql(running), None)
         return undone

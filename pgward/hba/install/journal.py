@@ -19,12 +19,16 @@ _FORMAT = "files-1"  # another format is a journal that this version cannot undo
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """One file: where its old content is kept (None: there was none), and both digests."""
+    """One file: where its old content is kept (None: there was none), and all digests.
+
+    ``between`` is that of a content which stands there for a while, if there is one.
+    """
 
     path: str
     backup: str | None
     before: str
     after: str
+    between: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Journal:
         """
         states = [(each, digest(disk.read(Path(each.path)))) for each in self.files]
         for each, state in states:
-            if state not in {each.before, each.after}:
+            if state not in {each.before, each.between, each.after}:
                 raise ConflictError(
                     f"{each.path} was changed by someone else after a run that was cut off",
                     hint=f"its content before is in {each.backup}; put right what you want to "

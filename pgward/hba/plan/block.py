@@ -1,8 +1,10 @@
 """The marked block in a configuration file; every byte outside it stays as it was.
 
-Pure. Also knows which lines of postgresql.auto.conf would override a setting.
+Pure. The first mark carries a digest of what stands below it, so that an edit by hand is seen.
+Also knows which lines of postgresql.auto.conf would override a setting.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -11,7 +13,8 @@ from pgward.hba.syntax.tokens import physical_lines
 
 BEGIN = "# BEGIN pgward"
 END = "# END pgward"
-_BEGIN_LINE = f"{BEGIN} (pgward hba apply rewrites this block)"
+_BEGIN_LINE = f"{BEGIN} (pgward hba apply rewrites this block; sha256 {{}})"
+_DIGEST = re.compile(rb"; sha256 ([0-9a-f]{16})\)\s*$")
 _ASSIGNMENT = re.compile(rb"^\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|\s)\s*(.*?)\s*$")
 
 
@@ -70,6 +73,45 @@ def find(data: bytes, where: str) -> tuple[int, int] | None:
     return begins[0], ends[0]
 
 
+def inside(data: bytes, where: str) -> bytes | None:
+    """Return the lines between the marks, or None without a block."""
+    span = find(data, where)
+    return None if span is None else b"".join(physical_lines(data)[span[0] : span[1] - 1])
+
+
+def edited(data: bytes, where: str) -> bool:
+    """Tell whether someone changed the block since it was written.
+
+    Line ends do not count: an editor may have changed them all. A block of a version that wrote
+    no digest tells nothing.
+    """
+    span = find(data, where)
+    if span is None:
+        return False
+    lines = physical_lines(data)
+    told = _DIGEST.search(lines[span[0] - 1])
+    return told is not None and told[1].decode() != _digest(lines[span[0] : span[1] - 1])
+
+
+def bridge(before: bytes, after: bytes, where: str) -> bytes:
+    """Return ``after`` with the lines of the block in ``before`` as well.
+
+    For a pg_ident.conf that stands while pg_hba.conf changes from one map to another.
+    """
+    old, new = inside(before, where), inside(after, where)
+    if old is None:
+        return after
+    if new is None:
+        return before
+    lines = physical_lines(after)
+    begin, end = find(after, where) or (0, 0)
+    inner = physical_lines(new)
+    inner += [line for line in physical_lines(old) if line not in inner]
+    newline = _newline(after)
+    first = _BEGIN_LINE.format(_digest(inner)).encode() + newline
+    return b"".join([*lines[: begin - 1], first, *inner, *lines[end - 1 :]])
+
+
 def assignments(data: bytes) -> list[Assignment]:
     """Return the settings of a postgresql.conf in their order, includes as they stand."""
     found: list[Assignment] = []
@@ -89,8 +131,14 @@ def _value(text: str) -> str:
 
 
 def _block(content: str, newline: bytes) -> bytes:
-    text = f"{_BEGIN_LINE}\n{content}{END}\n"
-    return text.encode("utf-8", "surrogateescape").replace(b"\n", newline)
+    lines = content.encode("utf-8", "surrogateescape")
+    first = _BEGIN_LINE.format(_digest(physical_lines(lines))).encode()
+    return b"".join([first, b"\n", lines, END.encode(), b"\n"]).replace(b"\n", newline)
+
+
+def _digest(lines: list[bytes]) -> str:
+    plain = b"".join(line.rstrip(b"\r\n") + b"\n" for line in lines)
+    return hashlib.sha256(plain).hexdigest()[:16]
 
 
 def _newline(data: bytes) -> bytes:
@@ -100,4 +148,4 @@ def _newline(data: bytes) -> bytes:
 
 def _is_mark(line: bytes, mark: str) -> bool:
     text = line.strip()
-    return text == mark.encode() or text.startswith(mark.encode() + b" ")
+    return text == mark.encode() or text.startswith(mark.encode() + b" (")

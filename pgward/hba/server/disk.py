@@ -8,12 +8,14 @@ Everything is whole or absent, as in ``pgward.system.files``; failures become Di
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import PgwardError
+from pgward.hba.server.attributes import Attributes
 from pgward.system import files
 from pgward.system.postgres import Account
 
@@ -74,17 +76,15 @@ class Disk:
     def replace(
         self, path: Path, data: bytes, *, mode: int = 0o600, like: Path | None = None
     ) -> None:
-        """Put ``data`` at ``path``; an existing file, or else ``like``, gives mode and group.
+        """Put ``data`` at ``path``, whole; the old content stays until then, and after a failure.
 
-        A symlink stays, and the file that it points to is replaced.
+        An existing file, or else ``like``, gives owner, group, mode, ACL, SELinux label and the
+        other attributes. A symlink stays, and the file that it points to is replaced.
         """
         with self._access("write", path):
             path = path.resolve()
-            model = path if like is None else like
-            status = model.stat() if model.exists() else None
-            files.atomic_write(path, data, mode if status is None else status.st_mode & 0o777)
-        if status is not None:
-            self._set_group(path, status.st_gid)
+            kept = Attributes.of(path if like is None else like)
+            self._write(path, data, mode, kept)
 
     def restore(self, path: Path, backup: Path) -> None:
         """Move a backup, which lies beside the file, back into place; that needs no disk space."""
@@ -92,6 +92,32 @@ class Disk:
             path = path.resolve()
             os.replace(backup, path)  # noqa: PTH105 - the sync below works on names
             files.sync_dir(path.parent)
+
+    def names(self, path: Path) -> list[str]:
+        """Return the names in a directory, sorted; none when there is no such directory."""
+        with self._access("read", path):
+            try:
+                return sorted(os.listdir(path))  # noqa: PTH208 - names are wanted
+            except FileNotFoundError:
+                return []
+
+    def link(self, path: Path) -> str | None:
+        """Return where a symlink leads, as it is written in it; None when it is none."""
+        with self._access("read", path):
+            return os.readlink(path) if path.is_symlink() else None  # noqa: PTH115 - as text
+
+    def resolve(self, path: Path) -> Path:
+        """Return the path of the file that symlinks lead to."""
+        with self._access("read", path):
+            return path.resolve()
+
+    def move(self, source: Path, target: Path) -> None:
+        """Rename a file, over another one if there is one, for good."""
+        with self._access("move", source):
+            os.replace(source, target)  # noqa: PTH105 - the sync below works on names
+            files.sync_dir(target.parent)
+            if source.parent != target.parent:
+                files.sync_dir(source.parent)
 
     def sweep(self, path: Path) -> None:
         """Remove what runs that were killed while they wrote ``path`` left beside it."""
@@ -126,16 +152,51 @@ class Disk:
                 path.unlink()
             files.sync_dir(path.parent)
 
-    def _set_group(self, path: Path, group: int) -> None:
-        """Give a file its old group where the account may, as its member or owner."""
-        with self._access("write", path), contextlib.suppress(PermissionError):
-            if path.stat().st_gid != group:
-                os.chown(path, -1, group)
+    def _write(self, path: Path, data: bytes, mode: int, kept: Attributes | None) -> None:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+        try:
+            _write_new(temporary, data, mode, kept)
+            os.replace(temporary, path)  # noqa: PTH105 - the sync below works on names
+            files.sync_dir(path.parent)
+        except BaseException:  # Ctrl-C as well leaves no temporary file
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
 
     @contextlib.contextmanager
     def _access(self, verb: str, path: Path) -> Iterator[None]:
         with _errors(verb, path), acting_as(self.account):
             yield
+
+
+def _write_new(path: Path, data: bytes, mode: int, kept: Attributes | None) -> None:
+    """Write a file that is not there yet, and flush it.
+
+    Attributes are put on through its first descriptor: where it lies, the account could put
+    another file in its place, and have root give that one away.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(data)
+        file.flush()
+        if kept is not None:
+            kept.put_on(descriptor, _as_root)
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _as_root() -> Iterator[bool]:
+    """Be root again for a moment, if we were before we acted as an account; give whether we are."""
+    account = os.geteuid()
+    if os.getuid() != 0:
+        yield False
+        return
+    os.seteuid(0)
+    try:
+        yield True
+    finally:
+        os.seteuid(account)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,10 @@ _SETTING_ERRORS = (
 )
 
 
+class EndedError(UnavailableError):
+    """The server ended, or was restarted, before it could be told to reload."""
+
+
 def file_errors(sql: Sql, data_dir: DataDir) -> list[Finding] | None:
     """Return what the server finds wrong in its files as they are now; None without SQL access.
 
@@ -62,7 +66,12 @@ def reload(running: Running, sql: Sql, accepted: Callable[[], bool] | None) -> b
     None, as there is no way to tell, when it did not or there is no such sign.
     """
     before = _load_time(sql)
-    os.kill(running.pid, signal.SIGHUP)
+    try:
+        os.kill(running.pid, signal.SIGHUP)
+    except ProcessLookupError as error:
+        raise EndedError(
+            f"PostgreSQL (process {running.pid}) ended just now", hint="try again"
+        ) from error
     if before is not None:
         return _within_time(lambda: _load_time(sql) not in {before, None})
     return True if accepted is not None and _within_time(accepted) else None

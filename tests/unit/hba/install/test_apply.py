@@ -152,7 +152,7 @@ def test_a_server_that_lets_anyone_try(monkeypatch) -> None:
 
 def test_one_run_at_a_time(host, monkeypatch) -> None:
     monkeypatch.setattr(work, "_BUSY_SECONDS", 0.01)
-    busy = pytest.raises(UnavailableError, match="another pgward process")
+    busy = pytest.raises(UnavailableError, match="another run of pgward works on this")
     with work.exclusive(host), busy, work.exclusive(host):
         pass
     with work.exclusive(host):

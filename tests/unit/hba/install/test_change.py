@@ -121,3 +121,34 @@ def test_old_backups_go(place) -> None:
     kept = sorted(p.name for p in directory.glob("a.conf.pgward-*"))
     assert len(kept) == BACKUPS_KEPT
     assert kept[-1] == "a.conf.pgward-20261121T190000Z"
+
+
+@pytest.fixture
+def bridged(place) -> Change:
+    """A change whose first file has a content in between."""
+    directory, state, generations = place
+    edits = [
+        Edit(directory / "a.conf", b"old\r\n", b"new\n", b"both\n"),
+        Edit(directory / "b.conf", None, b"made\n"),
+    ]
+    return Change(state, generations, DISK, generation="g1", edits=edits, now=NOW)
+
+
+def test_a_content_in_between(place, bridged) -> None:
+    found = []
+    for step in bridged.steps():
+        step.run()
+        found.append((step.name, contents(place).get("a.conf"), "b.conf" in contents(place)))
+    assert found[-3:] == [
+        ("replace a.conf", b"both\n", False),
+        ("replace b.conf", b"both\n", True),
+        ("finish a.conf", b"new\n", True),
+    ]
+
+
+@pytest.mark.parametrize("count", range(7))
+def test_cut_off_with_a_content_in_between(place, bridged, count) -> None:
+    for step in bridged.steps()[:count]:
+        step.run()
+    undo(place[1], place[2], DISK)
+    assert contents(place) == BEFORE

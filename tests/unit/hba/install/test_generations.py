@@ -49,6 +49,18 @@ def test_the_one_before_is_kept(generations, small_ca) -> None:
     assert {p.name for p in generations.directory.iterdir()} == {"current", *names[2:]}
 
 
+def test_those_wanted_are_kept(generations, small_ca) -> None:
+    names = [generations.write(small_ca.current(), NOW + timedelta(hours=n)) for n in range(4)]
+    generations.use(names[3])
+    generations.prune({names[0]})
+    assert {p.name for p in generations.directory.iterdir()} == {
+        "current",
+        *(names[0], names[2], names[3]),
+    }
+    assert generations.read(names[0]) == small_ca.current()
+    assert generations.read(names[1]) is None
+
+
 def test_a_missing_part_is_no_material(generations, small_ca) -> None:
     generations.use(generations.write(small_ca.current(), NOW))
     Path(generations.link / "user-ca.crl").unlink()

@@ -106,3 +106,25 @@ def test_recovery(host, change) -> None:
     assert host.recover() is False
     assert host.data_dir.hba_file.read_bytes() == before
     assert not list(host.data_dir.path.glob(".*.tmp"))
+
+
+@pytest.mark.usefixtures("running")
+def test_a_server_that_was_restarted_is_asked_anew(host, change, small_ca, monkeypatch) -> None:
+    seen = iter([1, 2, 2, 2])
+    servers = (Running(pid, 5432, "/run", "127.0.0.1") for pid in seen)
+    monkeypatch.setattr(DataDir, "running", lambda _self: next(servers))
+    answers = iter([False, True])
+    monkeypatch.setattr(module.reloading, "reload", lambda *_: next(answers))
+    assert host.carry_out(change, small_ca.current(), NO_CHECKS) is True
+
+
+def test_what_cannot_be_put_back_now_is_said(host, change, small_ca, running, monkeypatch) -> None:
+    running.update(took=False)
+
+    def fail(*_: object) -> bool:
+        raise PgwardError("the disk is gone")
+
+    monkeypatch.setattr(module, "undo", fail)
+    with pytest.raises(PgwardError, match=r"did not take .*; and it could not all be .* is gone"):
+        host.carry_out(change, small_ca.current(), NO_CHECKS)
+    assert journal_path(host.state_dir).exists()

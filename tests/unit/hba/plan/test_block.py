@@ -3,9 +3,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.plan.block import Assignment, assignments, at_end, at_start, find, without
+from pgward.hba.plan.block import (
+    Assignment,
+    assignments,
+    at_end,
+    at_start,
+    bridge,
+    edited,
+    find,
+    inside,
+    without,
+)
 
-BLOCK = b"# BEGIN pgward (pgward hba apply rewrites this block)\nssl = on\n# END pgward\n"
+DIGEST = b"sha256 666d02ec9b221fbb"
+BLOCK = (
+    b"# BEGIN pgward (pgward hba apply rewrites this block; %s)\nssl = on\n# END pgward\n" % DIGEST
+)
 
 
 def test_first_in_the_file() -> None:
@@ -58,6 +71,43 @@ def test_marks_that_do_not_pair(data, line) -> None:
 
 def test_what_only_looks_like_a_mark() -> None:
     assert find(b"# BEGIN pgwardian\n# END pgwardian\n", "f") is None
+
+
+def test_a_mark_of_something_else() -> None:
+    assert find(b"# BEGIN pgward roles\n# END pgward roles\n", "f") is None
+
+
+def test_what_is_inside() -> None:
+    assert inside(b"a\n" + BLOCK, "f") == b"ssl = on\n"
+    assert inside(b"a\n", "f") is None
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (BLOCK, False),
+        (b"more\n" + BLOCK.replace(b"\n", b"\r\n"), False),
+        (b"no block\n", False),
+        (b"# BEGIN pgward (of a version that wrote no digest)\nx\n# END pgward\n", False),
+        (BLOCK.replace(b"ssl = on", b"ssl = off"), True),
+        (BLOCK.replace(b"ssl = on\n", b""), True),
+        (BLOCK.replace(b"ssl = on\n", b"ssl = on\n\n"), True),
+        (BLOCK.replace(b"ssl = on", b"ssl = on "), True),
+    ],
+)
+def test_an_edit_by_hand_is_seen(data, expected) -> None:
+    assert edited(data, "f") is expected
+
+
+def test_a_bridge_has_the_lines_of_both() -> None:
+    before = at_start(b"x\n", "a 1 2\nboth 1 2\n", "f")
+    after = at_start(b"x\n", "both 1 2\nb 1 2\n", "f")
+    made = bridge(before, after, "f")
+    assert inside(made, "f") == b"both 1 2\nb 1 2\na 1 2\n"
+    assert made.endswith(b"# END pgward\nx\n")
+    assert not edited(made, "f")
+    assert (bridge(b"x\n", after, "f"), bridge(before, b"x\n", "f")) == (after, before)
+    assert bridge(after, after, "f") == after
 
 
 @given(st.binary(), st.sampled_from([at_start, at_end]))

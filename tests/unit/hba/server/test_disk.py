@@ -103,6 +103,20 @@ def test_the_group_of_a_file_stays(tmp_path) -> None:
     assert path.stat().st_gid == (tmp_path / "copy").stat().st_gid == groups[0]
 
 
+def test_names_links_and_moves(tmp_path) -> None:
+    (tmp_path / "b").write_bytes(b"x")
+    (tmp_path / "a").symlink_to("b")
+    assert disk.names(tmp_path) == ["a", "b"]
+    assert disk.names(tmp_path / "none") == []
+    assert (disk.link(tmp_path / "a"), disk.link(tmp_path / "b")) == ("b", None)
+    assert disk.resolve(tmp_path / "a") == tmp_path / "b"
+    (tmp_path / "d").mkdir()
+    disk.move(tmp_path / "b", tmp_path / "d" / "c")
+    assert (tmp_path / "d" / "c").read_bytes() == b"x"
+    with pytest.raises(DiskError, match=r"cannot move .*: no such file"):
+        disk.move(tmp_path / "b", tmp_path / "c")
+
+
 def test_acting_as_ends_with_an_error() -> None:
     with pytest.raises(ValueError, match="x"), acting_as(NOBODY):
         raise ValueError("x")

@@ -101,3 +101,13 @@ def test_a_real_reload(pg: Cluster) -> None:
         file.write("nonsense\n")
     (finding,) = reloading.file_errors(sql, found)
     assert finding.where.startswith(str(found.hba_file))
+
+
+def test_a_server_that_ended_just_now(monkeypatch) -> None:
+    def gone(*_: object) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(reloading.os, "kill", gone)
+    running = Running(1, 5432, "/run", "127.0.0.1")
+    with pytest.raises(reloading.EndedError, match=r"PostgreSQL \(process 1\) ended just now"):
+        reloading.reload(running, lambda _: None, None)
