@@ -16,8 +16,10 @@ from cryptography import x509
 
 from pgward.ca.generations import ROOTS
 from pgward.ca.hierarchy import Hierarchies
+from pgward.ca.issuing import proofs
 from pgward.ca.issuing.issuance import IssuanceQueue, Issued
 from pgward.ca.issuing.issuer import Issuer, IssuingCa
+from pgward.ca.issuing.proofs import Variant
 from pgward.ca.issuing.rules import NO_RULES, Rules
 from pgward.ca.records import CaName, CertificateStore, Kind, PublishedCrl
 from pgward.ca.revoking import crl_maker
@@ -208,6 +210,15 @@ class Authority:
         not_after = self.clock.now() + probes.LIFETIME
         issuer = Issuer(issuing, self._queue, self.clock)
         return issuer.issue_probe(csr, wanted, subject=probes.SUBJECT, dns=dns, not_after=not_after)
+
+    def issue_proofs(self, csr: bytes, name: str) -> dict[Variant, Issued]:
+        """Issue a certificate of each variant in a reserved name, to show whom a server lets in."""
+        users = self._parts.users
+        spans = proofs.spans(self.clock.now(), users.ca.certificate)
+        return {
+            variant: users.issue_proof(csr, proofs.PROFILE, subject=name, not_before=start, end=end)
+            for variant, (start, end) in spans.items()
+        }
 
     def verify_machine(self, presented: Sequence[x509.Certificate]) -> x509.Certificate:
         """Return the leaf of a machine's chain (a proof's ``x5c``); raise ChainError.

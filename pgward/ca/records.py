@@ -31,7 +31,7 @@ class Kind(StrEnum):
     SNAPSHOT = "snapshot"  # signs the configuration of edges
     OCSP = "ocsp"  # signs OCSP responses
     CA = "ca"  # a root or an issuing CA
-    PROBE = "probe"  # shows in a rotation that a machine trusts the next CA
+    PROBE = "probe"  # shows that a machine trusts the next CA, or whom a PostgreSQL server lets in
 
 
 @dataclass(frozen=True, slots=True)

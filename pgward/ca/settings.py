@@ -157,12 +157,13 @@ class RevocationSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """How often anyone may ask; 20 seconds' or 2 minutes' worth at once. 0 is without limit."""
+    """How often anyone may ask; 20 s', 2 min's or 1 h's worth at once. 0 is without limit."""
 
     address_per_second: int = 200
     caller_per_second: int = 50
     certificates_per_minute: int = 60
     failed_proofs_per_minute: int = 600
+    server_proofs_per_hour: int = 12
 
     def check(self) -> None:
         """Raise InvalidInputError."""

@@ -13,6 +13,10 @@ from pgward.core.errors import InvalidInputError
 UNKNOWN = "unknown"
 """The actor in the audit log of an act whose doer nobody could tell: never a person's name."""
 
+PROOF_PREFIX = "pgward_prove_"
+"""Begins the names of proof certificates and of their roles, and nobody's name: they are the CA's
+to choose, at random, so that no role is ever called so but for the moment of a proof."""
+
 _IDENTITY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,62}")
 _RESOURCE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
@@ -33,14 +37,29 @@ def identity(name: str) -> str:
     return name
 
 
+def person(name: str) -> str:
+    """Return ``name`` if a login certificate may bear it: an identity that is not reserved."""
+    if identity(name).lower().startswith(PROOF_PREFIX):
+        raise InvalidInputError(
+            f"{name!r} is reserved: certificates that prove a server bear such names",
+            hint="choose another name",
+        )
+    return name
+
+
 def new_identity(name: str) -> str:
     """Return ``name`` if a new person may have it: an identity that means nothing else."""
-    if identity(name).lower() == UNKNOWN:
+    if person(name).lower() == UNKNOWN:
         raise InvalidInputError(
             f"{name!r} is reserved: the audit log has it for whoever could not be told",
             hint="choose another name",
         )
     return name
+
+
+def is_proof(name: str) -> bool:
+    """Tell whether a certificate's name is one of those that prove a server."""
+    return name.lower().startswith(PROOF_PREFIX)
 
 
 def resource_name(name: str, *, what: str = "name") -> str:

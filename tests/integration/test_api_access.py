@@ -137,6 +137,7 @@ TABLE = {
     "POST /v1/machine/renew": (MACHINE, CSR),
     "GET /v1/machine/orders": (MACHINE, None),
     "POST /v1/machine/probes": ((401, 403, 403, 422, 422), {}),
+    "POST /v1/machine/proofs": ((401, 403, 403, 403, 200), CSR),
     "POST /v1/machine/reports": ((401, 403, 403, 422, 422), {}),
     "GET /v1/edge/snapshot": (EDGE, None),
     "POST /v1/edge/events": (EDGE, {"events": []}),

@@ -80,7 +80,7 @@ class Issuer:
         self, csr: bytes, *, user: str, not_after: datetime, session_id: str, rules: Rules
     ) -> Future[Issued]:
         """Check a person's request; the future is the login certificate (`issuance`)."""
-        subject = names.identity(user)
+        subject = names.person(user)
         emails = templates.fill(rules.alt_names, subject).emails
         return self._begin(
             replace(profiles.LOGIN, subject_alt_names=bool(emails)),
@@ -139,6 +139,19 @@ class Issuer:
         wanted = _Wanted(Kind.PROBE, subject, _key(csr, NO_RULES), tuple(dns))
         return self._begin(profile, wanted, NO_RULES, not_after=not_after).result()
 
+    def issue_proof(
+        self, csr: bytes, profile: Profile, *, subject: str, not_before: datetime, end: datetime
+    ) -> Issued:
+        """Issue a certificate in a reserved name, which shows whom a server lets in.
+
+        It may be over already, or begin later.
+        """
+        if not names.is_proof(subject):
+            raise InvalidInputError(f"{subject!r} is no name of a proof")
+        wanted = _Wanted(Kind.PROBE, subject, _key(csr, NO_RULES))
+        validity = (not_before.replace(microsecond=0), end.replace(microsecond=0))
+        return self._queued(profile, wanted, validity).result()
+
     def issue_ocsp_responder(
         self, key: CertificatePublicKeyTypes, *, not_after: datetime
     ) -> Issued:
@@ -156,7 +169,16 @@ class Issuer:
         session_id: str | None = None,
     ) -> Future[Issued]:
         profile = rules.narrow(profile)
-        not_before, end = self._validity(profile, not_after)
+        return self._queued(profile, wanted, self._validity(profile, not_after), session_id)
+
+    def _queued(
+        self,
+        profile: Profile,
+        wanted: "_Wanted",
+        validity: tuple[datetime, datetime],
+        session_id: str | None = None,
+    ) -> Future[Issued]:
+        not_before, end = validity
         contents = Contents(
             subject=profiles.subject(profile, wanted.subject),
             key=wanted.key,

@@ -132,7 +132,7 @@ def _names(certificate: x509.Certificate, profile: Profile) -> Iterator[str]:
 
 def _is_identity(name: str) -> bool:
     try:
-        names.identity(name)
+        names.person(name)
     except InvalidInputError:
         return False
     return True

@@ -36,6 +36,7 @@ class Limits:
     _refusals: Buckets = field(init=False)
     _callers: Buckets = field(init=False)
     _issuing: Buckets = field(init=False)
+    _server_proofs: Buckets = field(init=False)
     _machines_at: dict[object, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,6 +48,7 @@ class Limits:
         self._proofs = Buckets(_per_minute(each.failed_proofs_per_minute))
         self._refusals = Buckets(_per_minute(each.failed_proofs_per_minute))
         self._issuing = Buckets(_per_minute(each.certificates_per_minute))
+        self._server_proofs = Buckets(_per_hour(each.server_proofs_per_hour))
 
     def request(self, address: str | None, path: str, now: float) -> None:
         """Count a request before anything is known of who sends it."""
@@ -88,6 +90,10 @@ class Limits:
         """Count a certificate that someone wants."""
         _allow("certificates", self._issuing.take(actor, now), f"too many certificates of {actor}")
 
+    def server_proof(self, actor: str, now: float) -> None:
+        """Count a host that proves its server: each has a certificate revoked, and a new list."""
+        _allow("server_proofs", self._server_proofs.take(actor, now), f"too many proofs of {actor}")
+
     def _has_machine(self, key: object, now: float) -> bool:
         seen = self._machines_at.get(key)
         return seen is not None and now - seen < _KNOWN_SECONDS
@@ -100,6 +106,10 @@ def per_second(count: int) -> Rate:
 
 def _per_minute(count: int) -> Rate:
     return Rate(count / 60, count * _BURST_MINUTES)
+
+
+def _per_hour(count: int) -> Rate:
+    return Rate(count / 3600, count)
 
 
 def _allow(limit: str, wait: float, otherwise: str) -> None:

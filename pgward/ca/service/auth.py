@@ -193,6 +193,17 @@ def edge(context: Current, request: Request, asking: AnyMachine) -> Machine:
 Edge = Annotated[Machine, Depends(edge)]
 
 
+def host(context: Current, request: Request, asking: AnyMachine) -> Machine:
+    """Return the PostgreSQL host that asks; raise DeniedError for other machines."""
+    if asking.machine.kind is not Kind.HOST:
+        error = DeniedError("only a PostgreSQL host may do this")
+        _refuse(context, request, asking.machine.actor, error)
+    return asking.machine
+
+
+Host = Annotated[Machine, Depends(host)]
+
+
 def _owner(connection: Connection, serial: str) -> tuple[Kind, str] | None:
     rows = stored.find(connection, CertificateFilter(serial=serial, state=stored.ISSUED))
     kinds = (Kind.EDGE.value, Kind.HOST.value)

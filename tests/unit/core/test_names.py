@@ -118,3 +118,12 @@ def test_a_machine_is_called_by_a_label_a_dns_name_or_an_address(name, written):
 def test_other_names_of_machines_are_refused(name):
     with pytest.raises(InvalidInputError):
         names.host_name(name)
+
+
+@pytest.mark.parametrize("name", ["pgward_prove_1", "PGWARD_PROVE_@x", "pgward_prove_ab@corp.test"])
+def test_names_of_proofs_are_nobodys(name):
+    assert names.is_proof(names.identity(name))
+    for check in (names.person, names.new_identity):
+        with pytest.raises(InvalidInputError, match="is reserved"):
+            check(name)
+    assert names.person("pgward_prover") == "pgward_prover"

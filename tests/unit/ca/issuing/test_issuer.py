@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pgward.ca.issuing import proofs
 from pgward.ca.issuing.issuer import Issuer
 from pgward.ca.issuing.rules import NO_RULES
 from pgward.ca.records import CaName, CertificateRecord, Kind
@@ -189,3 +190,16 @@ def test_bad_server_names_are_refused(servers, memory_store, changes, message):
     with pytest.raises(InvalidInputError, match=message):
         servers.issue_server(REQUEST, not_after=START + timedelta(days=1), **asked)
     assert memory_store.log == []
+
+
+def test_a_proof_bears_a_reserved_name_and_nobody_else_does(users, memory_store):
+    span = {"not_before": START - timedelta(seconds=50), "end": START - timedelta(seconds=9)}
+    name = "pgward_prove_0011"
+    made = users.issue_proof(REQUEST, proofs.PROFILE, subject=name, **span).certificate
+    assert made.subject.rfc4514_string() == f"CN={name}"
+    assert made.not_valid_after_utc == START - timedelta(seconds=9)
+    assert memory_store.records[made.serial_number].kind is Kind.PROBE
+    with pytest.raises(InvalidInputError, match="no name of a proof"):
+        users.issue_proof(REQUEST, proofs.PROFILE, subject="alice", **span)
+    with pytest.raises(InvalidInputError, match="is reserved"):
+        login(users, user=name)

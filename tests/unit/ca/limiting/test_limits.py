@@ -108,3 +108,11 @@ def test_refusals_on_record_are_so_many_an_address():
     limits.refusal(ELSEWHERE, 0.0)
     limits.proof(OFFICE, "/v1/me", 0.0)  # the buckets are apart
     limits.refusal(OFFICE, 1.0)
+
+
+def test_a_host_proves_its_server_some_times_an_hour():
+    limits = Limits(LimitSettings(server_proofs_per_hour=2))
+    count, error = until_refused(lambda: limits.server_proof("host:db1", 0.0))
+    assert (count, error.retry_after) == (2, 1800)
+    limits.server_proof("host:db2", 0.0)
+    limits.server_proof("host:db1", 1800.0)
