@@ -44,6 +44,15 @@ _RULES = {
     "description": "DESCRIPTION",
 }
 
+_ROLE_MAPS = {
+    "name": "NAME",
+    "hosts": "HOSTS",
+    "people": "PEOPLE",
+    "roles": "ROLES",
+    "managed": "MANAGED",
+    "description": "DESCRIPTION",
+}
+
 files_option = click.option(
     "-f",
     "--filename",
@@ -103,7 +112,7 @@ def apply(*, sources: tuple[str, ...], dry_run: bool, output: str, **given: bool
 def get(kind: str, name: str | None, output: str) -> None:
     """Show the resources of a KIND, or the one called NAME.
 
-    KINDs are services, certificateprofiles, loginrules and identityproviders.
+    KINDs are services, certificateprofiles, loginrules, rolemaps and identityproviders.
 
     What `-o yaml` prints can be changed and applied again.
     """
@@ -214,6 +223,10 @@ def _show(found: Sequence[dict[str, Any]], kind: str) -> None:
         terminal.table([_profile(each) for each in found], _PROFILES, empty=f"there are no {kind}")
     elif kind.lower().startswith("loginrule"):
         terminal.table([_rule(each) for each in found], _RULES, empty=f"there are no {kind}")
+    elif kind.lower().startswith("rolemap"):
+        terminal.table(
+            [_role_map(each) for each in found], _ROLE_MAPS, empty=f"there are no {kind}"
+        )
     elif kind.lower().startswith("identityprovider"):
         rows = [idp_spec.row(each) for each in found]
         terminal.table(rows, idp_spec.COLUMNS, empty="there is no identity provider")
@@ -258,6 +271,19 @@ def _rule(resource: dict[str, Any]) -> dict[str, Any]:
             for field, value in spec.items()
             if field != "appliesTo"
         ],
+        "description": metadata.get("description"),
+    }
+
+
+def _role_map(resource: dict[str, Any]) -> dict[str, Any]:
+    spec, metadata = resource["spec"], resource["metadata"]
+    rules = spec.get("rules") or ()
+    return {
+        "name": metadata["name"],
+        "hosts": spec.get("hosts"),
+        "people": list(dict.fromkeys(each for rule in rules for each in _whom(rule))),
+        "roles": list(dict.fromkeys(role for rule in rules for role in rule.get("roles") or ())),
+        "managed": "yes" if (spec.get("roles") or {}).get("manage") else "no",
         "description": metadata.get("description"),
     }
 

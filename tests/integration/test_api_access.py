@@ -9,12 +9,13 @@ pytestmark = pytest.mark.integration
 
 # For each route: a body that is fine, and the status for
 # nobody, a person, an administrator, an edge, a PostgreSQL host.
-PUBLIC, PERSON, ADMIN, MACHINE, EDGE = (
+PUBLIC, PERSON, ADMIN, MACHINE, EDGE, HOST = (
     (200, 200, 200, 200, 200),
     (401, 200, 200, 401, 401),
     (401, 403, 200, 401, 401),
     (401, 403, 403, 200, 200),
     (401, 403, 403, 200, 403),
+    (401, 403, 403, 403, 200),
 )
 CSR = {"csr": request_pem()}
 TABLE = {
@@ -141,6 +142,7 @@ TABLE = {
     "POST /v1/machine/reports": ((401, 403, 403, 422, 422), {}),
     "GET /v1/edge/snapshot": (EDGE, None),
     "POST /v1/edge/events": (EDGE, {"events": []}),
+    "GET /v1/host/roles": (HOST, None),
 }
 ASKING = ("nobody", "person", "administrator", "edge", "host")
 

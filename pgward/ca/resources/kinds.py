@@ -11,6 +11,7 @@ from pgward.ca.resources.fields import explain
 from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.login_rule import LoginRule
 from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked
+from pgward.ca.resources.role_map import RoleMap
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, NotFoundError
 
@@ -107,12 +108,13 @@ class Service(Model):
     spec: ServiceSpec
 
 
-Resource = Service | CertificateProfile | IdentityProvider | LoginRule
+Resource = Service | CertificateProfile | IdentityProvider | LoginRule | RoleMap
 KINDS: dict[str, type[Resource]] = {
     "Service": Service,
     "CertificateProfile": CertificateProfile,
     "IdentityProvider": IdentityProvider,
     "LoginRule": LoginRule,
+    "RoleMap": RoleMap,
 }
 
 

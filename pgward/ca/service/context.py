@@ -38,6 +38,7 @@ from pgward.ca.revoking.revocation import Revoker
 from pgward.ca.revoking.served_crls import ServedCrls
 from pgward.ca.service.arrivals import Arrivals
 from pgward.ca.service.changes import Changes
+from pgward.ca.service.host_role_book import HostRoleBook
 from pgward.ca.service.known_sessions import KnownSessions
 from pgward.ca.service.replay import ReplayCache
 from pgward.ca.snapshot_builder import Snapshots
@@ -81,6 +82,7 @@ class Context:
     known_sessions: KnownSessions
     rule_book: RuleBook
     login_rules: LoginRuleBook
+    host_roles: HostRoleBook
     arrivals: Arrivals
     crls: ServedCrls
     ocsp: OcspResponder
@@ -163,6 +165,7 @@ def make(
         known_sessions=known_sessions,
         rule_book=RuleBook(store, authority.settings),
         login_rules=LoginRuleBook(authority.settings),
+        host_roles=HostRoleBook(store, authority.clock.now),
         arrivals=Arrivals(),
         crls=ServedCrls(authority, freshness),
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),

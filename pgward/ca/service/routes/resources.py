@@ -10,11 +10,12 @@ from pydantic import BaseModel
 from pgward.ca.login import lockout
 from pgward.ca.login.oidc import administering
 from pgward.ca.login.trying_out import Trial
-from pgward.ca.resources import kinds
+from pgward.ca.resources import host_roles, kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import FieldError, FieldsError
 from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.kinds import Resource
+from pgward.ca.resources.role_map import RoleMap
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
@@ -92,7 +93,8 @@ async def put(  # noqa: PLR0917 - FastAPI passes them by name
             await run_sync(context.acts.refused, by.user.name, action, name, error)
         raise
     done = await run_sync(_write, context, wanted, by.user.name, dry_run, allow_lockout)
-    return ResourceChange(resource=done[0].to_json(), change=done[1], notes=trial.notes)
+    notes = [*trial.notes, *await run_sync(_notes, context, wanted)]
+    return ResourceChange(resource=done[0].to_json(), change=done[1], notes=notes)
 
 
 @router.delete("/resources/{kind}/{name}", summary="Delete a resource")
@@ -109,6 +111,13 @@ def delete(
         if real == administering.KIND:
             administering.forget(context.oidc, act, name)
     return Change(change="deleted")
+
+
+def _notes(context: Context, wanted: Resource) -> list[str]:
+    if not isinstance(wanted, RoleMap):
+        return []
+    with context.store.read() as connection:
+        return host_roles.notes_about(connection, wanted.spec)
 
 
 def _write(
