@@ -84,6 +84,11 @@ _OPTIONS = (
         metavar="DOMAIN",
         help="Certificate names end in @DOMAIN, which roles do not.",
     ),
+    click.option(
+        "--map-from-ca",
+        is_flag=True,
+        help="Nobody is the role of the own name: `pgward hba roles` writes the map.",
+    ),
 )
 
 
@@ -105,6 +110,7 @@ def plan_options(command: Decorated) -> Decorated:
 _NAMES = (
     *("auth", "databases", "roles", "addresses", "password_roles", "replication_roles"),
     *("superusers", "allow_superusers", "map_name", "mapped", "strip_domain"),
+    "map_from_ca",
 )
 
 
@@ -121,6 +127,7 @@ def _plan(chosen: dict[str, Any], tls: TlsFiles) -> Plan:
         map_name=chosen["map_name"],
         mapped=tuple(_pair(text) for text in chosen["mapped"]),
         strip_domain=chosen["strip_domain"],
+        map_from_ca=chosen["map_from_ca"],
         tls=tls,
     )
 

@@ -97,10 +97,12 @@ def execute(
     account: Account | None = None,
     directory: Path | None = None,
     timeout: float | None = None,
+    told: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run a program as ``account`` (which needs root), without the PG* variables of our own.
 
-    ``directory`` must be one that the account can enter. Raises subprocess.TimeoutExpired.
+    ``directory`` must be one that the account can enter; ``told`` is its standard input. Raises
+    subprocess.TimeoutExpired.
     """
     return subprocess.run(
         command,
@@ -109,7 +111,7 @@ def execute(
         extra_groups=None if account is None else [],
         cwd=directory,
         env=_environment(),
-        stdin=subprocess.DEVNULL,
+        input=told,
         capture_output=True,
         text=True,
         errors="replace",

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from pgward.client.duties import Duties, Order
 from pgward.client.machine import Machine
@@ -19,6 +20,8 @@ from pgward.hba.server.datadir import Running
 from pgward.hba.server.disk import Disk, acting_as
 from pgward.system import files
 from pgward.system.postgres import Account
+
+Answer = TypeVar("Answer")
 
 _USER_CAS = "user-"
 _HOST = "host"
@@ -74,6 +77,15 @@ class MachineSource:
                 "".join(_ended(root) for root in machine.trust()["user_roots"]).encode("ascii"),
                 b"".join(crl_to_pem(each) for _, each in sorted(user_cas.items())),
             )
+
+    def ask(self, asked: Callable[[Machine], Answer]) -> Answer:
+        """Ask the CA something as this host; raises what ``current`` raises."""
+        with (
+            self._work() as (directory, keep),
+            contextlib.closing(self._machine(directory)) as machine,
+        ):
+            keep()
+            return asked(machine)
 
     def duties(self, running: Callable[[], Running | None]) -> list[str]:
         """Do what the CA asked of this host before it gave material; return what was not right.

@@ -125,6 +125,9 @@ def _ident_lines(plan: Plan, able: Abilities) -> Iterator[str]:
                 hint="name each role; version 16 and later know all and +group here",
             )
         yield f"{plan.map_name}  {_name(name)}  {role if role == 'all' else _name(role)}"
+    if plan.map_from_ca:
+        yield "# all others stand in the lines of `pgward hba roles`, as the RoleMap at the CA says"
+        return
     domain = ""
     if plan.strip_domain is not None:
         domain = "@" + re.escape(plan.strip_domain).replace("\\-", "-")

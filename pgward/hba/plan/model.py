@@ -44,6 +44,7 @@ class Plan:
 
     ``databases`` and ``roles`` take ``all`` and ``+group`` as pg_hba.conf does. ``mapped`` are
     pairs (certificate name, role) beside "the name is the role"; the role ``all`` is every role.
+    With ``map_from_ca`` the name is no role by itself: `pgward hba roles` writes who is who.
     """
 
     auth: Auth = Auth.CERT
@@ -56,6 +57,7 @@ class Plan:
     map_name: str = "pgward"
     mapped: tuple[tuple[str, str], ...] = ()
     strip_domain: str | None = None
+    map_from_ca: bool = False
     tls: TlsFiles = field(default_factory=TlsFiles)
 
     def __post_init__(self) -> None:
@@ -104,7 +106,12 @@ class Plan:
                     f"{name} is mapped to the superuser {role}, who is refused over the network",
                     hint="allow superusers, if that is meant: --allow-superusers",
                 )
-        if not self.uses_map and (self.mapped or self.strip_domain):
+        if self.map_from_ca and self.strip_domain:
+            raise InvalidInputError(
+                "the role map at the CA says which domain is left out of roles' names",
+                hint="stripDomain in the RoleMap",
+            )
+        if not self.uses_map and (self.mapped or self.strip_domain or self.map_from_ca):
             raise InvalidInputError(
                 "PostgreSQL has no map beside a password method",
                 hint=f"use --auth {Auth.CERT.value}, or {Auth.SCRAM_AND_ANY_CERT.value} "

@@ -96,3 +96,8 @@ def test_what_a_program_said_is_the_error() -> None:
         run(["sh", "-c", "echo no, never >&2; exit 3"])
     with pytest.raises(PgwardError, match="sleep did not finish within"):
         run(["sleep", "5"], timeout=0.01)
+
+
+def test_a_program_is_told_on_its_standard_input() -> None:
+    assert execute(["cat"], told="a\nb").stdout == "a\nb"
+    assert execute(["cat"]).stdout == ""

@@ -120,6 +120,12 @@ def test_enrolled_once(source, log, small_ca) -> None:
     assert log.count("close") == 3
 
 
+def test_something_else_is_asked_as_the_host(source, log) -> None:
+    source("token").current()
+    assert source().ask(lambda machine: machine.kind) == "host"
+    assert log.count("enroll token") == 1
+
+
 def test_no_token(source, log) -> None:
     with pytest.raises(InvalidInputError, match="not enrolled") as caught:
         source().current()

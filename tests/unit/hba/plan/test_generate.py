@@ -58,3 +58,9 @@ def test_the_values_are_told_unquoted() -> None:
     assert settings(Plan(), 11)["ssl_cert_file"] == "server.crt"
     assert "ssl_min_protocol_version" not in settings(Plan(), 11)
     assert settings(Plan(), 12)["ssl_min_protocol_version"] == "TLSv1.2"
+
+
+def test_with_the_map_from_the_ca_nobody_is_the_role_of_the_own_name() -> None:
+    made = fragments(Plan(map_from_ca=True, mapped=(("alice", "app"),)), 15).ident
+    lines = [line for line in made.splitlines() if not line.startswith("#")]
+    assert lines == ["pgward  alice  app"]

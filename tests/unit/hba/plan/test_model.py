@@ -56,6 +56,8 @@ def test_names_that_could_mean_more(role) -> None:
         ({"mapped": (("a,b", "c"),)}, "cannot be a user name"),
         ({"map_name": "a b"}, "cannot be the name of a map"),
         ({"strip_domain": "a b"}, "is not a DNS name"),
+        ({"map_from_ca": True, "strip_domain": "x.org"}, "the role map at the CA says"),
+        ({"map_from_ca": True, "auth": Auth.SCRAM_AND_CERT}, "no map beside a password"),
     ],
 )
 def test_what_does_not_go_together(fields, message) -> None:

@@ -1,0 +1,158 @@
+"""The map and the roles of real servers, as role maps want them."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pgward.hba.install import apply as work
+from pgward.hba.install.host import Host
+from pgward.hba.plan.model import Plan
+from pgward.hba.roles.sync import Outcome, sync
+from pgward.hba.roles.wanted import Grant, Own, Person, Wanted
+from pgward.hba.server.datadir import DataDir
+from pgward.system.postgres import Cluster
+from tests.fixtures.ca_process import pgward
+from tests.fixtures.material import Login, SmallCa, psql
+
+pytestmark = pytest.mark.integration
+
+
+def host_of(cluster: Cluster) -> Host:
+    found = DataDir.open(cluster.data_dir)
+    return Host(found, found.path / "pgward")
+
+
+def set_up(cluster: Cluster, ca: SmallCa, **fields) -> Host:
+    host = host_of(cluster)
+    plan = Plan(tls=host.tls_files, map_from_ca=True, **fields)
+    work.apply(host, plan, ca, names=("localhost",), now=datetime.now(UTC))
+    return host
+
+
+def run(host: Host, *people: Person, **fields) -> Outcome:
+    wanted = Wanted(maps=("m",), people=people, **fields)
+    return sync(host, lambda: wanted, map_name="pgward", now=datetime.now(UTC))
+
+
+@contextmanager
+def session(login: Login, cluster: Cluster, role: str) -> Iterator[subprocess.Popen]:
+    """A psql that stays connected until somebody ends it."""
+    command = ["psql", "-XAtq", "-d", login.conninfo(cluster.port, role), "-c", "select 1"]
+    command += ["-c", "select pg_sleep(600)"]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout.readline() == "1\n", process.stderr.read()
+            yield process
+        finally:
+            process.kill()
+
+
+def gets_in(login: Login, cluster: Cluster, role: str) -> bool:
+    return psql(login.conninfo(cluster.port, role)).stdout.strip() == role
+
+
+ODD = 'od"d, #role'
+
+
+def lifecycle(cluster: Cluster, ca: SmallCa, directory: Path) -> None:
+    """Roles come, change and go; and with them who gets in."""
+    quoted = ODD.replace('"', '""')
+    cluster.psql(
+        f'create role app login; create role staff; create role mine login; create role "{quoted}" '
+        "login; create role boss superuser login; create role deputy login; grant boss to deputy"
+    )
+    host = set_up(cluster, ca)
+    ann, ben = (ca.person(directory / name, name) for name in ("ann", "ben"))
+    assert not gets_in(ann, cluster, "ann")
+    own = Own("ann", member_of=("staff",), connection_limit=5)
+    grants = tuple(Grant(role) for role in ("app", "boss", "deputy", "none", ODD))
+    outcome = run(host, Person("ann", grants, own), Person("ben", own=Own("mine")))
+    assert outcome.planned.pairs == {("ann", "ann"), ("ann", "app"), ("ann", ODD)}
+    assert len(outcome.notes) == 4, outcome.notes
+    assert [gets_in(ann, cluster, role) for role in ("ann", "app", "boss", "deputy", "mine")] == [
+        *(True, True, False, False, False)
+    ]
+    assert not gets_in(ben, cluster, "mine")
+    assert not gets_in(ben, cluster, "ann")
+    assert (
+        cluster.psql(
+            "select rolconnlimit, rolsuper, pg_has_role('ann', 'staff', 'member') from pg_roles "
+            "where rolname = 'ann'"
+        )
+        == "5|f|t"
+    )
+    assert run(host, Person("ann", grants, own), Person("ben", own=Own("mine"))).changed is False
+
+    with session(ann, cluster, "app") as as_app, session(ann, cluster, "ann") as as_ann:
+        outcome = run(host, Person("ann", (), Own("ann")))
+        assert (outcome.ended, outcome.unended) == (1, 0)
+        as_app.wait(10)
+        assert "terminating connection due to administrator command" in as_app.stderr.read()
+        assert as_ann.poll() is None
+        assert [gets_in(ann, cluster, role) for role in ("ann", "app")] == [True, False]
+        outcome = run(host)
+        assert (outcome.ended, outcome.unended) == (1, 0)
+        as_ann.wait(10)
+    assert not gets_in(ann, cluster, "ann")
+    ours = "select rolcanlogin, pg_has_role('ann', 'staff', 'member') from pg_roles where "
+    assert cluster.psql(f"{ours} rolname = 'ann'") == "f|f"
+    assert cluster.psql("select rolcanlogin from pg_roles where rolname = 'mine'") == "t"
+
+    assert run(host, Person("ann", (), Own("ann"))).changed is True
+    assert gets_in(ann, cluster, "ann")
+    cluster.psql("create table kept (); alter table kept owner to ann; create role ann2")
+    run(host, drop_unowned=True)
+    assert cluster.psql("select rolcanlogin from pg_roles where rolname = 'ann'") == "f"
+    cluster.psql("drop table kept")
+    run(host, drop_unowned=True)
+    assert cluster.psql("select count(*) from pg_roles where rolname = 'ann'") == "0"
+    assert run(host, drop_unowned=True).changed is False
+
+
+def test_each_version_goes_along(pg_each, small_ca, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PGWARD_PG_BIN", str(pg_each.bin_dir))
+    lifecycle(pg_each, small_ca, tmp_path)
+
+
+def test_from_the_role_map_to_the_login(pg, site) -> None:
+    """The commands, with a real CA: apply, a RoleMap, a person who is blocked."""
+    group, host = site.unique("dba"), site.unique("pg")
+    person = site.person(group, word="ann@example.com")
+    role = person.name
+    token = site.api.post("/v1/tokens", {"kind": "host", "name": host, "dns": ["localhost"]})
+    options = ("--data-dir", pg.data_dir)
+    done = pgward(
+        *("hba", "apply", *options, "--token-file", "-", "--map-from-ca"), stdin=token["token"]
+    )
+    assert done.returncode == 0, done.stderr
+    current = person.home / "identity" / "current"
+    login = Login(None, *(current / name for name in ("login.crt", "login.key", "ca.crt")))
+    pg.psql("create role staff")
+    spec = {
+        "hosts": [host],
+        "rules": [{"groups": [group]}],
+        "roles": {"manage": True, "memberOf": ["staff"]},
+    }
+    body = {"kind": "RoleMap", "metadata": {"name": host}, "spec": spec}
+    site.api.put(f"/v1/resources/rolemap/{host}", body)
+    assert not gets_in(login, pg, role)
+    plan = pgward("hba", "roles", *options, "--plan")
+    assert f'create role "{role}" login' in plan.stdout, plan.stderr
+    assert pg.psql("select count(*) from pg_roles where rolname like 'ann%'") == "0"
+    done = pgward("hba", "roles", *options)
+    assert done.returncode == 0, done.stderr
+    assert gets_in(login, pg, role)
+    with session(login, pg, role) as alive:
+        site.api.post(f"/v1/users/{person.name}/block", {"reason": "left"})
+        done = pgward("hba", "roles", *options)
+        assert "ended 1 sessions" in done.stderr, done.stderr
+        alive.wait(10)
+    assert not gets_in(login, pg, role)
+    assert pg.psql(f"select rolcanlogin from pg_roles where rolname = '{role}'") == "f"
