@@ -45,6 +45,9 @@ def section(rule: Rule) -> Iterator[str]:
     yield ""
     yield escaped(rule.why)
     yield ""
+    if rule.fix:
+        yield f"Fix: {escaped(rule.fix)}."
+        yield ""
     yield from example("Bad", rule.bad)
     yield from example("Good", rule.good)
 

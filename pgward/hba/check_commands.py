@@ -1,6 +1,7 @@
 """``pgward hba check``."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,15 +12,19 @@ from pgward.core.errors import InvalidInputError
 from pgward.hba.check import describing
 from pgward.hba.check.catalogue import BY_ID, RULES, check
 from pgward.hba.check.finding import Severity
+from pgward.hba.check.material import Material
 from pgward.hba.check.report import json_, junit, sarif, text
 from pgward.hba.check.report.made import Report
 from pgward.hba.check.rule import Rule
 from pgward.hba.check.subject import Subject
 from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
+from pgward.hba.server import tls_files
+from pgward.hba.server.disk import owner_of
 from pgward.hba.server.files import ServerFiles
 from pgward.system import terminal
 
 _NEVER = "never"
+_SUPERUSERS = ("postgres",)
 _FAILED = 1
 _WRITERS: dict[str, Callable[[Report, bool], None]] = {
     "text": lambda report, why: terminal.echo(text.write(report, why=why)),
@@ -36,6 +41,19 @@ _FORMATS = ("text", "json", "sarif", "junit")
 @click.command("check")
 @file_options
 @conf_file_option
+@click.option(
+    "--tls-dir",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="DIR",
+    help="Look at the TLS files of --conf-file, too; their names are relative to DIR.",
+)
+@click.option(
+    "--superuser",
+    "superusers",
+    multiple=True,
+    metavar="ROLE",
+    help="A superuser, and others so named; no file says who is.  [default: postgres]",
+)
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), help="How to report it.  [default: text]"
 )
@@ -55,6 +73,8 @@ _FORMATS = ("text", "json", "sarif", "junit")
 def check_files(
     *,
     read_files: ReadFiles,
+    tls_dir: Path | None,
+    superusers: tuple[str, ...],
     form: str | None,
     fail_on: str,
     only: tuple[str, ...],
@@ -67,8 +87,9 @@ def check_files(
     """Look for what is wrong or risky in pg_hba.conf, pg_ident.conf and postgresql.conf.
 
     The files are read as their version of PostgreSQL reads them, with what they include; no server
-    is asked. A comment ``# pgward-ignore HBA010: reason`` behind a line, or directly above it, says
-    that a finding is meant so. The status is 1 where something fails.
+    is asked. Of a data directory the certificates, keys and revocation lists are looked at, too,
+    that its settings name. A comment ``# pgward-ignore HBA010: reason`` behind a line, or directly
+    above it, says that a finding is meant so. The status is 1 where something fails.
     """
     if explained is not None:
         _explain(_known(explained), output)
@@ -77,25 +98,47 @@ def check_files(
     if list_rules:
         _list(rules, output)
         return
-    report = _report(read_files(), rules, None if fail_on == _NEVER else Severity(fail_on))
+    files = read_files()
+    subject = _subject(files, _material(files, tls_dir), superusers)
+    report = _report(subject, rules, None if fail_on == _NEVER else Severity(fail_on))
     _WRITERS[form or ("text" if output == "table" else output)](report, why)
     if report.failed:
         raise SystemExit(_FAILED)
 
 
-def _report(files: ServerFiles, rules: Sequence[Rule], fail_on: Severity | None) -> Report:
-    subject = Subject(
+def _subject(files: ServerFiles, material: Material | None, superusers: tuple[str, ...]) -> Subject:
+    return Subject(
         files.able,
         files.hba,
         files.ident,
         files.settings,
+        frozenset(superusers or _SUPERUSERS),
         ignores=files.ignores,
         has_ident=files.has_ident,
+        material=material,
+        texts=files.texts,
+        config=files.config,
     )
+
+
+def _material(files: ServerFiles, tls_dir: Path | None) -> Material | None:
+    """Look at what the TLS settings name, where that is known and asked for."""
+    directory, account = files.directory, files.account
+    if tls_dir is not None:
+        if directory is not None or files.settings is None:
+            raise InvalidInputError("--tls-dir goes with --hba-file and --conf-file")
+        directory, account = tls_dir.absolute(), owner_of(tls_dir)
+    if directory is None or account is None:
+        return None
+    now = datetime.now(UTC)
+    return tls_files.read(directory, account, files.values, files.able.version, now)
+
+
+def _report(subject: Subject, rules: Sequence[Rule], fail_on: Severity | None) -> Report:
     ids = {each.id for each in rules}
     # All rules look, so that a comment is not said to ignore nothing where one was not asked for.
     findings = [each for each in check(subject) if each.rule in ids]
-    return Report(findings, rules, files.able.version, fail_on)
+    return Report(findings, rules, subject.able.version, fail_on)
 
 
 def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> list[Rule]:

@@ -12,7 +12,9 @@ from pgward.hba.check.rules import (
     order,
     people,
     refused,
+    revocation,
     tls,
+    tls_files,
 )
 from pgward.hba.check.subject import Subject
 from pgward.hba.syntax.files import Place
@@ -27,6 +29,8 @@ RULES: tuple[Rule, ...] = (
     *addresses.RULES,
     *tls.RULES,
     *logs.RULES,
+    *tls_files.RULES,
+    *revocation.RULES,
     *ignoring.RULES,
 )
 BY_ID = {each.id: each for each in RULES}

@@ -2,18 +2,20 @@
 
 from typing import Any
 
+from pgward.hba.check import samples
 from pgward.hba.check.rule import Example, Rule
 
 _NEITHER_HERE_NOR_THERE = Example().hba
 
 
 def files(example: Example) -> dict[str, str]:
-    """Return the files of an example that matter, by their names."""
+    """Return the files of an example that matter, by their names, or what is said of them."""
     plain = example.hba.strip() == _NEITHER_HERE_NOR_THERE and not example.ident
     found = {
         "pg_hba.conf": "" if plain and example.conf else example.hba,
         "pg_ident.conf": example.ident,
         "postgresql.conf": example.conf or "",
+        **({} if example.material is None else samples.told(example.material)),
     }
     return {name: text.strip("\n") for name, text in found.items() if text.strip("\n")}
 
@@ -26,6 +28,7 @@ def document(rule: Rule) -> dict[str, Any]:
         "severity": rule.severity.value,
         "title": rule.title,
         "why": rule.why,
+        "fix": rule.fix or None,
         "bad": _example(rule.bad),
         "good": _example(rule.good),
     }
@@ -39,6 +42,7 @@ def text(rule: Rule) -> str:
             f"{rule.title}",
             "",
             rule.why,
+            *(["", f"fix: {rule.fix}"] if rule.fix else []),
             *_lines("bad", rule.bad),
             *_lines("good", rule.good),
         ]

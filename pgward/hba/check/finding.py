@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pgward.hba.check.fix import Fix
 from pgward.hba.syntax.files import Place
 
 
@@ -23,7 +24,7 @@ class Severity(StrEnum):
 class Finding:
     """``place`` is None for what stands nowhere, such as a setting that is missing.
 
-    ``ignored`` is the reason that a comment gives for it.
+    ``ignored`` is the reason that a comment gives for it; ``fix`` is what would mend it.
     """
 
     rule: str
@@ -31,3 +32,4 @@ class Finding:
     message: str
     place: Place | None = None
     ignored: str | None = None
+    fix: Fix | None = None

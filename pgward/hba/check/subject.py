@@ -1,11 +1,13 @@
 """A server's files as they are checked: every line that says something, right or not."""
 
+from collections import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pgward.hba.check.comments import Ignore
+from pgward.hba.check.material import Material
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.server import Server
 from pgward.hba.syntax import mappings, rules
@@ -47,6 +49,8 @@ class Subject:
     """What was read; ``settings`` is None when postgresql.conf was not looked at.
 
     ``has_ident`` is false when pg_ident.conf was not, so that what lies in it is not known.
+    ``material`` is what the TLS settings name, None where nobody looked. ``texts`` are the files as
+    they are, by their paths, and ``config`` is the main postgresql.conf: for fixes.
     ``kept`` is what rules have made of it for each other (``reached.once``).
     """
 
@@ -57,6 +61,9 @@ class Subject:
     superusers: frozenset[str] = frozenset({"postgres"})
     ignores: Sequence[Ignore] = ()
     has_ident: bool = True
+    material: Material | None = None
+    texts: abc.Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    config: str = ""
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property

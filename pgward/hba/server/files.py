@@ -4,6 +4,7 @@ What PostgreSQL would refuse is read as well, with why it is refused: a check te
 """
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +33,9 @@ class ServerFiles:
     """The lines of the files in their order; ``settings`` is None without a postgresql.conf.
 
     Of settings the last of a name counts. ``ignores`` are the comments that say which findings
-    are meant so. ``has_ident`` is false where no pg_ident.conf was asked for.
+    are meant so. ``has_ident`` is false where no pg_ident.conf was asked for. ``directory`` is the
+    data directory, if any; ``texts`` are the files as they are, read as ``account``, by their
+    paths, and ``config`` is the postgresql.conf that they begin with.
     """
 
     able: Abilities
@@ -41,6 +44,15 @@ class ServerFiles:
     settings: list[PlacedSetting] | None = None
     ignores: list[Ignore] = field(default_factory=list)
     has_ident: bool = True
+    directory: Path | None = None
+    account: Account | None = None
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    config: str = ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What is set, by names in lower case."""
+        return _values(self.settings or ())
 
 
 def of_directory(
@@ -63,7 +75,7 @@ def of_directory(
         for name, value in found.given
         if name != "config_file"
     ]
-    values = {each.setting.key: each.setting.value for each in settings if each.setting}
+    values = _values(settings)
     hba = reader.lines(_in(found.path, values.get("hba_file", "pg_hba.conf")))
     if ident_file is not None:
         ident = reader.lines(ident_file)
@@ -71,18 +83,43 @@ def of_directory(
         # A server comes up without it.
         named = _in(found.path, values.get("ident_file", "pg_ident.conf"))
         ident = reader.lines(named, optional=True)
-    return ServerFiles(found.able, hba, ident, settings, reader.ignores())
+    return ServerFiles(
+        found.able,
+        hba,
+        ident,
+        settings,
+        reader.ignores(),
+        directory=found.path,
+        account=found.owner,
+        texts=reader.texts,
+        config=str(config),
+    )
 
 
 def of_names(
     hba: Path, able: Abilities, ident: Path | None = None, config: Path | None = None
 ) -> ServerFiles:
     """Read files by their names, as who we are; raise InvalidInputError."""
-    reader = _Reader(DiskFiles(Disk(Account("", os.geteuid(), os.getegid()))), able)
+    account = Account("", os.geteuid(), os.getegid())
+    reader = _Reader(DiskFiles(Disk(account)), able)
     lines = reader.lines(hba)
     maps = [] if ident is None else reader.lines(ident)
     settings = None if config is None else reader.settings(config)
-    return ServerFiles(able, lines, maps, settings, reader.ignores(), ident is not None)
+    return ServerFiles(
+        able,
+        lines,
+        maps,
+        settings,
+        reader.ignores(),
+        ident is not None,
+        account=account,
+        texts=reader.texts,
+        config="" if config is None else str(config),
+    )
+
+
+def _values(settings: Iterable[PlacedSetting]) -> dict[str, str]:
+    return {each.setting.key: each.setting.value for each in settings if each.setting}
 
 
 def _in(directory: Path, name: str) -> Path:
@@ -112,6 +149,10 @@ class _Reader:
             if optional and problem.missing:
                 return []
             raise InvalidInputError(str(problem)) from problem
+
+    @property
+    def texts(self) -> dict[str, bytes]:
+        return {**self._access.texts, **self._conf.texts}
 
     def ignores(self) -> list[Ignore]:
         found = [

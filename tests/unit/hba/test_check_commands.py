@@ -116,3 +116,25 @@ def test_a_rule_is_explained_and_all_are_listed(run) -> None:
 def test_an_unknown_rule(run, option) -> None:
     with pytest.raises(InvalidInputError, match="there is no rule 'HBA000'"):
         run(option, "HBA000")
+
+
+def test_superusers_that_no_file_names(run, tmp_path) -> None:
+    (tmp_path / "pg_hba.conf").write_text("host all root,dba 10.0.0.0/8 scram-sha-256\n")
+    only = ("--only", "HBA028")
+    assert run(*only).exit_code == 0
+    said = run(*only, "--superuser", "dba", "--superuser", "root").output
+    assert "lets superusers dba and root into" in said
+
+
+def test_tls_files_beside_a_configuration(run, tmp_path) -> None:
+    only = ("--only", "HBA060", "--conf-file", "conf")
+    (tmp_path / "conf").write_text("ssl = on\nssl_ca_file = 'ca.crt'\n")
+    assert run(*only).output.startswith("0 errors")
+    lines = run(*only, "--tls-dir", ".").output.splitlines()
+    assert lines[0] == f"conf:2:1: error HBA060: ssl_ca_file: there is no {tmp_path}/ca.crt"
+    assert lines[-1].startswith("3 errors")
+
+
+def test_tls_files_belong_to_a_configuration(run) -> None:
+    with pytest.raises(InvalidInputError, match="--tls-dir goes with --hba-file and --conf-file"):
+        run("--tls-dir", ".")
