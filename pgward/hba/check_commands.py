@@ -24,7 +24,7 @@ from pgward.hba.server.files import ServerFiles
 from pgward.system import terminal
 
 _NEVER = "never"
-_SUPERUSERS = ("postgres",)
+_SUPERUSERS = frozenset({"postgres"})
 _FAILED = 1
 _WRITERS: dict[str, Callable[[Report, bool], None]] = {
     "text": lambda report, why: terminal.echo(text.write(report, why=why)),
@@ -87,9 +87,10 @@ def check_files(
     """Look for what is wrong or risky in pg_hba.conf, pg_ident.conf and postgresql.conf.
 
     The files are read as their version of PostgreSQL reads them, with what they include; no server
-    is asked. Of a data directory the certificates, keys and revocation lists are looked at, too,
-    that its settings name. A comment ``# pgward-ignore HBA010: reason`` behind a line, or directly
-    above it, says that a finding is meant so. The status is 1 where something fails.
+    is asked but one that --dsn names. Of a data directory the certificates, keys and revocation
+    lists are looked at, too, that its settings name. A comment ``# pgward-ignore HBA010: reason``
+    behind a line, or directly above it, says that a finding is meant so. The status is 1 where
+    something fails.
     """
     if explained is not None:
         _explain(_known(explained), output)
@@ -112,13 +113,20 @@ def _subject(files: ServerFiles, material: Material | None, superusers: tuple[st
         files.hba,
         files.ident,
         files.settings,
-        frozenset(superusers or _SUPERUSERS),
+        _superusers(files, superusers),
         ignores=files.ignores,
         has_ident=files.has_ident,
         material=material,
+        live=files.live,
         texts=files.texts,
         config=files.config,
     )
+
+
+def _superusers(files: ServerFiles, named: tuple[str, ...]) -> frozenset[str]:
+    """Return those that a server tells of and those named; else the one of every server."""
+    known = frozenset(named) if files.live is None else files.live.superusers | set(named)
+    return known or _SUPERUSERS
 
 
 def _material(files: ServerFiles, tls_dir: Path | None) -> Material | None:

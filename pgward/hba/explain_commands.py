@@ -6,6 +6,7 @@ import click
 
 from pgward.client.options import output as output_option
 from pgward.core.errors import InvalidInputError
+from pgward.hba.check.live import Live
 from pgward.hba.decide import explaining
 from pgward.hba.decide.connection import Connection, Encryption, World
 from pgward.hba.decide.explaining import Explanation
@@ -58,20 +59,18 @@ def explain(
     """Say which line of pg_hba.conf decides about a connection, and what becomes of it.
 
     Nothing is tried: the files are read as their version of PostgreSQL reads them, with what
-    they include. samehost and samenet mean this machine. The status is 1 where the connection
-    would be refused.
+    they include. samehost and samenet mean this machine, with --dsn the server's, and members of
+    roles are the server's, too. The status is 1 where the connection would be refused.
     """
     encryption = _encryption(tls=tls, gss=gss)
     certificate = _certificate(cert_cn, cert_dn)
     if certificate is not None and not tls:
         raise InvalidInputError("there is no client certificate without TLS", hint="add --tls")
-    groups = {group: frozenset[str]() for group in members}
-    world = World({**groups, user: frozenset(members)}, interfaces())
     asked = None if replication else database or user
     connection = Connection(user, asked, _address(address), encryption, host_name)
     files = read_files()
     try:
-        loaded = load(files.hba, files.ident, files.able, world)
+        loaded = load(files.hba, files.ident, files.able, _world(files.live, user, members))
         found = explaining.explain(loaded, connection, Evidence(certificate, knows, system_user))
     except BeyondUsError as error:
         raise InvalidInputError(
@@ -81,6 +80,20 @@ def explain(
     _show(found, output)
     if found.verdict is not Verdict.IN:
         raise SystemExit(_REFUSED)
+
+
+def _world(live: Live | None, user: str, members: tuple[str, ...]) -> World:
+    """Return who is in which group: what the server says, and what is said here beside it."""
+    groups = {group: frozenset[str]() for group in members}
+    if live is None:
+        return World({**groups, user: frozenset(members)}, interfaces())
+    there = live.world.member_of
+    if user not in there:
+        terminal.note(f"there is no role {user!r} at the server")
+    for what in (*live.unseen, *(f"{path} {how}" for path, how in live.changed.items())):
+        terminal.note(what)
+    mine = there.get(user, frozenset()) | set(members)
+    return World({**groups, **there, user: mine}, live.world.interfaces)
 
 
 def _encryption(*, tls: bool, gss: bool) -> Encryption:

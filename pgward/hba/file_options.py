@@ -1,4 +1,4 @@
-"""Options that say which server's files are looked at: a data directory's, or those named."""
+"""Options that say which server's files are looked at: on disk, or of one that runs."""
 
 import functools
 from collections.abc import Callable
@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 import click
 
 from pgward.core.errors import InvalidInputError
+from pgward.hba.live.conninfo import target
+from pgward.hba.live.psql import Psql
+from pgward.hba.live.reading import read_server
 from pgward.hba.server.files import ServerFiles, of_directory, of_names
 from pgward.hba.syntax.versions import NEWEST, OLDEST, Abilities
 
@@ -16,6 +19,9 @@ ReadFiles = Callable[[], ServerFiles]
 _PATH = click.Path(path_type=Path, readable=False)
 _OPTIONS = (
     click.option("--data-dir", type=_PATH, metavar="D", help="PostgreSQL's data directory."),
+    click.option(
+        "--dsn", metavar="CONNINFO", help="A running server, asked by SQL; as psql -d takes it."
+    ),
     click.option("--config-file", type=_PATH, metavar="FILE", help="postgresql.conf, if not in D."),
     click.option("--hba-file", type=_PATH, metavar="FILE", help="A pg_hba.conf, instead of D."),
     click.option("--ident-file", type=_PATH, metavar="FILE", help="A pg_ident.conf beside it."),
@@ -30,7 +36,8 @@ _OPTIONS = (
 conf_file_option = click.option(
     "--conf-file", type=_PATH, metavar="FILE", help="A postgresql.conf beside it."
 )
-_NAMES = ("data_dir", "config_file", "hba_file", "ident_file", "conf_file", "pg_version")
+_BESIDE_FILES = ("config_file", "ident_file", "conf_file", "pg_version")
+_NAMES = ("data_dir", "hba_file", "dsn", *_BESIDE_FILES)
 
 
 def file_options(command: Decorated) -> Decorated:
@@ -50,8 +57,10 @@ def file_options(command: Decorated) -> Decorated:
 def _read(chosen: dict[str, Any]) -> ServerFiles:
     """Read the files, right or wrong; raise InvalidInputError when one is not there."""
     hba, ident, conf = chosen["hba_file"], chosen["ident_file"], chosen["conf_file"]
-    if (chosen["data_dir"] is None) == (hba is None):
-        raise InvalidInputError("name one of --data-dir and --hba-file")
+    if sum(chosen[name] is not None for name in ("data_dir", "hba_file", "dsn")) != 1:
+        raise InvalidInputError("name one of --data-dir, --hba-file and --dsn")
+    if chosen["dsn"] is not None:
+        return _ask(chosen)
     if hba is None:
         if conf is not None:
             raise InvalidInputError(
@@ -63,3 +72,13 @@ def _read(chosen: dict[str, Any]) -> ServerFiles:
             "each version reads pg_hba.conf in its own way", hint="add --pg-version V"
         )
     return of_names(hba, Abilities.of(chosen["pg_version"]), ident, conf)
+
+
+def _ask(chosen: dict[str, Any]) -> ServerFiles:
+    for name in _BESIDE_FILES:
+        if chosen[name] is not None:
+            raise InvalidInputError(
+                f"--{name.replace('_', '-')} does not go with --dsn",
+                hint="a running server knows its version and where its files are",
+            )
+    return read_server(Psql(target(chosen["dsn"])))

@@ -7,6 +7,7 @@ from pgward.hba.check.rules import (
     access,
     addresses,
     expressions,
+    live,
     logs,
     maps,
     order,
@@ -31,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     *logs.RULES,
     *tls_files.RULES,
     *revocation.RULES,
+    *live.RULES,
     *ignoring.RULES,
 )
 BY_ID = {each.id: each for each in RULES}

@@ -16,6 +16,7 @@ def files(example: Example) -> dict[str, str]:
         "pg_ident.conf": example.ident,
         "postgresql.conf": example.conf or "",
         **({} if example.material is None else samples.told(example.material)),
+        "what the server says": "" if example.live is None else "\n".join(example.live.said),
     }
     return {name: text.strip("\n") for name, text in found.items() if text.strip("\n")}
 

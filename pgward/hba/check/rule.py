@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pgward.hba.check.finding import Finding, Severity
 from pgward.hba.check.fix import Fix
+from pgward.hba.check.live import Live
 from pgward.hba.check.material import Material
 from pgward.hba.check.subject import Subject
 from pgward.hba.syntax.files import Place
@@ -17,7 +18,8 @@ Found = Iterator[tuple[Place | None, str] | tuple[Place | None, str, Fix | None]
 class Example:
     """Files that show a rule.
 
-    ``conf`` None leaves postgresql.conf out, and ``material`` None what its TLS settings name.
+    ``conf`` None leaves postgresql.conf out, ``material`` None what its TLS settings name, and
+    ``live`` None the server.
     """
 
     hba: str = "local all all peer"
@@ -25,6 +27,7 @@ class Example:
     conf: str | None = None
     version: int = 16
     material: Material | None = None
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)

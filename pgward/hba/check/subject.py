@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pgward.hba.check.comments import Ignore
+from pgward.hba.check.live import Live
 from pgward.hba.check.material import Material
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.server import Server
@@ -51,6 +52,7 @@ class Subject:
     ``has_ident`` is false when pg_ident.conf was not, so that what lies in it is not known.
     ``material`` is what the TLS settings name, None where nobody looked. ``texts`` are the files as
     they are, by their paths, and ``config`` is the main postgresql.conf: for fixes.
+    ``live`` is what a running server said of itself, None where files alone were looked at.
     ``kept`` is what rules have made of it for each other (``reached.once``).
     """
 
@@ -64,6 +66,7 @@ class Subject:
     material: Material | None = None
     texts: abc.Mapping[str, bytes] = field(default_factory=dict, repr=False)
     config: str = ""
+    live: Live | None = None
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -88,9 +91,10 @@ class Subject:
 
     @cached_property
     def server(self) -> Server:
-        """What decides, as far as it could be read, with nobody in any group."""
+        """What decides, as far as it could be read; on files alone nobody is in any group."""
         rules_ = [each.says for each in self.rules]
-        return Server(self.able, rules_, [each.says for each in self.mappings], World())
+        world = World() if self.live is None else self.live.world
+        return Server(self.able, rules_, [each.says for each in self.mappings], world)
 
     def setting(self, name: str, default: str) -> str:
         """Return the value that counts, the last, or the server's default."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from pgward.core.errors import InvalidInputError
 from pgward.hba.check import comments
 from pgward.hba.check.comments import Ignore
+from pgward.hba.check.live import Live
 from pgward.hba.server.datadir import AUTO_FILE, OPTIONS_FILE, Directory
 from pgward.hba.server.disk import Disk
 from pgward.hba.server.disk_files import DiskFiles
@@ -35,7 +36,8 @@ class ServerFiles:
     Of settings the last of a name counts. ``ignores`` are the comments that say which findings
     are meant so. ``has_ident`` is false where no pg_ident.conf was asked for. ``directory`` is the
     data directory, if any; ``texts`` are the files as they are, read as ``account``, by their
-    paths, and ``config`` is the postgresql.conf that they begin with.
+    paths, and ``config`` is the postgresql.conf that they begin with. ``live`` is what a running
+    server said of itself, where one was asked.
     """
 
     able: Abilities
@@ -48,6 +50,7 @@ class ServerFiles:
     account: Account | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     config: str = ""
+    live: Live | None = None
 
     @property
     def values(self) -> dict[str, str]:
@@ -63,7 +66,7 @@ def of_directory(
     Raises what ``Directory.open`` raises, and InvalidInputError for a file that is not there.
     """
     found = Directory.open(path, config_file)
-    reader = _Reader(DiskFiles(Disk(found.owner)), found.able)
+    reader = Reader(DiskFiles(Disk(found.owner)), found.able)
     given = dict(found.given)
     config = _in(found.path, given.get("config_file", "postgresql.conf"))
     settings = reader.settings(config)
@@ -101,7 +104,7 @@ def of_names(
 ) -> ServerFiles:
     """Read files by their names, as who we are; raise InvalidInputError."""
     account = Account("", os.geteuid(), os.getegid())
-    reader = _Reader(DiskFiles(Disk(account)), able)
+    reader = Reader(DiskFiles(Disk(account)), able)
     lines = reader.lines(hba)
     maps = [] if ident is None else reader.lines(ident)
     settings = None if config is None else reader.settings(config)
@@ -127,7 +130,7 @@ def _in(directory: Path, name: str) -> Path:
     return Path(os.path.normpath(directory / name))
 
 
-class _Reader:
+class Reader:
     """Reads files with what they include, and remembers them for the comments in them."""
 
     def __init__(self, files: Files, able: Abilities) -> None:
@@ -135,6 +138,7 @@ class _Reader:
         self._able = able
 
     def lines(self, path: Path, *, optional: bool = False) -> list[Placed]:
+        """Return those of a pg_hba.conf or pg_ident.conf; raise InvalidInputError."""
         try:
             return access_lines(str(path), self._access, self._able)
         except FileProblemError as problem:
@@ -143,6 +147,7 @@ class _Reader:
             raise InvalidInputError(str(problem)) from problem
 
     def settings(self, path: Path, *, optional: bool = False) -> list[PlacedSetting]:
+        """Return what a postgresql.conf sets; raise InvalidInputError."""
         try:
             return settings_in(str(path), self._conf)
         except FileProblemError as problem:
@@ -152,9 +157,16 @@ class _Reader:
 
     @property
     def texts(self) -> dict[str, bytes]:
+        """What was read so far, by its paths."""
         return {**self._access.texts, **self._conf.texts}
 
+    @property
+    def paths(self) -> list[str]:
+        """The files that were read so far."""
+        return list(dict.fromkeys([*self._access.texts, *self._conf.texts]))
+
     def ignores(self) -> list[Ignore]:
+        """Return the comments in what was read that say which findings are meant so."""
         found = [
             ignore
             for path, data in self._access.texts.items()

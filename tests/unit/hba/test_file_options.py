@@ -42,7 +42,10 @@ def test_the_files_of_a_data_directory(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "name one of --data-dir and --hba-file"),
+        ([], "name one of --data-dir, --hba-file and --dsn"),
+        (["--dsn", "host=h", "--hba-file", "/f"], "name one of"),
+        (["--dsn", "host=h", "--pg-version", "15"], "--pg-version does not go with --dsn"),
+        (["--dsn", "host=h port=x"], "the port is no number"),
         (["--data-dir", "/d", "--hba-file", "/f"], "name one of"),
         (["--data-dir", "/d", "--conf-file", "/f"], "--conf-file goes with --hba-file"),
         (["--hba-file", "/none"], "reads pg_hba.conf in its own way"),

@@ -19,6 +19,11 @@ def test_the_files_that_matter(example, names) -> None:
     assert list(describing.files(example)) == names
 
 
+def test_what_a_server_says() -> None:
+    found = describing.files(BY_ID["HBA080"].bad)
+    assert found["what the server says"].startswith("/hba: changed 2 hours")
+
+
 def test_as_text() -> None:
     rule = BY_ID["HBA003"]
     assert describing.text(rule).split("\n") == [

@@ -1,0 +1,137 @@
+"""psql as the way to a server that is named by a connection string.
+
+One process runs many queries over one connection, and each answers for itself: what a role may not
+see fails alone. Rows come as JSON, so that no name in them is taken for a separator.
+"""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pgward.core.errors import UnavailableError
+from pgward.hba.live.conninfo import Target
+from pgward.system.postgres import find_client
+from pgward.system.safe_text import clean
+
+Row = dict[str, Any]
+_CONNECT_SECONDS = "10"
+_QUERY_SECONDS = 30
+_ALL_SECONDS = 120.0
+# The names of a hostile schema mean nothing, and nothing is written.
+_FIRST = (
+    "set search_path = pg_catalog",
+    "set standard_conforming_strings = on",
+    "set default_transaction_read_only = on",
+    f"set statement_timeout = '{_QUERY_SECONDS}s'",
+    "set client_encoding = 'UTF8'",
+)
+_DONE = "00000"
+_NO_PASSWORD = "no password supplied"  # noqa: S105 - libpq's words for it
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the server did not answer a query: its SQLSTATE (manual, appendix A) and its words."""
+
+    code: str
+    message: str
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether the role lacks a privilege."""
+        return self.code == "42501"
+
+
+Answer = list[Row] | Refusal
+
+
+class Asking(Protocol):
+    """Runs queries at a server."""
+
+    def __call__(self, queries: Sequence[str]) -> list[Answer]:
+        """Return each query's rows, or why there are none; raise UnavailableError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Psql:
+    """psql with a connection string; the environment counts as it does for libpq.
+
+    The password is in the environment of psql alone: in no arguments, and in no error.
+    """
+
+    target: Target
+    program: Path | None = None
+    seconds: float = _ALL_SECONDS
+
+    def __call__(self, queries: Sequence[str]) -> list[Answer]:
+        """Return what each query gave; raise UnavailableError when there is no connection."""
+        mark = secrets.token_hex(16)
+        program = find_client("psql") if self.program is None else self.program
+        command: list[str | Path] = [program, "-XAtqw", "-d", self.target.conninfo]
+        try:
+            done = subprocess.run(
+                command,
+                input=_script(queries, mark).encode("utf-8", "surrogateescape"),
+                capture_output=True,
+                env=self._environment(),
+                timeout=self.seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise UnavailableError(
+                f"the server did not answer within {self.seconds:g} seconds"
+            ) from None
+        found = _answers(done.stdout.decode("utf-8", "surrogateescape"), mark)
+        if len(found) < len(queries):
+            raise _failure(done.stderr.decode("utf-8", "replace"))
+        return found
+
+    def _environment(self) -> Mapping[str, str]:
+        given = dict(os.environ)
+        given.setdefault("PGCONNECT_TIMEOUT", _CONNECT_SECONDS)
+        given.setdefault("PGAPPNAME", "pgward")
+        if self.target.password is not None:
+            given["PGPASSWORD"] = self.target.password
+        return given | {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}
+
+
+def _script(queries: Sequence[str], mark: str) -> str:
+    lines = [f"{each};" for each in _FIRST]
+    for query in queries:
+        lines += [
+            f"select coalesce(json_agg(row_to_json(asked)), '[]') from ({query}) asked;",  # noqa: S608 - ours
+            # On a line of its own, whatever came before.
+            r"\echo",
+            rf"\echo {mark} :SQLSTATE :LAST_ERROR_MESSAGE",
+            rf"\echo {mark}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _answers(output: str, mark: str) -> list[Answer]:
+    pattern = re.compile(rf"(.*?)\n{mark} (\S+) (.*?)\n{mark}\n", re.DOTALL)
+    return [_answer(each[1], each[2], each[3]) for each in pattern.finditer(output)]
+
+
+def _answer(rows: str, code: str, message: str) -> Answer:
+    if code != _DONE:
+        return Refusal(code, message)
+    found: list[Row] = json.loads(rows)
+    return found
+
+
+def _failure(said: str) -> UnavailableError:
+    """Return what psql said when it came to no connection, or lost it."""
+    lines = [clean(line) for line in said.splitlines() if line.strip()]
+    words = re.sub(r"^psql: (?:error: )?", "", "; ".join(lines)) or "psql ended without a word"
+    hint = None
+    if _NO_PASSWORD in said:
+        hint = "put it into PGPASSWORD, a password file (PGPASSFILE) or a service file"
+    return UnavailableError(f"the server cannot be asked: {words}", hint=hint)

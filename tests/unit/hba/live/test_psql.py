@@ -1,0 +1,89 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from pgward.core.errors import UnavailableError
+from pgward.hba.live.conninfo import Target, target
+from pgward.hba.live.psql import Psql, Refusal
+from pgward.system.postgres import Cluster
+
+
+def where(cluster: Cluster, **more: str) -> Target:
+    return Target(f"host={cluster.socket_dir} port={cluster.port} user=postgres", **more)
+
+
+@pytest.mark.integration
+def test_each_query_answers_for_itself(pg: Cluster) -> None:
+    odd = "a\n\x1f\\echo 'b\" \U0001f600 :SQLSTATE"
+    literal = "'" + odd.replace("'", "''") + "'"
+    found = Psql(where(pg))(
+        [
+            f"select {literal} as text, 1 as number",
+            "select 1 / 0",
+            "select * from nothing_of_that_name",
+            "select 1 where false",
+            "select pg_sleep(0) is null, current_setting('default_transaction_read_only') as ro",
+        ]
+    )
+    assert found[0] == [{"text": odd, "number": 1}]
+    assert found[1] == Refusal("22012", "division by zero")
+    assert (found[2].code, found[2].is_denial) == ("42P01", False)
+    assert found[3] == []
+    assert found[4][0]["ro"] == "on"
+
+
+@pytest.mark.integration
+def test_hostile_schemas_mean_nothing(pg: Cluster) -> None:
+    pg.psql(
+        "create function public.pg_conf_load_time(integer default 0) returns text "
+        "language sql as $$ select 'mine' $$; "
+        "alter role postgres set search_path = public, pg_catalog"
+    )
+    ((row,),) = Psql(where(pg))(["select current_setting('search_path') as path"])
+    assert row == {"path": "pg_catalog"}
+
+
+def test_no_connection(tmp_path) -> None:
+    with pytest.raises(UnavailableError, match=r"cannot be asked: .*No such file"):
+        Psql(target(f"host={tmp_path} password=s3cr3t"))(["select 1"])
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A psql that tells how it was started, and then does something."""
+
+    def made(then: str) -> Path:
+        path = tmp_path / "psql"
+        path.write_text(
+            f'#!/bin/sh\necho "$*" > {tmp_path}/argv\nenv > {tmp_path}/environment\n{then}\n'
+        )
+        path.chmod(0o755)
+        return path
+
+    return made
+
+
+def test_a_password_is_in_the_environment_alone(program, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PGPASSFILE", "/some/file")
+    with pytest.raises(UnavailableError) as caught:
+        Psql(target("host=h password=s3cr3t"), program("cat > /dev/null; exit 2"))(["select 1"])
+    assert "s3cr3t" not in (tmp_path / "argv").read_text() + caught.value.message
+    environment = (tmp_path / "environment").read_text()
+    assert "PGPASSWORD=s3cr3t" in environment
+    assert "PGPASSFILE=/some/file" in environment
+    assert "PGPASSWORD" not in os.environ
+
+
+def test_a_password_that_is_missing(program) -> None:
+    said = "psql: error: connection failed: fe_sendauth: no password supplied"
+    psql = Psql(target("host=h"), program(f"cat > /dev/null; echo '{said}' >&2; exit 2"))
+    with pytest.raises(UnavailableError, match="asked: connection failed") as caught:
+        psql(["select 1"])
+    assert "PGPASSFILE" in caught.value.hint
+
+
+def test_a_server_that_does_not_answer(program) -> None:
+    psql = Psql(target("host=h"), program("exec sleep 60"), seconds=0.2)
+    with pytest.raises(UnavailableError, match=r"did not answer within 0\.2 seconds"):
+        psql(["select 1"])
