@@ -1,0 +1,14 @@
+"""Show by real logins whom a running server lets in, and whom not.
+
+Vocabulary:
+
+path      one way to try: an address, how it is encrypted, what is shown, as whom, to what
+proof     a certificate for paths: valid, expired, not yet valid, revoked, another CA's, a server's
+wanted    what becomes of a path if pgward's block alone decided; nothing where it says nothing
+files     what becomes of it by all of the files as they are
+seen      what became of it
+row       a path with all three, and whether they agree
+
+``scram``, ``wire``, ``trusting``, ``installed``, ``paths``, ``expecting`` and ``judging`` are pure;
+``link``, ``attempt``, ``admin``, ``roles`` and ``listening`` meet the server; ``run`` joins them.
+"""
