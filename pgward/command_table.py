@@ -107,6 +107,7 @@ _HBA = {
     "explain": Entry(
         "say which line decides about a connection", "pgward.hba.explain_commands:explain"
     ),
+    "prove": Entry("log in along every path, and compare", "pgward.hba.prove_commands:prove"),
 }
 _CONFIG = {
     "show": Entry("show how a program connects", "pgward.connector.commands:show"),

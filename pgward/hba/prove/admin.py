@@ -1,0 +1,140 @@
+"""A superuser's session over the local socket, held for a whole run: SQL never stands in an argv.
+
+What such a session locks is free again when the run is killed, which is how the next one knows.
+"""
+
+import contextlib
+import pwd
+from collections.abc import Iterator
+from typing import Self
+
+from pgward.core.errors import PgwardError, UnavailableError
+from pgward.hba.prove import wire
+from pgward.hba.prove.link import EndedError, Link, Target, connected
+from pgward.hba.prove.wire import BadMessageError
+from pgward.hba.server.datadir import Running
+from pgward.hba.server.disk import acting_as
+from pgward.system.postgres import Account
+
+_DATABASE = "postgres"
+_MOST_ROW = 1024 * 1024
+_SECONDS = 30.0
+_QUIET = (
+    "set statement_timeout = '20s'; set lock_timeout = '10s'; set log_statement = 'none'; "
+    "set log_min_duration_statement = -1; set synchronous_commit = 'local'"
+)
+
+
+class SqlError(PgwardError):
+    """The server refused a statement."""
+
+
+class Admin:
+    """One session; ``query`` runs a statement and returns its rows."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._reader = wire.Reader(_MOST_ROW)
+        self.is_sound = True  # unless a query was cut short
+
+    @classmethod
+    @contextlib.contextmanager
+    def session(cls, running: Running, owner: Account, superuser: str | None) -> Iterator[Self]:
+        """Log in as the server's account, which peer lines know; raise PgwardError."""
+        users = [superuser] if superuser else list(dict.fromkeys(["postgres", _name(owner)]))
+        said: list[str] = []
+        for user in users:
+            with contextlib.ExitStack() as stack:
+                try:
+                    admin = cls._open(stack, running, owner, user)
+                except (EndedError, OSError, BadMessageError, PgwardError) as error:
+                    detail = error.seen.detail if isinstance(error, EndedError) else str(error)
+                    said.append(f"{user}: {detail}")
+                    continue
+                yield admin
+                return
+        raise PgwardError(
+            f"no superuser gets in over the local socket: {'; '.join(said)}",
+            hint="name one who does, by peer or trust, with --psql-user",
+        )
+
+    @classmethod
+    def _open(
+        cls, stack: contextlib.ExitStack, running: Running, owner: Account, user: str
+    ) -> Self:
+        path = f"{running.socket_dir}/.s.PGSQL.{running.port}"
+        target = Target(None, path=socket_path(path))
+        with acting_as(owner):  # the kernel tells the server who we are when we connect
+            link = stack.enter_context(connected(target, _SECONDS))
+        made = cls(link)
+        link.send(wire.startup(user, _DATABASE))
+        made._rows(logging_in=True)
+        if made.query("show is_superuser") != [["on"]]:
+            raise PgwardError("is no superuser")
+        made.query(_QUIET)
+        return made
+
+    def query(self, sql: str) -> list[list[str | None]]:
+        """Return the rows; raise SqlError, UnavailableError when the session is gone."""
+        self._link.extend(_SECONDS)
+        self.is_sound = False
+        try:
+            self._link.send(wire.query(sql))
+            rows = self._rows()
+        except SqlError:
+            self.is_sound = True
+            raise
+        except (OSError, BadMessageError) as error:
+            raise UnavailableError(f"the server ended the session: {error}") from error
+        self.is_sound = True
+        return rows
+
+    def _rows(self, *, logging_in: bool = False) -> list[list[str | None]]:
+        rows: list[list[str | None]] = []
+        failed: SqlError | None = None
+        while True:
+            kind, body = self._next()
+            if kind == b"E":
+                failed = SqlError(wire.error(body)[1])
+                if logging_in:
+                    raise failed
+            elif kind == b"R" and wire.number(body):
+                raise PgwardError("the server asks for a password")
+            elif kind == b"D":
+                rows.append(wire.row(body))
+            elif kind == b"Z":
+                if failed is not None:
+                    raise failed
+                return rows
+
+    def _next(self) -> tuple[bytes, bytes]:
+        while (found := self._reader.next()) is None:
+            said = self._link.receive()
+            if not said:
+                raise UnavailableError("the server ended the session")
+            self._reader.feed(said)
+        return found
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL writes it, whatever standard_conforming_strings says."""
+    doubled = text.replace("\\", "\\\\").replace("'", "''")
+    return f" E'{doubled}'"
+
+
+def identifier(text: str) -> str:
+    """Return a name as SQL writes it."""
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def socket_path(path: str) -> str:
+    """Return a socket's path as the kernel wants it; @ begins an abstract one."""
+    return "\0" + path[1:] if path.startswith("@") else path
+
+
+def _name(owner: Account) -> str:
+    try:
+        return pwd.getpwuid(owner.uid).pw_name
+    except KeyError:
+        return owner.name

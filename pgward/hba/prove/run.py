@@ -1,0 +1,310 @@
+"""Prove a server: get certificates, make roles, try every path, judge, and leave nothing behind."""
+
+import contextlib
+import os
+import pwd
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from pgward.core.errors import PgwardError
+from pgward.core.names import PROOF_PREFIX
+from pgward.hba.decide.connection import World
+from pgward.hba.decide.loading import Loaded, load
+from pgward.hba.decide.mapping import BadMapError, find
+from pgward.hba.install.host import Host
+from pgward.hba.install.material import MaterialError, read_crls
+from pgward.hba.plan.model import Plan
+from pgward.hba.prove import expecting, judging, listening, paths, roles, shown
+from pgward.hba.prove.admin import Admin
+from pgward.hba.prove.attempt import Login, attempt
+from pgward.hba.prove.expecting import Facts
+from pgward.hba.prove.installed import Blocks, Installed, installed
+from pgward.hba.prove.judging import Report, Row
+from pgward.hba.prove.outcome import Outcome, Seen
+from pgward.hba.prove.paths import Subjects
+from pgward.hba.prove.proofs import Proof, Proofs, ProofSource, every
+from pgward.hba.prove.roles import Known, Role
+from pgward.hba.prove.shown import Shown
+from pgward.hba.prove.trusting import Trust
+from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.disk import DiskError
+from pgward.hba.server.files import ServerFiles, of_directory
+from pgward.hba.server.interfaces import interfaces
+from pgward.pki import keys, pem
+from pgward.pki.errors import BadCertificateError
+
+_OLDEST = "TLSv1"
+_FIRST_WITHOUT_OLD = 13
+_WRONG = "not the password"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to try beside what is always tried; ``domain`` is what the map takes off names."""
+
+    persons: Sequence[Shown] = ()
+    members: bool = False
+    refresh: bool = True
+    domain: str | None = None
+
+
+def prove(
+    host: Host, source: ProofSource, wish: Wish, progress: Callable[[int, int], None] | None = None
+) -> Report:
+    """Try every path; raise PgwardError when the server, a superuser or the CA is not there."""
+    running = host.data_dir.running()
+    if running is None:
+        raise PgwardError("PostgreSQL does not run there", hint="start it; nobody can log in now")
+    prover = _Prover(host, source, wish, running)
+    with Admin.session(running, host.data_dir.owner, host.superuser) as admin:
+        return prover.run(admin, progress or (lambda _done, _all: None))
+
+
+class _Prover:
+    """One run."""
+
+    def __init__(self, host: Host, source: ProofSource, wish: Wish, running: Running) -> None:
+        self._host = host
+        self._source = source
+        self._wish = wish
+        self._running = running
+        self._notes: list[str] = []
+
+    def run(self, admin: Admin, progress: Callable[[int, int], None]) -> Report:
+        swept = roles.sweep(admin)
+        if swept:
+            self._notes.append(f"an earlier run was killed; {len(swept)} roles of it are gone now")
+        if admin.query("select pg_catalog.pg_is_in_recovery()") == [["t"]]:
+            raise PgwardError(
+                "this server is a standby, on which no role can be made",
+                hint="prove its primary; the files of this one can be checked: pgward hba check",
+            )
+        plan = self._installed()
+        domain = self._wish.domain or (plan.plan.strip_domain if plan.plan else None)
+        proofs = self._source.proofs(domain)
+        self._refresh()
+        names = (proofs.role, roles.new_name())
+        with self._dropping(admin, names):
+            known = roles.known(admin)
+            now = datetime.now(UTC)
+            own, other = (
+                roles.make(admin, name, now, groups)
+                for name, groups in zip(names, (self._groups(known), ()), strict=True)
+            )
+            return self._tried(admin, plan, proofs, (own, other), progress)
+
+    def _installed(self) -> Installed:
+        """Return the plan that stands in the files now: the domain of names is in it."""
+        data_dir = self._host.data_dir
+        texts = (data_dir.config_file, data_dir.hba_file, data_dir.ident_file)
+        conf, hba, ident = (data_dir.disk.read(path) or b"" for path in texts)
+        return installed(Blocks.of(conf, hba, ident), data_dir.able)
+
+    def _refresh(self) -> None:
+        if not self._wish.refresh:
+            return
+        try:
+            self._source.refresh()
+        except PgwardError as error:
+            self._notes.append(f"the server could not be refreshed: {error.message}")
+
+    def _groups(self, known: Known) -> list[str]:
+        """Return the groups that the lines name, where the role may be a member of them."""
+        if not self._wish.members:
+            return []
+        words = {token.text for line in _files(self._host).hba for f in line.fields for token in f}
+        return sorted(
+            word[1:] for word in words if word.startswith("+") and word[1:] in known.member_of
+        )
+
+    @contextlib.contextmanager
+    def _dropping(self, admin: Admin, names: Sequence[str]) -> Iterator[None]:
+        """Remove the roles whatever happens, over another session if this one was cut short."""
+        try:
+            yield
+        finally:
+            if admin.is_sound:
+                roles.drop(admin, names)
+            else:
+                data_dir = self._host.data_dir
+                with Admin.session(self._running, data_dir.owner, self._host.superuser) as another:
+                    roles.drop(another, names)
+
+    def _tried(
+        self,
+        admin: Admin,
+        plan: Installed,
+        proofs: Proofs,
+        made: tuple[Role, Role],
+        progress: Callable[[int, int], None],
+    ) -> Report:
+        known = roles.known(admin)
+        files = _files(self._host)
+        world = World(known.member_of, interfaces())
+        loaded = load(files.hba, files.ident, files.able, world)
+        facts = _facts(self._host.data_dir, files, plan.plan, loaded)
+        places, lost = _places(admin)
+        self._notes += [f"listen_addresses: {each} leads to no address" for each in lost]
+        subjects = self._subjects(facts, proofs, made, known, plan.plan)
+        wanted = [
+            path
+            for path in paths.every(files.able.version, places, subjects)
+            if path.password is not False or expecting.asks_for_password(facts, path)
+        ]
+        rows = list(_found(plan, facts, proofs))
+        for number, path in enumerate(wanted):
+            progress(number, len(wanted))
+            rows.append(self._row(path, facts, made, has_plan=plan.plan is not None))
+        groups = known.member_of.get(made[0].name, frozenset())
+        left = paths.untried(loaded, places, subjects, groups)
+        rows += [judging.not_tried(each) for each in left]
+        return Report(files.able.version, rows, self._notes)
+
+    def _subjects(
+        self, facts: Facts, proofs: Proofs, made: tuple[Role, Role], known: Known, plan: Plan | None
+    ) -> Subjects:
+        own, other = (role.name for role in made)
+        loaded = facts.files
+        rest = known.logins - {own, other}
+        named = [
+            each
+            for each in paths.named_roles(loaded, rest, known.superusers)
+            if not each.startswith(PROOF_PREFIX)  # another run's, which may end first
+        ]
+        settings = _settings(_files(self._host))
+        server = _server_certificate(self._host.data_dir, settings)
+        return Subjects(
+            own,
+            other,
+            named,
+            paths.databases(loaded, own, plan.databases if plan else ()),
+            dict(every(proofs, server)),
+            self._wish.persons,
+            {each.name: _mapped(facts, each.name, rest) for each in self._wish.persons},
+        )
+
+    def _row(
+        self, path: paths.Path, facts: Facts, made: tuple[Role, Role], *, has_plan: bool
+    ) -> Row:
+        facts = expecting.with_now(facts, datetime.now(UTC))
+        expected = expecting.expected(facts, path)
+        seen = _unheard(path, facts)
+        if seen is None:
+            passwords = {role.name: role.password for role in made}
+            right = passwords.get(path.role) if path.password is not None else None
+            password = _WRONG if path.password is False else right
+            login = Login(path.role, path.database, password, expected.plainly)
+            seen = attempt(path.place.target, path.encryption, path.shown, login)
+        return judging.tried(path, expected, seen, has_plan=has_plan)
+
+
+def _unheard(path: paths.Path, facts: Facts) -> Seen | None:
+    """Return why a revoked certificate cannot be tried: the server has not heard of it."""
+    if path.kind is not Proof.REVOKED or path.shown is None or facts.trust.lists is None:
+        return None
+    if facts.trust.names(path.shown.leaf.serial_number):
+        return None
+    return Seen(Outcome.NOT_TRIED, "the server's revocation list does not name it yet")
+
+
+def _files(host: Host) -> ServerFiles:
+    data_dir = host.data_dir
+    config = None if data_dir.config_file.parent == data_dir.path else data_dir.config_file
+    return of_directory(data_dir.path, config)
+
+
+def _settings(files: ServerFiles) -> dict[str, str]:
+    return {each.setting.key: each.setting.value for each in files.settings or () if each.setting}
+
+
+def _facts(data_dir: DataDir, files: ServerFiles, plan: Plan | None, loaded: Loaded) -> Facts:
+    settings = _settings(files)
+    usual = "TLSv1.2" if files.able.version >= _FIRST_WITHOUT_OLD else _OLDEST
+    oldest = settings.get("ssl_min_protocol_version", usual)
+    return Facts(
+        loaded,
+        None if plan is None else expecting.of_plan(plan, loaded),
+        _trust(data_dir, settings),
+        tls=settings.get("ssl", "off").lower() in {"on", "true", "yes", "1", "tr", "t", "y"},
+        oldest=oldest if files.able.minimum_protocol else "",
+        system_user=pwd.getpwuid(os.geteuid()).pw_name,
+        now=datetime.now(UTC),
+    )
+
+
+def _trust(data_dir: DataDir, settings: dict[str, str]) -> Trust:
+    cas: tuple[x509.Certificate, ...] | None = None
+    if name := settings.get("ssl_ca_file"):
+        try:
+            cas = tuple(pem.split(data_dir.disk.read(data_dir.path / name) or b""))
+        except BadCertificateError:
+            cas = ()
+    named = [settings.get(key, "") for key in ("ssl_crl_file", "ssl_crl_dir")]
+    return Trust(cas, tuple(_lists(data_dir, *named)) if any(named) else None)
+
+
+def _lists(
+    data_dir: DataDir, file: str, directory: str
+) -> Iterator[x509.CertificateRevocationList]:
+    found = [data_dir.path / file] if file else []
+    if directory:
+        found += sorted((data_dir.path / directory).glob("*"))
+    for path in found:
+        with contextlib.suppress(MaterialError, DiskError):  # it counts as none, as for the server
+            yield from read_crls(data_dir.disk.read(path) or b"")
+
+
+def _places(admin: Admin) -> tuple[list[listening.Place], list[str]]:
+    names = ("listen_addresses", "port", "unix_socket_directories")
+    addresses, port, directories = ((admin.query(f"show {name}")[0][0] or "") for name in names)
+    return listening.places(addresses, int(port), directories)
+
+
+def _server_certificate(data_dir: DataDir, settings: dict[str, str]) -> Shown | None:
+    """Return what the server presents, None where its key cannot be read."""
+    names = (
+        settings.get("ssl_cert_file", "server.crt"),
+        settings.get("ssl_key_file", "server.key"),
+    )
+    try:
+        found = [data_dir.disk.read(data_dir.path / name) for name in names]
+        return shown.read(found[0] or b"", found[1] or b"", str(Path(names[0])))
+    except PgwardError:
+        return None
+
+
+def _mapped(facts: Facts, person: str, logins: frozenset[str]) -> list[str]:
+    """Return the roles that some map has for a person's name."""
+    server = facts.files.server
+    found = []
+    for role in sorted(logins):
+        for named in {each.map for each in server.mappings}:
+            with contextlib.suppress(BadMapError, ValueError):
+                if find(server, named, person, role) is not None:
+                    found.append(role)
+                    break
+    return found[: paths.MOST_ROLES]
+
+
+def _found(plan: Installed, facts: Facts, proofs: Proofs) -> Iterator[Row]:
+    """Yield what no login can show: blocks that were changed, and CAs that are none of ours."""
+    if plan.problem is not None:
+        yield judging.found(
+            "pgward's blocks", wanted="as pgward writes them", files="changed", why=plan.problem
+        )
+    if plan.plan is None:
+        return
+    ours = {keys.spki(root.public_key()) for root in proofs.roots}
+    for each in facts.trust.cas or ():
+        if keys.spki(each.public_key()) not in ours:
+            name = each.subject.rfc4514_string()
+            yield judging.found(
+                f"certificate of {name}",
+                wanted="out",
+                files="in",
+                why=f"ssl_ca_file has a CA that is none of pgward's: {name}",
+            )
