@@ -17,6 +17,9 @@ Outcome = Literal["ok", "denied", "failed"]
 EDGE_ACTIONS = frozenset({"session.open", "session.close", "session.cut"})
 """What happens at an edge, and nowhere else: all that an edge may put on record."""
 
+HOST_ACTIONS = frozenset({"session.cut", "host.refresh", "host.alarm"})
+"""What a PostgreSQL host may put on record."""
+
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACTION = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 MAX_TEXT = 1024

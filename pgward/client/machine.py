@@ -253,9 +253,22 @@ class Machine:
         )
         return str(reply["snapshot"]) if reply else None
 
+    def news(self, after: int, tag: str | None, wait: float) -> dict[str, Any] | None:
+        """Return what a host must look at again; None when nothing changed in ``wait`` seconds.
+
+        ``after`` and ``tag`` are the last reply's ``version`` and ``tag``.
+        """
+        params = {"after": after, "wait": wait} | ({} if tag is None else {"tag": tag})
+        return self._api().call("GET", "/v1/host/news", params=params, timeout=wait + 15) or None
+
+    def standings(self, serials: Sequence[str], people: Sequence[str]) -> dict[str, Any]:
+        """Return how these certificates and people stand, of those that the CA knows."""
+        body = {"serials": list(serials), "people": list(people)}
+        return self._api().post("/v1/host/standings", body)
+
     def send_events(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Deliver audit events; return the ids that the CA has now."""
-        reply = self._api().post("/v1/edge/events", {"events": list(events)})
+        reply = self._api().post(f"/v1/{self.kind}/events", {"events": list(events)})
         return [str(each) for each in reply["accepted"]]
 
     def call(self, method: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:

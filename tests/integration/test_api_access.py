@@ -142,6 +142,9 @@ TABLE = {
     "POST /v1/machine/reports": ((401, 403, 403, 422, 422), {}),
     "GET /v1/edge/snapshot": (EDGE, None),
     "POST /v1/edge/events": (EDGE, {"events": []}),
+    "GET /v1/host/news": (HOST, None),
+    "POST /v1/host/standings": (HOST, {}),
+    "POST /v1/host/events": (HOST, {"events": []}),
     "GET /v1/host/roles": (HOST, None),
 }
 ASKING = ("nobody", "person", "administrator", "edge", "host")

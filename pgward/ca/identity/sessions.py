@@ -224,6 +224,8 @@ def end(
     )
     ended = transaction.execute(statement).all()
     step_ups.remove(transaction, [row.id for row in ended])
+    if ended:
+        transaction.ended()
     return sorted(row.id for row in ended if row.expires_at > now)
 
 

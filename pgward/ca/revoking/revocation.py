@@ -56,6 +56,7 @@ class Revoker:
     ) -> list[str]:
         """End all sessions of a person and revoke all their living certificates."""
         sessions.end(transaction, why, now=now, user=user)
+        transaction.ended()  # what runs on certificates of sessions that are long over ends, too
         wanted = CertificateFilter(kind=Kind.PERSON.value, subject=user, alive_at=now)
         return self.revoke(transaction, wanted, now=now, reason=reason)
 

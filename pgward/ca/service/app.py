@@ -16,6 +16,7 @@ from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.page import routes as page_routes
 from pgward.ca.service import context, errors, strict
+from pgward.ca.service.events import MAX_EVENTS_BODY
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
 from pgward.ca.service.routes import acme as acme_routes
@@ -28,6 +29,7 @@ from pgward.ca.service.routes import (
     edge,
     edges,
     groups,
+    host,
     host_roles,
     hosts,
     identity_providers,
@@ -61,7 +63,7 @@ _ROUTERS = (
     *(devices.router, login_sessions.router),
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
     *(tokens.router, edges.router, hosts.router, audit.router, log.router),
-    *(machine.router, edge.router, host_roles.router),
+    *(machine.router, edge.router, host.router, host_roles.router),
     *(orders.router, rotations.router, proofs.router),
     acme_keys.router,
     identity_providers.router,
@@ -126,7 +128,7 @@ def create_app(
     app.add_middleware(
         Guard,
         limits=app.state.context.limits,
-        larger={"/v1/edge/events": edge.MAX_EVENTS_BODY},
+        larger=dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
         proxies=networks.parse(authority.settings.listen.forwarded_for_from),
     )
     return app

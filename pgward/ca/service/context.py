@@ -14,6 +14,7 @@ from pgward.ca import caller
 from pgward.ca.acts import Acts
 from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
+from pgward.ca.host_news import HostNews
 from pgward.ca.identity.passwords import Passwords, PasswordWorkers
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.limiting.limits import Limits
@@ -38,6 +39,7 @@ from pgward.ca.revoking.revocation import Revoker
 from pgward.ca.revoking.served_crls import ServedCrls
 from pgward.ca.service.arrivals import Arrivals
 from pgward.ca.service.changes import Changes
+from pgward.ca.service.host_polls import HostPolls
 from pgward.ca.service.host_role_book import HostRoleBook
 from pgward.ca.service.known_sessions import KnownSessions
 from pgward.ca.service.replay import ReplayCache
@@ -77,6 +79,7 @@ class Context:
     limits: Limits
     snapshots: Snapshots
     changes: Changes
+    host_polls: HostPolls
     replay: ReplayCache
     login_replay: ReplayCache  # apart, as any stranger may try to log in
     known_sessions: KnownSessions
@@ -135,6 +138,7 @@ def make(
     changes = PasswordChanges(desk, revoker)
     oidc, directories = Office.open(desk, revoker), Directories(desk)
     limits = Limits(authority.settings.limits)
+    seen = Changes(store, refresh=authority.refresh)
 
     def refusal() -> None:
         limits.refusal(caller.client.get(), time.monotonic())
@@ -159,7 +163,8 @@ def make(
         heads=heads,
         limits=limits,
         snapshots=Snapshots(store, authority, authority.clock),
-        changes=Changes(store, refresh=authority.refresh),
+        changes=seen,
+        host_polls=HostPolls(seen, HostNews(store, authority)),
         replay=ReplayCache(_REMEMBERED_SECONDS),
         login_replay=ReplayCache(_REMEMBERED_SECONDS),
         known_sessions=known_sessions,

@@ -219,7 +219,8 @@ audit_events = sa.Table(
     sa.Column("details", Json, nullable=False),
 )
 
-# One row a name: "snapshot" (what an edge must know) and "audit" (the last seq).
+# One row a name: "snapshot" (what an edge must know), "audit" (the last seq), "endings" (of login
+# sessions, for PostgreSQL hosts).
 counters = sa.Table(
     "counters",
     metadata,

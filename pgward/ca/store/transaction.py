@@ -14,6 +14,7 @@ from pgward.ca.store.schema import audit_events, counters
 
 SNAPSHOT = "snapshot"
 AUDIT = "audit"
+ENDINGS = "endings"
 OWN_SOURCE = "ca"
 
 
@@ -26,6 +27,7 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.has_changed = False
+        self.has_ended = False
         self.is_discarded = False
         self._events: list[tuple[str, AuditEvent]] = []
 
@@ -41,6 +43,10 @@ class Transaction:
         """Say that something changed which edges must know: their snapshot gets a new version."""
         self.has_changed = True
 
+    def ended(self) -> None:
+        """Say that login sessions were ended: PostgreSQL hosts look at whose sessions still run."""
+        self.has_changed = self.has_ended = True
+
     def discard(self) -> None:
         """Roll back at the end instead: for a dry run."""
         self.is_discarded = True
@@ -49,6 +55,8 @@ class Transaction:
         """Write what was kept for the end; call it once, just before the commit."""
         if self.has_changed:
             advance_version(self.connection, int(time.time()))
+        if self.has_ended:
+            advance(self.connection, ENDINGS)
         if self._events:
             last = advance(self.connection, AUDIT, len(self._events))
             first = last - len(self._events) + 1

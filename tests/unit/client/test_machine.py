@@ -152,6 +152,23 @@ def test_snapshots(fake_ca, machine):
     assert machine.snapshot(7, 0) is None
 
 
+def test_news_of_a_host(fake_ca, machine):
+    reply = {"version": 7, "tag": "ab", "parts": {"crls": "user-root:1"}}
+    fake_ca.routes["GET /v1/host/news"] = reply
+    assert machine.news(0, None, 0) == reply
+    assert dict(fake_ca.requests[-1].url.params) == {"after": "0", "wait": "0"}
+    fake_ca.routes["GET /v1/host/news"] = httpx2.Response(204)
+    assert machine.news(7, "ab", 25) is None
+    assert dict(fake_ca.requests[-1].url.params) == {"after": "7", "wait": "25", "tag": "ab"}
+    assert fake_ca.requests[-1].extensions["timeout"]["read"] == 40
+
+
+def test_whose_sessions_may_go_on_is_asked_for(fake_ca, machine):
+    fake_ca.routes["POST /v1/host/standings"] = lambda body: {"certificates": [], "people": [body]}
+    asked = {"serials": ["1f"], "people": ["alice"]}
+    assert machine.standings(["1f"], ["alice"]) == {"certificates": [], "people": [asked]}
+
+
 def test_events_are_sent_and_confirmed(fake_ca, machine):
     fake_ca.routes["POST /v1/edge/events"] = lambda body: {
         "accepted": [each["id"] for each in body["events"]]

@@ -4,47 +4,23 @@ from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from pgward.audit.events import EDGE_ACTIONS, AuditEvent
+from pgward.audit.events import EDGE_ACTIONS
 from pgward.ca.identity import machines
 from pgward.ca.identity.machines import Machine
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Edge
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body
-from pgward.ca.store import audit
-from pgward.core.errors import InvalidInputError
+from pgward.ca.service.events import EventsReply, EventsRequest, keep
 
 router = strict.router("machines")
-MAX_EVENTS = 1000
-MAX_EVENTS_BODY = 1024 * 1024
 
 
 class SnapshotReply(BaseModel):
     """A signed snapshot: compact JWS."""
 
     snapshot: str
-
-
-class EventsRequest(Body):
-    """A batch of audit events; 1 MiB at most."""
-
-    events: Annotated[list[Any], Field(max_length=MAX_EVENTS)]
-
-
-class RefusedEvent(BaseModel):
-    """An event that cannot be stored, by its place in the batch: sending it again is no use."""
-
-    index: int
-    message: str
-
-
-class EventsReply(BaseModel):
-    """Ids that are stored now, whether by this request or an earlier one."""
-
-    accepted: list[str]
-    refused: list[RefusedEvent]
 
 
 @router.get(
@@ -86,24 +62,7 @@ def events(
     context: Current, edge: Edge, body: Annotated[EventsRequest, Depends(_batch)]
 ) -> EventsReply:
     """Store events; one that is there already (by its id) counts as accepted."""
-    good: list[AuditEvent] = []
-    refused: list[RefusedEvent] = []
-    for index, data in enumerate(body.events):
-        try:
-            good.append(_witnessed(AuditEvent.from_json(data)))
-        except InvalidInputError as error:
-            refused.append(RefusedEvent(index=index, message=error.message))
-    if good:
-        with context.store.write() as transaction:
-            audit.add_new(transaction, good, source=edge.actor)
-    return EventsReply(accepted=[event.id for event in good], refused=refused)
-
-
-def _witnessed(event: AuditEvent) -> AuditEvent:
-    """Return an event that an edge can have seen; it must not tell of what the CA did."""
-    if event.action not in EDGE_ACTIONS:
-        raise InvalidInputError(f"an edge does not see {event.action!r}")
-    return event
+    return keep(context, edge, body, EDGE_ACTIONS)
 
 
 def _seen(context: Context, edge: Machine, version: int) -> None:

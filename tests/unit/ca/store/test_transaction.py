@@ -1,6 +1,6 @@
 import time
 
-from pgward.ca.store.transaction import AUDIT, SNAPSHOT, advance, advance_version, counter
+from pgward.ca.store.transaction import AUDIT, ENDINGS, SNAPSHOT, advance, advance_version, counter
 
 
 def test_counters_advance_by_what_is_asked(store):
@@ -25,3 +25,13 @@ def test_a_store_from_a_backup_overtakes_edges_that_know_a_later_version(store):
     with store.write() as transaction:
         transaction.changed()
     assert store.version() >= before
+
+
+def test_ended_login_sessions_are_counted_with_a_new_version(store):
+    before = store.version()
+    with store.write() as transaction:
+        transaction.ended()
+        transaction.ended()
+    with store.read() as connection:
+        assert counter(connection, ENDINGS) == 1
+    assert store.version() > before

@@ -56,6 +56,8 @@ def _sessions() -> None:
         sa.Column("refreshed_at", _TIME, nullable=True),
     ):
         op.add_column("login_sessions", column)
+    counters = sa.table("counters", sa.column("name"), sa.column("value"))
+    op.bulk_insert(counters, [{"name": "endings", "value": 0}])
     op.create_index("ix_login_sessions_device_id", "login_sessions", ["device_id"])
     op.create_index("ix_login_sessions_provider_sid", "login_sessions", ["provider_sid"])
     op.create_index(

@@ -1,7 +1,7 @@
 import pytest
 
 from pgward.audit.events import AuditEvent
-from pgward.ca.service.routes.edge import MAX_EVENTS
+from pgward.ca.service.events import MAX_EVENTS
 
 
 @pytest.mark.parametrize("query", ["wait=31", "wait=-1", "after=-1", "after=x", "wait=nan"])

@@ -1,0 +1,107 @@
+"""What PostgreSQL hosts must look at again, as the versions of a few parts.
+
+A host is told that a part changed, and then gets what it needs of it: the telling is the same for
+all hosts, so it is worked out once for each version of the store, and costs a thousand hosts no
+more than one.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pgward.ca.authority import Trust
+from pgward.ca.records import PublishedCrl
+from pgward.ca.rotation import rotations
+from pgward.ca.store import Store
+from pgward.ca.store.transaction import ENDINGS, counter
+from pgward.pki import pem
+
+
+class Standing(Protocol):
+    """What the authority tells."""
+
+    @property
+    def trust(self) -> Trust:
+        """Whom to trust."""
+        ...
+
+    def refresh(self) -> bool:
+        """Take up what a rotation changed in the store."""
+        ...
+
+    def user_crls(self) -> list[PublishedCrl]:
+        """Return the newest CRLs of the CAs that vouch for people."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The parts as of a version of the store, or of a later one."""
+
+    version: int
+    parts: Mapping[str, str]
+
+    @property
+    def tag(self) -> str:
+        """What tells these parts from others."""
+        return _digest(json.dumps(self.parts, sort_keys=True))
+
+    def is_news(self, after: int, tag: str) -> bool:
+        """Tell whether a host must hear of this that knows ``tag`` as of version ``after``.
+
+        A replica that is behind has nothing to tell.
+        """
+        return self.version >= after and self.tag != tag
+
+
+class HostNews:
+    """Works the news out, once for each version; safe to call from any thread."""
+
+    def __init__(self, store: Store, authority: Standing) -> None:
+        self._store = store
+        self._authority = authority
+        self._lock = threading.Lock()
+        self._kept: News | None = None
+
+    def known(self, version: int) -> News | None:
+        """Return the news of at least ``version`` if they are at hand; never blocks for long."""
+        kept = self._kept
+        return kept if kept is not None and kept.version >= version else None
+
+    def get(self, version: int) -> News:
+        """Return the news of at least ``version``; blocks on the store."""
+        with self._lock:
+            kept = self.known(version)
+            if kept is None:
+                kept = self._kept = self._read()
+            return kept
+
+    def _read(self) -> News:
+        version = self._store.version()  # first of all, so that it is never too new
+        self._authority.refresh()
+        crls = self._authority.user_crls()
+        trust = self._authority.trust
+        roots = [pem.text(root) for root in (*trust.user_roots, *trust.server_roots)]
+        with self._store.read() as connection:
+            under_way = rotations.under_way(connection)
+            endings = counter(connection, ENDINGS)
+        return News(
+            version,
+            {
+                "crls": _listed([f"{crl.name}:{crl.number}" for crl in crls]),
+                "trust": _digest("".join(roots)),
+                "orders": _listed([f"{each.id}:{each.phase}" for each in under_way]),
+                "endings": str(endings),
+            },
+        )
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ",".join(sorted(values))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

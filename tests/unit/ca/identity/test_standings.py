@@ -1,0 +1,121 @@
+from datetime import timedelta
+
+import pytest
+
+from pgward.ca.identity import standings
+from pgward.ca.identity.standings import (
+    ENDED_WHY,
+    GONE_WHY,
+    REVOKED_WHY,
+    CertificateStanding,
+    PersonStanding,
+)
+from tests.fixtures.authority import START
+
+LIFE = timedelta(hours=1)
+
+
+@pytest.fixture
+def ask(store, api):
+    """How certificates stand, by their serial numbers."""
+
+    def ask(*serials):
+        with store.read() as connection:
+            found = standings.of_certificates(connection, serials, api.clock.now())
+        return {each.serial: each.over for each in found}
+
+    return ask
+
+
+@pytest.fixture
+def people(store, api):
+    """How people stand, by name."""
+
+    def ask(*names):
+        with store.read() as connection:
+            found = standings.of_people(connection, names, api.clock.now())
+        return {each.name: each.over for each in found}
+
+    return ask
+
+
+def test_a_certificate_of_a_session_that_lives_may_go_on(alice, store):
+    serial = alice.certificate()["serial"]
+    with store.read() as connection:
+        assert standings.of_certificates(connection, [serial], START) == [
+            CertificateStanding(serial, START + LIFE, None)
+        ]
+        assert standings.of_people(connection, ["alice"], START) == [PersonStanding("alice", None)]
+
+
+def test_what_is_not_known_here_is_left_out(alice, ask, people, edge):
+    """Another CA's certificates are its own affair, and so are machines' here."""
+    alice.certificate()
+    machine = f"{edge.chain[0].serial_number:x}"
+    assert ask("ffff", machine) == {}
+    assert people("bob", "root", "e1") == {}
+
+
+def test_a_certificate_that_has_expired_may_go_on_while_nobody_ends_anything(api, alice, ask):
+    serial = alice.certificate()["serial"]
+    api.clock.move(hours=20)
+    assert ask(serial) == {serial: None}
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_a_session_that_was_ended_takes_its_certificates_with_it(api, alice, ask, people, hours):
+    """Those that have expired, too, which no revocation list names."""
+    serial = alice.certificate()["serial"]
+    api.clock.move(hours=hours)
+    assert alice.call("POST", "/v1/logout").status_code == 200
+    assert ask(serial) == {serial: ENDED_WHY if hours else REVOKED_WHY}
+    assert people("alice") == {"alice": ENDED_WHY}
+
+
+def test_one_ended_session_of_two_ends_its_own_certificates_only(api, alice, ask, people):
+    other = api.device("alice")
+    first, second = alice.certificate()["serial"], other.certificate()["serial"]
+    alice.call("POST", "/v1/logout")
+    assert ask(first, second) == {first: REVOKED_WHY, second: None}
+    assert people("alice") == {"alice": None}
+
+
+def test_a_session_whose_time_was_over_ends_nothing(api, alice, ask, people):
+    serial = alice.certificate()["serial"]
+    api.clock.move(hours=100)
+    assert ask(serial) == {serial: None}
+    assert people("alice") == {"alice": None}
+
+
+def block(admin):
+    answer = admin.call("POST", "/v1/users/alice/block", {"reason": "left"})
+    assert answer.status_code == 200, answer.text
+
+
+def remove(admin):
+    answer = admin.call("DELETE", "/v1/users/alice")
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("hours", [0, 2, 100])
+@pytest.mark.parametrize("act", [block, remove])
+def test_who_is_blocked_or_removed_has_nothing_left(alice, ask, people, act, hours):
+    serial = alice.certificate()["serial"]
+    alice.api.clock.move(hours=hours)
+    act(alice.api.device("root"))
+    assert ask(serial) == {serial: GONE_WHY if hours else REVOKED_WHY}
+    assert people("alice") == {"alice": GONE_WHY}
+
+
+def test_an_account_that_ended_has_nothing_left(api, admin, alice, ask, people):
+    serial = alice.certificate()["serial"]
+    until = (START + LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
+    admin.call("PATCH", "/v1/users/alice", {"valid_until": until})
+    api.clock.move(hours=2)
+    assert ask(serial) == {serial: GONE_WHY}
+    assert people("alice") == {"alice": GONE_WHY}
+
+
+def test_more_than_a_statement_takes(alice, ask):
+    serial = alice.certificate()["serial"]
+    assert ask(*(f"{number:x}" for number in range(2000)), serial) == {serial: None}

@@ -1,0 +1,69 @@
+import pytest
+
+from pgward.ca.host_news import HostNews, News
+from tests.fixtures.authority import START
+
+
+@pytest.fixture
+def news(store, sql_authority):
+    return HostNews(store, sql_authority)
+
+
+def test_a_poll_is_answered_when_it_knows_something_else():
+    told = News(7, {"crls": "user-root:1"})
+    assert told.is_news(0, "0" * 16)
+    assert told.is_news(7, "0" * 16)
+    assert not told.is_news(7, told.tag)
+    assert not told.is_news(8, "0" * 16)  # a replica that is behind
+
+
+def test_the_parts_of_an_authority(news, store):
+    told = news.get(0)
+    assert told.version == store.version()
+    assert {name: told.parts[name] for name in ("crls", "orders", "endings")} == {
+        "crls": f"user-issuing:{int(START.timestamp())},user-root:1",
+        "orders": "",
+        "endings": "0",
+    }
+    assert len(told.parts["trust"]) == len(told.tag) == 16
+
+
+def test_it_is_worked_out_once_for_a_version(news, store):
+    assert news.known(0) is None
+    told = news.get(0)
+    assert news.get(0) is told
+    assert news.known(told.version) is told
+    assert news.known(told.version + 1) is None
+    with store.write() as transaction:
+        transaction.changed()
+    later = news.get(store.version())
+    assert later.version == store.version()
+    assert later.tag == told.tag
+
+
+def test_a_revocation_is_news_of_lists_and_of_endings(news, store, admin, alice):
+    alice.certificate()
+    before = news.get(store.version())
+    admin.call("POST", "/v1/users/alice/block", {"reason": "left"})
+    after = news.get(store.version())
+    changed = {name for name in after.parts if after.parts[name] != before.parts[name]}
+    assert changed == {"crls", "endings"}
+
+
+def test_a_logout_without_a_living_certificate_is_news_as_well(api, news, store, alice):
+    """The database sessions that began with one run on."""
+    alice.certificate()
+    api.clock.move(hours=2)
+    before = news.get(store.version())
+    alice.call("POST", "/v1/logout")
+    after = news.get(store.version())
+    changed = {name for name in after.parts if after.parts[name] != before.parts[name]}
+    assert changed == {"endings"}
+
+
+def test_a_login_is_no_news(api, news, store):
+    api.add("bob")
+    before = news.get(store.version())
+    api.device("bob").certificate()
+    api.add("carol", "dba")
+    assert news.get(store.version()).tag == before.tag
