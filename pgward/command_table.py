@@ -102,6 +102,7 @@ _HBA = {
     "generate": Entry("print configuration fragments", "pgward.hba.commands:generate"),
     "apply": Entry("set a data directory up, and check it took", "pgward.hba.commands:apply"),
     "refresh": Entry("renew certificate and revocation lists", "pgward.hba.commands:refresh"),
+    "agent": Entry("keep a server, and end revoked sessions", "pgward.hba.agent_commands:agent"),
     "roles": Entry("keep the map and the roles as the CA says", "pgward.hba.roles_commands:roles"),
     "check": Entry("find what is wrong or risky", "pgward.hba.check_commands:check_files"),
     "explain": Entry(

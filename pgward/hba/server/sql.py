@@ -42,7 +42,7 @@ class LocalSql:
     def _users(self) -> list[str]:
         if self.superuser is not None:
             return [self.superuser]
-        return list(dict.fromkeys(["postgres", _account_name(self.data_dir.owner)]))
+        return list(dict.fromkeys(["postgres", account_name(self.data_dir.owner)]))
 
     def _psql(self, user: str, query: str) -> subprocess.CompletedProcess[str] | None:
         try:
@@ -60,7 +60,8 @@ class LocalSql:
         return ["-h", self.running.socket_dir, "-p", str(self.running.port), "-d", "postgres"]
 
 
-def _account_name(account: Account) -> str:
+def account_name(account: Account) -> str:
+    """Return the name of an account, which its role has that peer lines let in."""
     import pwd  # noqa: PLC0415 - not on every system
 
     try:

@@ -1,0 +1,240 @@
+"""``pgward hba agent``: joins the duties of a database host in one process."""
+
+import logging
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from pgward.client import options
+from pgward.client.machine import Machine
+from pgward.client.spool import Spool
+from pgward.core.address import Address
+from pgward.core.clock import Clock, SystemClock
+from pgward.core.errors import PgwardError
+from pgward.hba.agent import process
+from pgward.hba.agent.alarm import Alarms
+from pgward.hba.agent.duty import Duty
+from pgward.hba.agent.ending import Ending
+from pgward.hba.agent.health import HealthServer, StatusSocket, ask
+from pgward.hba.agent.material import Keeping, Lists
+from pgward.hba.agent.news import News
+from pgward.hba.agent.report import Report
+from pgward.hba.agent.runner import Runner
+from pgward.hba.agent.sql import Sessions, check_driver
+from pgward.hba.agent.standings import Standings
+from pgward.hba.host_options import OpenHost, host_options
+from pgward.hba.install.host import Host
+from pgward.hba.install.source import MachineSource
+from pgward.system import terminal
+from pgward.system.files import storage_errors
+from pgward.system.secrecy import keep_secrets
+
+log = logging.getLogger("pgward.hba")
+
+MOST_SPOOLED = 256 * 1024 * 1024
+_MAX_TOKEN = 8192
+_SOCKET = "agent.sock"
+_STATUS = {
+    "host": "host",
+    "pid": "pid",
+    "connected": "hears the CA",
+    "sessions_ended": "sessions ended",
+    "refuses_at": "refuses everyone at",
+    "alarm_step": "alarm step",
+    "events_waiting_bytes": "events waiting, bytes",
+}
+
+
+@click.command()
+@host_options
+@click.option("--token-file", metavar="FILE",
+              help="Join token of `pgward ca token host`, needed once; - is stdin.")  # fmt: skip
+@click.option("--end-at-expiry", is_flag=True,
+              help="Also end sessions whose certificate has expired.")  # fmt: skip
+@click.option("--alarm-command", metavar="PROGRAM",
+              help="Run when everyone is about to be refused; PGWARD_ALARM_* is set.")  # fmt: skip
+@click.option("--health", metavar="HOST:PORT",
+              help="Answer /healthz, /readyz and /metrics there; port 0 picks one.")  # fmt: skip
+@click.option("--once", is_flag=True, help="Do one round and end; for cron.")
+@click.option("--status", is_flag=True, help="Tell how the agent fares that runs.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
+              show_default=True, help="How much to say on standard error.")  # fmt: skip
+@options.output
+def agent(
+    *,
+    open_host: OpenHost,
+    token_file: str | None,
+    end_at_expiry: bool,
+    alarm_command: str | None,
+    health: str | None,
+    once: bool,
+    status: bool,
+    log_level: str,
+    output: str,
+) -> None:
+    """Keep a PostgreSQL server's certificate and revocation lists, and end revoked sessions.
+
+    Run it on the database host, as the account of the server (root becomes that account). It hears
+    of a revocation at once, and ends the sessions that began with the certificate.
+    """
+    host = open_host()
+    if status:
+        _show_status(ask(host.state_dir / _SOCKET), output)
+        return
+    check_driver()
+    token = None if token_file is None else _read_token(token_file)
+    _prepare(log_level)
+    process.become(host.data_dir.owner)
+    host.data_dir.disk.make_dir(host.state_dir)
+    with ExitStack() as held:
+        process.alone(host, held)
+        machine = _enrolled(host, token)
+        made = _Made(host, machine, end_at_expiry=end_at_expiry, alarm_command=alarm_command)
+        if once:
+            _tell_once(made.agent.once(), output)
+            return
+        address = _serve_status(host, made, health, held)
+        made.agent.run(lambda: _ready(host, address))
+
+
+def _read_token(name: str) -> str:
+    if name == "-":
+        return terminal.read_stdin_line().strip()
+    with storage_errors(Path(name), "read"), Path(name).open("rb") as file:
+        return file.read(_MAX_TOKEN).decode("ascii", "replace").strip()
+
+
+def _prepare(log_level: str) -> None:
+    keep_secrets()
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    process.without_libpq_variables()
+
+
+def _enrolled(host: Host, token: str | None) -> Machine:
+    """Return this host's identity, enrolled with the token the first time."""
+    if token is not None or not host.identity_dir.exists():
+        MachineSource(host.identity_dir, host.data_dir.owner, token=token).current()
+    return Machine.load(host.identity_dir)
+
+
+class _Made:
+    """The parts of one agent, joined."""
+
+    def __init__(
+        self, host: Host, machine: Machine, *, end_at_expiry: bool, alarm_command: str | None
+    ) -> None:
+        self._machine = machine
+        self.clock: Clock = SystemClock()
+        self.news = News(machine, lambda parts: process.wake(self.runners, parts))
+        self.spool = Spool(
+            host.state_dir / "spool",
+            "agent",
+            machine.send_events,
+            adopts=True,
+            most_bytes=MOST_SPOOLED,
+        )
+        self.runners: list[Runner] = []
+        self._duties(host, end_at_expiry=end_at_expiry, alarm_command=alarm_command)
+        self.agent = process.Agent(self.runners, self.news, self.spool, self.look)
+
+    def _duties(self, host: Host, *, end_at_expiry: bool, alarm_command: str | None) -> None:
+        name = self._machine.name
+        data_dir = host.data_dir
+        wake_sessions = process.named(self.runners, "sessions")
+        self.keeping = Keeping(
+            host,
+            lambda: MachineSource(host.identity_dir, data_dir.owner, token=None),
+            self.spool,
+            name=name,
+            pushed=lambda: self.news.connected,
+            on_change=wake_sessions,
+        )
+        standings = Standings(
+            self._machine,
+            pushed=lambda: self.news.connected,
+            on_change=wake_sessions,
+            want=process.named(self.runners, "standings"),
+            eager=end_at_expiry,
+        )
+        self.ending = Ending(
+            Sessions(data_dir, data_dir.running, host.superuser),
+            standings,
+            Lists(host, lambda: self.keeping.newest),
+            self.spool,
+            host=name,
+            end_at_expiry=end_at_expiry,
+        )
+        self.alarms = Alarms(
+            host.generations.load,
+            lambda: self.keeping.got_at,
+            self.spool,
+            name=name,
+            command=alarm_command,
+        )
+        # In the order of `--once`: sessions are looked at when all is known that there is to know.
+        self._join(self.keeping)
+        self._join(standings)
+        self._join(self.ending)
+        self._join(self.alarms)
+
+    def _join(self, duty: Duty) -> None:
+        self.runners.append(Runner(duty, self.clock, news=lambda: self.news.parts))
+
+    def look(self) -> Report:
+        """Report on all of it."""
+        alarm = self.alarms.last
+        return Report(
+            host=self._machine.name,
+            pid=os.getpid(),
+            connected=self.news.connected,
+            duties=[runner.standing() for runner in self.runners],
+            sessions_ended=self.ending.ended,
+            refuses_at=None if alarm is None else alarm.ends,
+            alarm_step=0 if alarm is None else alarm.step,
+            events_waiting_bytes=self.spool.waiting_bytes(),
+        )
+
+
+def _serve_status(host: Host, made: _Made, health: str | None, held: ExitStack) -> Address | None:
+    socket = StatusSocket(host.state_dir / _SOCKET, made.look)
+    held.callback(socket.close)
+    if health is None:
+        return None
+    server = HealthServer(Address.parse(health), made.look)
+    held.callback(server.close)
+    return server.address
+
+
+def _ready(host: Host, address: Address | None) -> None:
+    answers = "" if address is None else f", and answers on http://{address}"
+    terminal.echo(f"the agent serves {host.data_dir.path}{answers}")
+    sys.stdout.flush()
+
+
+def _show_status(facts: dict[str, object], output: str) -> None:
+    terminal.record(facts, _STATUS, output)
+    _tell_problems(facts)
+
+
+def _tell_once(report: Report, output: str) -> None:
+    facts = report.facts()
+    terminal.record(facts, _STATUS, output)
+    _tell_problems(facts)
+
+
+def _tell_problems(facts: dict[str, object]) -> None:
+    found = []
+    duties = facts["duties"]
+    for duty in duties if isinstance(duties, list) else ():
+        problems = duty["problems"] or ([] if duty["ok"] else ["its first turn is not over"])
+        found += [f"{duty['name']}: {problem}" for problem in problems]
+    for each in found:
+        terminal.note(f"warning: {each}")
+    if found:
+        raise PgwardError("the host is not as it should be", hint="the warnings say why")
