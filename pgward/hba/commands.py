@@ -8,6 +8,7 @@ import click
 
 from pgward.core.clock import SystemClock, rfc3339
 from pgward.core.errors import InvalidInputError
+from pgward.hba.host_options import OpenHost, host_options
 from pgward.hba.install import apply as work
 from pgward.hba.install.contents import check_before, check_by_hand, plan_contents, warnings
 from pgward.hba.install.duties import attempt
@@ -17,7 +18,6 @@ from pgward.hba.install.source import MachineSource
 from pgward.hba.plan.generate import fragments
 from pgward.hba.plan.model import Plan, TlsFiles
 from pgward.hba.plan_options import plan_options
-from pgward.hba.server.datadir import DataDir
 from pgward.hba.syntax.versions import NEWEST, OLDEST
 from pgward.system import process, terminal
 from pgward.system.files import storage_errors
@@ -25,27 +25,6 @@ from pgward.system.files import storage_errors
 _PARTS = {"postgresql": "postgresql.conf", "hba": "pg_hba.conf", "ident": "pg_ident.conf"}
 _MAX_TOKEN = 8192
 MakePlan = Callable[[TlsFiles], Plan]
-
-# Whose a directory is that cannot be read tells more than that it cannot.
-_PATH = click.Path(path_type=Path, readable=False)
-data_dir_option = click.option(
-    "--data-dir", type=_PATH, required=True, metavar="D", help="PostgreSQL's data directory."
-)
-state_dir_option = click.option(
-    "--state-dir",
-    type=_PATH,
-    metavar="DIR",
-    help=f"Where identity, keys and journal lie (default: D/{STATE_DIR}).",
-)
-config_file_option = click.option(
-    "--config-file",
-    type=_PATH,
-    metavar="FILE",
-    help="postgresql.conf, where it is not in the data directory.",
-)
-psql_user_option = click.option(
-    "--psql-user", metavar="NAME", help="Superuser for looking into the server, by local socket."
-)
 
 
 @click.command()
@@ -81,9 +60,7 @@ def generate(*, pg_version: int, part: str | None, tls_dir: str, make_plan: Make
 
 
 @click.command()
-@data_dir_option
-@state_dir_option
-@config_file_option
+@host_options
 @click.option(
     "--token-file",
     metavar="FILE",
@@ -96,18 +73,14 @@ def generate(*, pg_version: int, part: str | None, tls_dir: str, make_plan: Make
 @click.option(
     "--overwrite-edits", is_flag=True, help="Lose what was edited by hand in pgward's blocks."
 )
-@psql_user_option
 @plan_options
 def apply(
     *,
-    data_dir: Path,
-    state_dir: Path | None,
-    config_file: Path | None,
+    open_host: OpenHost,
     token_file: str | None,
     names: tuple[str, ...],
     dry_run: bool,
     overwrite_edits: bool,
-    psql_user: str | None,
     make_plan: MakePlan,
 ) -> None:
     """Set a PostgreSQL server up to check login certificates itself.
@@ -116,7 +89,7 @@ def apply(
     certificate, the user CA and its revocation lists, reloads, and checks that the server took
     it. If not, everything is put back.
     """
-    host = _host(data_dir, state_dir, config_file, psql_user)
+    host = open_host()
     plan = make_plan(host.tls_files)
     if dry_run:
         _show_dry_run(host, plan, overwrite_edits=overwrite_edits)
@@ -134,19 +107,14 @@ def apply(
 
 
 @click.command()
-@data_dir_option
-@state_dir_option
-@config_file_option
-@psql_user_option
-def refresh(
-    *, data_dir: Path, state_dir: Path | None, config_file: Path | None, psql_user: str | None
-) -> None:
+@host_options
+def refresh(*, open_host: OpenHost) -> None:
     """Renew the server certificate and the revocation lists; for a timer.
 
     PostgreSQL refuses everyone once a revocation list has expired, so this must run: see
     examples/pgward-hba-refresh.timer.
     """
-    host = _host(data_dir, state_dir, config_file, psql_user)
+    host = open_host()
     source = MachineSource(host.identity_dir, host.data_dir.owner, token=None)
     with process.unwound_by_sigterm():
         now = SystemClock().now()
@@ -162,13 +130,6 @@ def _duties(host: Host, source: MachineSource, outcome: work.Outcome) -> list[st
         return []
     found = attempt(lambda: source.duties(host.data_dir.running))
     return [f"not ready for the CA's next step: {each}" for each in found]
-
-
-def _host(
-    data_dir: Path, state_dir: Path | None, config_file: Path | None, psql_user: str | None
-) -> Host:
-    found = DataDir.open(data_dir, config_file)
-    return Host(found, (state_dir or found.path / STATE_DIR).absolute(), psql_user)
 
 
 def _show_dry_run(host: Host, plan: Plan, *, overwrite_edits: bool) -> None:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.core.errors import ConflictError, InvalidInputError, PgwardError
 from pgward.hba.install import apply as work
+from pgward.hba.install import rollback as going_back
 from pgward.hba.install.change import Change
 from pgward.hba.install.contents import plan_contents
 from pgward.hba.install.host import Host
@@ -412,6 +413,25 @@ def test_a_server_that_restarts_before_it_is_told(ready, small_ca, alice, monkey
     assert list(restarts) == []
     assert b"map=other" in configuration(ready)["pg_hba.conf"]
     assert psql(alice.conninfo(ready.port, "alice")).returncode == 0
+
+
+def test_back_and_forth(ready, small_ca, alice) -> None:
+    applied = configuration(ready)
+    now = datetime.now(UTC)
+    assert apply(ready, small_ca, map_name="other").took is True
+    renamed = configuration(ready)
+    first, _ = going_back.history(host_of(ready)).stamps()
+    for stamp, expected in ((None, applied), (None, renamed), (first, None)):
+        gone = going_back.rollback(host_of(ready), stamp, now=now)
+        assert (gone.changed, gone.took) == (True, True)
+        if expected is not None:
+            assert configuration(ready) == expected
+            assert psql(alice.conninfo(ready.port, "alice")).returncode == 0
+    assert ready.psql("show ssl") == "off"
+    assert going_back.rollback(host_of(ready), None, now=now).took is True
+    assert psql(alice.conninfo(ready.port, "alice")).returncode == 0
+    assert going_back.remove(host_of(ready), now=now).took is True
+    assert ready.psql("show ssl") == "off"
 
 
 def test_the_key_is_the_servers_alone(ready) -> None:

@@ -152,6 +152,8 @@ ELSEWHERE = {
     "hba apply",
     "hba refresh",
     "hba roles",
+    "hba remove",
+    "hba rollback",
     "login",
 }
 

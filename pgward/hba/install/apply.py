@@ -87,7 +87,7 @@ def apply(
         )
         material, away = newest(host, source, now)
         material.check_names(names)
-        outcome = _settle(host, material, edits, checks, now)
+        outcome = _settle(host, material, edits, checks, now=now, what=f"apply: {plan.words}")
     return replace(outcome, recovered=recovered, away=away, warnings=said)
 
 
@@ -104,7 +104,7 @@ def refresh(host: Host, source: CertificateSource, *, now: datetime) -> Outcome:
         material, away = newest(host, source, now)
         if host.generations.load() == material and not recovered and host.presents(material):
             return Outcome(material, changed=False, running=True, took=True, away=away)
-        outcome = _settle(host, material, (), NO_CHECKS, now)
+        outcome = _settle(host, material, (), NO_CHECKS, now=now, what="refresh")
     return replace(outcome, recovered=recovered, away=away)
 
 
@@ -139,7 +139,13 @@ def prove_refusal(plan: Plan, running: Running) -> None:
 
 
 def _settle(
-    host: Host, material: Material, edits: tuple[Edit, ...], checks: Checks, now: datetime
+    host: Host,
+    material: Material,
+    edits: tuple[Edit, ...],
+    checks: Checks,
+    *,
+    now: datetime,
+    what: str,
 ) -> Outcome:
     """Change what differs; where nothing does, only see that the server has it."""
     generation = host.generations.current()
@@ -152,6 +158,7 @@ def _settle(
         generation=generation,
         edits=edits,
         now=now,
+        what=what,
     )
     changed = change.needed
     took = host.carry_out(change, material, checks) if changed else host.load(material, checks)

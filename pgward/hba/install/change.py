@@ -11,12 +11,14 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import pgward
+from pgward.core.clock import rfc3339
 from pgward.hba.install.generations import Generations
-from pgward.hba.install.journal import Journal, Replaced, digest
+from pgward.hba.install.history import BACKUP_MARK, BACKUPS_KEPT, History
+from pgward.hba.install.journal import About, Journal, Replaced, digest
 from pgward.hba.server.disk import Disk
 
-BACKUPS_KEPT = 5
-_BACKUP_MARK = ".pgward-"
+__all__ = ["BACKUPS_KEPT", "Change", "Edit", "Step", "journal_path", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,17 @@ class Change:
         generation: str | None,
         edits: Sequence[Edit],
         now: datetime,
+        what: str = "apply",
     ) -> None:
+        self._history = History(state_dir, disk)
         self.journal_path = journal_path(state_dir)
         self._generations = generations
         self._disk = disk
         self._generation = generation
         self._edits = [edit for edit in edits if edit.needed]
-        self._stamp = f"{now:%Y%m%dT%H%M%SZ}"
+        self._now = now
+        self._what = what
+        self._stamp = self._history.next_stamp(now) if self._edits else ""
 
     @property
     def needed(self) -> bool:
@@ -95,18 +101,20 @@ class Change:
         return [*kept, Step("write the journal", self._write_journal), switch, *replaced, *finished]
 
     def commit(self) -> None:
-        """Forget how to undo it; old backups and generations go."""
-        self._disk.remove(self.journal_path)
-        self._generations.prune()
-        for edit in self._edits:
-            self._prune_backups(edit.path.resolve())
+        """Make it final: files that changed are recorded; old backups and generations go."""
+        if self._edits:
+            self._history.add(self.journal_path, self._stamp)
+        else:
+            self._disk.remove(self.journal_path)
+        self._generations.prune(self._history.prune())
 
     def _backup(self, edit: Edit) -> Path:
-        path = edit.path.resolve()
-        return path.with_name(f"{path.name}{_BACKUP_MARK}{self._stamp}")
+        path = self._disk.resolve(edit.path)
+        return path.with_name(f"{path.name}{BACKUP_MARK}{self._stamp}")
 
     def _keep(self, edit: Edit) -> None:
-        self._disk.replace(self._backup(edit), edit.before or b"", like=edit.path.resolve())
+        like = self._disk.resolve(edit.path)
+        self._disk.replace(self._backup(edit), edit.before or b"", like=like)
 
     def _write_journal(self) -> None:
         replaced = [
@@ -119,14 +127,15 @@ class Change:
             )
             for edit in self._edits
         ]
-        Journal(self._generations.current(), tuple(replaced)).save(self.journal_path, self._disk)
+        about = About(
+            self._stamp, rfc3339(self._now), pgward.__version__, self._what, self._generation
+        )
+        self._history.prepare()
+        journal = Journal(self._generations.current(), tuple(replaced), about)
+        journal.save(self.journal_path, self._disk)
 
     def _put(self, edit: Edit, content: bytes) -> None:
         self._disk.replace(edit.path, content)
-
-    def _prune_backups(self, path: Path) -> None:
-        for old in sorted(path.parent.glob(f"{path.name}{_BACKUP_MARK}*"))[:-BACKUPS_KEPT]:
-            self._disk.remove(old)
 
 
 def journal_path(state_dir: Path) -> Path:

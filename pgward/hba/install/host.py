@@ -77,8 +77,10 @@ class Host:
             data_dir.disk.sweep(path)
         return self._undo()
 
-    def carry_out(self, change: Change, material: Material, checks: Checks) -> bool | None:
+    def carry_out(self, change: Change, material: Material | None, checks: Checks) -> bool | None:
         """Run the change's steps, have the server take it, check it; undo all of it if not.
+
+        ``material`` is what the server shall present then; None when that is not ours.
 
         Returns True when the server took it; None when there is no way to tell, or no server.
         """
@@ -94,7 +96,7 @@ class Host:
             raise
         return took
 
-    def load(self, material: Material, checks: Checks) -> bool | None:
+    def load(self, material: Material | None, checks: Checks) -> bool | None:
         """Have a running server read its files, see that it did, and check it.
 
         One that is restarted meanwhile is asked anew.
@@ -111,15 +113,12 @@ class Host:
                     raise
         raise PgwardError("PostgreSQL is restarted again and again", hint="look at its log")
 
-    def _load(self, running: Running, material: Material, checks: Checks) -> bool | None:
+    def _load(self, running: Running, material: Material | None, checks: Checks) -> bool | None:
         sql = self.sql(running)
         reloading.check_files(sql, self.data_dir)
-        leaf = material.der
-        old = reloading.presents(running, leaf)
-        took = reloading.reload(
-            running, sql, None if old else lambda: reloading.presents(running, leaf) is True
-        )
-        if took is False or reloading.presents(running, leaf) is False:
+        sign = None if material is None else _sign(running, material.der)
+        took = reloading.reload(running, sql, None if sign is None or sign() else sign)
+        if took is False or (sign is not None and not sign()):
             raise PgwardError(
                 "PostgreSQL did not take the new configuration, so all was put back",
                 hint="its log says why: look for 'not reloaded'",
@@ -145,3 +144,10 @@ class Host:
             with contextlib.suppress(reloading.EndedError):  # its next start reads what is there
                 reloading.reload(running, self.sql(running), None)
         return undone
+
+
+def _sign(running: Running, certificate: bytes) -> Callable[[], bool] | None:
+    """Return what tells that a server took a change: it presents this certificate."""
+    return (
+        None if running.host is None else lambda: reloading.presents(running, certificate) is True
+    )

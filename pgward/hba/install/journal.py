@@ -1,7 +1,8 @@
-"""The undo journal of a change: written before anything is replaced, removed when it took.
+"""The undo journal of a change: written before anything is replaced, out of the way when it took.
 
 A run that was cut off, at whatever moment, leaves the journal; the next one puts everything back.
-Files that someone else changed in between are left alone, and named.
+Files that someone else changed in between are left alone, and named. The journal of a change of
+files that took becomes its record, by one rename: see ``history``.
 """
 
 import hashlib
@@ -32,11 +33,26 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """Which change it is: ``stamp`` names it, ``what`` says it in words, ``pgward`` by whom.
+
+    ``generation`` is the one in use afterwards.
+    """
+
+    stamp: str
+    at: str
+    pgward: str
+    what: str
+    generation: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """What a change replaces: the generation in use before (None: none), and the files."""
 
     generation: str | None
     files: tuple[Replaced, ...]
+    about: About | None = None
 
     @classmethod
     def load(cls, path: Path, disk: Disk) -> Self | None:
@@ -47,7 +63,8 @@ class Journal:
         try:
             fields: dict[str, Any] = json.loads(data)
             files = tuple(Replaced(**each) for each in fields[_FORMAT])
-            return cls(fields["generation"], files)
+            about = fields.get("change")
+            return cls(fields["generation"], files, None if about is None else About(**about))
         except (ValueError, KeyError, TypeError) as error:
             raise ConflictError(
                 f"the journal {path} of an earlier run cannot be read",
@@ -59,6 +76,7 @@ class Journal:
         fields = {
             "generation": self.generation,
             _FORMAT: [asdict(each) for each in self.files],
+            "change": None if self.about is None else asdict(self.about),
         }
         disk.replace(path, json.dumps(fields, indent=1).encode() + b"\n")
 

@@ -12,6 +12,7 @@ _MAP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _ADDRESS_WORDS = frozenset({"all", "samehost", "samenet"})
 _DATABASE_WORDS = frozenset({"all", "sameuser", "samerole"})
 _MAX_WORD = 200  # PostgreSQL 13 and older skip words of 256 bytes and more
+_MOST_WORDS = 120
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -132,6 +133,13 @@ class Plan:
     def everywhere(self) -> bool:
         """Whether the plan speaks about every database, role and address."""
         return all("all" in each for each in (self.databases, self.roles, self.addresses))
+
+    @property
+    def words(self) -> str:
+        """The plan in a few words, for a list of changes."""
+        said = f"{self.auth.value} for {','.join(self.roles)} in {','.join(self.databases)}"
+        said += f" from {','.join(self.addresses)}"
+        return said if len(said) <= _MOST_WORDS else f"{said[:_MOST_WORDS]}…"
 
     @property
     def rejected_superusers(self) -> tuple[str, ...]:

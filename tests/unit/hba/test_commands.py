@@ -9,6 +9,8 @@ from pgward.cli import cli
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba import commands
 from pgward.hba.install.apply import Outcome
+from pgward.hba.install.host import Host
+from pgward.hba.server.datadir import DataDir
 from pgward.system.files import StorageError
 
 
@@ -99,6 +101,11 @@ def test_the_token_comes_from_a_file(tmp_path) -> None:
         commands._read_token(str(tmp_path / "none"))
 
 
+def host_of(cluster) -> Host:
+    found = DataDir.open(cluster.data_dir)
+    return Host(found, found.path / "pgward")
+
+
 def outcome(small_ca, **fields) -> Outcome:
     values = {"changed": True, "running": True, "took": True, "recovered": False, **fields}
     return Outcome(small_ca.current(), **values)
@@ -117,7 +124,7 @@ def test_what_is_told_of_the_effect(small_ca, fields, said) -> None:
 
 
 def test_what_is_told(small_ca, pg_files, capsys) -> None:
-    host = commands._host(pg_files.data_dir, None, None, None)
+    host = host_of(pg_files)
     done = outcome(small_ca, recovered=True, away="no route", warnings=("f:1: open",))
     commands._tell(host, done, datetime.now(UTC))
     lines = capsys.readouterr().err.splitlines()
@@ -131,7 +138,7 @@ def test_what_is_told(small_ca, pg_files, capsys) -> None:
 
 
 def test_time_is_short(small_ca, pg_files) -> None:
-    host = commands._host(pg_files.data_dir, None, None, None)
+    host = host_of(pg_files)
     late = datetime.now(UTC) + timedelta(days=6, hours=12)
     with pytest.raises(PgwardError, match="will refuse everyone"):
         commands._tell(host, outcome(small_ca, away="no route"), late)

@@ -1,0 +1,108 @@
+"""The changes that took: what each replaced, and where the old contents are.
+
+One file for each, ``changes/<stamp>.json``, which is the change's own journal. So a change is
+recorded by the very rename that makes it final, and no kill leaves it without a record.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from pgward.core.errors import NotFoundError
+from pgward.hba.install.journal import About, Journal
+from pgward.hba.server.disk import Disk
+
+BACKUPS_KEPT = 5
+BACKUP_MARK = ".pgward-"
+_DIRECTORY = "changes"
+_SUFFIX = ".json"
+
+
+class History:
+    """The records below a state directory; stamps sort as the changes came."""
+
+    def __init__(self, state_dir: Path, disk: Disk) -> None:
+        self.directory = state_dir / _DIRECTORY
+        self._disk = disk
+
+    def stamps(self) -> list[str]:
+        """Return the stamps of all records, the oldest first."""
+        names = self._disk.names(self.directory)
+        return sorted(
+            name.removesuffix(_SUFFIX)
+            for name in names
+            if name.endswith(_SUFFIX) and not name.startswith(".")
+        )
+
+    def records(self) -> list[tuple[About, Journal]]:
+        """Return all records, the oldest first; raise ConflictError for a damaged one."""
+        loaded = [Journal.load(self._path(stamp), self._disk) for stamp in self.stamps()]
+        return [(each.about, each) for each in loaded if each is not None and each.about]
+
+    def since(self, stamp: str | None) -> list[tuple[About, Journal]]:
+        """Return the record of ``stamp`` (None: the newest) and all later ones.
+
+        Raises NotFoundError.
+        """
+        records = self.records()
+        if not records:
+            raise NotFoundError(
+                "there is no change to take back", hint="pgward hba apply records each one"
+            )
+        stamps = [about.stamp for about, _ in records]
+        wanted = stamps[-1] if stamp is None else stamp
+        if wanted not in stamps:
+            raise NotFoundError(
+                f"there is no change {wanted}", hint=f"there are: {', '.join(stamps)}"
+            )
+        return records[stamps.index(wanted) :]
+
+    def next_stamp(self, now: datetime) -> str:
+        """Return a stamp after all others, also in the same second or with the clock set back."""
+        stamp = f"{now:%Y%m%dT%H%M%SZ}"
+        newest = max(self.stamps(), default="")
+        if stamp > newest:
+            return stamp
+        base, _, number = newest.partition("-")
+        return f"{base}-{int(number or 0) + 1:03d}"
+
+    def prepare(self) -> None:
+        """Make the directory, so that ``add`` is one rename.
+
+        Raises ConflictError for a damaged record: now, and not when a change has been made.
+        """
+        self._disk.make_dir(self.directory)
+        self.records()
+
+    def add(self, journal: Path, stamp: str) -> None:
+        """Make a journal the record of its change."""
+        self._disk.move(journal, self._path(stamp))
+
+    def prune(self) -> set[str]:
+        """Forget all but the newest changes, with their backups; return what is still needed.
+
+        That is the names of generations.
+        """
+        records = self.records()
+        for about, journal in records[:-BACKUPS_KEPT]:
+            for each in journal.files:
+                if each.backup is not None:
+                    self._disk.remove(Path(each.backup))
+            self._disk.remove(self._path(about.stamp))
+        kept = [journal for _, journal in records[-BACKUPS_KEPT:]]
+        for path in {Path(each.path) for journal in kept for each in journal.files}:
+            self._prune_backups(self._disk.resolve(path), kept)
+        return {journal.generation for journal in kept if journal.generation is not None}
+
+    def _prune_backups(self, path: Path, kept: list[Journal]) -> None:
+        """Remove backups that no record needs: of undone changes, and of older versions."""
+        prefix = f"{path.name}{BACKUP_MARK}"
+        found = [path.parent / name for name in self._disk.names(path.parent)]
+        found = [each for each in found if each.name.startswith(prefix)]
+        wanted = {Path(each.backup) for one in kept for each in one.files if each.backup}
+        others = [each for each in found if each not in wanted]
+        spare = max(0, BACKUPS_KEPT - (len(found) - len(others)))
+        for each in others[: len(others) - spare] if spare else others:
+            self._disk.remove(each)
+
+    def _path(self, stamp: str) -> Path:
+        return self.directory / f"{stamp}{_SUFFIX}"

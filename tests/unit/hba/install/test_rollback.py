@@ -1,0 +1,156 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pgward.core.errors import ConflictError, NotFoundError
+from pgward.hba.install import apply as work
+from pgward.hba.install.host import Host
+from pgward.hba.install.material import MaterialError
+from pgward.hba.install.rollback import find_back, find_removal, history, remove, rollback
+from pgward.hba.plan.model import Plan
+from pgward.hba.server.datadir import DataDir
+
+
+@pytest.fixture
+def host(pg_files) -> Host:
+    found = DataDir.open(pg_files.data_dir)
+    return Host(found, found.path / "pgward")
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def contents(host: Host) -> dict[str, bytes]:
+    data = host.data_dir
+    return {p.name: p.read_bytes() for p in (data.config_file, data.hba_file, data.ident_file)}
+
+
+@pytest.fixture
+def changes(host, small_ca, now) -> list[dict[str, bytes]]:
+    """What there was before each of three changes, and is after the last."""
+    found = [contents(host)]
+    for number, role in enumerate(("a", "b", "c")):
+        plan = Plan(roles=(role,), tls=host.tls_files)
+        moment = now + timedelta(seconds=number)
+        work.apply(host, plan, small_ca, names=(), now=moment)
+        found.append(contents(host))
+    return found
+
+
+def test_the_last_change_is_taken_back(host, changes, now) -> None:
+    gone = rollback(host, None, now=now)
+    assert (gone.changed, gone.running, gone.took) == (True, False, None)
+    assert contents(host) == changes[2]
+    assert host.generations.load() is not None
+
+
+def test_a_rollback_is_taken_back_too(host, changes, now) -> None:
+    rollback(host, None, now=now)
+    rollback(host, None, now=now)
+    assert contents(host) == changes[3]
+    whats = [about.what for about, _ in history(host).records()]
+    assert whats[0] == "apply: cert for a in all from all"
+    assert whats[-1].startswith("rollback to before 2")
+
+
+def test_back_over_several_changes(host, changes, now) -> None:
+    first = history(host).stamps()[0]
+    gone = rollback(host, first, now=now)
+    assert contents(host) == changes[0]
+    assert gone.back.what == f"rollback to before {first} (apply: cert for a in all from all)"
+    rollback(host, None, now=now)
+    assert contents(host) == changes[3]
+
+
+def test_what_others_wrote_since_is_not_lost(host, changes, now) -> None:
+    path = host.data_dir.hba_file
+    path.write_bytes(path.read_bytes() + b"# theirs\n")
+    before = contents(host)
+    with pytest.raises(ConflictError, match=r"pg_hba\.conf was changed by someone else") as caught:
+        rollback(host, None, now=now)
+    assert "\n-# theirs" in caught.value.message
+    assert "--force" in caught.value.hint
+    assert contents(host) == before
+    rollback(host, None, now=now, force=True)
+    assert contents(host) == changes[2]
+    rollback(host, None, now=now)
+    assert contents(host) == before
+
+
+@pytest.mark.usefixtures("changes")
+def test_what_others_wrote_between_two_changes_is_not_lost(host, small_ca, now) -> None:
+    path = host.data_dir.hba_file
+    path.write_bytes(path.read_bytes() + b"# theirs\n")
+    first = history(host).stamps()[0]
+    plan = Plan(roles=("d",), tls=host.tls_files)
+    work.apply(host, plan, small_ca, names=(), now=now + timedelta(minutes=1))
+    rollback(host, None, now=now)
+    with pytest.raises(ConflictError, match="changed by someone else"):
+        rollback(host, first, now=now)
+
+
+def test_a_backup_that_is_gone(host, changes, now) -> None:
+    for path in host.data_dir.path.glob("pg_hba.conf.pgward-*"):
+        path.write_bytes(b"else")
+    with pytest.raises(NotFoundError, match=r"the backup .* is gone, or was changed"):
+        rollback(host, None, now=now)
+    assert contents(host) == changes[3]
+
+
+def test_a_file_that_was_not_there_is_empty_then(host, small_ca, now) -> None:
+    host.data_dir.ident_file.unlink()
+    work.apply(host, Plan(tls=host.tls_files), small_ca, names=(), now=now)
+    rollback(host, None, now=now)
+    assert host.data_dir.ident_file.read_bytes() == b""
+
+
+def test_material_goes_back_only_when_asked_and_while_it_works(host, small_ca, now) -> None:
+    plan = Plan(tls=host.tls_files)
+    work.apply(host, plan, small_ca, names=(), now=now)
+    old = host.generations.load()
+    small_ca.renew()
+    work.apply(host, Plan(roles=("x",), tls=host.tls_files), small_ca, names=(), now=now)
+    new = host.generations.load()
+    assert find_back(host, None, now=now, material=False).generation == host.generations.current()
+    with pytest.raises(MaterialError, match="the revocation list"):
+        rollback(host, None, now=now + timedelta(days=8), material=True)
+    rollback(host, None, now=now, material=True)
+    assert host.generations.load() == old
+    rollback(host, None, now=now, material=True)
+    assert host.generations.load() == new
+
+
+def test_material_that_is_gone(host, small_ca, now) -> None:
+    work.apply(host, Plan(tls=host.tls_files), small_ca, names=(), now=now)
+    small_ca.renew()
+    work.apply(host, Plan(roles=("x",), tls=host.tls_files), small_ca, names=(), now=now)
+    ((_, journal),) = history(host).since(None)
+    host.data_dir.disk.remove(host.generations.directory / journal.generation)
+    with pytest.raises(NotFoundError, match=r"the material .* is not there any more"):
+        rollback(host, None, now=now, material=True)
+
+
+def test_remove(host, changes, now) -> None:
+    removal = find_removal(host)
+    assert [edit.path.name for edit in removal.edits] == [
+        "pg_ident.conf",
+        "pg_hba.conf",
+        "postgresql.conf",
+    ]
+    assert "-hostssl    all  c  all  cert map=pgward\n" in removal.diff()
+    assert remove(host, now=now).changed
+    assert contents(host) == changes[0]
+    assert not remove(host, now=now).changed
+    rollback(host, None, now=now)
+    assert contents(host) == changes[3]
+
+
+def test_remove_with_an_edit_by_hand(host, changes, now) -> None:
+    path = host.data_dir.hba_file
+    path.write_bytes(path.read_bytes().replace(b"# END", b"local x x peer\n# END"))
+    with pytest.raises(ConflictError, match="somebody edited pgward's block"):
+        remove(host, now=now)
+    assert remove(host, now=now, overwrite_edits=True).changed
+    assert contents(host) == changes[0]
