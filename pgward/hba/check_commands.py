@@ -18,7 +18,7 @@ from pgward.hba.check.report.made import Report
 from pgward.hba.check.rule import Rule
 from pgward.hba.check.subject import Subject
 from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
-from pgward.hba.server import tls_files
+from pgward.hba.server import mending, tls_files
 from pgward.hba.server.disk import owner_of
 from pgward.hba.server.files import ServerFiles
 from pgward.system import terminal
@@ -67,6 +67,10 @@ _FORMATS = ("text", "json", "sarif", "junit")
 @click.option("--only", multiple=True, metavar="ID", help="Report this rule, and others so named.")
 @click.option("--skip", multiple=True, metavar="ID", help="Do not report this rule.")
 @click.option("--why", is_flag=True, help="Say with the text why it matters.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@click.option(
+    "--fix", is_flag=True, help="Change what is safe to change, then look again; never reload."
+)
 @click.option("--list-rules", is_flag=True, help="List the rules, and look at nothing.")
 @click.option("--explain", "explained", metavar="ID", help="Explain a rule, and look at nothing.")
 @output_option
@@ -80,6 +84,8 @@ def check_files(
     only: tuple[str, ...],
     skip: tuple[str, ...],
     why: bool,
+    diff: bool,
+    fix: bool,
     list_rules: bool,
     explained: str | None,
     output: str,
@@ -99,12 +105,45 @@ def check_files(
     if list_rules:
         _list(rules, output)
         return
-    files = read_files()
-    subject = _subject(files, _material(files, tls_dir), superusers)
-    report = _report(subject, rules, None if fail_on == _NEVER else Severity(fail_on))
-    _WRITERS[form or ("text" if output == "table" else output)](report, why)
+    if diff and (fix or form is not None):
+        raise InvalidInputError("--diff goes with neither --fix nor --format")
+
+    def look() -> tuple[ServerFiles, Report]:
+        files = read_files()
+        subject = _subject(files, _material(files, tls_dir), superusers)
+        least = None if fail_on == _NEVER else Severity(fail_on)
+        return files, _report(subject, rules, least)
+
+    files, report = look()
+    if diff:
+        _show(files, report)
+    if fix and _mend(files, report):
+        _, report = look()
+    if not diff:
+        _WRITERS[form or ("text" if output == "table" else output)](report, why)
     if report.failed:
         raise SystemExit(_FAILED)
+
+
+def _show(files: ServerFiles, report: Report) -> None:
+    """Show the fixes; what a program reads of them is the diff alone."""
+    plan = mending.planned(files, report.mendable)
+    if plan:
+        terminal.echo(mending.diff(plan).rstrip("\n"), fact="diff")
+    counts = f"{len(report.mendable)} of {len(report.findings)} findings have a fix"
+    terminal.note(f"{counts}; nothing was changed")
+
+
+def _mend(files: ServerFiles, report: Report) -> bool:
+    """Carry the fixes out, and say what was done; return whether anything was."""
+    plan = mending.planned(files, report.mendable)
+    if not plan or files.account is None:
+        terminal.note("nothing that was found has a fix; nothing was changed")
+        return False
+    for done in mending.carry_out(plan, files.account, datetime.now(UTC)):
+        terminal.note(done)
+    terminal.note("the server was not reloaded: it goes on with what it had until that is done")
+    return True
 
 
 def _subject(files: ServerFiles, material: Material | None, superusers: tuple[str, ...]) -> Subject:

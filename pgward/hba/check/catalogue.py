@@ -6,6 +6,8 @@ from pgward.hba.check.rule import Rule
 from pgward.hba.check.rules import (
     access,
     addresses,
+    authorities,
+    certificate_names,
     expressions,
     live,
     logs,
@@ -28,6 +30,8 @@ RULES: tuple[Rule, ...] = (
     *maps.RULES,
     *people.RULES,
     *addresses.RULES,
+    *authorities.RULES,
+    *certificate_names.RULES,
     *tls.RULES,
     *logs.RULES,
     *tls_files.RULES,

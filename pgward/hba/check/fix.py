@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The bytes of a file from ``start`` up to ``end`` become ``text``."""
+    """The bytes of a file from ``start`` up to ``end`` become ``text``.
+
+    ``begins`` and ``ends`` are the same two places as lines and columns, all from 1.
+    """
 
     path: str
     start: int
     end: int
     text: bytes
+    begins: tuple[int, int]
+    ends: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

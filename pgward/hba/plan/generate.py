@@ -18,6 +18,7 @@ from pgward.hba.syntax.versions import Abilities
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _KEYWORDS = frozenset({"all", "sameuser", "samerole", "samegroup", "replication"})
+_EVERY_ADDRESS = frozenset({"all", "0.0.0.0/0", "::/0"})
 _MAX_LINE = 8000  # PostgreSQL 13 and older refuse lines of 8 KiB
 _NAME = "[A-Za-z0-9_][A-Za-z0-9_.@-]*"
 
@@ -86,6 +87,9 @@ def _hba_lines(plan: Plan, able: Abilities) -> Iterator[str]:
         yield from _refusals(plan, databases, targets, address)
     for address in plan.addresses:
         if plan.password_roles:
+            # `pgward hba check` would ask why.
+            rules = "HBA010, HBA031" if address in _EVERY_ADDRESS else "HBA010"
+            yield f"# pgward-ignore {rules}: these roles log in by password, as was asked for"
             yield _line("hostssl", *targets[0], address, "scram-sha-256")
         method = _method(plan, able)
         yield _line("hostssl", databases, roles, address, method)

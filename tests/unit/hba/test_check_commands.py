@@ -138,3 +138,55 @@ def test_tls_files_beside_a_configuration(run, tmp_path) -> None:
 def test_tls_files_belong_to_a_configuration(run) -> None:
     with pytest.raises(InvalidInputError, match="--tls-dir goes with --hba-file and --conf-file"):
         run("--tls-dir", ".")
+
+
+TWICE = "hostssl all all all cert\n# kept\nhostssl all all all cert\n"
+
+
+def test_what_a_fix_would_change(run, tmp_path) -> None:
+    (tmp_path / "pg_hba.conf").write_text(TWICE)
+    result = run("--only", "HBA011", "--diff")
+    assert result.stdout.splitlines()[:3] == [
+        "--- pg_hba.conf",
+        "+++ pg_hba.conf",
+        "@@ -1,3 +1,2 @@",
+    ]
+    assert result.stderr == "1 of 1 findings have a fix; nothing was changed\n"
+    assert (tmp_path / "pg_hba.conf").read_text() == TWICE
+    assert run("--only", "HBA012", "--diff").stdout == ""
+
+
+def test_a_fix_is_carried_out_and_the_rest_reported(run, tmp_path) -> None:
+    (tmp_path / "pg_hba.conf").write_text(TWICE)
+    said = "1 of them can be mended: --diff shows how, --fix does it"
+    assert run("--only", "HBA011").output.splitlines()[-1] == said
+    result = run("--only", "HBA011", "--fix")
+    assert result.stdout == "0 errors, 0 warnings, 0 notes, 0 ignored\n"
+    assert "the server was not reloaded" in result.stderr
+    assert (tmp_path / "pg_hba.conf").read_text() == "hostssl all all all cert\n# kept\n"
+    assert "nothing was changed" in run("--only", "HBA011", "--fix").stderr
+
+
+def test_fixes_for_programs(run, tmp_path) -> None:
+    (tmp_path / "pg_hba.conf").write_text(TWICE)
+    (found,) = json.loads(run("--only", "HBA011", "-o", "json").output)["findings"]
+    assert found["fix"] == {"file": "pg_hba.conf", "start": 32, "end": 57, "text": ""}
+    (made,) = json.loads(run("--only", "HBA011", "--format", "sarif").output)["runs"]
+    (fix,) = made["results"][0]["fixes"]
+    (change,) = fix["artifactChanges"]
+    assert change["artifactLocation"] == {"uri": "pg_hba.conf"}
+    region = {"startLine": 3, "startColumn": 1, "endLine": 4, "endColumn": 1}
+    assert change["replacements"] == [{"deletedRegion": region, "insertedContent": {"text": ""}}]
+
+
+def test_what_is_ignored_is_not_mended(run, tmp_path) -> None:
+    text = "hostssl all all all cert\nhostssl all all all cert # pgward-ignore HBA011: so\n"
+    (tmp_path / "pg_hba.conf").write_text(text)
+    run("--fix", "--fail-on", "never")
+    assert (tmp_path / "pg_hba.conf").read_text() == text
+
+
+@pytest.mark.parametrize("other", [("--fix",), ("--format", "json")])
+def test_a_diff_is_no_report(run, other) -> None:
+    with pytest.raises(InvalidInputError, match="--diff goes with neither"):
+        run("--diff", *other)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pgward.hba.check.finding import Finding
+from pgward.hba.check.fix import Fix, Mode
 from pgward.hba.check.report.made import Report, shown
 from pgward.hba.check.rule import Rule
 
@@ -29,4 +30,19 @@ def _finding(finding: Finding, rule: Rule) -> dict[str, Any]:
         "line": None if place is None else place.line,
         "column": None if place is None else place.column or None,
         "ignored": None if finding.ignored is None else shown(finding.ignored),
+        "fix": _fix(finding.fix),
+    }
+
+
+def _fix(fix: Fix | None) -> dict[str, Any] | None:
+    """Return what would be done: a mode, or bytes of a file that become others."""
+    if fix is None:
+        return None
+    if isinstance(fix, Mode):
+        return {"file": shown(fix.path), "mode": f"{fix.mode:04o}"}
+    return {
+        "file": shown(fix.path),
+        "start": fix.start,
+        "end": fix.end,
+        "text": fix.text.decode("utf-8", "backslashreplace"),
     }

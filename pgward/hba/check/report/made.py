@@ -23,6 +23,11 @@ class Report:
         """Whether anything found is a failure."""
         return any(map(self.fails, self.findings))
 
+    @property
+    def mendable(self) -> list[Finding]:
+        """The findings that have a fix, and that no comment ignores."""
+        return [each for each in self.findings if each.fix is not None and each.ignored is None]
+
     def fails(self, finding: Finding) -> bool:
         """Tell whether this finding is a failure."""
         if finding.ignored is not None or self.fail_on is None:

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pgward.hba.check.finding import Finding
+from pgward.hba.check.fix import Edit
 from pgward.hba.check.report.made import Report, shown
 from pgward.hba.check.rule import Rule
 from pgward.hba.syntax.files import Place
@@ -15,6 +16,7 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schem
 def document(report: Report, *, program_version: str, directory: str) -> dict[str, Any]:
     """Return the log of one run; what is below ``directory`` is named relative to it."""
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
+    rules = {rule.id: rule for rule in report.rules}
     return {
         "$schema": _SCHEMA,
         "version": "2.1.0",
@@ -29,7 +31,8 @@ def document(report: Report, *, program_version: str, directory: str) -> dict[st
                 },
                 "columnKind": "unicodeCodePoints",
                 "results": [
-                    _result(each, indexes[each.rule], directory) for each in report.findings
+                    _result(each, rules[each.rule], indexes[each.rule], directory)
+                    for each in report.findings
                 ],
             }
         ],
@@ -46,7 +49,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, index: int, directory: str) -> dict[str, Any]:
+def _result(finding: Finding, rule: Rule, index: int, directory: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index,
@@ -58,7 +61,24 @@ def _result(finding: Finding, index: int, directory: str) -> dict[str, Any]:
     if finding.ignored is not None:
         reason = shown(finding.ignored)
         found["suppressions"] = [{"kind": "inSource", "justification": reason}]
+    if isinstance(finding.fix, Edit):
+        found["fixes"] = [_fix(finding.fix, rule, directory)]
     return found
+
+
+def _fix(fix: Edit, rule: Rule, directory: str) -> dict[str, Any]:
+    """Return an edit as a fix (section 3.55); a mode has no form here."""
+    region = {
+        **dict(zip(("startLine", "startColumn"), fix.begins, strict=True)),
+        **dict(zip(("endLine", "endColumn"), fix.ends, strict=True)),
+    }
+    text = fix.text.decode("utf-8", "backslashreplace")
+    replacement = {"deletedRegion": region, "insertedContent": {"text": text}}
+    location = {"uri": _uri(fix.path, directory)}
+    return {
+        "description": {"text": rule.fix},
+        "artifactChanges": [{"artifactLocation": location, "replacements": [replacement]}],
+    }
 
 
 def _location(place: Place, directory: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def _lines(report: Report, *, why: bool) -> Iterator[str]:
             told.add(each.rule)
             yield f"    {rules[each.rule].why}"
     yield ", ".join(_counted(count, what) for what, count in report.counts().items())
+    if count := len(report.mendable):
+        yield f"{count} of them can be mended: --diff shows how, --fix does it"
 
 
 def _line(finding: Finding) -> str:

@@ -1,5 +1,6 @@
 """What the server's log has: who logged in, and what it must never have."""
 
+from pgward.hba.check import fixing
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
@@ -19,6 +20,8 @@ _DDL = frozenset({"ddl", "mod", "all"})
     "line of pg_hba.conf.",
     bad=Example(conf="port = 5432"),
     good=Example(conf="log_connections = on"),
+    fix="sets it to on (or all), unless ALTER SYSTEM or the start of the server says otherwise: "
+    "more is logged, and nothing else changes",
 )
 def logins(subject: Subject) -> Found:
     """Look at log_connections, which is a list of stages from version 18 on."""
@@ -30,7 +33,10 @@ def logins(subject: Subject) -> Found:
     if not (is_on(value) or staged):
         found = subject.placed_setting("log_connections")
         said = "log_connections is off" if found is None else f"log_connections is {value!r}"
-        yield None if found is None else found.place, said
+        # On leaves the durations of the set-up out.
+        wanted = "'all'" if _has_durations(stages, subject.able.version) else "on"
+        fix = fixing.of_setting(subject, "log_connections", wanted)
+        yield None if found is None else found.place, said, fix
 
 
 @rule(
@@ -53,6 +59,10 @@ def passwords(subject: Subject) -> Found:
         found = subject.placed_setting(name)
         if found is not None and subject.setting(name, "-1").strip() in {"0", "0ms", "0s"}:
             yield found.place, f"{name} is 0, so every statement is written"
+
+
+def _has_durations(stages: set[str], version: int) -> bool:
+    return version >= _FIRST_WITH_STAGES and "setup_durations" in stages
 
 
 RULES = (logins, passwords)

@@ -1,5 +1,6 @@
 """The order of lines: the first that matches decides, and no other is ever tried."""
 
+from pgward.hba.check import fixing
 from pgward.hba.check.earlier import Earlier
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.later import Later
@@ -8,7 +9,7 @@ from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
 from pgward.hba.check.values import is_on
 from pgward.hba.syntax.files import Place
-from pgward.hba.syntax.rules import LOCAL, asks_for_certificate
+from pgward.hba.syntax.rules import LOCAL, Rule, asks_for_certificate
 
 
 @rule(
@@ -43,8 +44,14 @@ def past_the_certificate(subject: Subject) -> Found:
     "an earlier line matches whatever this one would match",
     why="A line that can never match does nothing. Who wrote it expects that it does: to let "
     "somebody in, or to keep somebody out.",
-    bad=Example("hostssl all all 10.0.0.0/8 cert\nhostssl db ann 10.1.0.0/16 reject"),
+    bad=Example(
+        "hostssl all all 10.0.0.0/8 cert\n"
+        "hostssl db bob 10.2.0.0/16 cert\n"
+        "hostssl db ann 10.1.0.0/16 reject"
+    ),
     good=Example("hostssl db ann 10.1.0.0/16 reject\nhostssl all all 10.0.0.0/8 cert"),
+    fix="takes the line out where the earlier one asks for the same: nobody is let in or kept out "
+    "by that. Where they differ, one of both is a mistake, and only a person knows which",
 )
 def never_reached(subject: Subject) -> Found:
     """Look among the earlier lines for one that covers each."""
@@ -53,7 +60,11 @@ def never_reached(subject: Subject) -> Found:
     for each in subject.rules:
         earlier = None if each.number in reached else before.that_covers(each)
         if earlier is not None:
-            yield each.place, f"can never match: line {earlier.place} comes first"
+            said = f"can never match: line {earlier.place} comes first"
+            fix = (
+                fixing.without_line(subject, each.line) if _same(earlier.says, each.says) else None
+            )
+            yield each.place, said, fix
         before.add(each)
 
 
@@ -74,6 +85,10 @@ def without_tls(subject: Subject) -> Found:
     for each in subject.rules:
         if each.says.kind == "hostssl":
             yield each.place, "can never match: ssl is off"
+
+
+def _same(one: Rule, other: Rule) -> bool:
+    return (one.method, one.options) == (other.method, other.options)
 
 
 RULES = (past_the_certificate, never_reached, without_tls)

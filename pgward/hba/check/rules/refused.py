@@ -3,7 +3,23 @@
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
+from pgward.hba.check.values import is_boolean
+from pgward.hba.syntax.versions import NEWEST, OLDEST
 
+_FIRST_WITH_STAGES, _FIRST_WITHOUT_BOOLEAN = 18, 14
+# Of logins and TLS: the first version that knows a setting, and the last.
+_KNOWN = {
+    "ssl_min_protocol_version": (12, NEWEST),
+    "ssl_max_protocol_version": (12, NEWEST),
+    "ssl_crl_dir": (14, NEWEST),
+    "scram_iterations": (16, NEWEST),
+    "gss_accept_delegation": (16, NEWEST),
+    "db_user_namespace": (OLDEST, 16),
+    "ssl_groups": (18, NEWEST),
+    "ssl_tls13_ciphers": (18, NEWEST),
+    "oauth_validator_libraries": (18, NEWEST),
+    "md5_password_warnings": (18, NEWEST),
+}
 _WHY = (
     "One such line, and a reload changes nothing at all: the server goes on with the file that it "
     "had, and says so in its log alone. At the next start it does not come up."
@@ -58,4 +74,63 @@ def setting(subject: Subject) -> Found:
             yield each.place, each.problem
 
 
-RULES = (hba_line, ident_line, setting)
+@rule(
+    "HBA004",
+    "setting-of-another-version",
+    Severity.ERROR,
+    "a setting, or its value, is one that this version of PostgreSQL does not know",
+    why="At a reload the server changes nothing at all and says so in its log alone; it does not "
+    "come up at its next start. Mostly the file came from a newer server, or outlived an upgrade.",
+    bad=Example(conf="ssl_min_protocol_version = 'TLSv1.2'", version=11),
+    good=Example(conf="ssl_min_protocol_version = 'TLSv1.2'", version=12),
+)
+def another_version(subject: Subject) -> Found:
+    """Look for settings of logins and TLS that came or went."""
+    version = subject.able.version
+    for each in subject.settings or ():
+        found = each.setting
+        if found is None:
+            continue
+        since, until = _KNOWN.get(found.key, (OLDEST, NEWEST))
+        if version < since:
+            yield each.place, f"PostgreSQL {version} knows no {found.key}: it came with {since}"
+        elif version > until:
+            yield each.place, f"PostgreSQL {version} knows no {found.key}: it went with {until + 1}"
+        elif said := _why_not(found.key, found.value, version):
+            yield each.place, said
+
+
+@rule(
+    "HBA005",
+    "oauth-without-validator",
+    Severity.ERROR,
+    "a line is for oauth, and no library is there that validates its tokens",
+    why="PostgreSQL has none of its own, and without oauth_validator_libraries refuses such a "
+    f"line, and with it the file. {_WHY}",
+    bad=Example('host all all all oauth issuer="https://x" scope="y"', conf="", version=18),
+    good=Example(
+        'host all all all oauth issuer="https://x" scope="y"',
+        conf="oauth_validator_libraries = 'validator'",
+        version=18,
+    ),
+)
+def without_validator(subject: Subject) -> Found:
+    """Look for lines with oauth where the setting is empty."""
+    if subject.settings is None or subject.setting("oauth_validator_libraries", "").strip():
+        return
+    for entry in subject.rules:
+        if entry.says.method == "oauth":
+            yield entry.place, "would be refused: oauth_validator_libraries is not set"
+
+
+def _why_not(name: str, value: str, version: int) -> str | None:
+    """Return why a version does not take a value that another one does."""
+    if name == "log_connections" and version < _FIRST_WITH_STAGES and not is_boolean(value):
+        return f"log_connections is on or off before {_FIRST_WITH_STAGES}, not {value!r}"
+    booleans = name == "password_encryption" and is_boolean(value)
+    if booleans and version >= _FIRST_WITHOUT_BOOLEAN:
+        return f"password_encryption is md5 or scram-sha-256, not {value!r}, from 14 on"
+    return None
+
+
+RULES = (hba_line, ident_line, setting, another_version, without_validator)

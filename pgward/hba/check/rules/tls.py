@@ -15,6 +15,7 @@ _FIRST_WITH_MINIMUM = 12
 _FIRST_WITH_SCRAM = 14
 _FIRST_WITH_CRL_DIR = 14
 _LAST_WITH_NAMESPACE = 16
+_STORED = frozenset({"md5", "scram-sha-256", "password"})
 _OLD = ("TLSv1", "TLSv1.1")
 _WEAK = frozenset({"ALL", "COMPLEMENTOFALL", "NULL", "ENULL", "ANULL", "EXPORT", "EXP", "LOW"})
 _WEAK |= {"RC4", "RC2", "DES", "3DES", "MD5", "SSLV2", "SSLV3", "IDEA", "SEED"}
@@ -117,6 +118,8 @@ def md5(subject: Subject) -> Found:
         return
     default = "scram-sha-256" if subject.able.version >= _FIRST_WITH_SCRAM else "md5"
     value = subject.setting("password_encryption", default)
+    if subject.placed_setting("password_encryption") is None and not _takes_passwords(subject):
+        return  # what nobody set does no harm where no password is ever asked for
     if value.lower() == "md5" or is_on(value):
         yield _of(subject, "password_encryption"), f"password_encryption is {value}"
 
@@ -144,6 +147,10 @@ RULES = (without_ca, without_revocation, old_tls, weak_ciphers, md5, namespaces)
 
 def _has_tls(subject: Subject) -> bool:
     return subject.settings is not None and is_on(subject.setting("ssl", "off"))
+
+
+def _takes_passwords(subject: Subject) -> bool:
+    return any(each.says.method in _STORED for each in subject.rules)
 
 
 def _asking(subject: Subject) -> Place | None:

@@ -57,6 +57,8 @@ def of_no_use(subject: Subject) -> Found:
     "server: if that may have been, make a new one.",
     bad=with_facts(but(KEY, mode=0o644)),
     good=GOOD_FILES,
+    fix="takes from group and others what they may do with the key, where it belongs to the "
+    "server's account: the server refuses it as it is, so nobody is locked out",
 )
 def refused_key(subject: Subject) -> Found:
     """Look at the key's mode and owner as the server does."""

@@ -17,6 +17,7 @@ def test_all_findings_with_their_facts() -> None:
         "line": 3,
         "column": 5,
         "ignored": None,
+        "fix": None,
     }
     assert (made["findings"][1]["column"], made["findings"][1]["ignored"]) == (None, "it is mine")
     assert made["findings"][3]["file"] is None

@@ -7,7 +7,7 @@ from tests.fixtures.hba_examples import subject_of
 
 def found(rule: str, *lines: str, version: int = 16, conf: str | None = None) -> list[str]:
     subject = subject_of(Example("\n".join(lines), conf=conf, version=version))
-    return [f"{place}: {message}" for place, message in BY_ID[rule].look(subject)]
+    return [f"{place}: {message}" for place, message, *_ in BY_ID[rule].look(subject)]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
+import pytest
+
 from pgward.hba.check.catalogue import BY_ID
 from pgward.hba.check.rule import Example
 from tests.fixtures.hba_examples import subject_of
 
 
 def found(rule: str, example: Example) -> list[str]:
-    return [f"{place}: {message}" for place, message in BY_ID[rule].look(subject_of(example))]
+    return [f"{place}: {message}" for place, message, *_ in BY_ID[rule].look(subject_of(example))]
 
 
 def test_every_line_that_would_not_be_taken() -> None:
@@ -27,3 +29,31 @@ def test_a_file_that_says_nothing_is_not_taken() -> None:
 def test_what_cannot_be_judged_is_said() -> None:
     (said,) = found("HBA001", Example(r"host /(?x)a all all md5"))
     assert "it cannot be judged here" in said
+
+
+@pytest.mark.parametrize(
+    ("version", "conf", "said"),
+    [
+        (11, "SSL_min_protocol_version = ''", "it came with 12"),
+        (13, "ssl_crl_dir = 'x'", "it came with 14"),
+        (17, "db_user_namespace = off", "it went with 17"),
+        (16, "db_user_namespace = off", None),
+        (17, "ssl_groups = 'x'", "it came with 18"),
+        (17, "log_connections = 'authentication'", "log_connections is on or off before 18"),
+        (17, "log_connections = 'f'", None),
+        (18, "log_connections = 'authentication'", None),
+        (14, "password_encryption = on", "password_encryption is md5 or scram-sha-256"),
+        (13, "password_encryption = on", None),
+        (14, "password_encryption = md5", None),
+    ],
+)
+def test_settings_of_other_versions(version, conf, said) -> None:
+    messages = found("HBA004", Example(conf=conf, version=version))
+    assert [said in each for each in messages] == ([True] if said else [])
+
+
+def test_oauth_needs_a_validator() -> None:
+    line = 'host all all all oauth issuer="https://x" scope="y"'
+    assert found("HBA005", Example(line, version=18)) == []
+    for conf in ("", "oauth_validator_libraries = ' '"):
+        assert len(found("HBA005", Example(line, conf=conf, version=18))) == 1

@@ -9,7 +9,7 @@ CERT = "hostssl all all all cert"
 
 def found(rule: str, conf: str | None, version: int = 16, hba: str = CERT) -> list[str]:
     subject = subject_of(Example(hba, conf=conf, version=version))
-    return [f"{place}: {message}" for place, message in BY_ID[rule].look(subject)]
+    return [f"{place}: {message}" for place, message, *_ in BY_ID[rule].look(subject)]
 
 
 @pytest.mark.parametrize("rule", [each for each in BY_ID if "HBA040" <= each < "HBA050"])
@@ -63,8 +63,7 @@ def test_weak_ciphers(ciphers, weak) -> None:
 @pytest.mark.parametrize(
     ("version", "conf", "count"),
     [
-        (13, "port = 1", 1),
-        (14, "port = 1", 0),
+        (13, "port = 1", 0),
         (13, "password_encryption = scram-sha-256", 0),
         (12, "password_encryption = on", 1),
         (18, "password_encryption = MD5", 1),
@@ -72,6 +71,12 @@ def test_weak_ciphers(ciphers, weak) -> None:
 )
 def test_passwords_kept_as_md5(version, conf, count) -> None:
     assert len(found("HBA044", conf, version)) == count
+
+
+def test_passwords_by_default_where_one_is_asked_for() -> None:
+    hba = f"{CERT}\nlocal all all md5"
+    assert len(found("HBA044", "port = 1", 13, hba)) == 1
+    assert found("HBA044", "port = 1", 14, hba) == []
 
 
 def test_namespaces_are_gone_in_17() -> None:
