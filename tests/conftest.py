@@ -69,6 +69,7 @@ pytest_plugins = [
     "tests.fixtures.balancer",  # after replicas, which it imports
     "tests.fixtures.slapd",
     "tests.fixtures.softhsm",
+    "tests.fixtures.sshd",
     "tests.fixtures.oidc_site",  # after ca, ca_process and oidc_provider, which it imports
     "tests.fixtures.stack",  # after ca and ca_process, which it imports
     "tests.fixtures.rotating_ca",  # after ca_service, which it imports

@@ -8,7 +8,7 @@ import click
 
 from pgward.core.clock import SystemClock, rfc3339
 from pgward.core.errors import InvalidInputError
-from pgward.hba.host_options import OpenHost, host_options
+from pgward.hba.host_options import OpenHost
 from pgward.hba.install import apply as work
 from pgward.hba.install.contents import check_before, check_by_hand, plan_contents, warnings
 from pgward.hba.install.duties import attempt
@@ -18,6 +18,7 @@ from pgward.hba.install.source import MachineSource
 from pgward.hba.plan.generate import fragments
 from pgward.hba.plan.model import Plan, TlsFiles
 from pgward.hba.plan_options import plan_options
+from pgward.hba.ssh_options import reachable_host_options
 from pgward.hba.syntax.versions import NEWEST, OLDEST
 from pgward.system import process, terminal
 from pgward.system.files import storage_errors
@@ -60,7 +61,7 @@ def generate(*, pg_version: int, part: str | None, tls_dir: str, make_plan: Make
 
 
 @click.command()
-@host_options
+@reachable_host_options
 @click.option(
     "--token-file",
     metavar="FILE",
@@ -95,7 +96,7 @@ def apply(
         _show_dry_run(host, plan, overwrite_edits=overwrite_edits)
         return
     token = None if token_file is None else _read_token(token_file)
-    source = MachineSource(host.identity_dir, host.data_dir.owner, token=token, names=names)
+    source = _source(host, token=token, names=names)
     with process.unwound_by_sigterm():
         now = SystemClock().now()
         outcome = work.apply(
@@ -107,7 +108,7 @@ def apply(
 
 
 @click.command()
-@host_options
+@reachable_host_options
 def refresh(*, open_host: OpenHost) -> None:
     """Renew the server certificate and the revocation lists; for a timer.
 
@@ -115,13 +116,19 @@ def refresh(*, open_host: OpenHost) -> None:
     examples/pgward-hba-refresh.timer.
     """
     host = open_host()
-    source = MachineSource(host.identity_dir, host.data_dir.owner, token=None)
+    source = _source(host)
     with process.unwound_by_sigterm():
         now = SystemClock().now()
         outcome = work.refresh(host, source, now=now)
         problems = _duties(host, source, outcome)
     _tell(host, outcome, now)
     _warn(problems)
+
+
+def _source(host: Host, *, token: str | None = None, names: tuple[str, ...] = ()) -> MachineSource:
+    data_dir = host.data_dir
+    trees = data_dir.access.trees
+    return MachineSource(host.identity_dir, data_dir.owner, token=token, names=names, trees=trees)
 
 
 def _duties(host: Host, source: MachineSource, outcome: work.Outcome) -> list[str]:

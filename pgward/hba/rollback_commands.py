@@ -3,11 +3,12 @@
 import click
 
 from pgward.core.clock import SystemClock
-from pgward.hba.host_options import OpenHost, host_options
+from pgward.hba.host_options import OpenHost
 from pgward.hba.install import rollback as work
 from pgward.hba.install.contents import check_by_hand
 from pgward.hba.install.host import Host
 from pgward.hba.install.rollback import Back, Gone
+from pgward.hba.ssh_options import reachable_host_options
 from pgward.system import process, terminal
 
 _dry_run_option = click.option(
@@ -16,7 +17,7 @@ _dry_run_option = click.option(
 
 
 @click.command()
-@host_options
+@reachable_host_options
 @click.option("--list", "listed", is_flag=True, help="List the changes that can be taken back.")
 @click.option("--to", "stamp", metavar="CHANGE", help="Before which one.  [default: the last]")
 @_dry_run_option
@@ -57,7 +58,7 @@ def rollback(
 
 
 @click.command()
-@host_options
+@reachable_host_options
 @_dry_run_option
 @click.option(
     "--overwrite-edits", is_flag=True, help="Lose what was edited by hand in pgward's blocks."

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from pgward.core.errors import NotFoundError, PgwardError, UnavailableError
 from pgward.hba.agent.backends import Backend
 from pgward.hba.server.datadir import DataDir, Running
-from pgward.hba.server.sql import account_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -109,7 +108,8 @@ class Sessions:
     def _users(self) -> list[str]:
         if self._user is not None:
             return [self._user]
-        return list(dict.fromkeys(["postgres", account_name(self._data_dir.owner)]))
+        own = self._data_dir.access.account_name(self._data_dir.owner)
+        return list(dict.fromkeys(["postgres", own]))
 
 
 def check_driver() -> None:

@@ -20,7 +20,6 @@ from pgward.hba.install.material import CertificateSource, Material
 from pgward.hba.plan.model import Plan
 from pgward.hba.server import probe
 from pgward.hba.server.datadir import Running
-from pgward.hba.server.locking import locked
 
 LEAST_LEFT = timedelta(days=1)
 """With less than this left, and no way to refresh, a run fails loudly."""
@@ -58,7 +57,8 @@ class Outcome:
 def exclusive(host: Host) -> Iterator[bool]:
     """Hold the host for one run, and undo what an earlier one left; gives whether it left any."""
     host.data_dir.disk.make_dir(host.state_dir)
-    with locked(host.lock_path, host.data_dir.owner, seconds=_BUSY_SECONDS):
+    data_dir = host.data_dir
+    with data_dir.access.locked(host.lock_path, data_dir.owner, seconds=_BUSY_SECONDS):
         yield host.recover()
 
 
@@ -129,7 +129,9 @@ def prove_refusal(plan: Plan, running: Running) -> None:
     role, database = _sample(plan.roles, _PROBE_ROLE), _sample(plan.databases, "postgres")
     if running.host is None or "all" not in plan.addresses or not role or not database:
         return
-    answer = probe.without_certificate(running.host, running.port, role, database)
+    answer = probe.without_certificate(
+        running.host, running.port, role, database, dial=running.access.dial
+    )
     if not answer.refused:
         raise PgwardError(
             "PostgreSQL does not refuse a connection without a certificate, so all was put back: "

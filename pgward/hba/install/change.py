@@ -16,7 +16,7 @@ from pgward.core.clock import rfc3339
 from pgward.hba.install.generations import Generations
 from pgward.hba.install.history import BACKUP_MARK, BACKUPS_KEPT, History
 from pgward.hba.install.journal import About, Journal, Replaced, digest
-from pgward.hba.server.disk import Disk
+from pgward.hba.server.access import FileAccess
 
 __all__ = ["BACKUPS_KEPT", "Change", "Edit", "Step", "journal_path", "undo"]
 
@@ -59,7 +59,7 @@ class Change:
         self,
         state_dir: Path,
         generations: Generations,
-        disk: Disk,
+        disk: FileAccess,
         *,
         generation: str | None,
         edits: Sequence[Edit],
@@ -143,7 +143,7 @@ def journal_path(state_dir: Path) -> Path:
     return state_dir / "journal.json"
 
 
-def undo(state_dir: Path, generations: Generations, disk: Disk) -> bool:
+def undo(state_dir: Path, generations: Generations, disk: FileAccess) -> bool:
     """Undo the change that a run left half done; tell whether there was something to undo."""
     path = journal_path(state_dir)
     journal = Journal.load(path, disk)

@@ -25,15 +25,16 @@ class HostDuties:
         if order.need == "client-probe":
             self._let_in(self._duties.probe(order))
         elif order.need == "present":
-            host, port = self._address()
-            check_presented(probe.presented(host, port), order)
+            server, host = self._server()
+            leaf = probe.presented(host, server.port, dial=server.access.dial)
+            check_presented(leaf, order)
 
     def _let_in(self, made: Probe) -> None:
-        host, port = self._address()
+        server, host = self._server()
         with made.file() as path:
             try:
                 # Once is enough: PostgreSQL takes a reload before it accepts the next connection.
-                probe.with_certificate(host, port, path)
+                probe.with_certificate(host, server.port, path, dial=server.access.dial)
             except probe.NotTrustedError as error:
                 raise ProbeError(
                     f"PostgreSQL does not accept certificates of the new CA: {error.message}"
@@ -41,13 +42,13 @@ class HostDuties:
             except UnavailableError as error:
                 raise ProbeError(error.message) from error
 
-    def _address(self) -> tuple[str, int]:
+    def _server(self) -> tuple[Running, str]:
         running = self._running()
         if running is None:
             raise ProbeError("PostgreSQL does not run there, so it cannot be tried")
         if running.host is None:
             raise ProbeError("PostgreSQL listens on no TCP port there, so it cannot be tried")
-        return running.host, running.port
+        return running, running.host
 
 
 def attempt(act: Callable[[], list[str]]) -> list[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pgward.hba.install.material import FILES, Material
-from pgward.hba.server.disk import Disk
+from pgward.hba.server.access import FileAccess
 
 _MODES = {"key": 0o600}
 _READABLE = 0o644
@@ -20,7 +20,7 @@ _KEPT = 2
 class Generations:
     """The generations below one directory, which is made when the first is written."""
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
+    def __init__(self, directory: Path, disk: FileAccess) -> None:
         self.directory = directory
         self._disk = disk
         self.link = directory / "current"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pgward.core.errors import NotFoundError
 from pgward.hba.install.journal import About, Journal
-from pgward.hba.server.disk import Disk
+from pgward.hba.server.access import FileAccess
 
 BACKUPS_KEPT = 5
 BACKUP_MARK = ".pgward-"
@@ -20,7 +20,7 @@ _SUFFIX = ".json"
 class History:
     """The records below a state directory; stamps sort as the changes came."""
 
-    def __init__(self, state_dir: Path, disk: Disk) -> None:
+    def __init__(self, state_dir: Path, disk: FileAccess) -> None:
         self.directory = state_dir / _DIRECTORY
         self._disk = disk
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from pgward.core.errors import ConflictError
 from pgward.hba.install.generations import Generations
-from pgward.hba.server.disk import Disk
+from pgward.hba.server.access import FileAccess
 
 _FORMAT = "files-1"  # another format is a journal that this version cannot undo
 
@@ -55,7 +55,7 @@ class Journal:
     about: About | None = None
 
     @classmethod
-    def load(cls, path: Path, disk: Disk) -> Self | None:
+    def load(cls, path: Path, disk: FileAccess) -> Self | None:
         """Return the journal that a run left, or None; raise ConflictError when it is damaged."""
         data = disk.read(path)
         if data is None:
@@ -71,7 +71,7 @@ class Journal:
                 hint="compare the configuration with the backups beside it, then remove it",
             ) from error
 
-    def save(self, path: Path, disk: Disk) -> None:
+    def save(self, path: Path, disk: FileAccess) -> None:
         """Write it, before the first file is replaced."""
         fields = {
             "generation": self.generation,
@@ -80,7 +80,7 @@ class Journal:
         }
         disk.replace(path, json.dumps(fields, indent=1).encode() + b"\n")
 
-    def undo(self, generations: Generations, disk: Disk) -> bool:
+    def undo(self, generations: Generations, disk: FileAccess) -> bool:
         """Put everything back, the last replaced first; tell whether anything was changed.
 
         Raises ConflictError when someone else changed a file since: nothing is touched then.
@@ -109,7 +109,7 @@ def digest(data: bytes | None) -> str:
     return "absent" if data is None else hashlib.sha256(data).hexdigest()
 
 
-def _put_back(each: Replaced, disk: Disk) -> None:
+def _put_back(each: Replaced, disk: FileAccess) -> None:
     if each.backup is None:
         disk.remove(Path(each.path))
     else:

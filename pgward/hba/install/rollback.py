@@ -17,7 +17,7 @@ from pgward.hba.install.host import NO_CHECKS, Host
 from pgward.hba.install.journal import About, Journal, Replaced, digest
 from pgward.hba.install.material import Material
 from pgward.hba.plan import block
-from pgward.hba.server.disk import Disk
+from pgward.hba.server.access import FileAccess
 
 _LOOK = "look at the diff of --dry-run; --force gives up what was written since, but for a backup"
 
@@ -137,7 +137,7 @@ def _in_order(host: Host, edits: list[Edit]) -> tuple[Edit, ...]:
     return tuple(edit for edit in order if edit is not None)
 
 
-def _kept(disk: Disk, each: Replaced, about: About) -> bytes:
+def _kept(disk: FileAccess, each: Replaced, about: About) -> bytes:
     """Return what a file held before a change; nothing where there was no file."""
     if each.backup is None:
         return b""

@@ -16,6 +16,7 @@ from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import DeniedError, InvalidInputError, NotFoundError
 from pgward.hba.install.duties import HostDuties
 from pgward.hba.install.material import Material, crl_to_pem, names_of
+from pgward.hba.server.access import Tree, Trees
 from pgward.hba.server.datadir import Running
 from pgward.hba.server.disk import Disk, acting_as
 from pgward.system import files
@@ -38,7 +39,9 @@ class MachineSource:
     A token is also used when the identity has expired, is denied, or lacks one of ``names``.
 
     The directory belongs to the server's account. Root never works in a directory that another
-    account controls: it takes a private copy, and puts the outcome back as that account.
+    account controls: it takes a private copy, and puts the outcome back as that account. So it is
+    with one of another machine, which ``trees`` reaches; then the copy is in memory, where there
+    is a file system for that.
     """
 
     def __init__(
@@ -49,12 +52,14 @@ class MachineSource:
         token: str | None,
         names: Iterable[str] = (),
         clock: Clock | None = None,
+        trees: Trees | None = None,
     ) -> None:
         self._directory = directory
         self._owner = owner
         self._token = token
         self._names = frozenset(name.lower() for name in names)
         self._clock = clock or SystemClock()
+        self._trees = trees
         self._orders: tuple[Order, ...] | None = None
 
     def current(self) -> Material:
@@ -154,14 +159,14 @@ class MachineSource:
     @contextlib.contextmanager
     def _work(self) -> Iterator[tuple[Path, Callable[[], None]]]:
         """Give a directory to work in, and what keeps its content where it belongs."""
-        if os.geteuid() == self._owner.uid:
+        if self._trees is None and os.geteuid() == self._owner.uid:
             yield self._directory, lambda: None
             return
-        _finish_swap(self._directory, self._owner)
-        _remove_abandoned()
-        with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        place = None if self._trees is None else _memory()
+        _remove_abandoned(place)
+        with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place) as name:
             work = Path(name) / "machine"
-            before = _tree(self._directory, self._owner)
+            before = self._read()
             _check_links(before, self._directory)
             _write(work, before)
 
@@ -169,7 +174,7 @@ class MachineSource:
                 nonlocal before
                 after = _read(work)
                 if after != before:
-                    _put(self._directory, self._owner, after)
+                    self._put(after)
                     before = after
 
             try:
@@ -177,14 +182,28 @@ class MachineSource:
             finally:
                 keep()  # also after a failure
 
+    def _read(self) -> Tree:
+        if self._trees is not None:
+            return self._trees.read(self._directory)
+        _finish_swap(self._directory, self._owner)
+        return _tree(self._directory, self._owner)
 
-Tree = dict[str, bytes | Path | None]
-"""Relative paths to a file's bytes, a symlink's target, or None for a directory."""
+    def _put(self, tree: Tree) -> None:
+        if self._trees is not None:
+            self._trees.put(self._directory, tree)
+        else:
+            _put(self._directory, self._owner, tree)
 
 
-def _remove_abandoned() -> None:
+def _memory() -> Path | None:
+    """Return a directory that is no disk, for keys that are another machine's; None without."""
+    path = Path("/dev/shm")  # noqa: S108 - mkdtemp makes it private
+    return path if os.access(path, os.W_OK) else None
+
+
+def _remove_abandoned(place: Path | None) -> None:
     """Remove copies, with the host's key in them, that runs which were killed left behind."""
-    for old in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for old in (place or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # another run removes it, too
             status = old.lstat()
             if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _ABANDONED_SECONDS:

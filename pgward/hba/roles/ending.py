@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.hba.roles.section import Pair
-from pgward.hba.server.disk import Disk
+from pgward.hba.server.access import FileAccess
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Ending:
     """The pairs whose sessions no run has seen the end of."""
 
     path: Path
-    disk: Disk
+    disk: FileAccess
 
     def load(self) -> frozenset[Pair]:
         """Return them; a damaged file, which only our own account writes, holds none."""

@@ -1,28 +1,24 @@
 """A data directory: its version, its owner, its programs, its files, and whether it runs."""
 
-import os
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import psutil
-
-from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
+from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba.plan.block import assignments
-from pgward.hba.server.disk import Disk, DiskError, owner_of
+from pgward.hba.server.access import Access, FileAccess
+from pgward.hba.server.disk import DiskError
+from pgward.hba.server.local import LOCAL, WHERE
 from pgward.hba.syntax.versions import Abilities
-from pgward.system.postgres import Account, execute, find_binaries
+from pgward.system.postgres import Account
 
 AUTO_FILE = "postgresql.auto.conf"
 OPTIONS_FILE = "postmaster.opts"
 _ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for
 _PID_LINES = 6
-_WHERE = "psql -c 'show data_directory' tells where it is"
-_SERVER_NAMES = frozenset({"postgres", "postmaster"})
-_SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +29,7 @@ class Running:
     port: int
     socket_dir: str
     host: str | None
+    access: Access = field(default=LOCAL, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +45,18 @@ class Directory:
     options: tuple[str, ...]
 
     @classmethod
-    def open(cls, path: Path, config_file: Path | None = None) -> Self:
+    def open(cls, path: Path, config_file: Path | None = None, access: Access = LOCAL) -> Self:
         """Look at a data directory.
 
         Raises InvalidInputError when it is none, DiskError when it cannot be read, NotFoundError
         when it is not there.
         """
         path = path.absolute()
-        owner = _owner(path)
-        _check_caller(path, owner)
-        able = Abilities.of(_version(path, owner))
-        return cls(path, able, owner, _options(path, owner, config_file))
+        owner = access.owner_of(path)
+        access.check_caller(path, owner)
+        disk = access.disk(owner)
+        able = Abilities.of(_version(path, disk))
+        return cls(path, able, owner, _options(path, disk, config_file, access))
 
     @property
     def given(self) -> list[tuple[str, str]]:
@@ -79,27 +77,30 @@ class DataDir:
     config_file: Path
     hba_file: Path
     ident_file: Path
+    access: Access = field(default=LOCAL, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: Path, config_file: Path | None = None) -> Self:
+    def open(cls, path: Path, config_file: Path | None = None, access: Access = LOCAL) -> Self:
         """Look at a data directory.
 
         Raises InvalidInputError when it is none, DiskError when it cannot be read, NotFoundError
         when it is not there, or without server programs of its version, PgwardError when
         postgresql.conf is broken.
         """
-        directory = Directory.open(path, config_file)
+        directory = Directory.open(path, config_file, access)
         path, able, owner = directory.path, directory.able, directory.owner
-        options, bin_dir = directory.options, find_binaries(able.version)
-        ask = _Asker(path, owner, bin_dir, options)
+        options = directory.options
+        near = _started_from(path, access.disk(owner))
+        bin_dir = access.find_binaries(able.version, owner, near)
+        ask = _Asker(path, owner, bin_dir, options, access)
         asked = {name: Path(ask(name)) for name in ("config_file", "hba_file", "ident_file")}
-        files = (path / asked[name] for name in ("config_file", "hba_file", "ident_file"))
-        return cls(path, able, owner, bin_dir, options, *files)
+        config, hba, ident = (path / asked[name] for name in asked)
+        return cls(path, able, owner, bin_dir, options, config, hba, ident, access)
 
     @property
-    def disk(self) -> Disk:
+    def disk(self) -> FileAccess:
         """File access as the owner."""
-        return Disk(self.owner)
+        return self.access.disk(self.owner)
 
     @property
     def auto_file(self) -> Path:
@@ -111,33 +112,40 @@ class DataDir:
 
         Raises PgwardError with the server's own words when the files are broken.
         """
-        return _Asker(self.path, self.owner, self.bin_dir, self.options)(name)
+        return _Asker(self.path, self.owner, self.bin_dir, self.options, self.access)(name)
 
     def running(self) -> Running | None:
         """Return how to reach the server, or None when it does not run."""
-        lines = (_text(self.path / "postmaster.pid", self.owner) or "").splitlines()
+        lines = (_text(self.path / "postmaster.pid", self.disk) or "").splitlines()
         if len(lines) < _PID_LINES or not lines[0].lstrip("-").isdigit() or not lines[3].isdigit():
             return None
         pid = abs(int(lines[0]))
-        if not _is_server(pid, self.owner):
+        if not self.access.is_server(pid, self.owner):
             return None
         host = {"": None, "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104 - read, not bound
             lines[5].strip(), lines[5].strip()
         )
-        return Running(pid, int(lines[3]), lines[4].strip(), host)
+        return Running(pid, int(lines[3]), lines[4].strip(), host, self.access)
 
 
 class _Asker:
     """``postgres -C``: what a setting is, without a running server."""
 
-    def __init__(self, path: Path, owner: Account, bin_dir: Path, options: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        owner: Account,
+        bin_dir: Path,
+        options: tuple[str, ...],
+        access: Access,
+    ) -> None:
         self._path, self._bin_dir, self._options = path, bin_dir, options
-        self._account = owner if os.geteuid() == 0 else None
+        self._account, self._access = owner, access
 
     def __call__(self, name: str) -> str:
         command = [str(self._bin_dir / "postgres"), "-C", name, "-D", str(self._path)]
         try:
-            done = execute(
+            done = self._access.execute(
                 [*command, *self._options],
                 account=self._account,
                 directory=self._path,
@@ -157,18 +165,18 @@ class _Asker:
         return done.stdout.strip()
 
 
-def _text(path: Path, owner: Account) -> str | None:
+def _text(path: Path, disk: FileAccess) -> str | None:
     """Return a file of the data directory, read as its owner: it may be a link to elsewhere."""
-    data = Disk(owner).read(path)
+    data = disk.read(path)
     return None if data is None else data.decode(errors="replace")
 
 
-def _version(path: Path, owner: Account) -> int:
-    found = _text(path / "PG_VERSION", owner)
+def _version(path: Path, disk: FileAccess) -> int:
+    found = _text(path / "PG_VERSION", disk)
     if found is None:
         raise InvalidInputError(
             f"{path} is not a PostgreSQL data directory",
-            hint=_WHERE,
+            hint=WHERE,
         )
     text = found.strip()
     if not text.isdigit():
@@ -176,40 +184,25 @@ def _version(path: Path, owner: Account) -> int:
     return int(text)
 
 
-def _owner(path: Path) -> Account:
-    try:
-        return owner_of(path)
-    except DiskError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise NotFoundError(f"there is no {path}", hint=_WHERE) from error
-        raise
-
-
-def _check_caller(path: Path, owner: Account) -> None:
-    if os.geteuid() not in {0, owner.uid}:
-        raise PgwardError(
-            f"{path} belongs to another account (uid {owner.uid})",
-            hint="run this as root, or as the account that the server runs as: sudo -u postgres …",
-        )
-
-
-def _options(path: Path, owner: Account, config_file: Path | None) -> tuple[str, ...]:
+def _options(
+    path: Path, disk: FileAccess, config_file: Path | None, access: Access
+) -> tuple[str, ...]:
     """Return the server's own command-line options, which may say where the files are."""
-    given = _last_start_options(path, owner)
-    if config_file is None and not (path / "postgresql.conf").exists():
+    given = _last_start_options(path, disk)
+    if config_file is None and disk.read(path / "postgresql.conf") is None:
         named = [option for option in given if "config_file=" in option]
-        config_file = None if named else _distribution_config(path, owner)
+        config_file = None if named else _distribution_config(path, disk, access)
     if config_file is not None:
-        if not config_file.is_file():
+        if disk.read(config_file) is None:
             raise InvalidInputError(f"{config_file} does not exist")
         given = (*given, "-c", f"config_file={config_file.absolute()}")
     return given
 
 
-def _last_start_options(path: Path, owner: Account) -> tuple[str, ...]:
+def _last_start_options(path: Path, disk: FileAccess) -> tuple[str, ...]:
     """Return the ``-c`` options in postmaster.opts, where pg_ctl keeps how it started."""
     try:
-        words = shlex.split(_text(path / OPTIONS_FILE, owner) or "")
+        words = shlex.split(_text(path / OPTIONS_FILE, disk) or "")
     except ValueError:
         return ()
     if not words:
@@ -223,11 +216,17 @@ def _last_start_options(path: Path, owner: Account) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _distribution_config(path: Path, owner: Account) -> Path:
+def _started_from(path: Path, disk: FileAccess) -> Path | None:
+    """Return the directory of the program that it was last started with."""
+    program = (_text(path / OPTIONS_FILE, disk) or "").partition(" ")[0]
+    return Path(program).parent if program.startswith("/") else None
+
+
+def _distribution_config(path: Path, disk: FileAccess, access: Access) -> Path:
     """Return the configuration that Debian keeps apart from the data directory."""
-    for candidate in sorted(Path("/").glob(_SERVER_CONFIGS)):
+    for candidate in access.distribution_configs():
         try:
-            settings = assignments(Disk(owner).read(candidate) or b"")
+            settings = assignments(disk.read(candidate) or b"")
         except DiskError:
             continue
         if any(s.name == "data_directory" and Path(s.value) == path for s in settings):
@@ -235,15 +234,6 @@ def _distribution_config(path: Path, owner: Account) -> Path:
     raise InvalidInputError(
         f"{path} has no postgresql.conf", hint="name it: --config-file /etc/…/postgresql.conf"
     )
-
-
-def _is_server(pid: int, owner: Account) -> bool:
-    """Tell whether this is a server of the owner, for it will be sent a signal."""
-    try:
-        process = psutil.Process(pid)
-        return process.name() in _SERVER_NAMES and process.uids().real == owner.uid
-    except psutil.Error:
-        return False
 
 
 def _without_prefix(text: str) -> str:

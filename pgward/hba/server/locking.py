@@ -1,6 +1,12 @@
-"""The lock that one run at a time holds on a host, and who holds it."""
+"""The lock that one run at a time holds on a host, and who holds it.
+
+A run by SSH whose connection is lost may have a last command under way. Each of its commands holds
+the file ``session`` while it works, and works only while its own word stands in there; so whoever
+has the lock next takes that word away first.
+"""
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -40,11 +46,28 @@ def locked(path: Path, owner: Account, *, seconds: float) -> Iterator[None]:
             "write there",
         ) from error
     try:
+        with acting_as(owner), contextlib.suppress(FileNotFoundError):
+            _end_sessions(session_path(path))
         with contextlib.suppress(OSError), acting_as(owner):  # a full disk is no reason to stop
             _write(path, f"process {os.getpid()}, since {rfc3339(datetime.now(UTC))}\n")
         yield
     finally:
         lock.__exit__(None, None, None)
+
+
+def session_path(lock: Path) -> Path:
+    """Return the file that commands of a run by SSH hold."""
+    return lock.with_name("session")
+
+
+def _end_sessions(path: Path) -> None:
+    """Wait for the last command of a run whose connection was lost, and let no other begin."""
+    descriptor = files.open_regular(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,14 @@ _MAX_ANSWER = 64 * 1024
 _TIMEOUT = 10.0
 _ALERT_SECONDS = 0.5
 INVALID_AUTHORIZATION = "28000"
+
+
+Dial = Callable[[str, int, float], socket.socket]
+"""Connects to a host and port, with a timeout; raises OSError."""
+
+
+def _dial(host: str, port: int, timeout: float) -> socket.socket:
+    return socket.create_connection((host, port), timeout=timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +46,17 @@ class Answer:
         return self.code == INVALID_AUTHORIZATION
 
 
-def presented(host: str, port: int) -> bytes:
+def presented(host: str, port: int, *, dial: Dial = _dial) -> bytes:
     """Return the leaf certificate (DER) that the server presents; raise UnavailableError."""
-    with _connected(host, port) as secured:
+    with _connected(host, port, dial=dial) as secured:
         return secured.getpeercert(binary_form=True) or b""
 
 
-def without_certificate(host: str, port: int, user: str, database: str) -> Answer:
+def without_certificate(
+    host: str, port: int, user: str, database: str, *, dial: Dial = _dial
+) -> Answer:
     """Try to log in over TLS without a client certificate; raise UnavailableError."""
-    with _connected(host, port) as secured:
+    with _connected(host, port, dial=dial) as secured:
         secured.sendall(_startup(user, database))
         kind, answer = _message(secured)
     if kind != b"E":
@@ -59,7 +69,7 @@ class NotTrustedError(PgwardError):
     """The server refused a client certificate in TLS, before it looked at who it names."""
 
 
-def with_certificate(host: str, port: int, chain_and_key: Path) -> None:
+def with_certificate(host: str, port: int, chain_and_key: Path, *, dial: Dial = _dial) -> None:
     """See that TLS lets a client certificate in: any PostgreSQL message after it shows that.
 
     Raises NotTrustedError for a TLS alert, UnavailableError when there is no telling. TLS 1.3
@@ -67,7 +77,7 @@ def with_certificate(host: str, port: int, chain_and_key: Path) -> None:
     and what is sent before the alert was read may lose it.
     """
     try:
-        with _connected(host, port, chain_and_key) as secured:
+        with _connected(host, port, chain_and_key, dial=dial) as secured:
             _wait_for_alert(secured)
             secured.sendall(_startup(PROBE_SUBJECT, "postgres"))
             _message(secured)
@@ -108,14 +118,16 @@ def _startup(user: str, database: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _connected(host: str, port: int, chain_and_key: Path | None = None) -> Iterator[ssl.SSLSocket]:
+def _connected(
+    host: str, port: int, chain_and_key: Path | None = None, *, dial: Dial
+) -> Iterator[ssl.SSLSocket]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # the certificate itself is compared, byte by byte
     if chain_and_key is not None:
         context.load_cert_chain(chain_and_key)
     try:
-        with socket.create_connection((host, port), timeout=_TIMEOUT) as plain:
+        with dial(host, port, _TIMEOUT) as plain:
             plain.sendall(_SSL_REQUEST)
             if plain.recv(1) != b"S":
                 raise UnavailableError(f"PostgreSQL at {host}:{port} does not speak TLS")

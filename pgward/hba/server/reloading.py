@@ -5,8 +5,6 @@ force, and only a line in its log tells. So the views that read the files are as
 manual, chapters 54.9, 54.10 and 54.12), and the server is looked at from outside.
 """
 
-import os
-import signal
 import time
 from collections.abc import Callable
 
@@ -67,7 +65,7 @@ def reload(running: Running, sql: Sql, accepted: Callable[[], bool] | None) -> b
     """
     before = _load_time(sql)
     try:
-        os.kill(running.pid, signal.SIGHUP)
+        running.access.hang_up(running.pid)
     except ProcessLookupError as error:
         raise EndedError(
             f"PostgreSQL (process {running.pid}) ended just now", hint="try again"
@@ -82,7 +80,7 @@ def presents(running: Running, certificate: bytes) -> bool | None:
     if running.host is None:
         return None
     try:
-        return probe.presented(running.host, running.port) == certificate
+        return probe.presented(running.host, running.port, dial=running.access.dial) == certificate
     except UnavailableError:
         return False
 

@@ -1,13 +1,11 @@
 """The way to a running server's views: SQL as a superuser, over the local socket."""
 
-import os
 import subprocess
 from dataclasses import dataclass
 from typing import Protocol
 
 from pgward.core.errors import NotFoundError
 from pgward.hba.server.datadir import DataDir, Running
-from pgward.system.postgres import Account, execute, find_client
 
 SEPARATOR = "\x1f"
 """What stands between the fields of a row, and in none of them."""
@@ -42,14 +40,16 @@ class LocalSql:
     def _users(self) -> list[str]:
         if self.superuser is not None:
             return [self.superuser]
-        return list(dict.fromkeys(["postgres", account_name(self.data_dir.owner)]))
+        return list(
+            dict.fromkeys(["postgres", self.data_dir.access.account_name(self.data_dir.owner)])
+        )
 
     def _psql(self, user: str, query: str) -> subprocess.CompletedProcess[str] | None:
         try:
-            program = find_client("psql", self.data_dir.bin_dir)
-            return execute(
+            program = self.data_dir.access.find_client("psql", self.data_dir.bin_dir)
+            return self.data_dir.access.execute(
                 [program, *_PSQL_OPTIONS, *self._where(), "-U", user, "-c", query],
-                account=self.data_dir.owner if os.geteuid() == 0 else None,
+                account=self.data_dir.owner,
                 directory=self.data_dir.path,
                 timeout=_SQL_SECONDS,
             )
@@ -58,13 +58,3 @@ class LocalSql:
 
     def _where(self) -> list[str]:
         return ["-h", self.running.socket_dir, "-p", str(self.running.port), "-d", "postgres"]
-
-
-def account_name(account: Account) -> str:
-    """Return the name of an account, which its role has that peer lines let in."""
-    import pwd  # noqa: PLC0415 - not on every system
-
-    try:
-        return pwd.getpwuid(account.uid).pw_name
-    except KeyError:
-        return account.name

@@ -133,7 +133,7 @@ def test_expired_material_is_no_fallback(host, plan, small_ca, now) -> None:
 def test_what_is_asked_without_a_certificate(monkeypatch, plan, asked) -> None:
     seen = []
 
-    def ask(_host: str, _port: int, role: str, database: str) -> Answer:
+    def ask(_host: str, _port: int, role: str, database: str, **_: object) -> Answer:
         seen.append((role, database))
         return Answer("28000", "no")
 
@@ -145,7 +145,7 @@ def test_what_is_asked_without_a_certificate(monkeypatch, plan, asked) -> None:
 
 
 def test_a_server_that_lets_anyone_try(monkeypatch) -> None:
-    monkeypatch.setattr(work.probe, "without_certificate", lambda *_: Answer(None, "went on"))
+    monkeypatch.setattr(work.probe, "without_certificate", lambda *_, **__: Answer(None, "went on"))
     with pytest.raises(PgwardError, match="does not refuse a connection without a certificate"):
         work.prove_refusal(Plan(), RUNNING)
 

@@ -1,14 +1,13 @@
-from types import SimpleNamespace
-
 import pytest
 
 from pgward.client.duties import Order, Probe, ProbeError
 from pgward.core.errors import UnavailableError
 from pgward.hba.install.duties import HostDuties, attempt
 from pgward.hba.server import probe
+from pgward.hba.server.datadir import Running
 from pgward.pki import crl
 
-RUNNING = SimpleNamespace(host="127.0.0.1", port=5432)
+RUNNING = Running(1, 5432, "/run", "127.0.0.1")
 
 
 class FakeDuties:
@@ -38,7 +37,7 @@ def host():
 def test_a_client_is_tried_on_the_running_server(host, monkeypatch):
     seen = []
 
-    def connect(address, port, path):
+    def connect(address, port, path, **_):
         seen.append((address, port, path.read_bytes()))
 
     monkeypatch.setattr(probe, "with_certificate", connect)
@@ -57,7 +56,7 @@ def test_a_client_is_tried_on_the_running_server(host, monkeypatch):
     ],
 )
 def test_why_a_client_is_not_let_in(host, monkeypatch, error, told):
-    def connect(*_):
+    def connect(*_, **__):
         raise error
 
     monkeypatch.setattr(probe, "with_certificate", connect)
@@ -69,7 +68,7 @@ def test_why_a_client_is_not_let_in(host, monkeypatch, error, told):
     [
         (None, "PostgreSQL does not run there, so it cannot be tried"),
         (
-            SimpleNamespace(host=None, port=5432),
+            Running(1, 5432, "/run", None),
             "PostgreSQL listens on no TCP port there, so it cannot be tried",
         ),
     ],
@@ -81,7 +80,7 @@ def test_a_server_that_cannot_be_tried(host, running, told):
 
 def test_the_certificate_that_the_server_presents(host, monkeypatch, small_ca):
     material = small_ca.current()
-    monkeypatch.setattr(probe, "presented", lambda *_: material.der)
+    monkeypatch.setattr(probe, "presented", lambda *_, **__: material.der)
     issuer = crl.key_id(small_ca.servers.issuing.certificate)
     assert host("present", issuer=issuer) == []
     (problem,) = host("present", issuer=b"\0")

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
-from pgward.hba.server import datadir
+from pgward.hba.server import datadir, local
 from pgward.hba.server.datadir import DataDir, Directory
+from pgward.hba.server.local import LOCAL
 from pgward.system.postgres import Account, Cluster
 
 
@@ -51,7 +52,7 @@ def test_a_configuration_that_cannot_be_read_to_its_end(pg_files: Cluster, fifo,
 def test_a_distributions_configuration_that_is_no_file(pg_files: Cluster, fifo, monkeypatch):
     fifo(pg_files.directory / "postgresql.conf")
     pattern = str(pg_files.directory.relative_to("/") / "postgresql.conf")
-    monkeypatch.setattr(datadir, "_SERVER_CONFIGS", pattern)
+    monkeypatch.setattr(local, "_SERVER_CONFIGS", pattern)
     (pg_files.data_dir / "postgresql.conf").unlink()
     with pytest.raises(InvalidInputError, match="has no postgresql"):
         DataDir.open(pg_files.data_dir)
@@ -95,7 +96,7 @@ def test_a_configuration_where_the_distribution_keeps_it(pg_files, monkeypatch) 
     text = f"data_directory = '{pg_files.data_dir}'\n"
     (pg_files.data_dir / "postgresql.conf").unlink()
     config.write_text(text)
-    monkeypatch.setattr(datadir, "_SERVER_CONFIGS", str(config.relative_to("/")))
+    monkeypatch.setattr(local, "_SERVER_CONFIGS", str(config.relative_to("/")))
     assert DataDir.open(pg_files.data_dir).config_file == config
 
 
@@ -140,8 +141,8 @@ def test_a_pid_file_that_names_no_server(pg_files, text) -> None:
 @pytest.mark.integration
 def test_another_accounts_server_is_never_signalled(pg: Cluster) -> None:
     lines = (pg.data_dir / "postmaster.pid").read_text().splitlines()
-    assert datadir._is_server(int(lines[0]), Account("", pg.data_dir.stat().st_uid, 0))
-    assert not datadir._is_server(int(lines[0]), Account("", 4242, 0))
+    assert LOCAL.is_server(int(lines[0]), Account("", pg.data_dir.stat().st_uid, 0))
+    assert not LOCAL.is_server(int(lines[0]), Account("", 4242, 0))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -1,3 +1,4 @@
+import os
 import signal
 
 import pytest
@@ -28,7 +29,7 @@ class Answers:
 @pytest.fixture
 def signals(monkeypatch) -> list[tuple[int, int]]:
     sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(reloading.os, "kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
     monkeypatch.setattr(reloading, "_RELOAD_SECONDS", 0.05)
     monkeypatch.setattr(reloading, "_POLL_SECONDS", 0.001)
     return sent
@@ -107,7 +108,7 @@ def test_a_server_that_ended_just_now(monkeypatch) -> None:
     def gone(*_: object) -> None:
         raise ProcessLookupError
 
-    monkeypatch.setattr(reloading.os, "kill", gone)
+    monkeypatch.setattr(os, "kill", gone)
     running = Running(1, 5432, "/run", "127.0.0.1")
     with pytest.raises(reloading.EndedError, match=r"PostgreSQL \(process 1\) ended just now"):
         reloading.reload(running, lambda _: None, None)

@@ -1,0 +1,114 @@
+"""The machine that a server runs on: its files, programs, processes and ports.
+
+``local`` is this one; ``ssh`` reaches another.
+"""
+
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from pgward.system.postgres import Account
+
+Tree = dict[str, bytes | Path | None]
+"""Relative paths to a file's bytes, a symlink's target, or None for a directory."""
+
+
+class FileAccess(Protocol):
+    """Files touched as one account, and never as more; failures are DiskError.
+
+    ``disk.Disk`` says what each does; that of another machine does the same.
+    """
+
+    def read(self, path: Path) -> bytes | None:
+        """Return the content, or None without a file."""
+
+    def replace(
+        self, path: Path, data: bytes, *, mode: int = 0o600, like: Path | None = None
+    ) -> None:
+        """Put a file whole, with the attributes of the one there, or else of ``like``."""
+
+    def restore(self, path: Path, backup: Path) -> None:
+        """Move a backup back into place."""
+
+    def names(self, path: Path) -> list[str]:
+        """Return the names in a directory, sorted."""
+
+    def link(self, path: Path) -> str | None:
+        """Return where a symlink leads."""
+
+    def resolve(self, path: Path) -> Path:
+        """Return the path of the file that symlinks lead to."""
+
+    def move(self, source: Path, target: Path) -> None:
+        """Rename, over another one if there is one."""
+
+    def sweep(self, path: Path) -> None:
+        """Remove what killed runs left beside a file."""
+
+    def make_dir(self, path: Path) -> None:
+        """Make a 0700 directory, unless it is there."""
+
+    def point(self, link: Path, target: str) -> None:
+        """Make a symlink point somewhere, atomically."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, a symlink or a whole directory, if it is there."""
+
+
+class Trees(Protocol):
+    """Whole directories, for what must be worked on here and belongs there."""
+
+    def read(self, directory: Path) -> Tree:
+        """Return the content; nothing without such a directory. Within bounds, or DiskError."""
+
+    def put(self, directory: Path, tree: Tree) -> None:
+        """Replace the content, so that there is the old or the new one whole."""
+
+
+class Access(Protocol):
+    """What is done with a server's machine."""
+
+    @property
+    def trees(self) -> Trees | None:
+        """Whole directories there; None where they are at hand."""
+
+    def disk(self, account: Account) -> FileAccess:
+        """Return file access as an account."""
+
+    def owner_of(self, path: Path) -> Account:
+        """Return who owns a path; raise DiskError, NotFoundError."""
+
+    def check_caller(self, path: Path, owner: Account) -> None:
+        """Raise PgwardError when we may not work as the owner."""
+
+    def execute(
+        self, command: Sequence[str | Path], *, account: Account, directory: Path, timeout: float
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a program as the account; raise subprocess.TimeoutExpired."""
+
+    def find_binaries(self, version: int, owner: Account, near: Path | None) -> Path:
+        """Return the directory of the server's programs; raise NotFoundError."""
+
+    def find_client(self, name: str, near: Path) -> Path:
+        """Return a client program; raise NotFoundError."""
+
+    def account_name(self, account: Account) -> str:
+        """Return the account's name there."""
+
+    def distribution_configs(self) -> list[Path]:
+        """Return the configurations that a distribution keeps apart from data directories."""
+
+    def is_server(self, pid: int, owner: Account) -> bool:
+        """Tell whether a process is a server of the owner."""
+
+    def hang_up(self, pid: int) -> None:
+        """Send SIGHUP; raise ProcessLookupError when it has ended."""
+
+    def dial(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect to a port from there; raise OSError."""
+
+    def locked(self, path: Path, owner: Account, *, seconds: float) -> AbstractContextManager[None]:
+        """Hold a lock; raise UnavailableError, naming the holder, when it is not free in time."""

@@ -1,0 +1,104 @@
+"""This machine."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from pgward.core.errors import NotFoundError, PgwardError
+from pgward.hba.server.disk import Disk, DiskError, owner_of
+from pgward.hba.server.locking import locked
+from pgward.system.postgres import Account, execute, find_binaries, find_client
+
+SERVER_NAMES = frozenset({"postgres", "postmaster"})
+_SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
+WHERE = "psql -c 'show data_directory' tells where it is"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAccess:
+    """What ``access.Access`` is, here."""
+
+    @property
+    def trees(self) -> None:
+        """Directories are at hand."""
+        return
+
+    def disk(self, account: Account) -> Disk:
+        """Return file access as an account."""
+        return Disk(account)
+
+    def owner_of(self, path: Path) -> Account:
+        """Return who owns a path."""
+        try:
+            return owner_of(path)
+        except DiskError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise NotFoundError(f"there is no {path}", hint=WHERE) from error
+            raise
+
+    def check_caller(self, path: Path, owner: Account) -> None:
+        """Raise PgwardError unless we are root or the owner."""
+        if os.geteuid() not in {0, owner.uid}:
+            raise PgwardError(
+                f"{path} belongs to another account (uid {owner.uid})",
+                hint="run this as root, or as the account that the server runs as: "
+                "sudo -u postgres …",
+            )
+
+    def execute(
+        self, command: Sequence[str | Path], *, account: Account, directory: Path, timeout: float
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a program as the account."""
+        as_account = account if os.geteuid() == 0 else None
+        return execute(command, account=as_account, directory=directory, timeout=timeout)
+
+    def find_binaries(self, version: int, owner: Account, near: Path | None) -> Path:  # noqa: ARG002 - what an account wrote names no programs for root
+        """Return the directory of the server's programs."""
+        return find_binaries(version)
+
+    def find_client(self, name: str, near: Path) -> Path:
+        """Return a client program."""
+        return find_client(name, near)
+
+    def account_name(self, account: Account) -> str:
+        """Return the account's name."""
+        import pwd  # noqa: PLC0415 - not on every system
+
+        try:
+            return pwd.getpwuid(account.uid).pw_name
+        except KeyError:
+            return account.name
+
+    def distribution_configs(self) -> list[Path]:
+        """Return Debian's configurations."""
+        return sorted(Path("/").glob(_SERVER_CONFIGS))
+
+    def is_server(self, pid: int, owner: Account) -> bool:
+        """Tell whether this is a server of the owner, for it will be sent a signal."""
+        try:
+            process = psutil.Process(pid)
+            return process.name() in SERVER_NAMES and process.uids().real == owner.uid
+        except psutil.Error:
+            return False
+
+    def hang_up(self, pid: int) -> None:
+        """Send SIGHUP."""
+        os.kill(pid, signal.SIGHUP)
+
+    def dial(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect to a port."""
+        return socket.create_connection((host, port), timeout=timeout)
+
+    def locked(self, path: Path, owner: Account, *, seconds: float) -> AbstractContextManager[None]:
+        """Hold a lock."""
+        return locked(path, owner, seconds=seconds)
+
+
+LOCAL = LocalAccess()

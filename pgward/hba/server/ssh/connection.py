@@ -1,0 +1,239 @@
+"""One SSH connection, driven from ordinary code; its event loop has a thread of its own."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Self, TypeVar
+
+from pgward.core.errors import DeniedError, PgwardError, UnavailableError
+from pgward.hba.server.ssh.target import Target
+
+Value = TypeVar("Value")
+_LOGIN_SECONDS = 30
+_ALIVE_SECONDS = 15  # asked so often whether it is there
+_COMMAND_SECONDS = 120.0
+_CLOSE_SECONDS = 10.0
+_CHUNK = 64 * 1024
+_AGAIN = "run it again: what this run began is undone or finished first"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def said(self) -> str:
+        """The reason in its last line of errors."""
+        lines = self.stderr.strip().splitlines()
+        return lines[-1].rpartition(": ")[2].lower() if lines else f"exit code {self.status}"
+
+
+class Held:
+    """A command that runs until it is let go."""
+
+    def __init__(self, connection: "Connection", process: Any, said: str) -> None:
+        self._connection, self._process = connection, process
+        self.said = said
+
+    def release(self) -> None:
+        """End its input, and wait for its end."""
+        with contextlib.suppress(PgwardError, TimeoutError):  # it ends with the connection, too
+            self._connection.wait(self._release(), _CLOSE_SECONDS)
+
+    async def _release(self) -> None:
+        self._process.stdin.write_eof()
+        await self._process.wait_closed()
+
+
+class Connection:
+    """Commands and ports of one machine; a context manager.
+
+    The machine's key must be known (~/.ssh/known_hosts); nobody is asked for anything.
+    """
+
+    def __init__(
+        self, target: Target, *, key: Path | None = None, known_hosts: Path | None = None
+    ) -> None:
+        self.target = target
+        self._key, self._known_hosts = key, known_hosts
+        self._ssh = _library()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True)
+        self._client: Any = None
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._client = self.wait(self._connect(), _LOGIN_SECONDS * 2)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            with contextlib.suppress(PgwardError, TimeoutError):  # it may be gone already
+                self.wait(self._close(), _CLOSE_SECONDS)
+        finally:
+            self._stop()
+
+    def run(self, line: str, data: bytes = b"", timeout: float = _COMMAND_SECONDS) -> Done:
+        """Run a command; raise UnavailableError without a connection, TimeoutError."""
+        return self.wait(self._run(line, data), timeout)
+
+    def hold(self, line: str, timeout: float) -> Held | Done:
+        """Start a command that says one line and then waits; what it said, or how it ended."""
+        return self.wait(self._hold(line), timeout)
+
+    def dial(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect to a port from there; raise OSError, or PgwardError if it is forbidden."""
+        ours, theirs = socket.socketpair()
+        try:
+            refused = self.wait(self._tunnel(theirs, host, port), timeout)
+        except BaseException:
+            ours.close()
+            theirs.close()
+            raise
+        if refused is not None:
+            ours.close()
+            theirs.close()
+            raise ConnectionRefusedError(refused)
+        ours.settimeout(timeout)
+        return ours
+
+    def wait(self, work: Coroutine[Any, Any, Value], timeout: float = _COMMAND_SECONDS) -> Value:
+        """Do asynchronous work; its failures become ours."""
+        future: Future[Value] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise
+        except self._ssh.PermissionDenied as error:
+            raise DeniedError(
+                f"{self.target} lets nobody in with your keys",
+                hint="add a key to the SSH agent, or name one: --ssh-key FILE",
+            ) from error
+        except self._ssh.HostKeyNotVerifiable as error:
+            raise DeniedError(
+                f"the host key of {self.target} is not known, or not the known one",
+                hint=f"look at it over another way, then: ssh {self.target} (known_hosts)",
+            ) from error
+        except self._ssh.KeyImportError as error:
+            raise PgwardError(
+                f"an SSH key cannot be used: {error}",
+                hint="put a key with a passphrase into the SSH agent: ssh-add",
+            ) from error
+        except (self._ssh.Error, OSError) as error:
+            raise UnavailableError(
+                f"the SSH connection to {self.target} failed: {error}", hint=_AGAIN
+            ) from error
+
+    async def _connect(self) -> Any:
+        options: dict[str, Any] = {
+            "login_timeout": _LOGIN_SECONDS,
+            "connect_timeout": _LOGIN_SECONDS,
+            "keepalive_interval": _ALIVE_SECONDS,
+            "password_auth": False,
+            "kbdint_auth": False,
+        }
+        if self.target.user is not None:
+            options["username"] = self.target.user
+        if self.target.port is not None:
+            options["port"] = self.target.port
+        if self._key is not None:
+            options["client_keys"] = [str(self._key)]
+        if self._known_hosts is not None:
+            options["known_hosts"] = str(self._known_hosts)
+        return await self._ssh.connect(self.target.host, **options)
+
+    async def _close(self) -> None:
+        self._client.close()
+        await self._client.wait_closed()
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _run(self, line: str, data: bytes) -> Done:
+        # Of empty input asyncssh would not tell the end.
+        given: dict[str, Any] = {"input": data} if data else {"stdin": self._ssh.DEVNULL}
+        done = await self._client.run(line, encoding=None, **given)
+        return self._ended(done.exit_status, done.stdout, done.stderr)
+
+    def _ended(self, status: int | None, stdout: bytes, stderr: bytes) -> Done:
+        if status is None or status < 0:  # no status came: the connection went, or it was killed
+            raise UnavailableError(
+                f"the SSH connection to {self.target} was lost, or a command there killed",
+                hint=_AGAIN,
+            )
+        return Done(status, stdout, stderr.decode(errors="replace"))
+
+    async def _hold(self, line: str) -> Held | Done:
+        process = await self._client.create_process(line, encoding=None)
+        first = await process.stdout.readline()
+        if first.strip() == b"held":
+            return Held(self, process, "")
+        process.stdin.write_eof()
+        done = await process.wait()
+        return self._ended(done.exit_status, first + done.stdout, done.stderr)
+
+    async def _tunnel(self, near: socket.socket, host: str, port: int) -> str | None:
+        """Join a socket with a port there; return why the port refused."""
+        try:
+            reader, writer = await self._client.open_connection(host, port, encoding=None)
+        except self._ssh.ChannelOpenError as error:
+            if error.code == self._ssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+                raise PgwardError(
+                    f"the SSH server of {self.target} lets nobody reach port {port} through it",
+                    hint="AllowTcpForwarding local in its sshd_config; nothing was changed",
+                ) from error
+            return str(error.reason)
+        near.setblocking(False)
+        mine, theirs = await asyncio.open_connection(sock=near)
+        for source, sink in ((mine, writer), (reader, theirs)):
+            task = self._loop.create_task(_pump(source, sink))
+            self._pumps.add(task)
+            task.add_done_callback(self._pumps.discard)
+        return None
+
+
+async def _pump(source: Any, sink: Any) -> None:
+    """Carry bytes one way until the end, or until either side is gone."""
+    try:
+        with contextlib.suppress(OSError, EOFError):
+            while data := await source.read(_CHUNK):
+                sink.write(data)
+                await sink.drain()
+    finally:
+        sink.close()
+
+
+def _library() -> ModuleType:
+    try:
+        import asyncssh  # noqa: PLC0415 - an extra, and slow
+    except ImportError as error:
+        raise PgwardError(
+            "--ssh needs the package asyncssh", hint="pip install 'pgward[ssh]'"
+        ) from error
+    return asyncssh

@@ -1,0 +1,100 @@
+"""The shell scripts that are run on the other machine, and how they are quoted. Pure.
+
+Each is one line of POSIX shell, for whatever shell the account has reads it first; it works on
+``$1``, ``$2`` … and never on text that was put into it. GNU coreutils and findutils are needed, and
+util-linux for the lock.
+"""
+
+import shlex
+from collections.abc import Sequence
+
+MISSING = 44
+"""The exit status that means: there is no such file."""
+FENCED = 45
+"""The exit status that means: another run has begun since."""
+BUSY = 46
+"""The exit status that means: someone else holds the lock."""
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_STOP = "{ echo '%s' >&2; exit 1; }"
+_THERE = (
+    'if [ -e "$1" ]; then :; else case "$(ls -ldL -- "$1" 2>&1)" in '
+    f'*"No such file"*) exit {MISSING};; '
+    f"*) {_STOP % 'Permission denied'};; esac; fi; "
+)
+OWNER = "stat -L -c '%U %u %g' -- \"$1\""
+READ = _THERE + (
+    'if [ -d "$1" ]; then echo "Is a directory" >&2; exit 1; fi; '
+    'if [ -f "$1" ]; then :; else echo "it is no regular file" >&2; exit 1; fi; '
+    'exec head -c "$2" < "$1"'
+)
+LINK = f'if [ -L "$1" ]; then exec readlink -- "$1"; else exit {MISSING}; fi'
+RESOLVE = 'exec readlink -f -- "$1"'
+NAMES = 'if [ -d "$1" ]; then exec find "$1" -mindepth 1 -maxdepth 1 -printf "%f\\0"; fi'
+# The size is checked since the connection may be lost: then the content ends early.
+REPLACE = (
+    'p=$(readlink -m -- "$1") || exit 1; m=${2:-$p}; d=$(dirname -- "$p"); '
+    f'[ -d "$d" ] || {_STOP % "No such file or directory"}; '
+    't="$d/.$(basename -- "$p").$5.tmp"; trap \'rm -f -- "$t"\' EXIT; umask 077; set -C; '
+    'cat > "$t" || exit 1; set +C; '
+    f'[ "$(stat -c %s -- "$t")" = "$4" ] || {_STOP % "its content broke off"}; '
+    'if [ -e "$m" ]; then '
+    'cp --attributes-only --preserve=all -- "$m" "$t" && touch -- "$t" || exit 1; '
+    '[ "$(stat -L -c %u:%g -- "$m")" = "$(stat -c %u:%g -- "$t")" ] || '
+    f"{_STOP % 'its owner and group cannot be kept by SSH'}; "
+    'else chmod -- "$3" "$t" || exit 1; fi; '
+    'sync -- "$t" && mv -fT -- "$t" "$p" && sync -- "$d"'
+)
+RESTORE = 'p=$(readlink -f -- "$1") || exit 1; mv -fT -- "$2" "$p" && sync -- "$(dirname -- "$p")"'
+MOVE = 'mv -fT -- "$1" "$2" && sync -- "$(dirname -- "$1")" "$(dirname -- "$2")"'
+SWEEP = (
+    'p=$(readlink -f -- "$1") || exit 0; d=$(dirname -- "$p"); if [ -d "$d" ]; then '
+    'exec find "$d" -mindepth 1 -maxdepth 1 -name ".$(basename -- "$p").*.tmp" -delete; fi'
+)
+MAKE_DIR = 'if [ -d "$1" ]; then exit 0; fi; exec mkdir -m 700 -- "$1"'
+POINT = (
+    'd=$(dirname -- "$1"); t="$d/.$(basename -- "$1").tmp"; rm -f -- "$t" && ln -s -- "$2" "$t" '
+    '&& mv -fT -- "$t" "$1" && sync -- "$d"'
+)
+REMOVE = 'if [ -e "$1" ] || [ -L "$1" ]; then rm -rf -- "$1" && sync -- "$(dirname -- "$1")"; fi'
+TREE = f'if [ -d "$1" ]; then cd -- "$1" && exec tar -cf - .; else exit {MISSING}; fi'
+BINARIES = (
+    'v=$1; shift; for d in "$@" "/usr/lib/postgresql/$v/bin" "/usr/pgsql-$v/bin" '
+    '/usr/local/pgsql/bin /usr/local/bin /usr/bin; do if [ -n "$d" ] && [ -x "$d/postgres" ] && '
+    '"$d/postgres" --version | grep -Eq "\\(PostgreSQL\\) $v([^0-9]|\\$)"; '
+    f'then echo "$d"; exit 0; fi; done; exit {MISSING}'
+)
+CLIENT = f'if [ -x "$2/$1" ]; then echo "$2/$1"; else command -v -- "$1" || exit {MISSING}; fi'
+CONFIGS = "ls -d /etc/postgresql/*/*/postgresql.conf 2>/dev/null; true"
+PROCESS = 'exec grep -E "^(Name|Uid):" "/proc/$1/status"'
+HANG_UP = f'if [ -d "/proc/$1" ]; then exec kill -HUP "$1"; else exit {MISSING}; fi'
+RUN = 'cd -- "$1" || exit 1; shift; exec "$@"'
+# Held while its standard input is open: the end of the connection is the end of the lock.
+LOCK = (
+    'exec 8>>"$1" || exit 1; flock -w "$2" 8 || { '
+    f'cat -- "$1" 2>/dev/null; exit {BUSY}; }}; '
+    'exec 9>>"$3" && flock -x 9 && printf %s "$4" > "$3" && flock -u 9 || exit 1; exec 9>&-; '
+    'printf "%s\\n" "$5" > "$1"; echo held; exec cat > /dev/null'
+)
+# What comes before a script that changes something: see ``locking``.
+_FENCE = (
+    'exec 9<"$1" && flock -s 9 || exit 1; '
+    f'if [ "$(cat -- "$1")" = "$2" ]; then shift 2; else exit {FENCED}; fi; '
+)
+
+
+def command(
+    script: str,
+    arguments: Sequence[str],
+    *,
+    prefix: Sequence[str] = (),
+    fence: tuple[str, str] | None = None,
+) -> str:
+    """Return the line that a login shell is given; ``prefix`` is what changes the account.
+
+    ``fence`` is the session's file and word, without which nothing may be changed.
+    """
+    before = "cd /; " + (_FENCE if fence is not None else "")  # a home may be closed to the account
+    clean = ["env", "-i", f"PATH={PATH}", "LC_ALL=C"]
+    words = [*prefix, *clean, "sh", "-c", before + script, "pgward", *(fence or ()), *arguments]
+    return shlex.join(words)

@@ -1,0 +1,39 @@
+import os
+
+import pytest
+
+from pgward.core.errors import NotFoundError, PgwardError
+from pgward.hba.server.disk import Disk
+from pgward.hba.server.local import LOCAL
+from pgward.system.postgres import Account
+
+ME = Account("me", os.geteuid(), os.getegid())
+
+
+def test_files_and_programs(tmp_path) -> None:
+    assert LOCAL.disk(ME) == Disk(ME)
+    assert LOCAL.trees is None
+    assert LOCAL.owner_of(tmp_path).uid == os.geteuid()
+    with pytest.raises(NotFoundError, match="there is no"):
+        LOCAL.owner_of(tmp_path / "none")
+    done = LOCAL.execute(["echo", "x"], account=ME, directory=tmp_path, timeout=30)
+    assert done.stdout == "x\n"
+
+
+def test_another_account(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    LOCAL.check_caller(tmp_path, Account("x", 4711, 1))
+    with pytest.raises(PgwardError, match="belongs to another account"):
+        LOCAL.check_caller(tmp_path, Account("x", 1, 1))
+
+
+def test_names_of_accounts() -> None:
+    assert LOCAL.account_name(Account("?", 0, 0)) == "root"
+    assert LOCAL.account_name(Account("1234567", 1234567, 0)) == "1234567"
+
+
+def test_only_a_server_of_the_owner_is_signalled() -> None:
+    assert not LOCAL.is_server(os.getpid(), ME)
+    assert not LOCAL.is_server(2**22 + 1, ME)
+    with pytest.raises(ProcessLookupError):
+        LOCAL.hang_up(2**22 + 1)
