@@ -104,6 +104,7 @@ _HBA = {
     "refresh": Entry("renew certificate and revocation lists", "pgward.hba.commands:refresh"),
     "agent": Entry("keep a server, and end revoked sessions", "pgward.hba.agent_commands:agent"),
     "roles": Entry("keep the map and the roles as the CA says", "pgward.hba.roles_commands:roles"),
+    "managed": Entry("say what a managed service can take", "pgward.hba.managed_commands:managed"),
     "rollback": Entry("put back what was before a change", "pgward.hba.rollback_commands:rollback"),
     "remove": Entry("take pgward's blocks out again", "pgward.hba.rollback_commands:remove"),
     "check": Entry("find what is wrong or risky", "pgward.hba.check_commands:check_files"),

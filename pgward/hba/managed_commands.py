@@ -1,0 +1,25 @@
+"""``pgward hba managed``."""
+
+import click
+
+from pgward.client.options import output as output_option
+from pgward.hba.plan import managed as services
+from pgward.system import terminal
+
+
+@click.command()
+@click.argument("service", type=click.Choice(services.NAMES))
+@output_option
+def managed(*, service: str, output: str) -> None:
+    """Say what a managed PostgreSQL service can take, what it cannot, and what to do instead.
+
+    Such a service gives nobody its files, so `pgward hba apply` cannot work there. Nothing is
+    asked or changed.
+    """
+    found = services.find(service)
+    if output != "table":
+        terminal.structured(found.to_json(), output)
+        return
+    terminal.echo(services.text(found))
+    terminal.echo(services.common().rstrip("\n"))
+    terminal.note(f"this was written in {services.WRITTEN}; services change: look at its pages")
