@@ -25,6 +25,7 @@ from pgward.system.files import storage_errors
 
 _PARTS = {"postgresql": "postgresql.conf", "hba": "pg_hba.conf", "ident": "pg_ident.conf"}
 _MAX_TOKEN = 8192
+_WOULD_CHANGE = 1
 MakePlan = Callable[[TlsFiles], Plan]
 
 
@@ -72,6 +73,9 @@ def generate(*, pg_version: int, part: str | None, tls_dir: str, make_plan: Make
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option(
+    "--exit-code", is_flag=True, help="With --dry-run: status 1 when something would change."
+)
+@click.option(
     "--overwrite-edits", is_flag=True, help="Lose what was edited by hand in pgward's blocks."
 )
 @plan_options
@@ -81,6 +85,7 @@ def apply(
     token_file: str | None,
     names: tuple[str, ...],
     dry_run: bool,
+    exit_code: bool,
     overwrite_edits: bool,
     make_plan: MakePlan,
 ) -> None:
@@ -93,7 +98,8 @@ def apply(
     host = open_host()
     plan = make_plan(host.tls_files)
     if dry_run:
-        _show_dry_run(host, plan, overwrite_edits=overwrite_edits)
+        if _show_dry_run(host, plan, overwrite_edits=overwrite_edits) and exit_code:
+            raise SystemExit(_WOULD_CHANGE)
         return
     token = None if token_file is None else _read_token(token_file)
     source = _source(host, token=token, names=names)
@@ -139,7 +145,8 @@ def _duties(host: Host, source: MachineSource, outcome: work.Outcome) -> list[st
     return [f"not ready for the CA's next step: {each}" for each in found]
 
 
-def _show_dry_run(host: Host, plan: Plan, *, overwrite_edits: bool) -> None:
+def _show_dry_run(host: Host, plan: Plan, *, overwrite_edits: bool) -> bool:
+    """Show what would change; return whether anything would."""
     check_before(host, plan)
     _warn(warnings(host.data_dir, plan))
     made = plan_contents(host.data_dir, plan)
@@ -153,6 +160,7 @@ def _show_dry_run(host: Host, plan: Plan, *, overwrite_edits: bool) -> None:
         version=host.data_dir.able.version,
     )
     terminal.echo(diff.rstrip("\n"), fact="diff") if diff else terminal.note("nothing would change")
+    return bool(diff)
 
 
 def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:

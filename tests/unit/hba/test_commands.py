@@ -9,7 +9,9 @@ from pgward.cli import cli
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba import commands
 from pgward.hba.install.apply import Outcome
+from pgward.hba.install.contents import plan_contents
 from pgward.hba.install.host import Host
+from pgward.hba.plan.model import Plan
 from pgward.hba.server.datadir import DataDir
 from pgward.system.files import StorageError
 
@@ -62,6 +64,19 @@ def test_a_dry_run_shows_and_changes_nothing(pg_files) -> None:
     assert (document["dry_run"], document["changed"]) == (True, True)
     assert document["diff"].rstrip() in result.stdout
     assert {p.name: p.read_bytes() for p in pg_files.data_dir.iterdir()} == before
+
+
+def test_a_dry_run_for_ci(pg_files) -> None:
+    words = ("apply", "--data-dir", pg_files.data_dir, "--dry-run", "--exit-code")
+    assert run(*words).exit_code == 1
+    result = run(*words, "-o", "json")
+    assert (result.exit_code, json.loads(result.stdout)["changed"]) == (1, True)
+    host = host_of(pg_files)
+    for edit in plan_contents(host.data_dir, Plan(tls=host.tls_files)).edits:
+        edit.path.write_bytes(edit.after)
+    same = run(*words)
+    assert (same.exit_code, same.stdout) == (0, "")
+    assert "nothing would change" in same.stderr
 
 
 def test_apply_without_a_token(pg_files) -> None:
