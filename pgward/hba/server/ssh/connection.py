@@ -61,18 +61,21 @@ class Connection:
     The machine's key must be known (~/.ssh/known_hosts); nobody is asked for anything.
     """
 
+    _loop: asyncio.AbstractEventLoop
+    _thread: threading.Thread
+
     def __init__(
         self, target: Target, *, key: Path | None = None, known_hosts: Path | None = None
     ) -> None:
         self.target = target
         self._key, self._known_hosts = key, known_hosts
         self._ssh = _library()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True)
         self._client: Any = None
         self._pumps: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True)
         self._thread.start()
         try:
             self._client = self.wait(self._connect(), _LOGIN_SECONDS * 2)
