@@ -29,10 +29,19 @@ class SshAccess:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._uid = int(self._plain("id -u").stdout or b"-1")
+        self._uid = self._who()
         self._account: Account | None = None
         self._fence: tuple[str, str] | None = None
         self._clients: dict[str, Path] = {}
+
+    def _who(self) -> int:
+        said = self._plain("id -u").stdout.strip()
+        if not said.isdigit():
+            raise PgwardError(
+                f"the shell of {self._connection.target} does not just run commands: {said[:80]!r}",
+                hint="look for what ~/.bashrc or the like prints, or for a forced command",
+            )
+        return int(said)
 
     @property
     def trees(self) -> SshTrees:

@@ -69,12 +69,13 @@ CONFIGS = "ls -d /etc/postgresql/*/*/postgresql.conf 2>/dev/null; true"
 PROCESS = 'exec grep -E "^(Name|Uid):" "/proc/$1/status"'
 HANG_UP = f'if [ -d "/proc/$1" ]; then exec kill -HUP "$1"; else exit {MISSING}; fi'
 RUN = 'cd -- "$1" || exit 1; shift; exec "$@"'
-# Held while its standard input is open: the end of the connection is the end of the lock.
+# Held while its standard input is open: the end of the connection is the end of the lock. One that
+# is dead without having ended must not keep the refresh of that machine out for hours.
 LOCK = (
     'exec 8>>"$1" || exit 1; flock -w "$2" 8 || { '
     f'cat -- "$1" 2>/dev/null; exit {BUSY}; }}; '
     'exec 9>>"$3" && flock -x 9 && printf %s "$4" > "$3" && flock -u 9 || exit 1; exec 9>&-; '
-    'printf "%s\\n" "$5" > "$1"; echo held; exec cat > /dev/null'
+    'printf "%s\\n" "$5" > "$1"; echo held; exec timeout 900 cat > /dev/null'
 )
 # What comes before a script that changes something: see ``locking``.
 _FENCE = (

@@ -116,3 +116,8 @@ def test_a_directory_that_only_sudo_may_look_into() -> None:
     told = Told(Done(0, b"1000\n", ""), closed, Done(0, b"postgres 26 26\n", ""))
     assert SshAccess(told).owner_of("/d/x").uid == 26
     assert told.lines[2].startswith("sudo -n -u postgres -- ")
+
+
+def test_a_shell_that_says_more_than_it_is_asked() -> None:
+    with pytest.raises(PgwardError, match=r"does not just run commands: b'Welcome"):
+        SshAccess(Told(Done(0, b"Welcome!\n0\n", "")))
