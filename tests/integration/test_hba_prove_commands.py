@@ -45,7 +45,7 @@ def test_from_the_ca_to_the_table(pg, site: Site) -> None:
     assert done.stdout.splitlines()[0].split() == [
         *("ADDRESS", "BY", "AS", "TO", "WITH", "WANTED", "FILES", "SEEN")
     ]
-    assert "differs: 127.0.0.1, no TLS, no TLS, its own role: " in done.stderr
+    assert "differs: 127.0.0.1, no TLS, no certificate, its own role: " in done.stderr
     assert f"{path}:1: let in" in done.stderr
     assert role_names(pg) == before
 

@@ -12,6 +12,7 @@ from pgward.hba.prove.wire import BadMessageError
 
 _ALERT_SECONDS = 0.5
 _MOST_MESSAGES = 500
+_AUTHORIZATION = "28"  # the class of errors: invalid authorization specification
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,7 @@ class _Talk:
 
     def _answer(self, kind: bytes, body: bytes) -> Seen | None:
         if kind == b"E":
-            code, said = wire.error(body)
-            return Seen(Outcome.AUTHENTICATED if self._is_in else Outcome.REFUSED, said, code)
+            return self._failed(*wire.error(body))
         if kind == b"R":
             return self._authenticate(wire.number(body), body[4:])
         if kind == b"Z" and self._is_in:
@@ -91,6 +91,14 @@ class _Talk:
         if kind in b"NSKv" and (self._is_in or kind in b"Nv"):
             return None
         raise BadMessageError("the server's answer is none to a login")
+
+    def _failed(self, code: str, said: str) -> Seen:
+        if self._is_in:
+            return Seen(Outcome.AUTHENTICATED, said, code)
+        if not code.startswith(_AUTHORIZATION):
+            # Too many connections, say, or a server that is about to stop: it shows nothing.
+            return Seen(Outcome.BROKEN, said, code)
+        return Seen(Outcome.REFUSED, said, code)
 
     def _authenticate(self, asked: int, body: bytes) -> Seen | None:
         password = self._login.password

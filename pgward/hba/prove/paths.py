@@ -91,7 +91,7 @@ class _At:
 
     def refused(self, version: int) -> Iterator[Path]:
         valid = self._all.shown[Proof.VALID]
-        yield self._own("no TLS", Encryption.NONE)
+        yield self._own("no certificate", Encryption.NONE)
         yield self._own("no certificate", Encryption.TLS)
         if version >= _FIRST_DIRECT:
             yield self._own("no certificate", Encryption.DIRECT)
@@ -115,13 +115,13 @@ class _At:
         what = "valid certificate, wrong password"
         yield self._own(what, Encryption.TLS, Proof.VALID, password=False)
         for database in (*self._all.databases[1:], None):
-            yield self._own("no TLS", Encryption.NONE, database=database)
+            yield self._own("no certificate", Encryption.NONE, database=database)
             yield self._own("no certificate", Encryption.TLS, database=database)
             yield self._own("valid certificate", Encryption.TLS, Proof.VALID, database=database)
 
     def others(self) -> Iterator[Path]:
         for role in self._all.named:
-            yield self._as(role, "no TLS", Encryption.NONE)
+            yield self._as(role, "no certificate", Encryption.NONE)
             yield self._as(role, "no certificate", Encryption.TLS)
             yield self._as(role, "valid certificate", Encryption.TLS, Proof.VALID)
 

@@ -84,6 +84,7 @@ class _Prover:
                 hint="prove its primary; the files of this one can be checked: pgward hba check",
             )
         plan = self._installed()
+        self._loaded(roles.known(admin))  # the CA is asked for nothing that is of no use
         domain = self._wish.domain or (plan.plan.strip_domain if plan.plan else None)
         proofs = self._source.proofs(domain)
         self._refresh()
@@ -103,6 +104,12 @@ class _Prover:
         texts = (data_dir.config_file, data_dir.hba_file, data_dir.ident_file)
         conf, hba, ident = (data_dir.disk.read(path) or b"" for path in texts)
         return installed(Blocks.of(conf, hba, ident), data_dir.able)
+
+    def _loaded(self, known: Known) -> tuple[ServerFiles, Loaded]:
+        """Read the files; raise InvalidInputError for what the server would not take."""
+        files = _files(self._host)
+        world = World(known.member_of, interfaces())
+        return files, load(files.hba, files.ident, files.able, world)
 
     def _refresh(self) -> None:
         if not self._wish.refresh:
@@ -143,9 +150,7 @@ class _Prover:
         progress: Callable[[int, int], None],
     ) -> Report:
         known = roles.known(admin)
-        files = _files(self._host)
-        world = World(known.member_of, interfaces())
-        loaded = load(files.hba, files.ident, files.able, world)
+        files, loaded = self._loaded(known)
         facts = _facts(self._host.data_dir, files, plan.plan, loaded)
         places, lost = _places(admin)
         self._notes += [f"listen_addresses: {each} leads to no address" for each in lost]
@@ -203,7 +208,10 @@ class _Prover:
 
 
 def _unheard(path: paths.Path, facts: Facts) -> Seen | None:
-    """Return why a revoked certificate cannot be tried: the server has not heard of it."""
+    """Return why a certificate cannot be tried: it is over, or the server has not heard of it."""
+    current = path.shown is not None and path.kind in {Proof.VALID, Proof.REVOKED}
+    if current and path.shown and facts.now >= path.shown.leaf.not_valid_after_utc:
+        return Seen(Outcome.NOT_TRIED, "the CA's certificate ended meanwhile: each try takes long")
     if path.kind is not Proof.REVOKED or path.shown is None or facts.trust.lists is None:
         return None
     if facts.trust.names(path.shown.leaf.serial_number):

@@ -61,6 +61,9 @@ def tried(target: Target, encryption: Encryption = Encryption.NONE, **login):
         ((OK + ERROR,), Outcome.AUTHENTICATED),
         ((ERROR,), Outcome.REFUSED),
         ((wire.message(b"v", b"12345678") + wire.message(b"N", b"") + OK + READY,), Outcome.IN),
+        ((ERROR.replace(b"28000", b"28P01"),), Outcome.REFUSED),
+        ((ERROR.replace(b"28000", b"53300"),), Outcome.BROKEN),  # too many connections
+        ((ERROR.replace(b"28000", b"57P03"),), Outcome.BROKEN),  # it is shutting down
         ((asks(3),), Outcome.ASKED),
         ((asks(5, b"salt"),), Outcome.ASKED),
         ((asks(7),), Outcome.ASKED),
