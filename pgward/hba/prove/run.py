@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from pgward.core.errors import PgwardError
+from pgward.core.errors import PgwardError, UnavailableError
 from pgward.core.names import PROOF_PREFIX
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.loading import Loaded, load
@@ -134,9 +134,7 @@ class _Prover:
         try:
             yield
         finally:
-            if admin.is_sound:
-                roles.drop(admin, names)
-            else:
+            if not _dropped(admin, names):
                 data_dir = self._host.data_dir
                 with Admin.session(self._running, data_dir.owner, self._host.superuser) as another:
                     roles.drop(another, names)
@@ -205,6 +203,17 @@ class _Prover:
             login = Login(path.role, path.database, password, expected.plainly)
             seen = attempt(path.place.target, path.encryption, path.shown, login)
         return judging.tried(path, expected, seen, has_plan=has_plan)
+
+
+def _dropped(admin: Admin, names: Sequence[str]) -> bool:
+    """Remove the roles over a session; tell whether that was still whole."""
+    if not admin.is_sound:
+        return False
+    try:
+        roles.drop(admin, names)
+    except UnavailableError:
+        return False
+    return True
 
 
 def _unheard(path: paths.Path, facts: Facts) -> Seen | None:
