@@ -15,11 +15,12 @@ from pgward.core.errors import PgwardError
 from pgward.hba.install import apply as work
 from pgward.hba.install.host import Host
 from pgward.hba.plan.model import Auth, Plan
-from pgward.hba.prove import roles, run
+from pgward.hba.prove import asked, roles, run
 from pgward.hba.prove.judging import Status
+from pgward.hba.prove.link import Target
 from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
-from tests.fixtures.material import SmallCa
+from tests.fixtures.material import Pair, SmallCa
 from tests.fixtures.proving import SmallProofs, differing, role_names
 
 pytestmark = pytest.mark.integration
@@ -39,6 +40,8 @@ def test_all_is_right_after_an_apply_and_nothing_is_left(pg, small_ca) -> None:
     report = proofs.prove()
     assert differing(report) == []
     assert report.count(Status.OK) > 10
+    (asked_for,) = [row for row in report.rows if row.shown == "CAs that it asks for"]
+    assert (asked_for.seen, asked_for.status) == ("CN=user root", Status.OK)
     assert role_names(pg) == before
 
 
@@ -95,6 +98,22 @@ def widen_ca(cluster: Cluster, _: SmallCa) -> None:
     cluster.reload()
 
 
+def stale_ca(cluster: Cluster, _: SmallCa) -> None:
+    """The file is right again, and the server has not heard of it."""
+    path = cluster.data_dir / "pgward" / "tls" / "current" / "user-ca.crt"
+    right = path.read_bytes()
+    stranger = Pair("stranger").root.certificate.public_bytes(Encoding.PEM)
+    path.write_bytes(right + stranger)
+    cluster.reload()
+    while "stranger" not in trusted_by(cluster):
+        pass  # each look is a whole handshake
+    path.write_bytes(right)
+
+
+def trusted_by(cluster: Cluster) -> str:
+    return str(asked.ask(Target("127.0.0.1", cluster.port)))
+
+
 def expire_lists(cluster: Cluster, small_ca: SmallCa) -> None:
     small_ca.crl_end = small_ca.crl_start / 2
     small_ca.crl_start *= 2
@@ -137,6 +156,7 @@ HOLES = {
         ),
     ),
     "another CA": ("cert", widen_ca),
+    "a CA of yesterday": ("cert", stale_ca),
     "expired list": ("cert", expire_lists),
     "a reject above": (
         "cert",
@@ -158,10 +178,15 @@ def check_holes(cluster: Cluster, holes: dict, version: int) -> None:
             for each in ("pg_hba.conf", "pg_ident.conf", "postgresql.conf")
         }
         make(cluster, small_ca)
-        report = proofs.prove(refresh=name != "another CA")
+        report = proofs.prove(refresh=name not in {"another CA", "a CA of yesterday"})
         found = differing(report)
         assert found, name
-        if name not in {"clientcert dropped in the block", "old TLS", "another CA"}:
+        if name not in {
+            "clientcert dropped in the block",
+            "old TLS",
+            "another CA",
+            "a CA of yesterday",
+        }:
             assert {row.wanted for row in found} <= {"in", "out"}, name
         for each, data in kept.items():
             (cluster.data_dir / each).write_bytes(data)
@@ -241,7 +266,7 @@ from pathlib import Path
 from pgward.hba.install.host import Host
 from pgward.hba.prove import run
 from pgward.hba.server.datadir import DataDir
-from tests.fixtures.material import SmallCa
+from tests.fixtures.material import Pair, SmallCa
 from tests.fixtures.proving import SmallProofs
 
 found = DataDir.open(Path(sys.argv[1]))

@@ -3,7 +3,7 @@
 Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -103,6 +103,29 @@ def not_tried(each: Untried) -> Row:
         *(each.where, "", each.called, "", each.what, "", "", Outcome.NOT_TRIED.value),
         Status.NOT_TRIED,
         each.why,
+    )
+
+
+def authorities(
+    address: str, known: Mapping[str, bytes], *, ours: Collection[bytes], asked: Collection[bytes]
+) -> Row:
+    """Return the row of the CAs that a server asks for, by their names in DER.
+
+    ``known`` are those of ssl_ca_file by how they are shown; ``ours`` is empty without a plan.
+    """
+    strange = [each for each in asked if each not in known.values()]
+    seen = [name for name, each in known.items() if each in asked]
+    seen += [f"{len(strange)} that ssl_ca_file does not have"] if strange else []
+    differs = set(asked) != set(known.values()) or (bool(ours) and not set(asked) <= set(ours))
+    return Row(
+        *(address, "TLS 1.2", "", "", "CAs that it asks for"),
+        "pgward's" if ours else "",
+        "; ".join(known),
+        "; ".join(seen) or "none",
+        Status.DIFFERS if differs else Status.OK,
+        "the server has other CAs than its file: it was not reloaded, or could not read it"
+        if strange or len(seen) < len(known)
+        else "",
     )
 
 

@@ -20,6 +20,7 @@ from pgward.hba.prove.shown import Shown
 
 SECONDS = 10.0
 _CHUNK = 16 * 1024
+_MOST_HEARD = 64 * 1024
 _ALPN = "postgresql"
 T = TypeVar("T")
 
@@ -94,13 +95,13 @@ class Link:
 
 
 class Tls:
-    """TLS over a link; alerts come out as EndedError."""
+    """TLS over a link; alerts come out as EndedError. ``heard`` is what came first, as it came."""
 
     def __init__(self, link: Link, context: ssl.SSLContext) -> None:
         self._link = link
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._end = context.wrap_bio(self._in, self._out)
-        self._heard = False
+        self.heard = b""
 
     def handshake(self) -> None:
         """Do the handshake."""
@@ -142,14 +143,14 @@ class Tls:
     def _take(self) -> None:
         said = self._link.receive()
         if said:
-            self._heard = True
+            self.heard = (self.heard + said)[:_MOST_HEARD]
             self._in.write(said)
         else:
             self._in.write_eof()
 
     def _told(self, error: ssl.SSLError) -> Seen:
         reason = str(error.reason or error)
-        if not self._heard:
+        if not self.heard:
             return Seen(Outcome.NOT_TRIED, f"OpenSSL here does not speak it: {_words(reason)}")
         _, alert, name = reason.rpartition("ALERT_")
         if alert:
@@ -182,16 +183,21 @@ def connected(target: Target, seconds: float | None = None) -> Iterator[Link]:
         yield Link(plain, seconds)
 
 
+def requested(link: Link) -> None:
+    """Ask for TLS; raise EndedError when there is none, UnavailableError."""
+    link.send(wire.SSL_REQUEST)
+    answer = link.receive()
+    if answer == b"N":
+        raise EndedError(Seen(Outcome.NO_TLS, "the server does not offer TLS"))
+    if answer != b"S":
+        # More than one byte would have come in before TLS did (CVE-2021-23222).
+        raise UnavailableError("the server's answer is none to a request for TLS")
+
+
 def secured(link: Link, encryption: Encryption, shown: Shown | None) -> Tls:
     """Begin TLS; raise EndedError when there is none, OSError, UnavailableError."""
     if encryption is not Encryption.DIRECT:
-        link.send(wire.SSL_REQUEST)
-        answer = link.receive()
-        if answer == b"N":
-            raise EndedError(Seen(Outcome.NO_TLS, "the server does not offer TLS"))
-        if answer != b"S":
-            # More than one byte would have come in before TLS did (CVE-2021-23222).
-            raise UnavailableError("the server's answer is none to a request for TLS")
+        requested(link)
     made = Tls(link, _context(encryption, shown))
     made.handshake()
     return made

@@ -18,14 +18,14 @@ from pgward.hba.decide.mapping import BadMapError, find
 from pgward.hba.install.host import Host
 from pgward.hba.install.material import MaterialError, read_crls
 from pgward.hba.plan.model import Plan
-from pgward.hba.prove import expecting, judging, listening, paths, roles, shown
+from pgward.hba.prove import asked, expecting, judging, listening, paths, roles, shown
 from pgward.hba.prove.admin import Admin
 from pgward.hba.prove.attempt import Login, attempt
 from pgward.hba.prove.expecting import Facts
 from pgward.hba.prove.installed import Blocks, Installed, installed
 from pgward.hba.prove.judging import Report, Row
 from pgward.hba.prove.outcome import Outcome, Seen
-from pgward.hba.prove.paths import Subjects
+from pgward.hba.prove.paths import Subjects, Untried
 from pgward.hba.prove.proofs import Proof, Proofs, ProofSource, every
 from pgward.hba.prove.roles import Known, Role
 from pgward.hba.prove.shown import Shown
@@ -158,7 +158,7 @@ class _Prover:
             for path in paths.every(files.able.version, places, subjects)
             if path.password is not False or expecting.asks_for_password(facts, path)
         ]
-        rows = list(_found(plan, facts, proofs))
+        rows = [*_found(plan, facts, proofs), *_asked(plan, facts, proofs, places)]
         for number, path in enumerate(wanted):
             progress(number, len(wanted))
             rows.append(self._row(path, facts, made, has_plan=plan.plan is not None))
@@ -305,6 +305,23 @@ def _mapped(facts: Facts, person: str, logins: frozenset[str]) -> list[str]:
                     found.append(role)
                     break
     return found[: paths.MOST_ROLES]
+
+
+def _asked(
+    plan: Installed, facts: Facts, proofs: Proofs, places: Sequence[listening.Place]
+) -> Iterator[Row]:
+    """Yield whom the server asks for at the first address: all have the same."""
+    first = next((each for each in places if each.client is not None), None)
+    if first is None or not facts.tls or facts.trust.cas is None:
+        return
+    try:
+        names = asked.ask(first.target)
+    except asked.NotAskedError as error:
+        yield judging.not_tried(Untried("CAs that it asks for", str(error), where=str(first)))
+        return
+    known = {each.subject.rfc4514_string(): each.subject.public_bytes() for each in facts.trust.cas}
+    ours = [root.subject.public_bytes() for root in proofs.roots] if plan.plan else []
+    yield judging.authorities(str(first), known, ours=ours, asked=names)
 
 
 def _found(plan: Installed, facts: Facts, proofs: Proofs) -> Iterator[Row]:

@@ -77,3 +77,19 @@ def test_when_a_report_fails() -> None:
     told = Report(16, [ok, left, left], ["n"]).to_json()
     assert told["counts"] == {"ok": 1, "differs": 0, "open": 0, "not tried": 2}
     assert (told["version"], told["notes"], len(told["rows"])) == (16, ["n"], 3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "asked", "seen", "status"),
+    [
+        ((b"a",), (b"a",), "CN=a", Status.OK),
+        ((), (b"a",), "CN=a", Status.OK),
+        ((b"b",), (b"a",), "CN=a", Status.DIFFERS),
+        ((b"a",), (b"a", b"x"), "CN=a; 1 that ssl_ca_file does not have", Status.DIFFERS),
+        ((b"a",), (), "none", Status.DIFFERS),
+    ],
+)
+def test_the_cas_that_a_server_asks_for(ours, asked, seen, status) -> None:
+    found = judging.authorities("::1", {"CN=a": b"a"}, ours=ours, asked=asked)
+    assert (found.seen, found.status, found.files) == (seen, status, "CN=a")
+    assert bool(found.why) is (seen != "CN=a")

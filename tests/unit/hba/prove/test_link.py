@@ -14,15 +14,15 @@ from pgward.hba.prove.outcome import Encryption, Outcome
 @pytest.fixture
 def demanding(tls_keys):
     """Start a server that speaks TLS to clients of one CA only; gives where."""
-    threads = []
+    threads, listeners = [], []
 
     def start(*, direct: bool = False) -> Target:
         context = tls_keys.edge_context()
         listener = socket.create_server(("127.0.0.1", 0))
-        listener.settimeout(10)
+        listeners.append(listener)
 
         def serve() -> None:
-            with listener, suppress(TimeoutError):
+            with listener, suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
                     with connection, suppress(OSError):
@@ -32,14 +32,15 @@ def demanding(tls_keys):
                         with context.wrap_socket(connection, server_side=True) as tls:
                             tls.recv(1024)
                             tls.sendall(b"E\0\0\0\x0bC28000\0")
-                            listener.settimeout(0.1)
 
         threads.append(threading.Thread(target=serve))
         threads[-1].start()
         return Target("127.0.0.1", listener.getsockname()[1])
 
     yield start
-    for thread in threads:
+    for listener, thread in zip(listeners, threads, strict=True):
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
         thread.join(15)
 
 
