@@ -1,5 +1,6 @@
 """What should become of a path: by pgward's plan alone, and by all of the files. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from pgward.hba.prove.proofs import Proof
 from pgward.hba.prove.trusting import Trust
 from pgward.hba.syntax.files import access_lines
 from pgward.hba.syntax.regexes import BeyondUsError
+from pgward.hba.syntax.tokens import quote
 
 _ANSWERED = frozenset({"scram-sha-256", "md5", "password"})
 _OLDEST = {"": 0, "TLSv1": 0, "TLSv1.1": 1, "TLSv1.2": 2, "TLSv1.3": 3}
@@ -74,11 +76,15 @@ class _Texts:
         raise InvalidInputError(f"a plan includes no directory: {directory}")
 
 
-def of_plan(plan: Plan, files: Loaded) -> Loaded:
-    """Return the lines of a plan as if they were all that the server has."""
+def of_plan(plan: Plan, files: Loaded, pairs: Iterable[tuple[str, str]] = ()) -> Loaded:
+    """Return the lines of a plan as if they were all that the server has.
+
+    ``pairs`` are the names and roles that a RoleMap at the CA adds to its map.
+    """
     able = files.server.able
     made = fragments(plan, able.version)
-    texts = _Texts({"hba": made.hba, "ident": made.ident})
+    more = "".join(f"{plan.map_name} {quote(name)} {quote(role)}\n" for name, role in pairs)
+    texts = _Texts({"hba": made.hba, "ident": made.ident + more})
     lines = [access_lines(name, texts, able) for name in ("hba", "ident")]
     return load(lines[0], lines[1], able, files.server.world)
 

@@ -4,13 +4,14 @@ Pure. A block that no plan would write was changed by hand, and what it says is 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pgward.core.errors import InvalidInputError
 from pgward.hba.plan import block
 from pgward.hba.plan.generate import fragments
 from pgward.hba.plan.model import Auth, Plan, TlsFiles, keywords
+from pgward.hba.roles import section
 from pgward.hba.syntax import tokens
 from pgward.hba.syntax.tokens import Field, Line, physical_lines
 from pgward.hba.syntax.versions import Abilities
@@ -22,46 +23,67 @@ _PARTS = ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What stands between the marks of each file; None where there is no block."""
+    """What stands between the marks of each file; None where there is no block.
+
+    ``edited`` are the files whose block is not the one that was written; ``rest`` is pg_ident.conf.
+    """
 
     conf: str | None
     hba: str | None
     ident: str | None
+    edited: tuple[str, ...] = ()
+    rest: bytes = b""
 
     @classmethod
     def of(cls, conf: bytes, hba: bytes, ident: bytes) -> "Blocks":
         """Take them out of the three files; raise InvalidInputError when marks do not pair."""
-        return cls(
-            *(_inside(data, name) for data, name in zip((conf, hba, ident), _PARTS, strict=True))
-        )
+        files = dict(zip(_PARTS, (conf, hba, ident), strict=True))
+        inside = [_inside(data, name) for name, data in files.items()]
+        edited = tuple(name for name, data in files.items() if block.edited(data, name))
+        return cls(inside[0], inside[1], inside[2], edited, ident)
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The plan, or why there is none; both None where pgward wrote nothing."""
+    """The plan, or why there is none; both None where pgward wrote nothing.
+
+    ``pairs`` are names and roles of the RoleMap at the CA, as far as the plan follows it.
+    """
 
     plan: Plan | None = None
     problem: str | None = None
+    pairs: frozenset[tuple[str, str]] = frozenset()
 
 
 def installed(blocks: Blocks, able: Abilities) -> Installed:
     """Return the plan that these blocks were made of."""
-    parts = (blocks.conf, blocks.hba, blocks.ident)
-    if all(each is None for each in parts):
+    parts = dict(zip(_PARTS, (blocks.conf, blocks.hba, blocks.ident), strict=True))
+    missing = [name for name, text in parts.items() if text is None]
+    if len(missing) == len(parts):
         return Installed()
-    missing = [name for name, each in zip(_PARTS, parts, strict=True) if each is None]
     if missing:
         return Installed(problem=f"there is no block of pgward in {', '.join(missing)}")
     try:
         plan = _plan(blocks, able)
         made = fragments(plan, able.version)
     except (InvalidInputError, _NoPlanError):
-        return Installed(problem="pgward's block in pg_hba.conf was changed by hand")
-    wanted = (made.postgresql, made.hba, made.ident)
-    changed = [name for name, a, b in zip(_PARTS, parts, wanted, strict=True) if a != b]
-    if changed:
-        return Installed(problem=f"pgward's block in {', '.join(changed)} was changed by hand")
-    return Installed(plan)
+        return _changed(blocks.edited or ["pg_hba.conf"])
+    wanted = dict(zip(_PARTS, (made.postgresql, made.hba, made.ident), strict=True))
+    others = {name for name, text in parts.items() if text != wanted[name]} | set(blocks.edited)
+    return _changed(sorted(others)) if others else _with_pairs(plan, blocks.rest, able)
+
+
+def _with_pairs(plan: Plan, ident: bytes, able: Abilities) -> Installed:
+    if not plan.map_from_ca:
+        return Installed(plan)
+    found = section.read(ident, plan.map_name, able, _PARTS[2])
+    if found is not None and found.edited:
+        return Installed(problem="the lines of pgward hba roles in pg_ident.conf were changed")
+    return Installed(plan, pairs=frozenset() if found is None else found.pairs)
+
+
+def _changed(names: Iterable[str]) -> Installed:
+    return Installed(problem=f"pgward's block in {', '.join(names)} was changed by hand")
 
 
 class _NoPlanError(Exception):
@@ -116,15 +138,18 @@ def _auth(method: str, options: dict[str, str], hba: str, *, is_mixed: bool) -> 
 def _mapped(plan: Plan, ident: str, able: Abilities) -> Plan:
     pairs: list[tuple[str, str]] = []
     domain: str | None = None
+    from_ca = True
     for line in _lines(ident, able):
         if not line.fields:
             continue
         system, role = (field[0].text for field in line.fields[1:3])
         if not system.startswith("/"):
             pairs.append((system, role))
-        elif found := _DOMAIN.search(system.rpartition(")")[2]):
+            continue
+        from_ca = False
+        if found := _DOMAIN.search(system.rpartition(")")[2]):
             domain = found[1].replace("\\", "")
-    return replace(plan, mapped=tuple(pairs), strip_domain=domain)
+    return replace(plan, mapped=tuple(pairs), strip_domain=domain, map_from_ca=from_ca)
 
 
 def _tls(conf: str) -> TlsFiles:

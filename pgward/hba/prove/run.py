@@ -149,7 +149,7 @@ class _Prover:
     ) -> Report:
         known = roles.known(admin)
         files, loaded = self._loaded(known)
-        facts = _facts(self._host.data_dir, files, plan.plan, loaded)
+        facts = _facts(self._host.data_dir, files, plan, loaded)
         places, lost = _places(admin)
         self._notes += [f"listen_addresses: {each} leads to no address" for each in lost]
         subjects = self._subjects(facts, proofs, made, known, plan.plan)
@@ -238,13 +238,13 @@ def _settings(files: ServerFiles) -> dict[str, str]:
     return {each.setting.key: each.setting.value for each in files.settings or () if each.setting}
 
 
-def _facts(data_dir: DataDir, files: ServerFiles, plan: Plan | None, loaded: Loaded) -> Facts:
+def _facts(data_dir: DataDir, files: ServerFiles, plan: Installed, loaded: Loaded) -> Facts:
     settings = _settings(files)
     usual = "TLSv1.2" if files.able.version >= _FIRST_WITHOUT_OLD else _OLDEST
     oldest = settings.get("ssl_min_protocol_version", usual)
     return Facts(
         loaded,
-        None if plan is None else expecting.of_plan(plan, loaded),
+        None if plan.plan is None else expecting.of_plan(plan.plan, loaded, plan.pairs),
         _trust(data_dir, settings),
         tls=settings.get("ssl", "off").lower() in {"on", "true", "yes", "1", "tr", "t", "y"},
         oldest=oldest if files.able.minimum_protocol else "",

@@ -120,3 +120,14 @@ def test_a_plan_of_version_11_cannot_forbid_old_tls(facts, valid) -> None:
     old = path(Encryption.TLS_1_0, valid, Proof.VALID)
     found = expecting.expected(replace(facts, files=files, plan=plan, oldest=""), old)
     assert found.wanted == NOTHING
+
+
+def test_pairs_of_a_role_map_are_wanted(facts, ca) -> None:
+    plan = Plan(map_from_ca=True)
+    files = loaded(CERT, "pgward ann app")
+    key = keys.generate()
+    ann = Shown((ca.users.issue("ann", key, CLIENT), ca.users.issuing.certificate), key)
+    for pairs, wanted in (([("ann", "app")], True), ([], False)):
+        known = replace(facts, files=files, plan=expecting.of_plan(plan, files, pairs))
+        assert both(known, path(shown=ann, role="app")) == (wanted, True)
+        assert both(known, path(shown=ann, role="own")) == (False, False)

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from pgward.hba.plan import block
 from pgward.hba.plan.generate import fragments
 from pgward.hba.plan.model import Auth, Plan
 from pgward.hba.prove.installed import Blocks, Installed, installed
+from pgward.hba.roles import section
 from pgward.hba.syntax.versions import Abilities
 from tests.fixtures.golden_hba import PLANS, VERSIONS
 
@@ -39,6 +42,33 @@ def test_what_was_written_is_read_back(name, version) -> None:
     again, wanted = fragments(found.plan, version), fragments(plan, version)
     assert again == wanted
     assert found.plan.strip_domain == plan.strip_domain
+
+
+def test_pairs_of_a_role_map_belong_to_the_plan() -> None:
+    made = fragments(Plan(map_from_ca=True, mapped=(("eve", "app"),)), 16)
+    ident = section.put(made_ident(made), [("ann@x", "app_owner")], "pgward", "pg_ident.conf")
+    parts = blocks(Plan(map_from_ca=True, mapped=(("eve", "app"),)), 16)
+    whole = replace(parts, rest=ident)
+    found = installed(whole, Abilities.of(16))
+    assert (found.plan.map_from_ca, found.pairs) == (True, {("ann@x", "app_owner")})
+    changed = replace(parts, rest=ident.replace(b"ann@x", b"eve@x"))
+    assert "pgward hba roles" in installed(changed, Abilities.of(16)).problem
+    assert installed(parts, Abilities.of(16)).pairs == frozenset()
+
+
+def made_ident(made) -> bytes:
+    return block.at_start(b"", made.ident, "pg_ident.conf")
+
+
+def test_a_line_in_our_own_words_is_an_edit_too() -> None:
+    made = fragments(Plan(mapped=(("ann", "app"),)), 16)
+    ident = made_ident(made).replace(b"pgward  ann  app\n", b"pgward  ann  app\npgward  eve  app\n")
+    assert b"eve" in ident
+    parts = Blocks.of(
+        block.at_end(b"", made.postgresql, "c"), block.at_start(b"", made.hba, "h"), ident
+    )
+    found = installed(parts, Abilities.of(16))
+    assert found.problem == "pgward's block in pg_ident.conf was changed by hand"
 
 
 def test_nothing_is_installed() -> None:
