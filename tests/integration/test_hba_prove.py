@@ -18,6 +18,7 @@ from pgward.hba.plan.model import Auth, Plan
 from pgward.hba.prove import asked, roles, run
 from pgward.hba.prove.judging import Status
 from pgward.hba.prove.link import Target
+from pgward.hba.roles import section
 from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
 from tests.fixtures.material import Pair, SmallCa
@@ -57,6 +58,7 @@ PLANS = {
         "replication_roles": ("standby",),
         "allow": True,
     },
+    "from the CA": {"map_from_ca": True},
 }
 
 
@@ -72,11 +74,13 @@ def test_each_version_is_right_after_an_apply(pg_each, small_ca, monkeypatch) ->
     before = role_names(pg_each)
     for name, chosen in PLANS.items():
         proofs = applied(pg_each, small_ca, **plan_of(chosen))
+        if chosen.get("map_from_ca"):
+            write_pairs(pg_each, [("ann@my-corp.example", "app_owner")])
         report = proofs.prove(persons=(proofs.person("ann@my-corp.example"),))
         assert differing(report) == [], name
         wanted_in = [row for row in report.rows if row.wanted == "in"]
         assert {row.status for row in wanted_in} == {Status.OK}, name
-        assert {row.wanted for row in report.rows} == {"in", "out", ""}, name
+        assert {row.wanted for row in report.rows} == {"in", "out", "", "pgward's"}, name
         assert report.notes == [], name
     assert role_names(pg_each) == before
 
@@ -84,6 +88,12 @@ def test_each_version_is_right_after_an_apply(pg_each, small_ca, monkeypatch) ->
 def write(cluster: Cluster, name: str, change) -> None:
     path = cluster.data_dir / name
     path.write_text(change(path.read_text()))
+    cluster.reload()
+
+
+def write_pairs(cluster: Cluster, pairs: list[tuple[str, str]]) -> None:
+    path = cluster.data_dir / "pg_ident.conf"
+    path.write_bytes(section.put(path.read_bytes(), pairs, "pgward", str(path)))
     cluster.reload()
 
 
@@ -265,6 +275,7 @@ import os, signal, sys
 from pathlib import Path
 from pgward.hba.install.host import Host
 from pgward.hba.prove import run
+from pgward.hba.roles import section
 from pgward.hba.server.datadir import DataDir
 from tests.fixtures.material import Pair, SmallCa
 from tests.fixtures.proving import SmallProofs
