@@ -197,7 +197,7 @@ def check_holes(cluster: Cluster, holes: dict, version: int) -> None:
             "another CA",
             "a CA of yesterday",
         }:
-            assert {row.wanted for row in found} <= {"in", "out"}, name
+            assert {row.wanted for row in found} <= {"in", "out", "taken"}, name
         for each, data in kept.items():
             (cluster.data_dir / each).write_bytes(data)
         cluster.reload()

@@ -147,7 +147,7 @@ def _decided(loaded: Loaded, path: Path, *, has_certificate: bool, facts: Facts)
 
 def _connection(path: Path) -> Connection:
     kind = Kind.NONE if path.encryption is Encryption.NONE else Kind.TLS
-    return Connection(path.role, path.database, path.place.client, kind)
+    return Connection(path.role, path.database, path.place.client, kind, path.place.name)
 
 
 def _method(loaded: Loaded, path: Path) -> str | None:

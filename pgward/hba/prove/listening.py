@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 import psutil
@@ -16,10 +16,14 @@ _EVERY = {"*": (4, 6), "0.0.0.0": (4,), "::": (6,)}  # noqa: S104 - read, not bo
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to try, and the client's address as the server sees it; None on the Unix socket."""
+    """Where to try, and the client's address as the server sees it; None on the Unix socket.
+
+    ``name`` is the client's, where the DNS leads to it and back, if it was asked for.
+    """
 
     target: Target
     client: IP | None
+    name: str | None = None
 
     def __str__(self) -> str:
         return str(self.target)
@@ -47,6 +51,19 @@ def places(
         for each in _words(directories)
     ]
     return network + local[:1], lost
+
+
+def named(place: Place) -> Place:
+    """Return the place with the client's name, found as the server does (``check_hostname``)."""
+    if place.client is None:
+        return place
+    address = str(place.client)
+    try:
+        name = socket.getnameinfo((address, 0), socket.NI_NAMEREQD)[0]
+        back = {each[4][0] for each in socket.getaddrinfo(name, None)}
+    except OSError:
+        return place
+    return replace(place, name=name) if address in back else place
 
 
 def _words(text: str) -> list[str]:

@@ -77,13 +77,13 @@ def make(admin: Admin, name: str, now: datetime, groups: Iterable[str] = ()) -> 
     password = secrets.token_urlsafe(24)
     kept = scram.stored(password, secrets.token_bytes(16))
     role = identifier(name)
+    # One query is one transaction (manual, chapter 53.2.2.1).
     admin.query(
-        f"begin; create role {role} login nosuperuser nocreatedb nocreaterole noreplication "
+        f"create role {role} login nosuperuser nocreatedb nocreaterole noreplication "
         f"connection limit {_MOST_CONNECTIONS} password {literal(kept)} "
         f"valid until {literal(rfc3339(now + _FUSE))}; "
         f"comment on role {role} is {literal(MARK)}; "
         + "".join(f"grant {identifier(group)} to {role}; " for group in groups)
-        + "commit"
     )
     return Role(name, password)
 

@@ -31,14 +31,17 @@ from pgward.hba.prove.roles import Known, Role
 from pgward.hba.prove.shown import Shown
 from pgward.hba.prove.trusting import Trust
 from pgward.hba.server.datadir import DataDir, Running
-from pgward.hba.server.disk import DiskError
+from pgward.hba.server.disk import DiskError, acting_as
 from pgward.hba.server.files import ServerFiles, of_directory
 from pgward.hba.server.interfaces import interfaces
+from pgward.hba.syntax.addresses import HostName
 from pgward.pki import keys, pem
 from pgward.pki.errors import BadCertificateError
+from pgward.system.postgres import Account
 
 _OLDEST = "TLSv1"
 _FIRST_WITHOUT_OLD = 13
+_MOST_UNTRIED = 50
 _WRONG = "not the password"
 
 
@@ -73,16 +76,17 @@ class _Prover:
         self._wish = wish
         self._running = running
         self._notes: list[str] = []
+        self._rows: list[Row] = []
 
     def run(self, admin: Admin, progress: Callable[[int, int], None]) -> Report:
-        swept = roles.sweep(admin)
-        if swept:
-            self._notes.append(f"an earlier run was killed; {len(swept)} roles of it are gone now")
         if admin.query("select pg_catalog.pg_is_in_recovery()") == [["t"]]:
             raise PgwardError(
                 "this server is a standby, on which no role can be made",
                 hint="prove its primary; the files of this one can be checked: pgward hba check",
             )
+        swept = roles.sweep(admin)
+        if swept:
+            self._notes.append(f"an earlier run was killed; {len(swept)} roles of it are gone now")
         plan = self._installed()
         self._loaded(roles.known(admin))  # the CA is asked for nothing that is of no use
         domain = self._wish.domain or (plan.plan.strip_domain if plan.plan else None)
@@ -117,7 +121,12 @@ class _Prover:
         try:
             self._source.refresh()
         except PgwardError as error:
-            self._notes.append(f"the server could not be refreshed: {error.message}")
+            if self._host.generations.load() is None:
+                self._notes.append(f"the server was not refreshed: {error.message}")
+                return
+            self._rows.append(
+                judging.found("a new revocation list", wanted="taken", files="", why=error.message)
+            )
 
     def _groups(self, known: Known) -> list[str]:
         """Return the groups that the lines name, where the role may be a member of them."""
@@ -151,6 +160,8 @@ class _Prover:
         files, loaded = self._loaded(known)
         facts = _facts(self._host.data_dir, files, plan, loaded)
         places, lost = _places(admin)
+        if any(isinstance(rule.address, HostName) for rule in loaded.server.rules):
+            places = [listening.named(each) for each in places]
         self._notes += [f"listen_addresses: {each} leads to no address" for each in lost]
         subjects = self._subjects(facts, proofs, made, known, plan.plan)
         wanted = [
@@ -158,13 +169,15 @@ class _Prover:
             for path in paths.every(files.able.version, places, subjects)
             if path.password is not False or expecting.asks_for_password(facts, path)
         ]
-        rows = [*_found(plan, facts, proofs), *_asked(plan, facts, proofs, places)]
+        rows = [*self._rows, *_found(plan, facts, proofs), *_asked(plan, facts, proofs, places)]
         for number, path in enumerate(wanted):
             progress(number, len(wanted))
             rows.append(self._row(path, facts, made, has_plan=plan.plan is not None))
         groups = known.member_of.get(made[0].name, frozenset())
-        left = paths.untried(loaded, places, subjects, groups)
-        rows += [judging.not_tried(each) for each in left]
+        left = list(paths.untried(loaded, places, subjects, groups))
+        rows += [judging.not_tried(each) for each in left[:_MOST_UNTRIED]]
+        if left[_MOST_UNTRIED:]:
+            self._notes.append(f"{len(left) - _MOST_UNTRIED} more could not be tried either")
         return Report(files.able.version, rows, self._notes)
 
     def _subjects(
@@ -201,7 +214,11 @@ class _Prover:
             right = passwords.get(path.role) if path.password is not None else None
             password = _WRONG if path.password is False else right
             login = Login(path.role, path.database, password, expected.plainly)
-            seen = attempt(path.place.target, path.encryption, path.shown, login)
+            target, owner = path.place.target, self._host.data_dir.owner
+            # Whose the socket is may have put a link there: it leads root nowhere.
+            local = acting_as(owner) if path.place.client is None else contextlib.nullcontext()
+            with local:
+                seen = attempt(target, path.encryption, path.shown, login)
         return judging.tried(path, expected, seen, has_plan=has_plan)
 
 
@@ -248,9 +265,17 @@ def _facts(data_dir: DataDir, files: ServerFiles, plan: Installed, loaded: Loade
         _trust(data_dir, settings),
         tls=settings.get("ssl", "off").lower() in {"on", "true", "yes", "1", "tr", "t", "y"},
         oldest=oldest if files.able.minimum_protocol else "",
-        system_user=pwd.getpwuid(os.geteuid()).pw_name,
+        system_user=_name_of(data_dir.owner),
         now=datetime.now(UTC),
     )
+
+
+def _name_of(owner: Account) -> str:
+    """Return whom the kernel names on the Unix socket: root tries as the server's account."""
+    try:
+        return pwd.getpwuid(owner.uid if os.geteuid() == 0 else os.geteuid()).pw_name
+    except KeyError:
+        return owner.name
 
 
 def _trust(data_dir: DataDir, settings: dict[str, str]) -> Trust:

@@ -21,6 +21,9 @@ def test_a_session(pg: Cluster) -> None:
             found.query("select * from nothing")
         assert found.is_sound
         assert found.query("select 1; select 2") == [["1"], ["2"]]
+        with pytest.raises(SqlError, match="already exists"):
+            found.query("create role twice; create role twice")
+        assert found.query("select 1 from pg_roles where rolname = 'twice'") == []
         with pytest.raises(UnavailableError):
             found.query("select pg_terminate_backend(pg_backend_pid())")
         assert not found.is_sound

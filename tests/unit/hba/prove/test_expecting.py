@@ -122,6 +122,13 @@ def test_a_plan_of_version_11_cannot_forbid_old_tls(facts, valid) -> None:
     assert found.wanted == NOTHING
 
 
+def test_a_line_for_a_name(facts) -> None:
+    files = loaded("host all all localhost trust\nhost all all all reject")
+    known = replace(facts, files=files)
+    assert both(known, path())[1] is False
+    assert both(known, path(place=replace(LOOPBACK, name="localhost")))[1] is True
+
+
 def test_pairs_of_a_role_map_are_wanted(facts, ca) -> None:
     plan = Plan(map_from_ca=True)
     files = loaded(CERT, "pgward ann app")

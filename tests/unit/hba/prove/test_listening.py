@@ -34,6 +34,16 @@ def test_where_the_client_comes_from() -> None:
     assert places[1].target.path == "\0x/.s.PGSQL.5433"
 
 
+def test_names_that_lead_back() -> None:
+    (place,), _ = listening.places("127.0.0.1", 5432, "", OWN)
+    assert place.name is None
+    assert listening.named(place).name == "localhost"
+    (strange,), _ = listening.places("192.0.2.99", 5432, "", OWN)
+    assert listening.named(strange) == strange
+    (local,), _ = listening.places("", 5432, "/run", OWN)
+    assert listening.named(local) == local
+
+
 def test_this_machine_has_a_loopback() -> None:
     places, _ = listening.places("*", 5432, "")
     assert any(each.client.is_loopback for each in places)
