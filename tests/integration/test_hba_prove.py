@@ -209,6 +209,7 @@ def test_each_version_is_red_for_each_hole(pg_each, monkeypatch) -> None:
     check_holes(pg_each, HOLES, DataDir.open(pg_each.data_dir).able.version)
 
 
+@pytest.mark.soak
 def test_some_holes(pg) -> None:
     few = ("no list", "wide map")
     check_holes(pg, {name: HOLES[name] for name in few}, 15)
@@ -260,6 +261,7 @@ def test_every_address_and_a_server_that_pgward_did_not_set_up(pg_stopped, small
     assert {row.seen for row in no_tls} == {"no TLS"}
 
 
+@pytest.mark.soak
 def test_no_superuser_gets_in(pg, small_ca) -> None:
     proofs = applied(pg, small_ca)
     path = pg.data_dir / "pg_hba.conf"
@@ -328,6 +330,7 @@ def test_what_a_killed_run_leaves_is_harmless_and_swept(pg, small_ca) -> None:
     assert sorted(set(role_names(pg)) - set(before)) == [mine.rsplit(maxsplit=1)[-1]]
 
 
+@pytest.mark.soak
 def test_a_session_that_is_cut_takes_nothing_with_it(pg, small_ca) -> None:
     proofs = applied(pg, small_ca)
     before = role_names(pg)
