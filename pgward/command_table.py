@@ -112,6 +112,7 @@ _HBA = {
         "say which line decides about a connection", "pgward.hba.explain_commands:explain"
     ),
     "prove": Entry("log in along every path, and compare", "pgward.hba.prove_commands:prove"),
+    "ways": Entry("show every way in, and how strong it is", "pgward.hba.ways_commands:ways"),
 }
 _CONFIG = {
     "show": Entry("show how a program connects", "pgward.connector.commands:show"),

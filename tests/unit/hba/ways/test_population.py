@@ -1,0 +1,81 @@
+from pgward.hba.decide.connection import World
+from pgward.hba.ways import population
+from pgward.hba.ways.population import Person
+from tests.fixtures.hba_ways import server_of
+
+
+def of(hba: list[str], ident: tuple[str, ...] = (), version: int = 16, world: World | None = None):
+    server = server_of(hba, list(ident), version, world or World())
+    return population.of_files(server.rules, server.mappings, server.able, server.world)
+
+
+def test_whom_files_tell_apart() -> None:
+    found = of(
+        ["host shop,sameuser ann,+team,/^app_ all md5", 'host all "all" all trust'],
+        ("m x bob", "m /^(.*)$ \\1"),
+    )
+    people = {each.label: each.name for each in found.people}
+    assert list(people) == [
+        "ann",
+        "all",
+        "bob",
+        "(any member of team)",
+        "(any that /^app_ matches)",
+        "(any other role)",
+    ]
+    assert people["(any that /^app_ matches)"].startswith("app_")
+    member = people["(any member of team)"]
+    assert found.world.is_member(member, "team")
+    assert not found.world.is_member("ann", "team")
+    assert [each.label for each in found.places] == [
+        "shop",
+        "(called as the role)",
+        "(any other database)",
+    ]
+    as_role = found.places[1]
+    assert (as_role.of(Person("ann", "ann")), as_role.is_replication) == ("ann", False)
+
+
+def test_who_is_said_to_be_in_groups() -> None:
+    world = World(population.members([("ann", "team"), ("bob", "team")]))
+    found = of(["host all +team all md5"], world=world)
+    assert [each.label for each in found.people] == [
+        "ann",
+        "bob",
+        "(any member of team)",
+        "(any other role)",
+    ]
+    assert found.world.is_member("bob", "team")
+
+
+def test_names_are_as_long_as_the_version_keeps_them() -> None:
+    long = "r" * 70
+    assert of([f"host all {long} all md5"], version=16).people[0].name == "r" * 63
+    assert of([f"host all {long} all md5"], version=17).people[0].name == long
+
+
+def test_others_are_nobody_that_a_line_means() -> None:
+    found = of(["host all anyone,ANYONE,/^[a-z] all md5"])
+    other = found.people[-1]
+    assert other.label == "(any other role)"
+    assert other.name not in {"anyone", "ANYONE"}
+    assert not other.name[0].islower()
+
+
+def test_expressions_without_a_name_are_told() -> None:
+    assert of(["host all /^a(?=b)c$ all md5"]).missed == ["^a(?=b)c$"]
+    # Where every name is matched, others are, too.
+    assert of(["host all /. all md5"]).people[-1].label == "(any other role)"
+
+
+def test_before_16_a_slash_is_a_letter() -> None:
+    assert of(["host all /a all md5"], version=15).people[0].name == "/a"
+
+
+def test_replication() -> None:
+    server = server_of(["host replication all all md5"], [], 16, World())
+    assert population.names_replication(server.rules)
+    (_, place) = of(["host replication all all md5"]).places
+    assert (place.label, place.name, place.is_replication) == ("(physical replication)", None, True)
+    asked = population.of_server([Person("a", "a")], ["d"], World(), replication=True)
+    assert [each.label for each in asked.places] == ["d", "(physical replication)"]
