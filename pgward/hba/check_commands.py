@@ -115,6 +115,11 @@ def check_files(
         return files, _report(subject, rules, least)
 
     files, report = look()
+    if fix and files.live is not None:
+        raise InvalidInputError(
+            "--fix changes files, and a server that --dsn asks only shows them",
+            hint="--diff shows the changes; on its machine: --data-dir D --fix",
+        )
     if diff:
         _show(files, report)
     if fix and _mend(files, report):

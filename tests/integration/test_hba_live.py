@@ -1,5 +1,6 @@
 """A server of each version, asked by SQL alone: what it shows, to whom, and what it hides."""
 
+import json
 import os
 import subprocess
 import sys
@@ -159,6 +160,11 @@ def test_the_command_and_the_password(pg: Cluster) -> None:
     assert "wr0ng" not in wrong.stderr
     explained = run("explain", "--dsn", dsn, "--user", "dba", "--address", "local")
     assert "let in" in explained.stdout
+    ways = json.loads(run("ways", "--dsn", dsn, "--database", "postgres", "-o", "json").stdout)
+    (only,) = ways["ways"]
+    assert only["roles"] == ["dba", "postgres"]
+    weakest = {channel: ends["weakest"]["strength"] for channel, ends in only["over"].items()}
+    assert weakest == {"socket": "nothing", "loopback": "scram"}
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:

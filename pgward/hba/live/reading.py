@@ -74,9 +74,17 @@ def read_server(ask: Asking) -> ServerFiles:
         unseen=list(_unseen(answers, found, able)),
         world=_world(answers),
     )
-    ignores = [] if found.reader is None else found.reader.ignores()
+    reader = found.reader
     return ServerFiles(
-        able, found.hba, found.ident, found.settings, ignores, found.has_ident, live=live
+        able,
+        found.hba,
+        found.ident,
+        found.settings,
+        [] if reader is None else reader.ignores(),
+        found.has_ident,
+        texts={} if reader is None else reader.texts,
+        config=answers.path("config_file"),
+        live=live,
     )
 
 

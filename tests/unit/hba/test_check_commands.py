@@ -1,12 +1,17 @@
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
 
 from pgward.core.errors import InvalidInputError
+from pgward.hba import file_options
 from pgward.hba.check.catalogue import RULES
+from pgward.hba.check.live import Live
 from pgward.hba.check_commands import check_files
+from pgward.hba.server.files import of_names
+from pgward.hba.syntax.versions import Abilities
 
 HBA = (
     "host all all 10.0.0.0/8 scram-sha-256\n"
@@ -190,3 +195,11 @@ def test_what_is_ignored_is_not_mended(run, tmp_path) -> None:
 def test_a_diff_is_no_report(run, other) -> None:
     with pytest.raises(InvalidInputError, match="--diff goes with neither"):
         run("--diff", *other)
+
+
+def test_a_server_that_is_only_asked_is_not_mended(monkeypatch, tmp_path) -> None:
+    (tmp_path / "hba").write_text("local all all peer\n")
+    found = replace(of_names(tmp_path / "hba", Abilities(16)), live=Live())
+    monkeypatch.setattr(file_options, "read_server", lambda _: found)
+    result = CliRunner().invoke(check_files, ["--dsn", "host=h", "--fix"])
+    assert "--fix changes files" in str(result.exception)

@@ -1,10 +1,16 @@
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from pgward.core.errors import InvalidInputError
+from pgward.hba import file_options
+from pgward.hba.check.live import Live
+from pgward.hba.decide.connection import World
 from pgward.hba.explain_commands import explain
+from pgward.hba.server.files import of_names
+from pgward.hba.syntax.versions import Abilities
 
 HBA = "local all all peer\nhost all all 127.0.0.1/32 md5\nhostssl all +team 10.0.0.0/8 cert map=m\n"
 
@@ -86,3 +92,25 @@ def test_what_cannot_be_told_is_said(run, tmp_path) -> None:
     (tmp_path / "ident").write_text("m /(a|ab)@ \\1\n")
     with pytest.raises(InvalidInputError, match="cannot be told from the files alone"):
         run(*IN[:-3], "ab@x", "--member", "team")
+
+
+def test_a_running_server_knows_its_groups(monkeypatch, tmp_path) -> None:
+    (tmp_path / "hba").write_text("host all +team all trust\n")
+    world = World({"ann": frozenset({"team"}), "team": frozenset(), "bob": frozenset()})
+    live = Live(changed={"/hba": "changed"}, unseen=["x was not seen"], world=world)
+    found = replace(of_names(tmp_path / "hba", Abilities(16)), live=live)
+    monkeypatch.setattr(file_options, "read_server", lambda _: found)
+
+    def ask(*words: str):
+        return CliRunner().invoke(explain, ["--dsn", "host=h", "--address", "10.0.0.1", *words])
+
+    assert ask("--user", "ann").exit_code == 0
+    assert ask("--user", "bob").exit_code == 1
+    assert ask("--user", "bob", "--member", "team").exit_code == 0
+    unknown = ask("--user", "eve")
+    assert unknown.exit_code == 1
+    assert unknown.stderr.splitlines() == [
+        "there is no role 'eve' at the server",
+        "x was not seen",
+        "/hba changed",
+    ]

@@ -95,6 +95,9 @@ def test_files_as_they_are() -> None:
     assert found.live.world.is_member("root", "dba")
     assert list(found.live.changed) == ["/d/pg_hba.conf"]
     assert "'/d/server.crt'" in server.asked[-1]
+    # So that fixes can be shown.
+    assert found.texts["/d/pg_hba.conf"] == HBA.encode()
+    assert (found.config, found.account) == ("/d/postgresql.conf", None)
 
 
 LESS = {**ITSELF, "may_read": False, "may_stat": False, "address": "10.0.0.1"}
