@@ -1,7 +1,8 @@
 """psql as the way to a server that is named by a connection string.
 
 One process runs many queries over one connection, and each answers for itself: what a role may not
-see fails alone. Rows come as JSON, so that no name in them is taken for a separator.
+see fails alone. Rows come as JSON, so that no name in them is taken for a separator, and names as
+the bytes that the server compares with those of its files, whatever the database's encoding.
 """
 
 import json
@@ -29,7 +30,7 @@ _FIRST = (
     "set standard_conforming_strings = on",
     "set default_transaction_read_only = on",
     f"set statement_timeout = '{_QUERY_SECONDS}s'",
-    "set client_encoding = 'UTF8'",
+    "set client_encoding = 'SQL_ASCII'",
 )
 _DONE = "00000"
 _NO_PASSWORD = "no password supplied"  # noqa: S105 - libpq's words for it
@@ -99,7 +100,7 @@ class Psql:
         given.setdefault("PGAPPNAME", "pgward")
         if self.target.password is not None:
             given["PGPASSWORD"] = self.target.password
-        return given | {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}
+        return given | {"PGCLIENTENCODING": "SQL_ASCII", "LC_ALL": "C"}
 
 
 def _script(queries: Sequence[str], mark: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from pathlib import Path
 
-from pgward.core.errors import DeniedError, UnavailableError
+from pgward.core.errors import DeniedError, InvalidInputError, UnavailableError
 from pgward.hba.check.live import Live
 from pgward.hba.decide.connection import World
 from pgward.hba.live import facts, queries, rebuilt
@@ -144,6 +144,8 @@ def _from_disk(answers: _Answers, ask: Asking, able: Abilities) -> _Found:
 def _from_views(answers: _Answers, able: Abilities) -> _Found:
     """Make the lines again from what the server's views show of them; raise DeniedError."""
     rules = answers.given["pg_hba_file_rules"]
+    if isinstance(rules, Refusal) and not rules.is_denial:
+        raise InvalidInputError(f"the server itself cannot read pg_hba.conf: {rules.message}")
     if isinstance(rules, Refusal):
         raise DeniedError(
             f"the role {answers.self['role']} may not see pg_hba.conf: {rules.message}",
@@ -195,7 +197,8 @@ def _unseen(answers: _Answers, found: _Found, able: Abilities) -> Iterator[str]:
         given = answers.given[name]
         old = name == "pg_ident_file_mappings" and able.version < _FIRST_WITH_MAPPINGS
         if isinstance(given, Refusal) and not old:
-            yield f"{name} was not seen ({given.message}): {answers.grant(name)}"
+            remedy = f": {answers.grant(name)}" if given.is_denial else ""
+            yield f"{name} was not seen ({given.message}){remedy}"
     if "hba_file" not in answers.settings:
         yield f"where the files are was not seen: {answers.grant('pg_settings')}"
     if found.reader is None:
@@ -211,9 +214,12 @@ def _unseen(answers: _Answers, found: _Found, able: Abilities) -> Iterator[str]:
             "whether files changed since the server loaded them was not seen: "
             f"{answers.grant('files')}"
         )
-    if not _is_here(answers) and any(map(_names_own_network, found.hba)):
+    if answers.self["address"] is not None and any(map(_names_own_network, found.hba)):
         yield (
-            "samehost and samenet are known by one address alone, the one asked at: another "
+            "samehost and samenet were taken as this machine's networks, which they are not where "
+            "a tunnel leads to the server"
+            if _is_here(answers)
+            else "samehost and samenet are known by one address alone, the one asked at: another "
             "address of the server is not told by SQL"
         )
 

@@ -44,6 +44,16 @@ def test_hostile_schemas_mean_nothing(pg: Cluster) -> None:
     assert row == {"path": "pg_catalog"}
 
 
+@pytest.mark.integration
+def test_names_are_the_bytes_that_the_server_compares(pg: Cluster) -> None:
+    pg.psql('create role "ann\u00e9"')
+    pg.psql("create database old encoding 'LATIN1' template template0")
+    for database in ("postgres", "old"):
+        there = target(f"{where(pg).conninfo} dbname={database}")
+        (rows,) = Psql(there)(["select rolname from pg_roles where rolname like 'ann%'"])
+        assert rows == [{"rolname": "ann\u00e9"}]
+
+
 def test_no_connection(tmp_path) -> None:
     with pytest.raises(UnavailableError, match=r"cannot be asked: .*No such file"):
         Psql(target(f"host={tmp_path} password=s3cr3t"))(["select 1"])

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from pgward.core.errors import DeniedError, UnavailableError
+from pgward.core.errors import DeniedError, InvalidInputError, UnavailableError
 from pgward.hba.live.conninfo import Target
 from pgward.hba.live.psql import Psql, Refusal
 from pgward.hba.live.reading import read_server
@@ -139,6 +139,21 @@ def test_a_role_that_may_see_nothing() -> None:
     with pytest.raises(DeniedError, match=r"the role dba may not see pg_hba\.conf") as caught:
         read_server(server)
     assert 'grant execute on function pg_hba_file_rules() to "dba"' in caught.value.hint
+
+
+def test_a_file_that_the_server_cannot_read() -> None:
+    gone = Refusal("58P01", "could not open configuration file")
+    server = Server(server_version_num=[LESS], **{"from pg_hba_file_rules": gone})
+    with pytest.raises(InvalidInputError, match=r"cannot read pg_hba\.conf: could not open"):
+        read_server(server)
+    odd = Server(**{"from pg_file_settings": Refusal("XX000", "out of luck")})
+    assert read_server(odd).live.unseen == ["pg_file_settings was not seen (out of luck)"]
+
+
+def test_loopback_may_be_a_tunnel() -> None:
+    server = Server(server_version_num=[{**ITSELF, "address": "127.0.0.1"}])
+    (note,) = read_server(server).live.unseen
+    assert "this machine's networks" in note
 
 
 def test_what_is_no_postgresql() -> None:
