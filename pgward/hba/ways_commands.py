@@ -7,9 +7,9 @@ import click
 
 from pgward.client.options import output as output_option
 from pgward.core.errors import InvalidInputError
-from pgward.hba.check.live import Live
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.loading import Loaded, load
+from pgward.hba.decide.server import Server
 from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
 from pgward.hba.server.files import ServerFiles
 from pgward.hba.server.interfaces import interfaces
@@ -80,7 +80,8 @@ def ways(
     try:
         loaded, asked = _load(files, members)
         asked = _chosen(asked, roles, databases)
-        found = find(replace(loaded.server, world=asked.world), asked, _reach(files))
+        server = replace(loaded.server, world=asked.world)
+        found = find(server, asked, _reach(files), maps_known=files.has_ident)
     except BeyondUsError as error:
         raise InvalidInputError(
             f"this cannot be told from the files alone: {error}",
@@ -91,7 +92,7 @@ def ways(
         terminal.table(list(report.rows()), _TITLES)
     else:
         terminal.structured({"pg_version": files.able.version, **report.document()}, output)
-    _say(files.live, asked)
+    _say(files, server, asked)
     if svg is not None:
         disk.atomic_write(svg, picture.draw(report, found, files.able.version).encode(), _MODE)
         terminal.note(f"drew {svg}")
@@ -166,7 +167,10 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost" if found is None else found.is_loopback
 
 
-def _say(live: Live | None, asked: Population) -> None:
+def _say(files: ServerFiles, server: Server, asked: Population) -> None:
+    live = files.live
+    if not files.has_ident and any(rule.option("map") for rule in server.rules):
+        terminal.note("pg_ident.conf was not looked at: each map may lead to every role")
     for source in asked.missed:
         terminal.note(f"no name was found that /{source} matches: such are not shown")
     if live is not None:

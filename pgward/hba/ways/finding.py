@@ -87,12 +87,18 @@ class Found:
     rows: Sequence[tuple[int, ...]] = field(repr=False)
 
 
-def find(server: Server, population: Population, reach: Reach | None = None) -> Found:
+def find(
+    server: Server,
+    population: Population,
+    reach: Reach | None = None,
+    *,
+    maps_known: bool = True,
+) -> Found:
     """Return every way into a server; raise BeyondUsError.
 
-    ``server`` has the population's world.
+    ``server`` has the population's world. Where its maps are not known, each counts as a way.
     """
-    finder = _Finder(server, reach or Reach())
+    finder = _Finder(server, Matching(server, maps_known=maps_known), reach or Reach())
     rows = [tuple(finder.row(person, population.places)) for person in population.people]
     return Found(population, finder.space, finder.outcomes, rows)
 
@@ -107,9 +113,9 @@ class _Taken:
 
 
 class _Finder:
-    def __init__(self, server: Server, reach: Reach) -> None:
+    def __init__(self, server: Server, matching: Matching, reach: Reach) -> None:
         self._server = server
-        self._matching = Matching(server)
+        self._matching = matching
         interfaces = [
             Network(int(each.ip), (1 << each.max_prefixlen) - 1, each.max_prefixlen)
             for each in server.world.interfaces

@@ -19,13 +19,16 @@ _GROUP = r"\1"
 
 
 class Matching:
-    """The rules of a server by whom they mean."""
+    """The rules of a server by whom they mean.
 
-    def __init__(self, server: Server) -> None:
+    Where the maps are not known, each may lead to every role.
+    """
+
+    def __init__(self, server: Server, *, maps_known: bool = True) -> None:
         self._world = server.world
         self._roles = _Words(server, of_roles=True)
         self._databases = _Words(server, of_roles=False)
-        self._maps = _Maps(server)
+        self._maps = _Maps(server, known=maps_known)
         self._closures: dict[str, frozenset[str]] = {}
 
     def of_role(self, name: str) -> int:
@@ -114,7 +117,8 @@ class _Words:
 class _Maps:
     """Rules that name a map, and whom its lines may lead to."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, known: bool) -> None:
+        self._all_lead = not known
         self._rules: dict[tuple[str | None, bool], int] = {}
         self._lines: dict[str, _Map] = {}
         self._known: dict[str, int] = {}
@@ -137,6 +141,8 @@ class _Maps:
         if not named:
             # The name itself must be the role, and a DN has an attribute.
             return not by_dn or "=" in role
+        if self._all_lead:
+            return True
         found = self._lines.get(named)
         return found is not None and found.leads_to(role)
 

@@ -23,6 +23,7 @@ SAME = "(called as the role)"
 _ROLE_WORDS = frozenset({"all"})
 _DATABASE_WORDS = frozenset({"all", "sameuser", "samerole", "samegroup", "replication"})
 _OTHER = "anyone"
+_GROUP = r"\1"
 _TRIES = 50
 
 
@@ -68,7 +69,7 @@ class Population:
 
 
 def of_files(
-    rules: Sequence[Rule], mappings: Iterable[Line], able: Abilities, world: World
+    rules: Sequence[Rule], mappings: Sequence[Line], able: Abilities, world: World
 ) -> Population:
     """Return everyone whom the files can tell apart; ``world`` has who is said to be in groups."""
     roles = [token for rule in rules for token in rule.roles]
@@ -76,11 +77,15 @@ def of_files(
     databases = [token for rule in rules for token in rule.databases]
     found = _Names(able, [*roles, *targets, *databases])
     names = _cut(
-        [*world.member_of, *found.plain(roles, _ROLE_WORDS), *found.plain(targets, _ROLE_WORDS)],
+        [
+            *filter(world.member_of.get, world.member_of),
+            *found.plain(roles, _ROLE_WORDS),
+            *found.plain(targets, _ROLE_WORDS),
+        ],
         able,
     )
     groups = found.groups([*roles, *targets])
-    people = [Person(name, name) for name in names if name not in groups]
+    people = [Person(name, name) for name in names]
     member_of = {name: world.member_of.get(name, frozenset()) for name in (*names, *groups)}
     for group in groups:
         name = found.fresh(f"member of {group}")
@@ -89,6 +94,11 @@ def of_files(
     people += [
         Person(f"(any that /{source} matches)", name)
         for source, name in found.matching([*roles, *targets])
+    ]
+    people += [
+        Person(f"(any called {made.replace(_GROUP, '*', 1)})", found.like(made))
+        for made in dict.fromkeys(each.role.text for each in mappings if _is_made(each))
+        if made != _GROUP
     ]
     people.append(Person(OTHER_ROLE, found.fresh(_OTHER)))
     for each in people:
@@ -172,11 +182,20 @@ class _Names:
                 self.missed.append(source)
 
     def fresh(self, wish: str) -> str:
-        """Return a name near a wish that no token is, and that no expression matches.
+        """Return a name near a wish that no token is, and that no expression matches."""
+        return self._free(_near(wish))
 
-        Where every name tried is matched, they match whatever there is: then it is the wish.
+    def like(self, made: str) -> str:
+        """Return the like of what a map makes of what its expression finds."""
+        before, _, after = made.partition(_GROUP)
+        return self._free(f"{before}{each}{after}" for each in _near(_OTHER))
+
+    def _free(self, names: Iterable[str]) -> str:
+        """Return the first name that no token is and no expression matches.
+
+        Where every one is matched, they match whatever there is: then it is the first.
         """
-        free = [each for each in _near(wish) if each not in self._taken]
+        free = [each for each in names if each not in self._taken]
         name = next((each for each in free if not self._is_matched(each)), free[0])
         self._taken.add(name)
         return name
@@ -193,7 +212,7 @@ class _Names:
 
 def _is_made(line: Line) -> bool:
     """Tell whether a map's line makes the role of what its expression found."""
-    return line.system.text.startswith("/") and "\\1" in line.role.text
+    return line.system.text.startswith("/") and _GROUP in line.role.text
 
 
 def _near(wish: str) -> Iterator[str]:

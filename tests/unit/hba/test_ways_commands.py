@@ -72,6 +72,14 @@ def test_too_weak_fails(run) -> None:
     run("--fail-under", "md5")
 
 
+def test_maps_that_were_not_looked_at_count_as_ways(tmp_path) -> None:
+    (tmp_path / "hba").write_text("hostssl all all all cert map=m\n")
+    files = ["--hba-file", str(tmp_path / "hba"), "--pg-version", "16"]
+    result = CliRunner().invoke(ways, files)
+    assert "certificate from anywhere" in result.stdout
+    assert "each map may lead to every role" in result.stderr
+
+
 def test_a_picture(run, tmp_path) -> None:
     run("--svg", str(tmp_path / "ways.svg"))
     assert (tmp_path / "ways.svg").read_text().startswith("<svg ")

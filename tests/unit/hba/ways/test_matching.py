@@ -51,6 +51,12 @@ def test_where_maps_lead() -> None:
     assert closed("n x ann")
 
 
+def test_a_map_that_is_not_known_may_lead_anywhere() -> None:
+    server = server_of(["hostssl all all all cert map=m"], [], 16, World())
+    assert Matching(server).closed_to("ann") == 1
+    assert Matching(server, maps_known=False).closed_to("ann") == 0
+
+
 def test_a_dn_is_no_role_unless_it_looks_like_one() -> None:
     line = "hostssl all all all cert clientname=DN"
     assert closed(line=line)

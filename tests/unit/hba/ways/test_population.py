@@ -1,7 +1,13 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from pgward.hba.decide.connection import World
+from pgward.hba.decide.server import Server
+from pgward.hba.syntax.regexes import compiled
 from pgward.hba.ways import population
+from pgward.hba.ways.matching import Matching
 from pgward.hba.ways.population import Person
-from tests.fixtures.hba_ways import server_of
+from tests.fixtures.hba_ways import SERVERS, server_of
 
 
 def of(hba: list[str], ident: tuple[str, ...] = (), version: int = 16, world: World | None = None):
@@ -46,6 +52,49 @@ def test_who_is_said_to_be_in_groups() -> None:
         "(any other role)",
     ]
     assert found.world.is_member("bob", "team")
+
+
+def test_a_group_that_is_named_as_a_role_is_one() -> None:
+    labels = [each.label for each in of(["host all dba,+dba,+team all md5"]).people]
+    assert labels == ["dba", "(any member of dba)", "(any member of team)", "(any other role)"]
+
+
+def test_a_role_of_each_kind_that_a_map_makes() -> None:
+    ident = ("m /^(.*)$ app_\\1", "m /^(.*)@x$ \\1", "m /^(.*)@y$ \\1_ro", "m x plain\\1")
+    people = {each.label: each.name for each in of(["local all all peer map=m"], ident).people}
+    assert list(people) == [
+        "plain\\1",
+        "(any called app_*)",
+        "(any called *_ro)",
+        "(any other role)",
+    ]
+    assert people["(any called app_*)"].startswith("app_")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    SERVERS, st.sampled_from(["ann", "bob", "zb", "q", "a9", "q_x", "Z", "team", "all", "+team"])
+)
+def test_nobody_is_left_out(server: Server, name: str) -> None:
+    """Whoever there may be has the same rules, and the same maps, as somebody in the population."""
+    found = population.of_files(server.rules, server.mappings, server.able, World())
+    world = World({**found.world.member_of, name: frozenset()})
+    server = Server(server.able, server.rules, server.mappings, world)
+    matching = Matching(server)
+
+    def seen(each: str) -> tuple[int, int]:
+        return matching.of_role(each), matching.closed_to(each)
+
+    expressions = {token.text[1:] for rule in server.rules for token in rule.roles}
+    expressions |= {each.role.text[1:] for each in server.mappings}
+    kinds = sum(
+        compiled(each, 16).matches(name)
+        for each in expressions & {"^a", "b$"}
+        if server.able.includes
+    )
+    made = any(each.role.text.endswith("_x") for each in server.mappings) and name.endswith("_x")
+    if kinds + made < 2:
+        assert seen(name) in {seen(each.name) for each in found.people}
 
 
 def test_names_are_as_long_as_the_version_keeps_them() -> None:
