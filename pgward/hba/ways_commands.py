@@ -112,7 +112,7 @@ def _load(files: ServerFiles, members: tuple[str, ...]) -> tuple[Loaded, Populat
         raise InvalidInputError("--member does not go with --dsn", hint="the server knows them")
     loaded = load(files.hba, files.ident, files.able, live.world)
     people = [
-        Person(each.name, each.name, each.may_replicate or each.is_superuser)
+        Person(population.shown(each.name), each.name, each.may_replicate or each.is_superuser)
         for each in live.roles
         if each.can_login
     ]
@@ -172,7 +172,9 @@ def _say(files: ServerFiles, server: Server, asked: Population) -> None:
     if not files.has_ident and any(rule.option("map") for rule in server.rules):
         terminal.note("pg_ident.conf was not looked at: each map may lead to every role")
     for source in asked.missed:
-        terminal.note(f"no name was found that /{source} matches: such are not shown")
+        terminal.note(
+            f"no name was found that /{population.shown(source)} matches: such are not shown"
+        )
     if live is not None:
         for what in (*live.unseen, *(f"{path} {how}" for path, how in live.changed.items())):
             terminal.note(what)

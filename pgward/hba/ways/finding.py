@@ -15,7 +15,7 @@ from pgward.hba.syntax.addresses import HostName, Network, Word
 from pgward.hba.syntax.rules import LOCAL
 from pgward.hba.ways import strength
 from pgward.hba.ways.matching import Matching, numbers
-from pgward.hba.ways.population import Person, Place, Population
+from pgward.hba.ways.population import Person, Place, Population, shown
 from pgward.hba.ways.space import Space
 from pgward.hba.ways.strength import Strength
 
@@ -294,7 +294,7 @@ class _Hosts:
 
     def name(self, rule: int) -> str:
         """Return the host name of a rule."""
-        return self._names[rule].name
+        return shown(self._names[rule].name)
 
     def classes(self, rules: Sequence[int]) -> Iterator[frozenset[int]]:
         """Yield each set of these rules that some client's name matches, and no other does."""

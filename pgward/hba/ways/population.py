@@ -85,18 +85,18 @@ def of_files(
         able,
     )
     groups = found.groups([*roles, *targets])
-    people = [Person(name, name) for name in names]
+    people = [Person(shown(name), name) for name in names]
     member_of = {name: world.member_of.get(name, frozenset()) for name in (*names, *groups)}
     for group in groups:
         name = found.fresh(f"member of {group}")
         member_of[name] = frozenset({group})
-        people.append(Person(f"(any member of {group})", name))
+        people.append(Person(shown(f"(any member of {group})"), name))
     people += [
-        Person(f"(any that /{source} matches)", name)
+        Person(shown(f"(any that /{source} matches)"), name)
         for source, name in found.matching([*roles, *targets])
     ]
     people += [
-        Person(f"(any called {made.replace(_GROUP, '*', 1)})", found.like(made))
+        Person(shown(f"(any called {made.replace(_GROUP, '*', 1)})"), found.like(made))
         for made in dict.fromkeys(each.role.text for each in mappings if _is_made(each))
         if made != _GROUP
     ]
@@ -111,7 +111,7 @@ def of_server(
     people: Iterable[Person], databases: Iterable[str], world: World, *, replication: bool
 ) -> Population:
     """Return the roles and databases that there are, and replication where a rule names it."""
-    places = [Place(name, name) for name in databases]
+    places = [Place(shown(name), name) for name in databases]
     if replication:
         places.append(Place(REPLICATION, None))
     return Population(list(people), places, world)
@@ -124,9 +124,9 @@ def names_replication(rules: Iterable[Rule]) -> bool:
 
 def _places(found: "_Names", tokens: Sequence[Token], able: Abilities) -> Iterator[Place]:
     for name in _cut(found.plain(tokens, _DATABASE_WORDS), able):
-        yield Place(name, name)
+        yield Place(shown(name), name)
     for source, name in found.matching(tokens):
-        yield Place(f"(any that /{source} matches)", name)
+        yield Place(shown(f"(any that /{source} matches)"), name)
     if any(not each.quoted and each.text.startswith("same") for each in tokens):
         yield Place(SAME, None, as_role=True)
     yield Place(OTHER_DATABASE, found.fresh("any database"))
@@ -219,6 +219,11 @@ def _near(wish: str) -> Iterator[str]:
     for number in range(_TRIES):
         for each in (wish, wish.replace(" ", "_"), wish.upper(), "~", "-", "\u00e9", "0"):
             yield f"{each}{number or ''}"
+
+
+def shown(name: str) -> str:
+    r"""Return a name for any output: bytes that are not UTF-8 are written ``\xff``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def members(pairs: Iterable[tuple[str, str]]) -> Mapping[str, frozenset[str]]:

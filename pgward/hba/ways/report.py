@@ -6,7 +6,7 @@ from typing import Any
 from pgward.hba.ways import grouping
 from pgward.hba.ways.finding import Channel, Found, Way
 from pgward.hba.ways.grouping import Group
-from pgward.hba.ways.population import Person, Place
+from pgward.hba.ways.population import Person, Place, shown
 from pgward.hba.ways.strength import Strength
 from pgward.hba.ways.where import Places, Where
 
@@ -20,7 +20,7 @@ class Report:
 
     def __init__(self, found: Found, lines: Sequence[str]) -> None:
         self._found = found
-        self._lines = lines
+        self._lines = [shown(each) for each in lines]
         self._places = Places(found.space)
 
     def groups(self) -> Iterator[Group]:
@@ -85,7 +85,7 @@ class Report:
                 }
                 for group in self.groups()
             ],
-            "no_name_found_for": [f"/{each}" for each in self._found.population.missed],
+            "no_name_found_for": [shown(f"/{each}") for each in self._found.population.missed],
         }
 
     def shown(self, channel: Channel, way: Way) -> str:

@@ -117,6 +117,11 @@ def test_expressions_without_a_name_are_told() -> None:
     assert of(["host all /. all md5"]).people[-1].label == "(any other role)"
 
 
+def test_bytes_that_are_no_text_are_shown() -> None:
+    (first, *_) = of(["host all \udcff all md5"]).people
+    assert (first.label, first.name) == ("\\xff", "\udcff")
+
+
 def test_before_16_a_slash_is_a_letter() -> None:
     assert of(["host all /a all md5"], version=15).people[0].name == "/a"
 
