@@ -72,7 +72,7 @@ class Psql:
     seconds: float = _ALL_SECONDS
 
     def __call__(self, queries: Sequence[str]) -> list[Answer]:
-        """Return what each query gave; raise UnavailableError when there is no connection."""
+        """Return what each query gave; raise UnavailableError when there is no way to ask."""
         mark = secrets.token_hex(16)
         program = find_client("psql") if self.program is None else self.program
         command: list[str | Path] = [program, "-XAtqw", "-d", self.target.conninfo]
@@ -122,6 +122,10 @@ def _answers(output: str, mark: str) -> list[Answer]:
 
 
 def _answer(rows: str, code: str, message: str) -> Answer:
+    if code.startswith(":"):  # a variable that this psql does not have
+        raise UnavailableError(
+            "psql is older than 11", hint="put the directory of a newer one first into PATH"
+        )
     if code != _DONE:
         return Refusal(code, message)
     found: list[Row] = json.loads(rows)

@@ -93,6 +93,13 @@ def test_a_password_that_is_missing(program) -> None:
     assert "PGPASSFILE" in caught.value.hint
 
 
+def test_a_psql_that_is_too_old(program) -> None:
+    """It has no variable for an error's code, and writes its name."""
+    psql = Psql(target("host=h"), program(r"sed -n 's/^.echo \(..*\)/\1/p;s/^.echo$//p'"))
+    with pytest.raises(UnavailableError, match="older than 11"):
+        psql(["select 1"])
+
+
 def test_a_server_that_does_not_answer(program) -> None:
     psql = Psql(target("host=h"), program("exec sleep 60"), seconds=0.2)
     with pytest.raises(UnavailableError, match=r"did not answer within 0\.2 seconds"):
