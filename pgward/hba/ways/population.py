@@ -73,7 +73,12 @@ def of_files(
 ) -> Population:
     """Return everyone whom the files can tell apart; ``world`` has who is said to be in groups."""
     roles = [token for rule in rules for token in rule.roles]
-    targets = [each.role for each in mappings if not _is_made(each)]
+    # Before 16 a map's role is a name, whatever it looks like.
+    targets = [
+        each.role if able.includes else Token(each.role.text, quoted=True)
+        for each in mappings
+        if not _is_made(each)
+    ]
     databases = [token for rule in rules for token in rule.databases]
     found = _Names(able, [*roles, *targets, *databases])
     names = _cut(

@@ -123,6 +123,9 @@ def test_bytes_that_are_no_text_are_shown() -> None:
 
 
 def test_before_16_a_slash_is_a_letter() -> None:
+    for role in ("+team", "all", "/a"):
+        (first, *_) = of(["local all all peer map=m"], (f"m x {role}",), version=15).people
+        assert (first.label, first.name) == (role, role)
     assert of(["host all /a all md5"], version=15).people[0].name == "/a"
 
 
