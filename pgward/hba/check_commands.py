@@ -21,7 +21,7 @@ from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
 from pgward.hba.server import mending, tls_files
 from pgward.hba.server.disk import owner_of
 from pgward.hba.server.files import ServerFiles
-from pgward.system import terminal
+from pgward.system import collecting, terminal
 
 _NEVER = "never"
 _SUPERUSERS = frozenset({"postgres"})
@@ -108,6 +108,7 @@ def check_files(
     if diff and (fix or form is not None):
         raise InvalidInputError("--diff goes with neither --fix nor --format")
 
+    @collecting.paused()
     def look() -> tuple[ServerFiles, Report]:
         files = read_files()
         subject = _subject(files, _material(files, tls_dir), superusers)

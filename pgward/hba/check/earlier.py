@@ -1,6 +1,7 @@
 """Which earlier rule covers a later one, found by index: files may have fifty thousand lines."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from pgward.hba.check import sets
 from pgward.hba.check.subject import Entry
@@ -13,9 +14,13 @@ _Key = tuple[Token, Token]
 
 
 class Earlier:
-    """The rules so far; ask for each next one before adding it."""
+    """The rules so far; ask for each next one before adding it.
 
-    def __init__(self) -> None:
+    ``asked`` are those that will be asked for: what cannot cover any of them is not kept.
+    """
+
+    def __init__(self, asked: Iterable[Entry[Rule]]) -> None:
+        self._wanted = {key for each in asked for key in _questions(each.says)}
         self._by_names: dict[_Key, dict[Address | None, list[Entry[Rule]]]] = {}
         self._masks: dict[_Key, set[tuple[int, int]]] = defaultdict(set)
 
@@ -25,6 +30,8 @@ class Earlier:
         for database in rule.databases:
             for role in rule.roles:
                 key = database, role
+                if key not in self._wanted:
+                    continue
                 addresses = self._by_names.setdefault(key, {})
                 addresses.setdefault(_plain(rule.address), []).append(entry)
                 if isinstance(rule.address, Network):
@@ -35,9 +42,8 @@ class Earlier:
         rule = entry.says
         found = [
             earlier
-            for database in dict.fromkeys((_ALL, rule.databases[0]))
-            for role in dict.fromkeys((_ALL, rule.roles[0]))
-            for earlier in self._at(((database, role)), rule)
+            for key in _questions(rule)
+            for earlier in self._at(key, rule)
             if sets.covers(earlier.says, rule)
         ]
         return min(found, key=_number) if found else None
@@ -54,6 +60,13 @@ class Earlier:
                 Network(number & mask, mask, bits) for mask, of in self._masks[key] if of == bits
             }
         return [each for address in wanted for each in addresses.get(address, ())]
+
+
+def _questions(rule: Rule) -> Iterator[_Key]:
+    """Yield where those are found that may cover a rule: its first names must be theirs, too."""
+    for database in dict.fromkeys((_ALL, rule.databases[0])):
+        for role in dict.fromkeys((_ALL, rule.roles[0])):
+            yield database, role
 
 
 def _plain(address: Address | None) -> Address | None:

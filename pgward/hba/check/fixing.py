@@ -30,8 +30,8 @@ def without_line(subject: Subject, line: Placed) -> Edit | None:
     if found is None:
         return None
     start, data = found
-    above = data[:start].removesuffix(b"\n").rpartition(b"\n")[2]
-    if MARK.encode() in above:
+    above = data.rfind(b"\n", 0, max(start - 1, 0)) + 1
+    if MARK.encode() in data[above:start]:
         return None  # what a comment says of this line it would say of the next one
     raw, number = line.line.raw, line.line.number
     rows = len(tokens.physical_lines(raw))
@@ -98,16 +98,17 @@ def carried_out(data: bytes, edits: Iterable[Edit]) -> bytes:
 
     Raises StaleFixError for other edits that overlap, or that lie beyond the file.
     """
-    made, at, gone = b"", 0, False
+    made: list[bytes] = []
+    at, gone = 0, False
     for each in sorted(set(edits), key=lambda edit: (edit.start, -edit.end)):
         if gone and each.end <= at and each.start < at:
             continue
         gone = not each.text
         if not at <= each.start <= each.end <= len(data):
             raise StaleFixError(f"{each.path} is not as it was read")
-        made += data[at : each.start] + each.text
+        made += data[at : each.start], each.text
         at = each.end
-    return made + data[at:]
+    return b"".join([*made, data[at:]])
 
 
 def _at(subject: Subject, line: Placed) -> tuple[int, bytes] | None:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pgward.hba.check import sets
@@ -20,23 +20,33 @@ _OWN = frozenset({"all", "sameuser", "samerole", "samegroup"})
 
 
 class Later:
-    """Rules for TLS (``hostssl``), from a file's end on; ask for each one before adding it."""
+    """Rules for TLS (``hostssl``), from a file's end on; ask for each one before adding it.
 
-    def __init__(self, able: Abilities) -> None:
+    ``asked`` are those that will be asked for: what can meet none of them is not kept.
+    """
+
+    def __init__(self, able: Abilities, asked: Iterable[Entry[Rule]]) -> None:
         self._able = able
+        self._wanted: set[tuple[Token, Token]] = set()
+        self._all_are_wanted = False
+        for each in asked:
+            self._all_are_wanted |= self._has_pattern(each.says)
+            self._wanted.update(_keys(each.says))
         self._by_names: dict[tuple[Token, Token], _Addresses] = defaultdict(_Addresses)
         self._patterns: list[Entry[Rule]] = []
         self._all: list[Entry[Rule]] = []
 
     def add(self, entry: Entry[Rule]) -> None:
         """Note a rule."""
-        self._all.append(entry)
+        if self._all_are_wanted:
+            self._all.append(entry)
         if self._has_pattern(entry.says):
             self._patterns.append(entry)
             return
         for database in _places(entry.says.databases, _is_wild_database):
             for role in _places(entry.says.roles, _is_wild_role):
-                self._by_names[database, role].add(entry)
+                if (database, role) in self._wanted:
+                    self._by_names[database, role].add(entry)
 
     def that_meets(self, entry: Entry[Rule]) -> Entry[Rule] | None:
         """Return a rule that may match a connection which this one matches, or None."""
@@ -51,16 +61,20 @@ class Later:
         return min(found, key=_number) if found else None
 
     def _candidates(self, rule: Rule) -> Iterator[Entry[Rule]]:
-        for database in _questions(rule.databases, _is_wild_database):
-            for role in _questions(rule.roles, _is_wild_role):
-                addresses = self._by_names.get((database, role))
-                entry = None if addresses is None else addresses.that_meets(rule.address)
-                if entry is not None:
-                    yield entry
+        for key in _keys(rule):
+            addresses = self._by_names.get(key)
+            entry = None if addresses is None else addresses.that_meets(rule.address)
+            if entry is not None:
+                yield entry
 
     def _has_pattern(self, rule: Rule) -> bool:
-        names = (*rule.databases, *rule.roles)
-        return self._able.includes and any(each.text.startswith("/") for each in names)
+        if not self._able.includes:
+            return False
+        for names in (rule.databases, rule.roles):
+            for each in names:
+                if each.text.startswith("/"):
+                    return True
+        return False
 
 
 @dataclass
@@ -111,6 +125,13 @@ class _Addresses:
     def _first_from(self, kind: tuple[int, int], low: int) -> list[int]:
         at = bisect_left(self.starts[kind], low)
         return self.starts[kind][at : at + 1]
+
+
+def _keys(rule: Rule) -> Iterator[tuple[Token, Token]]:
+    """Yield where those are found that a rule may meet."""
+    for database in _questions(rule.databases, _is_wild_database):
+        for role in _questions(rule.roles, _is_wild_role):
+            yield database, role
 
 
 def _places(names: Field, is_wild: Callable[[Token], bool]) -> Iterator[Token]:

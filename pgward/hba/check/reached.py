@@ -99,8 +99,8 @@ class _Decided:
     """What the rules so far decide: for names and an address, the ways of encrypting, as bits."""
 
     def __init__(self) -> None:
-        self._by_names: dict[_Key, dict[_Where, int]] = {}
-        self._masks: dict[_Key, set[tuple[int, int]]] = {}
+        # Most pairs stand in one rule only, and need no more than its address and bits.
+        self._by_names: dict[_Key, tuple[_Where, int] | _Places] = {}
 
     def take(self, rule: Rule) -> int:
         """Note a rule, and return the bits of it that were not decided for all that it names."""
@@ -111,31 +111,67 @@ class _Decided:
             open_ |= self._undecided(pair, where, bits)
             if open_ == bits:
                 break
+        only = where, bits
         for pair in pairs:
-            at = self._by_names.setdefault(pair, {})
-            at[where] = at.get(where, 0) | bits
-            if isinstance(where, tuple):
-                self._masks.setdefault(pair, set()).add(where[1:])
+            at = self._by_names.setdefault(pair, only)
+            if at is only:
+                continue
+            if isinstance(at, tuple):
+                at = self._by_names[pair] = _Places(*at)
+            at.add(where, bits)
         return open_
 
     def _undecided(self, pair: _Key, where: _Where, bits: int) -> int:
         for key in _wider(pair):
             at = self._by_names.get(key)
-            if at is not None:
-                bits &= ~self._found(key, at, where)
-                if not bits:
-                    break
+            if at is None:
+                continue
+            if isinstance(at, tuple):
+                bits &= ~at[1] if _holds(at[0], where) else bits
+            else:
+                bits &= ~at.found(where)
+            if not bits:
+                break
         return bits
 
-    def _found(self, key: _Key, at: dict[_Where, int], where: _Where) -> int:
+
+class _Places:
+    """Addresses, and the ways of encrypting that rules for them decide."""
+
+    __slots__ = ("_at", "_masks")
+
+    def __init__(self, where: _Where, bits: int) -> None:
+        self._at: dict[_Where, int] = {}
+        self._masks: set[tuple[int, int]] = set()
+        self.add(where, bits)
+
+    def add(self, where: _Where, bits: int) -> None:
+        """Note a rule."""
+        self._at[where] = self._at.get(where, 0) | bits
+        if isinstance(where, tuple):
+            self._masks.add(where[1:])
+
+    def found(self, where: _Where) -> int:
+        """Return what is decided for all of an address."""
+        at = self._at
         found = at.get(Word.ALL, 0)
         if not isinstance(where, tuple):
             return found | at.get(where, 0) | at.get(_EVERY_V4, 0) & at.get(_EVERY_V6, 0)
         address, narrow, length = where
-        for mask, bits in self._masks.get(key, ()):
+        for mask, bits in self._masks:
             if bits == length and not mask & ~narrow:
                 found |= at.get((address & mask, mask, bits), 0)
         return found
+
+
+def _holds(one: _Where, other: _Where) -> bool:
+    """Tell whether an address holds another one, for certain."""
+    if one is Word.ALL or one == other:
+        return True
+    if not (isinstance(one, tuple) and isinstance(other, tuple)):
+        return False
+    address, mask, bits = one
+    return bits == other[2] and not mask & ~other[1] and other[0] & mask == address
 
 
 def _where(address: Address | None) -> _Where:
@@ -147,14 +183,20 @@ def _where(address: Address | None) -> _Where:
 
 def _pairs(rule: Rule) -> list[_Key]:
     """Return each pair of a database and a role that a rule names; none where they are too many."""
-    if len(rule.databases) * len(rule.roles) > _MOST_PAIRS:
+    databases, roles = rule.databases, rule.roles
+    if len(databases) == len(roles) == 1:
+        return [(_plain(databases)[0], _plain(roles)[0])]
+    if len(databases) * len(roles) > _MOST_PAIRS:
         return []
-    return list(product(_plain(rule.databases), _plain(rule.roles)))
+    return list(product(_plain(databases), _plain(roles)))
 
 
 def _plain(names: Field) -> Sequence[Token]:
     """Leave quotes out where they change nothing."""
-    if not any(each.quoted for each in names):
+    for each in names:
+        if each[1]:
+            break
+    else:
         return names
     return [Token(each.text) if _needlessly_quoted(each) else each for each in names]
 

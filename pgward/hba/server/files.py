@@ -26,6 +26,7 @@ from pgward.hba.syntax.files import (
 )
 from pgward.hba.syntax.settings import Setting
 from pgward.hba.syntax.versions import Abilities
+from pgward.system import collecting
 from pgward.system.postgres import Account
 
 
@@ -58,6 +59,7 @@ class ServerFiles:
         return _values(self.settings or ())
 
 
+@collecting.paused()
 def of_directory(
     path: Path, config_file: Path | None = None, ident_file: Path | None = None
 ) -> ServerFiles:
@@ -99,6 +101,7 @@ def of_directory(
     )
 
 
+@collecting.paused()
 def of_names(
     hba: Path, able: Abilities, ident: Path | None = None, config: Path | None = None
 ) -> ServerFiles:

@@ -9,7 +9,7 @@ import difflib
 import fcntl
 import os
 import stat
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,15 +97,14 @@ def carry_out(plan: Plan, account: Account, now: datetime) -> Iterator[str]:
 
 def _mended(read: ServerFiles, path: str, edits: list[Edit]) -> Mended:
     before = read.texts[path]
-    try:
-        after = fixing.carried_out(before, edits)
-    except fixing.StaleFixError as error:
-        raise MendingError(str(error), hint="run it again") from error
     conf = path == read.config or path in {each.place.path for each in read.settings or ()}
     continuation = read.able.continuation
-    if _meant(before, edits, continuation=continuation, conf=conf) != _said(
-        after, continuation=continuation, conf=conf
-    ):
+    try:
+        after = fixing.carried_out(before, edits)
+        meant = _meant(before, edits, continuation=continuation, conf=conf)
+    except fixing.StaleFixError as error:
+        raise MendingError(str(error), hint="run it again") from error
+    if meant != _said(after, continuation=continuation, conf=conf):
         raise MendingError(
             f"the fixes of {path} would change other lines, too; nothing was changed",
             hint="--diff --only ID shows the fixes of one rule; mend it by hand",
@@ -122,14 +121,17 @@ def _meant(before: bytes, edits: list[Edit], *, continuation: bool, conf: bool) 
         if conf
         else [(line.raw, line.fields) for line in tokens.parse(before, continuation=continuation)]
     )
+    left_over = deque(sorted(edits, key=lambda each: each.start))
     for raw, says in rows:
-        here = [each for each in edits if at <= each.start < at + len(raw)]
+        here = []
+        while left_over and left_over[0].start < at + len(raw):
+            here.append(left_over.popleft())
         if not here:
             found.append(says)
         elif left := fixing.carried_out(raw, [_moved(each, at) for each in here]):
             found += _said(left, continuation=continuation, conf=conf)
         at += len(raw)
-    behind = [_moved(each, at) for each in edits if each.start == at]
+    behind = [_moved(each, at) for each in left_over]
     return found + _said(
         fixing.carried_out(b"", behind).lstrip(), continuation=continuation, conf=conf
     )

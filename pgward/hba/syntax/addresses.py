@@ -4,6 +4,7 @@ What counts as a number is what getaddrinfo(3) takes with AI_NUMERICHOST, so ``1
 and ``010.0.0.1`` is 8.0.0.1, as for PostgreSQL; all else is the name of a host.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +19,7 @@ _V4_BITS = 32
 _PART = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
 _COUNT = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")  # as strtol(3) reads it
 _MOST_PARTS = 4
+_KEPT = 1024
 
 
 class Word(Enum):
@@ -26,6 +28,9 @@ class Word(Enum):
     ALL = "all"
     SAMEHOST = "samehost"
     SAMENET = "samenet"
+
+
+_WORDS = {word.value: word for word in Word}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,8 @@ def read(token: Token) -> Address | IP:
 
     Raises BadLineError.
     """
-    for word in Word:
-        if token.is_word(word.value):
-            return word
+    if not token.quoted and token.text in _WORDS:
+        return _WORDS[token.text]
     text, slash, count = token.text.partition("/")
     number = numeric(text)
     if number is None:
@@ -99,13 +103,19 @@ def read(token: Token) -> Address | IP:
 
 def with_prefix(number: IP, count: str) -> Network:
     """Return the network of an address and the text of a prefix length; raise BadLineError."""
+    bits = number.max_prefixlen
+    mask = _prefix_mask(count, bits)
+    if mask is None:
+        raise BadLineError(f"{count!r} is no number of bits of {number}", _FIELD)
+    return Network(int(number), mask, bits)
+
+
+@functools.lru_cache(_KEPT)
+def _prefix_mask(count: str, bits: int) -> int | None:
     match = _COUNT.fullmatch(count)
     length = -1 if match is None else int(match[1])
-    bits = number.max_prefixlen
-    if not 0 <= length <= bits:
-        raise BadLineError(f"{count!r} is no number of bits of {number}", _FIELD)
     whole = (1 << bits) - 1
-    return Network(int(number), whole ^ (whole >> length), bits)
+    return whole ^ (whole >> length) if 0 <= length <= bits else None
 
 
 def with_mask(number: IP, token: Token) -> Network:
@@ -131,12 +141,7 @@ def _v4(text: str) -> IPv4Address:
     parts = text.split(".")
     if len(parts) > _MOST_PARTS:
         raise ValueError(text)
-    numbers = []
-    for part in parts:
-        if not _PART.fullmatch(part):
-            raise ValueError(text)
-        octal = part.startswith("0") and part.isdigit()
-        numbers.append(int(part, 8 if octal else 0))
+    numbers = [_part(part) for part in parts]
     value = 0
     for number in numbers[:-1]:
         if number > 255:  # noqa: PLR2004 - an octet
@@ -146,6 +151,15 @@ def _v4(text: str) -> IPv4Address:
     if numbers[-1] >= 1 << left:
         raise ValueError(text)
     return IPv4Address(value << left | numbers[-1])
+
+
+@functools.lru_cache(_KEPT)
+def _part(text: str) -> int:
+    """Read a part, which is octal behind a 0; raise ValueError."""
+    if not _PART.fullmatch(text):
+        raise ValueError(text)
+    octal = text.startswith("0") and text.isdigit()
+    return int(text, 8 if octal else 0)
 
 
 def _shown(number: int, bits: int) -> str:

@@ -1,5 +1,6 @@
 """What a line of pg_hba.conf says, as one version reads it (``parse_hba_line`` in hba.c)."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from pgward.hba.syntax.tokens import Field
 from pgward.hba.syntax.versions import Abilities
 
 LOCAL = "local"
+_KEPT = 4096
 _NETWORK = frozenset({"host", "hostssl", "hostnossl"})
 _GSS = frozenset({"hostgssenc", "hostnogssenc"})
 
@@ -43,17 +45,28 @@ def read(fields: tuple[Field, ...], able: Abilities) -> Rule:
     databases = _names(reader, "database", able)
     roles = _names(reader, "role", able)
     address = None if kind == LOCAL else _address(reader)
+    try:
+        method, given = _proof(kind, fields[reader.at :], able)
+    except BadLineError as error:
+        raise BadLineError(error.message, error.field + reader.at, error.token) from None
+    return Rule(kind, databases, roles, address, method, given)
+
+
+@functools.lru_cache(_KEPT)
+def _proof(
+    kind: str, fields: tuple[Field, ...], able: Abilities
+) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the method and its options, which are the same in most lines; raise BadLineError."""
+    reader = _Reader(fields)
     method = _method(reader, kind, able)
     at = reader.at
-    given = tuple(_options(reader))
+    found = tuple(_options(reader))
     try:
-        options.check(kind, method, [(name, value) for name, value, *_ in given], able.version)
+        options.check(kind, method, [(name, value) for name, value, *_ in found], able.version)
     except options.OptionError as error:
-        where = (at - 1, 0) if error.option is None else given[error.option][2:]
+        where = (at - 1, 0) if error.option is None else found[error.option][2:]
         raise BadLineError(error.message, *where) from None
-    return Rule(
-        kind, databases, roles, address, method, tuple((name, value) for name, value, *_ in given)
-    )
+    return method, tuple((name, value) for name, value, *_ in found)
 
 
 def asks_for_certificate(rule: Rule, able: Abilities) -> bool:
@@ -63,6 +76,7 @@ def asks_for_certificate(rule: Rule, able: Abilities) -> bool:
     return rule.kind == "hostssl" and rule.option("clientcert") in able.clientcert_values
 
 
+@functools.cache
 def kinds(able: Abilities) -> frozenset[str]:
     """Return the connection types that a version knows."""
     return _NETWORK | {LOCAL} | (_GSS if able.gss_lines else frozenset())

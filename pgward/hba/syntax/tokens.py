@@ -75,7 +75,7 @@ class Line:
 def parse(data: bytes, *, continuation: bool = True) -> list[Line]:
     """Split a file into logical lines; ``b"".join(line.raw for …)`` is ``data`` again."""
     lines: list[Line] = []
-    known: dict[str, Token] = {}
+    known: dict[str, Field] = {}
     physical = physical_lines(data)
     position = 0
     while position < len(physical):
@@ -113,22 +113,30 @@ def physical_lines(data: bytes) -> list[bytes]:
     return [*ended, pieces[-1]] if pieces[-1] else ended
 
 
-def _fields(text: str, known: dict[str, Token]) -> tuple[Field, ...]:
-    """Split a text; ``known`` are the plain words met so far, since files repeat themselves."""
+def _fields(text: str, known: dict[str, Field]) -> tuple[Field, ...]:
+    """Split a text; ``known`` are the plain fields met so far, since files repeat themselves."""
     if '"' not in text:
         text = text.partition("#")[0]
         if _SIMPLE.fullmatch(text):
             found = []
             for words in text.split():
-                field = tuple(
-                    known.get(word) or known.setdefault(word, Token(word))
-                    for word in (words.split(",") if "," in words else (words,))
-                    if word
-                )
+                field = known.get(words)
+                if field is None:
+                    field = known[words] = _plain_field(words, known)
                 if field:
                     found.append(field)
             return tuple(found)
     return tuple(tuple(token for token, _, _ in field) for field in _placed(text))
+
+
+def _plain_field(words: str, known: dict[str, Field]) -> Field:
+    if "," not in words:
+        return (Token(words),)
+    field: list[Token] = []
+    for word in words.split(","):
+        if word:
+            field += known.get(word) or known.setdefault(word, (Token(word),))
+    return tuple(field)
 
 
 def _placed(text: str) -> list[list[tuple[Token, int, int]]]:

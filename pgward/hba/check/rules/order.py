@@ -6,7 +6,7 @@ from pgward.hba.check.finding import Severity
 from pgward.hba.check.later import Later
 from pgward.hba.check.reached import ways
 from pgward.hba.check.rule import Example, Found, rule
-from pgward.hba.check.subject import Subject
+from pgward.hba.check.subject import Entry, Subject
 from pgward.hba.check.values import is_on
 from pgward.hba.syntax.files import Place
 from pgward.hba.syntax.rules import LOCAL, Rule, asks_for_certificate
@@ -24,14 +24,26 @@ from pgward.hba.syntax.rules import LOCAL, Rule, asks_for_certificate
 )
 def past_the_certificate(subject: Subject) -> Found:
     """Compare each line without a certificate with the lines below that want one."""
-    later = Later(subject.able)
+    able = subject.able
+    asking: set[int] = set()
+    others: list[Entry[Rule]] = []
+    for each in subject.rules:
+        if each.says.kind != LOCAL:
+            if asks_for_certificate(each.says, able):
+                asking.add(each.number)
+            elif each.says.method != "reject":
+                others.append(each)
+    if not asking or not others:
+        return
+    later = Later(able, others)
     found: list[tuple[Place, str]] = []
-    for each in reversed(subject.rules):
-        if each.says.kind == LOCAL:
-            continue
-        if asks_for_certificate(each.says, subject.able):
+    for each in reversed(subject.rules[others[0].number :]):
+        if each.number in asking:
             later.add(each)
-        elif each.says.method != "reject" and (met := later.that_meets(each)) is not None:
+            continue
+        if each.says.kind == LOCAL or each.says.method == "reject":
+            continue
+        if (met := later.that_meets(each)) is not None:
             said = f"lets people in by {each.says.method} whom line {met.place} would ask"
             found.append((each.place, f"{said} for a certificate"))
     yield from reversed(found)
@@ -55,9 +67,12 @@ def past_the_certificate(subject: Subject) -> Found:
 )
 def never_reached(subject: Subject) -> Found:
     """Look among the earlier lines for one that covers each."""
-    before = Earlier()
     reached = {way.entry.number for way in ways(subject)}
-    for each in subject.rules:
+    left = [each for each in subject.rules if each.number not in reached]
+    if not left:
+        return
+    before = Earlier(left)
+    for each in subject.rules[: left[-1].number + 1]:
         earlier = None if each.number in reached else before.that_covers(each)
         if earlier is not None:
             said = f"can never match: line {earlier.place} comes first"

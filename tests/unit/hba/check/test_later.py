@@ -22,12 +22,13 @@ LINES = st.builds("{} {} {} {} md5".format, KINDS, DATABASES, ROLES, ADDRESSES)
 
 @given(st.lists(LINES, max_size=8))
 def test_the_index_finds_one_where_looking_at_each_finds_some(lines) -> None:
-    later = Later(ABLE)
     entries = subject_of(Example("\n".join(lines))).rules
+    later = Later(ABLE, entries[::2])
     for number, entry in reversed(list(enumerate(entries))):
         after = [each for each in entries[number + 1 :] if each.says.kind == "hostssl"]
         slowly = [each for each in after if sets.may_meet(entry.says, each.says, ABLE)]
-        found = later.that_meets(entry)
-        assert found in slowly if slowly else found is None
+        if not number % 2:
+            found = later.that_meets(entry)
+            assert found in slowly if slowly else found is None
         if entry.says.kind == "hostssl":
             later.add(entry)
