@@ -25,7 +25,7 @@ from pgward.hba.syntax import settings, tokens
 from pgward.system import files as system_files
 from pgward.system.postgres import Account
 
-_BACKUP_MARK = ".pgward-"  # those of apply are called so, too, and the oldest are removed there
+_BACKUP_MARK = ".mended-"  # not as those of apply, which removes what it does not know
 
 
 class MendingError(PgwardError):

@@ -1,5 +1,8 @@
 import json
+import os
+import re
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,6 +15,8 @@ from pgward.hba.check.live import Live
 from pgward.hba.check_commands import check_files
 from pgward.hba.server.files import of_names
 from pgward.hba.syntax.versions import Abilities
+from pgward.system.postgres import Cluster
+from tests.fixtures.material import SmallCa
 
 HBA = (
     "host all all 10.0.0.0/8 scram-sha-256\n"
@@ -203,3 +208,30 @@ def test_a_server_that_is_only_asked_is_not_mended(monkeypatch, tmp_path) -> Non
     monkeypatch.setattr(file_options, "read_server", lambda _: found)
     result = CliRunner().invoke(check_files, ["--dsn", "host=h", "--fix"])
     assert "--fix changes files" in str(result.exception)
+
+
+def test_a_data_directory_is_mended_as_its_owner(pg_files: Cluster, small_ca: SmallCa) -> None:
+    data, made = pg_files.data_dir, small_ca.current()
+    owner = data.stat()
+    texts = {
+        "server.crt": made.certificate,
+        "server.key": made.key,
+        "ca.crt": made.user_ca,
+        "ca.crl": made.crls,
+        "pg_hba.conf": TWICE.encode(),
+        "postgresql.conf": b"ssl = on\nssl_ca_file = 'ca.crt'\nssl_crl_file = 'ca.crl'\n",
+    }
+    for name, text in texts.items():
+        (data / name).write_bytes(text)
+        os.chown(data / name, owner.st_uid, owner.st_gid)
+        (data / name).chmod(0o644)
+    words = ["--data-dir", str(data), "--skip", "HBA029"]
+    result = CliRunner().invoke(check_files, words)
+    found = re.findall(r"(HBA\d+): ", result.stdout)
+    assert (sorted(found), result.exit_code) == (["HBA011", "HBA050", "HBA061"], 1)
+    result = CliRunner().invoke(check_files, [*words, "--fix"])
+    assert (result.stdout, result.exit_code) == ("0 errors, 0 warnings, 0 notes, 0 ignored\n", 0)
+    assert (data / "server.key").stat().st_mode & 0o777 == 0o600
+    assert (data / "postgresql.conf").read_text().endswith("\nlog_connections = on\n")
+    assert {each.stat().st_uid for each in data.iterdir()} == {owner.st_uid}
+    assert len(list(data.glob("*.mended-*"))) == 2

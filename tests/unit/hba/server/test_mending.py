@@ -47,7 +47,7 @@ def carry_out(plan: mending.Plan, account: Account = OURS) -> list[str]:
 
 def test_a_file_is_mended_with_a_backup_beside_it(hba) -> None:
     plan = mending.planned(*read(hba))
-    backup = hba.with_name("pg_hba.conf.pgward-20260601T120000000000Z")
+    backup = hba.with_name("pg_hba.conf.mended-20260601T120000000000Z")
     assert carry_out(plan) == [f"mended {hba}; as it was it is {backup}"]
     assert hba.read_text() == f"# é\n{WIDE}# end\n"
     assert backup.read_text() == f"# é\n{WIDE}{WIDE}# end\n"
@@ -189,7 +189,7 @@ def test_a_directory_that_takes_no_file(hba, monkeypatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pgward.system.files.write_new", full)
+    monkeypatch.setattr("pgward.hba.server.disk._write_new", full)
     with pytest.raises(PgwardError, match="no space left"):
         carry_out(plan)
     monkeypatch.undo()
