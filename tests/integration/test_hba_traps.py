@@ -8,6 +8,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.hba.check.material import hashed
 from pgward.hba.decide.verdict import Verdict
+from pgward.hba.install import apply as work
+from pgward.hba.install.host import Host
+from pgward.hba.plan.model import Plan
+from pgward.hba.server.datadir import DataDir
 from pgward.pki import keys, name_identity
 from pgward.system.postgres import Cluster
 from tests.fixtures.hba_server import HbaServer
-from tests.fixtures.hba_traps import DAY, REFUSED, Bench, dn
+from tests.fixtures.hba_traps import DAY, REFUSED, Bench, dn, found_in
+from tests.fixtures.material import SmallCa
 
 pytestmark = pytest.mark.integration
 ALL = range(11, 19)
@@ -341,6 +347,17 @@ def test_each_trap_bites_and_is_found(pg_each: Cluster, tmp_path: Path) -> None:
         if each.rule not in bench.found() - before:
             failed.append(f"{each.rule} {each.name}: is not found")
     assert failed == []
+
+
+def test_what_is_applied_is_in_order(pg_each: Cluster, small_ca: SmallCa, monkeypatch) -> None:
+    """No rule about what a server refuses, or about its TLS files, finds anything."""
+    monkeypatch.setenv("PGWARD_PG_BIN", str(pg_each.bin_dir))
+    host = Host(DataDir.open(pg_each.data_dir), pg_each.data_dir / "pgward")
+    plan = Plan(tls=host.tls_files)
+    now = datetime.now(UTC)
+    assert work.apply(host, plan, small_ca, names=("localhost",), now=now).took is True
+    found = found_in(pg_each.data_dir)
+    assert not {each for each in found if each < "HBA010" or "HBA040" <= each < "HBA080"}
 
 
 def test_every_version_has_traps() -> None:

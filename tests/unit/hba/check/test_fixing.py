@@ -1,12 +1,20 @@
 import dataclasses
+from ipaddress import ip_address
+from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pgward.hba.check import fixing
 from pgward.hba.check.catalogue import BY_ID, RULES, check
 from pgward.hba.check.fix import Edit
 from pgward.hba.check.rule import Example
 from pgward.hba.check.subject import Subject
+from pgward.hba.decide.connection import Connection, Encryption
+from pgward.hba.decide.deciding import decide
+from pgward.hba.decide.verdict import binds_name
+from pgward.hba.syntax.rules import asks_for_certificate
 from tests.fixtures.hba_examples import subject_of
 
 WIDE = "host all all all md5\n"
@@ -149,3 +157,47 @@ def test_examples_of_rules_that_have_a_fix_are_mended_by_it() -> None:
         again = dataclasses.replace(example, **{field: after})
         left = list(rule.findings(subject_of(again)))
         assert len(left) == len(findings) - len(edits), rule.id
+
+
+NAMES = st.sampled_from(["all", "a", "b", "a,b", '"a"', "+g", "replication", "/^a", "sameuser"])
+ADDRESSES = st.sampled_from(
+    ["all", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/8", "samenet", "h.test", "::/0", "0.0.0.0/0"]
+)
+PROOFS = st.sampled_from(["md5", "reject", "trust", "scram-sha-256"])
+OPTIONS = st.sampled_from(["", "clientcert=1", "clientcert=0", "clientcert=verify-ca  # é"])
+LINES = st.builds(
+    "{} {} {} {} {}".format,
+    st.sampled_from(["host", "hostnossl", "hostgssenc"]),
+    NAMES,
+    NAMES,
+    ADDRESSES,
+    PROOFS,
+) | st.builds("hostssl {} {} {} {} {}".format, NAMES, NAMES, ADDRESSES, PROOFS, OPTIONS)
+ENDS = st.sampled_from(["\n", "\r\n", "\n# a comment\n", " \n\n"])
+CONNECTIONS = [
+    Connection(user, database, ip_address(address), encryption, "h.test")
+    for user, database, address, encryption in product(
+        ("a", "b", "c"), ("a", "b", None), ("10.1.2.3", "10.2.0.1", "::1"), Encryption
+    )
+]
+
+
+@given(st.lists(st.tuples(LINES, ENDS).map("".join), min_size=2, max_size=6))
+def test_nobody_is_let_in_or_locked_out_by_a_fix(lines: list[str]) -> None:
+    """Who a line is for and what it asks is the same afterwards, at a version with most fixes."""
+    before = subject_of(Example("".join(lines), version=13))
+    after = "".join(lines)
+    for rule in ("HBA011", "HBA038"):
+        after = mended(Example(after, version=13), rule) or after
+    again = subject_of(Example(after, version=13))
+    for connection in CONNECTIONS:
+        assert asked(before, connection) == asked(again, connection), after
+    assert mended(Example(after, version=13), "HBA011") is None
+
+
+def asked(subject: Subject, connection: Connection) -> tuple[object, ...] | None:
+    index = decide(subject.server, connection).index
+    if index is None:
+        return None
+    rule = subject.server.rules[index]
+    return rule.method, asks_for_certificate(rule, subject.able), binds_name(rule, subject.able)
