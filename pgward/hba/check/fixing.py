@@ -1,7 +1,8 @@
 """Make fixes of what a subject's files have, and carry them out on their bytes.
 
 A fix is offered only where the bytes are known and stand once in what the server reads: a file
-that is included twice has lines that mean something else each time.
+that is included twice has lines that mean something else each time. The block of ``pgward hba
+apply`` is apply's: nothing in it is changed, and nothing taken out because of what it says now.
 """
 
 import re
@@ -16,6 +17,7 @@ from pgward.hba.syntax import tokens
 from pgward.hba.syntax.files import Placed
 
 _AUTO_FILE = "postgresql.auto.conf"  # of ALTER SYSTEM, and not to be edited by hand
+_BLOCK = re.compile(rb"^# BEGIN pgward.*?(?:^# END pgward|\Z)", re.DOTALL | re.MULTILINE)
 _VALUE = re.compile(rb"'(?:[^'\\\n]|\\.|'')*'|[^ \t\r\n#']+")
 _WORD = re.compile(rb"[^ \t\r\n,\"#]+")
 
@@ -24,10 +26,10 @@ class StaleFixError(Exception):
     """A fix that does not fit what it is to be made on."""
 
 
-def without_line(subject: Subject, line: Placed) -> Edit | None:
-    """Return a fix that takes a line out, with all that it continues on."""
+def without_line(subject: Subject, line: Placed, because: Placed) -> Edit | None:
+    """Return a fix that takes a line out, with all that it continues on, for another's sake."""
     found = _at(subject, line)
-    if found is None:
+    if found is None or _at(subject, because) is None:
         return None
     start, data = found
     above = data.rfind(b"\n", 0, max(start - 1, 0)) + 1
@@ -82,6 +84,8 @@ def of_setting(subject: Subject, name: str, value: str) -> Edit | None:
     if data is None or path.rpartition("/")[2] == _AUTO_FILE:
         return None
     start = _starts(subject, path)[number - 1]
+    if any(begin <= start < end for begin, end in _blocks(subject, path)):
+        return None
     raw = tokens.physical_lines(data[start:])[0]
     before = raw.decode("utf-8", "surrogateescape")[: found.setting.value_column - 1]
     at = len(before.encode("utf-8", "surrogateescape"))
@@ -117,6 +121,8 @@ def _at(subject: Subject, line: Placed) -> tuple[int, bytes] | None:
     if data is None or _times(subject)[line.path, line.line.number] != 1:
         return None
     start = _starts(subject, line.path)[line.line.number - 1]
+    if any(begin <= start < end for begin, end in _blocks(subject, line.path)):
+        return None
     raw = line.line.raw
     return (start, data) if data[start : start + len(raw)] == raw else None
 
@@ -128,6 +134,15 @@ def _times(subject: Subject) -> Counter[tuple[str, int]]:
         "times that lines are read",
         lambda: Counter((e.path, e.line.number) for e in (*subject.hba, *subject.ident)),
     )
+
+
+def _blocks(subject: Subject, path: str) -> list[tuple[int, int]]:
+    """Return where the blocks of ``pgward hba apply`` begin and end in a file."""
+
+    def make() -> list[tuple[int, int]]:
+        return [each.span() for each in _BLOCK.finditer(subject.texts[path])]
+
+    return once(subject, f"blocks in {path}", make)
 
 
 def _starts(subject: Subject, path: str) -> list[int]:

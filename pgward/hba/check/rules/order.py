@@ -76,9 +76,8 @@ def never_reached(subject: Subject) -> Found:
         earlier = None if each.number in reached else before.that_covers(each)
         if earlier is not None:
             said = f"can never match: line {earlier.place} comes first"
-            fix = (
-                fixing.without_line(subject, each.line) if _same(earlier.says, each.says) else None
-            )
+            same = _same(earlier.says, each.says)
+            fix = fixing.without_line(subject, each.line, earlier.line) if same else None
             yield each.place, said, fix
         before.add(each)
 

@@ -14,6 +14,7 @@ from pgward.hba.check.subject import Subject
 from pgward.hba.decide.connection import Connection, Encryption
 from pgward.hba.decide.deciding import decide
 from pgward.hba.decide.verdict import binds_name
+from pgward.hba.plan.block import BEGIN, END
 from pgward.hba.syntax.rules import asks_for_certificate
 from tests.fixtures.hba_examples import subject_of
 
@@ -64,6 +65,20 @@ def test_a_line_that_is_read_twice_stays() -> None:
     again = dataclasses.replace(subject, hba=[*subject.hba, *subject.hba], kept={})
     assert len(list(BY_ID["HBA011"].findings(again))) == 1
     assert mended_of(again, "HBA011") is None
+
+
+@pytest.mark.parametrize(
+    ("above", "between", "below"), [(BEGIN, "", END), (BEGIN, END, ""), ("", BEGIN, END)]
+)
+def test_the_block_of_apply_stays_and_so_does_what_it_covers(above, between, below) -> None:
+    text = f"{above}\n{WIDE}{between}\n{WIDE}{below}\n"
+    assert mended(Example(text), "HBA011") is None
+    assert mended(Example(f"{BEGIN}\n{END}\n{WIDE}{WIDE}"), "HBA011") is not None
+
+
+def test_a_setting_in_the_block_of_apply_stays() -> None:
+    conf = f"{BEGIN}\nlog_connections = off\n{END}\n"
+    assert mended(Example(conf=conf), "HBA050", "/conf") is None
 
 
 def test_nothing_is_offered_without_the_files() -> None:
