@@ -229,6 +229,7 @@ def trap(rule: str, versions: Iterable[int], bite: Callable[[Bench], None], name
 
 UNANCHORED = "hostssl all /n all trust"
 LITERAL = f"hostssl all /^ann$ all reject\n{SSL} trust"
+SWALLOWED = f"# C:\\certs\\\n{SSL} reject\n{SSL} trust"
 LISTS = "ssl_crl_file = 'ca.crl'"
 FACTS: dict[str, str | list[Trap]] = {
     "clientcert=": [
@@ -286,6 +287,7 @@ FACTS: dict[str, str | list[Trap]] = {
     ],
     "continuation": [
         trap("HBA001", range(11, 14), kept("hostssl all all all \\\ntrust"), "unknown before 14"),
+        trap("HBA006", range(14, 19), in_by(SWALLOWED), "a line in a comment"),
     ],
     "reject, hostnossl, hostgssenc": [
         trap("HBA001", [11], kept("hostgssenc all all all trust"), "unknown in 11"),

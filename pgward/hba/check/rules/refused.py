@@ -1,9 +1,16 @@
 """Lines that PostgreSQL would not take: it goes on with what it had, and only its log tells."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
 from pgward.hba.check.values import is_boolean
+from pgward.hba.syntax import tokens
+from pgward.hba.syntax.files import Place
+from pgward.hba.syntax.rules import kinds
+from pgward.hba.syntax.tokens import Line
 from pgward.hba.syntax.versions import NEWEST, OLDEST
 
 _FIRST_WITH_STAGES, _FIRST_WITHOUT_BOOLEAN = 18, 14
@@ -123,6 +130,43 @@ def without_validator(subject: Subject) -> Found:
             yield entry.place, "would be refused: oauth_validator_libraries is not set"
 
 
+@rule(
+    "HBA006",
+    "line-in-a-comment",
+    Severity.ERROR,
+    "a comment that ends with a backslash goes on, and a line is a part of it",
+    why="From version 14 on a backslash at the end continues a line, comments too. The line below "
+    "reads as if it counted, and does not: whom it keeps out gets in, or the reverse.",
+    bad=Example("# was C:\\certs\\\nhostssl all all 10.0.0.0/8 reject\nlocal all all peer"),
+    good=Example("# was C:\\certs\\ once\nhostssl all all 10.0.0.0/8 reject\nlocal all all peer"),
+)
+def in_a_comment(subject: Subject) -> Found:
+    """Look at what continues a comment and begins as a line of pg_hba.conf does."""
+    if not subject.able.continuation:
+        return
+    for path in dict.fromkeys(each.path for each in subject.hba):
+        data = subject.texts.get(path, b"")
+        if b"#" not in data or b"\\" not in data:
+            continue
+        for line in tokens.parse(data):
+            for number, text in _in_comment(line):
+                words = tokens.fields(text)
+                if words and words[0][0].text in kinds(subject.able):
+                    place = Place(path, number)
+                    yield place, "is a part of the comment above, which ends with a backslash"
+
+
+def _in_comment(line: Line) -> Iterator[tuple[int, str]]:
+    """Yield the numbers and texts of what continues a line within its comment."""
+    comment = tokens.comment(line.text) if line.starts else None
+    if comment is None:
+        return
+    begins = len(line.text) - len(comment)
+    for below, (start, end) in enumerate(pairwise((*line.starts, len(line.text))), 1):
+        if start > begins:
+            yield line.number + below, line.text[start:end]
+
+
 def _why_not(name: str, value: str, version: int) -> str | None:
     """Return why a version does not take a value that another one does."""
     if name == "log_connections" and version < _FIRST_WITH_STAGES and not is_boolean(value):
@@ -133,4 +177,4 @@ def _why_not(name: str, value: str, version: int) -> str | None:
     return None
 
 
-RULES = (hba_line, ident_line, setting, another_version, without_validator)
+RULES = (hba_line, ident_line, setting, another_version, without_validator, in_a_comment)

@@ -157,13 +157,16 @@ def partial(subject: Subject) -> Found:
     good=with_facts(_in_directory(opened_name("user issuing")), f"{CONF}\nssl_crl_dir = 'crl'"),
 )
 def not_opened(subject: Subject) -> Found:
-    """Compare names with the hashes of issuers; what has a second name is found by that."""
+    """Compare names with the hashes of issuers; of whom a list is found another does no harm."""
     for each in tls_files(subject):
         known = {
-            one for entry in each.entries if is_found(entry, each.entries) for one in entry.lists
+            one.issuer_id
+            for entry in each.entries
+            if is_found(entry, each.entries)
+            for one in entry.lists
         }
         for entry in each.entries:
-            if entry.lists and not set(entry.lists) <= known:
+            if any(one.issuer_id not in known for one in entry.lists):
                 wanted = f"{wanted_names(entry)[0]}0"
                 said = f"OpenSSL does not open {each.path}/{entry.name}: it looks for {wanted}"
                 yield place(subject, each.setting), f"{said} (openssl rehash makes the link)"

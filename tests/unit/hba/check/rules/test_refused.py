@@ -57,3 +57,20 @@ def test_oauth_needs_a_validator() -> None:
     assert found("HBA005", Example(line, version=18)) == []
     for conf in ("", "oauth_validator_libraries = ' '"):
         assert len(found("HBA005", Example(line, conf=conf, version=18))) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "hba", "places"),
+    [
+        (14, "# a \\\nhost all all all reject", ["/hba:2"]),
+        (14, "local all all peer # a \\\nhost b\\\nhostssl c", ["/hba:2", "/hba:3"]),
+        (14, "# a \\\n# host all all all reject", []),
+        (14, "# a \\\nprose that goes on", []),
+        (14, "host all \\\n all all reject # a", []),
+        (13, "# a \\\nhost all all all reject", []),
+        (14, "# a \\ \nhost all all all reject", []),
+    ],
+)
+def test_lines_in_comments(version, hba, places) -> None:
+    said = found("HBA006", Example(f"{hba}\nlocal all all peer", version=version))
+    assert [each.partition(": ")[0] for each in said] == places

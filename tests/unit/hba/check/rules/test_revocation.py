@@ -44,6 +44,9 @@ def test_in_a_directory() -> None:
     assert found(directory(root, Entry(names["user issuing"], (LIST_OF_ISSUING,)))) == []
     assert found(directory(root, issuing)) == ["HBA073"]
     assert found(directory(root, issuing, Entry(names["user issuing"], (LIST_OF_ISSUING,)))) == []
+    older = revocation_list("user issuing", since=3, left=4)
+    opened = Entry(names["user issuing"], (LIST_OF_ISSUING,))
+    assert found(directory(root, Entry("x", (older,)), opened)) == []
     assert found(directory(Entry("root.crl", (LIST_OF_ROOT,)))) == ["HBA069", "HBA073"]
     assert found(directory(root, Entry("README"))) == []
     assert found(directory()) == ["HBA069"]
