@@ -16,8 +16,8 @@ from pgward.hba.check.material import (
     Material,
     RevocationList,
     TlsFile,
+    hashed,
     is_found,
-    wanted_names,
 )
 from pgward.hba.check.rule import Found, rule
 from pgward.hba.check.rules.tls_files import CONF, GOOD_FILES, place, tls_files, with_facts
@@ -152,7 +152,8 @@ def partial(subject: Subject) -> Found:
     Severity.ERROR,
     "a revocation list in ssl_crl_dir has a name that OpenSSL does not look for",
     why="Files there are found by the hash of the issuer's name, counted from 0: openssl rehash "
-    "makes such links, and c_rehash does. A list by any other name is as if it were not there.",
+    "makes such links for files that have one list each. A list by any other name is as if it were "
+    "not there.",
     bad=with_facts(_in_directory("user-ca.crl"), f"{CONF}\nssl_crl_dir = 'crl'"),
     good=with_facts(_in_directory(opened_name("user issuing")), f"{CONF}\nssl_crl_dir = 'crl'"),
 )
@@ -166,8 +167,9 @@ def not_opened(subject: Subject) -> Found:
             for one in entry.lists
         }
         for entry in each.entries:
-            if any(one.issuer_id not in known for one in entry.lists):
-                wanted = f"{wanted_names(entry)[0]}0"
+            missing = [one for one in entry.lists if one.issuer_id not in known]
+            if missing:
+                wanted = f"{hashed(missing[0].issuer_id)}.r0"
                 said = f"OpenSSL does not open {each.path}/{entry.name}: it looks for {wanted}"
                 yield place(subject, each.setting), f"{said} (openssl rehash makes the link)"
 
