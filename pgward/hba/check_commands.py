@@ -122,7 +122,7 @@ def check_files(
             hint="--diff shows the changes; on its machine: --data-dir D --fix",
         )
     if diff:
-        _show(files, report)
+        _show(files, report, output)
     if fix and _mend(files, report):
         _, report = look()
     if not diff:
@@ -131,11 +131,16 @@ def check_files(
         raise SystemExit(_FAILED)
 
 
-def _show(files: ServerFiles, report: Report) -> None:
-    """Show the fixes; what a program reads of them is the diff alone."""
+def _show(files: ServerFiles, report: Report, output: str) -> None:
+    """Show the fixes, as a diff that patch(1) takes, or as a document with it."""
     plan = mending.planned(files, report.mendable)
-    if plan:
-        terminal.echo(mending.diff(plan).rstrip("\n"), fact="diff")
+    text = mending.diff(plan)
+    if output != "table":
+        modes = [{"file": each.path, "mode": f"{each.mode:04o}"} for each in plan.modes]
+        names = [each.path for each in plan.files]
+        terminal.structured({"diff": text, "files": names, "modes": modes}, output)
+    elif plan:
+        terminal.echo(text.rstrip("\n"))
     counts = f"{len(report.mendable)} of {len(report.findings)} findings have a fix"
     terminal.note(f"{counts}; nothing was changed")
 

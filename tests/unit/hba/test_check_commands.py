@@ -164,6 +164,9 @@ def test_what_a_fix_would_change(run, tmp_path) -> None:
     assert result.stderr == "1 of 1 findings have a fix; nothing was changed\n"
     assert (tmp_path / "pg_hba.conf").read_text() == TWICE
     assert run("--only", "HBA012", "--diff").stdout == ""
+    found = json.loads(run("--only", "HBA011", "--diff", "-o", "json").stdout)
+    assert (found["files"], found["modes"]) == (["pg_hba.conf"], [])
+    assert found["diff"].endswith("-hostssl all all all cert\n")
 
 
 def test_a_fix_is_carried_out_and_the_rest_reported(run, tmp_path) -> None:
