@@ -138,17 +138,21 @@ def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(  # noqa: PLR0
         first.add("alice", "dba")
         admin, alice = first.device("root"), first.device("alice")
         alice.certificate()
-        edge = first.machine(admin, "edge", "e1")
+        edge, host = first.machine(admin, "edge", "e1"), first.machine(admin, "host", "db1")
         assert admin.call("PUT", "/v1/resources/Service/orders", service()).status_code == 200
-        edge.api = Api(two, clock, second, passwords)
+        known = host.call("GET", "/v1/host/news").json()
+        edge.api = host.api = Api(two, clock, second, passwords)
         version = store.version()
         waiting = threading.Timer(
             0.2, lambda: admin.call("POST", "/v1/users/alice/block", {"reason": "x"})
         )
         waiting.start()
         answer = edge.call("GET", f"/v1/edge/snapshot?after={version}&wait=10")
+        asked = f"?after={known['version']}&tag={known['tag']}&wait=10"
+        heard = host.call("GET", "/v1/host/news", query=asked).json()
         waiting.join()
         assert answer.status_code == 200
+        assert heard["parts"]["endings"] > known["parts"]["endings"]
         assert alice.call("GET", "/v1/me").status_code == 401
     second.close()
 

@@ -1,9 +1,12 @@
 """``pgward hba agent`` beside a real server and a real CA: who must go, goes within seconds."""
 
 import contextlib
+import json
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -12,6 +15,7 @@ import pytest
 from pgward.system.postgres import Cluster
 from tests.fixtures.ca import Person, Site
 from tests.fixtures.ca_process import pgward
+from tests.fixtures.disks import fill_disk
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.hba_agent import HbaAgent
 from tests.fixtures.material import Login
@@ -152,10 +156,105 @@ def test_from_a_revocation_to_the_end_of_each_kind_of_session(pg_each, site, age
     sys.stderr.write(f"PostgreSQL {version(cluster)}: {took:.2f} s\n")
 
 
+def get(agent: HbaAgent, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(agent.health + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def hba(cluster: Cluster, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return pgward("hba", "agent", "--data-dir", cluster.data_dir, *arguments)
+
+
+def test_it_outlives_a_kill_the_server_and_the_ca(pg, own_site, agent_of):
+    """One server and one agent through all of it, as starting them is what takes long."""
+    site = own_site
+    ready(pg, site)
+    agent = agent_of(pg)
+    assert get(agent, "/readyz")[0] == 200
+    assert "pgward_hba_agent_connected 1" in get(agent, "/metrics")[1]
+    told = hba(pg, "--status", "-o", "json")
+    assert (told.returncode, json.loads(told.stdout)["ok"]) == (0, True), told.stderr
+    second = hba(pg, "--once")
+    assert second.returncode == 1
+    assert "another agent serves" in second.stderr
+
+    first = person(pg, site)
+    with contextlib.closing(connect(pg, first)) as session:
+        agent.kill()
+        site.api.post(f"/v1/users/{first.name}/block", {"reason": "test"})
+        agent.restart()
+        eventually(lambda: not lives(pg, session), 4 * SECONDS, "a session goes on")
+    agent.is_well()
+
+    pg.stop()
+    eventually(lambda: get(agent, "/readyz")[0] == 503, what="a stopped server is well")
+    assert get(agent, "/healthz")[0] == 200
+    pg.start()
+    agent.is_well()
+
+    other = person(pg, site)
+    with contextlib.closing(connect(pg, other)) as session:
+        site.ca.stop()
+        eventually(lambda: not agent.status()["connected"], what="the CA is still there")
+        assert goes_on(session)
+        site.restart()
+        other.ok("logout")
+        eventually(lambda: not lives(pg, session), 4 * SECONDS, "a session goes on")
+    eventually(lambda: len(cuts(site, other)) == 1, what="it is not on record")
+    assert len(cuts(site, first)) == 1
+    assert agent.stop() == 0
+    once = hba(pg, "--once", "-o", "json")
+    assert (once.returncode, json.loads(once.stdout)["ok"]) == (0, True), once.stderr
+
+
+@pytest.mark.soak
+def test_a_full_disk_does_not_save_a_session(pg, site, agent_of):
+    """The list cannot be installed, nor the event kept; the session ends, and all comes later."""
+    account = pg.data_dir.stat()
+    state = pg.data_dir / "pgward"
+    state.mkdir()
+    options = f"size=512k,mode=700,uid={account.st_uid},gid={account.st_gid}"
+    command = ["mount", "-t", "tmpfs", "-o", options, "pgward-test", str(state)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        ready(pg, site)
+        agent = agent_of(pg)
+        who, other = person(pg, site), person(pg, site)
+        with (
+            contextlib.closing(connect(pg, who)) as session,
+            contextlib.closing(connect(pg, other)) as stays,
+        ):
+            fill_disk(state)
+            began = time.monotonic()
+            site.api.post(f"/v1/users/{who.name}/block", {"reason": "test"})
+            eventually(lambda: not lives(pg, session), SECONDS, "a session goes on")
+            assert time.monotonic() - began < SECONDS
+            assert goes_on(stays)
+        agent.says("no space left on device")
+        agent.says("an audit event cannot be kept (No space left on device)")
+        assert not agent.duty("material")["ok"]
+        (state / "filler").unlink()
+        agent.is_well(60)
+        with pytest.raises(psycopg.OperationalError, match="revoked"):
+            connect(pg, who)
+        agent.close()
+    finally:
+        subprocess.run(["umount", "-l", str(state)], check=True)
+
+
 def cuts(site: Site, who: Person) -> list[dict]:
+    return [e for e in audit(site) if (e["actor"], e["action"]) == (who.name, "session.cut")]
+
+
+def audit(site: Site) -> list[dict]:
     events: list[dict] = []
     after = 0
     while page := site.api.get(f"/v1/audit?after={after}&limit=1000")["events"]:
         events += page
         after = page[-1]["seq"]
-    return [e for e in events if (e["actor"], e["action"]) == (who.name, "session.cut")]
+    return events

@@ -14,8 +14,8 @@ from pgward.hba.agent.duty import Done, Duty, Turn
 log = logging.getLogger("pgward.hba")
 
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
-STUCK_SECONDS = 300.0
+LONGEST_PAUSE = 15.0
+STUCK_SECONDS = 120.0
 """A turn that takes so long hangs; its thread is left alone, and everyone is told."""
 
 
