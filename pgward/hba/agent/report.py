@@ -80,7 +80,7 @@ class Report:
                 [("", self.sessions_ended)],
             ),
             (
-                "refuses_at_seconds",
+                "refuses_at_timestamp_seconds",
                 "gauge",
                 "When everyone is refused if nothing newer comes, in seconds since 1970.",
                 refuses,

@@ -58,7 +58,7 @@ def test_metrics():
         'pgward_hba_agent_failures_total{duty="sessions"} 2',
         "pgward_hba_agent_connected 1",
         "pgward_hba_agent_sessions_ended_total 4",
-        "pgward_hba_agent_refuses_at_seconds 1767225600",
+        "pgward_hba_agent_refuses_at_timestamp_seconds 1767225600",
         "pgward_hba_agent_alarm_step 0",
         "pgward_hba_agent_events_waiting_bytes 12",
     ]
