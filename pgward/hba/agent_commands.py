@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from pgward.client.machine import Machine
 from pgward.client.spool import Spool
 from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
-from pgward.core.errors import PgwardError
+from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.hba.agent import process
 from pgward.hba.agent.alarm import Alarms
 from pgward.hba.agent.duty import Duty
@@ -29,7 +30,7 @@ from pgward.hba.host_options import OpenHost, host_options
 from pgward.hba.install.host import Host
 from pgward.hba.install.source import MachineSource
 from pgward.system import terminal
-from pgward.system.files import storage_errors
+from pgward.system.files import StorageError, storage_errors
 from pgward.system.secrecy import keep_secrets
 
 log = logging.getLogger("pgward.hba")
@@ -91,7 +92,7 @@ def agent(
     host.data_dir.disk.make_dir(host.state_dir)
     with ExitStack() as held:
         process.alone(host, held)
-        machine = _enrolled(host, token)
+        machine = _enrolled(host, token, SystemClock().now())
         made = _Made(host, machine, end_at_expiry=end_at_expiry, alarm_command=alarm_command)
         if once:
             _tell_once(made.agent.once(), output)
@@ -116,10 +117,23 @@ def _prepare(log_level: str) -> None:
     process.without_libpq_variables()
 
 
-def _enrolled(host: Host, token: str | None) -> Machine:
-    """Return this host's identity, enrolled with the token the first time."""
-    if token is not None or not host.identity_dir.exists():
-        MachineSource(host.identity_dir, host.data_dir.owner, token=token).current()
+def _enrolled(host: Host, token: str | None, now: datetime) -> Machine:
+    """Return this host's identity; the CA is needed, and the token, where there is none that lasts.
+
+    So a token that stays in the unit's options keeps no agent from starting while the CA is away.
+    """
+    try:
+        machine = Machine.load(host.identity_dir)
+    except NotFoundError:
+        return _enrol(host, token)
+    if token is not None and machine.not_after <= now:
+        machine.close()
+        return _enrol(host, token)
+    return machine
+
+
+def _enrol(host: Host, token: str | None) -> Machine:
+    MachineSource(host.identity_dir, host.data_dir.owner, token=token).current()
     return Machine.load(host.identity_dir)
 
 
@@ -202,8 +216,10 @@ class _Made:
 
 
 def _serve_status(host: Host, made: _Made, health: str | None, held: ExitStack) -> Address | None:
-    socket = StatusSocket(host.state_dir / _SOCKET, made.look)
-    held.callback(socket.close)
+    try:
+        held.callback(StatusSocket(host.state_dir / _SOCKET, made.look).close)
+    except (InvalidInputError, StorageError) as error:  # a path too long, a disk that is full
+        log.warning("--status has nobody to ask: %s", error.message)
     if health is None:
         return None
     server = HealthServer(Address.parse(health), made.look)

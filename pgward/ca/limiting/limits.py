@@ -1,8 +1,8 @@
 """How often anyone may ask: by address before it is known who asks, by name after.
 
 Each process counts for itself, as `pgward.ca.limiting.throttle` does and for the same reason.
-Edges' requests have buckets of their own: neither an office behind the same router nor a stranger
-there may keep an edge from hearing of a revocation.
+Edges' and PostgreSQL hosts' requests have buckets of their own: neither an office behind the same
+router nor a stranger there may keep one of them from hearing of a revocation.
 """
 
 import math
@@ -17,7 +17,7 @@ from pgward.core.errors import TooManyRequestsError
 
 BURST_SECONDS = 20  # so much of a rate may come at once
 _BURST_MINUTES = 2
-_EDGE_PATHS = "/v1/edge/"
+_MACHINE_PATHS = ("/v1/edge/", "/v1/host/")
 _KNOWN_SECONDS = 3600.0
 _MOST_KNOWN = 10_000
 _ADDRESS = "too many requests from this address"
@@ -53,7 +53,7 @@ class Limits:
     def request(self, address: str | None, path: str, now: float) -> None:
         """Count a request before anything is known of who sends it."""
         key = networks.key(address)
-        if not path.startswith(_EDGE_PATHS):
+        if not path.startswith(_MACHINE_PATHS):
             _allow("address", self._addresses.take(key, now), _ADDRESS)
         elif not self._has_machine(key, now):
             _allow("address", self._edge_addresses.take(key, now), _ADDRESS)
@@ -61,7 +61,7 @@ class Limits:
     def proof(self, address: str | None, path: str, now: float) -> None:
         """Refuse to check another proof where too many were wrong."""
         key = networks.key(address)
-        if path.startswith(_EDGE_PATHS) and self._has_machine(key, now):
+        if path.startswith(_MACHINE_PATHS) and self._has_machine(key, now):
             return
         _allow("failed_proofs", self._proofs.wait(key, now), _PROOFS)
 

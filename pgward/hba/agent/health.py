@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pgward.core.address import Address
-from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
+from pgward.core.errors import ConflictError, NotFoundError, PgwardError, UnavailableError
 from pgward.hba.agent.report import CONTENT_TYPE, Report
+from pgward.system.files import storage_errors
 from pgward.system.unix_socket import unix_path
 
 SECONDS = 5.0
@@ -67,19 +68,15 @@ class HealthServer:
 
 
 class StatusSocket:
-    """Writes the whole status, as JSON, to whoever connects: the server's account, and root."""
+    """Writes the whole status, as JSON, to whoever connects: the server's account, and root.
+
+    Raises InvalidInputError when the path is too long, StorageError.
+    """
 
     def __init__(self, path: Path, look: Look) -> None:
         self._path = path
         self._look = look
-        path.unlink(missing_ok=True)  # the agent's lock is ours, so nobody listens there
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        former = os.umask(0o177)
-        try:
-            self._socket.bind(unix_path(path))
-        finally:
-            os.umask(former)
-        self._socket.listen(8)
+        self._socket = _bound(path)
         threading.Thread(target=self._serve, name="pgward-status", daemon=True).start()
 
     def close(self) -> None:
@@ -99,6 +96,23 @@ class StatusSocket:
                     connection.sendall(json.dumps(self._look().facts()).encode())
                 except OSError:
                     continue  # whoever asked went away
+
+
+def _bound(path: Path) -> socket.socket:
+    name = unix_path(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    former = os.umask(0o177)
+    try:
+        with storage_errors(path, "make"):
+            path.unlink(missing_ok=True)  # the agent's lock is ours, so nobody listens there
+            sock.bind(name)
+            sock.listen(8)
+    except PgwardError:
+        sock.close()
+        raise
+    finally:
+        os.umask(former)
+    return sock
 
 
 def ask(path: Path) -> dict[str, Any]:

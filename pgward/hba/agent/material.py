@@ -96,7 +96,7 @@ class Keeping:
         """Do what ``hba refresh`` does; raise PgwardError when it cannot be installed."""
         source = self._source()
         got = self._get(source, turn.now)
-        outcome = self._install(got, turn.now)
+        outcome = apply.refresh(self._host, got, now=turn.now)
         if outcome.changed:
             self._record(outcome, turn.now)
             self._on_change()
@@ -129,14 +129,6 @@ class Keeping:
             self._on_change()  # whoever is on its lists ends, also when the disk is full
         self.got_at = now
         return _Got(material, None)
-
-    def _install(self, got: _Got, now: datetime) -> apply.Outcome:
-        host = self._host
-        if host.generations.load() is None and got.material is not None:
-            with apply.exclusive(host):
-                # Nothing names it in postgresql.conf yet: that is for `hba apply`.
-                host.generations.use(host.generations.write(got.material, now))
-        return apply.refresh(host, got, now=now)
 
     def _record(self, outcome: apply.Outcome, now: datetime) -> None:
         material = outcome.material

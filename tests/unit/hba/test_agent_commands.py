@@ -1,4 +1,7 @@
 import json
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -9,6 +12,10 @@ from pgward.hba import agent_commands as module
 from pgward.hba.agent.health import StatusSocket
 from pgward.hba.agent.report import Report
 from pgward.hba.agent.runner import Standing
+from pgward.hba.install.host import Host
+from pgward.hba.server.datadir import DataDir
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -74,3 +81,62 @@ def test_a_token_from_a_file_or_from_stdin(tmp_path, monkeypatch):
     assert module._read_token(str(tmp_path / "token")) == "pgj1.abc"
     monkeypatch.setattr(module.terminal, "read_stdin_line", lambda: "pgj1.def\n")
     assert module._read_token("-") == "pgj1.def"
+
+
+@pytest.fixture
+def host(pg_files):
+    found = DataDir.open(pg_files.data_dir)
+    return Host(found, found.path / "pgward")
+
+
+@pytest.fixture
+def enrolments(monkeypatch):
+    made = []
+    monkeypatch.setattr(module, "_enrol", lambda _host, token: made.append(token))
+    return made
+
+
+class Enrolled:
+    def __init__(self, ends):
+        self.not_after = ends
+
+    def close(self):
+        """Hold nothing."""
+
+
+@pytest.mark.parametrize(
+    ("token", "left", "used"),
+    [
+        (None, timedelta(days=1), []),
+        ("pgj1.x", timedelta(days=1), []),
+        ("pgj1.x", timedelta(0), ["pgj1.x"]),
+        (None, timedelta(0), []),
+    ],
+)
+def test_a_token_is_used_where_there_is_no_identity_that_lasts(  # noqa: PLR0917 - cases
+    host, enrolments, monkeypatch, token, left, used
+):
+    monkeypatch.setattr(module.Machine, "load", lambda _: Enrolled(NOW + left))
+    module._enrolled(host, token, NOW)
+    assert enrolments == used
+
+
+@pytest.mark.parametrize("token", [None, "pgj1.x"])
+def test_whoever_is_not_enrolled_is_now(host, enrolments, token):
+    module._enrolled(host, token, NOW)
+    assert enrolments == [token]
+
+
+def test_a_path_that_is_too_long_for_a_socket_costs_the_status_only(host, caplog, tmp_path):
+    state = tmp_path / ("x" * 120)
+    state.mkdir()
+    with ExitStack() as held:
+        assert module._serve_status(replace(host, state_dir=state), Made(), None, held) is None
+    assert "--status has nobody to ask" in caplog.text
+
+
+class Made:
+    """An agent of which nobody asks anything."""
+
+    def look(self):
+        raise AssertionError

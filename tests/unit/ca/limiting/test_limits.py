@@ -6,6 +6,7 @@ from pgward.core.errors import TooManyRequestsError
 
 OFFICE, ELSEWHERE = "192.0.2.7", "198.51.100.1"
 POLL = "/v1/edge/snapshot"
+POLLS = (POLL, "/v1/host/news")
 
 
 def until_refused(call, most=100_000):
@@ -41,15 +42,16 @@ def test_a_morning_in_an_office_of_500_behind_one_address_meets_no_limit():
         limits.issuing(f"person{person}", now)
 
 
-def test_an_edge_is_heard_whatever_its_neighbours_do():
+@pytest.mark.parametrize("poll", POLLS)
+def test_a_machine_is_heard_whatever_its_neighbours_do(poll):
     limits = Limits()
     limits.machine_seen(OFFICE, 0.0)
     for path in ("/v1/login", "/v1/me"):
         assert until_refused(lambda path=path: limits.request(OFFICE, path, 1.0))[1]
     for _ in range(10_000):
-        limits.request(OFFICE, POLL, 1.0)
+        limits.request(OFFICE, poll, 1.0)
         limits.proof_failed(OFFICE, 1.0)
-    limits.proof(OFFICE, POLL, 1.0)
+    limits.proof(OFFICE, poll, 1.0)
     with pytest.raises(TooManyRequestsError):
         limits.proof(OFFICE, "/v1/me", 1.0)
 

@@ -13,6 +13,7 @@ from pgward.hba.agent import health
 from pgward.hba.agent.health import HealthServer, StatusSocket
 from pgward.hba.agent.report import Report
 from pgward.hba.agent.runner import Standing
+from pgward.system.files import StorageError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -82,6 +83,11 @@ def test_the_status_is_for_the_account_itself(tmp_path):
     made.close()
     with pytest.raises(NotFoundError, match="no agent runs"):
         health.ask(path)
+
+
+def test_a_place_where_none_can_be_made(tmp_path):
+    with pytest.raises(StorageError):
+        StatusSocket(tmp_path / "none" / "agent.sock", report)
 
 
 def test_a_socket_that_nobody_listens_on(tmp_path):

@@ -7,8 +7,10 @@ from pgward.hba.agent import material as module
 from pgward.hba.agent.backends import Backend, issuer_text
 from pgward.hba.agent.duty import Turn
 from pgward.hba.agent.material import Keeping, Lists
+from pgward.hba.install import apply
 from pgward.hba.install.host import Host
 from pgward.hba.install.material import read_crls
+from pgward.hba.plan.model import Plan
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.server.disk import DiskError
 
@@ -16,9 +18,16 @@ SERIAL = 2**100 + 77
 
 
 @pytest.fixture
-def host(pg_files) -> Host:
+def unapplied(pg_files) -> Host:
     found = DataDir.open(pg_files.data_dir)
     return Host(found, found.path / "pgward")
+
+
+@pytest.fixture
+def host(unapplied, small_ca) -> Host:
+    plan = Plan(tls=unapplied.tls_files)
+    apply.apply(unapplied, plan, small_ca, names=(), now=datetime.now(UTC))
+    return unapplied
 
 
 class World:
@@ -50,8 +59,7 @@ def world(small_ca):
     return World(small_ca)
 
 
-@pytest.fixture
-def duty(host, world):
+def keeping(host, world):
     return Keeping(
         host,
         lambda: world,
@@ -62,14 +70,29 @@ def duty(host, world):
     )
 
 
+@pytest.fixture
+def duty(host, world):
+    return keeping(host, world)
+
+
 def turn():
     return Turn(datetime.now(UTC))
 
 
-def test_the_first_material_is_there_before_anything_names_it(host, duty, small_ca):
+def test_a_server_that_is_not_set_up_yet_is_left_as_it_is(unapplied, world):
+    """Enrolled is enough to end sessions; what the server uses is for ``hba apply`` to say."""
+    duty = keeping(unapplied, world)
+    with pytest.raises(PgwardError, match="holds no certificate to refresh") as caught:
+        duty.run(turn())
+    assert caught.value.hint == "run pgward hba apply"
+    assert duty.newest == world.ca.material()
+    assert unapplied.generations.load() is None
+
+
+def test_with_nothing_new_it_waits_for_the_push(duty, small_ca):
     done = duty.run(turn())
     assert (done.due_in, done.problems) == (module.REFRESH_SECONDS, ())
-    assert host.generations.load() == small_ca.material() == duty.newest
+    assert duty.newest == small_ca.material()
     assert duty.got_at is not None
 
 
@@ -143,10 +166,13 @@ def revoked(ca):
     return Backend(1, "x", "app", "db", None, SERIAL, issuer_text(issuer), "/CN=alice")
 
 
+def test_without_material_there_are_no_lists(unapplied):
+    assert Lists(unapplied, lambda: None)() == []
+
+
 def test_lists_are_those_installed_and_the_newest(host, duty, small_ca):
     newest = [None]
     lists = Lists(host, lambda: newest[0])
-    assert lists() == []
     duty.run(turn())
     (installed,) = lists()
     assert not installed.names(revoked(small_ca))
