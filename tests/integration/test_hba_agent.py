@@ -8,21 +8,32 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from cryptography import x509
 
+from pgward.hba.agent.backends import REVOKED_WHY, Revoked, Sentence, Verdicts, judge
+from pgward.hba.agent.sql import Sessions
+from pgward.hba.install import apply
+from pgward.hba.install.host import Host
+from pgward.hba.install.material import read_crls
+from pgward.hba.plan.model import Plan
+from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
 from tests.fixtures.ca import Person, Site
 from tests.fixtures.ca_process import pgward
 from tests.fixtures.disks import fill_disk
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.hba_agent import HbaAgent
-from tests.fixtures.material import Login
+from tests.fixtures.material import Login, Pair, SmallCa
 
 pytestmark = pytest.mark.integration
 SECONDS = 5.0  # that the product promises, from the revocation to the end of a session
 FIRST_WITH_SERIAL = 12
+KILLS, LONGEST_BEFORE_KILL = 8, 0.4
 
 
 def version(cluster: Cluster) -> int:
@@ -156,6 +167,44 @@ def test_from_a_revocation_to_the_end_of_each_kind_of_session(pg_each, site, age
     sys.stderr.write(f"PostgreSQL {version(cluster)}: {took:.2f} s\n")
 
 
+@pytest.mark.parametrize("word", ["user", "Größe, Maß & " + "ü" * 18])
+def test_a_list_alone_tells_whose_session_must_end(pg_each, tmp_path, monkeypatch, word):
+    """However the server writes the issuer's name, and wherever it cuts it."""
+    cluster = pg_each
+    if version(cluster) < FIRST_WITH_SERIAL:
+        pytest.skip("it tells no serial number")
+    monkeypatch.setenv("PGWARD_PG_BIN", str(cluster.bin_dir))
+    ca = SmallCa(users=Pair(word))
+    data_dir = DataDir.open(cluster.data_dir)
+    host = Host(data_dir, data_dir.path / "pgward")
+    apply.apply(host, Plan(tls=host.tls_files), ca, names=(), now=datetime.now(UTC))
+    cluster.psql("create role alice login; create role bob login")
+    logins = {name: ca.person(tmp_path / name, name) for name in ("alice", "bob")}
+    sessions = Sessions(data_dir, data_dir.running, "postgres")
+    with contextlib.ExitStack() as stack:
+        stack.callback(sessions.close)
+        live = {
+            name: stack.enter_context(
+                contextlib.closing(psycopg.connect(login.conninfo(cluster.port, name)))
+            )
+            for name, login in logins.items()
+        }
+        ca.revoked.append(logins["alice"].leaf.serial_number)
+        found = {each.person: each for each in sessions.every()}
+        assert found["alice"].serial == logins["alice"].leaf.serial_number
+        lists = [Revoked.of(read_crls(ca.crls()))]
+        judged = judge(found.values(), lists, Verdicts(), datetime.now(UTC))
+        assert judged == [Sentence(found["alice"], REVOKED_WHY)]
+        strangers = [Revoked({found["alice"].serial: [x509.Name([])]})]
+        assert judge(found.values(), strangers, Verdicts(), datetime.now(UTC)) == []
+        assert sessions.end(found["alice"])
+        eventually(lambda: not lives(cluster, live["alice"]), SECONDS)
+        assert not sessions.end(found["alice"])
+        began_later = replace(found["bob"], started="2020-01-01 00:00:00+00")
+        assert not sessions.end(began_later)
+        assert goes_on(live["bob"])
+
+
 def get(agent: HbaAgent, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(agent.health + path, timeout=10) as answer:
@@ -209,6 +258,23 @@ def test_it_outlives_a_kill_the_server_and_the_ca(pg, own_site, agent_of):
     assert agent.stop() == 0
     once = hba(pg, "--once", "-o", "json")
     assert (once.returncode, json.loads(once.stdout)["ok"]) == (0, True), once.stderr
+
+
+@pytest.mark.soak
+def test_killed_at_any_moment_it_loses_and_doubles_nothing(pg, site, agent_of):
+    ready(pg, site)
+    agent = agent_of(pg)
+    for number in range(KILLS):
+        who = person(pg, site)
+        with contextlib.closing(connect(pg, who)) as session:
+            site.api.post(f"/v1/users/{who.name}/block", {"reason": "test"})
+            time.sleep(number * LONGEST_BEFORE_KILL / KILLS)
+            agent.kill()
+            agent.restart()
+            eventually(lambda session=session: not lives(pg, session), 4 * SECONDS, "it goes on")
+        eventually(lambda who=who: len(cuts(site, who)) == 1, what=f"{cuts(site, who)}")
+    agent.is_well()
+    assert agent.status()["events_waiting_bytes"] == 0
 
 
 @pytest.mark.soak

@@ -1,10 +1,11 @@
 """The duty ``sessions``: ends what runs on a certificate that counts no more, and sees it gone."""
 
 import contextlib
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -119,13 +120,15 @@ class Ending:
         return any(not told.is_stubborn for told in self._told.values())
 
     def _carry_out(self, sentence: Sentence, now: datetime) -> None:
+        """Record it first, under an id of its own: a kill in between loses and doubles nothing."""
         backend = sentence.backend
-        if not self._sessions.end(backend) or backend.key in self._told:
-            return
-        self._told[backend.key] = _Told(sentence, self._monotonic())
-        self._record(sentence, "ok", sentence.why, now)
-        self.ended += 1
-        log.warning("session %d of %s must end: %s", backend.pid, _who(backend), sentence.why)
+        is_new = backend.key not in self._told
+        if is_new:
+            self._told[backend.key] = _Told(sentence, self._monotonic())
+            self._record(sentence, "ok", sentence.why, now)
+            log.warning("session %d of %s must end: %s", backend.pid, _who(backend), sentence.why)
+        if self._sessions.end(backend) and is_new:
+            self.ended += 1
 
     def _see_gone(self, backends: Sequence[Backend]) -> None:
         live = {backend.key for backend in backends}
@@ -168,7 +171,14 @@ class Ending:
                 "serial": backend.serial_hex,
             },
         )
-        self._events.append(event.to_json())
+        told = replace(event, id=_event_id(self._host, backend, outcome))
+        self._events.append(told.to_json())
+
+
+def _event_id(host: str, backend: Backend, outcome: Outcome) -> str:
+    """Return the same id whenever the same thing happens to the same session."""
+    text = f"{host} {backend.pid} {backend.started} {outcome}"
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 @contextlib.contextmanager
