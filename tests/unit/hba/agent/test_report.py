@@ -1,4 +1,6 @@
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pgward.hba.agent.report import Report
 from pgward.hba.agent.runner import Standing
@@ -62,6 +64,13 @@ def test_metrics():
         "pgward_hba_agent_alarm_step 0",
         "pgward_hba_agent_events_waiting_bytes 12",
     ]
+
+
+def test_alerts_are_of_metrics_that_there_are():
+    rules = (Path(__file__).parents[4] / "examples" / "prometheus-rules.yml").read_text()
+    named = set(re.findall(r"pgward_hba_agent_\w+", rules))
+    assert named
+    assert named <= set(re.findall(r"pgward_hba_agent_\w+", report(WELL).metrics()))
 
 
 def test_what_is_not_known_is_no_sample():
