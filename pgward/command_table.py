@@ -107,6 +107,7 @@ _HBA = {
     "managed": Entry("say what a managed service can take", "pgward.hba.managed_commands:managed"),
     "rollback": Entry("put back what was before a change", "pgward.hba.rollback_commands:rollback"),
     "remove": Entry("take pgward's blocks out again", "pgward.hba.rollback_commands:remove"),
+    "logs": Entry("show who connected, out of PostgreSQL's log", "pgward.hba.logs_commands:logs"),
     "check": Entry("find what is wrong or risky", "pgward.hba.check_commands:check_files"),
     "explain": Entry(
         "say which line decides about a connection", "pgward.hba.explain_commands:explain"

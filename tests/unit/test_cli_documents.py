@@ -151,6 +151,7 @@ ELSEWHERE = {
     "edge enroll",
     "hba apply",
     "hba refresh",
+    "hba logs",
     "hba roles",
     "hba remove",
     "hba rollback",

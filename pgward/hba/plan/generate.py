@@ -56,7 +56,9 @@ def settings(plan: Plan, version: int) -> dict[str, str]:
         found["ssl_min_protocol_version"] = "TLSv1.2"
     if plan.uses_passwords:
         found["password_encryption"] = "scram-sha-256"  # noqa: S105 - the name of a method
-    found["log_connections"] = "authentication,authorization" if able.connection_stages else "on"
+    found["log_connections"] = (
+        "receipt,authentication,authorization" if able.connection_stages else "on"
+    )
     found["log_disconnections"] = "on"
     return found
 
