@@ -17,7 +17,7 @@ Outcome = Literal["ok", "denied", "failed"]
 EDGE_ACTIONS = frozenset({"session.open", "session.close", "session.cut"})
 """What happens at an edge, and nowhere else: all that an edge may put on record."""
 
-HOST_ACTIONS = frozenset({"session.cut", "host.refresh", "host.alarm"})
+HOST_ACTIONS = EDGE_ACTIONS | {"host.refresh", "host.alarm", "host.roles"}
 """What a PostgreSQL host may put on record."""
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")

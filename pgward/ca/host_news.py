@@ -12,8 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqlalchemy.engine import Connection
+
 from pgward.ca.authority import Trust
+from pgward.ca.identity import directory
 from pgward.ca.records import PublishedCrl
+from pgward.ca.resources import stored
 from pgward.ca.rotation import rotations
 from pgward.ca.store import Store
 from pgward.ca.store.transaction import ENDINGS, counter
@@ -88,6 +92,7 @@ class HostNews:
         with self._store.read() as connection:
             under_way = rotations.under_way(connection)
             endings = counter(connection, ENDINGS)
+            roles = _roles(connection)
         return News(
             version,
             {
@@ -95,8 +100,21 @@ class HostNews:
                 "trust": _digest("".join(roots)),
                 "orders": _listed([f"{each.id}:{each.phase}" for each in under_way]),
                 "endings": str(endings),
+                "roles": roles,
             },
         )
+
+
+def _roles(connection: Connection) -> str:
+    """Return what changes with who is which role; nothing while there is no role map."""
+    maps = [(each.name, each.version) for each in stored.every(connection, "RoleMap")]
+    if not maps:
+        return ""
+    people = [
+        (each.name, sorted(each.groups), each.blocked_at, each.valid_from, each.valid_until)
+        for each in directory.everyone(connection)
+    ]
+    return _digest(repr((maps, people)))
 
 
 def _listed(values: Sequence[str]) -> str:

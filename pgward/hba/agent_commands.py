@@ -20,15 +20,18 @@ from pgward.hba.agent.alarm import Alarms
 from pgward.hba.agent.duty import Duty
 from pgward.hba.agent.ending import Ending
 from pgward.hba.agent.health import HealthServer, StatusSocket, ask
+from pgward.hba.agent.log_events import LiveCertificates, LogEvents
 from pgward.hba.agent.material import Keeping, Lists
 from pgward.hba.agent.news import News
 from pgward.hba.agent.report import Report
+from pgward.hba.agent.role_sync import RoleSync
 from pgward.hba.agent.runner import Runner
 from pgward.hba.agent.sql import Sessions, check_driver
 from pgward.hba.agent.standings import Standings
 from pgward.hba.host_options import OpenHost, host_options
 from pgward.hba.install.host import Host
 from pgward.hba.install.source import MachineSource
+from pgward.hba.roles.asking import Asking
 from pgward.system import terminal
 from pgward.system.files import StorageError, storage_errors
 from pgward.system.secrecy import keep_secrets
@@ -57,6 +60,8 @@ _STATUS = {
               help="Also end sessions whose certificate has expired.")  # fmt: skip
 @click.option("--alarm-command", metavar="PROGRAM",
               help="Run when everyone is about to be refused; PGWARD_ALARM_* is set.")  # fmt: skip
+@click.option("--log-file", type=click.Path(path_type=Path, readable=False), metavar="FILE",
+              help="What the server's stderr goes to, if it collects no log.")  # fmt: skip
 @click.option("--health", metavar="HOST:PORT",
               help="Answer /healthz, /readyz and /metrics there; port 0 picks one.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Do one round and end; for cron.")
@@ -70,6 +75,7 @@ def agent(
     token_file: str | None,
     end_at_expiry: bool,
     alarm_command: str | None,
+    log_file: Path | None,
     health: str | None,
     once: bool,
     status: bool,
@@ -93,7 +99,13 @@ def agent(
     with ExitStack() as held:
         process.alone(host, held)
         machine = _enrolled(host, token, SystemClock().now())
-        made = _Made(host, machine, end_at_expiry=end_at_expiry, alarm_command=alarm_command)
+        made = _Made(
+            host,
+            machine,
+            end_at_expiry=end_at_expiry,
+            alarm_command=alarm_command,
+            log_file=log_file,
+        )
         if once:
             _tell_once(made.agent.once(), output)
             return
@@ -141,7 +153,13 @@ class _Made:
     """The parts of one agent, joined."""
 
     def __init__(
-        self, host: Host, machine: Machine, *, end_at_expiry: bool, alarm_command: str | None
+        self,
+        host: Host,
+        machine: Machine,
+        *,
+        end_at_expiry: bool,
+        alarm_command: str | None,
+        log_file: Path | None,
     ) -> None:
         self._machine = machine
         self.clock: Clock = SystemClock()
@@ -154,10 +172,14 @@ class _Made:
             most_bytes=MOST_SPOOLED,
         )
         self.runners: list[Runner] = []
-        self._duties(host, end_at_expiry=end_at_expiry, alarm_command=alarm_command)
+        self._duties(
+            host, end_at_expiry=end_at_expiry, alarm_command=alarm_command, log_file=log_file
+        )
         self.agent = process.Agent(self.runners, self.news, self.spool, self.look)
 
-    def _duties(self, host: Host, *, end_at_expiry: bool, alarm_command: str | None) -> None:
+    def _duties(
+        self, host: Host, *, end_at_expiry: bool, alarm_command: str | None, log_file: Path | None
+    ) -> None:
         name = self._machine.name
         data_dir = host.data_dir
         wake_sessions = process.named(self.runners, "sessions")
@@ -193,9 +215,14 @@ class _Made:
         )
         # In the order of `--once`: sessions are looked at when all is known that there is to know.
         self._join(self.keeping)
+        asking = Asking()
+        roles = RoleSync(host, lambda: asking.ask(self._machine), self.spool, name=name)
+        self._join(roles)
         self._join(standings)
         self._join(self.ending)
         self._join(self.alarms)
+        certificates = LiveCertificates(Sessions(data_dir, data_dir.running, host.superuser))
+        self._join(LogEvents(host, self.spool, certificates, name=name, log_file=log_file))
 
     def _join(self, duty: Duty) -> None:
         self.runners.append(Runner(duty, self.clock, news=lambda: self.news.parts))

@@ -16,6 +16,8 @@ from pgward.hba.roles.wanted import Grant, Own, Person, Wanted
 from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
 from tests.fixtures.ca_process import pgward
+from tests.fixtures.edge_process import eventually
+from tests.fixtures.hba_agent import HbaAgent
 from tests.fixtures.material import Login, SmallCa, psql
 
 pytestmark = pytest.mark.integration
@@ -121,27 +123,73 @@ def test_each_version_goes_along(pg_each, small_ca, tmp_path, monkeypatch) -> No
     lifecycle(pg_each, small_ca, tmp_path)
 
 
+def role_map(site, host: str, group: str, **roles) -> None:
+    spec = {"hosts": [host], "rules": [{"groups": [group]}], "roles": {"manage": True, **roles}}
+    body = {"kind": "RoleMap", "metadata": {"name": host}, "spec": spec}
+    site.api.put(f"/v1/resources/rolemap/{host}", body)
+
+
+def configured(cluster: Cluster, site, host: str) -> None:
+    token = site.api.post("/v1/tokens", {"kind": "host", "name": host, "dns": ["localhost"]})
+    options = ("--data-dir", cluster.data_dir, "--token-file", "-", "--map-from-ca")
+    done = pgward("hba", "apply", *options, stdin=token["token"])
+    assert done.returncode == 0, done.stderr
+
+
+def login_of(person) -> Login:
+    current = person.home / "identity" / "current"
+    return Login(None, *(current / name for name in ("login.crt", "login.key", "ca.crt")))
+
+
+def test_the_agent_does_both_at_once(pg_stopped, site, tmp_path) -> None:
+    """Who joins the group gets in, is on record at the CA, and goes with the group."""
+    with (pg_stopped.data_dir / "postgresql.conf").open("a") as file:
+        file.write("logging_collector = on\nlog_destination = 'csvlog'\n")
+    pg = pg_stopped.start()
+    group, host = site.unique("dba"), site.unique("pg")
+    person = site.person(word="bea")
+    configured(pg, site, host)
+    agent = HbaAgent(pg, tmp_path / "agent.log")
+    try:
+        agent.is_well()
+        role_map(site, host, group)
+        site.api.post(f"/v1/groups/{group}/members", {"add": [person.name]})
+        role = f"select count(*) from pg_roles where rolname = '{person.name}' and rolcanlogin"
+        eventually(lambda: pg.psql(role) == "1", what=agent.messages())
+        eventually(lambda: gets_in(login_of(person), pg, person.name), what=agent.messages())
+        with session(login_of(person), pg, person.name) as alive:
+            # Its serial number is not in the log.
+            eventually(lambda: serials(site, person.name), 40, agent.messages())
+            site.api.post(f"/v1/groups/{group}/members", {"remove": [person.name]})
+            alive.wait(30)
+        assert pg.psql(role) == "0"
+        eventually(lambda: told(site, "session.close", person.name), 40, agent.messages())
+        opened = told(site, "session.open", person.name)
+        assert {each["target"] for each in opened} == {f"{host}/postgres"}
+        eventually(lambda: told(site, "host.roles", f"host:{host}"), 40, agent.messages())
+    finally:
+        assert agent.stop() == 0, agent.messages()
+
+
+def serials(site, actor: str) -> list[str]:
+    opened = told(site, "session.open", actor)
+    return [each["details"]["serial"] for each in opened if "serial" in each["details"]]
+
+
+def told(site, action: str, actor: str) -> list[dict]:
+    found = site.api.get("/v1/audit", action=action, actor=actor, limit=1000)["events"]
+    return [each for each in found if each["outcome"] == "ok"]
+
+
 def test_from_the_role_map_to_the_login(pg, site) -> None:
     """The commands, with a real CA: apply, a RoleMap, a person who is blocked."""
     group, host = site.unique("dba"), site.unique("pg")
     person = site.person(group, word="ann@example.com")
-    role = person.name
-    token = site.api.post("/v1/tokens", {"kind": "host", "name": host, "dns": ["localhost"]})
+    role, login = person.name, login_of(person)
     options = ("--data-dir", pg.data_dir)
-    done = pgward(
-        *("hba", "apply", *options, "--token-file", "-", "--map-from-ca"), stdin=token["token"]
-    )
-    assert done.returncode == 0, done.stderr
-    current = person.home / "identity" / "current"
-    login = Login(None, *(current / name for name in ("login.crt", "login.key", "ca.crt")))
+    configured(pg, site, host)
     pg.psql("create role staff")
-    spec = {
-        "hosts": [host],
-        "rules": [{"groups": [group]}],
-        "roles": {"manage": True, "memberOf": ["staff"]},
-    }
-    body = {"kind": "RoleMap", "metadata": {"name": host}, "spec": spec}
-    site.api.put(f"/v1/resources/rolemap/{host}", body)
+    role_map(site, host, group, memberOf=["staff"])
     assert not gets_in(login, pg, role)
     plan = pgward("hba", "roles", *options, "--plan")
     assert f'create role "{role}" login' in plan.stdout, plan.stderr

@@ -19,6 +19,7 @@ account, also where root started it.
 | ``crls`` | a new revocation list of the user CAs | ``material``, ``sessions`` |
 | ``trust`` | a root that comes or goes | ``material`` |
 | ``orders`` | the phase of a rotation | ``material`` |
+| ``roles`` | role maps, and while there are any, people and groups | ``roles`` |
 | ``endings`` | login sessions that were ended, people who were blocked | ``sessions`` |
 
 Another part is a line in ``pgward/ca/host_news.py``.

@@ -80,6 +80,11 @@ class Follower:
         self._emit(events, self._joiner.settle(now), now)
         return Batch(tuple(events), self.position(), more)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a login was read that is told in a moment."""
+        return self._joiner.waits
+
     def finish(self, now: datetime) -> list[AuditEvent]:
         """Return what is still held back, when nothing further will be read."""
         events: list[AuditEvent] = []

@@ -91,6 +91,11 @@ class Joiner:
         keys = [key for key, attempt in self._pending.items() if attempt.authorized]
         return [attempt for key in keys for attempt in self._end(key)]
 
+    @property
+    def waits(self) -> bool:
+        """Whether somebody was authorized of whom it is not settled yet."""
+        return any(attempt.authorized for attempt in self._pending.values())
+
     def to_json(self) -> dict[str, Any]:
         """Return what is pending, for the disk."""
         return {

@@ -71,6 +71,8 @@ def sync(host: Host, ask: Ask, *, map_name: str, now: datetime, force: bool = Fa
         wanted = ask()
     except UnavailableError as error:
         return Outcome(away=error.message)
+    if not wanted.maps and not _has_section(host, map_name):
+        return Outcome(digest=wanted.digest)  # no role map has ever been for this host
     with exclusive(host):
         found = _look(host, wanted, map_name, force=force)
         return _carry_out(host, found, now)
@@ -84,6 +86,12 @@ def look(host: Host, ask: Ask, *, map_name: str, force: bool = False) -> Outcome
     return Outcome(
         changed, planned, _diff(found.edit), found.digest, notes=found.notes, held=planned.held
     )
+
+
+def _has_section(host: Host, map_name: str) -> bool:
+    path = host.data_dir.ident_file
+    data = host.data_dir.disk.read(path) or b""
+    return section.read(data, map_name, host.data_dir.able, str(path)) is not None
 
 
 def _look(host: Host, wanted: Wanted, map_name: str, *, force: bool) -> _Found:

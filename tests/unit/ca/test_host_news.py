@@ -67,3 +67,18 @@ def test_a_login_is_no_news(api, news, store):
     api.device("bob").certificate()
     api.add("carol", "dba")
     assert news.get(store.version()).tag == before.tag
+
+
+def test_who_is_which_role_is_news_while_there_is_a_role_map(api, admin, news, store):
+    spec = {"hosts": ["db1"], "rules": [{"groups": ["dba"], "roles": ["app"]}]}
+    body = {"kind": "RoleMap", "metadata": {"name": "m"}, "spec": spec}
+    seen = [news.get(store.version()).parts["roles"]]
+    admin.call("PUT", "/v1/resources/RoleMap/m", body)
+    seen.append(news.get(store.version()).parts["roles"])
+    api.add("bob", "dba")
+    seen.append(news.get(store.version()).parts["roles"])
+    admin.call("POST", "/v1/users/bob/block", {"reason": "left"})
+    seen.append(news.get(store.version()).parts["roles"])
+    admin.call("DELETE", "/v1/resources/RoleMap/m")
+    assert (seen[0], len(set(seen))) == ("", 4)
+    assert news.get(store.version()).parts["roles"] == ""

@@ -16,7 +16,7 @@ def event(api, action):
     ("action", "of"),
     [
         ("session.cut", {"edge", "host"}),
-        ("session.close", {"edge"}),
+        ("session.close", {"edge", "host"}),
         ("host.alarm", {"host"}),
         ("user.block", set()),
     ],

@@ -30,6 +30,26 @@ def test_the_answer_is_read():
     assert found == Wanted(digest="d")
 
 
+def test_what_is_known_is_not_sent_again():
+    class Replies:
+        def __init__(self):
+            self.asked = []
+            self.replies = [
+                {"digest": "d1", "roles": ROLES},
+                {"digest": "d1", "roles": None},
+                {"digest": "d2", "roles": ROLES | {"maps": ["m"]}},
+            ]
+
+        def call(self, _method, _path, fields):
+            self.asked.append(fields)
+            return self.replies.pop(0)
+
+    machine, asking_ = Replies(), asking.Asking()
+    found = [asking_.ask(machine) for _ in range(3)]
+    assert found == [Wanted(digest="d1"), Wanted(digest="d1"), Wanted(digest="d2", maps=("m",))]
+    assert machine.asked == [{}, {"have": "d1"}, {"have": "d1"}]
+
+
 @pytest.mark.parametrize(
     ("reply", "said"),
     [

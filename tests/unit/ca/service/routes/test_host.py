@@ -24,7 +24,7 @@ def test_bounds_of_a_poll(host, fields):
 
 def test_what_is_known_is_not_told_again(host):
     first = news(host)
-    assert set(first["parts"]) == {"crls", "trust", "orders", "endings"}
+    assert set(first["parts"]) == {"crls", "trust", "orders", "endings", "roles"}
     assert news(host, after=first["version"], tag=first["tag"]) == 204
 
 

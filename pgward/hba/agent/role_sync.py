@@ -1,0 +1,85 @@
+"""The duty ``roles``: the map and the roles of the server, as the role maps at the CA say."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from pgward.audit.events import AuditEvent
+from pgward.core.errors import UnavailableError
+from pgward.hba.agent.duty import Done, Turn
+from pgward.hba.agent.interfaces import Events
+from pgward.hba.install.host import Host
+from pgward.hba.roles import sync as work
+from pgward.hba.roles.sync import Ask, Outcome
+
+log = logging.getLogger("pgward.hba")
+
+LOOK_SECONDS = 60.0
+"""How often it is looked though nothing is new: accounts end, and files are edited."""
+SOON_SECONDS = 5.0
+_NAMED = 50
+
+
+class RoleSync:
+    """Does one round at once when the CA has news of roles, and every minute besides."""
+
+    name = "roles"
+    follows = frozenset({"roles"})
+
+    def __init__(
+        self,
+        host: Host,
+        ask: Ask,
+        events: Events,
+        *,
+        name: str,
+        map_name: str = "pgward",
+        sync: Callable[..., Outcome] = work.sync,
+    ) -> None:
+        self._host = host
+        self._ask = ask
+        self._events = events
+        self._name = name
+        self._map_name = map_name
+        self._sync = sync
+        self._noted: tuple[str, ...] = ()
+
+    def run(self, turn: Turn) -> Done:
+        """Do one round; what the role maps want and cannot have is in the log."""
+        outcome = self._sync(self._host, self._ask, map_name=self._map_name, now=turn.now)
+        if outcome.away is not None:
+            raise UnavailableError(outcome.away)
+        for note in outcome.notes:
+            if note not in self._noted:
+                log.warning("roles: %s", note)
+        self._noted = outcome.notes
+        if outcome.changed or outcome.ended:
+            self._record(outcome, turn.now)
+        problems = []
+        if outcome.held is not None:
+            problems.append(f"{outcome.held}; pgward hba roles --force does it")
+        if outcome.unended:
+            problems.append(
+                f"{outcome.unended} sessions of people who lost the role have not ended"
+            )
+        return Done(SOON_SECONDS if outcome.unended else LOOK_SECONDS, tuple(problems))
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+    def _record(self, outcome: Outcome, now: datetime) -> None:
+        removed = [f"{person} as {role}" for person, role in sorted(outcome.planned.ended)]
+        event = AuditEvent.make(
+            time=now,
+            actor=f"host:{self._name}",
+            action="host.roles",
+            target=self._name,
+            details={
+                "host": self._name,
+                "pairs": len(outcome.planned.pairs),
+                "removed": removed[:_NAMED],
+                "removed_count": len(removed),
+                "sessions_ended": outcome.ended,
+            },
+        )
+        self._events.append(event.to_json())
