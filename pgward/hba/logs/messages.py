@@ -40,6 +40,7 @@ _TLS = (
     r"(?: SSL enabled \(protocol=(?P<protocol>[^,()]*), cipher=(?P<cipher>[^,()]*), bits=\d+"
     r"(?:, compression=(?P<compression>\w+))?\))?"
 )
+# With bounds: whoever writes a message that nearly fits must not have us read it for ever.
 _STAGES = (
     (
         Stage.RECEIVED,
@@ -48,30 +49,36 @@ _STAGES = (
     (
         Stage.AUTHENTICATED,
         (
-            r'connection authenticated: (?:identity|user)="(?P<identity>.*)" method=(?P<method>\S+)'
-            r" \((?P<line>.*)\)"
+            r'connection authenticated: (?:identity|user)="(?P<identity>.{0,1000})" '
+            r"method=(?P<method>\S+) \((?P<line>.{0,1000})\)"
         ),
     ),
     (
         Stage.MAPPED,
-        r'no match in usermap "(?P<map>.*)" for user ".*" authenticated as "(?P<identity>.*)"',
+        (
+            r'no match in usermap "(?P<map>.{0,100})" for user ".{0,100}" '
+            r'authenticated as "(?P<identity>.{0,1000})"'
+        ),
     ),
     (
         Stage.MAPPED,
-        r"provided user name \(.*\) and authenticated user name \((?P<identity>.*)\) do not match",
+        (
+            r"provided user name \(.{0,100}\) and authenticated user name "
+            r"\((?P<identity>.{0,1000})\) do not match"
+        ),
     ),
     (
         Stage.AUTHORIZED,
-        r"(?P<replication>replication )?connection authorized: user=(?P<user>.*?)"
-        r"(?: database=(?P<database>.*?))?(?: application_name=(?P<application>.*?))?"
+        r"(?P<replication>replication )?connection authorized: user=(?P<user>.{0,64}?)"
+        r"(?: database=(?P<database>.{0,64}?))?(?: application_name=(?P<application>.{0,64}?))?"
         + _TLS
-        + r"(?: GSS \(.*\))?",
+        + r"(?: GSS \(.{0,500}\))?",
     ),
     (
         Stage.CLOSED,
         (
-            r"disconnection: session time: (?P<seconds>\d+:\d\d:\d\d\.\d+) user=(?P<user>.*) "
-            r"database=(?P<database>.*) host=(?P<host>\S+)(?: port=(?P<port>\d+))?"
+            r"disconnection: session time: (?P<seconds>\d+:\d\d:\d\d\.\d+) user=(?P<user>.{0,64}) "
+            r"database=(?P<database>.{0,64}) host=(?P<host>\S+)(?: port=(?P<port>\d+))?"
         ),
     ),
 )

@@ -7,21 +7,23 @@ from pgward.core.errors import InvalidInputError
 
 _STAMP = r"\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d"
 _ZONE = r"[A-Za-z0-9+:/_-]+"
+# A name is 63 bytes at most; without a bound, a hostile line would take for ever to read.
+_ANY = ".{0,64}?"
 # By escape: a name for what is of use, and an expression for all that it can be.
 _ESCAPES = {
-    "a": (None, r".*?"),
-    "u": ("user", r".*?"),
-    "d": ("database", r".*?"),
-    "r": ("remote", r"(?:\[local\]|\S*?(?:\(\d+\))?)"),
-    "h": ("host", r"(?:\[local\]|\S*?)"),
-    "L": (None, r"(?:\[local\]|\S*?)"),
-    "b": (None, r"[^\t]*?"),
+    "a": (None, _ANY),
+    "u": ("user", _ANY),
+    "d": ("database", _ANY),
+    "r": ("remote", r"(?:\[local\]|\S{0,256}?(?:\(\d{1,5}\))?)"),
+    "h": ("host", r"(?:\[local\]|\S{0,256}?)"),
+    "L": (None, r"(?:\[local\]|\S{0,256}?)"),
+    "b": (None, r"[^\t]{0,64}?"),
     "p": ("pid", r"\d+"),
     "P": (None, r"\d*"),
     "t": ("time", rf"{_STAMP} {_ZONE}"),
     "m": ("time", rf"{_STAMP}\.\d{{3}} {_ZONE}"),
     "n": ("epoch", r"\d+\.\d{3}"),
-    "i": (None, r".*?"),
+    "i": (None, _ANY),
     "e": ("sqlstate", r"[0-9A-Z]{5}"),
     "c": ("session", r"[0-9a-f]+\.[0-9a-f]+"),
     "l": (None, r"\d+"),
@@ -77,7 +79,7 @@ def compile_prefix(text: str) -> Prefix:
     if len(text) > _MAX:
         raise InvalidInputError("log_line_prefix is too long")
     first, names = _expression(text.rstrip())
-    last = first.replace(".*?", ".*")
+    last = first.replace(_ANY, _ANY.removesuffix("?"))
     forgeable = any(match[2] in ("u", "d", "a", "i") for match in _PIECE.finditer(text) if match[2])
     return Prefix(
         frozenset(names),

@@ -162,3 +162,17 @@ def test_what_is_no_connections():
     for message in ("checkpoint complete", "could not send data to client: Broken pipe"):
         assert said(message) is None
     assert said('relation "connection received: host=x" does not exist', "ERROR") is None
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "connection authorized: user=" + " database=" * 20_000,
+        "connection authorized: user=x" + " application_name= SSL enabled (protocol=" * 5_000,
+        "disconnection: session time: 0:00:00.1 user=" + " database= host=" * 10_000 + "\n",
+        'connection authenticated: identity="' + '" method=x (' * 20_000,
+        'no match in usermap "' + '" for user "' * 20_000,
+    ],
+)
+def test_a_message_that_nearly_fits_is_read_soon(hostile):
+    assert said(hostile) is None

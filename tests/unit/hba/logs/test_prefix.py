@@ -129,3 +129,11 @@ def test_a_name_like_the_rest_of_a_line_is_ambiguous():
 def test_one_too_long_is_refused():
     with pytest.raises(InvalidInputError):
         compile_prefix("x" * 2001)
+
+
+@pytest.mark.parametrize("filling", ["@", " ", "@ ", "LOG:  ", "a@b LOG:"])
+def test_a_line_that_nearly_fits_is_read_soon(filling):
+    prefix = compile_prefix("%m [%p] %q%u@%d %a ")
+    line = "2026-11-22 04:00:09.277 UTC [5] " + filling * 20_000
+    prefix.read(line)
+    prefix.is_ambiguous(line)
