@@ -145,10 +145,11 @@ def _carry_out(host: Host, found: _Found, now: datetime) -> Outcome:
     planned, console = found.planned, found.console
     ending = Ending(host.state_dir / ENDING_FILE, host.data_dir.disk)
     pairs = (ending.load() | planned.ended) - planned.pairs
-    if pairs:
-        ending.save(pairs)
+    # First of all, for a role is taken from people also where no file can be written.
     if planned.statements and console is not None:
         console.run(statements.transaction(planned.statements))
+    if pairs:
+        ending.save(pairs)
     if found.edit.needed:
         _replace(host, found.edit, now)
     ended, left = 0, 0
@@ -186,6 +187,7 @@ def _replace(host: Host, edit: Edit, now: datetime) -> None:
         generation=host.generations.current(),
         edits=(edit,),
         now=now,
+        what="roles",
     )
     host.carry_out(change, material, NO_CHECKS)
 
