@@ -14,14 +14,15 @@ from pgward.hba.roles.sync import Ask, Outcome
 
 log = logging.getLogger("pgward.hba")
 
-LOOK_SECONDS = 60.0
-"""How often it is looked though nothing is new: accounts end, and files are edited."""
+LOOK_SECONDS = 300.0
+"""How often it is looked though nothing is new: accounts end, and files are edited. Each look is a
+login of the superuser, which the log and the audit trail have."""
 SOON_SECONDS = 5.0
 _NAMED = 50
 
 
 class RoleSync:
-    """Does one round at once when the CA has news of roles, and every minute besides."""
+    """Does one round at once when the CA has news of roles, and every few minutes besides."""
 
     name = "roles"
     follows = frozenset({"roles"})

@@ -237,7 +237,9 @@ def _told(attempt: Attempt, record: Record, said: Said) -> Attempt:
         )
     if said.stage is Stage.REFUSED:
         shown = {name: fields[name] for name in ("shown_subject", "shown_serial") if name in fields}
-        why = f"{record.message}: {fields['why']}" if "why" in fields else record.message
+        why, more = record.message, fields.get("why", "")
+        if more not in why:
+            why = f"{why}: {more}"
         return replace(
             attempt,
             outcome="denied",

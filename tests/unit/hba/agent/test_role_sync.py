@@ -32,7 +32,7 @@ def duty(*outcomes: Outcome) -> tuple[RoleSync, Told]:
 def test_a_change_is_on_record(caplog):
     made, told = duty(CHANGED, CHANGED)
     done = made.run(Turn(NOW))
-    assert (done.due_in, done.problems, made.follows) == (60.0, (), {"roles"})
+    assert (done.due_in, done.problems, made.follows) == (300.0, (), {"roles"})
     (event,) = told
     assert (event.action in HOST_ACTIONS, event.actor, event.target) == (True, "host:db1", "db1")
     assert event.details == {

@@ -83,6 +83,14 @@ def test_who_was_authorized_may_still_be_refused(log):
     assert log.settle(100) == []
 
 
+def test_what_is_wrong_with_a_certificate_is_said_once(log):
+    message = "could not accept SSL connection: certificate verify failed"
+    detail = "Client certificate verification failed at depth 0: certificate revoked."
+    assert [each.reason for each in log.say(message)] == [message]
+    (attempt,) = log.say(message, detail=detail)
+    assert (attempt.code, attempt.reason) == ("revoked", f"{message}: certificate revoked")
+
+
 def test_who_the_certificate_named_when_the_map_refused(log):
     log.say('no match in usermap "m" for user "bob" authenticated as "ann"')
     (attempt,) = log.say(
