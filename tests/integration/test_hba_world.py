@@ -2,25 +2,18 @@
 
 import re
 import shutil
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pgward.hba.check.subject import Subject
 from pgward.hba.syntax import settings, tokens
-from pgward.hba.syntax.addresses import HostName, Network, Word
-from pgward.hba.syntax.mappings import Mapping
-from pgward.hba.syntax.rules import Rule
 from pgward.system.pg_programs import run
 from pgward.system.postgres import Cluster
-from tests.fixtures.hba_answers import ELSEWHERE, Answers
+from tests.fixtures.hba_answers import Answers
+from tests.fixtures.hba_compare import hba_differences, ident_differences, setting_differences
 from tests.fixtures.hba_configurations import configurations, refusals, subject_in
 
 pytestmark = pytest.mark.integration
-_V4_BITS = 32
 _COMMENTED = re.compile(rb"^#([a-z_]+ = )", re.MULTILINE)
 # What initdb takes for the socket and for the network; cert makes lines that no server takes.
 _METHODS = (("peer", "scram-sha-256"), ("md5", "ident"), ("reject", "password"), ("trust", "cert"))
@@ -75,136 +68,16 @@ def differences(answers: Answers, directory: Path, kept: Path, only: str = "") -
     """Put each file before the server, which goes on with its own; return where it says else."""
     subject = subject_in(directory, answers.version)
     found = []
-    for name, compare in _COMPARED.items():
+    compared = {
+        "pg_hba.conf": (hba_differences, subject.hba),
+        "pg_ident.conf": (ident_differences, subject.ident),
+        "postgresql.conf": (setting_differences, subject.settings),
+    }
+    for name, (compare, lines) in compared.items():
         if (directory / name).exists() and only in {"", name}:
             own = kept / f"{name}.own"
             shutil.copy(answers.data_dir / name, own)
             answers.lay(directory, name)
-            found += [f"{name}: {said}" for said in compare(answers, subject, directory)]
+            found += [f"{name}: {said}" for said in compare(answers, lines, directory)]
             shutil.copyfile(own, answers.data_dir / name)
     return found
-
-
-def hba_differences(answers: Answers, subject: Subject, directory: Path) -> Iterator[str]:
-    ours = {
-        (relative(each.place.path, directory), each.place.line): rule_row(each.says)
-        for each in subject.rules
-    }
-    refused = {p for p in refusals(subject, directory) if "ident" not in p.partition(":")[0]}
-    for row in answers.hba():
-        place = row["file"], row["line"]
-        if any(said in (row["error"] or "") for said in ELSEWHERE):
-            ours.pop(place, None)
-            refused.discard(f"{place[0]}:{place[1]}")
-        elif row["type"] is None:
-            if f"{place[0]}:{place[1]}" not in refused:
-                yield f"{place} is refused: {row['error']}"
-            refused.discard(f"{place[0]}:{place[1]}")
-        else:
-            theirs = {key: row[key] for key in ("type", "database", "user_name", "auth_method")}
-            theirs |= address_row(row["address"], row["netmask"])
-            theirs["map"] = mapped(row["options"])
-            if ours.pop(place, None) != theirs:
-                yield f"{place} says {theirs}"
-    yield from (f"{place} is nothing to the server" for place in ours)
-
-
-def ident_differences(answers: Answers, subject: Subject, directory: Path) -> Iterator[str]:
-    ours = {
-        (relative(each.place.path, directory), each.place.line): mapping_row(each.says)
-        for each in subject.mappings
-    }
-    refused = {
-        (relative(each.place.path, directory), each.place.line) for each in subject.ident_problems
-    }
-    for row in answers.ident():
-        place = row["file"], row["line"]
-        if row["map_name"] is None:
-            if place not in refused:
-                yield f"{place} is refused: {row['error']}"
-            refused.discard(place)
-        else:
-            theirs = {key: row[key] for key in ("map_name", "sys_name", "pg_username")}
-            if ours.pop(place, None) != theirs:
-                yield f"{place} says {theirs}"
-    if answers.version >= 15:
-        yield from (f"{place} is nothing to the server" for place in ours)
-    yield from (f"{place} is taken" for place in refused)
-
-
-def setting_differences(answers: Answers, subject: Subject, directory: Path) -> Iterator[str]:
-    ours, broken = [], set()
-    for each in subject.settings or ():
-        place = relative(each.place.path, directory), each.place.line
-        if place[0] in broken:
-            continue
-        if each.problem == "syntax error":
-            broken.add(place[0])
-        setting = each.setting
-        ours.append((*place, setting and setting.name, setting and setting.value))
-    theirs = [(row["file"], row["line"], row["name"], row["setting"]) for row in answers.settings()]
-    if ours != theirs:
-        yield f"we say {set(ours) - set(theirs)}, the server {set(theirs) - set(ours)}"
-    if broken:
-        told = {(file, line) for file, line in answers.refused_by_the_log()}
-        wrong = {
-            (relative(each.place.path, directory), each.place.line)
-            for each in subject.settings or ()
-            if each.problem == "syntax error"
-        }
-        if told != wrong:
-            yield f"syntax errors are at {told}, we say {wrong}"
-
-
-_COMPARED = {
-    "pg_hba.conf": hba_differences,
-    "pg_ident.conf": ident_differences,
-    "postgresql.conf": setting_differences,
-}
-
-
-def relative(path: str, directory: Path) -> str:
-    return str(Path(path).relative_to(directory))
-
-
-def rule_row(rule: Rule) -> dict[str, Any]:
-    """What ``pg_hba_file_rules`` shows of a rule."""
-    address = rule.address
-    row: dict[str, Any] = {"address": None, "netmask": None}
-    if isinstance(address, Word | HostName):
-        row["address"] = address.value if isinstance(address, Word) else address.name
-    elif isinstance(address, Network):
-        of = IPv4Address if address.bits == _V4_BITS else IPv6Address
-        row = {"address": of(address.address), "netmask": of(address.mask)}
-    return {
-        "type": rule.kind,
-        "database": [shown(each.text) for each in rule.databases],
-        "user_name": [shown(each.text) for each in rule.roles],
-        "auth_method": rule.method,
-        "map": rule.option("map") or None,
-        **row,
-    }
-
-
-def address_row(address: str | None, netmask: str | None) -> dict[str, Any]:
-    if netmask is None:
-        return {"address": address, "netmask": None}
-    return {"address": ip_address(address or ""), "netmask": ip_address(netmask)}
-
-
-def shown(text: str) -> str:
-    """Return a word without bytes that are not UTF-8, which psql does not show."""
-    return text.encode(errors="ignore").decode()
-
-
-def mapping_row(mapping: Mapping) -> dict[str, str]:
-    return {
-        "map_name": mapping.map,
-        "sys_name": mapping.system.text,
-        "pg_username": mapping.role.text,
-    }
-
-
-def mapped(options: list[str] | None) -> str | None:
-    found = [each.partition("=")[2] for each in options or () if each.startswith("map=")]
-    return found[0] if found else None

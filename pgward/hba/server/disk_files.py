@@ -18,7 +18,9 @@ class DiskFiles:
         try:
             data = self._disk.read(Path(path))
         except DiskError as error:
-            raise FileProblemError(error.message, missing=False) from error
+            with acting_as(self._disk.account):
+                directory = Path(path).is_dir()
+            raise FileProblemError(error.message, missing=False, directory=directory) from error
         if data is None:
             raise FileProblemError(f"there is no {path}", missing=True)
         return data

@@ -26,11 +26,22 @@ _FIRST_WITHOUT_LIMITS = 14
 
 
 class FileProblemError(Exception):
-    """A file or a directory that cannot be read; ``missing`` when there is none."""
+    """A file or a directory that cannot be read; ``missing`` when there is none.
 
-    def __init__(self, message: str, *, missing: bool) -> None:
+    ``directory`` when a file was wanted, and it is a directory.
+    """
+
+    def __init__(self, message: str, *, missing: bool, directory: bool = False) -> None:
         super().__init__(message)
         self.missing = missing
+        self.directory = directory
+
+
+class RefusedFileError(FileProblemError):
+    """A file that is not even looked for: no name, too deep, too large, or the one that asks."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, missing=False)
 
 
 class Files(Protocol):
@@ -125,7 +136,12 @@ class _Access:
         self._able = able
 
     def lines(self, path: str, level: int) -> Iterator[Placed]:
-        data = _read(self._files, path, level)
+        try:
+            data = _read(self._files, path, level)
+        except FileProblemError as problem:
+            if problem.directory and level > 0 and self._able.version >= _FIRST_WITHOUT_LIMITS:
+                return  # it opens as a file does, and what fails then is told in the log alone
+            raise
         for line in tokens.parse(data, continuation=self._able.continuation):
             if not line.fields:
                 continue
@@ -158,6 +174,8 @@ class _Access:
     def _included(self, path: str, line: Line, level: int) -> Iterator[Placed]:
         how, named = line.fields[0][0].text, line.fields[1][0].text
         try:
+            if how == "include_dir":
+                _check_blank(named)
             for each in _targets(how, named, path, self._files):
                 # All of it first: a file that breaks off has said nothing.
                 yield from list(self.lines(each, level + 1))
@@ -204,23 +222,47 @@ def _settings(path: str, files: Files, level: int) -> Iterator[PlacedSetting]:
             yield PlacedSetting(Place(path, line.number, setting.column), setting)
         else:
             try:
-                for each in _targets(setting.key, setting.value, path, files):
-                    yield from list(_settings(each, files, level + 1))
+                yield from _included_settings(setting, path, files, level + 1)
             except FileProblemError as problem:
-                if not (problem.missing and setting.key == "include_if_exists"):
-                    place = Place(path, line.number, setting.value_column)
-                    yield PlacedSetting(place, None, str(problem))
+                place = Place(path, line.number, setting.value_column)
+                yield PlacedSetting(place, None, str(problem))
+
+
+def _included_settings(
+    setting: Setting, calling: str, files: Files, level: int
+) -> Iterator[PlacedSetting]:
+    _check_blank(setting.value)
+    for each in _targets(setting.key, setting.value, calling, files):
+        _check_other(each, calling)
+        try:
+            found = list(_settings(each, files, level))
+        except FileProblemError as problem:
+            # Whatever keeps it from being opened; a directory does not.
+            optional = setting.key == "include_if_exists" and not problem.directory
+            if not optional or isinstance(problem, RefusedFileError):
+                raise
+            continue
+        yield from found
 
 
 def _targets(how: str, named: str, calling: str, files: Files) -> list[str]:
     """Return the files that an include means; raise FileProblemError."""
-    if not named.strip(" \t\r\n\v\f"):
-        raise FileProblemError("the name of what is included is empty", missing=False)
     target = resolved(named, calling)
     if how != "include_dir":
         return [target]
     names = [name for name in files.names(target) if _is_conf(name)]
     return [posixpath.join(target, name) for name in sorted(names, key=_octets)]
+
+
+def _check_blank(named: str) -> None:
+    if not named.strip(" \t\r\n\v\f"):
+        raise RefusedFileError("the name of what is included is empty")
+
+
+def _check_other(target: str, calling: str) -> None:
+    """Raise FileProblemError for a postgresql.conf's include of itself, refused at any depth."""
+    if target == calling:
+        raise RefusedFileError(f"{calling}: it includes itself")
 
 
 def _is_conf(name: str) -> bool:
@@ -233,8 +275,8 @@ def _octets(name: str) -> bytes:
 
 def _read(files: Files, path: str, level: int) -> bytes:
     if level > MOST_LEVELS:
-        raise FileProblemError(f"{path}: files include files too deeply", missing=False)
+        raise RefusedFileError(f"{path}: files include files too deeply")
     data = files.read(path)
     if len(data) > _MOST_BYTES:
-        raise FileProblemError(f"{path}: it has more than {_MOST_BYTES} bytes", missing=False)
+        raise RefusedFileError(f"{path}: it has more than {_MOST_BYTES} bytes")
     return data

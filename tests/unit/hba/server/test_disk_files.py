@@ -27,12 +27,18 @@ def test_what_is_not_there(files, tmp_path) -> None:
         assert caught.value.missing
 
 
+def test_a_directory_is_told_from_what_cannot_be_read(files, tmp_path) -> None:
+    with pytest.raises(FileProblemError) as caught:
+        files.read(str(tmp_path))
+    assert (caught.value.missing, caught.value.directory) == (False, True)
+
+
 def test_what_is_no_plain_file_is_not_read(files, tmp_path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").touch()
     with pytest.raises(FileProblemError) as caught:
         files.read(str(tmp_path / "fifo"))
-    assert not caught.value.missing
+    assert (caught.value.missing, caught.value.directory) == (False, False)
     with pytest.raises(FileProblemError) as caught:
         files.names(str(tmp_path / "file"))
     assert not caught.value.missing

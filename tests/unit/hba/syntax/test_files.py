@@ -18,6 +18,8 @@ class Tree:
         self.files = files
 
     def read(self, path: str) -> bytes:
+        if any(each.startswith(f"{path}/") for each in self.files):
+            raise FileProblemError(f"{path}: a directory", missing=False, directory=True)
         if path not in self.files:
             raise FileProblemError(f"{path}: no such file", missing=True)
         return self.files[path].encode()
@@ -83,11 +85,25 @@ def test_includes_from_16_on() -> None:
     [
         ("include none", "/d/hba:1:9: /d/none: no such file"),
         ("include_dir none", "/d/hba:1:13: /d/none: no such directory"),
-        ('include ""', "/d/hba:1:9: the name of what is included is empty"),
+        ('include_dir " "', "/d/hba:1:13: the name of what is included is empty"),
     ],
 )
 def test_what_cannot_be_included(text, message) -> None:
     assert told(lines(18, hba=text)) == [message]
+
+
+@pytest.mark.parametrize("text", ["include sub\n", "include_if_exists sub\n", 'include ""\n'])
+def test_a_directory_in_a_file_s_place_says_nothing(text) -> None:
+    """It opens, and then cannot be read, which the server's log alone tells."""
+    files = {"sub__x": "", "hba": f"{text}local all all peer\n"}
+    assert told(lines(16, **files)) == ["/d/hba:2"]
+
+
+def test_a_directory_of_names_was_refused_before_14() -> None:
+    files = {"sub__x": "", "hba": "local all a,@sub peer\n"}
+    assert told(lines(13, **files)) == ["/d/hba:1:13: /d/sub: a directory"]
+    (line,) = lines(14, **files)
+    assert [token.text for token in line.fields[2]] == ["a"]
 
 
 def test_files_that_include_each_other_end() -> None:
@@ -142,3 +158,21 @@ def test_a_place_counts_the_fields_that_are_written() -> None:
     assert str(line.at(BadLineError("x", 1))) == "/d/hba:1:12"
     assert str(line.at(BadLineError("x", 5))) == "/d/hba:1:23"
     assert lines(15, hba="@none\n", none="") == []
+
+
+def test_settings_that_include_their_own_file() -> None:
+    tree = Tree({"/d/conf": "a = 1\ninclude 'conf'\n", "/d/other": "include 'conf'\n"})
+    found = [str(each.problem or each.place) for each in settings_in("/d/other", tree)]
+    assert found == ["/d/conf:1:1", "/d/conf: it includes itself"]
+
+
+def test_settings_that_need_not_be_there_need_not_be_readable() -> None:
+    class Locked(Tree):
+        def read(self, path: str) -> bytes:
+            if path == "/d/locked":
+                raise FileProblemError("permission denied", missing=False)
+            return super().read(path)
+
+    tree = Locked({"/d/conf": "include_if_exists 'locked'\ninclude 'locked'\na = 1\n"})
+    found = [str(each.problem or each.place) for each in settings_in("/d/conf", tree)]
+    assert found == ["permission denied", "/d/conf:3:1"]
