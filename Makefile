@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd sshd oidc-provider chromium matrix drivers faketime peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium matrix drivers faketime peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
@@ -8,7 +8,7 @@ WORKERS ?= auto
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
 # The servers that tests run for real.
-SETUP := dev postgres softhsm slapd sshd oidc-provider chromium
+SETUP := dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ slapd:
 
 sshd:
 	@tools/setup_sshd.sh
+
+pgbouncer:
+	@tools/setup_pgbouncer.sh
 
 oidc-provider:
 	@tools/setup_oidc_provider.sh
