@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 
 from pgward.hba.syntax.files import access_lines, settings_in
 from pgward.hba.syntax.versions import Abilities
@@ -63,6 +63,9 @@ def agreed(answers: Answers, compare: Callable[..., Iterator[str]], tree: Tree) 
     else:
         able = Abilities.of(answers.version)
         lines = access_lines(str(answers.data_dir / "w" / main), files, able)
+        # At the deepest level a server takes an old errno for that of an include_if_exists.
+        deepest = [each for each in lines if "too deeply" in str(each.problem)]
+        assume(not any("include_if_exists" in each.line.text for each in deepest))
     assert list(compare(answers, lines, answers.data_dir)) == [], tree
 
 
