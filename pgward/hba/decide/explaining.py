@@ -17,7 +17,11 @@ from pgward.hba.decide.verdict import (
     judge,
 )
 from pgward.hba.syntax.files import Placed
+from pgward.hba.syntax.options import SECRETS
 from pgward.hba.syntax.rules import Rule, asks_for_certificate
+from pgward.hba.syntax.tokens import hidden
+
+_SECRETS = tuple(f"{name}=" for name in SECRETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,8 @@ def wanted(loaded: Loaded, rule: Rule, role: str) -> str:
 
 
 def shown(line: Placed) -> str:
-    """Return a line as it is written, on one line."""
-    return " ".join(line.line.text.split())
+    """Return a line as it is written, on one line, without its passwords."""
+    return " ".join(hidden(line.line.text, _SECRETS).split())
 
 
 def _certificate(loaded: Loaded, rule: Rule, role: str) -> str:

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pgward.hba.syntax.versions import NEWEST, OLDEST
 
 Options = Sequence[tuple[str, str]]
+# Their values are shown to nobody.
+SECRETS = ("ldapbindpasswd", "radiussecrets")
 _STRTOL = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
 
 
@@ -83,7 +85,10 @@ def _radius_ports(value: str, method: str, version: int) -> str | None:
 
 
 def _radius_list(value: str, _method: str, _version: int) -> str | None:
-    return None if value.strip() and not value.strip().endswith(",") else f"{value!r} is no list"
+    # The value may be a secret, which no message shows.
+    return (
+        None if value.strip() and not value.strip().endswith(",") else "an item of a list is empty"
+    )
 
 
 def _ldap_url(value: str, _method: str, _version: int) -> str | None:

@@ -11,6 +11,7 @@ Pure. Bytes that are not UTF-8 survive as surrogates. Nothing here raises.
 
 import re
 from bisect import bisect_right
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -99,6 +100,16 @@ def comment(text: str) -> str | None:
         if match[1]:
             return text[match.start(1) :]
     return None
+
+
+def hidden(text: str, begins: Collection[str]) -> str:
+    """Return a logical line's text with ``…`` for what follows ``begins`` in a field."""
+    for field in reversed(_placed(text)):
+        (first, start, _), (_, _, end) = field[0], field[-1]
+        begun = next((each for each in begins if first.text.startswith(each)), None)
+        if begun is not None:
+            text = f"{text[:start]}{begun}…{text[end:]}"
+    return text
 
 
 def quote(word: str) -> str:

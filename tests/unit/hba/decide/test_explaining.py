@@ -75,3 +75,20 @@ def test_who_is_mapped_by_which_line() -> None:
     assert (refused.verdict, refused.mapped_by) == (Verdict.OTHER_NAME, None)
     unmapped = told("host all all all trust")
     assert unmapped.mapped_by is None
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ldapbindpasswd=hush",
+        'ldapbindpasswd="hush, hush"',
+        '"ldapbindpasswd=hush hush"',
+        "x",
+    ],
+)
+def test_a_line_is_shown_without_its_password(secret) -> None:
+    found = told(
+        f"host all all all ldap ldapserver=d {'' if secret == 'x' else secret} ldapbasedn=o"
+    )
+    hidden = "" if secret == "x" else " ldapbindpasswd=…"
+    assert found.to_json()["line"] == f"host all all all ldap ldapserver=d{hidden} ldapbasedn=o"

@@ -49,6 +49,7 @@ def test_options_that_postgresql_takes(kind, method, options, version) -> None:
         ("host", "ldap", "ldapurl=ldap://h/dc=x?uid ldapsearchfilter=f", 15, "ldapsearchfilter"),
         ("host", "radius", "radiussecrets=x", 15, "needs radiusservers"),
         ("host", "radius", "radiusservers=a,b,c radiussecrets=x,y", 15, "must be 1 or 3"),
+        ("host", "radius", "radiusservers=a radiussecrets=x,", 15, "an item of a list is empty"),
         ("host", "radius", "radiusservers=a radiussecrets=x radiusports=x", 15, "no port"),
         ("host", "oauth", "issuer=i", 18, "needs scope"),
         ("host", "oauth", "issuer=i scope=s map=m delegate_ident_mapping=1", 18, "beside"),

@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.hba.syntax.tokens import Token, _placed, comment, fields, parse, physical_lines, quote
+from pgward.hba.syntax.tokens import (
+    Token,
+    _placed,
+    comment,
+    fields,
+    hidden,
+    parse,
+    physical_lines,
+    quote,
+)
 
 
 def words(text: str) -> list[list[str]]:
@@ -149,3 +158,8 @@ def test_a_comment_says_nothing(text) -> None:
     said = comment(text)
     assert fields(text) == fields(text.removesuffix(said or ""))
     assert (said is None) == (fields(text + " b") != fields(text))
+
+
+def test_what_follows_a_name_is_hidden_to_the_end_of_its_field() -> None:
+    assert hidden('a  k=1,2 "k=3 4" b # k=5', ("k=",)) == "a  k=… k=… b # k=5"
+    assert hidden("a kk=1", ("k=",)) == "a kk=1"
