@@ -83,7 +83,7 @@ def _run(
     host: Host, place: Place, name: str, kept: Path | None, *, follow: bool, table: bool
 ) -> None:
     start = None if kept is None else _load(kept)
-    follower = Follower(place_of(host.data_dir, place), host.data_dir.disk, name, start=start)
+    follower = Follower(place_of(host.data_dir, place), host.data_dir.owner, name, start=start)
     clock = SystemClock()
     try:
         with process.unwound_by_sigterm():

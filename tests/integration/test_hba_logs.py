@@ -40,7 +40,7 @@ def logging_cluster(bin_dir: Path | None, destination: str, **more: str) -> Iter
 
 def follower(host: Host, form: Format, **more) -> Follower:
     place = places.find(host.data_dir, form=form)
-    return Follower(place_of(host.data_dir, place), host.data_dir.disk, "db1", **more)
+    return Follower(place_of(host.data_dir, place), host.data_dir.owner, "db1", **more)
 
 
 def read(host: Host, form: Format) -> list[dict]:

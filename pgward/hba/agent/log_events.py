@@ -144,7 +144,7 @@ class LogEvents:
         self._kept = Position.read(data_dir.disk.read(self._path))
         return Follower(
             place_of(data_dir, place),
-            data_dir.disk,
+            data_dir.owner,
             self._name,
             start=self._kept,
             from_end=True,  # what was before there was an agent is not its to tell

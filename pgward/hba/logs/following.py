@@ -18,7 +18,8 @@ from pgward.hba.logs.joining import Attempt, Joiner
 from pgward.hba.logs.places import Place, Reader
 from pgward.hba.logs.position import HEAD, Position, digest, new_key, siblings
 from pgward.hba.server.datadir import DataDir
-from pgward.hba.server.disk import Disk, DiskError, acting_as
+from pgward.hba.server.disk import DiskError, acting_as
+from pgward.system.postgres import Account
 
 CHUNK = 256 * 1024
 BATCH_CHUNKS = 16
@@ -40,7 +41,7 @@ class Follower:
     def __init__(
         self,
         place: Callable[[], Place],
-        disk: Disk,
+        account: Account,
         host: str,
         *,
         start: Position | None = None,
@@ -48,7 +49,7 @@ class Follower:
         certificates: Certificates | None = None,
     ) -> None:
         self._place = place
-        self._disk = disk
+        self._account = account
         self._start = start
         self._from_end = from_end
         self._maker = EventMaker(host, "", certificates)
@@ -177,7 +178,7 @@ class Follower:
         """Return the file that the server went on in after this one, if it did."""
         place = self._place()
         ours = None if self._descriptor is None else os.fstat(self._descriptor)
-        with acting_as(self._disk.account):
+        with acting_as(self._account):
             try:
                 there = place.path.stat()
             except FileNotFoundError:
@@ -222,7 +223,7 @@ class Follower:
 
     def _candidates(self, path: Path) -> list[Path]:
         """Return where the file may be that was read last: it may have another name by now."""
-        with acting_as(self._disk.account):
+        with acting_as(self._account):
             try:
                 others = siblings(path)
             except OSError:
@@ -245,7 +246,7 @@ class Follower:
 
     def _descriptor_of(self, path: Path) -> int | None:
         """Open a plain file, as the server's account; None when there is none."""
-        with acting_as(self._disk.account):
+        with acting_as(self._account):
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             except FileNotFoundError:

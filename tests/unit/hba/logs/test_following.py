@@ -10,11 +10,11 @@ from pgward.hba.logs.following import Follower, place_of
 from pgward.hba.logs.places import Format, Place
 from pgward.hba.logs.position import Position
 from pgward.hba.server.datadir import DataDir
-from pgward.hba.server.disk import Disk, DiskError
+from pgward.hba.server.disk import DiskError
 from pgward.system.postgres import Account
 
 NOW = datetime.now(UTC) + timedelta(hours=1)
-DISK = Disk(Account("me", os.geteuid(), os.getegid()))
+ME = Account("me", os.geteuid(), os.getegid())
 
 
 def refused(name: str) -> bytes:
@@ -46,7 +46,7 @@ def add(path: Path, *names: str) -> None:
 
 
 def follow(path: Path, **more) -> Follower:
-    return Follower(lambda: Place(Format.JSON, path), DISK, "db1", **more)
+    return Follower(lambda: Place(Format.JSON, path), ME, "db1", **more)
 
 
 def read(follower: Follower, now: datetime = NOW) -> list[str]:
@@ -139,7 +139,7 @@ def test_the_server_says_which_file_comes_next(tmp_path):
     place = lambda: Place(  # noqa: E731 - it changes
         Format.JSON, tmp_path / current["name"], data_dir=tmp_path
     )
-    follower = Follower(place, DISK, "db1")
+    follower = Follower(place, ME, "db1")
     assert read(follower) == ["1"]
     current["name"] = "3.json"  # two rotations while nobody looked
     assert read(follower) == ["2", "3"]
@@ -149,7 +149,7 @@ def test_a_message_is_whole_when_nothing_follows(tmp_path):
     path = tmp_path / "pg.log"
     path.write_bytes(plain("a"))
     place = Place(Format.STDERR, path, "%m [%p] ")
-    follower = Follower(lambda: place, DISK, "db1")
+    follower = Follower(lambda: place, ME, "db1")
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     assert follower.read(written).events == ()
     before = follower.position().offset
@@ -162,7 +162,7 @@ def test_what_is_held_back_is_told_in_the_end(tmp_path):
     line = "2026-11-22 04:00:09.277 UTC [5] LOG:  connection authorized: user=ann database=shop\n"
     path.write_text(line)
     place = Place(Format.STDERR, path, "%m [%p] ")
-    follower = Follower(lambda: place, DISK, "db1")
+    follower = Follower(lambda: place, ME, "db1")
     at = datetime(2026, 11, 22, 4, 0, 9, tzinfo=UTC)
     assert follower.read(at).events == ()
     assert [event.actor for event in follower.finish(at)] == ["ann"]
