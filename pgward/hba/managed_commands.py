@@ -8,13 +8,13 @@ from pgward.system import terminal
 
 
 @click.command()
-@click.argument("service", type=click.Choice(services.NAMES))
+@click.argument("service", type=click.Choice(services.NAMES), metavar="SERVICE")
 @output_option
 def managed(*, service: str, output: str) -> None:
     """Say what a managed PostgreSQL service can take, what it cannot, and what to do instead.
 
     Such a service gives nobody its files, so `pgward hba apply` cannot work there. Nothing is
-    asked or changed.
+    asked or changed. SERVICE is rds, aurora, cloudsql, azure, supabase, neon, crunchy or aiven.
     """
     found = services.find(service)
     if output != "table":

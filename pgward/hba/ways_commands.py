@@ -56,7 +56,9 @@ _TITLES = {
 @click.option(
     "--fail-under",
     type=click.Choice([each.value for each in Strength]),
-    help="Fail where a way in over the network is weaker.",
+    metavar="STRENGTH",
+    help="Fail where a way in over the network is weaker: "
+    f"{', '.join(each.value for each in Strength)}.",
 )
 @output_option
 def ways(

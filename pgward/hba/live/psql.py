@@ -134,9 +134,9 @@ def _answer(rows: str, code: str, message: str) -> Answer:
 
 def _failure(said: str) -> UnavailableError:
     """Return what psql said when it came to no connection, or lost it."""
-    lines = [clean(line) for line in said.splitlines() if line.strip()]
+    lines = [clean(line.strip()) for line in said.splitlines() if line.strip()]
     words = re.sub(r"^psql: (?:error: )?", "", "; ".join(lines)) or "psql ended without a word"
-    hint = None
+    hint = "psql with the same --dsn says whether it is the network, the server or the role"
     if _NO_PASSWORD in said:
         hint = "put it into PGPASSWORD, a password file (PGPASSFILE) or a service file"
     return UnavailableError(f"the server cannot be asked: {words}", hint=hint)

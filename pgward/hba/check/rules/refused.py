@@ -114,7 +114,11 @@ def another_version(subject: Subject) -> Found:
     "a line is for oauth, and no library is there that validates its tokens",
     why="PostgreSQL has none of its own, and without oauth_validator_libraries refuses such a "
     f"line, and with it the file. {_WHY}",
-    bad=Example('host all all all oauth issuer="https://x" scope="y"', conf="", version=18),
+    bad=Example(
+        'host all all all oauth issuer="https://x" scope="y"',
+        conf="# oauth_validator_libraries is not set",
+        version=18,
+    ),
     good=Example(
         'host all all all oauth issuer="https://x" scope="y"',
         conf="oauth_validator_libraries = 'validator'",
