@@ -218,6 +218,7 @@ def hba(cluster: Cluster, *arguments: object) -> subprocess.CompletedProcess[str
     return pgward("hba", "agent", "--data-dir", cluster.data_dir, *arguments)
 
 
+@pytest.mark.soak
 def test_it_outlives_a_kill_the_server_and_the_ca(pg, own_site, agent_of):
     """One server and one agent through all of it, as starting them is what takes long."""
     site = own_site

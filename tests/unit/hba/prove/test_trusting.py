@@ -11,13 +11,18 @@ from pgward.hba.prove.trusting import Trust
 from pgward.pki import keys
 from tests.fixtures.material import CLIENT, SERVER, SmallCa
 
-NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
 def ca() -> SmallCa:
     return SmallCa()
+
+
+def now() -> datetime:
+    return datetime.now(
+        UTC
+    )  # lists are made while the tests run, which may be long after the import
 
 
 def of(ca, eku=CLIENT, pair=None, **span) -> Shown:
@@ -33,7 +38,7 @@ def trust(ca, *more: x509.Certificate, lists: bool = True) -> Trust:
 
 
 def why(trust: Trust, shown: Shown) -> str | None:
-    return trusting.refusal(trust, shown, NOW)
+    return trusting.refusal(trust, shown, now())
 
 
 def test_a_right_one(ca) -> None:
@@ -43,8 +48,8 @@ def test_a_right_one(ca) -> None:
 
 def test_each_wrong_one(ca) -> None:
     assert why(trust(ca), proofs.foreign(of(ca))) == "its CA is not in ssl_ca_file"
-    assert why(trust(ca), of(ca, start=NOW - 2 * HOUR, end=NOW - HOUR)) == "it has expired"
-    assert why(trust(ca), of(ca, start=NOW + HOUR, end=NOW + 2 * HOUR)) == "it is not valid yet"
+    assert why(trust(ca), of(ca, start=now() - 2 * HOUR, end=now() - HOUR)) == "it has expired"
+    assert why(trust(ca), of(ca, start=now() + HOUR, end=now() + 2 * HOUR)) == "it is not valid yet"
     assert why(trust(ca), of(ca, eku=SERVER)) == "it is not for clients"
     servers = of(ca, eku=SERVER, pair=ca.servers)
     assert why(trust(ca), servers) == "its CA is not in ssl_ca_file"

@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 
 import psutil
 import pytest
@@ -12,6 +13,13 @@ from pgward.hba.server.ssh.connection import Done
 from pgward.system.postgres import find_binaries
 
 pytestmark = pytest.mark.integration
+
+HEEDING = """
+import signal, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+print(".", end="", flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -51,7 +59,11 @@ def test_a_program_that_takes_too_long(access, pg_files) -> None:
 def test_processes(access, tmp_path) -> None:
     owner = access.owner_of(tmp_path)
     assert not access.is_server(os.getpid(), owner)
-    with subprocess.Popen(["sleep", "60"]) as process:
+    # Who runs the tests under nohup would have it ignore the signal.
+    heeding = [sys.executable, "-c", HEEDING]
+    with subprocess.Popen(heeding, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"."
         access.hang_up(process.pid)
         assert process.wait(10) == -1
     assert not psutil.pid_exists(process.pid)
