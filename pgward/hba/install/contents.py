@@ -15,6 +15,7 @@ from pgward.hba.plan.model import Plan
 from pgward.hba.server import reloading
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.syntax import tokens
+from pgward.hba.syntax.options import without_secrets
 
 _PATRONIS = b"will be overwritten by Patroni"
 """What Patroni writes at the head of a file of its own."""
@@ -189,12 +190,12 @@ def _openings(data_dir: DataDir, plan: Plan) -> Iterable[Finding]:
 
 
 def diff_of(edit: Edit) -> str:
-    """Return an edit as a unified diff."""
+    """Return an edit as a unified diff, which shows no password."""
     old, new = (
         data.decode("utf-8", "backslashreplace").splitlines(keepends=True)
         for data in (edit.before or b"", edit.after)
     )
     return "".join(
-        line if line.endswith("\n") else f"{line}\n"
+        without_secrets(line if line.endswith("\n") else f"{line}\n")
         for line in difflib.unified_diff(old, new, str(edit.path), str(edit.path))
     )

@@ -22,6 +22,7 @@ from pgward.hba.check.fix import Edit, Mode
 from pgward.hba.server.disk import Disk, DiskError, acting_as, owner_of
 from pgward.hba.server.files import ServerFiles
 from pgward.hba.syntax import settings, tokens
+from pgward.hba.syntax.options import without_secrets
 from pgward.system import files as system_files
 from pgward.system.postgres import Account
 
@@ -71,14 +72,15 @@ def planned(read: ServerFiles, findings: Iterable[Finding]) -> Plan:
 
 
 def diff(plan: Plan) -> str:
-    """Return it as a unified diff, with modes as comments above."""
+    """Return it as a unified diff, with modes as comments above, and without passwords."""
     lines = [f"# chmod {each.mode:04o} {each.path}\n" for each in plan.modes]
     for each in plan.files:
         lines += difflib.unified_diff(
             _lines(each.before), _lines(each.after), each.path, each.path, n=2
         )
     return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+        without_secrets(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+        for line in lines
     )
 
 

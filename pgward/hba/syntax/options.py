@@ -13,6 +13,7 @@ from pgward.hba.syntax.versions import NEWEST, OLDEST
 Options = Sequence[tuple[str, str]]
 # Their values are shown to nobody.
 SECRETS = ("ldapbindpasswd", "radiussecrets")
+_SECRET = re.compile(rf"({'|'.join(SECRETS)})=[^\n]+")
 _STRTOL = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
 
 
@@ -77,6 +78,11 @@ def _clientname(value: str, _method: str, _version: int) -> str | None:
 def _port(value: str, _method: str, _version: int) -> str | None:
     match = _STRTOL.match(value)
     return None if match and int(match[0]) else f"{value!r} is no port"
+
+
+def without_secrets(text: str) -> str:
+    """Return lines of a file, comments too, with ``…`` for the rest of each that holds a secret."""
+    return _SECRET.sub(r"\1=…", text)
 
 
 def _radius_ports(value: str, method: str, version: int) -> str | None:

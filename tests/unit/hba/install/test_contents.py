@@ -51,6 +51,14 @@ def test_the_diff_of_a_file_without_a_last_newline(host, plan) -> None:
     assert plan_contents(host.data_dir, plan).diff().endswith("\n")
 
 
+def test_the_diff_shows_no_password_beside_what_changes(host, plan) -> None:
+    line = b"host all all 10.0.0.0/8 ldap ldapserver=h ldapbindpasswd=geheim\n"
+    host.data_dir.hba_file.write_bytes(line)
+    shown = plan_contents(host.data_dir, plan).diff()
+    assert " host all all 10.0.0.0/8 ldap ldapserver=h ldapbindpasswd=…\n" in shown
+    assert "geheim" not in shown
+
+
 def test_a_missing_file_is_made(host, plan) -> None:
     host.data_dir.ident_file.unlink()
     edit = plan_contents(host.data_dir, plan).ident

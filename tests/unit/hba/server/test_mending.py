@@ -56,6 +56,14 @@ def test_a_file_is_mended_with_a_backup_beside_it(hba) -> None:
     assert not mending.planned(*read(hba))
 
 
+def test_no_password_is_shown(hba) -> None:
+    line = "host a b 10.0.0.0/8 ldap ldapserver=h ldapbindpasswd=geheim"
+    hba.write_text(f"{line}\n{WIDE}{WIDE}")
+    shown = mending.diff(mending.planned(*read(hba)))
+    assert " host a b 10.0.0.0/8 ldap ldapserver=h ldapbindpasswd=…\n" in shown
+    assert "geheim" not in shown
+
+
 def test_two_files_and_what_is_shown(hba, tmp_path) -> None:
     conf = tmp_path / "postgresql.conf"
     conf.write_text("port = 1")

@@ -1,6 +1,6 @@
 import pytest
 
-from pgward.hba.syntax.options import OptionError, check
+from pgward.hba.syntax.options import OptionError, check, without_secrets
 
 
 def said(kind: str, method: str, options: str, version: int) -> str | None:
@@ -67,3 +67,9 @@ def test_an_error_says_which_option() -> None:
     with pytest.raises(OptionError) as caught:
         check("host", "radius", [], 15)
     assert caught.value.option is None
+
+
+def test_lines_without_their_secrets() -> None:
+    text = '+host all all all ldap ldapserver=h ldapbindpasswd="a b" ldaptls=1\n #radiussecrets=c\n'
+    shown = "+host all all all ldap ldapserver=h ldapbindpasswd=…\n #radiussecrets=…\n"
+    assert without_secrets(text) == shown
