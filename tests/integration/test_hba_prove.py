@@ -215,6 +215,7 @@ def test_some_holes(pg) -> None:
     check_holes(pg, {name: HOLES[name] for name in few}, 15)
 
 
+@pytest.mark.soak
 def test_a_persons_certificate_a_group_and_what_has_none(pg, small_ca) -> None:
     pg.psql("create role app_owner login")
     proofs = applied(pg, small_ca, mapped=(("ann@example.com", "app_owner"),))

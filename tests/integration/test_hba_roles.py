@@ -141,6 +141,7 @@ def login_of(person) -> Login:
     return Login(None, *(current / name for name in ("login.crt", "login.key", "ca.crt")))
 
 
+@pytest.mark.soak
 def test_the_agent_does_both_at_once(pg_stopped, site, tmp_path) -> None:
     """Who joins the group gets in, is on record at the CA, and goes with the group."""
     with (pg_stopped.data_dir / "postgresql.conf").open("a") as file:

@@ -28,6 +28,7 @@ def hba(command: str, cluster: Cluster, *arguments: object, stdin: str = ""):
     return CliRunner().invoke(cli, list(map(str, words)), input=stdin)
 
 
+@pytest.mark.soak
 def test_from_the_token_to_the_login(pg, site, alice, sshd) -> None:  # noqa: F811 - the fixture
     copies = set(Path("/dev/shm").glob("pgward-host-*"))
     words = ("--token-file", "-", "--dns", "localhost", *sshd.options)
