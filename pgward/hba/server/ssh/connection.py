@@ -79,7 +79,7 @@ class Connection:
         self._thread.start()
         try:
             self._client = self.wait(self._connect(), _LOGIN_SECONDS * 2)
-        except BaseException:
+        except BaseException:  # Ctrl-C and SIGTERM as well leave no loop and no thread
             self._stop()
             raise
         return self
@@ -109,7 +109,7 @@ class Connection:
         ours, theirs = socket.socketpair()
         try:
             refused = self.wait(self._tunnel(theirs, host, port), timeout)
-        except BaseException:
+        except BaseException:  # whatever it was, Ctrl-C too, no descriptor stays open
             ours.close()
             theirs.close()
             raise
