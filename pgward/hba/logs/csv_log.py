@@ -1,6 +1,13 @@
-"""csvlog (PostgreSQL manual, 19.8.4): the first 23 columns are the same in each version."""
+"""csvlog (PostgreSQL manual, 19.8.4): the first 23 columns are the same in each version.
+
+A record that was cut off, on a full disk, leaves a quote open for the rest of the file. So where
+more is in quotes than any message of a connection is long, lines that are whole records by
+themselves are read, and are doubtful: they may as well be a statement's text.
+"""
 
 import csv
+import re
+from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from pgward.hba.logs.record import FATAL, INTERESTING, MAX_RECORD, Record, moment
@@ -9,6 +16,7 @@ _TIME, _USER, _DATABASE, _PID, _FROM, _SESSION = range(6)
 _SEVERITY, _STATE, _MESSAGE, _DETAIL = 11, 12, 13, 14
 _CONTEXT, _QUERY = 18, 19
 _LEAST = 23
+_BEGINS = re.compile(rb"\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")
 
 
 class CsvReader:
@@ -35,13 +43,14 @@ class CsvReader:
             self._size += len(line) + 1
             if self._size <= MAX_RECORD:
                 self._lines.append(line)
-            self._open ^= bool(line.count(b'"') & 1)
+            is_odd = bool(line.count(b'"') & 1)
+            self._open ^= is_odd
             if not self._open:
-                record = self._made() if self._size <= MAX_RECORD else None
-                if record is not None:
-                    found.append(record)
+                found += self._made() if self._size <= MAX_RECORD else []
                 self._at += self._size
                 self._lines, self._size = [], 0
+            elif self._size > MAX_RECORD and not is_odd and _BEGINS.match(line):
+                found += self._within(line)
         self._shorten()
         return found
 
@@ -56,8 +65,15 @@ class CsvReader:
             self._size += len(self._rest)
             self._rest, self._lines = b"", []
 
-    def _made(self) -> Record | None:
-        whole = b"\n".join(self._lines)
+    def _made(self) -> list[Record]:
+        record = self._read(b"\n".join(self._lines), self._at)
+        return [] if record is None else [record]
+
+    def _within(self, line: bytes) -> list[Record]:
+        record = self._read(line, self._at + self._size - len(line) - 1)
+        return [] if record is None else [replace(record, doubtful=True)]
+
+    def _read(self, whole: bytes, offset: int) -> Record | None:
         if not INTERESTING.search(whole):
             return None
         text = whole.decode("utf-8", "replace").replace("\0", "")
@@ -71,7 +87,7 @@ class CsvReader:
             return None
         host, _, port = row[_FROM].rpartition(":")
         return Record(
-            offset=self._at,
+            offset=offset,
             severity=row[_SEVERITY],
             message=row[_MESSAGE],
             time=moment(row[_TIME], self._zone),

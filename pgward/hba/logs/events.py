@@ -74,6 +74,8 @@ class EventMaker:
             details["unrecorded_before"] = self.flood.told()
         if attempt.doubtful:
             details["doubtful"] = True
+        elif attempt.forgeable and attempt.outcome == "ok":
+            details["forgeable"] = True
         return AuditEvent(
             id=f"pg-{self.key}-{attempt.offset:x}-{'c' if attempt.closed else 'o'}",
             time=when,

@@ -20,6 +20,7 @@ GIVEN_UP = timedelta(seconds=90)
 MAX_PENDING = 2_000
 MAX_OPEN = 5_000
 _CUT = 300
+_OF_WHO_IS_IN = frozenset({Stage.AUTHENTICATED, Stage.MAPPED, Stage.AUTHORIZED, Stage.CLOSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Attempt:
 
     ``identity`` is what proved itself (14 and later tell), ``user`` is the role asked for.
     ``outcome`` is ok, denied or failed, for which ``code`` and ``reason`` say why. A ``closed`` one
-    tells of the end of a session instead.
+    tells of the end of a session instead. ``forgeable`` is as in a record.
     """
 
     offset: int
@@ -51,6 +52,7 @@ class Attempt:
     seconds: str | None = None
     closed: bool = False
     doubtful: bool = False
+    forgeable: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it for the disk."""
@@ -76,6 +78,8 @@ class Joiner:
         """Take a record, which may say nothing of a connection."""
         if record.time is not None and not record.doubtful:
             self._latest = max(self._latest or record.time, record.time)
+        if record.doubtful:
+            self._doubt()
         found = list(self._settled(self._latest))
         said = messages.read(record)
         if said is not None:
@@ -119,8 +123,12 @@ class Joiner:
     def _take(self, record: Record, said: Said) -> Iterator[Attempt]:
         if record.session is None or record.doubtful:
             yield from _alone(record, said)
-            return
-        key = record.session
+        elif self._is_unannounced(record.session, record, said):
+            yield from _alone(replace(record, doubtful=True), said)
+        else:
+            yield from self._join(record.session, record, said)
+
+    def _join(self, key: str, record: Record, said: Said) -> Iterator[Attempt]:
         if said.stage is Stage.RECEIVED and _is_reused(key):
             yield from self._end(key)  # the process number of one that said no more
             self._open.pop(key, None)
@@ -147,6 +155,17 @@ class Joiner:
         self._pending[key] = attempt
         if len(self._pending) > MAX_PENDING:
             yield from self._end(next(iter(self._pending)))
+
+    def _is_unannounced(self, key: str, record: Record, said: Said) -> bool:
+        """Tell whether somebody is in of whom nothing was received, where a name can be a line."""
+        known = key in self._pending or key in self._open
+        return record.forgeable and not known and said.stage in _OF_WHO_IS_IN
+
+    def _doubt(self) -> None:
+        """Doubt who came in just before what a client wrote: that may be the client's, too."""
+        for key, attempt in self._pending.items():
+            if attempt.forgeable and attempt.authorized:
+                self._pending[key] = replace(attempt, doubtful=True)
 
     def _is_said_twice(self, key: str, said: Said) -> bool:
         """Tell whether a session is to come in that is in: whoever is in may write to the log."""
@@ -198,7 +217,10 @@ def _is_reused(key: str) -> bool:
 
 
 def _begun(record: Record) -> Attempt:
-    return Attempt(record.offset, record.time, record.pid, record.session, record.host, record.port)
+    return Attempt(
+        *(record.offset, record.time, record.pid, record.session, record.host, record.port),
+        forgeable=record.forgeable,
+    )
 
 
 def _alone(record: Record, said: Said) -> Iterator[Attempt]:

@@ -125,7 +125,8 @@ def _prefix_remarks(place: Place, stages: set[str]) -> list[str]:
     if prefix.forgeable:
         found.append(
             "log_line_prefix has names of the client's choice (%u, %d): a line break in one can "
-            "pose as a line of the log; use jsonlog, csvlog, or '%m [%p] %c '"
+            "pose as a line of the log, and log_connections must have receipt for a login to be "
+            "believed at all; use jsonlog, csvlog, or '%m [%p] %c '"
         )
     return found
 

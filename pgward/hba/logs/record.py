@@ -26,8 +26,8 @@ class Record:
     """A message; ``offset`` is where it begins in its file.
 
     ``session`` joins the messages of one connection, and is None where nothing tells which
-    belong together. What is ``doubtful`` a client may have written. ``user`` and ``database`` are
-    what the client asked for.
+    belong together. What is ``doubtful`` a client may have written; where it is ``forgeable``,
+    nothing in the line itself tells. ``user`` and ``database`` are what the client asked for.
     """
 
     offset: int
@@ -43,6 +43,7 @@ class Record:
     host: str | None = None
     port: int | None = None
     doubtful: bool = False
+    forgeable: bool = False
 
 
 def moment(text: str, zone: tzinfo) -> datetime | None:

@@ -2,8 +2,9 @@
 
 In a message PostgreSQL puts a tab behind each line break, so no message can pose as another. But
 user and database in the prefix (%u, %d) are written as the client sent them. A name with a line
-break tears its line, and what follows it, for as long as a name can be, is doubtful; so is a line
-that can be read in two ways.
+break tears its line, and what stands around it, for as long as a name can be, is doubtful; so is a
+line that can be read in two ways. A name may also be made so that all of its pieces look whole:
+each record of such a log says that it is forgeable, and ``joining`` looks whether it fits.
 """
 
 from dataclasses import replace
@@ -69,8 +70,9 @@ class StderrReader:
         parts = self._prefix.read(line)
         if parts is None:
             found += self.flush()
-            if raw:
+            if raw and self._prefix.forgeable:
                 self._doubtful_until = self._at + len(raw) + LONGEST_NAMES
+                found.append(Record(self._at, "", "", doubtful=True, forgeable=True))
             return
         if parts["severity"] in _PARTS and self._belongs(parts):
             self._part = str(parts["severity"])
@@ -118,6 +120,7 @@ class StderrReader:
             host=host,
             port=port,
             doubtful=self._at < self._doubtful_until or self._prefix.is_ambiguous(line),
+            forgeable=self._prefix.forgeable,
         )
 
     def _time(self, parts: dict[str, str | None]) -> datetime | None:

@@ -84,3 +84,13 @@ def test_endless_records_take_no_memory():
 @given(st.binary(max_size=300), st.integers(1, 20))
 def test_any_bytes_are_read(data, size):
     assert read(data, size) == read(data)
+
+
+def test_a_record_that_was_cut_off_hides_no_login_for_ever():
+    torn = line()[:30]  # a quote stays open, as on a full disk
+    assert torn.count(b'"') % 2
+    filler = line(user='"other"', message='"x"') * (MAX_RECORD // 100)
+    found = read(torn + filler + line(user='"ann"'), 5000)
+    assert found[-1].user == "ann"
+    assert all(each.doubtful for each in found)
+    assert (torn + filler + line(user='"ann"'))[found[-1].offset :] == line(user='"ann"')

@@ -86,6 +86,12 @@ def test_what_is_doubtful_says_so():
     assert (event.details["doubtful"], "csvlog" in event.reason) == (True, True)
 
 
+def test_a_login_says_that_a_client_may_have_written_it():
+    assert made(replace(LOGIN, forgeable=True)).details["forgeable"]
+    assert "forgeable" not in made(replace(LOGIN, forgeable=True, doubtful=True)).details
+    assert "forgeable" not in made(replace(REFUSED, forgeable=True)).details
+
+
 def test_names_cannot_disguise_themselves():
     event = made(replace(LOGIN, user="x\ny\u202e", database="d" * 5000, tls={"cipher": "a\0b"}))
     assert event.details["role"] == "x\ufffdy\ufffd"

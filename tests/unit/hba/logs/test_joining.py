@@ -153,6 +153,26 @@ def test_nobody_comes_in_who_is_in(log, message):
     assert [each.user for each in log.say(CLOSED)] == ["app"]
 
 
+def test_where_a_name_can_be_a_line_nobody_is_in_who_was_not_received(log):
+    for said in (AUTHENTICATED, AUTHORIZED):
+        found = log.say(said, "pid 1", forgeable=True)
+    assert [(each.outcome, each.doubtful, each.host) for each in found] == [("ok", True, None)]
+    assert [each.doubtful for each in log.say(CLOSED, "pid 1", forgeable=True)] == [True]
+    log.say(RECEIVED, "pid 2", forgeable=True)
+    log.say(AUTHORIZED, "pid 2", forgeable=True)
+    (attempt,) = log.settle(2)
+    assert (attempt.doubtful, attempt.forgeable, attempt.host) == (False, True, "10.0.0.9")
+    assert [each.doubtful for each in log.say(CLOSED, "pid 2", forgeable=True)] == [False]
+
+
+@pytest.mark.parametrize("forgeable", [True, False])
+def test_who_came_in_just_before_a_torn_line_is_doubted(log, forgeable):
+    log.say(RECEIVED, "pid 2", forgeable=forgeable)
+    log.say(AUTHORIZED, "pid 2", forgeable=forgeable)
+    log.say("", None, severity="", doubtful=True)
+    assert [each.doubtful for each in log.settle(2)] == [forgeable]
+
+
 def test_a_doubtful_time_settles_nobody(log):
     log.say(AUTHORIZED)
     later = START + timedelta(days=1)

@@ -65,12 +65,20 @@ def test_what_follows_a_torn_line_is_doubtful():
         b"2026-11-22 04:00:09.317 UTC [1] root@prod LOG:  connection authorized: user=root@db "
         b'FATAL:  no pg_hba.conf entry for host "::1"\n'
     )
-    (forged,) = read(torn)
-    assert forged.doubtful
+    torn_line, forged = read(torn)
+    assert (torn_line.message, torn_line.doubtful, forged.doubtful) == ("", True, True)
     filler = b"2026-11-22 04:00:09.316 UTC [1] LOG:  checkpoint starting: time\n" * 200
     after = b"2026-11-22 04:00:09.358 UTC [7] ann@shop LOG:  connection authorized: user=ann\n"
-    assert [each.doubtful for each in read(torn + after)] == [True, True]
-    assert [each.doubtful for each in read(torn + filler + after)] == [True, False]
+    assert [each.doubtful for each in read(torn + after)[1:]] == [True, True]
+    assert [each.doubtful for each in read(torn + filler + after)[1:]] == [True, False]
+
+
+def test_what_others_write_is_no_lie_where_no_name_stands_in_the_prefix():
+    login = b"2026-11-22 04:00:09.358 UTC [7] LOG:  connection authorized: user=ann\n"
+    noise = b"cp: cannot stat 'x': No such file or directory\n"
+    found = read(login + noise + login, prefix="%m [%p] ")
+    assert [(each.doubtful, each.forgeable) for each in found] == [(False, False)] * 2
+    assert all(each.forgeable for each in read(login, prefix="%m [%p] %q%u"))
 
 
 def test_endless_lines_take_no_memory():
