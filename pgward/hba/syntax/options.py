@@ -13,7 +13,12 @@ from pgward.hba.syntax.versions import NEWEST, OLDEST
 Options = Sequence[tuple[str, str]]
 # Their values are shown to nobody.
 SECRETS = ("ldapbindpasswd", "radiussecrets")
-_SECRET = re.compile(rf"({'|'.join(SECRETS)})=[^\n]+")
+_SECRET = re.compile(
+    rf"({'|'.join(SECRETS)})=[^\n]+"
+    # Those of postgresql.conf: in a connection string, a URI, or a command that tells one.
+    r"|(password[ \t]*)=[^\n]+|(://[^\s:/@]*):[^\n]+(?=@)|(\bssl_passphrase_command\b)[^\n]+",
+    re.IGNORECASE,
+)
 _STRTOL = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
 
 
@@ -82,7 +87,14 @@ def _port(value: str, _method: str, _version: int) -> str | None:
 
 def without_secrets(text: str) -> str:
     """Return lines of a file, comments too, with ``…`` for the rest of each that holds a secret."""
-    return _SECRET.sub(r"\1=…", text)
+    return _SECRET.sub(_hidden, text)
+
+
+def _hidden(match: re.Match[str]) -> str:
+    option, word, user, command = match.groups()
+    if user is not None:
+        return f"{user}:…"
+    return f"{(option or word or command).rstrip()}=…"
 
 
 def _radius_ports(value: str, method: str, version: int) -> str | None:

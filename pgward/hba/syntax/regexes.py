@@ -94,8 +94,8 @@ def compiled(source: str, version: int) -> Regex:
     Raises BadRegexError for what this version refuses, BeyondUsError for what is not read here.
     """
     reader = _Reader(octets(source), version)
-    written = reader.whole()
     try:
+        written = reader.whole()
         matcher = re.compile(written, re.ASCII | re.DOTALL | reader.flags)
     except (re.error, OverflowError, RecursionError) as error:
         raise BeyondUsError(f"{source!r} cannot be followed: {error}") from None

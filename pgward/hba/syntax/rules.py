@@ -154,9 +154,13 @@ def _method(reader: _Reader, kind: str, able: Abilities) -> str:
 
 
 def _options(reader: _Reader) -> Iterator[tuple[str, str, int, int]]:
+    shown = True
     for number, field in reader.rest():
         for index, token in enumerate(field):
             name, equals, value = token.text.partition("=")
             if not equals:
-                raise BadLineError(f"the option {token.text!r} is not name=value", number, index)
+                # Behind a secret it may be the rest of that, which nobody put into quotes.
+                what = f"the option {token.text!r}" if shown else "a word behind a secret"
+                raise BadLineError(f"{what} is not name=value", number, index)
+            shown = shown and name not in options.SECRETS
             yield name, value, number, index

@@ -177,29 +177,38 @@ def _where(text: str, field: int, token: int) -> int:
 
 def _continued(physical: list[bytes], start: int) -> tuple[bytes, tuple[int, ...], int]:
     """Return the bytes of the logical line at ``start``, its starts, and how many it takes."""
-    content, mark, count = b"", 0, 0
+    content, mark, count, is_plain = bytearray(), 0, 0, True
     starts: list[int] = []
-    for raw in physical[start:]:
+    while start + count < len(physical):
+        raw = physical[start + count]
         count += 1
-        content = _stripped(content + raw)
+        _append(content, raw)
         # A backslash that an earlier continuation left at the end counts no second time.
         if not (len(content) > mark and content.endswith(b"\\")):
             break
-        content = content[:-1]
+        del content[-1]
         mark = len(content)
-        starts.append(len(content.decode("utf-8", "surrogateescape")))
+        is_plain = is_plain and raw.isascii()
+        starts.append(mark if is_plain else len(content.decode("utf-8", "surrogateescape")))
     return b"".join(physical[start : start + count]), tuple(starts), count
 
 
 def _text(raw: bytes, starts: tuple[int, ...]) -> str:
     if not starts:
         return _stripped(raw).decode("utf-8", "surrogateescape")
-    text = b""
+    text = bytearray()
     for number, piece in enumerate(physical_lines(raw)):
-        text = _stripped(text + piece)
+        _append(text, piece)
         if number < len(starts):
-            text = text[:-1]
+            del text[-1]
     return text.decode("utf-8", "surrogateescape")
+
+
+def _append(content: bytearray, raw: bytes) -> None:
+    """Add what is read of a physical line; of the line ends, an earlier one's may go as well."""
+    content += raw.partition(b"\0")[0]
+    while content.endswith((b"\n", b"\r")):
+        del content[-1]
 
 
 def _stripped(raw: bytes) -> bytes:

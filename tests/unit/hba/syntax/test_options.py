@@ -73,3 +73,22 @@ def test_lines_without_their_secrets() -> None:
     text = '+host all all all ldap ldapserver=h ldapbindpasswd="a b" ldaptls=1\n #radiussecrets=c\n'
     shown = "+host all all all ldap ldapserver=h ldapbindpasswd=…\n #radiussecrets=…\n"
     assert without_secrets(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (" primary_conninfo = 'host=a password=x y'\n", " primary_conninfo = 'host=a password=…\n"),
+        ("+archive_command = 'PGPASSWORD=x sh'\n", "+archive_command = 'PGPASSWORD=…\n"),
+        ("-ssl_passphrase_command = 'echo x'\n", "-ssl_passphrase_command=…\n"),
+        (
+            " primary_conninfo = 'postgresql://r:x@y@db1/'\n",
+            " primary_conninfo = 'postgresql://r:…@db1/'\n",
+        ),
+        (" password_encryption = 'scram-sha-256'\n", None),
+        (" ssl_passphrase_command_supports_reload = on\n", None),
+        (" # https://www.example.org:8080/x\n", None),
+    ],
+)
+def test_settings_without_their_secrets(line, shown) -> None:
+    assert without_secrets(line) == (line if shown is None else shown)

@@ -93,3 +93,8 @@ def test_anchors(source, anchored) -> None:
 def test_any_expression_is_taken_refused_or_beyond_us(source, text) -> None:
     with contextlib.suppress(BadRegexError, BeyondUsError):
         compiled(source, 18).matches(text)
+
+
+def test_what_is_nested_too_deeply_is_not_followed() -> None:
+    with pytest.raises(BeyondUsError):
+        compiled("(" * 5000 + ")" * 5000, 16)

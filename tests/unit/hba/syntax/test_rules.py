@@ -75,3 +75,11 @@ def test_which_rules_ask_for_a_certificate(text, version, asks) -> None:
 
 def test_the_connection_types_of_a_version() -> None:
     assert kinds(Abilities.of(18)) - kinds(Abilities.of(11)) == {"hostgssenc", "hostnogssenc"}
+
+
+def test_what_stands_behind_a_secret_is_not_repeated() -> None:
+    with pytest.raises(BadLineError, match="option 'x' is not name=value"):
+        rule("host all all all ldap ldapprefix=a x")
+    with pytest.raises(BadLineError, match="a word behind a secret is not name=value") as caught:
+        rule("host all all all ldap ldapprefix=a ldapbindpasswd=hunter two")
+    assert "two" not in str(caught.value)
