@@ -1,13 +1,16 @@
 r"""Whether a name from outside may be a role, by pg_ident.conf (``check_ident_usermap``).
 
 Lines are tried in their order, and the first that lets it through decides. Before version 16 a
-role in the map is a name and nothing else; of ``\1`` only the first is replaced, in every version.
+role in the map is a name and nothing else; of ``\1`` only the first is replaced, in every version,
+and from 16 on none in a ``+group`` or an expression.
 """
 
 from pgward.hba.decide.names import role_is_meant
 from pgward.hba.decide.server import Server
 from pgward.hba.syntax.mappings import Mapping
 from pgward.hba.syntax.regexes import compiled
+from pgward.hba.syntax.tokens import Token
+from pgward.hba.syntax.versions import Abilities
 
 _GROUP = r"\1"
 
@@ -37,13 +40,19 @@ def may_be(server: Server, named: str | None, system: str, role: str) -> bool:
         return False
 
 
+def takes_group(role: Token, able: Abilities) -> bool:
+    r"""Tell whether a role of a map is what stands in for its ``\1``."""
+    means_more = role.text.startswith("/") or (role.text.startswith("+") and not role.quoted)
+    return _GROUP in role.text and not (able.includes and means_more)
+
+
 def _lets(server: Server, mapping: Mapping, system: str, role: str) -> bool:
     wanted, able = mapping.role, server.able
     if mapping.system.text.startswith("/"):
         expression = compiled(mapping.system.text[1:], able.version)
         if not expression.matches(system):
             return False
-        if _GROUP in wanted.text and not (able.includes and wanted.text.startswith("/")):
+        if takes_group(wanted, able):
             group = expression.first_group(system)
             if group is None:
                 raise BadMapError(

@@ -6,6 +6,7 @@ It says what ``decide.names`` says, for a thousand roles and five thousand rules
 from collections.abc import Callable, Iterable, Iterator
 
 from pgward.hba.decide.connection import World
+from pgward.hba.decide.mapping import takes_group
 from pgward.hba.decide.names import role_is_meant
 from pgward.hba.decide.server import Server
 from pgward.hba.decide.verdict import OUTSIDE_METHODS, binds_name
@@ -163,7 +164,7 @@ class _Map:
         """Note a line."""
         role, text = line.role, line.role.text
         is_regex = self._able.includes and text.startswith("/")
-        if line.system.text.startswith("/") and _GROUP in text and not is_regex:
+        if line.system.text.startswith("/") and takes_group(role, self._able):
             before, _, after = text.partition(_GROUP)
             self._others.append(
                 lambda name: (

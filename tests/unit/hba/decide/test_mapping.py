@@ -56,3 +56,11 @@ def test_without_a_map_the_names_are_the_same() -> None:
     for named in (None, ""):
         assert may_be(server(15), named, "ann", "ann")
         assert not may_be(server(15), named, "ann", "bob")
+
+
+def test_a_member_check_takes_no_group() -> None:
+    lines = (r"m /^ann$ +\1", "m ann ann")
+    assert find(server(16, *lines), "m", "ann", "ann") == 1
+    with pytest.raises(BadMapError):
+        find(server(15, *lines), "m", "ann", "ann")
+    assert find(server(16, r'm /^(.*)$ "+\1"'), "m", "ann", "+ann") == 0

@@ -48,6 +48,7 @@ def test_where_maps_lead() -> None:
     assert not closed("m x /^b", role="bob")
     assert not closed("m /^(.*)$ app_\\1", role="app_x")
     assert closed("m /^(.*)$ app_\\1", role="other")
+    assert closed("m /^(.*)$ +\\1", role="+ann")
     assert closed("n x ann")
 
 
