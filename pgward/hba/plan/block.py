@@ -15,7 +15,7 @@ BEGIN = "# BEGIN pgward"
 END = "# END pgward"
 _BEGIN_LINE = f"{BEGIN} (pgward hba apply rewrites this block; sha256 {{}})"
 _DIGEST = re.compile(rb"; sha256 ([0-9a-f]{16})\)\s*$")
-_ASSIGNMENT = re.compile(rb"^\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|\s)\s*(.*?)\s*$")
+_ASSIGNMENT = re.compile(rb"^\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(?:=|\s)\s*(.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def assignments(data: bytes) -> list[Assignment]:
     for number, line in enumerate(physical_lines(data), 1):
         match = _ASSIGNMENT.match(line)
         if match:
-            value = match[2].decode("utf-8", "surrogateescape")
+            value = match[2].rstrip().decode("utf-8", "surrogateescape")
             found.append(Assignment(number, match[1].decode().lower(), _value(value)))
     return found
 

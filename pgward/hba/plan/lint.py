@@ -11,6 +11,7 @@ from pgward.hba.plan.model import Plan
 from pgward.hba.syntax import rules
 from pgward.hba.syntax.addresses import HostName, Word
 from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.syntax.rules import LOCAL, Rule
 from pgward.hba.syntax.tokens import Field, Line
 from pgward.hba.syntax.versions import OLDEST, Abilities
@@ -35,6 +36,8 @@ def errors(lines: Iterable[Line], able: Abilities, path: str) -> list[Finding]:
     for line in lines:
         try:
             read(line, able)
+        except BeyondUsError:
+            continue  # PostgreSQL takes it; `openings` says that it was not followed
         except BadLineError as error:
             number, column = line.place(error.field, error.token)
             message = f"{error.message} (column {column})"
@@ -52,7 +55,11 @@ def openings(lines: Iterable[Line], able: Abilities, path: str, plan: Plan | Non
     """
     found: list[Finding] = []
     for line in lines:
-        rule = _readable(line, able)
+        try:
+            rule = _readable(line, able)
+        except BeyondUsError as error:
+            found.append(Finding(f"{path}:{line.number}", f"was not looked at: {error}"))
+            continue
         if rule is None or rule.kind == LOCAL or rule.method == "reject":
             continue
         if not rules.asks_for_certificate(rule, able) and not (plan and _decided(rule, plan)):
@@ -61,7 +68,10 @@ def openings(lines: Iterable[Line], able: Abilities, path: str, plan: Plan | Non
 
 
 def read(line: Line, able: Abilities) -> Rule | None:
-    """Return the rule in a line, or None for blank lines and includes; raise BadLineError."""
+    """Return the rule in a line, or None for blank lines and includes.
+
+    Raises BadLineError, BeyondUsError.
+    """
     include = len(line.fields) == 2 and line.words[0] in INCLUDES  # noqa: PLR2004
     if not line.fields or (include and able.includes):
         return None

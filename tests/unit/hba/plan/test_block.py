@@ -132,3 +132,7 @@ def test_assignments() -> None:
         Assignment(5, "include", "x"),
         Assignment(6, "custom.name", "a"),
     ]
+
+
+def test_many_blanks_cost_no_time() -> None:
+    assert assignments(b"a = b" + b" " * 100_000 + b"c\n")[0].value.endswith("c")

@@ -132,3 +132,12 @@ def test_any_bytes_are_looked_at(data, version) -> None:
     lines = parse(data, continuation=able.continuation)
     errors(lines, able, "f")
     openings(lines, able, "f", None)
+
+
+def test_what_is_beyond_us_stops_nobody() -> None:
+    able = Abilities.of(16)
+    lines = parse(b'host all "/(?x)a b" all trust\nhost all all all md5\n')
+    assert errors(lines, able, "f") == []
+    found = [str(each) for each in openings(lines, able, "f", None)]
+    assert found[0] == "f:1: was not looked at: the embedded option 'x' is not followed here"
+    assert found[1].startswith("f:2: lets all into all")
