@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from io import FileIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,15 @@ from pgward.system.files import private_dir
 log = logging.getLogger("pgward.spool")
 
 BATCH = 500
+# The CA takes 1 MiB at once. Whoever is refused chooses some of the words: many long ones in one
+# request would be refused for ever, and hold up all that follow.
+BATCH_BYTES = 768 * 1024
 # Events of a moment travel together: a delivery costs the CA a transaction.
 GATHER = 1.0
 LONGEST_PAUSE = 5.0
 # How often to look for what processes have left that ended meanwhile.
 LEFTOVERS_SECONDS = 60.0
+_SHOWN = 500
 
 Send = Callable[[list[dict[str, Any]]], list[str]]
 
@@ -101,8 +104,7 @@ class Spool:
 
     def _send_file(self, path: Path) -> None:
         with path.open("rb") as lines:
-            events = (event for line in lines if (event := _parsed(line)) is not None)
-            for batch in batched(events, BATCH):
+            for batch in batched(_parsed(lines), BATCH, BATCH_BYTES):
                 self._send_all(batch)
         path.unlink(missing_ok=True)
 
@@ -176,10 +178,19 @@ class Spool:
         return min(2 * pause, LONGEST_PAUSE)
 
 
-def batched(events: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield ``events`` in lists of at most ``size``."""
-    rest = iter(events)
-    while batch := list(islice(rest, size)):
+def batched(
+    events: Iterable[tuple[dict[str, Any], int]], most: int, most_bytes: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield events, given with their lengths, in lists of at most so many and so long."""
+    batch: list[dict[str, Any]] = []
+    length = 0
+    for event, more in events:
+        if batch and (len(batch) == most or length + more > most_bytes):
+            yield batch
+            batch, length = [], 0
+        batch.append(event)
+        length += more
+    if batch:
         yield batch
 
 
@@ -198,9 +209,15 @@ def _ends_a_line(path: Path) -> bool:
         return file.read(1) == b"\n"
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None  # the last line of a process that was killed while it wrote
-    return event if isinstance(event, dict) else None
+def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the events of lines, and how long each is."""
+    for line in lines:
+        if len(line) > BATCH_BYTES:
+            log.error("an audit event is too long for the CA: %s…", line[:_SHOWN])
+            continue
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue  # the last line of a process that was killed while it wrote
+        if isinstance(event, dict):
+            yield event, len(line)

@@ -198,6 +198,19 @@ def test_many_events_go_in_batches(spool, ca, monkeypatch):
     assert [len(batch) for batch in ca.batches] == [3, 3, 1]
 
 
+def test_long_events_hold_up_no_other(tmp_path, spool, ca, monkeypatch, caplog):
+    monkeypatch.setattr(module, "BATCH_BYTES", 100)
+    for number in range(4):
+        spool.append({"id": f"e{number}", "text": "x" * 30})
+    spool.append({"id": "long", "text": "x" * 200})
+    spool.append({"id": "next"})
+    spool.deliver()
+    assert ca.batches == [["e0"], ["e1"], ["e2"], ["e3", "next"]]
+    assert "long" not in ca.known
+    assert "too long for the CA" in caplog.text
+    assert files(tmp_path) == {}
+
+
 def test_a_loss_in_the_middle_sends_all_again(spool, ca, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 2)
     for number in range(5):
@@ -385,5 +398,7 @@ def test_a_process_that_is_killed_while_it_writes_loses_nothing_before(tmp_path,
 
 
 def test_batches():
-    assert list(batched([], 3)) == []
-    assert [len(batch) for batch in batched(({} for _ in range(7)), 3)] == [3, 3, 1]
+    assert list(batched([], 3, 9)) == []
+    assert [len(batch) for batch in batched((({}, 1) for _ in range(7)), 3, 9)] == [3, 3, 1]
+    assert [len(batch) for batch in batched((({}, 4) for _ in range(5)), 3, 9)] == [2, 2, 1]
+    assert [len(batch) for batch in batched([({}, 10), ({}, 10)], 3, 9)] == [1, 1]
