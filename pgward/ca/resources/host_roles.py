@@ -50,10 +50,14 @@ class _Own:
 
 @dataclass(slots=True)
 class _Person:
-    """A person's roles; True for those that may be a superuser's."""
+    """A person's roles; True for those that may be a superuser's.
+
+    ``called`` are those that the person has by name alone, made by us or by others.
+    """
 
     roles: dict[str, bool] = field(default_factory=dict)
     own: _Own | None = None
+    called: set[str] = field(default_factory=set)
 
 
 def resolve(maps: Sequence[NamedMap], people: Iterable[User], now: datetime) -> dict[str, Any]:
@@ -135,10 +139,9 @@ def _resolved(
                 wrong = _wrong_own(own, spec, shared)
                 if wrong is not None:
                     notes.append(f"{name}: {user.name} gets no role {own!r}: {wrong}")
-                elif spec.roles.manage:
-                    _manage(person, own, spec)
                 else:
-                    _give(person, own, spec)
+                    person.called.add(own)
+                    (_manage if spec.roles.manage else _give)(person, own, spec)
             for role in wanted - {role_names.OWN}:
                 _give(person, role, spec)
     notes += _separate(found)
@@ -172,12 +175,14 @@ def _give(person: _Person, role: str, spec: RoleMapSpec) -> None:
 
 def _separate(found: dict[str, _Person]) -> list[str]:
     """Take roles away that were to be two people's own; return what to say of it."""
-    owners = Counter(each.own.role for each in found.values() if each.own is not None)
+    owners = Counter(role for each in found.values() for role in each.called)
     notes: list[str] = []
     for name, person in sorted(found.items()):
-        if person.own is not None and owners[person.own.role] > 1:
-            notes.append(f"{name} gets no role {person.own.role!r}: it would be others', too")
-            person.own = None
+        for role in sorted(each for each in person.called if owners[each] > 1):
+            notes.append(f"{name} gets no role {role!r}: it would be others', too")
+            person.roles.pop(role, None)
+            if person.own is not None and person.own.role == role:
+                person.own = None
     return notes
 
 

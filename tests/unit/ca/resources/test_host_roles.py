@@ -82,6 +82,23 @@ def test_two_people_have_no_role_of_their_own_together():
     assert [note.partition(" ")[0] for note in found["notes"]] == ["ann", "ann@example.com"]
 
 
+@pytest.mark.parametrize("manage", [True, False])
+def test_who_is_called_as_another_without_a_domain_is_nobody_s_role(manage):
+    people = [person("ann@corp.org"), person("ann"), person("bob@corp.org")]
+    rule = {"users": ["ann", "ann@corp.org", "bob@corp.org"], "roles": ["app", "{user}"]}
+    found = told(people, spec(rule, stripDomain="corp.org", roles={"manage": manage}))
+    given = {
+        each["name"]: [role["role"] for role in each["roles"]]
+        + ([] if each["own"] is None else [each["own"]["role"]])
+        for each in found["people"]
+    }
+    assert given == {"ann": ["app"], "ann@corp.org": ["app"], "bob@corp.org": ["app", "bob"]}
+    assert [note.partition(":")[0] for note in found["notes"]] == [
+        "ann gets no role 'ann'",
+        "ann@corp.org gets no role 'ann'",
+    ]
+
+
 @pytest.mark.parametrize("name", ["postgres", "pg_monitor", "public", "app", "staff", "Postgres"])
 @pytest.mark.parametrize("way", [{"roles": {"manage": True, "memberOf": ["staff"]}}, {}])
 def test_nobody_gets_a_strange_role_by_a_name(name, way):
