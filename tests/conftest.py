@@ -60,6 +60,7 @@ pytest_plugins = [
     "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.many_cas",  # after ca, ca_process and pkilint, which it imports
     "tests.fixtures.material",  # after pki, which it imports
+    "tests.fixtures.hba_host",  # after ca, ca_process and material, which it imports
     "tests.fixtures.pkilint",
     "tests.fixtures.passkeys",  # after logins, which it imports
     "tests.fixtures.pair",  # after ca_service, database and factors, which it imports

@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,45 +28,22 @@ from tests.fixtures.ca_process import pgward
 from tests.fixtures.disks import fill_disk
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.hba_agent import HbaAgent
-from tests.fixtures.material import Login, Pair, SmallCa
+from tests.fixtures.hba_host import (
+    by_socket,
+    connect,
+    conninfo,
+    cuts,
+    lives,
+    person,
+    ready,
+    version,
+)
+from tests.fixtures.material import Pair, SmallCa
 
 pytestmark = pytest.mark.integration
 SECONDS = 5.0  # that the product promises, from the revocation to the end of a session
 FIRST_WITH_SERIAL = 12
 KILLS, LONGEST_BEFORE_KILL = 8, 0.4
-
-
-def version(cluster: Cluster) -> int:
-    return int((cluster.data_dir / "PG_VERSION").read_text())
-
-
-def ready(cluster: Cluster, site: Site) -> None:
-    body = {"kind": "host", "name": site.unique("pg"), "dns": ["localhost"]}
-    token = str(site.api.post("/v1/tokens", body)["token"])
-    options = ("--dns", "localhost", "--replication-role", "all")
-    done = pgward("hba", "apply", "--data-dir", cluster.data_dir, "--token-file", "-", *options,
-                  stdin=token)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-def person(cluster: Cluster, site: Site) -> Person:
-    made = site.person()
-    cluster.psql(f'create role "{made.name}" login replication')
-    return made
-
-
-def conninfo(cluster: Cluster, who: Person, **more: str) -> str:
-    current = who.home / "identity" / "current"
-    login = Login(None, *(current / name for name in ("login.crt", "login.key", "ca.crt")))
-    return login.conninfo(cluster.port, who.name, **more)
-
-
-def connect(cluster: Cluster, who: Person) -> psycopg.Connection:
-    return psycopg.connect(conninfo(cluster, who), autocommit=True)
-
-
-def by_socket(cluster: Cluster) -> str:
-    return f"host={cluster.socket_dir} port={cluster.port} user=postgres dbname=postgres"
 
 
 def goes_on(session: psycopg.Connection) -> bool:
@@ -95,24 +72,6 @@ class Streaming:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait(10)
-
-
-def lives(cluster: Cluster, session: psycopg.Connection) -> bool:
-    query = f"select count(*) from pg_stat_activity where pid = {session.info.backend_pid}"
-    return cluster.psql(query).strip() == "1"
-
-
-@pytest.fixture
-def agent_of(tmp_path) -> Iterator[Callable[..., HbaAgent]]:
-    with contextlib.ExitStack() as stack:
-
-        def start(cluster: Cluster, *arguments: str, **options) -> HbaAgent:
-            made = HbaAgent(cluster, tmp_path / "agent.log", *arguments, **options)
-            stack.callback(made.close)
-            made.is_well()
-            return made
-
-        yield start
 
 
 def revoke_user(site: Site, who: Person) -> None:
@@ -312,16 +271,3 @@ def test_a_full_disk_does_not_save_a_session(pg, site, agent_of):
         agent.close()
     finally:
         subprocess.run(["umount", "-l", str(state)], check=True)
-
-
-def cuts(site: Site, who: Person) -> list[dict]:
-    return [e for e in audit(site) if (e["actor"], e["action"]) == (who.name, "session.cut")]
-
-
-def audit(site: Site) -> list[dict]:
-    events: list[dict] = []
-    after = 0
-    while page := site.api.get(f"/v1/audit?after={after}&limit=1000")["events"]:
-        events += page
-        after = page[-1]["seq"]
-    return events
