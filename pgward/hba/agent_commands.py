@@ -15,7 +15,7 @@ from pgward.client.spool import Spool
 from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
-from pgward.hba.agent import process
+from pgward.hba.agent import log_lines, process
 from pgward.hba.agent.alarm import Alarms
 from pgward.hba.agent.duty import Duty
 from pgward.hba.agent.ending import Ending
@@ -23,10 +23,11 @@ from pgward.hba.agent.health import HealthServer, StatusSocket, ask
 from pgward.hba.agent.log_events import LiveCertificates, LogEvents
 from pgward.hba.agent.material import Keeping, Lists
 from pgward.hba.agent.news import News
-from pgward.hba.agent.report import Report
+from pgward.hba.agent.place import Place
+from pgward.hba.agent.report import BY_PERSON, BY_SERIAL, Report
 from pgward.hba.agent.role_sync import RoleSync
 from pgward.hba.agent.runner import Runner
-from pgward.hba.agent.sql import Sessions, check_driver
+from pgward.hba.agent.sql import FIRST_WITH_SERIAL, Sessions, check_driver
 from pgward.hba.agent.standings import Standings
 from pgward.hba.host_options import OpenHost, host_options
 from pgward.hba.install.host import Host
@@ -45,6 +46,7 @@ _STATUS = {
     "host": "host",
     "pid": "pid",
     "connected": "hears the CA",
+    "ends_by": "ends sessions by",
     "sessions_ended": "sessions ended",
     "refuses_at": "refuses everyone at",
     "alarm_step": "alarm step",
@@ -97,15 +99,17 @@ def agent(
     process.become(host.data_dir.owner)
     host.data_dir.disk.make_dir(host.state_dir)
     with ExitStack() as held:
-        process.alone(host, held)
+        place = process.alone(host, held)
         machine = _enrolled(host, token, SystemClock().now())
         made = _Made(
             host,
             machine,
+            place,
             end_at_expiry=end_at_expiry,
             alarm_command=alarm_command,
             log_file=log_file,
         )
+        _tell_limits(host)
         if once:
             _tell_once(made.agent.once(), output)
             return
@@ -122,11 +126,18 @@ def _read_token(name: str) -> str:
 
 def _prepare(log_level: str) -> None:
     keep_secrets()
-    logging.basicConfig(
-        level=log_level.upper(), format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    log_lines.set_up(log_level)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     process.without_libpq_variables()
+
+
+def _tell_limits(host: Host) -> None:
+    if host.data_dir.able.version < FIRST_WITH_SERIAL:
+        log.warning(
+            "PostgreSQL %d tells no serial number of a certificate: sessions end by the person and "
+            "the time when they began, and one may end for another certificate of the same person",
+            host.data_dir.able.version,
+        )
 
 
 def _enrolled(host: Host, token: str | None, now: datetime) -> Machine:
@@ -156,12 +167,14 @@ class _Made:
         self,
         host: Host,
         machine: Machine,
+        place: Place,
         *,
         end_at_expiry: bool,
         alarm_command: str | None,
         log_file: Path | None,
     ) -> None:
         self._machine = machine
+        self._version = host.data_dir.able.version
         self.clock: Clock = SystemClock()
         self.news = News(machine, lambda parts: process.wake(self.runners, parts))
         self.spool = Spool(
@@ -175,7 +188,7 @@ class _Made:
         self._duties(
             host, end_at_expiry=end_at_expiry, alarm_command=alarm_command, log_file=log_file
         )
-        self.agent = process.Agent(self.runners, self.news, self.spool, self.look)
+        self.agent = process.Agent(self.runners, self.news, self.spool, self.look, place.check)
 
     def _duties(
         self, host: Host, *, end_at_expiry: bool, alarm_command: str | None, log_file: Path | None
@@ -239,6 +252,7 @@ class _Made:
             refuses_at=None if alarm is None else alarm.ends,
             alarm_step=0 if alarm is None else alarm.step,
             events_waiting_bytes=self.spool.waiting_bytes(),
+            ends_by=BY_SERIAL if self._version >= FIRST_WITH_SERIAL else BY_PERSON,
         )
 
 

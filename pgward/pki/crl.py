@@ -102,6 +102,14 @@ def nears_its_end(this_update: datetime, next_update: datetime, now: datetime) -
     return next_update - now <= min((next_update - this_update) * _NEAR, _LONGEST_NEAR)
 
 
+def is_signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Tell whether a CRL's signature is this CA's."""
+    try:
+        return crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type] # DH and X25519 keys raise TypeError
+    except (TypeError, ValueError):
+        return False
+
+
 def key_id(certificate: x509.Certificate) -> bytes:
     """Return a CA's subject key identifier, by which its CRLs and its leaves name it."""
     try:
@@ -127,7 +135,7 @@ def _verify(crl: x509.CertificateRevocationList, known: dict[bytes, x509.Certifi
         issuer = known[aki.key_identifier or b""]
     except (x509.ExtensionNotFound, KeyError) as error:
         raise CrlError(f"the revocation list of {name} is of no CA known here") from error
-    if crl.issuer != issuer.subject or not _signed_by(crl, issuer):
+    if crl.issuer != issuer.subject or not is_signed_by(crl, issuer):
         raise CrlError(f"the revocation list of {name} is not signed by that CA")
     return key_id(issuer)
 
@@ -141,13 +149,6 @@ def _revoked_issuers(
             yield each
 
 
-def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    try:
-        return crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type] # DH and X25519 keys raise TypeError
-    except (TypeError, ValueError):
-        return False
-
-
 def _never() -> datetime:
     return datetime.max.replace(tzinfo=UTC)
 
@@ -155,6 +156,7 @@ def _never() -> datetime:
 __all__ = [
     "CrlError",
     "RevocationList",
+    "is_signed_by",
     "issuer_key_id",
     "key_id",
     "nears_its_end",

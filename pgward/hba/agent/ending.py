@@ -28,8 +28,13 @@ STUBBORN_SECONDS = 10.0
 class Sessions(Protocol):
     """The server's sessions that began with a certificate."""
 
+    @property
+    def hindrance(self) -> str | None:
+        """Why none could be ended, as was seen when they were asked for last."""
+        ...
+
     def every(self) -> list[Backend]:
-        """Return them all; raise UnavailableError."""
+        """Return them all; raise PgwardError."""
         ...
 
     def end(self, backend: Backend) -> bool:
@@ -98,6 +103,8 @@ class Ending:
         """Judge every session; each problem stands for itself and holds up none of the others."""
         problems: list[str] = []
         backends = self._sessions.every()
+        if self._sessions.hindrance is not None:
+            problems.append(self._sessions.hindrance)
         self._see_gone(backends)
         self._word.saw(backends)
         lists: Sequence[Revoked] = ()

@@ -17,10 +17,11 @@ from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.agent.backends import Revoked
 from pgward.hba.agent.duty import Done, Turn
 from pgward.hba.agent.interfaces import Events
+from pgward.hba.agent.plausible import check_successor
 from pgward.hba.install import apply
 from pgward.hba.install.duties import attempt
 from pgward.hba.install.host import Host
-from pgward.hba.install.material import Material
+from pgward.hba.install.material import Material, read_crls
 from pgward.hba.server.datadir import Running
 from pgward.pki import crl
 
@@ -124,11 +125,23 @@ class Keeping:
             return _Got(None, error)
         self.away = None
         material.check(now)
+        check_successor(material, self._newest or self._installed())
         if material != self._newest:
             self._newest = material
             self._on_change()  # whoever is on its lists ends, also when the disk is full
         self.got_at = now
         return _Got(material, None)
+
+    def _installed(self) -> Material | None:
+        """Return what is installed; None also where that cannot be read, and is replaced."""
+        try:
+            found = self._host.generations.load()
+            if found is not None:
+                read_crls(found.crls)
+        except PgwardError as error:
+            log.warning("what is installed cannot be read: %s", error)
+            return None
+        return found
 
     def _record(self, outcome: apply.Outcome, now: datetime) -> None:
         material = outcome.material

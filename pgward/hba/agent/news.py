@@ -17,6 +17,8 @@ log = logging.getLogger("pgward.hba")
 WAIT = 25.0
 SHORTEST_PAUSE = 0.25
 LONGEST_PAUSE = 10.0
+BETWEEN_SECONDS = 0.2
+"""Between two polls: a CA that has news without end, or answers none, is not asked without end."""
 OLD_CA_PAUSE = 600.0
 _MOST_PARTS, _LONGEST_PART = 100, 100_000
 
@@ -94,10 +96,12 @@ class News:
                 told = True
             else:
                 pause, told = SHORTEST_PAUSE, False
+                self._stopping.wait(BETWEEN_SECONDS)
 
     def _lost(self, error: Exception, pause: float, *, told: bool) -> float:
         """Wait, and return how long to wait the next time."""
         self.connected = False
+        self._after, self._tag = 0, None  # whatever it was that the CA did not take
         if not isinstance(error, PgwardError):
             log.error("the CA's news cannot be heard", exc_info=error)
         elif not told:

@@ -15,6 +15,7 @@ from typing import Protocol
 from pgward.core.errors import ConflictError, PgwardError, UnavailableError
 from pgward.hba.agent.duty import Duty
 from pgward.hba.agent.news import News
+from pgward.hba.agent.place import Place
 from pgward.hba.agent.report import Report
 from pgward.hba.agent.runner import Runner
 from pgward.hba.install.host import Host
@@ -26,6 +27,8 @@ log = logging.getLogger("pgward.hba")
 
 STOP_SECONDS = 60.0
 """A change of the server's files that is under way gets so long to end."""
+STILL_SECONDS = 2.0
+"""How often it is looked whether the agent still is where it was started."""
 _LATE_CODECS = ("ascii", "idna", "latin-1", "utf-8")
 _LATE_MODULES = ("psycopg", "httpx2", "pgward.client.api", "psutil")
 
@@ -47,7 +50,10 @@ class Spool(Protocol):
 
 
 class Agent:
-    """Runs duties until told to stop; ``look`` makes a report of their runners."""
+    """Runs duties until told to stop; ``look`` makes a report of their runners.
+
+    ``still`` raises PgwardError when the agent must begin anew.
+    """
 
     def __init__(
         self,
@@ -55,15 +61,20 @@ class Agent:
         news: News,
         spool: Spool,
         look: Callable[[], Report],
+        still: Callable[[], None] = lambda: None,
     ) -> None:
         self._runners = runners
+        self._still = still
         self._news = news
         self._spool = spool
         self._look = look
         self._stop = threading.Event()
 
     def run(self, on_ready: Callable[[], None]) -> None:
-        """Run until SIGTERM or SIGINT; SIGHUP gives every duty a turn."""
+        """Run until SIGTERM or SIGINT; SIGHUP gives every duty a turn.
+
+        Raises what ``still`` raises, after all has been put down.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -73,10 +84,13 @@ class Agent:
         self._news.start()
         on_ready()
         service_manager.tell("READY=1")
-        while not self._stop.wait(self._watchdog()):
-            service_manager.tell("WATCHDOG=1")
-        service_manager.tell("STOPPING=1")
-        self._end()
+        try:
+            while not self._stop.wait(min(STILL_SECONDS, self._watchdog() or STILL_SECONDS)):
+                service_manager.tell("WATCHDOG=1")
+                self._still()
+        finally:
+            service_manager.tell("STOPPING=1")
+            self._end()
 
     def once(self) -> Report:
         """Give each duty one turn, deliver what there is to tell; return how it went."""
@@ -138,7 +152,7 @@ def runners_of(duties: Sequence[Duty], make: Callable[[Duty], Runner]) -> list[R
     return [make(duty) for duty in duties]
 
 
-def alone(host: Host, held: ExitStack) -> None:
+def alone(host: Host, held: ExitStack) -> Place:
     """Hold the data directory for this agent until ``held`` is closed; raise ConflictError."""
     path = host.state_dir / "agent.lock"
     try:
@@ -148,6 +162,7 @@ def alone(host: Host, held: ExitStack) -> None:
             f"another agent serves {host.data_dir.path}",
             hint="pgward hba agent --status tells how it fares",
         ) from error
+    return Place.of(host, path)
 
 
 def become(account: Account) -> None:

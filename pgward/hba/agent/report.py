@@ -9,12 +9,17 @@ from pgward.core.clock import rfc3339
 from pgward.hba.agent.runner import Standing
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BY_SERIAL = "serial number"
+BY_PERSON = "person and time: PostgreSQL 11 tells no serial number"
 _PREFIX = "pgward_hba_agent"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One look at all duties. ``refuses_at`` is when everyone will be refused, if nothing comes."""
+    """One look at all duties. ``refuses_at`` is when everyone will be refused, if nothing comes.
+
+    ``ends_by`` says by what it tells sessions apart.
+    """
 
     host: str
     pid: int
@@ -24,6 +29,7 @@ class Report:
     refuses_at: datetime | None
     alarm_step: int
     events_waiting_bytes: int
+    ends_by: str = BY_SERIAL
 
     @property
     def ok(self) -> bool:
@@ -37,6 +43,7 @@ class Report:
             "host": self.host,
             "pid": self.pid,
             "connected": self.connected,
+            "ends_by": self.ends_by,
             "sessions_ended": self.sessions_ended,
             "refuses_at": None if self.refuses_at is None else rfc3339(self.refuses_at),
             "alarm_step": self.alarm_step,

@@ -1,9 +1,13 @@
 """The server's sessions, looked at and ended over one connection that stays open.
 
-Whoever asks is a superuser, or a member of pg_read_all_stats and pg_signal_backend.
+Whoever asks is a superuser, or a member of pg_read_all_stats and pg_signal_backend. Others would
+see no session at all, and be told so by nobody (manual, chapter 27.2.3), so it is asked each time.
 """
 
 import contextlib
+import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +18,10 @@ from pgward.hba.server.datadir import DataDir, Running
 if TYPE_CHECKING:
     import psycopg
 
-_FIRST_WITH_SERIAL = 12
+FIRST_WITH_SERIAL = 12
 _SECONDS = 5
+_HANGS_SECONDS = 3 * _SECONDS
+"""A server that was told to end a query by then, and does not, is a stopped or frozen one."""
 # What a certificate says may be cut inside a letter, which no conversion of the server's survives.
 _ENCODING = "SQL_ASCII"
 _OPTIONS = (
@@ -31,6 +37,11 @@ _LIST = f"""
     from pg_stat_activity a join pg_stat_ssl s on s.pid = a.pid
     where s.ssl and s.client_dn is not null and a.backend_start is not null
 """  # noqa: S608 - constants
+_RIGHTS = """
+    select rolname::text, rolsuper, pg_has_role('pg_read_all_stats', 'usage'),
+        pg_has_role('pg_signal_backend', 'usage')
+    from pg_roles where rolname = current_user
+"""
 _LIST_11 = f"""
     select {_COLUMNS}, null, '', s.clientdn::text
     from pg_stat_activity a join pg_stat_ssl s on s.pid = a.pid
@@ -54,11 +65,29 @@ class Sessions:
         self._running = running
         self._user = user
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self.hindrance: str | None = None
 
     def every(self) -> list[Backend]:
-        """Return them all; raise UnavailableError when the server cannot be asked."""
-        version = self._data_dir.able.version
-        rows = self._ask(_LIST if version >= _FIRST_WITH_SERIAL else _LIST_11)
+        """Return them all.
+
+        Raises UnavailableError when the server cannot be asked, PgwardError when it would not tell.
+        """
+        ((role, is_super, may_see, may_end),) = self._ask(_RIGHTS)
+        role = _text(role)
+        if not (is_super or may_see):
+            self.close()
+            raise PgwardError(
+                f"the role {role} may not see whose sessions run",
+                hint=f'grant pg_read_all_stats, pg_signal_backend to "{role}", or name another '
+                "role with --psql-user",
+            )
+        self.hindrance = None
+        if not (is_super or may_end):
+            self.hindrance = (
+                f"the role {role} may end no session of others: grant it pg_signal_backend, or "
+                "name another role with --psql-user"
+            )
+        rows = self._ask(_LIST if self._tells_serials() else _LIST_11)
         return [_backend(row) for row in rows]
 
     def end(self, backend: Backend) -> bool:
@@ -75,16 +104,23 @@ class Sessions:
         import psycopg  # noqa: PLC0415 - an extra, and of weight
 
         try:
-            return self._connected().execute(query, values).fetchall()
+            connection = self._connected()
+            with _hung_up_on(connection, _HANGS_SECONDS):
+                return connection.execute(query, values).fetchall()
         except psycopg.errors.InsufficientPrivilege as error:
             raise PgwardError(
                 f"PostgreSQL does not let us end that session: {_said(error)}",
-                hint="sessions of superusers are ended by a superuser only; name one with "
-                "--psql-user",
+                hint="sessions of superusers are ended by a superuser only, all others by members "
+                "of pg_signal_backend; --psql-user names another role",
             ) from error
         except psycopg.Error as error:
             self.close()  # whatever it was: the next turn begins afresh
             raise UnavailableError(f"PostgreSQL cannot be asked: {_said(error)}") from error
+
+    def _tells_serials(self) -> bool:
+        """Ask the server itself: another version may run by now than when we began."""
+        version = self._connected().info.server_version // 10_000
+        return version >= FIRST_WITH_SERIAL
 
     def _connected(self) -> "psycopg.Connection[tuple[Any, ...]]":
         if self._connection is None or self._connection.closed:
@@ -137,6 +173,27 @@ def _open(running: Running, user: str) -> "psycopg.Connection[tuple[Any, ...]]":
         options=_OPTIONS,
         autocommit=True,
     )
+
+
+@contextlib.contextmanager
+def _hung_up_on(
+    connection: "psycopg.Connection[tuple[Any, ...]]", seconds: float
+) -> Iterator[None]:
+    """End the connection when what is done with it takes so long: libpq itself waits for ever."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as sock:
+        timer = threading.Timer(seconds, _shut, (sock,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _shut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has ended by itself
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ class World:
         self.events = []
         self.seen = []
         self.closed = False
+        self.hindrance = None
         self.time = 0.0
 
     def every(self):
@@ -197,6 +198,11 @@ def test_one_that_may_not_be_ended_holds_up_no_other(world, duty):
     world.end = end
     assert duty.run(TURN).problems == ("must be a superuser",)
     assert world.told == [2]
+
+
+def test_what_would_hinder_it_is_told_before_anyone_must_go(world, duty):
+    world.hindrance = "the role may end no session"
+    assert duty.run(TURN) == Done(ending.SWEEP_SECONDS, ("the role may end no session",))
 
 
 def test_a_server_that_is_away_is_the_turns_failure(world, duty):

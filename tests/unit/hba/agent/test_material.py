@@ -13,6 +13,7 @@ from pgward.hba.install.material import read_crls
 from pgward.hba.plan.model import Plan
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.server.disk import DiskError
+from tests.fixtures.material import signed_crl
 
 SERIAL = 2**100 + 77
 
@@ -151,6 +152,30 @@ def test_what_would_lock_everyone_out_is_not_taken(host, duty, small_ca):
         duty.run(turn())
     assert host.generations.load() == good
     assert duty.newest == good
+
+
+def test_an_older_list_is_not_taken(host, duty, small_ca):
+    """It is the CA's own, and names fewer: of a CA that was rolled back, or is no CA."""
+    dates = (timedelta(minutes=-1) + datetime.now(UTC), timedelta(days=1) + datetime.now(UTC))
+    newer = signed_crl(small_ca.users.issuing, [SERIAL], *dates, number=2)
+    root = signed_crl(small_ca.users.root, (), *dates, number=2)
+    small_ca.crls = lambda: root + newer
+    duty.run(turn())
+    good, got = host.generations.load(), duty.got_at
+    del small_ca.crls
+    with pytest.raises(PgwardError, match="an older revocation list"):
+        duty.run(turn())
+    assert host.generations.load() == duty.newest == good
+    assert duty.got_at == got  # so the alarm comes nearer
+    with pytest.raises(PgwardError, match="an older revocation list"):
+        keeping(host, World(small_ca)).run(turn())
+
+
+def test_what_is_installed_and_cannot_be_read_is_replaced(host, world, small_ca, caplog):
+    (host.generations.link / "user-ca.crl").write_text("rubbish")
+    keeping(host, world).run(turn())
+    assert host.generations.load() == small_ca.material()
+    assert "what is installed cannot be read" in caplog.text
 
 
 def test_orders_that_are_not_right_yet_are_tried_again_soon(duty, world):

@@ -80,6 +80,7 @@ def test_the_thread_goes_on_after_any_failure(heard, monkeypatch, caplog):
     monkeypatch.setattr(module, "SHORTEST_PAUSE", 0.001)
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.001)
     monkeypatch.setattr(module, "OLD_CA_PAUSE", 0.001)
+    monkeypatch.setattr(module, "BETWEEN_SECONDS", 0.001)
     gone = UnavailableError("the CA is away")
     ca = Ca(
         reply(1, crls="1"), gone, gone, ValueError("x"), NotFoundError("no"), reply(2, crls="2")
@@ -93,3 +94,17 @@ def test_the_thread_goes_on_after_any_failure(heard, monkeypatch, caplog):
     assert "ValueError" in caplog.text
     waits = [wait for _, _, wait in ca.asked[:6]]
     assert waits == [0, WAIT, 0, 0, 0, 0]
+    # What the CA did not take may be what it was told that we know.
+    assert [after for after, _, _ in ca.asked[:7]] == [0, 1, 0, 0, 0, 0, 2]
+
+
+def test_a_ca_with_news_without_end_is_not_asked_without_end(heard, monkeypatch):
+    pauses = []
+    ca = Ca(*(reply(number, f"t{number}", crls=str(number)) for number in range(1, 9)))
+    news = News(ca, heard.append)
+    monkeypatch.setattr(news._stopping, "wait", pauses.append)
+    news.start()
+    assert ca.done.wait(10)
+    news.stop()
+    assert pauses[:8] == [module.BETWEEN_SECONDS] * 8
+    assert len(heard) == 8

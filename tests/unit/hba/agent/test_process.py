@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from pgward.core.clock import SystemClock
-from pgward.core.errors import ConflictError, UnavailableError
+from pgward.core.errors import ConflictError, PgwardError, UnavailableError
 from pgward.hba.agent import process
 from pgward.hba.agent.duty import Done
 from pgward.hba.agent.process import Agent, alone, become, named, wake, without_libpq_variables
@@ -90,6 +90,19 @@ def test_it_runs_until_it_is_told_to_stop(duties, runners):
     teller.join()
     assert all(duty.closed for duty in duties)
     assert (news.did, spool.did) == (["start", "stop"], ["start", "stop"])
+
+
+@pytest.mark.usefixtures("handlers")
+def test_it_ends_in_order_when_it_must_begin_anew(duties, runners, monkeypatch):
+    monkeypatch.setattr(process, "STILL_SECONDS", 0.001)
+
+    def still():
+        raise PgwardError("another directory stands there")
+
+    agent = Agent(runners, News(), Spool(), lambda: None, still)
+    with pytest.raises(PgwardError, match="another directory"):
+        agent.run(lambda: None)
+    assert all(duty.closed for duty in duties)
 
 
 def test_once_is_a_turn_for_each_whether_the_ca_is_there_or_not(duties, runners):

@@ -38,6 +38,7 @@ def test_anyone_may_know_names_and_states():
 
 def test_an_administrator_may_know_all():
     facts = report(WELL, ILL).facts()
+    assert facts["ends_by"] == "serial number"
     assert facts["refuses_at"] == "2026-01-01T00:00:00Z"
     assert facts["duties"][1] == {
         "name": "sessions",

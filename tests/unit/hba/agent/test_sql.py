@@ -1,6 +1,8 @@
 import builtins
+import contextlib
 from dataclasses import replace
 
+import psutil
 import psycopg
 import pytest
 
@@ -37,7 +39,7 @@ def test_sessions_without_a_certificate_are_none_of_ours(pg, sessions):
 
 
 @pytest.mark.integration
-def test_a_server_that_ends_and_comes_again(pg, sessions):
+def test_a_server_that_ends_and_comes_again(pg, sessions, monkeypatch):
     assert sessions.every() == []
     pg.stop()
     with pytest.raises(UnavailableError):
@@ -46,17 +48,46 @@ def test_a_server_that_ends_and_comes_again(pg, sessions):
         sessions.every()
     pg.start()
     assert sessions.every() == []
+    # One that freezes is waited for in bounds.
+    monkeypatch.setattr(module, "_HANGS_SECONDS", 0.2)
+    backend = psutil.Process(sessions._connection.info.backend_pid)
+    backend.suspend()
+    try:
+        with pytest.raises(UnavailableError, match="PostgreSQL cannot be asked"):
+            sessions.every()
+    finally:
+        backend.resume()
+    monkeypatch.undo()
+    assert sessions.every() == []
 
 
 @pytest.mark.integration
-def test_who_may_not_is_told_so(pg, monkeypatch):
-    pg.psql("create role little login")
+def test_a_role_with_too_few_rights_is_told_of(pg, monkeypatch):
+    """It would see no session, as if there were none."""
+    pg.psql('create role "an agent" login')
     data_dir = DataDir.open(pg.data_dir)
-    little = Sessions(data_dir, data_dir.running, "little")
-    monkeypatch.setattr(module, "_END", "select pg_reload_conf() where %s > 0 and %s <> ''")
-    with pytest.raises(PgwardError, match="does not let us end that session"):
-        little.end(Backend(1, "x", "x", "x", None, 5, "", ""))
-    little.close()
+    sessions = Sessions(data_dir, data_dir.running, "an agent")
+    with contextlib.closing(sessions):
+        with pytest.raises(PgwardError, match="role an agent may not see") as caught:
+            sessions.every()
+        assert 'to "an agent"' in caught.value.hint
+        pg.psql('grant pg_monitor to "an agent"')
+        assert sessions.every() == []
+        assert "may end no session of others" in sessions.hindrance
+        pg.psql('grant pg_signal_backend to "an agent"')
+        assert sessions.every() == []
+        assert sessions.hindrance is None
+        # Nobody but a superuser ends a superuser's session.
+        monkeypatch.setattr(module, "_END", module._END.replace("and s.ssl", ""))
+        with local(pg) as session:
+            began = session.execute(
+                "select backend_start::text from pg_stat_activity where pid = pg_backend_pid()"
+            ).fetchone()[0]
+            mine = Backend(session.info.backend_pid, began, "x", "x", None, 5, "", "")
+            with pytest.raises(PgwardError) as caught:
+                sessions.end(mine)
+            assert "superusers are ended by a superuser only" in caught.value.hint
+            assert session.execute("select 1").fetchone() == (1,)
     nobody = Sessions(data_dir, data_dir.running, "nobody_at_all")
     with pytest.raises(UnavailableError, match="nobody_at_all"):
         nobody.every()
