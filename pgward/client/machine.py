@@ -261,10 +261,17 @@ class Machine:
         params = {"after": after, "wait": wait} | ({} if tag is None else {"tag": tag})
         return self._api().call("GET", "/v1/host/news", params=params, timeout=wait + 15) or None
 
-    def standings(self, serials: Sequence[str], people: Sequence[str]) -> dict[str, Any]:
-        """Return how these certificates and people stand, of those that the CA knows."""
-        body = {"serials": list(serials), "people": list(people)}
-        return self._api().post("/v1/host/standings", body)
+    def standings(
+        self, serials: Sequence[str], sessions: Sequence[Mapping[str, str]] = ()
+    ) -> dict[str, Any]:
+        """Return how those of these certificates stand that the CA knows, and these sessions.
+
+        ``sessions`` are a host's without a serial number: ``person`` and ``began``.
+        """
+        body: dict[str, Any] = {"serials": list(serials)}
+        if sessions:
+            body["sessions"] = [dict(each) for each in sessions]
+        return self._api().post(f"/v1/{self.kind}/standings", body)
 
     def send_events(self, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Deliver audit events; return the ids that the CA has now."""

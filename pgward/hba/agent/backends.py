@@ -109,10 +109,10 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What the CA said: by serial number in hex, and by person where there is no number."""
+    """What the CA said: by serial number in hex, and by session where there is no number."""
 
     certificates: Mapping[str, str] = field(default_factory=dict)
-    people: Mapping[str, str] = field(default_factory=dict)
+    sessions: Mapping[tuple[int, str], str] = field(default_factory=dict)
     ends: Mapping[str, datetime] = field(default_factory=dict)
 
 
@@ -138,8 +138,7 @@ def judge(
 def _why(backend: Backend, revoked: Sequence[Revoked], verdicts: Verdicts) -> str | None:
     serial = backend.serial_hex
     if serial is None:
-        person = backend.person
-        return None if person is None else verdicts.people.get(person)
+        return verdicts.sessions.get(backend.key)
     if (
         serial in verdicts.certificates
         and backend.serial is not None

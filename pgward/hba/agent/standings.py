@@ -5,11 +5,12 @@ it only the CA can tell that the login session it began in was ended, or that th
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from pgward.core.clock import parse_rfc3339
+from pgward.core.clock import parse_rfc3339, precise_rfc3339
 from pgward.core.errors import NotFoundError, UnavailableError
 from pgward.hba.agent.backends import Backend, Verdicts
 from pgward.hba.agent.duty import Done, Turn
@@ -21,18 +22,20 @@ _OLD_CA_SECONDS = 3600.0
 
 
 class Ca(Protocol):
-    """The CA, asked by serial number and by person."""
+    """The CA, asked by serial number, and by person and time."""
 
-    def standings(self, serials: Sequence[str], people: Sequence[str]) -> dict[str, Any]:
-        """Return how those stand that it knows; raise PgwardError."""
+    def standings(
+        self, serials: Sequence[str], sessions: Sequence[Mapping[str, str]]
+    ) -> dict[str, Any]:
+        """Return how they stand; raise PgwardError."""
         ...
 
 
 class Standings:
     """Asks when the CA has news and from time to time; ``on_change`` hears of new verdicts.
 
-    With ``eager`` it asks about each certificate as soon as a session begins with it; about people,
-    where PostgreSQL tells no numbers, always.
+    With ``eager`` it asks about each certificate as soon as a session begins with it; about each
+    session, where PostgreSQL tells no numbers, always.
     """
 
     name = "standings"
@@ -54,29 +57,29 @@ class Standings:
         self._want = want
         self._eager = eager
         self._monotonic = monotonic
-        self._live: tuple[frozenset[str], frozenset[str]] | None = None
-        self._asked: frozenset[str] = frozenset()
+        self._live: _Live | None = None
+        self._asked = _Live()
         self.verdicts = Verdicts()
 
     def saw(self, backends: Sequence[Backend]) -> None:
         """Take note of whose sessions run; called from another thread."""
         first = self._live is None
-        serials = frozenset(each.serial_hex for each in backends if each.serial_hex is not None)
-        people = frozenset(each.person for each in backends if each.serial is None and each.person)
-        self._live = serials, people
+        live = self._live = _Live.of(backends)
         # What has a number is on a list as well, if it may have come since it was asked last.
-        unknown = not people <= self._asked or (self._eager and not serials <= self._asked)
-        if unknown or (first and serials):
+        unknown = not live.unnumbered.keys() <= self._asked.unnumbered.keys() or (
+            self._eager and not live.serials <= self._asked.serials
+        )
+        if unknown or (first and live.serials):
             self._want()
 
     def run(self, turn: Turn) -> Done:  # noqa: ARG002 - a duty's signature
         """Ask about all sessions that run."""
-        serials, people = self._live or (frozenset(), frozenset())
+        live = self._live or _Live()
         try:
-            verdicts = self._answers(sorted(serials), sorted(people))
+            verdicts = self._answers(live)
         except NotFoundError:
             return Done(_OLD_CA_SECONDS)  # an older CA: its revocation lists must do
-        self._asked = serials | people
+        self._asked = live
         if verdicts != self.verdicts:
             self.verdicts = verdicts
             self._on_change()
@@ -85,21 +88,55 @@ class Standings:
     def close(self) -> None:
         """Hold nothing."""
 
-    def _answers(self, serials: Sequence[str], people: Sequence[str]) -> Verdicts:
+    def _answers(self, live: "_Live") -> Verdicts:
         certificates: dict[str, str] = {}
-        by_name: dict[str, str] = {}
+        sessions: dict[tuple[int, str], str] = {}
         ends: dict[str, datetime] = {}
-        for start in range(0, max(len(serials), len(people)), MOST_ASKED):
+        serials, unnumbered = sorted(live.serials), sorted(live.unnumbered.items())
+        for start in range(0, max(len(serials), len(unnumbered)), MOST_ASKED):
             some = slice(start, start + MOST_ASKED)
-            reply = self._ca.standings(serials[some], people[some])
+            asked = unnumbered[some]
+            reply = self._ca.standings(
+                serials[some], [{"person": who, "began": at} for _, (who, at) in asked]
+            )
             try:
                 for each in reply["certificates"]:
                     ends[str(each["serial"])] = parse_rfc3339(each["not_after"])
                     if each["over"]:
                         certificates[str(each["serial"])] = str(each["over"])
-                by_name |= {str(e["name"]): str(e["over"]) for e in reply["people"] if e["over"]}
+                answers = zip(asked, reply["sessions"] if asked else (), strict=True)
+                sessions |= {key: str(over) for (key, _), over in answers if over}
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UnavailableError(
                     f"the CA's answer cannot be read: {error!r}", hint="look at the CA's version"
                 ) from error
-        return Verdicts(certificates, by_name, ends)
+        return Verdicts(certificates, sessions, ends)
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """Whose sessions run: serial numbers, and where there is none who began when."""
+
+    serials: frozenset[str] = frozenset()
+    unnumbered: Mapping[tuple[int, str], tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, backends: Sequence[Backend]) -> Self:
+        """Sort sessions; one whose person cannot be read, or whose time, is nobody's."""
+        unnumbered = {}
+        for each in backends:
+            began = None if each.serial is not None else _moment(each.started)
+            if began is not None and each.person:
+                unnumbered[each.key] = (each.person, began)
+        return cls(
+            frozenset(each.serial_hex for each in backends if each.serial_hex is not None),
+            unnumbered,
+        )
+
+
+def _moment(started: str) -> str | None:
+    """Return PostgreSQL's text of a time as the CA reads it."""
+    try:
+        return precise_rfc3339(datetime.fromisoformat(started))
+    except ValueError:
+        return None

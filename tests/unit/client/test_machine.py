@@ -164,9 +164,11 @@ def test_news_of_a_host(fake_ca, machine):
 
 
 def test_whose_sessions_may_go_on_is_asked_for(fake_ca, machine):
-    fake_ca.routes["POST /v1/host/standings"] = lambda body: {"certificates": [], "people": [body]}
-    asked = {"serials": ["1f"], "people": ["alice"]}
-    assert machine.standings(["1f"], ["alice"]) == {"certificates": [], "people": [asked]}
+    fake_ca.routes["POST /v1/edge/standings"] = lambda body: {"certificates": [body]}
+    assert machine.standings(["1f"]) == {"certificates": [{"serials": ["1f"]}]}
+    session = {"person": "alice", "began": "2026-01-01T00:00:00Z"}
+    asked = {"serials": [], "sessions": [session]}
+    assert machine.standings([], [session]) == {"certificates": [asked]}
 
 
 def test_events_are_sent_and_confirmed(fake_ca, machine):

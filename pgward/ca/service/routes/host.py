@@ -9,18 +9,18 @@ from pydantic import BaseModel, Field
 from pgward.audit.events import HOST_ACTIONS
 from pgward.ca.identity import machines, standings
 from pgward.ca.identity.machines import Machine
+from pgward.ca.identity.standings import Began
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Host
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.events import EventsReply, EventsRequest, keep
-from pgward.ca.service.models import Body, Time
+from pgward.ca.service.models import Body, Moment, Storable
+from pgward.ca.service.standings import MOST_ASKED, CertificateInfo, Serials, listed
 
 router = strict.router("machines")
-MOST_ASKED = 1000
 LONGEST_WAIT = 30.0
 _TAG = "^[0-9a-f]{16}$"
-Serial = Annotated[str, Field(pattern="^[0-9a-f]{1,40}$")]
-PersonName = Annotated[str, Field(min_length=1, max_length=128)]
+PersonName = Annotated[str, Field(min_length=1, max_length=128), Storable]
 
 
 class NewsReply(BaseModel):
@@ -31,33 +31,28 @@ class NewsReply(BaseModel):
     parts: dict[str, str]
 
 
+class SessionStart(Body):
+    """A database session of which the server tells no serial number."""
+
+    person: PersonName
+    began: Moment
+
+
 class StandingsRequest(Body):
-    """Whose database sessions run: by serial number, and where there is none by name."""
+    """Whose database sessions run: by serial number, and where there is none by the person."""
 
-    serials: Annotated[list[Serial], Field(default_factory=list, max_length=MOST_ASKED)]
-    people: Annotated[list[PersonName], Field(default_factory=list, max_length=MOST_ASKED)]
-
-
-class CertificateInfo(BaseModel):
-    """A login certificate; ``over`` is why sessions that began with it must end."""
-
-    serial: str
-    not_after: Time
-    over: str | None
-
-
-class PersonInfo(BaseModel):
-    """A person; ``over`` is why all their sessions must end."""
-
-    name: str
-    over: str | None
+    serials: Serials
+    sessions: Annotated[list[SessionStart], Field(default_factory=list, max_length=MOST_ASKED)]
 
 
 class StandingsReply(BaseModel):
-    """Those that are known here; the others are another CA's, and nobody's business."""
+    """Those certificates that are known here; the others are another CA's, and nobody's business.
+
+    ``sessions`` says of each that was asked, in that order, why it must end.
+    """
 
     certificates: list[CertificateInfo]
-    people: list[PersonInfo]
+    sessions: list[str | None]
 
 
 @router.get(
@@ -86,17 +81,15 @@ async def news(
 
 @router.post("/host/standings", summary="Ask whose database sessions may go on")
 def standing(context: Current, _host: Host, body: StandingsRequest) -> StandingsReply:
-    """Return how certificates and people stand, also after the certificates expired."""
+    """Return how certificates stand, also after they expired, and sessions without a number."""
     now = context.now()
+    asked = [Began(each.person, each.began) for each in body.sessions]
     with context.store.read() as connection:
         found = standings.of_certificates(connection, body.serials, now)
-        people = standings.of_people(connection, body.people, now)
+        sessions = standings.of_sessions(connection, asked, now)
     return StandingsReply(
-        certificates=[
-            CertificateInfo(serial=each.serial, not_after=each.not_after, over=each.over)
-            for each in found
-        ],
-        people=[PersonInfo(name=each.name, over=each.over) for each in people],
+        certificates=listed(found),
+        sessions=sessions,
     )
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,15 +60,16 @@ def test_the_cas_word_suffices_and_says_why():
     assert judge([one], [], verdicts, NOW) == [Sentence(one, "the login session was ended")]
 
 
-def test_without_serial_numbers_the_person_decides():
+def test_without_serial_numbers_the_word_about_the_session_decides():
     """PostgreSQL 11."""
-    alice, bob = backend(serial=None, issuer=""), backend(None, "", "/O=Acme/CN=bob")
-    verdicts = Verdicts(people={"bob": "blocked"})
+    alice, bob = backend(serial=None, issuer=""), replace(backend(None, ""), pid=99)
+    verdicts = Verdicts(sessions={bob.key: "blocked"})
     assert judge([alice, bob], [listed(LONG)], verdicts, NOW) == [Sentence(bob, "blocked")]
 
 
-def test_a_blocked_person_does_not_end_by_name_where_there_is_a_number():
-    assert judge([backend()], [], Verdicts(people={"alice": "blocked"}), NOW) == []
+def test_where_there_is_a_number_it_decides():
+    one = backend()
+    assert judge([one], [], Verdicts(sessions={one.key: "blocked"}), NOW) == []
 
 
 @pytest.mark.parametrize(("seconds", "over"), [(-1, False), (0, True), (1, True)])

@@ -13,18 +13,21 @@ TURN = Turn(NOW)
 END = "2026-01-01T00:00:00Z"
 
 
-def backend(serial=0x1F, subject="/CN=alice"):
-    return Backend(1, "x", "app", "db", None, serial, "/CN=CA", subject)
+BEGAN = "2026-01-01 01:00:00.5+01"
+
+
+def backend(serial=0x1F, subject="/CN=alice", *, pid=1, started=BEGAN):
+    return Backend(pid, started, "app", "db", None, serial, "/CN=CA", subject)
 
 
 class Ca:
     def __init__(self):
         self.asked = []
-        self.answer = {"certificates": [], "people": []}
+        self.answer = {"certificates": [], "sessions": []}
         self.error = None
 
-    def standings(self, serials, people):
-        self.asked.append((list(serials), list(people)))
+    def standings(self, serials, sessions):
+        self.asked.append((list(serials), list(sessions)))
         if self.error:
             raise self.error
         return self.answer
@@ -77,25 +80,31 @@ def test_certificates_are_asked_about_by_number(make, ca, heard):
     assert heard == ["want", "change"]
 
 
-def test_where_there_is_no_number_people_are_asked_about(make, ca):
+def test_where_there_is_no_number_sessions_are_asked_about(make, ca):
     duty = make()
-    duty.saw([backend(None), backend(None, "/O=x")])
-    ca.answer["people"] = [{"name": "alice", "over": "blocked"}]
+    strange = [backend(None, "/O=x", pid=2), backend(None, pid=3, started="soon")]
+    duty.saw([backend(None), backend(None, pid=4), *strange])
+    ca.answer["sessions"] = ["blocked", None]
     duty.run(TURN)
-    assert ca.asked == [([], ["alice"])]
-    assert duty.verdicts.people == {"alice": "blocked"}
+    asked = {"person": "alice", "began": "2026-01-01T00:00:00.500000Z"}
+    assert ca.asked == [([], [asked, asked])]
+    assert duty.verdicts.sessions == {(1, BEGAN): "blocked"}
 
 
-def test_a_person_who_came_since_the_last_question_is_asked_about(make, ca, heard):
-    """No list tells of a person, and the news may have come just before the session was seen."""
+def test_a_session_that_came_since_the_last_question_is_asked_about(make, ca, heard):
+    """No list tells of it, and the news may have come just before it was seen."""
     duty = make()
     duty.saw([])
     duty.run(TURN)
-    duty.saw([backend(None)])
-    assert heard == ["want"]
-    duty.run(TURN)
-    duty.saw([backend(None)])
-    assert (heard, ca.asked) == (["want"], [([], ["alice"])])
+    ca.answer["sessions"] = [None]
+    for pid in (1, 2):
+        heard.clear()
+        duty.saw([backend(None, pid=pid)])
+        assert heard == ["want"]
+        duty.run(TURN)
+        duty.saw([backend(None, pid=pid)])
+        assert heard == ["want"]
+    assert len(ca.asked) == 2
 
 
 def test_many_are_asked_about_in_turns(make, ca):
@@ -129,12 +138,13 @@ def test_an_older_ca_is_asked_seldom(make, ca):
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, {"certificates": 5}, {"certificates": [{}]}, {"certificates": [], "people": [None]},
-     {"certificates": [{"serial": "1f", "not_after": "soon", "over": "x"}], "people": []}],
+    [{}, {"certificates": 5}, {"certificates": [{}]}, {"certificates": [], "sessions": 5},
+     {"certificates": []}, {"certificates": [], "sessions": ["x"] * 3},
+     {"certificates": [{"serial": "1f", "not_after": "soon", "over": "x"}], "sessions": []}],
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_the_cas_failure(make, ca, answer):
     duty = make()
-    duty.saw([backend()])
+    duty.saw([backend(), backend(None)])
     ca.answer = answer
     with pytest.raises(UnavailableError):
         duty.run(TURN)

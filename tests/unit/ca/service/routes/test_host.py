@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pgward.ca.service.events import MAX_EVENTS
-from pgward.ca.service.routes.host import MOST_ASKED
+from pgward.ca.service.standings import MOST_ASKED
 
 
 @pytest.fixture
@@ -47,11 +47,13 @@ def test_who_asks_is_seen(admin, host):
 
 def test_standings_are_of_what_is_known_here(host, alice):
     serial = alice.certificate()["serial"]
-    body = {"serials": [serial, "ff"], "people": ["alice", "bob"]}
+    began = "2026-11-21T12:00:00.123456Z"
+    sessions = [{"person": name, "began": began} for name in ("alice", "bob")]
+    body = {"serials": [serial, "ff"], "sessions": sessions}
     answer = host.call("POST", "/v1/host/standings", body).json()
     (certificate,) = answer["certificates"]
     assert (certificate["serial"], certificate["over"]) == (serial, None)
-    assert answer["people"] == [{"name": "alice", "over": None}]
+    assert answer["sessions"] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +62,11 @@ def test_standings_are_of_what_is_known_here(host, alice):
         {"serials": ["FF"]},
         {"serials": ["f" * 41]},
         {"serials": ["f"] * (MOST_ASKED + 1)},
-        {"people": [""]},
-        {"people": ["a" * 129]},
+        {"sessions": [{"person": "", "began": "2026-11-21T12:00:00Z"}]},
+        {"sessions": [{"person": "a" * 129, "began": "2026-11-21T12:00:00Z"}]},
+        {"sessions": [{"person": "a\0", "began": "2026-11-21T12:00:00Z"}]},
+        {"sessions": [{"person": "a", "began": 5}]},
+        {"sessions": [{"person": "a"}]},
         {"other": 1},
     ],
 )
