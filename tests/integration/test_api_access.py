@@ -141,6 +141,7 @@ TABLE = {
     "POST /v1/machine/proofs": ((401, 403, 403, 403, 200), CSR),
     "POST /v1/machine/reports": ((401, 403, 403, 422, 422), {}),
     "GET /v1/edge/snapshot": (EDGE, None),
+    "POST /v1/edge/standings": (EDGE, {}),
     "POST /v1/edge/events": (EDGE, {"events": []}),
     "GET /v1/host/news": (HOST, None),
     "POST /v1/host/standings": (HOST, {}),

@@ -2,9 +2,11 @@
 
 import contextlib
 import time
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from cryptography import x509
 
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.tunnel_process import run_client
@@ -74,6 +76,32 @@ def test_it_cuts_live_sessions_and_refuses_the_next(stack, act):
         said = tunnel.refused()
         assert "FATAL:  pgward: " in said
         assert "HINT:  " in said
+    eventually(lambda: stack.audit(actor=person.name, action="session.cut"))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("act", [revoke, block], ids=lambda act: act.__name__)
+def test_a_session_that_outlived_its_certificate_is_cut_as_well(stack, act):
+    """No list names a certificate that has expired, and the person may have no other."""
+    group = stack.site.unique("brief")
+    spec = {"appliesTo": {"groups": [group]}, "lifetime": "1m", "maxLifetime": "1m"}
+    body = {"kind": "CertificateProfile", "metadata": {"name": group}, "spec": spec}
+    stack.site.api.put(f"/v1/resources/CertificateProfile/{group}", body)
+    person, other = stack.person(group), stack.person(group)
+    service = stack.service(groups=(group,), sslMode="disable")
+    with (
+        stack.tunnel(person, service) as tunnel,
+        stack.tunnel(other, service) as others,
+        tunnel.connect() as session,
+        others.connect() as stays,
+    ):
+        own = person.home / "identity" / "current" / "login.crt"
+        ends = x509.load_pem_x509_certificate(own.read_bytes()).not_valid_after_utc
+        eventually(lambda: datetime.now(UTC) > ends + timedelta(seconds=2), 90)
+        assert answers(session)
+        act(stack, person, service)
+        cut_in_time(session)
+        assert answers(stays)
     eventually(lambda: stack.audit(actor=person.name, action="session.cut"))
 
 

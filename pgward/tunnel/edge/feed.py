@@ -42,8 +42,9 @@ class Source(Protocol):
 class Feed:
     """Keeps ``on_state`` told of every new snapshot, from a thread of its own.
 
-    ``carry_out`` does what the CA wants of this edge, after a snapshot that says so and until it
-    tells that nothing is left.
+    ``look`` sees to sessions of which a snapshot cannot tell, after each new one and until it does
+    not raise. ``carry_out`` does what the CA wants of this edge, after a snapshot that says so and
+    until it tells that nothing is left.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Feed:
         *,
         on_state: Callable[[EdgeState], object],
         on_renewed: Callable[[], object],
+        look: Callable[[], None] = lambda: None,
         carry_out: Callable[[], bool] = lambda: True,
     ) -> None:
         self._source = source
@@ -63,6 +65,8 @@ class Feed:
         self._clock = clock
         self._on_state = on_state
         self._on_renewed = on_renewed
+        self._look = look
+        self._must_look = False
         self._carry_out = carry_out
         self._has_orders = False
         self._stopping = threading.Event()
@@ -129,6 +133,10 @@ class Feed:
         if text is not None:
             self._adopt(text)
             self._keep(text)
+            self._must_look = True
+        if self._must_look:
+            self._look()
+            self._must_look = False
         if self._has_orders:
             self._has_orders = not self._carry_out()
 

@@ -21,6 +21,7 @@ from pgward.tunnel.edge.duties import EdgeDuties
 from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
+from pgward.tunnel.edge.outlived import Outlived
 from pgward.tunnel.edge.sessions import Links
 from pgward.tunnel.edge.source import CaSource, certificate, domains
 from pgward.tunnel.edge.state import EdgeState
@@ -128,6 +129,7 @@ class EdgeServer:
             self._clock,
             on_state=lambda state: call(self._adopt, state),
             on_renewed=lambda: call(self._reload_certificate),
+            look=Outlived(self._machine, self._links, call).look,
             carry_out=self._make_duties().run,
         )
 

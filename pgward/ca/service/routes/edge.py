@@ -7,12 +7,14 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from pgward.audit.events import EDGE_ACTIONS
-from pgward.ca.identity import machines
+from pgward.ca.identity import machines, standings
 from pgward.ca.identity.machines import Machine
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Edge
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.events import EventsReply, EventsRequest, keep
+from pgward.ca.service.models import Body
+from pgward.ca.service.standings import CertificateInfo, Serials, listed
 
 router = strict.router("machines")
 
@@ -41,6 +43,26 @@ async def snapshot(
     if version <= after:
         return Response(status_code=204)
     return SnapshotReply(snapshot=await run_sync(context.snapshots.get, edge.name, version))
+
+
+class StandingsRequest(Body):
+    """Which certificates sessions began with that have expired since."""
+
+    serials: Serials
+
+
+class StandingsReply(BaseModel):
+    """Those that are known here."""
+
+    certificates: list[CertificateInfo]
+
+
+@router.post("/edge/standings", summary="Ask whose sessions may go on")
+def standing(context: Current, _edge: Edge, body: StandingsRequest) -> StandingsReply:
+    """Return how certificates stand, also after they expired, when no list names them."""
+    with context.store.read() as connection:
+        found = standings.of_certificates(connection, body.serials, context.now())
+    return StandingsReply(certificates=listed(found))
 
 
 async def _batch(request: Request, _edge: Edge) -> EventsRequest:

@@ -85,7 +85,7 @@ def source() -> FakeSource:
 def make(hierarchy, source, tmp_path):
     """Return a function that makes a feed on the same disk, with what it told in ``told``."""
 
-    def made() -> Feed:
+    def made(**more) -> Feed:
         told: list[EdgeState | str] = []
         feed = Feed(
             source,
@@ -94,6 +94,7 @@ def make(hierarchy, source, tmp_path):
             MovableClock(NOW),
             on_state=told.append,
             on_renewed=lambda: told.append("renewed"),
+            **more,
         )
         feed.told = told
         return feed
@@ -185,6 +186,25 @@ def test_content_that_cannot_be_used_leaves_the_old_one(feed, source, signed):
     feed.poll()
     assert versions(feed) == [1, 2]
     assert source.asked[-1][0] == 1
+
+
+def test_sessions_are_looked_at_after_each_snapshot_until_it_succeeds(make, source, signed):
+    looks = []
+    answers = [UnavailableError("away"), None, None]
+
+    def look():
+        looks.append(source.asked[-1][0])
+        if (answer := answers.pop(0)) is not None:
+            raise answer
+
+    feed = make(look=look)
+    source.answers = [signed(1), None, None, signed(2), None]
+    with pytest.raises(UnavailableError):
+        feed.poll()
+    assert versions(feed) == [1]  # what it says is in force
+    for _ in range(4):
+        feed.poll()
+    assert looks == [0, 1, 1]
 
 
 # --- the disk -----------------------------------------------------------------------------

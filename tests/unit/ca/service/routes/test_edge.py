@@ -19,6 +19,21 @@ def test_a_batch_has_bounds_larger_than_other_bodies(edge):
     assert huge.status_code == 413
 
 
+def test_an_edge_asks_about_certificates_also_after_they_expired(api, edge, alice):
+    serial = alice.certificate()["serial"]
+    api.clock.move(hours=2)
+    body = {"serials": [serial, "ff"]}
+
+    def over():
+        (told,) = edge.call("POST", "/v1/edge/standings", body).json()["certificates"]
+        assert told["serial"] == serial
+        return told["over"]
+
+    assert over() is None
+    alice.call("POST", "/v1/logout")
+    assert over() == "the login session was ended"
+
+
 def test_events_that_are_no_events_are_refused_one_by_one(edge):
     body = {"events": [None, 5, [], {"id": "x"}]}
     answer = edge.call("POST", "/v1/edge/events", body).json()

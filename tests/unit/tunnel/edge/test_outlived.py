@@ -1,0 +1,99 @@
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from pgward.core.errors import NotFoundError, UnavailableError
+from pgward.tunnel.edge import outlived as module
+from pgward.tunnel.edge.outlived import Outlived
+from pgward.tunnel.preface import Reason
+from tests.fixtures.authority import MovableClock
+from tests.fixtures.pki import NOW
+
+
+class Link:
+    def __init__(self, serial, minutes):
+        self.peer = SimpleNamespace(serial=serial, not_after=NOW + timedelta(minutes=minutes))
+        self.reason = None
+
+    def cut(self, reason):
+        self.reason = reason
+
+
+class Ca:
+    """Says of some serial numbers that they are over."""
+
+    def __init__(self, *over):
+        self.over = over
+        self.asked = []
+        self.error = None
+
+    def standings(self, serials):
+        self.asked.append(list(serials))
+        if self.error is not None:
+            raise self.error
+        over = {each: "it is revoked" if each in self.over else None for each in serials}
+        return {"certificates": [{"serial": s, "over": why} for s, why in over.items()]}
+
+
+def links(*live, skew=0):
+    return SimpleNamespace(
+        live=set(live), clock=MovableClock(NOW), skew=lambda: timedelta(minutes=skew)
+    )
+
+
+def look(ca, *live, skew=0):
+    Outlived(ca, links(*live, skew=skew), lambda act: act()).look()
+    return [each.reason for each in live]
+
+
+def test_sessions_that_outlived_their_certificate_are_asked_about():
+    ca = Ca("1f", "3f")
+    old, kept, young = Link(0x1F, -1), Link(0x2F, 0), Link(0x3F, 1)
+    assert look(ca, old, kept, young) == [Reason.REVOKED, None, None]
+    assert ca.asked == [["1f", "2f"]]
+
+
+def test_it_goes_by_the_cas_clock():
+    assert look(Ca("1f"), Link(0x1F, -1), skew=2) == [None]
+    assert look(Ca("1f"), Link(0x1F, 1), skew=-2) == [Reason.REVOKED]
+
+
+def test_without_such_sessions_nothing_is_asked():
+    ca = Ca()
+    assert look(ca, Link(0x1F, 5)) == [None]
+    assert ca.asked == []
+
+
+def test_many_are_asked_about_in_turns(monkeypatch):
+    monkeypatch.setattr(module, "MOST_ASKED", 2)
+    ca = Ca("1", "5")
+    found = look(ca, *(Link(number, -1) for number in range(1, 6)))
+    assert found == [Reason.REVOKED, None, None, None, Reason.REVOKED]
+    assert [len(each) for each in ca.asked] == [2, 2, 1]
+
+
+def test_a_ca_that_is_away_is_for_the_next_time():
+    ca = Ca("1f")
+    ca.error = UnavailableError("away")
+    with pytest.raises(UnavailableError):
+        look(ca, Link(0x1F, -1))
+
+
+def test_an_older_ca_knows_no_answer():
+    ca = Ca("1f")
+    ca.error = NotFoundError("there is no such route")
+    assert look(ca, Link(0x1F, -1)) == [None]
+
+
+@pytest.mark.parametrize("answer", [{}, {"certificates": 5}, {"certificates": [5]}])
+def test_an_answer_that_cannot_be_read(answer):
+    ca = SimpleNamespace(standings=lambda _: answer)
+    with pytest.raises(UnavailableError):
+        look(ca, Link(0x1F, -1))
+
+
+def test_a_loop_that_does_not_answer_is_waited_for_in_bounds(monkeypatch):
+    monkeypatch.setattr(module, "_SECONDS", 0.01)
+    with pytest.raises(UnavailableError, match="event loop"):
+        Outlived(Ca(), links(), lambda _: None).look()
