@@ -49,14 +49,14 @@ def look(ca, *live, skew=0):
 
 def test_sessions_that_outlived_their_certificate_are_asked_about():
     ca = Ca("1f", "3f")
-    old, kept, young = Link(0x1F, -1), Link(0x2F, 0), Link(0x3F, 1)
+    old, kept, young = Link(0x1F, -1), Link(0x2F, 1), Link(0x3F, 2)
     assert look(ca, old, kept, young) == [Reason.REVOKED, None, None]
     assert ca.asked == [["1f", "2f"]]
 
 
 def test_it_goes_by_the_cas_clock():
-    assert look(Ca("1f"), Link(0x1F, -1), skew=2) == [None]
-    assert look(Ca("1f"), Link(0x1F, 1), skew=-2) == [Reason.REVOKED]
+    assert look(Ca("1f"), Link(0x1F, -1), skew=3) == [None]
+    assert look(Ca("1f"), Link(0x1F, 2), skew=-3) == [Reason.REVOKED]
 
 
 def test_without_such_sessions_nothing_is_asked():
