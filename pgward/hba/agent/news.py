@@ -75,7 +75,7 @@ class News:
         try:
             version, tag = int(reply["version"]), str(reply["tag"])
             parts = {str(name): str(value) for name, value in reply["parts"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise UnavailableError(f"the CA's news cannot be read: {error!r}") from error
         if len(parts) > _MOST_PARTS or any(len(each) > _LONGEST_PART for each in parts.values()):
             raise UnavailableError("the CA's news is longer than any news")

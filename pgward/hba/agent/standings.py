@@ -106,7 +106,7 @@ class Standings:
                         certificates[str(each["serial"])] = str(each["over"])
                 answers = zip(asked, reply["sessions"] if asked else (), strict=True)
                 sessions |= {key: str(over) for (key, _), over in answers if over}
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
                 raise UnavailableError(
                     f"the CA's answer cannot be read: {error!r}", hint="look at the CA's version"
                 ) from error
@@ -138,5 +138,5 @@ def _moment(started: str) -> str | None:
     """Return PostgreSQL's text of a time as the CA reads it."""
     try:
         return precise_rfc3339(datetime.fromisoformat(started))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -14,6 +14,7 @@ from pgward.hba.agent.report import Report
 from pgward.hba.agent.runner import Standing
 from pgward.hba.install.host import Host
 from pgward.hba.server.datadir import DataDir
+from pgward.hba.syntax.versions import Abilities
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -63,6 +64,7 @@ def test_one_whose_first_turns_are_not_over(run, running, tmp_path):
     done = run("--status", "--state-dir", tmp_path)
     assert done.exit_code == 1
     assert "sessions ended" in done.stdout
+    assert "ends sessions by       serial number" in done.stdout
     assert "warning: alarm: its first turn is not over" in done.stderr
 
 
@@ -87,6 +89,13 @@ def test_a_token_from_a_file_or_from_stdin(tmp_path, monkeypatch):
 def host(pg_files):
     found = DataDir.open(pg_files.data_dir)
     return Host(found, found.path / "pgward")
+
+
+@pytest.mark.parametrize(("version", "lines"), [(11, 1), (12, 0)])
+def test_what_a_version_cannot_tell_is_said_at_the_start(host, caplog, version, lines):
+    old = replace(host.data_dir, able=Abilities.of(version))
+    module._tell_limits(replace(host, data_dir=old))
+    assert caplog.text.count(f"PostgreSQL {version} tells no serial number") == lines
 
 
 @pytest.fixture

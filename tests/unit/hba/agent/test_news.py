@@ -65,6 +65,7 @@ def test_a_part_that_goes_is_a_change(heard):
         {},
         {"version": 1, "tag": "x", "parts": None},
         {"version": "x", "tag": "x", "parts": {}},
+        {"version": float("inf"), "tag": "x", "parts": {}},
         reply(1, **{f"p{number}": "x" for number in range(101)}),
         reply(1, crls="x" * 100_001),
     ],
