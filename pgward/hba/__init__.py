@@ -11,7 +11,7 @@ change      a new generation and new blocks, replaced step by step behind a jour
 journal     what a change replaced, so that a run that was cut off is undone by the next
 
 Its parts, each standing on those before it: ``syntax`` reads the three files, ``decide`` says
-who gets in, ``check`` what is wrong, ``plan`` writes what is wanted: all pure. ``server`` looks at
-a real one; ``install`` changes it, or puts it back. (PostgreSQL manual, chapters 19.9, 20.1, 20.2
-and 20.12.)
+who gets in, ``check`` what is wrong, ``plan`` writes what is wanted: all pure. ``login`` speaks to
+a real server as a client, ``server`` looks at its host as well; ``install`` changes it, or puts it
+back. (PostgreSQL manual, chapters 19.9, 20.1, 20.2 and 20.12.)
 """

@@ -5,7 +5,8 @@ import click
 from pgward.client.options import output as output_option
 from pgward.hba.host_options import OpenHost, host_options
 from pgward.hba.install.source import MachineSource
-from pgward.hba.prove import run, shown
+from pgward.hba.login import shown
+from pgward.hba.prove import run, words
 from pgward.hba.prove.ca_source import CaProofs
 from pgward.hba.prove.judging import Report, Status
 from pgward.hba.prove.run import Wish
@@ -73,19 +74,15 @@ def _show(report: Report, output: str, *, everything: bool) -> None:
         terminal.structured(report.to_json(), output)
         return
     quiet = set() if everything else {Status.OK}
-    rows = [row.to_json() for row in report.rows if row.status not in quiet]
+    rows = [row for row in report.rows if row.status not in quiet]
     if rows:
-        terminal.table(rows, _COLUMNS)
+        terminal.table([words.cells(row) for row in rows], _COLUMNS)
     for row in report.rows:
         if row.status in {Status.DIFFERS, Status.OPEN, Status.NOT_TRIED}:
-            terminal.note(f"{row.status}: {_named(row.to_json())}: {row.why}")
+            terminal.note(words.named(row))
+    for text in words.legend(rows):
+        terminal.note(f"hint: {text}")
     for note in report.notes:
         terminal.note(f"note: {note}")
     counts = ", ".join(f"{report.count(status)} {status}" for status in Status)
     terminal.echo(f"PostgreSQL {report.version}: {counts}")
-
-
-def _named(row: object) -> str:
-    fields = row if isinstance(row, dict) else {}
-    parts = (fields.get(name) for name in ("address", "encryption", "shown", "role"))
-    return ", ".join(str(each) for each in parts if each)

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pgward.core.errors import PgwardError
 from pgward.hba.install import apply as work
 from pgward.hba.install.host import Host
+from pgward.hba.login import asked
+from pgward.hba.login.link import Target
 from pgward.hba.plan.model import Auth, Plan
-from pgward.hba.prove import asked, roles, run
-from pgward.hba.prove.judging import Status
-from pgward.hba.prove.link import Target
+from pgward.hba.prove import roles, run
+from pgward.hba.prove.judging import Report, Status
 from pgward.hba.roles import section
 from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
@@ -80,9 +81,17 @@ def test_each_version_is_right_after_an_apply(pg_each, small_ca, monkeypatch) ->
         assert differing(report) == [], name
         wanted_in = [row for row in report.rows if row.wanted == "in"]
         assert {row.status for row in wanted_in} == {Status.OK}, name
-        assert {row.wanted for row in report.rows} == {"in", "out", "", "pgward's"}, name
+        assert {row.wanted for row in report.rows} == {"in", "out", None, "pgward's"}, name
         assert report.notes == [], name
+        assert passwords(report) == ({"let in", "refused"} if "scram+" in name else set()), name
     assert role_names(pg_each) == before
+
+
+def passwords(report: Report) -> set[str]:
+    """Return what becomes of a password bound to its TLS connection, right and relayed."""
+    bound = {row.seen for row in report.rows if row.why.startswith("by SCRAM-SHA-256-PLUS;")}
+    said = "28000 SCRAM channel binding check failed"
+    return bound | {row.seen for row in report.rows if row.why.startswith(said)}
 
 
 def write(cluster: Cluster, name: str, change) -> None:
@@ -254,7 +263,7 @@ def test_every_address_and_a_server_that_pgward_did_not_set_up(pg_stopped, small
     proofs = SmallProofs(Host(data_dir, data_dir.path / "pgward"), small_ca)
     report = proofs.prove(refresh=False)
     assert differing(report) == []
-    assert {row.wanted for row in report.rows} == {""}
+    assert {row.wanted for row in report.rows} == {None}
     assert {each for each in ("127.0.0.1", "local") if each in {r.address for r in report.rows}}
     addresses = {row.address for row in report.rows if row.status is Status.OK}
     assert len(addresses) >= 3  # loopback, an interface's, and the socket

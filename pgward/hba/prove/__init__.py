@@ -9,6 +9,7 @@ files     what becomes of it by all of the files as they are
 seen      what became of it
 row       a path with all three, and whether they agree
 
-``scram``, ``wire``, ``trusting``, ``installed``, ``paths``, ``expecting`` and ``judging`` are pure;
-``link``, ``attempt``, ``admin``, ``roles`` and ``listening`` meet the server; ``run`` joins them.
+``trusting``, ``installed``, ``paths``, ``expecting``, ``judging`` and ``words`` are pure;
+``admin``, ``roles`` and ``listening`` meet the server, and each attempt is made by ``login``;
+``run`` joins them.
 """

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Self
 
 from pgward.core.errors import PgwardError, UnavailableError
-from pgward.hba.prove import wire
-from pgward.hba.prove.link import EndedError, Link, Target, connected
-from pgward.hba.prove.wire import BadMessageError
+from pgward.hba.login import wire
+from pgward.hba.login.link import EndedError, Link, Target, connected
+from pgward.hba.login.messages import Messages
+from pgward.hba.login.wire import BadMessageError
 from pgward.hba.server.datadir import Running
 from pgward.hba.server.disk import acting_as
 from pgward.system.postgres import Account
@@ -34,7 +35,7 @@ class Admin:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._reader = wire.Reader(_MOST_ROW)
+        self._messages = Messages(link, _MOST_ROW)
         self.is_sound = True  # unless a query was cut short
 
     @classmethod
@@ -93,7 +94,7 @@ class Admin:
         rows: list[list[str | None]] = []
         failed: SqlError | None = None
         while True:
-            kind, body = self._next()
+            kind, body = self._messages.next()
             if kind == b"E":
                 failed = SqlError(wire.error(body)[1])
                 if logging_in:
@@ -106,14 +107,6 @@ class Admin:
                 if failed is not None:
                     raise failed
                 return rows
-
-    def _next(self) -> tuple[bytes, bytes]:
-        while (found := self._reader.next()) is None:
-            said = self._link.receive()
-            if not said:
-                raise UnavailableError("the server ended the session")
-            self._reader.feed(said)
-        return found
 
 
 def literal(text: str) -> str:

@@ -8,8 +8,8 @@ from pgward.core.errors import UnavailableError
 from pgward.hba.install import apply as work
 from pgward.hba.install.host import Host
 from pgward.hba.install.source import MachineSource
+from pgward.hba.login.shown import Shown
 from pgward.hba.prove.proofs import Proof, Proofs
-from pgward.hba.prove.shown import Shown
 from pgward.pki import csr, keys, pem
 from pgward.pki.errors import BadCertificateError
 

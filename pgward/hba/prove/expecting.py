@@ -11,10 +11,10 @@ from pgward.hba.decide.connection import Encryption as Kind
 from pgward.hba.decide.deciding import decide
 from pgward.hba.decide.loading import Loaded, load
 from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
+from pgward.hba.login.outcome import Encryption
 from pgward.hba.plan.generate import fragments
 from pgward.hba.plan.model import Plan
 from pgward.hba.prove import trusting
-from pgward.hba.prove.outcome import Encryption
 from pgward.hba.prove.paths import Path
 from pgward.hba.prove.proofs import Proof
 from pgward.hba.prove.trusting import Trust
@@ -22,7 +22,8 @@ from pgward.hba.syntax.files import access_lines
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.syntax.tokens import quote
 
-_ANSWERED = frozenset({"scram-sha-256", "md5", "password"})
+_SCRAM = frozenset({"scram-sha-256", "md5"})  # a password that is stored as SCRAM keeps it
+_ANSWERED = _SCRAM | {"password"}
 _OLDEST = {"": 0, "TLSv1": 0, "TLSv1.1": 1, "TLSv1.2": 2, "TLSv1.3": 3}
 _ORDER = {Encryption.TLS_1_0: 0, Encryption.TLS_1_1: 1}
 
@@ -95,9 +96,11 @@ def expected(facts: Facts, path: Path) -> Expected:
     return Expected(_wanted(facts, path), _by_files(facts, path), plainly=method == "password")
 
 
-def asks_for_password(facts: Facts, path: Path) -> bool:
-    """Tell whether the files ask for a password that a role of our own has."""
-    return _method(facts.files, path) in _ANSWERED
+def is_of_use(facts: Facts, path: Path) -> bool:
+    """Tell whether a path shows something: a wrong password does where one is asked for."""
+    if path.relayed:
+        return _method(facts.files, path) in _SCRAM
+    return path.password is not False or _method(facts.files, path) in _ANSWERED
 
 
 def _wanted(facts: Facts, path: Path) -> Says:
@@ -135,7 +138,8 @@ def _decided(loaded: Loaded, path: Path, *, has_certificate: bool, facts: Facts)
     shown = path.shown if has_certificate else None
     certificate = None if shown is None else Certificate(shown.name, shown.dn)
     system = facts.system_user if path.place.client is None else None
-    knows = path.password is True and _method(loaded, path) in _ANSWERED
+    given = path.password is True and not path.relayed
+    knows = given and _method(loaded, path) in _ANSWERED
     try:
         found = explaining.explain(loaded, _connection(path), Evidence(certificate, knows, system))
     except BeyondUsError as error:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pgward.hba.login.outcome import Encryption, Outcome, Seen
 from pgward.hba.prove.expecting import Expected, Says
-from pgward.hba.prove.outcome import Encryption, Outcome, Seen
 from pgward.hba.prove.paths import Path, Untried
 
 
@@ -25,18 +25,22 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One line of the table; ``wanted`` and ``files`` are None where they say nothing.
+
+    ``sqlstate`` is the code of the server's error, if it gave one.
+    """
 
     address: str
     encryption: str
     role: str
     database: str
     shown: str
-    wanted: str
-    files: str
+    wanted: str | None
+    files: str | None
     seen: str
     status: Status
     why: str = ""
+    sqlstate: str = ""
 
     def to_json(self) -> Mapping[str, Any]:
         """Return it as plain data."""
@@ -49,6 +53,7 @@ class Row:
             "wanted": self.wanted,
             "files": self.files,
             "seen": self.seen,
+            "sqlstate": self.sqlstate or None,
             "status": self.status.value,
             "why": self.why,
         }
@@ -83,6 +88,7 @@ class Report:
 
 def tried(path: Path, expected: Expected, seen: Seen, *, has_plan: bool) -> Row:
     """Return the row of a path that was tried."""
+    said = (seen.code, seen.detail)
     return Row(
         str(path.place),
         path.encryption.value,
@@ -91,16 +97,17 @@ def tried(path: Path, expected: Expected, seen: Seen, *, has_plan: bool) -> Row:
         path.what,
         _said(expected.wanted),
         _said(expected.files),
-        " ".join(filter(None, (seen.outcome.value, seen.code))),
+        seen.outcome.value,
         _status(path, expected, seen, has_plan=has_plan),
-        "; ".join(filter(None, (seen.detail, expected.files.why))),
+        "; ".join(filter(None, (" ".join(filter(None, said)), expected.files.why))),
+        seen.code,
     )
 
 
 def not_tried(each: Untried) -> Row:
     """Return the row of what could not be tried."""
     return Row(
-        *(each.where, "", each.called, "", each.what, "", "", Outcome.NOT_TRIED.value),
+        *(each.where, "", each.called, "", each.what, None, None, Outcome.NOT_TRIED.value),
         Status.NOT_TRIED,
         each.why,
     )
@@ -119,7 +126,7 @@ def authorities(
     differs = set(asked) != set(known.values()) or (bool(ours) and not set(asked) <= set(ours))
     return Row(
         *(address, "TLS 1.2", "", "", "CAs that it asks for"),
-        "pgward's" if ours else "",
+        "pgward's" if ours else None,
         "; ".join(known),
         "; ".join(seen) or "none",
         Status.DIFFERS if differs else Status.OK,
@@ -129,9 +136,9 @@ def authorities(
     )
 
 
-def found(what: str, *, wanted: str, files: str, why: str) -> Row:
-    """Return a row of what the files say that nobody wanted, and no login can show."""
-    return Row("", "", "", "", what, wanted, files, "", Status.DIFFERS, why)
+def found(what: str, *, wanted: str, files: str | None, why: str, seen: str = "") -> Row:
+    """Return a row of what is not as it was wanted, and no login can show."""
+    return Row("", "", "", "", what, wanted, files, seen, Status.DIFFERS, why)
 
 
 def _status(path: Path, expected: Expected, seen: Seen, *, has_plan: bool) -> Status:
@@ -147,5 +154,5 @@ def _status(path: Path, expected: Expected, seen: Seen, *, has_plan: bool) -> St
     return Status.OPEN if is_open else Status.OK
 
 
-def _said(says: Says) -> str:
-    return {None: "", True: "in", False: "out"}[says.lets_in]
+def _said(says: Says) -> str | None:
+    return {None: None, True: "in", False: "out"}[says.lets_in]

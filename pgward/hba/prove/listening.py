@@ -7,8 +7,8 @@ from ipaddress import ip_address
 
 import psutil
 
+from pgward.hba.login.link import Target
 from pgward.hba.prove.admin import socket_path
-from pgward.hba.prove.link import Target
 from pgward.hba.syntax.addresses import IP
 
 _EVERY = {"*": (4, 6), "0.0.0.0": (4,), "::": (6,)}  # noqa: S104 - read, not bound

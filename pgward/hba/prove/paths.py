@@ -5,13 +5,13 @@ roles, databases and persons with what is certain to be right, and with nothing 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pgward.hba.decide.loading import Loaded
+from pgward.hba.login.outcome import Encryption
+from pgward.hba.login.shown import Shown
 from pgward.hba.prove.listening import Place
-from pgward.hba.prove.outcome import Encryption
 from pgward.hba.prove.proofs import Proof
-from pgward.hba.prove.shown import Shown
 from pgward.hba.syntax.addresses import Network
 
 OWN, OTHER = "its own role", "another role"
@@ -24,6 +24,8 @@ _KEYWORDS = frozenset({"all", "sameuser", "samerole", "samegroup", "replication"
 @dataclass(frozen=True, slots=True)
 class Path:
     """One way to try; ``password`` is True for the right one, False for a wrong one.
+
+    ``relayed`` is the right one as somebody between would pass it on, over a TLS of his own.
 
     ``kind`` says what is special about what is shown, and is None for a person's and for nothing;
     ``database`` is None for physical replication; ``called`` is how the role is shown.
@@ -38,6 +40,7 @@ class Path:
     shown: Shown | None = field(default=None, repr=False)
     kind: Proof | None = None
     password: bool | None = None
+    relayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ class _At:
             yield self._own("valid certificate", Encryption.DIRECT, Proof.VALID)
         what = "valid certificate, wrong password"
         yield self._own(what, Encryption.TLS, Proof.VALID, password=False)
+        what = "valid certificate, relayed password"
+        yield replace(self._own(what, Encryption.TLS, Proof.VALID), relayed=True)
         for database in (*self._all.databases[1:], None):
             yield self._own("no certificate", Encryption.NONE, database=database)
             yield self._own("no certificate", Encryption.TLS, database=database)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pgward.core import names
 from pgward.core.errors import InvalidInputError
-from pgward.hba.prove.shown import Shown
+from pgward.hba.login.shown import Shown
 from pgward.pki import keys
 
 _Named = tuple[x509.Name, ec.EllipticCurvePrivateKey]

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.core.names import PROOF_PREFIX
-from pgward.hba.prove import scram
+from pgward.hba.login import scram
 from pgward.hba.prove.admin import Admin, identifier, literal
 
 MARK = "made by pgward hba prove, which removes it"

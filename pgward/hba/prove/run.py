@@ -17,18 +17,19 @@ from pgward.hba.decide.loading import Loaded, load
 from pgward.hba.decide.mapping import BadMapError, find
 from pgward.hba.install.host import Host
 from pgward.hba.install.material import MaterialError, read_crls
+from pgward.hba.login import asked, shown
+from pgward.hba.login.attempt import Login, attempt
+from pgward.hba.login.outcome import Outcome, Seen
+from pgward.hba.login.shown import Shown
 from pgward.hba.plan.model import Plan
-from pgward.hba.prove import asked, expecting, judging, listening, paths, roles, shown
+from pgward.hba.prove import expecting, judging, listening, paths, roles
 from pgward.hba.prove.admin import Admin
-from pgward.hba.prove.attempt import Login, attempt
 from pgward.hba.prove.expecting import Facts
 from pgward.hba.prove.installed import Blocks, Installed, installed
 from pgward.hba.prove.judging import Report, Row
-from pgward.hba.prove.outcome import Outcome, Seen
 from pgward.hba.prove.paths import Subjects, Untried
 from pgward.hba.prove.proofs import Proof, Proofs, ProofSource, every
 from pgward.hba.prove.roles import Known, Role
-from pgward.hba.prove.shown import Shown
 from pgward.hba.prove.trusting import Trust
 from pgward.hba.server.datadir import DataDir, Running
 from pgward.hba.server.disk import DiskError, acting_as
@@ -125,7 +126,13 @@ class _Prover:
                 self._notes.append(f"the server was not refreshed: {error.message}")
                 return
             self._rows.append(
-                judging.found("a new revocation list", wanted="taken", files="", why=error.message)
+                judging.found(
+                    "a new revocation list",
+                    wanted="taken",
+                    files=None,
+                    seen="not taken",
+                    why=error.message,
+                )
             )
 
     def _groups(self, known: Known) -> list[str]:
@@ -167,7 +174,7 @@ class _Prover:
         wanted = [
             path
             for path in paths.every(files.able.version, places, subjects)
-            if path.password is not False or expecting.asks_for_password(facts, path)
+            if expecting.is_of_use(facts, path)
         ]
         rows = [*self._rows, *_found(plan, facts, proofs), *_asked(plan, facts, proofs, places)]
         for number, path in enumerate(wanted):
@@ -213,7 +220,7 @@ class _Prover:
             passwords = {role.name: role.password for role in made}
             right = passwords.get(path.role) if path.password is not None else None
             password = _WRONG if path.password is False else right
-            login = Login(path.role, path.database, password, expected.plainly)
+            login = Login(path.role, path.database, password, expected.plainly, path.relayed)
             target, owner = path.place.target, self._host.data_dir.owner
             # Whose the socket is may have put a link there: it leads root nowhere.
             local = acting_as(owner) if path.place.client is None else contextlib.nullcontext()

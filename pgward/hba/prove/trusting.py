@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pgward.hba.prove.shown import Shown
+from pgward.hba.login.shown import Shown
 from pgward.pki import crl
 
 _DEEPEST = 10

@@ -52,6 +52,7 @@ def test_a_difference(prove) -> None:
     assert shown.split()[-4:] == ["in", "let", "in", "differs"]
     assert count == "PostgreSQL 16: 1 ok, 1 differs, 0 open, 0 not tried"
     assert "differs: 127.0.0.1, TLS, no certificate, its own role: because\n" in result.stderr
+    assert "hint: where WANTED and FILES differ, " in result.stderr
 
 
 @pytest.mark.parametrize("status", [Status.OPEN, Status.NOT_TRIED])

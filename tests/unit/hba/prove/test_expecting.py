@@ -3,13 +3,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pgward.hba.login.outcome import Encryption
+from pgward.hba.login.shown import Shown
 from pgward.hba.plan.model import Auth, Plan
 from pgward.hba.prove import expecting
 from pgward.hba.prove.expecting import NOTHING, Facts, Says
-from pgward.hba.prove.outcome import Encryption
 from pgward.hba.prove.paths import Path
 from pgward.hba.prove.proofs import Proof, foreign
-from pgward.hba.prove.shown import Shown
 from pgward.hba.prove.trusting import Trust
 from pgward.pki import keys
 from tests.fixtures.material import CLIENT, SmallCa
@@ -84,7 +84,10 @@ def test_a_password_of_our_own_counts_where_we_answer(facts) -> None:
         asked = replace(facts, files=files)
         found = expecting.expected(asked, path(Encryption.NONE, password=True))
         assert (found.files.lets_in, found.plainly) == (lets_in, plainly), method
-        assert expecting.asks_for_password(asked, path()) is lets_in
+        assert expecting.is_of_use(asked, path(password=False)) is lets_in
+        relayed = path(password=True, relayed=True)
+        assert expecting.is_of_use(asked, relayed) is (lets_in and not plainly)
+        assert expecting.expected(asked, relayed).files.lets_in is False
         wrong = expecting.expected(asked, path(Encryption.NONE, password=False))
         assert wrong.files.lets_in is False
 

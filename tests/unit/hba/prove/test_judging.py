@@ -1,9 +1,9 @@
 import pytest
 
+from pgward.hba.login.outcome import Encryption, Outcome, Seen
 from pgward.hba.prove import judging
 from pgward.hba.prove.expecting import Expected, Says
 from pgward.hba.prove.judging import Report, Status
-from pgward.hba.prove.outcome import Encryption, Outcome, Seen
 from pgward.hba.prove.paths import Path, Untried
 from tests.unit.hba.prove.test_paths import LOOPBACK, SOCKET
 
@@ -55,9 +55,10 @@ def test_a_row_in_words() -> None:
         "shown": "no certificate",
         "wanted": "out",
         "files": "in",
-        "seen": "refused 28000",
+        "seen": "refused",
+        "sqlstate": "28000",
         "status": "differs",
-        "why": "no entry; pg_hba.conf:3: let in",
+        "why": "28000 no entry; pg_hba.conf:3: let in",
     }
 
 

@@ -4,13 +4,13 @@ import pytest
 
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.loading import Loaded, load
+from pgward.hba.login.link import Target
+from pgward.hba.login.outcome import Encryption
+from pgward.hba.login.shown import Shown
 from pgward.hba.prove import paths
-from pgward.hba.prove.link import Target
 from pgward.hba.prove.listening import Place
-from pgward.hba.prove.outcome import Encryption
 from pgward.hba.prove.paths import Subjects
 from pgward.hba.prove.proofs import Proof
-from pgward.hba.prove.shown import Shown
 from pgward.hba.syntax.files import access_lines
 from pgward.hba.syntax.versions import Abilities
 from pgward.pki import keys

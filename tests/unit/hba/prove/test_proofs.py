@@ -1,9 +1,9 @@
 import pytest
 
 from pgward.core.errors import InvalidInputError
+from pgward.hba.login.shown import Shown
 from pgward.hba.prove import proofs
 from pgward.hba.prove.proofs import Proof, Proofs
-from pgward.hba.prove.shown import Shown
 from pgward.pki import keys
 from tests.fixtures.material import CLIENT, SmallCa
 

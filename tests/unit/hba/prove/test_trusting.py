@@ -4,9 +4,9 @@ import pytest
 from cryptography import x509
 
 from pgward.hba.install.material import read_crls
+from pgward.hba.login.shown import Shown
 from pgward.hba.prove import proofs, trusting
 from pgward.hba.prove.proofs import Proof
-from pgward.hba.prove.shown import Shown
 from pgward.hba.prove.trusting import Trust
 from pgward.pki import keys
 from tests.fixtures.material import CLIENT, SERVER, SmallCa

@@ -47,27 +47,6 @@ def test_nobody_there() -> None:
             probe.presented("127.0.0.1", unused.getsockname()[1])
 
 
-class Bytes:
-    """A connection that has these bytes to read."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def recv(self, count: int) -> bytes:
-        taken, self.data = self.data[: min(count, 3)], self.data[min(count, 3) :]
-        return taken
-
-
-def test_a_message_in_pieces() -> None:
-    assert probe._message(Bytes(b"E\0\0\0\x0bC28000\0")) == (b"E", b"C28000\0")
-
-
-@pytest.mark.parametrize("data", [b"", b"E\0\0", b"E\0\0\0\x03", b"E\x7f\0\0\0", b"E\0\0\0\x09ab"])
-def test_what_is_no_message(data) -> None:
-    with pytest.raises(UnavailableError):
-        probe._message(Bytes(data))
-
-
 def test_only_the_refusal_is_one() -> None:
     assert Answer("28000", "x").refused
     assert not Answer("3D000", "x").refused

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from pgward.hba.prove import shown
-from pgward.hba.prove.attempt import Login, attempt
-from pgward.hba.prove.link import EndedError, Link, Target, connected
-from pgward.hba.prove.outcome import Encryption, Outcome
+from pgward.hba.login import shown
+from pgward.hba.login.attempt import Login, attempt
+from pgward.hba.login.link import EndedError, Link, Target, connected
+from pgward.hba.login.outcome import Encryption, Outcome
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from pgward.hba.prove.outcome import Encryption, Outcome, Seen
+from pgward.hba.login.outcome import Encryption, Outcome, Seen
 
 
 def test_who_was_let_in() -> None:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.hba.prove import wire
-from pgward.hba.prove.wire import BadMessageError, Reader
+from pgward.hba.login import wire
+from pgward.hba.login.wire import BadMessageError, Reader
 
 
 def test_a_startup_message() -> None:

@@ -4,7 +4,7 @@ import ssl
 import pytest
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.prove import shown
+from pgward.hba.login import shown
 from pgward.pki import keys
 from tests.fixtures.material import SmallCa
 

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.prove import scram
+from pgward.hba.login import scram
 
 # RFC 7677, section 3.
 NONCE = "rOprNGfwEbeRWgbNEkqO"
 FIRST = f"r={NONCE}%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+
+END_POINT = "p=tls-server-end-point,,"
 
 
 def test_the_exchange_of_the_rfc() -> None:
@@ -20,6 +22,34 @@ def test_the_exchange_of_the_rfc() -> None:
     proof = client.final(FIRST.encode()).decode().rpartition("p=")[2]
     assert proof == "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
     client.check(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+
+
+@pytest.mark.parametrize(
+    ("offered", "binding", "mechanism", "first", "bound"),
+    [
+        ((scram.MECHANISM,), None, scram.MECHANISM, "n,,", b"n,,"),
+        ((scram.MECHANISM,), b"\1", scram.MECHANISM, "y,,", b"y,,"),
+        ((scram.BOUND, scram.MECHANISM), None, scram.MECHANISM, "n,,", b"n,,"),
+        (
+            (scram.BOUND,),
+            b"\1",
+            scram.BOUND,
+            "p=tls-server-end-point,,",
+            b"p=tls-server-end-point,,\1",
+        ),
+    ],
+)
+def test_bound_to_tls_where_both_can(offered, binding, mechanism, first, bound) -> None:
+    client = scram.Client.choose("pencil", NONCE, offered, binding)
+    assert client.mechanism == mechanism
+    assert client.first().decode() == f"{first}n=,r={NONCE}"
+    said = client.final(FIRST.encode()).decode().partition(",")[0]
+    assert b64decode(said.removeprefix("c=")) == bound
+
+
+def test_nothing_that_is_known_is_offered() -> None:
+    assert scram.Client.choose("pencil", NONCE, ("OAUTHBEARER",), b"\1") is None
+    assert scram.Client.choose("pencil", NONCE, (scram.BOUND,), None) is None
 
 
 def test_what_is_stored_is_not_what_logs_in() -> None:

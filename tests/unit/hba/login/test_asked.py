@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.hba.prove import asked
-from pgward.hba.prove.asked import NotAskedError
-from pgward.hba.prove.link import Target
+from pgward.hba.login import asked
+from pgward.hba.login.asked import NotAskedError
+from pgward.hba.login.link import Target
 
 
 def vector(data: bytes, width: int) -> bytes:

@@ -11,12 +11,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.prove import wire
-from pgward.hba.prove.outcome import Encryption, Outcome, Seen
-from pgward.hba.prove.shown import Shown
+from pgward.hba.login import binding, wire
+from pgward.hba.login.outcome import Encryption, Outcome, Seen
 
 SECONDS = 10.0
 _CHUNK = 16 * 1024
@@ -39,6 +38,14 @@ class Target:
 
     def __str__(self) -> str:
         return "local" if self.address is None else self.address
+
+
+class Presents(Protocol):
+    """Something that a client shows in TLS."""
+
+    def put_into(self, context: ssl.SSLContext) -> None:
+        """Have a client show it."""
+        ...
 
 
 class EndedError(Exception):
@@ -79,6 +86,10 @@ class Link:
     def listen(self, seconds: float) -> None:
         """Wait for nothing: without TLS the client speaks first."""
 
+    def binding(self) -> bytes | None:
+        """Return what a password could be bound to: nothing, without TLS."""
+        return None
+
     def readable(self, seconds: float) -> bytes:
         """Return what comes in that time, if anything does."""
         self._plain.settimeout(min(seconds, self._left()))
@@ -114,6 +125,15 @@ class Tls:
     def receive(self) -> bytes:
         """Return what came; raise UnavailableError at the end."""
         return self._drive(lambda: self._end.read(_CHUNK))
+
+    @property
+    def certificate(self) -> bytes:
+        """The certificate that the server presented, in DER."""
+        return self._end.getpeercert(binary_form=True) or b""
+
+    def binding(self) -> bytes | None:
+        """Return what a password is bound to here, if the server's certificate has it."""
+        return binding.end_point(self.certificate)
 
     def listen(self, seconds: float) -> None:
         """Wait for an alert that may come behind the handshake."""
@@ -194,7 +214,7 @@ def requested(link: Link) -> None:
         raise UnavailableError("the server's answer is none to a request for TLS")
 
 
-def secured(link: Link, encryption: Encryption, shown: Shown | None) -> Tls:
+def secured(link: Link, encryption: Encryption, shown: Presents | None) -> Tls:
     """Begin TLS; raise EndedError when there is none, OSError, UnavailableError."""
     if encryption is not Encryption.DIRECT:
         requested(link)
@@ -203,7 +223,7 @@ def secured(link: Link, encryption: Encryption, shown: Shown | None) -> Tls:
     return made
 
 
-def _context(encryption: Encryption, shown: Shown | None) -> ssl.SSLContext:
+def _context(encryption: Encryption, shown: Presents | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # whom the server lets in is asked, not who it is

@@ -1,17 +1,21 @@
 """One real login, as far as it goes: no library between us and what the server says."""
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.prove import scram, wire
-from pgward.hba.prove.link import EndedError, Link, Target, Tls, connected, secured
-from pgward.hba.prove.outcome import Encryption, Outcome, Seen
-from pgward.hba.prove.shown import Shown
-from pgward.hba.prove.wire import BadMessageError
+from pgward.hba.login import scram, wire
+from pgward.hba.login.link import EndedError, Link, Target, Tls, connected, secured
+from pgward.hba.login.messages import Messages
+from pgward.hba.login.outcome import Encryption, Outcome, Seen
+from pgward.hba.login.shown import Shown
+from pgward.hba.login.wire import BadMessageError
 
 _ALERT_SECONDS = 0.5
 _MOST_MESSAGES = 500
+# What an authentication message asks for (manual, chapter 54.7).
+_DONE, _CLEAR_TEXT, _SASL, _SASL_GOES_ON, _SASL_ENDS = 0, 3, 10, 11, 12
 _AUTHORIZATION = "28"  # the class of errors: invalid authorization specification
 
 
@@ -19,13 +23,15 @@ _AUTHORIZATION = "28"  # the class of errors: invalid authorization specificatio
 class Login:
     """As whom to what; without a database for physical replication.
 
-    The password is given where it is asked for by SCRAM, in clear text only if ``plainly``.
+    The password is given where it is asked for by SCRAM, in clear text only if ``plainly``; if
+    ``relayed``, as somebody between client and server would, bound to another server's certificate.
     """
 
     user: str
     database: str | None
     password: str | None = None
     plainly: bool = False
+    relayed: bool = False
 
 
 def attempt(target: Target, encryption: Encryption, shown: Shown | None, login: Login) -> Seen:
@@ -58,28 +64,20 @@ class _Talk:
     """The server's messages from the startup to the end of the login."""
 
     def __init__(self, stream: Link | Tls, login: Login) -> None:
-        self._stream = stream
+        self._messages = Messages(stream)
         self._login = login
-        self._reader = wire.Reader()
+        self._binding = stream.binding()
         self._scram: scram.Client | None = None
         self._is_in = False
 
     def run(self) -> Seen:
         for _ in range(_MOST_MESSAGES):
-            kind, body = self._next()
+            kind, body = self._messages.next()
             seen = self._answer(kind, body)
             if seen is not None:
-                self._stream.send(wire.message(b"X"))
+                self._messages.send(wire.message(b"X"))
                 return seen
         return Seen(Outcome.BROKEN, "the server goes on and on")
-
-    def _next(self) -> tuple[bytes, bytes]:
-        while (found := self._reader.next()) is None:
-            said = self._stream.receive()
-            if not said:
-                raise UnavailableError("the server closed the connection without an answer")
-            self._reader.feed(said)
-        return found
 
     def _answer(self, kind: bytes, body: bytes) -> Seen | None:
         if kind == b"E":
@@ -87,7 +85,7 @@ class _Talk:
         if kind == b"R":
             return self._authenticate(wire.number(body), body[4:])
         if kind == b"Z" and self._is_in:
-            return Seen(Outcome.IN)
+            return Seen(Outcome.IN, "" if self._scram is None else f"by {self._scram.mechanism}")
         if kind in b"NSKv" and (self._is_in or kind in b"Nv"):
             return None
         raise BadMessageError("the server's answer is none to a login")
@@ -102,26 +100,43 @@ class _Talk:
 
     def _authenticate(self, asked: int, body: bytes) -> Seen | None:
         password = self._login.password
-        if asked == 0:
+        if asked == _DONE:
             self._is_in = True
-        elif asked == 3 and password is not None and self._login.plainly:  # noqa: PLR2004 - manual
-            self._stream.send(wire.message(b"p", password.encode() + b"\0"))
-        elif asked == 10 and password is not None and scram.MECHANISM in wire.words(body):  # noqa: PLR2004 - as above
-            self._scram = scram.Client(password, secrets.token_hex(12))
-            self._stream.send(wire.sasl_initial(scram.MECHANISM, self._scram.first()))
-        elif asked == 11 and self._scram is not None:  # noqa: PLR2004 - as above
-            self._stream.send(wire.message(b"p", self._scram.final(body)))
-        elif asked == 12 and self._scram is not None:  # noqa: PLR2004 - as above
+        elif asked == _CLEAR_TEXT and password is not None and self._login.plainly:
+            self._messages.send(wire.message(b"p", password.encode() + b"\0"))
+        elif asked == _SASL and password is not None:
+            return self._begin(password, wire.words(body))
+        elif asked == _SASL_GOES_ON and self._scram is not None:
+            self._messages.send(wire.message(b"p", self._scram.final(body)))
+        elif asked == _SASL_ENDS and self._scram is not None:
             self._scram.check(body)
         else:
-            return Seen(Outcome.ASKED, _ASKED.get(asked, "a proof that is not known here"))
+            return _asks(asked)
+        return None
+
+    def _begin(self, password: str, offered: list[str]) -> Seen | None:
+        """Begin SCRAM, bound to the TLS connection where both ends can."""
+        binding = self._binding
+        if self._login.relayed:
+            if binding is None or scram.BOUND not in offered:
+                return Seen(Outcome.NOT_TRIED, "the server offers no channel binding")
+            binding = hashlib.sha256(binding).digest()
+        nonce = secrets.token_hex(12)
+        self._scram = scram.Client.choose(password, nonce, offered, binding)
+        if self._scram is None:
+            return _asks(_SASL)
+        self._messages.send(wire.sasl_initial(self._scram.mechanism, self._scram.first()))
         return None
 
 
+def _asks(asked: int) -> Seen:
+    return Seen(Outcome.ASKED, _ASKED.get(asked, "a proof that is not known here"))
+
+
 _ASKED = {
-    3: "a password in clear text",
+    _CLEAR_TEXT: "a password in clear text",
     5: "a password (md5)",
     7: "GSSAPI",
     9: "SSPI",
-    10: "a password or token (SASL)",
+    _SASL: "a password or token (SASL)",
 }

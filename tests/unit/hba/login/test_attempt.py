@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from pgward.hba.prove import link, scram, wire
-from pgward.hba.prove.attempt import Login, attempt
-from pgward.hba.prove.link import Target
-from pgward.hba.prove.outcome import Encryption, Outcome
+from pgward.hba.login import link, scram, wire
+from pgward.hba.login.attempt import Login, attempt
+from pgward.hba.login.link import Target
+from pgward.hba.login.outcome import Encryption, Outcome
 
 OK = wire.message(b"R", struct.pack("!I", 0))
 READY = wire.message(b"S", b"a\0b\0") + wire.message(b"K", b"12345678") + wire.message(b"Z", b"I")
@@ -96,6 +96,14 @@ def test_a_server_that_plays_scram_without_knowing_the_password(server) -> None:
     assert (seen.outcome, seen.detail) == (Outcome.BROKEN, "the server's SCRAM answer is none")
     assert scram.MECHANISM.encode() in server.heard[1]
     assert b"secret" not in b"".join(server.heard)
+
+
+def test_nothing_is_relayed_where_nothing_is_bound(server) -> None:
+    seen = tried(server(asks(10, b"SCRAM-SHA-256\0\0")), password="secret", relayed=True)
+    assert (seen.outcome, seen.detail) == (
+        Outcome.NOT_TRIED,
+        "the server offers no channel binding",
+    )
 
 
 def test_nobody_there() -> None:

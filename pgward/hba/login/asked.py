@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.prove.link import EndedError, Target, Tls, connected, requested
+from pgward.hba.login.link import EndedError, Target, Tls, connected, requested
 
 _HANDSHAKE = 22
 _CERTIFICATE_REQUEST, _HELLO_DONE = 13, 14
