@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.core.errors import PgwardError
+from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.install import apply as work
 from pgward.hba.install.host import Host
 from pgward.hba.login import asked
@@ -22,6 +22,7 @@ from pgward.hba.prove.judging import Report, Status
 from pgward.hba.roles import section
 from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
+from tests.fixtures.edge_process import eventually
 from tests.fixtures.material import Pair, SmallCa
 from tests.fixtures.proving import SmallProofs, differing, role_names
 
@@ -36,10 +37,23 @@ def applied(cluster: Cluster, small_ca: SmallCa, **chosen) -> SmallProofs:
     return SmallProofs(host, small_ca)
 
 
+RIGHTS = """
+    select count(*), bool_or(rolsuper or rolcreaterole or rolcreatedb or rolreplication),
+    bool_and(rolvaliduntil < now() + interval '16 minutes')
+    from pg_roles where rolname like 'pgward_prove_%'
+"""
+
+
 def test_all_is_right_after_an_apply_and_nothing_is_left(pg, small_ca) -> None:
     proofs = applied(pg, small_ca)
     before = role_names(pg)
-    report = proofs.prove()
+    rights = []
+
+    def progress(done: int, _all: int) -> None:
+        rights.append(pg.psql(RIGHTS) if done == 0 else "")
+
+    report = run.prove(proofs.host, proofs, run.Wish(), progress)
+    assert rights[0] == "2|f|t"
     assert differing(report) == []
     assert report.count(Status.OK) > 10
     (asked_for,) = [row for row in report.rows if row.shown == "CAs that it asks for"]
@@ -85,6 +99,9 @@ def test_each_version_is_right_after_an_apply(pg_each, small_ca, monkeypatch) ->
         assert report.notes == [], name
         assert passwords(report) == ({"let in", "refused"} if "scram+" in name else set()), name
     assert role_names(pg_each) == before
+    with another(pg_each, -signal.SIGKILL) as killed:
+        killed.communicate(timeout=60)
+    eventually(lambda: role_names(pg_each) == before, what=pg_each.log_tail())
 
 
 def passwords(report: Report) -> set[str]:
@@ -287,25 +304,33 @@ import os, signal, sys
 from pathlib import Path
 from pgward.hba.install.host import Host
 from pgward.hba.prove import run
-from pgward.hba.roles import section
+from pgward.hba.prove.admin import Admin
 from pgward.hba.server.datadir import DataDir
-from tests.fixtures.material import Pair, SmallCa
+from pgward.system import process
+from tests.fixtures.material import SmallCa
 from tests.fixtures.proving import SmallProofs
 
 found = DataDir.open(Path(sys.argv[1]))
 proofs = SmallProofs(Host(found, found.path / "pgward"), SmallCa())
+begin, statements = Admin.begin, []
 
 def progress(done, _all):
-    if done == 3:
+    if done == 3 and sys.argv[2] == "wait":
         print("now", flush=True)
-        if sys.argv[2] == "wait":
-            sys.stdin.readline()
-        else:
-            os.kill(os.getpid(), int(sys.argv[2]))
+        sys.stdin.readline()
+    elif done == 3 and sys.argv[2].startswith("-"):
+        os.kill(os.getpid(), -int(sys.argv[2]))
 
-from pgward.system import process
+def counted(self, sql):
+    begin(self, sql)
+    statements.append(sql)
+    if sys.argv[2] == str(len(statements)):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Admin.begin = counted
 with process.unwound_by_sigterm():
     run.prove(proofs.host, proofs, run.Wish(refresh=False), progress)
+print(len(statements))
 """
 
 
@@ -319,39 +344,70 @@ def another(cluster: Cluster, what: object) -> subprocess.Popen[str]:
     )
 
 
-def test_what_a_killed_run_leaves_is_harmless_and_swept(pg, small_ca) -> None:
+def test_a_killed_run_leaves_nothing(pg, small_ca) -> None:
+    """The server itself removes what was made; what it could not, the next run does."""
     proofs = applied(pg, small_ca)
     before = role_names(pg)
-    with another(pg, int(signal.SIGKILL)) as killed:
+    with another(pg, -signal.SIGKILL) as killed:
         killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
-    left = sorted(set(role_names(pg)) - set(before))
-    assert len(left) == 2
-    rights = pg.psql(
-        "select bool_or(rolsuper or rolcreaterole or rolcreatedb or rolreplication), "
-        "bool_and(rolvaliduntil < now() + interval '16 minutes') "
-        "from pg_roles where rolname like 'pgward_prove_%'"
-    )
-    assert rights == "f|t"
-    mine = f"create role {roles.PROOF_PREFIX}0123456789abcdef"
-    pg.psql(mine)  # somebody's own, though it is called so
+    eventually(lambda: role_names(pg) == before, what=pg.log_tail())
+    left, mine = roles.new_name(), f"{roles.PROOF_PREFIX}0123456789abcdef"
+    pg.psql(f"create role {left}; comment on role {left} is '{roles.MARK}'; create role {mine}")
     report = proofs.prove()
-    assert report.notes == ["an earlier run was killed; 2 roles of it are gone now"]
-    assert sorted(set(role_names(pg)) - set(before)) == [mine.rsplit(maxsplit=1)[-1]]
+    assert report.notes == ["the server was stopped under an earlier run; its 1 roles are gone now"]
+    assert sorted(set(role_names(pg)) - set(before)) == [mine]  # somebody's own, so called
 
 
 @pytest.mark.soak
-def test_a_session_that_is_cut_takes_nothing_with_it(pg, small_ca) -> None:
+def test_killed_at_each_statement(pg, small_ca) -> None:
+    applied(pg, small_ca)
+    before = role_names(pg)
+    with another(pg, "count") as whole:
+        statements = int(whole.communicate(timeout=120)[0])
+    assert statements > 30
+    for number in [*range(6, 24), *range(statements - 4, statements + 1)]:
+        with another(pg, number) as killed:
+            killed.communicate(timeout=120)
+        assert killed.returncode == -signal.SIGKILL, number
+        eventually(lambda: role_names(pg) == before, what=f"{number}: {pg.log_tail()}")
+        eventually(lambda: pg.psql(OURS) == "0", what=f"{number}: {pg.log_tail()}")
+
+
+OURS = "select count(*) from pg_stat_activity where application_name = 'pgward'"
+CUT = "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = 'postgres'"
+FIRST = "and pid in (select pid from pg_locks where locktype = 'advisory' and granted)"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("which", [FIRST, ""])
+def test_a_session_that_is_cut_takes_nothing_with_it(pg, small_ca, which) -> None:
+    """With the first session its roles go, so nothing that follows would show anything."""
     proofs = applied(pg, small_ca)
     before = role_names(pg)
-    cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = 'postgres'"
 
     def progress(done: int, _all: int) -> None:
         if done == 2:
-            pg.psql(f"{cut} and application_name = 'pgward' and pid <> pg_backend_pid()")
+            pg.psql(f"{CUT} and application_name = 'pgward' {which}")
+
+    with pytest.raises(UnavailableError, match="and so nothing is proved"):
+        run.prove(proofs.host, proofs, run.Wish(refresh=False), progress)
+    assert role_names(pg) == before
+
+
+@pytest.mark.soak
+def test_without_the_session_that_waits(pg, small_ca) -> None:
+    """It is there for the worst; a run that ends well does not need it."""
+    proofs = applied(pg, small_ca)
+    before = role_names(pg)
+
+    def progress(done: int, _all: int) -> None:
+        if done == 2:
+            waits = FIRST.replace("granted", "not granted")
+            assert pg.psql(f"{CUT} {waits}") == "1"
 
     report = run.prove(proofs.host, proofs, run.Wish(refresh=False), progress)
-    assert {row.shown for row in differing(report)} <= {"certificate: revoked"}
+    assert differing(report) == []
     assert role_names(pg) == before
 
 
@@ -359,7 +415,7 @@ def test_a_session_that_is_cut_takes_nothing_with_it(pg, small_ca) -> None:
 def test_sigterm_takes_all_back(pg, small_ca) -> None:
     applied(pg, small_ca)
     before = role_names(pg)
-    with another(pg, int(signal.SIGTERM)) as ended:
+    with another(pg, -signal.SIGTERM) as ended:
         ended.communicate(timeout=60)
     assert ended.returncode == 128 + signal.SIGTERM
     assert role_names(pg) == before

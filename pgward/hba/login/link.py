@@ -83,6 +83,10 @@ class Link:
         except ConnectionResetError:
             return b""
 
+    def close(self) -> None:
+        """End the connection."""
+        self._plain.close()
+
     def listen(self, seconds: float) -> None:
         """Wait for nothing: without TLS the client speaks first."""
 

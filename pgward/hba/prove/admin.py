@@ -25,6 +25,12 @@ _QUIET = (
     "set log_min_duration_statement = -1; set synchronous_commit = 'local'"
 )
 
+# Not every version has each of them.
+_PATIENT = (
+    "select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name in "
+    "('idle_session_timeout', 'client_connection_check_interval', 'transaction_timeout')"
+)
+
 
 class SqlError(PgwardError):
     """The server refused a statement."""
@@ -73,14 +79,27 @@ class Admin:
         if made.query("show is_superuser") != [["on"]]:
             raise PgwardError("is no superuser")
         made.query(_QUIET)
+        made.query(_PATIENT)
         return made
 
     def query(self, sql: str) -> list[list[str | None]]:
         """Return the rows; raise SqlError, UnavailableError when the session is gone."""
+        self.begin(sql)
+        return self.finish()
+
+    def begin(self, sql: str) -> None:
+        """Have the server run a statement, and do not wait for it; raise UnavailableError."""
         self._link.extend(_SECONDS)
         self.is_sound = False
         try:
-            self._link.send(wire.query(sql))
+            self._messages.send(wire.query(sql))
+        except OSError as error:
+            raise UnavailableError(f"the server ended the session: {error}") from error
+
+    def finish(self) -> list[list[str | None]]:
+        """Wait for the statement's end; raises what ``query`` raises."""
+        self._link.extend(_SECONDS)
+        try:
             rows = self._rows()
         except SqlError:
             self.is_sound = True
@@ -89,6 +108,11 @@ class Admin:
             raise UnavailableError(f"the server ended the session: {error}") from error
         self.is_sound = True
         return rows
+
+    def close(self) -> None:
+        """Go, so that the server frees what the session locks."""
+        self.is_sound = False
+        self._link.close()
 
     def _rows(self, *, logging_in: bool = False) -> list[list[str | None]]:
         rows: list[list[str | None]] = []

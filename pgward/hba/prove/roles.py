@@ -1,13 +1,16 @@
-"""Roles for the moment of a proof, and what an earlier run that was killed left of them.
+"""Roles for the moment of a proof, and what an earlier run left of them.
 
 Such a role has no rights, a random password that is stored as SCRAM keeps it, an end, and a
-comment that marks it. While its run lives, that holds a lock on its name.
+comment that marks it. While its run lives, that holds a lock on its name; a second session waits
+for that lock from before the role is made, and then removes it. So the server itself takes the
+roles away when the run is killed, or its connection dies. Only what stops the server in the same
+moment leaves them, and for that there is ``sweep``.
 """
 
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -68,12 +71,28 @@ def known(admin: Admin) -> Known:
     return Known(frozen, frozenset(superusers), frozenset(logins))
 
 
+def claim(admin: Admin, names: Iterable[str]) -> None:
+    """Lock names for as long as this session lives; raise PgwardError."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise InvalidInputError(f"{name!r} is no name for the role of a proof")
+        if not _lock(admin, name):
+            raise PgwardError("another run has a role of that name")
+
+
+def remove_later(second: Admin, names: Sequence[str]) -> None:
+    """Have a second session remove the roles when the first, which claimed them, has ended.
+
+    It goes on whatever becomes of us: nothing that it says leaves the server before its end.
+    """
+    second.query("set statement_timeout = 0; set lock_timeout = 0; set log_lock_waits = off")
+    waits = [f"select pg_catalog.pg_advisory_lock({_key(name)}); " for name in names]
+    drops = [f"drop role if exists {identifier(name)}; " for name in names]
+    second.begin("".join([*waits, *drops]))
+
+
 def make(admin: Admin, name: str, now: datetime, groups: Iterable[str] = ()) -> Role:
-    """Make a role that may log in and nothing else; raise PgwardError."""
-    if not _NAME.fullmatch(name):
-        raise InvalidInputError(f"{name!r} is no name for the role of a proof")
-    if not _lock(admin, name):
-        raise PgwardError("another run has a role of that name")
+    """Make a role of a claimed name that may log in and nothing else; raise PgwardError."""
     password = secrets.token_urlsafe(24)
     kept = scram.stored(password, secrets.token_bytes(16))
     role = identifier(name)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +65,7 @@ def prove(
     if running is None:
         raise PgwardError("PostgreSQL does not run there", hint="start it; nobody can log in now")
     prover = _Prover(host, source, wish, running)
-    with Admin.session(running, host.data_dir.owner, host.superuser) as admin:
+    with prover.session() as admin:
         return prover.run(admin, progress or (lambda _done, _all: None))
 
 
@@ -87,14 +88,16 @@ class _Prover:
             )
         swept = roles.sweep(admin)
         if swept:
-            self._notes.append(f"an earlier run was killed; {len(swept)} roles of it are gone now")
+            self._notes.append(
+                f"the server was stopped under an earlier run; its {len(swept)} roles are gone now"
+            )
         plan = self._installed()
         self._loaded(roles.known(admin))  # the CA is asked for nothing that is of no use
         domain = self._wish.domain or (plan.plan.strip_domain if plan.plan else None)
         proofs = self._source.proofs(domain)
         self._refresh()
         names = (proofs.role, roles.new_name())
-        with self._dropping(admin, names):
+        with self._removing(admin, names):
             known = roles.known(admin)
             now = datetime.now(UTC)
             own, other = (
@@ -144,16 +147,23 @@ class _Prover:
             word[1:] for word in words if word.startswith("+") and word[1:] in known.member_of
         )
 
+    def session(self) -> AbstractContextManager[Admin]:
+        """Open a superuser's session."""
+        owner, superuser = self._host.data_dir.owner, self._host.superuser
+        return Admin.session(self._running, owner, superuser)
+
     @contextlib.contextmanager
-    def _dropping(self, admin: Admin, names: Sequence[str]) -> Iterator[None]:
-        """Remove the roles whatever happens, over another session if this one was cut short."""
-        try:
-            yield
-        finally:
-            if not _dropped(admin, names):
-                data_dir = self._host.data_dir
-                with Admin.session(self._running, data_dir.owner, self._host.superuser) as another:
-                    roles.drop(another, names)
+    def _removing(self, admin: Admin, names: Sequence[str]) -> Iterator[None]:
+        """Remove the roles whatever happens, and have the server do it when we cannot."""
+        roles.claim(admin, names)
+        with self.session() as second:
+            roles.remove_later(second, names)
+            try:
+                yield
+            finally:
+                if not (_dropped(admin, names) | _ended(second)):
+                    with self.session() as another:
+                        roles.drop(another, names)
 
     def _tried(
         self,
@@ -180,6 +190,7 @@ class _Prover:
         for number, path in enumerate(wanted):
             progress(number, len(wanted))
             rows.append(self._row(path, facts, made, has_plan=plan.plan is not None))
+            _check_alive(admin)
         groups = known.member_of.get(made[0].name, frozenset())
         left = list(paths.untried(loaded, places, subjects, groups))
         rows += [judging.not_tried(each) for each in left[:_MOST_UNTRIED]]
@@ -230,14 +241,35 @@ class _Prover:
 
 
 def _dropped(admin: Admin, names: Sequence[str]) -> bool:
-    """Remove the roles over a session; tell whether that was still whole."""
-    if not admin.is_sound:
-        return False
+    """Remove the roles over a session; tell whether that was still whole. If not, it ends."""
     try:
-        roles.drop(admin, names)
+        if admin.is_sound:
+            roles.drop(admin, names)
+            return True
     except UnavailableError:
+        pass
+    admin.close()
+    return False
+
+
+def _ended(second: Admin) -> bool:
+    """Tell whether the session that waited has done its work."""
+    try:
+        second.finish()
+    except PgwardError:
         return False
     return True
+
+
+def _check_alive(admin: Admin) -> None:
+    """Raise UnavailableError when our session is gone, for the roles then go with it."""
+    try:
+        admin.query("select 1")
+    except UnavailableError as error:
+        raise UnavailableError(
+            f"{error.message}, and so nothing is proved",
+            hint="run it again; if that happens each time, something there ends idle sessions",
+        ) from error
 
 
 def _unheard(path: paths.Path, facts: Facts) -> Seen | None:

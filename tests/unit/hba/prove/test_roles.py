@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba.prove import roles
 from pgward.hba.prove.roles import Known
 
@@ -15,6 +15,10 @@ class Fake:
     def __init__(self, **answers) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.begun = ""
+
+    def begin(self, sql: str) -> None:
+        self.begun = sql
 
     def query(self, sql: str):
         self.asked.append(sql)
@@ -23,11 +27,10 @@ class Fake:
 
 
 def test_a_role_may_nothing() -> None:
-    admin = Fake(pg_try_advisory_lock=[["t"]])
+    admin = Fake()
     name = roles.new_name()
     made = roles.make(admin, name, NOW, ["team"])
-    lock, sql = admin.asked
-    assert "pg_try_advisory_lock" in lock
+    (sql,) = admin.asked
     for word in ("nosuperuser", "nocreatedb", "nocreaterole", "noreplication"):
         assert word in sql
     assert "valid until  E'2026-11-21T12:15:00Z'" in sql
@@ -39,8 +42,25 @@ def test_a_role_may_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["postgres", "pgward_prove_", 'pgward_prove_00112233"; drop'])
 def test_no_other_name_is_made(name) -> None:
+    admin = Fake(pg_try_advisory_lock=[["t"]])
     with pytest.raises(InvalidInputError):
-        roles.make(Fake(), name, NOW)
+        roles.claim(admin, [roles.new_name(), name])
+    assert len(admin.asked) == 1
+
+
+def test_a_name_that_another_run_has() -> None:
+    with pytest.raises(PgwardError, match="another run has a role of that name"):
+        roles.claim(Fake(pg_try_advisory_lock=[["f"]]), [roles.new_name()])
+
+
+def test_a_second_session_waits_for_both_before_it_removes_any() -> None:
+    second, names = Fake(), [roles.new_name(), roles.new_name()]
+    roles.remove_later(second, names)
+    waiting = second.begun.split("; ")
+    assert [each.split("(")[0] for each in waiting[:2]] == [
+        "select pg_catalog.pg_advisory_lock"
+    ] * 2
+    assert waiting[2:4] == [f'drop role if exists "{name}"' for name in names]
 
 
 def test_what_is_swept_is_marked_named_so_and_dead() -> None:
