@@ -1,6 +1,8 @@
 """The map and the roles of real servers, as role maps want them."""
 
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ import pytest
 from pgward.hba.install import apply as work
 from pgward.hba.install.host import Host
 from pgward.hba.plan.model import Plan
+from pgward.hba.roles.console import Console
 from pgward.hba.roles.sync import Outcome, sync
 from pgward.hba.roles.wanted import Grant, Own, Person, Wanted
 from pgward.hba.server.datadir import DataDir
@@ -57,7 +60,8 @@ def session(login: Login, cluster: Cluster, role: str) -> Iterator[subprocess.Po
 
 
 def gets_in(login: Login, cluster: Cluster, role: str) -> bool:
-    return psql(login.conninfo(cluster.port, role)).stdout.strip() == role
+    quoted = role.replace("\\", "\\\\").replace("'", "\\'")
+    return psql(login.conninfo(cluster.port, f"'{quoted}'")).stdout.strip() == role
 
 
 ODD = 'od"d, #role'
@@ -121,6 +125,144 @@ def lifecycle(cluster: Cluster, ca: SmallCa, directory: Path) -> None:
 def test_each_version_goes_along(pg_each, small_ca, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PGWARD_PG_BIN", str(pg_each.bin_dir))
     lifecycle(pg_each, small_ca, tmp_path)
+
+
+NAMES = (ODD, "Größe", "UPPER", "all", "+x", "a b", "it's", "back\\1", "${HOME}", "-- x", "user")
+
+
+def attacked(cluster: Cluster, ca: SmallCa, directory: Path, monkeypatch) -> None:
+    """Names of all kinds, roles that nobody should be, and what changes meanwhile."""
+    for name in NAMES:
+        quoted = name.replace('"', '""')
+        cluster.psql(f'create role "{quoted}" login')
+    cluster.psql(
+        'create role U&"line\\000Abreak\\2028" login; create role door; '
+        "grant pg_write_server_files to door; create role maker login createrole; "
+        "create role asleep; create role inner_ring; create role app login"
+    )
+    host = set_up(cluster, ca)
+    ann = ca.person(directory / "ann", "ann")
+    grants = tuple(map(Grant, (*NAMES, "door", "maker", "asleep")))
+    outcome = run(host, Person("ann", grants, Own("ann")))
+    for name in (*NAMES, "ann"):
+        assert gets_in(ann, cluster, name), name
+    assert ("ann", "door") not in outcome.planned.pairs
+    assert (("ann", "maker") in outcome.planned.pairs) is (host.data_dir.able.version >= 16)
+    assert not gets_in(ann, cluster, "asleep")
+    told = "\n".join(outcome.notes)
+    assert "'door' is a superuser or can become one" in told
+    assert "'asleep' is NOLOGIN" in told
+
+    cluster.psql("grant ann to inner_ring")
+    people = [Person(each, own=Own(each)) for each in ("ben", "eve", "pg_x", "none")]
+    circle = Person("ann", grants, Own("ann", member_of=("inner_ring",)))
+    outcome = run(host, circle, *people)
+    assert {role for _, role in outcome.planned.pairs} > {"ann", "ben", "eve"}
+    told = "\n".join(outcome.notes)
+    assert "'inner_ring' is a member of 'ann' itself" in told
+    assert "'pg_x' is a name of PostgreSQL's own" in told
+    real = Console.run
+
+    def meanwhile(console: Console, script: str) -> list[str]:
+        if "begin;" in script and cluster.psql("select 1 from pg_roles where rolname = 'ben'"):
+            cluster.psql("drop role ben")
+        return real(console, script)
+
+    monkeypatch.setattr(Console, "run", meanwhile)
+    only_ann, new = Person("ann", own=Own("ann")), Person("zoe", own=Own("zoe"))
+    outcome = run(host, only_ann, Person("ben", own=Own("ben", member_of=("app",))), new)
+    monkeypatch.setattr(Console, "run", real)
+    (note,) = outcome.notes
+    assert note.startswith(
+        "nothing was done about the role 'ben': PostgreSQL refused: ERROR:  role"
+    )
+    state = "select rolname || rolcanlogin from pg_roles where rolname in ('ben', 'eve', 'zoe')"
+    assert cluster.psql(f"{state} order by 1").split() == ["evefalse", "zoetrue"]
+    assert ("ben", "ben") not in outcome.planned.pairs
+    outcome = run(host, only_ann, Person("ben", own=Own("ben")), new)
+    assert (outcome.notes, ("ben", "ben") in outcome.planned.pairs) == ((), True)
+
+
+def test_each_version_is_not_led_astray(pg_each, small_ca, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PGWARD_PG_BIN", str(pg_each.bin_dir))
+    attacked(pg_each, small_ca, tmp_path, monkeypatch)
+
+
+CHILD = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from pgward.hba.roles.console import Console
+from pgward.hba.server.disk import Disk
+from tests.integration.test_hba_roles import AFTER, host_of, run
+from pgward.system.postgres import Cluster
+
+calls = 0
+def counted(real):
+    def act(*given, **more):
+        global calls
+        done = real(*given, **more)
+        calls += 1
+        if calls == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+    return act
+
+for kind, name in [(Console, "run"), *((Disk, each) for each in ("replace", "point", "remove"))]:
+    setattr(kind, name, counted(getattr(kind, name)))
+at = Path(sys.argv[1])
+host = host_of(Cluster(at.parent))
+run(host, *AFTER, drop_unowned=True)
+"""
+BEFORE = (
+    Person("ann", (Grant("app"),), Own("ann")),
+    Person("ben", (Grant("app"),), Own("ben", member_of=("staff",))),
+    Person("eve", (), Own("eve")),
+)
+AFTER = (
+    Person("ann", (Grant("app"),)),
+    Person("ben", (), Own("ben")),
+    Person("zoe", own=Own("zoe")),
+)
+STATE = "select rolname, rolcanlogin from pg_roles where rolname in ('ann', 'ben', 'eve', 'zoe')"
+
+
+def in_another_process(cluster: Cluster, number: int) -> subprocess.Popen:
+    command = [sys.executable, "-c", CHILD, str(cluster.data_dir), str(number)]
+    return subprocess.Popen(command, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.soak
+def test_killed_anywhere_the_next_run_completes_it(pg, small_ca, tmp_path) -> None:
+    pg.psql("create role app login; create role staff")
+    host = set_up(pg, small_ca)
+    eve = small_ca.person(tmp_path / "eve", "eve")
+    number, killed = 1, True
+    while killed:
+        run(host, *BEFORE)
+        pg.psql("drop role if exists zoe")
+        with session(eve, pg, "eve") as alive:
+            with in_another_process(pg, number) as child:
+                assert child.wait(120) in {0, -signal.SIGKILL}, number
+            killed = child.returncode != 0
+            outcome = run(host, *AFTER, drop_unowned=True)
+            assert outcome.planned.pairs == {("ann", "app"), ("ben", "ben"), ("zoe", "zoe")}
+            alive.wait(20)
+        assert pg.psql(f"{STATE} order by 1").split() == ["ben|t", "zoe|t"], number
+        assert run(host, *AFTER, drop_unowned=True).changed is False, number
+        number += 1
+    assert number > 8
+
+
+@pytest.mark.soak
+def test_two_at_once(pg, small_ca) -> None:
+    pg.psql("create role app login; create role staff")
+    host = set_up(pg, small_ca)
+    run(host, *BEFORE)
+    with in_another_process(pg, 0) as one, in_another_process(pg, 0) as two:
+        assert (one.wait(120), two.wait(120)) == (0, 0)
+    assert pg.psql(f"{STATE} order by 1").split() == ["ben|t", "zoe|t"]
+    assert run(host, *AFTER, drop_unowned=True).changed is False
 
 
 def role_map(site, host: str, group: str, **roles) -> None:

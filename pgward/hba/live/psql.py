@@ -33,7 +33,20 @@ _FIRST = (
     "set client_encoding = 'SQL_ASCII'",
 )
 _DONE = "00000"
-_NO_PASSWORD = "no password supplied"  # noqa: S105 - libpq's words for it
+# What libpq asks below an error, in one line or in two.
+_GUESS = re.compile(r"Is the server running|accepting connections on|TCP/IP connections on")
+_HINT = "psql with the same --dsn says whether it is the network, the server or the role"
+_NOT_THERE = "see that it runs and listens there: its listen_addresses and port, and --dsn's own"
+_HINTS = {
+    "no password supplied": "put it into PGPASSWORD, a password file (PGPASSFILE) or a service "
+    "file",
+    "Connection refused": _NOT_THERE,
+    "No such file": _NOT_THERE,
+    "could not translate host name": "this machine does not find that name: see that it is right",
+    "timeout expired": "nothing answers there: see that the address is right, and look for a "
+    "firewall",
+}
+"""What to do, by libpq's words for what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +141,22 @@ def _answer(rows: str, code: str, message: str) -> Answer:
         )
     if code != _DONE:
         return Refusal(code, message)
-    found: list[Row] = json.loads(rows)
+    try:
+        found = json.loads(rows)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise UnavailableError(
+            "the server does not answer as PostgreSQL does: its rows are none",
+            hint="--dsn must lead to PostgreSQL itself",
+        )
     return found
 
 
 def _failure(said: str) -> UnavailableError:
     """Return what psql said when it came to no connection, or lost it."""
     lines = [clean(line.strip()) for line in said.splitlines() if line.strip()]
-    words = re.sub(r"^psql: (?:error: )?", "", "; ".join(lines)) or "psql ended without a word"
-    hint = "psql with the same --dsn says whether it is the network, the server or the role"
-    if _NO_PASSWORD in said:
-        hint = "put it into PGPASSWORD, a password file (PGPASSFILE) or a service file"
+    told = [line for line in lines if not _GUESS.match(line)]
+    words = re.sub(r"^psql: (?:error: )?", "", "; ".join(told)) or "psql ended without a word"
+    hint = next((hint for part, hint in _HINTS.items() if part in said), _HINT)
     return UnavailableError(f"the server cannot be asked: {words}", hint=hint)

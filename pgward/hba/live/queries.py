@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from pgward.hba.server.quoting import literal_of_bytes as literal
+
 MOST_BYTES = 64 * 1024 * 1024 + 1  # one more than is read of a file
 _READ = "pg_read_binary_file(text, bigint, bigint, boolean)"
 _LIST = "pg_ls_dir(text, boolean, boolean)"
@@ -70,16 +72,6 @@ def newer(paths: Iterable[str]) -> str:
         f"select path, extract(epoch from {changed} - pg_conf_load_time())::float8 as seconds "  # noqa: S608 - literals
         f"from (values {listed}) as asked(path) where {changed} > pg_conf_load_time()"
     )
-
-
-def literal(text: str) -> str:
-    """Write a string as itself, under standard_conforming_strings."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """Write a name as itself."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _bytes(path: str) -> str:

@@ -14,6 +14,7 @@ from pgward.hba.live.psql import Answer, Asking, Refusal, Row
 from pgward.hba.live.remote_files import RemoteFiles
 from pgward.hba.server.files import Reader, ServerFiles
 from pgward.hba.server.interfaces import interfaces
+from pgward.hba.server.quoting import identifier
 from pgward.hba.syntax.files import Placed, PlacedSetting
 from pgward.hba.syntax.versions import Abilities
 
@@ -121,7 +122,7 @@ class _Answers:
 
     def grant(self, what: str) -> str:
         """Return the SQL that lets this role see something."""
-        return queries.GRANTS[what].format(role=queries.identifier(self.self["role"]))
+        return queries.GRANTS[what].format(role=identifier(self.self["role"]))
 
 
 def _from_disk(answers: _Answers, ask: Asking, able: Abilities) -> _Found:

@@ -133,18 +133,6 @@ class Admin:
                 return rows
 
 
-def literal(text: str) -> str:
-    """Return a text as SQL writes it, whatever standard_conforming_strings says."""
-    doubled = text.replace("\\", "\\\\").replace("'", "''")
-    return f" E'{doubled}'"
-
-
-def identifier(text: str) -> str:
-    """Return a name as SQL writes it."""
-    doubled = text.replace('"', '""')
-    return f'"{doubled}"'
-
-
 def socket_path(path: str) -> str:
     """Return a socket's path as the kernel wants it; @ begins an abstract one."""
     return "\0" + path[1:] if path.startswith("@") else path

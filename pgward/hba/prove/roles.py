@@ -18,12 +18,17 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.core.names import PROOF_PREFIX
 from pgward.hba.login import scram
-from pgward.hba.prove.admin import Admin, identifier, literal
+from pgward.hba.prove.admin import Admin, SqlError
+from pgward.hba.server.quoting import identifier, literal
 
 MARK = "made by pgward hba prove, which removes it"
 _FUSE = timedelta(minutes=15)
 _RANDOM = 8
 _NAME = re.compile(rf"{PROOF_PREFIX}[0-9a-f]{{8,32}}")
+_UNDISTURBED = (
+    "set statement_timeout = 0; set lock_timeout = 0; set log_lock_waits = off; "
+    "set client_min_messages = error"
+)
 _MOST_CONNECTIONS = 10  # a backend may still be ending when the next one begins
 _COMMENTS = (
     "select rolname, pg_catalog.shobj_description(oid, 'pg_authid') from pg_catalog.pg_roles "
@@ -83,9 +88,10 @@ def claim(admin: Admin, names: Iterable[str]) -> None:
 def remove_later(second: Admin, names: Sequence[str]) -> None:
     """Have a second session remove the roles when the first, which claimed them, has ended.
 
-    It goes on whatever becomes of us: nothing that it says leaves the server before its end.
+    It goes on whatever becomes of us, as long as it says nothing before its end: a notice that
+    reaches nobody would end it.
     """
-    second.query("set statement_timeout = 0; set lock_timeout = 0; set log_lock_waits = off")
+    second.query(_UNDISTURBED)
     waits = [f"select pg_catalog.pg_advisory_lock({_key(name)}); " for name in names]
     drops = [f"drop role if exists {identifier(name)}; " for name in names]
     second.begin("".join([*waits, *drops]))
@@ -108,10 +114,19 @@ def make(admin: Admin, name: str, now: datetime, groups: Iterable[str] = ()) -> 
 
 
 def drop(admin: Admin, names: Iterable[str]) -> None:
-    """Remove roles; it does not matter when one is not there."""
+    """Remove roles; it does not matter when one is not there.
+
+    Raises the first SqlError, with all done that could be.
+    """
+    failed: SqlError | None = None
     for name in names:
-        admin.query(f"drop role if exists {identifier(name)}")
+        try:
+            admin.query(f"drop role if exists {identifier(name)}")
+        except SqlError as error:
+            failed = failed or error
         admin.query(f"select pg_catalog.pg_advisory_unlock({_key(name)})")
+    if failed is not None:
+        raise failed
 
 
 def sweep(admin: Admin) -> list[str]:

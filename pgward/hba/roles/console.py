@@ -18,6 +18,13 @@ _OPTIONS = ("-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres")
 _SECONDS = 60.0
 
 
+_IN_SCRIPT = 3  # psql's status when a statement failed, and not the connection
+
+
+class RefusedError(PgwardError):
+    """The server refused a statement, and did nothing of its script."""
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """A superuser's way into the server."""
@@ -37,7 +44,10 @@ class Console:
         return cls(data_dir, running, rows[0][0])
 
     def run(self, script: str) -> list[str]:
-        """Run a script; return the lines that it prints. PgwardError has the server's words."""
+        """Run a script; return the lines that it prints.
+
+        Raises RefusedError with the server's words, PgwardError when it cannot be asked.
+        """
         where = ["-h", self.running.socket_dir, "-p", str(self.running.port), "-U", self.user]
         try:
             done = execute(
@@ -53,11 +63,13 @@ class Console:
                 hint="nothing was changed; look at the server's load, and its locks",
             ) from error
         if done.returncode:
-            raise PgwardError(
+            problem = RefusedError if done.returncode == _IN_SCRIPT else PgwardError
+            raise problem(
                 f"PostgreSQL refused: {_first(done.stderr)}",
                 hint="its roles are as they were before",
             )
-        return done.stdout.splitlines()
+        # A name may hold what else ends a line (U+2028, say), but JSON writes line feeds as \n.
+        return done.stdout.removesuffix("\n").split("\n") if done.stdout else []
 
 
 def _first(said: str) -> str:

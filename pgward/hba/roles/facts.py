@@ -5,15 +5,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from pgward.core.errors import PgwardError
+
 _MARK = "managed by pgward: "
 
+# Who gets at the server's files or programs becomes a superuser by them (manual, chapter 21.5);
+# and before 16, CREATEROLE was enough to become a member of those who do.
 QUERY = """
 select json_build_object(
   'name', r.rolname, 'super', r.rolsuper, 'login', r.rolcanlogin, 'limit', r.rolconnlimit,
   'more', r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls
           or not r.rolinherit,
   'reaches', exists (select from pg_catalog.pg_roles s
-                      where s.rolsuper and pg_catalog.pg_has_role(r.oid, s.oid, 'member')),
+                      where (s.rolsuper or s.rolname in ('pg_read_server_files',
+                             'pg_write_server_files', 'pg_execute_server_program')
+                        or s.rolcreaterole
+                           and pg_catalog.current_setting('server_version_num')::int < 160000)
+                      and pg_catalog.pg_has_role(r.oid, s.oid, 'member')),
   'members', array(select g.rolname from pg_catalog.pg_auth_members m
                      join pg_catalog.pg_roles g on g.oid = m.roleid where m.member = r.oid),
   'owns', exists (select from pg_catalog.pg_shdepend d
@@ -77,16 +85,22 @@ class Facts:
 
     @classmethod
     def read(cls, rows: Iterable[str]) -> Self:
-        """Read what QUERY returns."""
+        """Read what QUERY returns; raise PgwardError for what it cannot have returned."""
         roles: dict[str, Role] = {}
         writable = True
-        for row in rows:
-            fields = json.loads(row)
-            if "recovery" in fields:
-                writable = not fields["recovery"]
-            else:
-                role = _role(fields)
-                roles[role.name] = role
+        try:
+            for row in rows:
+                fields = json.loads(row)
+                if "recovery" in fields:
+                    writable = not fields["recovery"]
+                else:
+                    role = _role(fields)
+                    roles[role.name] = role
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise PgwardError(
+                "the server's answer about its roles cannot be read",
+                hint="nothing was changed; look whether `psql -X` prints more than rows there",
+            ) from error
         return cls(roles, writable)
 
 

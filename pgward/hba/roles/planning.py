@@ -4,8 +4,8 @@ No role is touched that pgward did not make; nobody is mapped to a superuser, or
 one, unless that was said; and most people do not lose their last role at once by somebody's slip.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from pgward.hba.roles import statements as sql
 from pgward.hba.roles.facts import Facts, Mark, Role
@@ -15,31 +15,67 @@ from pgward.hba.roles.wanted import Own, Person, Wanted
 LEAST_HELD = 3
 """From so many people on it is looked at how many lose all their roles at once."""
 _NAMED = 5
+_NOBODYS = frozenset({"public", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done with one role, all of it or nothing."""
+
+    role: str
+    statements: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What to do, in this order: ``statements``, the new ``pairs``, ``ended``, ``dropped``.
+    """What to do, in this order: ``steps``, the new ``pairs``, ``ended``, ``drops``.
 
     ``ended_roles`` are those whose every session ends. ``held`` says what is not done unless it
     is forced.
     """
 
     pairs: frozenset[Pair] = frozenset()
-    statements: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     ended: frozenset[Pair] = frozenset()
     ended_roles: frozenset[str] = frozenset()
-    dropped: tuple[str, ...] = ()
+    drops: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
     held: str | None = None
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """All of the steps, one after the other."""
+        return tuple(each for step in self.steps for each in step.statements)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What removes roles."""
+        return tuple(each for step in self.drops for each in step.statements)
+
+    def without(self, refused: Mapping[str, str]) -> "Planned":
+        """Return what is left where the server refused steps: nobody gets in as such a role."""
+        left = {pair for pair in self.pairs if pair[1] in refused}
+        told = [f"nothing was done about the role {role!r}: {why}" for role, why in refused.items()]
+        return replace(
+            self,
+            pairs=self.pairs - left,
+            ended=self.ended | left,
+            notes=(*self.notes, *told),
+        )
 
 
 @dataclass(slots=True)
 class _Draft:
     pairs: set[Pair] = field(default_factory=set)
-    statements: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)  # roles of ours that stay
+
+    def do(self, role: str, statements: Iterable[str]) -> None:
+        """Add a step, unless there is nothing to do."""
+        made = tuple(statements)
+        if made:
+            self.steps.append(Step(role, made))
 
 
 def plan(
@@ -71,13 +107,13 @@ def plan(
     dropped = [role.name for role in gone if wanted.drop_unowned and not role.owns]
     writable = facts is not None and facts.writable
     for role in gone if writable else ():
-        draft.statements += _disabled(role)
+        draft.do(role.name, _disabled(role))
     return Planned(
         pairs=frozenset(draft.pairs),
-        statements=tuple(draft.statements),
+        steps=tuple(draft.steps),
         ended=present - draft.pairs,
         ended_roles=frozenset(role.name for role in gone),
-        dropped=tuple(sql.drop(each) for each in dropped) if writable else (),
+        drops=tuple(Step(each, (sql.drop(each),)) for each in dropped) if writable else (),
         notes=tuple(draft.notes),
         held=_told(held, len(_people(present, ours))) if stay else None,
     )
@@ -102,6 +138,8 @@ def _person(draft: _Draft, person: Person, facts: Facts, map_name: str) -> None:
                 "unless the role map has allowSuperuser: true"
             )
         else:
+            if not role.login:
+                draft.notes.append(f"{grant.role!r} is NOLOGIN: {person.name} cannot log in as it")
             draft.pairs.add((person.name, grant.role))
     if person.own is not None:
         _own(draft, person, person.own, facts, map_name)
@@ -109,6 +147,10 @@ def _person(draft: _Draft, person: Person, facts: Facts, map_name: str) -> None:
 
 def _own(draft: _Draft, person: Person, own: Own, facts: Facts, map_name: str) -> None:
     role = facts.roles.get(own.role)
+    if own.role in draft.kept or _is_reserved(own.role):
+        why = "is another person's" if own.role in draft.kept else "is a name of PostgreSQL's own"
+        draft.notes.append(f"the role {own.role!r} {why}: {person.name} gets none")
+        return
     if role is None and not facts.writable:
         draft.notes.append(f"the role {own.role!r} is made on the primary")
         return
@@ -119,7 +161,7 @@ def _own(draft: _Draft, person: Person, own: Own, facts: Facts, map_name: str) -
     groups = _groups(draft, person, own, facts)
     mark = Mark(person.name, map_name, tuple(sorted(groups)))
     if facts.writable:
-        draft.statements += _made(own, mark) if role is None else _mended(role, own, mark)
+        draft.do(own.role, _made(own, mark) if role is None else _mended(role, own, mark))
     ours = set() if role is None or role.mark is None else set(role.mark.member_of)
     by_hand = set() if role is None else role.member_of - groups - ours
     if by_hand:
@@ -149,9 +191,27 @@ def _groups(draft: _Draft, person: Person, own: Own, facts: Facts) -> set[str]:
             draft.notes.append(
                 f"{group!r} is a superuser or can become one: {person.name} gets no part of it"
             )
+        elif own.role in _reached(group, facts):
+            draft.notes.append(f"{group!r} is a member of {own.role!r} itself: it goes no circle")
         else:
             found.add(group)
     return found
+
+
+def _reached(role: str, facts: Facts) -> set[str]:
+    """Return a role and all that it is a member of, directly or not."""
+    found, left = set[str](), [role]
+    while left:
+        each = left.pop()
+        if each not in found:
+            found.add(each)
+            left += facts.roles[each].member_of if each in facts.roles else ()
+    return found
+
+
+def _is_reserved(role: str) -> bool:
+    """Tell whether the server refuses to make such a role, whatever the quotes."""
+    return role.startswith("pg_") or role in _NOBODYS
 
 
 def _made(own: Own, mark: Mark) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pgward.hba.roles.facts import Mark
 from pgward.hba.roles.section import Pair
+from pgward.hba.server.quoting import identifier, literal
 
 _PLAIN = "nosuperuser nocreatedb nocreaterole inherit noreplication nobypassrls"
 _NAME_BYTES = 63  # NAMEDATALEN - 1: pg_stat_ssl cuts the subject there
@@ -15,50 +16,40 @@ PREAMBLE = (
 """What comes first: no function of anybody's else, no second meaning of a backslash."""
 
 
-def name(role: str) -> str:
-    """Quote an identifier."""
-    return '"' + role.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """Quote a text, for servers with standard_conforming_strings."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def create(role: str, limit: int | None) -> str:
     """Make a role that can do nothing but log in."""
-    return f"create role {name(role)} login {_PLAIN} connection limit {_limit(limit)};"
+    return f"create role {identifier(role)} login {_PLAIN} connection limit {_limit(limit)};"
 
 
 def alter(role: str, limit: int | None, *, superuser: bool) -> str:
     """Make a role of ours what it should be; a superuser's may stay one."""
     plain = _PLAIN if not superuser else _PLAIN.replace("nosuperuser ", "")
-    return f"alter role {name(role)} login {plain} connection limit {_limit(limit)};"
+    return f"alter role {identifier(role)} login {plain} connection limit {_limit(limit)};"
 
 
 def disable(role: str) -> str:
     """Let nobody log in as a role."""
-    return f"alter role {name(role)} nologin;"
+    return f"alter role {identifier(role)} nologin;"
 
 
 def drop(role: str) -> str:
     """Remove a role that nothing depends on; the server refuses otherwise."""
-    return f"drop role {name(role)};"
+    return f"drop role {identifier(role)};"
 
 
 def grant(group: str, role: str) -> str:
     """Make a role a member of another."""
-    return f"grant {name(group)} to {name(role)};"
+    return f"grant {identifier(group)} to {identifier(role)};"
 
 
 def revoke(group: str, role: str) -> str:
     """Take a role out of another."""
-    return f"revoke {name(group)} from {name(role)};"
+    return f"revoke {identifier(group)} from {identifier(role)};"
 
 
 def mark(role: str, how: Mark) -> str:
     """Note that a role is ours."""
-    return f"comment on role {name(role)} is {text(how.text())};"
+    return f"comment on role {identifier(role)} is {literal(how.text())};"
 
 
 def transaction(statements: Sequence[str]) -> str:
@@ -73,8 +64,8 @@ def end_sessions(pairs: Iterable[Pair], roles: Iterable[str], version: int) -> s
     ``pairs`` are sessions of a person's certificate as a role, ``roles`` all of a role.
     """
     subject = "clientdn" if version == 11 else "client_dn"  # noqa: PLR2004 - it was renamed in 12
-    chosen = [f"({text(role)}, {text(_subject(person))})" for person, role in sorted(pairs)]
-    whole = [text(role) for role in sorted(roles)]
+    chosen = [f"({literal(role)}, {literal(_subject(person))})" for person, role in sorted(pairs)]
+    whole = [literal(role) for role in sorted(roles)]
     which = []
     if chosen:
         # A name is cast to text: compared as names, what is longer would be cut.

@@ -7,7 +7,7 @@ off did not do, the next one does: it compares everything anew.
 
 import difflib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,12 +16,12 @@ from pgward.hba.install.apply import exclusive
 from pgward.hba.install.change import Change, Edit
 from pgward.hba.install.host import NO_CHECKS, Host
 from pgward.hba.roles import facts as server_facts
-from pgward.hba.roles import planning, section, statements
+from pgward.hba.roles import planning, section, statements, steps
 from pgward.hba.roles.console import Console
 from pgward.hba.roles.ending import Ending
 from pgward.hba.roles.facts import Facts
 from pgward.hba.roles.planning import Planned
-from pgward.hba.roles.section import Section
+from pgward.hba.roles.section import Pair, Section
 from pgward.hba.roles.wanted import Wanted
 
 ENDING_FILE = "roles-ending.json"
@@ -52,13 +52,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the server has now."""
+    """What the server has now; ``lines`` gives the file with other pairs."""
 
     edit: Edit
     console: Console | None
     planned: Planned
     notes: tuple[str, ...]
     digest: str
+    lines: Callable[[Iterable[Pair]], Edit]
 
 
 def sync(host: Host, ask: Ask, *, map_name: str, now: datetime, force: bool = False) -> Outcome:
@@ -108,9 +109,11 @@ def _look(host: Host, wanted: Wanted, map_name: str, *, force: bool) -> _Found:
         facts = Facts.read(console.run(statements.PREAMBLE + server_facts.QUERY))
     had = (present or Section()).pairs
     planned = planning.plan(wanted, had, facts, map_name=map_name, force=force)
-    after = data
-    if wanted.maps or present is not None:
-        after = section.put(data, planned.pairs, map_name, where)
+
+    def lines(pairs: Iterable[Pair]) -> Edit:
+        ours = wanted.maps or present is not None
+        return Edit(path, before, section.put(data, pairs, map_name, where) if ours else data)
+
     notes = [*planned.notes, *_around(data, present, map_name, host)]
     if console is None:
         notes.append(
@@ -119,9 +122,8 @@ def _look(host: Host, wanted: Wanted, map_name: str, *, force: bool) -> _Found:
             else "no superuser gets in by the local socket, so people only go, and none come, and "
             "no role is touched; name one with --psql-user"
         )
-    return _Found(
-        Edit(path, before, after), console, planned, tuple(dict.fromkeys(notes)), wanted.digest
-    )
+    told = tuple(dict.fromkeys(notes))
+    return _Found(lines(planned.pairs), console, planned, told, wanted.digest, lines)
 
 
 def _around(data: bytes, present: Section | None, map_name: str, host: Host) -> list[str]:
@@ -142,16 +144,18 @@ def _around(data: bytes, present: Section | None, map_name: str, host: Host) -> 
 
 
 def _carry_out(host: Host, found: _Found, now: datetime) -> Outcome:
-    planned, console = found.planned, found.console
+    planned, console, edit = found.planned, found.console, found.edit
     ending = Ending(host.state_dir / ENDING_FILE, host.data_dir.disk)
-    pairs = (ending.load() | planned.ended) - planned.pairs
     # First of all, for a role is taken from people also where no file can be written.
-    if planned.statements and console is not None:
-        console.run(statements.transaction(planned.statements))
+    refused = steps.carry_out(console.run, planned.steps) if console is not None else {}
+    if refused:
+        planned = planned.without(refused)
+        edit = found.lines(planned.pairs)
+    pairs = (ending.load() | planned.ended) - planned.pairs
     if pairs:
         ending.save(pairs)
-    if found.edit.needed:
-        _replace(host, found.edit, now)
+    if edit.needed:
+        _replace(host, edit, now)
     ended, left = 0, 0
     if console is not None and (pairs or planned.ended_roles):
         version = host.data_dir.able.version
@@ -159,16 +163,19 @@ def _carry_out(host: Host, found: _Found, now: datetime) -> Outcome:
         ended, left = _end(console, script)
     if pairs and (console is not None or host.data_dir.running() is None) and not left:
         ending.save(())
-    if planned.dropped and console is not None and not left:
-        console.run(statements.transaction(planned.dropped))
+    kept: dict[str, str] = {}
+    if planned.drops and console is not None and not left:
+        kept = steps.carry_out(console.run, planned.drops)
+    notes = [*found.notes, *planned.notes]
+    notes += [f"the role {role!r} is not dropped: {why}" for role, why in kept.items()]
     return Outcome(
-        changed=found.edit.needed or bool(planned.statements or planned.dropped),
+        changed=edit.needed or len(refused) < len(planned.steps) or len(kept) < len(planned.drops),
         planned=planned,
-        diff=_diff(found.edit),
+        diff=_diff(edit),
         digest=found.digest,
         ended=ended,
         unended=left,
-        notes=found.notes,
+        notes=tuple(dict.fromkeys(notes)),
         held=planned.held,
     )
 

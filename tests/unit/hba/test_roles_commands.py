@@ -5,12 +5,12 @@ from click.testing import CliRunner
 
 from pgward.cli import cli
 from pgward.hba import roles_commands
-from pgward.hba.roles.planning import Planned
+from pgward.hba.roles.planning import Planned, Step
 from pgward.hba.roles.sync import Outcome
 
 PLANNED = Planned(
     pairs=frozenset({("ann", "app")}),
-    statements=('create role "ann";',),
+    steps=(Step("ann", ('create role "ann";',)),),
     ended=frozenset({("eve", "app")}),
     notes=("there is no role 'x'",),
 )

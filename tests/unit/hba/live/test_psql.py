@@ -85,6 +85,40 @@ def test_a_password_is_in_the_environment_alone(program, tmp_path, monkeypatch) 
     assert "PGPASSWORD" not in os.environ
 
 
+@pytest.mark.parametrize(
+    ("said", "told", "hint"),
+    [
+        (
+            r'server at "h", port 1 failed: Connection refused\n\tIs the server running?\n',
+            'server at "h", port 1 failed: Connection refused',
+            "listen_addresses",
+        ),
+        (
+            r"no way: Connection refused\n\tIs the server running\n\tTCP/IP connections on 1?\n",
+            "no way: Connection refused",
+            "listen_addresses",
+        ),
+        (r'could not translate host name "h" to address: x\n', 'host name "h"', "find that name"),
+        (r"FATAL:  role \033[2J\n", r"FATAL:  role \x1b[2J", "psql with the same"),
+    ],
+)
+def test_a_server_that_is_not_there(program, said, told, hint) -> None:
+    psql = Psql(target("host=h"), program(f"cat > /dev/null; printf '{said}' >&2; exit 2"))
+    with pytest.raises(UnavailableError) as caught:
+        psql(["select 1"])
+    assert told in caught.value.message
+    assert not set("\t\n?") & set(caught.value.message)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("rows", ["nonsense", "{}", "[1]", "[" * 100_000])
+def test_rows_that_are_none(program, rows) -> None:
+    find = r"mark=$(sed -n 's/^.echo \([0-9a-f]*\)$/\1/p')"
+    script = f"""{find}; printf '%s\\n%s 00000 \\n%s\\n' '{rows}' "$mark" "$mark" """
+    with pytest.raises(UnavailableError, match="its rows are none"):
+        Psql(target("host=h"), program(script))(["select 1"])
+
+
 def test_a_password_that_is_missing(program) -> None:
     said = "psql: error: connection failed: fe_sendauth: no password supplied"
     psql = Psql(target("host=h"), program(f"cat > /dev/null; echo '{said}' >&2; exit 2"))

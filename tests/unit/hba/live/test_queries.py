@@ -2,15 +2,15 @@ from pgward.hba.live import queries
 
 
 def test_names_are_written_as_themselves() -> None:
-    assert queries.literal("it's \\ $1") == "'it''s \\ $1'"
-    assert queries.identifier('a"b') == '"a""b"'
+    path = "/d/x\\' \\! touch y #"
+    assert " E'/d/x\\\\'' \\\\! touch y #'" in queries.of_file(path)
 
 
 def test_files_are_asked_for_by_name() -> None:
-    assert "'/it''s'" in queries.of_file("/it's")
+    assert " E'/it''s'" in queries.of_file("/it's")
     assert "current_setting('hba_file')" in queries.of_setting("hba_file")
-    assert "('/a'), ('/b''')" in queries.newer(["/a", "/b'"])
-    assert "pg_ls_dir('/d''', false, false)" in queries.names_in("/d'")
+    assert "( E'/a'), ( E'/b''')" in queries.newer(["/a", "/b'"])
+    assert "pg_ls_dir( E'/d''', false, false)" in queries.names_in("/d'")
 
 
 def test_every_grant_names_the_role() -> None:

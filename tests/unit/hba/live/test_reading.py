@@ -70,7 +70,7 @@ class Server:
             "('hba_file')": data("/d/pg_hba.conf", HBA),
             "('ident_file')": data("/d/pg_ident.conf", ""),
             "('config_file')": data("/d/postgresql.conf", "ssl = on\n"),
-            "file('/d/postgresql.auto.conf'": data("/d/postgresql.auto.conf", "ssl = off\n"),
+            "file( E'/d/postgresql.auto.conf'": data("/d/postgresql.auto.conf", "ssl = off\n"),
             "as seconds": [{"path": "/d/pg_hba.conf", "seconds": 60.0}],
             **answers,
         }

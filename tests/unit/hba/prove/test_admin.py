@@ -2,7 +2,7 @@ import pytest
 
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.prove import admin
-from pgward.hba.prove.admin import Admin, SqlError, identifier, literal
+from pgward.hba.prove.admin import Admin, SqlError
 from pgward.hba.server.datadir import DataDir, Running
 from pgward.system.postgres import Cluster
 
@@ -14,9 +14,8 @@ def session(cluster: Cluster, superuser: str | None = None):
 
 @pytest.mark.integration
 def test_a_session(pg: Cluster) -> None:
-    odd = "a'b\\c\"d\n"
     with session(pg) as found:
-        assert found.query(f"select {literal(odd)}, null as {identifier(odd)}") == [[odd, None]]
+        assert found.query("select 'a', null as b") == [["a", None]]
         with pytest.raises(SqlError, match='relation "nothing" does not exist'):
             found.query("select * from nothing")
         assert found.is_sound

@@ -1,5 +1,8 @@
 import json
 
+import pytest
+
+from pgward.core.errors import PgwardError
 from pgward.hba.roles.facts import Facts, Mark, Role
 
 ROW = {
@@ -35,3 +38,9 @@ def test_comments_that_are_no_marks():
         'managed by pgward: {"person": "a", "map": "m", "memberOf": 3}',
     ]
     assert [Mark.read(comment) for comment in comments] == [None] * len(comments)
+
+
+@pytest.mark.parametrize("row", ["", "Timing is on.", "{}", "[1]", '{"name": 1'])
+def test_what_is_no_answer(row):
+    with pytest.raises(PgwardError, match="cannot be read"):
+        Facts.read([row])

@@ -4,7 +4,7 @@ from pgward.hba.roles.facts import Facts, Mark, Role
 from pgward.hba.roles.planning import Planned, plan
 from pgward.hba.roles.wanted import Grant, Own, Person, Wanted
 
-APP = Role("app", login=False)
+APP = Role("app")
 STAFF = Role("staff", login=False)
 
 
@@ -75,7 +75,7 @@ def test_a_role_of_ours_is_mended():
         'grant "app" to "ann";',
         'revoke "staff" from "ann";',
         (
-            'comment on role "ann" is \'managed by pgward: {"person": "ann", "map": "pgward", '
+            'comment on role "ann" is  E\'managed by pgward: {"person": "ann", "map": "pgward", '
             '"memberOf": ["app"]}\';'
         ),
     ]
@@ -187,3 +187,41 @@ def test_roles_of_ours_are_held_as_well():
     planned = made(wanted(), [], known)
     assert (planned.statements, planned.ended_roles) == ((), frozenset())
     assert "3 of 3" in planned.held
+
+
+def test_a_role_that_the_server_would_not_make():
+    for name in ("pg_ann", "public", "none"):
+        planned = made(wanted(Person("ann", own=Own(name)), Person("ben", own=Own("ben"))))
+        assert planned.notes == (f"the role {name!r} is a name of PostgreSQL's own: ann gets none",)
+        assert planned.pairs == {("ben", "ben")}
+
+
+def test_one_role_is_not_made_for_two():
+    planned = made(wanted(Person("a@x", own=Own("a")), Person("a@y", own=Own("a"))))
+    assert planned.pairs == {("a@x", "a")}
+    assert planned.notes == ("the role 'a' is another person's: a@y gets none",)
+    assert len(planned.steps) == 1
+
+
+def test_no_membership_goes_in_a_circle():
+    known = facts(
+        managed("ann"),
+        Role("inner", member_of=frozenset({"middle"})),
+        Role("middle", member_of=frozenset({"ann", "middle"})),
+    )
+    planned = made(wanted(ann(member_of=("inner", "ann", "staff"))), known=known)
+    assert [each for each in planned.statements if "grant" in each] == ['grant "staff" to "ann";']
+    assert len(planned.notes) == 2
+    assert planned.pairs == {("ann", "ann")}
+
+
+def test_a_role_that_cannot_log_in_is_told():
+    planned = made(wanted(Person("ann", (Grant("staff"),))))
+    assert planned.notes == ("'staff' is NOLOGIN: ann cannot log in as it",)
+
+
+def test_what_is_left_where_the_server_refuses():
+    want = wanted(ann(), Person("ben", own=Own("ben")))
+    planned = made(want, [("ann", "ann")]).without({"ann": "PostgreSQL refused: no"})
+    assert (planned.pairs, planned.ended) == ({("ben", "ben")}, {("ann", "ann")})
+    assert planned.notes == ("nothing was done about the role 'ann': PostgreSQL refused: no",)

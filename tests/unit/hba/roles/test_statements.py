@@ -5,7 +5,7 @@ from pgward.hba.roles.facts import Mark
 def test_names_and_texts_are_quoted():
     assert sql.grant('a"b', "c'd") == """grant "a""b" to "c'd";"""
     assert sql.mark("x", Mark("o'neil", "m")) == (
-        """comment on role "x" is 'managed by pgward: """
+        """comment on role "x" is  E'managed by pgward: """
         """{"person": "o''neil", "map": "m", "memberOf": []}';"""
     )
 
@@ -27,8 +27,8 @@ def test_a_transaction_is_whole_and_trusts_no_schema():
 
 def test_sessions_are_found_by_certificate_and_by_role():
     script = sql.end_sessions({("ann", "app")}, {"ann"}, 16)
-    assert "(a.usename::text, s.client_dn::text) in (values ('app', '/CN=ann'))" in script
-    assert "a.usename::text in ('ann')" in script
+    assert "(a.usename::text, s.client_dn::text) in (values ( E'app',  E'/CN=ann'))" in script
+    assert "a.usename::text in ( E'ann')" in script
     assert "s.clientdn" in sql.end_sessions({("ann", "app")}, (), 11)
     assert "(false)" in sql.end_sessions((), (), 16)
 
