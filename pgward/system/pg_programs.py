@@ -18,6 +18,9 @@ BIN_VARIABLE = "PGWARD_PG_BIN"
 _INSTALL_GLOBS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "usr/local/pgsql/bin")
 _NEEDED = ("postgres", "initdb", "pg_ctl")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
+_ASK_SECONDS = 30.0
+_HANDED_ON = frozenset({"PATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ"})
+"""What another account's program may see of our environment, where secrets may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,14 @@ def server_account() -> Account | None:
     )
 
 
-def major_version(bin_dir: Path) -> int:
-    """Return the major version of the server in ``bin_dir``, for example 15."""
-    output = run((bin_dir / "postgres", "--version"))
+def major_version(bin_dir: Path, account: Account | None = None) -> int:
+    """Return the major version of the server in ``bin_dir``, for example 15, asked as ``account``.
+
+    Raises PgwardError.
+    """
+    directory = None if account is None else Path("/")
+    command = (bin_dir / "postgres", "--version")
+    output = run(command, account=account, directory=directory, timeout=_ASK_SECONDS)
     match = _VERSION.search(output)
     if match is None:
         raise PgwardError(f"{bin_dir}/postgres does not tell its version: {output.strip()!r}")
@@ -58,10 +66,10 @@ def find_binaries(version: int | None = None) -> Path:
     Looks in PGWARD_PG_BIN (which wins when no version is asked for), on PATH and where
     distributions install. Raises NotFoundError.
     """
-    chosen = list(_usable(_split(os.environ.get(BIN_VARIABLE, ""))))
+    chosen = chosen_binaries()
     if chosen and version is None:
         return chosen[0]
-    found = [*chosen, *_usable(_split(os.environ.get("PATH", ""))), *_usable(_installed())]
+    found = [*chosen, *usual_binaries()]
     versions = [(major_version(directory), directory) for directory in dict.fromkeys(found)]
     matching = [pair for pair in versions if version in (None, pair[0])]
     if not matching:
@@ -71,6 +79,17 @@ def find_binaries(version: int | None = None) -> Path:
             hint=f"install them, or set {BIN_VARIABLE} to the directory of initdb and postgres",
         )
     return max(matching, key=lambda pair: pair[0])[1]
+
+
+def chosen_binaries() -> list[Path]:
+    """Return the directories in PGWARD_PG_BIN that have server programs."""
+    return list(_usable(_split(os.environ.get(BIN_VARIABLE, ""))))
+
+
+def usual_binaries() -> Iterator[Path]:
+    """Yield the directories on PATH, and those of distributions, that have server programs."""
+    yield from _usable(_split(os.environ.get("PATH", "")))
+    yield from _usable(_installed())
 
 
 def find_client(name: str, near: Path | None = None) -> Path:
@@ -86,8 +105,12 @@ def find_client(name: str, near: Path | None = None) -> Path:
     raise NotFoundError(f"{name} was not found", hint="install PostgreSQL's client programs")
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+def _environment(account: Account | None) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if (not name.startswith("PG") if account is None else name in _HANDED_ON)
+    }
     return {**kept, "LC_ALL": "C"}
 
 
@@ -101,16 +124,18 @@ def execute(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program as ``account`` (which needs root), without the PG* variables of our own.
 
-    ``directory`` must be one that the account can enter; ``told`` is its standard input. Raises
-    subprocess.TimeoutExpired.
+    ``directory`` must be one that the account can enter; ``told`` is its standard input. What runs
+    as another account gets neither our environment nor our terminal, into which it could type.
+    Raises subprocess.TimeoutExpired.
     """
     return subprocess.run(
         command,
         user=None if account is None else account.uid,
         group=None if account is None else account.gid,
         extra_groups=None if account is None else [],
+        start_new_session=account is not None,
         cwd=directory,
-        env=_environment(),
+        env=_environment(account),
         input=told,
         capture_output=True,
         text=True,

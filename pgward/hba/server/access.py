@@ -89,8 +89,15 @@ class Access(Protocol):
     ) -> "subprocess.CompletedProcess[str]":
         """Run a program as the account; raise subprocess.TimeoutExpired."""
 
-    def find_binaries(self, version: int, owner: Account, near: Path | None) -> Path:
-        """Return the directory of the server's programs; raise NotFoundError."""
+    def program_of(self, pid: int) -> Path | None:
+        """Return the program that a process runs; None when there is no telling."""
+
+    def find_binaries(self, version: int, owner: Account, near: Sequence[Path]) -> Path:
+        """Return the directory of the server's programs, those ``near`` first.
+
+        The owner may have named these, so they are never run but as the owner. Raises
+        NotFoundError.
+        """
 
     def find_client(self, name: str, near: Path) -> Path:
         """Return a client program; raise NotFoundError."""

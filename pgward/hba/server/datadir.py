@@ -17,6 +17,7 @@ from pgward.system.postgres import Account
 
 AUTO_FILE = "postgresql.auto.conf"
 OPTIONS_FILE = "postmaster.opts"
+PID_FILE = "postmaster.pid"
 _ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for
 _PID_LINES = 6
 
@@ -90,7 +91,7 @@ class DataDir:
         directory = Directory.open(path, config_file, access)
         path, able, owner = directory.path, directory.able, directory.owner
         options = directory.options
-        near = _started_from(path, access.disk(owner))
+        near = _started_from(path, owner, access)
         bin_dir = access.find_binaries(able.version, owner, near)
         ask = _Asker(path, owner, bin_dir, options, access)
         asked = {name: Path(ask(name)) for name in ("config_file", "hba_file", "ident_file")}
@@ -116,10 +117,10 @@ class DataDir:
 
     def running(self) -> Running | None:
         """Return how to reach the server, or None when it does not run."""
-        lines = (_text(self.path / "postmaster.pid", self.disk) or "").splitlines()
-        if len(lines) < _PID_LINES or not lines[0].lstrip("-").isdigit() or not lines[3].isdigit():
+        lines = (_text(self.path / PID_FILE, self.disk) or "").splitlines()
+        pid = _pid(lines)
+        if pid is None or len(lines) < _PID_LINES or not lines[3].isdigit():
             return None
-        pid = abs(int(lines[0]))
         if not self.access.is_server(pid, self.owner):
             return None
         host = {"": None, "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104 - read, not bound
@@ -199,16 +200,25 @@ def _options(
     return given
 
 
-def _last_start_options(path: Path, disk: FileAccess) -> tuple[str, ...]:
-    """Return the ``-c`` options in postmaster.opts, where pg_ctl keeps how it started."""
+def _last_start(path: Path, disk: FileAccess) -> tuple[str, list[str]]:
+    """Return the program and its arguments in postmaster.opts, of the last start.
+
+    The program's path stands there as it is, spaces and all, and each argument in double quotes
+    (``CreateOptsFile`` in postmaster.c).
+    """
+    said = (_text(path / OPTIONS_FILE, disk) or "").strip()
+    program, quoted, rest = said.partition(' "')
     try:
-        words = shlex.split(_text(path / OPTIONS_FILE, disk) or "")
+        return program, shlex.split(f'"{rest}') if quoted else []
     except ValueError:
-        return ()
-    if not words:
-        return ()
+        return program, []
+
+
+def _last_start_options(path: Path, disk: FileAccess) -> tuple[str, ...]:
+    """Return the ``-c`` options of the last start."""
+    _, words = _last_start(path, disk)
     found: list[str] = []
-    for first, second in zip(words[1:], [*words[2:], ""], strict=True):
+    for first, second in zip(words, [*words[1:], ""], strict=False):
         if first == "-c" and "=" in second:
             found += ["-c", second]
         elif re.match(r"--[a-z_.-]+=", first):
@@ -216,10 +226,22 @@ def _last_start_options(path: Path, disk: FileAccess) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _started_from(path: Path, disk: FileAccess) -> Path | None:
-    """Return the directory of the program that it was last started with."""
-    program = (_text(path / OPTIONS_FILE, disk) or "").partition(" ")[0]
-    return Path(program).parent if program.startswith("/") else None
+def _started_from(path: Path, owner: Account, access: Access) -> list[Path]:
+    """Return the directories of the program of its last start, and of the one that runs."""
+    disk = access.disk(owner)
+    program, _ = _last_start(path, disk)
+    found = [Path(program)] if program.startswith("/") else []
+    pid = _pid((_text(path / PID_FILE, disk) or "").splitlines())
+    if pid is not None and access.is_server(pid, owner):
+        runs = access.program_of(pid)
+        found += [runs] if runs is not None else []
+    return list(dict.fromkeys(each.parent for each in found))
+
+
+def _pid(lines: list[str]) -> int | None:
+    """Return the number in a postmaster.pid; that of a single-user server is negative."""
+    first = lines[0].strip() if lines else ""
+    return int(first.removeprefix("-")) if re.fullmatch(r"-?\d{1,9}", first) else None
 
 
 def _distribution_config(path: Path, disk: FileAccess, access: Access) -> Path:

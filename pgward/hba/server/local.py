@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 
 from pgward.core.errors import NotFoundError, PgwardError
+from pgward.hba.server import programs
 from pgward.hba.server.disk import Disk, DiskError, owner_of
 from pgward.hba.server.locking import locked
-from pgward.system.postgres import Account, execute, find_binaries, find_client
+from pgward.system.postgres import Account, execute, find_client
 
 SERVER_NAMES = frozenset({"postgres", "postmaster"})
 _SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
@@ -59,9 +60,16 @@ class LocalAccess:
         as_account = account if os.geteuid() == 0 else None
         return execute(command, account=as_account, directory=directory, timeout=timeout)
 
-    def find_binaries(self, version: int, owner: Account, near: Path | None) -> Path:  # noqa: ARG002 - what an account wrote names no programs for root
-        """Return the directory of the server's programs."""
-        return find_binaries(version)
+    def program_of(self, pid: int) -> Path | None:
+        """Return the program that a process runs."""
+        try:
+            return Path(psutil.Process(pid).exe())
+        except psutil.Error:
+            return None
+
+    def find_binaries(self, version: int, owner: Account, near: Sequence[Path]) -> Path:
+        """Return the directory of the server's programs, those ``near`` first."""
+        return programs.find(version, owner, near)
 
     def find_client(self, name: str, near: Path) -> Path:
         """Return a client program."""

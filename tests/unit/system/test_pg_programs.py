@@ -5,7 +5,14 @@ import pytest
 
 from pgward.core.errors import NotFoundError, PgwardError
 from pgward.system import pg_programs
-from pgward.system.pg_programs import execute, find_binaries, find_client, run, server_account
+from pgward.system.pg_programs import (
+    Account,
+    execute,
+    find_binaries,
+    find_client,
+    run,
+    server_account,
+)
 
 
 def fake_server(directory: Path, version: str) -> Path:
@@ -101,3 +108,15 @@ def test_what_a_program_said_is_the_error() -> None:
 def test_a_program_is_told_on_its_standard_input() -> None:
     assert execute(["cat"], told="a\nb").stdout == "a\nb"
     assert execute(["cat"]).stdout == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_another_account_gets_neither_our_environment_nor_our_terminal(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    nobody = Account("nobody", 65534, 65534)
+    done = execute(
+        ["sh", "-c", "id -u; env; ps -o sid= -p $$"], account=nobody, directory=Path("/")
+    )
+    assert done.stdout.startswith("65534\n")
+    assert "secret" not in done.stdout
+    assert int(done.stdout.splitlines()[-1]) != os.getsid(0)

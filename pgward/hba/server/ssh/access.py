@@ -94,9 +94,14 @@ class SshAccess:
         stdout = done.stdout.decode(errors="replace")
         return subprocess.CompletedProcess(command, done.status, stdout, done.stderr)
 
-    def find_binaries(self, version: int, owner: Account, near: Path | None) -> Path:  # noqa: ARG002 - one account
-        """Return the directory of the server's programs: that of its last start first."""
-        done = self._run(scripts.BINARIES, str(version), str(near or ""))
+    def program_of(self, pid: int) -> Path | None:
+        """Return the program that a process runs."""
+        said = self._run(scripts.PROGRAM, str(pid)).stdout.decode("utf-8", "surrogateescape")
+        return Path(said.removesuffix("\n")) if said.startswith("/") else None
+
+    def find_binaries(self, version: int, owner: Account, near: Sequence[Path]) -> Path:  # noqa: ARG002 - one account
+        """Return the directory of the server's programs: those ``near`` first."""
+        done = self._run(scripts.BINARIES, str(version), *map(str, near))
         if done.status:
             raise NotFoundError(
                 f"no server programs of PostgreSQL {version} were found on "

@@ -6,6 +6,7 @@ import pytest
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.hba.server import datadir, local
 from pgward.hba.server.datadir import DataDir, Directory
+from pgward.hba.server.disk import owner_of
 from pgward.hba.server.local import LOCAL
 from pgward.system.postgres import Account, Cluster
 
@@ -163,6 +164,14 @@ def test_empty_and_broken_options_are_none(pg_files: Cluster) -> None:
     for text in ("", "postgres '-c"):
         (pg_files.data_dir / "postmaster.opts").write_text(text)
         assert DataDir.open(pg_files.data_dir).options == ()
+
+
+def test_a_program_with_spaces_in_its_path(pg_files: Cluster) -> None:
+    text = '/opt/my "own" pg\'s/bin/postgres "-D" "/x" "-c" "ssl=on"\n'
+    (pg_files.data_dir / "postmaster.opts").write_text(text.replace('"own"', "own"))
+    near = datadir._started_from(pg_files.data_dir, owner_of(pg_files.data_dir), LOCAL)
+    assert near == [Path("/opt/my own pg's/bin")]
+    assert DataDir.open(pg_files.data_dir).options == ("-c", "ssl=on")
 
 
 def test_a_pid_file_with_a_port_that_is_none(pg_files: Cluster) -> None:

@@ -1,4 +1,6 @@
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,8 @@ def test_files_and_programs(tmp_path) -> None:
         LOCAL.owner_of(tmp_path / "none")
     done = LOCAL.execute(["echo", "x"], account=ME, directory=tmp_path, timeout=30)
     assert done.stdout == "x\n"
+    assert LOCAL.program_of(os.getpid()) == Path(sys.executable).resolve()
+    assert LOCAL.program_of(2**22 + 1) is None
 
 
 def test_another_account(tmp_path, monkeypatch) -> None:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -41,11 +42,11 @@ def test_the_account(access, tmp_path, pg_files) -> None:
 
 def test_programs(access, pg_files) -> None:
     owner = access.owner_of(pg_files.data_dir)
-    found = access.find_binaries(pg_files.version, owner, pg_files.bin_dir)
+    found = access.find_binaries(pg_files.version, owner, [pg_files.bin_dir])
     assert found == pg_files.bin_dir == find_binaries(pg_files.version)
     assert access.find_client("psql", found).name == "psql"
     with pytest.raises(NotFoundError, match=r"PostgreSQL 99 were found"):
-        access.find_binaries(99, owner, None)
+        access.find_binaries(99, owner, [])
     with pytest.raises(NotFoundError, match="no-such was not found"):
         access.find_client("no-such", found)
 
@@ -58,6 +59,8 @@ def test_a_program_that_takes_too_long(access, pg_files) -> None:
 
 def test_processes(access, tmp_path) -> None:
     owner = access.owner_of(tmp_path)
+    assert access.program_of(os.getpid()) == Path(sys.executable).resolve()
+    assert access.program_of(2**22 + 1) is None
     assert not access.is_server(os.getpid(), owner)
     # Who runs the tests under nohup would have it ignore the signal.
     heeding = [sys.executable, "-c", HEEDING]
