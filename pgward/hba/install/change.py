@@ -15,7 +15,7 @@ import pgward
 from pgward.core.clock import rfc3339
 from pgward.hba.install.generations import Generations
 from pgward.hba.install.history import BACKUP_MARK, BACKUPS_KEPT, History
-from pgward.hba.install.journal import About, Journal, Replaced, digest
+from pgward.hba.install.journal import About, Journal, Replaced, digest, own_digest
 from pgward.hba.server.access import FileAccess
 
 __all__ = ["BACKUPS_KEPT", "Change", "Edit", "Step", "journal_path", "undo"]
@@ -53,7 +53,10 @@ class Step:
 
 
 class Change:
-    """New contents of files (in the order of replacing) and a generation to switch to."""
+    """New contents of files (in the order of replacing) and a generation to switch to.
+
+    One ``of_roles`` changes nothing but the lines of role maps, and is recorded apart.
+    """
 
     def __init__(
         self,
@@ -65,8 +68,9 @@ class Change:
         edits: Sequence[Edit],
         now: datetime,
         what: str = "apply",
+        of_roles: bool = False,
     ) -> None:
-        self._history = History(state_dir, disk)
+        self._history = History(state_dir, disk, of_roles=of_roles)
         self.journal_path = journal_path(state_dir)
         self._generations = generations
         self._disk = disk
@@ -124,6 +128,8 @@ class Change:
                 digest(edit.before),
                 digest(edit.after),
                 None if edit.first == edit.after else digest(edit.first),
+                own_digest(edit.before, edit.path),
+                own_digest(edit.after, edit.path),
             )
             for edit in self._edits
         ]

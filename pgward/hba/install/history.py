@@ -2,6 +2,9 @@
 
 One file for each, ``changes/<stamp>.json``, which is the change's own journal. So a change is
 recorded by the very rename that makes it final, and no kill leaves it without a record.
+
+Changes of the role maps' lines alone come by themselves, and often. They are counted apart, in
+``role-changes``, so that they push nothing out, and are never gone back to: see ``role_lines``.
 """
 
 from datetime import datetime
@@ -14,29 +17,26 @@ from pgward.hba.server.access import FileAccess
 BACKUPS_KEPT = 5
 BACKUP_MARK = ".pgward-"
 _DIRECTORY = "changes"
+_OF_ROLES = "role-changes"
 _SUFFIX = ".json"
 
 
 class History:
     """The records below a state directory; stamps sort as the changes came."""
 
-    def __init__(self, state_dir: Path, disk: FileAccess) -> None:
-        self.directory = state_dir / _DIRECTORY
+    def __init__(self, state_dir: Path, disk: FileAccess, *, of_roles: bool = False) -> None:
+        self.directory = state_dir / (_OF_ROLES if of_roles else _DIRECTORY)
+        self._other = state_dir / (_DIRECTORY if of_roles else _OF_ROLES)
+        self._of_roles = of_roles
         self._disk = disk
 
     def stamps(self) -> list[str]:
         """Return the stamps of all records, the oldest first."""
-        names = self._disk.names(self.directory)
-        return sorted(
-            name.removesuffix(_SUFFIX)
-            for name in names
-            if name.endswith(_SUFFIX) and not name.startswith(".")
-        )
+        return self._stamps(self.directory)
 
     def records(self) -> list[tuple[About, Journal]]:
         """Return all records, the oldest first; raise ConflictError for a damaged one."""
-        loaded = [Journal.load(self._path(stamp), self._disk) for stamp in self.stamps()]
-        return [(each.about, each) for each in loaded if each is not None and each.about]
+        return self._records(self.directory)
 
     def since(self, stamp: str | None) -> list[tuple[About, Journal]]:
         """Return the record of ``stamp`` (None: the newest) and all later ones.
@@ -59,7 +59,7 @@ class History:
     def next_stamp(self, now: datetime) -> str:
         """Return a stamp after all others, also in the same second or with the clock set back."""
         stamp = f"{now:%Y%m%dT%H%M%SZ}"
-        newest = max(self.stamps(), default="")
+        newest = max([*self.stamps(), *self._stamps(self._other)], default="")
         if stamp > newest:
             return stamp
         base, _, number = newest.partition("-")
@@ -72,26 +72,32 @@ class History:
         """
         self._disk.make_dir(self.directory)
         self.records()
+        self._records(self._other)
 
     def add(self, journal: Path, stamp: str) -> None:
         """Make a journal the record of its change."""
-        self._disk.move(journal, self._path(stamp))
+        self._disk.move(journal, _path(self.directory, stamp))
 
     def prune(self) -> set[str]:
         """Forget all but the newest changes, with their backups; return what is still needed.
 
         That is the names of generations.
         """
-        records = self.records()
+        mine, others = self._prune(self.directory), self._prune(self._other)
+        kept = [*mine, *others]
+        for path in {Path(each.path) for journal in kept for each in journal.files}:
+            self._prune_backups(self._disk.resolve(path), kept)
+        gone_back_to = others if self._of_roles else mine
+        return {each.generation for each in gone_back_to if each.generation is not None}
+
+    def _prune(self, directory: Path) -> list[Journal]:
+        records = self._records(directory)
         for about, journal in records[:-BACKUPS_KEPT]:
             for each in journal.files:
                 if each.backup is not None:
                     self._disk.remove(Path(each.backup))
-            self._disk.remove(self._path(about.stamp))
-        kept = [journal for _, journal in records[-BACKUPS_KEPT:]]
-        for path in {Path(each.path) for journal in kept for each in journal.files}:
-            self._prune_backups(self._disk.resolve(path), kept)
-        return {journal.generation for journal in kept if journal.generation is not None}
+            self._disk.remove(_path(directory, about.stamp))
+        return [journal for _, journal in records[-BACKUPS_KEPT:]]
 
     def _prune_backups(self, path: Path, kept: list[Journal]) -> None:
         """Remove backups that no record needs: of undone changes, and of older versions."""
@@ -104,5 +110,18 @@ class History:
         for each in others[: len(others) - spare] if spare else others:
             self._disk.remove(each)
 
-    def _path(self, stamp: str) -> Path:
-        return self.directory / f"{stamp}{_SUFFIX}"
+    def _records(self, directory: Path) -> list[tuple[About, Journal]]:
+        stamps = self._stamps(directory)
+        loaded = [Journal.load(_path(directory, stamp), self._disk) for stamp in stamps]
+        return [(each.about, each) for each in loaded if each is not None and each.about]
+
+    def _stamps(self, directory: Path) -> list[str]:
+        return sorted(
+            name.removesuffix(_SUFFIX)
+            for name in self._disk.names(directory)
+            if name.endswith(_SUFFIX) and not name.startswith(".")
+        )
+
+
+def _path(directory: Path, stamp: str) -> Path:
+    return directory / f"{stamp}{_SUFFIX}"

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pgward.core.errors import ConflictError
+from pgward.core.errors import ConflictError, InvalidInputError
 from pgward.hba.install.generations import Generations
+from pgward.hba.plan import role_lines
 from pgward.hba.server.access import FileAccess
 
 _FORMAT = "files-1"  # another format is a journal that this version cannot undo
@@ -22,7 +23,8 @@ _FORMAT = "files-1"  # another format is a journal that this version cannot undo
 class Replaced:
     """One file: where its old content is kept (None: there was none), and all digests.
 
-    ``between`` is that of a content which stands there for a while, if there is one.
+    ``between`` is that of a content which stands there for a while, if there is one. ``own_before``
+    and ``own_after`` are those without the lines of role maps, where there are such lines.
     """
 
     path: str
@@ -30,6 +32,8 @@ class Replaced:
     before: str
     after: str
     between: str | None = None
+    own_before: str | None = None
+    own_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,16 @@ class Journal:
 def digest(data: bytes | None) -> str:
     """Return what tells contents apart; a missing file has one of its own."""
     return "absent" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def own_digest(data: bytes | None, path: Path) -> str:
+    """Return that of a content without the lines of role maps, which change without us."""
+    if data is None:
+        return digest(None)
+    try:
+        return digest(role_lines.without(data, str(path)))
+    except InvalidInputError:  # somebody took a mark away
+        return digest(data)
 
 
 def _put_back(each: Replaced, disk: FileAccess) -> None:

@@ -1,7 +1,8 @@
 """``hba rollback`` and ``hba remove``: go back, as one more change that can be taken back itself.
 
 What goes back is the configuration. Material stays as it is now, unless asked otherwise: that of
-then has older revocation lists, and once these have expired PostgreSQL refuses everyone.
+then has older revocation lists, and once these have expired PostgreSQL refuses everyone. The lines
+of role maps stay as well, as they say who may be whom now.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from pgward.hba.install.change import Change, Edit
 from pgward.hba.install.contents import bridged, check_by_hand, check_ours, diff_of
 from pgward.hba.install.history import History
 from pgward.hba.install.host import NO_CHECKS, Host
-from pgward.hba.install.journal import About, Journal, Replaced, digest
+from pgward.hba.install.journal import About, Journal, Replaced, digest, own_digest
 from pgward.hba.install.material import Material
-from pgward.hba.plan import block
+from pgward.hba.plan import block, role_lines
 from pgward.hba.server.access import FileAccess
 
 _LOOK = "look at the diff of --dry-run; --force gives up what was written since, but for a backup"
@@ -89,15 +90,16 @@ def find_back(host: Host, stamp: str | None, *, now: datetime, material: bool) -
     edited: list[Path] = []
     for about, each in ((about, f) for about, journal in reversed(chosen) for f in journal.files):
         path = Path(each.path)
-        if states.get(path, digest(disk.read(path))) != each.after and path not in edited:
+        state = states.get(path) or own_digest(disk.read(path), path)
+        if state != (each.own_after or each.after) and path not in edited:
             edited.append(path)
         wanted[path] = _kept(disk, each, about)
-        states[path] = each.before
+        states[path] = each.own_before or each.before
     about, first = chosen[0]
     generation = host.generations.current()
     if material:
         generation = _usable(host, first, now)
-    edits = _in_order(host, [Edit(path, disk.read(path), data) for path, data in wanted.items()])
+    edits = _in_order(host, [_back_to(path, data, disk) for path, data in wanted.items()])
     what = f"rollback to before {about.stamp} ({about.what})"
     return Back(what, edits, generation, tuple(edited))
 
@@ -122,6 +124,11 @@ def check_edited(back: Back) -> None:
             + back.diff().rstrip("\n"),
             hint=f"{_LOOK}; nothing was changed",
         )
+
+
+def _back_to(path: Path, data: bytes, disk: FileAccess) -> Edit:
+    present = disk.read(path)
+    return Edit(path, present, role_lines.carried_over(data, present or b"", str(path)))
 
 
 def _in_order(host: Host, edits: list[Edit]) -> tuple[Edit, ...]:

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pgward.core.errors import InvalidInputError
+from pgward.hba.plan import role_lines
+from pgward.hba.plan.role_lines import BEGIN, END
 from pgward.hba.syntax import mappings, tokens
 from pgward.hba.syntax.problems import BadLineError
 from pgward.hba.syntax.tokens import Line, physical_lines, quote
 from pgward.hba.syntax.versions import Abilities
 
-BEGIN = "# BEGIN pgward-roles"
-END = "# END pgward-roles"
 _HEAD = "# MAPNAME  CERTIFICATE-NAME  ROLE  (`pgward hba roles` writes these; change the RoleMap)"
 _DIGEST = re.compile(rb" sha256:([0-9a-f]{64})\s*$")
 _INCLUDES = frozenset({"include", "include_if_exists", "include_dir"})
@@ -44,7 +44,7 @@ class Other:
 
 def read(data: bytes, map_name: str, able: Abilities, where: str) -> Section | None:
     """Return what stands between the marks; None without them, InvalidInputError when unpaired."""
-    span = _span(data, where)
+    span = role_lines.span(data, where)
     if span is None:
         return None
     lines = physical_lines(data)
@@ -66,7 +66,7 @@ def put(data: bytes, pairs: Iterable[Pair], map_name: str, where: str) -> bytes:
     content = b"".join(line.encode() + newline for line in lines)
     begin = f"{BEGIN} sha256:{_digest(content)}".encode() + newline
     block = begin + content + END.encode() + newline
-    span = _span(data, where)
+    span = role_lines.span(data, where)
     if span is None:
         return block + data
     before = physical_lines(data)
@@ -75,7 +75,7 @@ def put(data: bytes, pairs: Iterable[Pair], map_name: str, where: str) -> bytes:
 
 def others(data: bytes, map_name: str, able: Abilities, where: str) -> list[Other]:
     """Return the lines of the map outside the marks: whom they name, gets in as well."""
-    span = _span(data, where) or (0, 0)
+    span = role_lines.span(data, where) or (0, 0)
     found = []
     for line in tokens.parse(data, continuation=able.continuation):
         if span[0] <= line.number <= span[1]:
@@ -114,27 +114,6 @@ def _mapping(line: Line, able: Abilities) -> mappings.Mapping | None:
 
 def _is_include(line: Line, able: Abilities) -> bool:
     return able.includes and len(line.fields) == 2 and line.words[0] in _INCLUDES  # noqa: PLR2004
-
-
-def _span(data: bytes, where: str) -> tuple[int, int] | None:
-    """Return the numbers of the lines of both marks, from 1."""
-    lines = physical_lines(data)
-    begins = [n for n, line in enumerate(lines, 1) if _is_mark(line, BEGIN)]
-    ends = [n for n, line in enumerate(lines, 1) if _is_mark(line, END)]
-    if not begins and not ends:
-        return None
-    if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
-        raise InvalidInputError(
-            f"the marks {BEGIN!r} and {END!r} do not stand there once each, in this order",
-            where=f"{where}:{min(begins + ends)}",
-            hint="remove them, and what lies between them, then try again",
-        )
-    return begins[0], ends[0]
-
-
-def _is_mark(line: bytes, mark: str) -> bool:
-    text = line.strip()
-    return text == mark.encode() or text.startswith(mark.encode() + b" ")
 
 
 def _digest(content: bytes) -> str:

@@ -195,6 +195,7 @@ def _replace(host: Host, edit: Edit, now: datetime) -> None:
         edits=(edit,),
         now=now,
         what="roles",
+        of_roles=True,
     )
     host.carry_out(change, material, NO_CHECKS)
 

@@ -91,3 +91,30 @@ def test_a_damaged_record_is_found_before_anything_changes(history) -> None:
     (history.directory / "1.json").write_text("{")
     with pytest.raises(ConflictError, match=r"1\.json of an earlier run cannot be read"):
         history.prepare()
+
+
+def test_changes_of_role_lines_push_nothing_out(history) -> None:
+    place = history.directory.parent
+    apart = History(place, DISK, of_roles=True)
+    apart.prepare()
+    mine = add(history, history.next_stamp(NOW), "g1")
+    backups = []
+    for _ in range(BACKUPS_KEPT + 2):
+        backups.append(add(apart, apart.next_stamp(NOW), "g2"))
+        assert apart.prune() == {"g1"}
+    assert mine.exists()
+    assert [each.exists() for each in backups] == [False, False] + [True] * BACKUPS_KEPT
+    assert len({mine, *backups}) == BACKUPS_KEPT + 3
+    assert (len(history.stamps()), len(apart.stamps())) == (1, BACKUPS_KEPT)
+    assert [about.stamp for about, _ in history.since(None)] == history.stamps()
+    later = add(history, history.next_stamp(NOW), "g3")
+    assert history.prune() == {"g1", "g3"}
+    assert (mine.exists(), later.exists()) == (True, True)
+
+
+def test_a_damaged_record_of_roles_is_found_as_well(history) -> None:
+    apart = History(history.directory.parent, DISK, of_roles=True)
+    apart.prepare()
+    (apart.directory / "1.json").write_text("{")
+    with pytest.raises(ConflictError):
+        history.prepare()

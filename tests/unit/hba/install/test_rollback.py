@@ -2,12 +2,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pgward.core.errors import ConflictError, NotFoundError
+from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from pgward.hba.install import apply as work
-from pgward.hba.install.host import Host
+from pgward.hba.install.change import BACKUPS_KEPT, Change, Edit
+from pgward.hba.install.host import NO_CHECKS, Host
 from pgward.hba.install.material import MaterialError
 from pgward.hba.install.rollback import find_back, find_removal, history, remove, rollback
+from pgward.hba.plan import role_lines
 from pgward.hba.plan.model import Plan
+from pgward.hba.roles import section
 from pgward.hba.server.datadir import DataDir
 
 
@@ -154,3 +157,66 @@ def test_remove_with_an_edit_by_hand(host, changes, now) -> None:
         remove(host, now=now)
     assert remove(host, now=now, overwrite_edits=True).changed
     assert contents(host) == changes[0]
+
+
+def put_roles(host: Host, name: str, now: datetime) -> None:
+    """What `hba roles` does to pg_ident.conf."""
+    path = host.data_dir.ident_file
+    before = path.read_bytes()
+    after = section.put(before, [(name, "dba")], "pgward", str(path))
+    disk = host.data_dir.disk
+    change = Change(
+        host.state_dir,
+        host.generations,
+        disk,
+        generation=host.generations.current(),
+        edits=(Edit(path, before, after),),
+        now=now,
+        what="roles",
+        of_roles=True,
+    )
+    host.carry_out(change, None, NO_CHECKS)
+
+
+def test_lines_of_role_maps_stay_and_push_nothing_out(host, changes, small_ca, now) -> None:
+    for number in range(BACKUPS_KEPT + 1):
+        put_roles(host, f"ann{number}", now)
+    plan = Plan(roles=("d",), tls=host.tls_files)
+    work.apply(host, plan, small_ca, names=(), now=now)
+    put_roles(host, "bob", now)
+    with_bob = contents(host)
+    assert len(history(host).stamps()) == 4
+    first = history(host).stamps()[0]
+    gone = rollback(host, first, now=now)
+    assert gone.back.edited == ()
+    path = host.data_dir.ident_file
+    assert role_lines.without(path.read_bytes(), "f") == changes[0]["pg_ident.conf"]
+    assert b"pgward  bob  " in path.read_bytes()
+    assert b"ann" not in path.read_bytes()
+    put_roles(host, "eve", now)
+    rollback(host, None, now=now)
+    expected = with_bob["pg_ident.conf"].replace(b"bob", b"eve")
+    assert role_lines.without(contents(host)["pg_ident.conf"], "f") == role_lines.without(
+        expected, "f"
+    )
+    assert b"pgward  eve  " in path.read_bytes()
+
+
+@pytest.mark.usefixtures("changes")
+def test_an_edit_beside_the_lines_of_role_maps_is_not_lost(host, now) -> None:
+    put_roles(host, "ann", now)
+    path = host.data_dir.ident_file
+    path.write_bytes(path.read_bytes() + b"# theirs\n")
+    with pytest.raises(ConflictError, match=r"pg_ident\.conf was changed by someone else"):
+        rollback(host, history(host).stamps()[0], now=now)
+
+
+@pytest.mark.usefixtures("changes")
+def test_a_mark_of_role_lines_that_is_gone(host, now) -> None:
+    put_roles(host, "ann", now)
+    path = host.data_dir.ident_file
+    path.write_bytes(path.read_bytes().replace(role_lines.END.encode(), b"#"))
+    before = contents(host)
+    with pytest.raises(InvalidInputError, match="do not stand there once each"):
+        rollback(host, history(host).stamps()[0], now=now)
+    assert contents(host) == before
