@@ -12,6 +12,7 @@ from pgward.hba.host_options import OpenHost
 from pgward.hba.install import apply as work
 from pgward.hba.install.contents import check_before, check_by_hand, plan_contents, warnings
 from pgward.hba.install.duties import attempt
+from pgward.hba.install.effect import effect_of
 from pgward.hba.install.host import STATE_DIR, Host
 from pgward.hba.install.material import FILES
 from pgward.hba.install.source import MachineSource
@@ -152,15 +153,21 @@ def _show_dry_run(host: Host, plan: Plan, *, overwrite_edits: bool) -> bool:
     made = plan_contents(host.data_dir, plan)
     if not overwrite_edits:
         check_by_hand(made.edits)
-    diff = made.diff()
+    diff, effect = made.diff(), effect_of(host.data_dir, made.edits)
     terminal.report(
         dry_run=True,
         changed=bool(diff),
         data_dir=str(host.data_dir.path),
         version=host.data_dir.able.version,
+        ways=effect.document(),
     )
-    terminal.echo(diff.rstrip("\n"), fact="diff") if diff else terminal.note("nothing would change")
-    return bool(diff)
+    if not diff:
+        terminal.note("nothing would change")
+        return False
+    terminal.echo(diff.rstrip("\n"), fact="diff")
+    for line in effect.lines():
+        terminal.note(line)
+    return True
 
 
 def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
@@ -170,6 +177,8 @@ def _tell(host: Host, outcome: work.Outcome, now: datetime) -> None:
     if outcome.away is not None:
         _warn([f"the CA gave nothing new: {outcome.away}"])
     _report(host, outcome)
+    for line in outcome.effect.lines() if outcome.effect is not None else ():
+        terminal.note(line)
     done = "configured" if outcome.changed else "nothing to change in"
     terminal.note(f"{done} PostgreSQL {host.data_dir.able.version} in {host.data_dir.path}")
     terminal.note(_effect(outcome))
@@ -200,6 +209,7 @@ def _report(host: Host, outcome: work.Outcome) -> None:
         refresh_before=material.refresh_before(),
         away=outcome.away,
         warnings=list(outcome.warnings),
+        ways=None if outcome.effect is None else outcome.effect.document(),
     )
 
 

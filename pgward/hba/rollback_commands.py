@@ -6,6 +6,7 @@ from pgward.core.clock import SystemClock
 from pgward.hba.host_options import OpenHost
 from pgward.hba.install import rollback as work
 from pgward.hba.install.contents import check_by_hand
+from pgward.hba.install.effect import effect_of
 from pgward.hba.install.host import Host
 from pgward.hba.install.rollback import Back, Gone
 from pgward.hba.ssh_options import reachable_host_options
@@ -50,7 +51,7 @@ def rollback(
         back = work.find_back(host, stamp, now=now, material=with_material)
         if not force:
             work.check_edited(back)
-        _show(back)
+        _show(host, back)
         return
     with process.unwound_by_sigterm():
         gone = work.rollback(host, stamp, now=now, force=force, material=with_material)
@@ -74,7 +75,7 @@ def remove(*, open_host: OpenHost, dry_run: bool, overwrite_edits: bool) -> None
         back = work.find_removal(host)
         if not overwrite_edits:
             check_by_hand(back.edits)
-        _show(back)
+        _show(host, back)
         return
     with process.unwound_by_sigterm():
         now = SystemClock().now()
@@ -99,10 +100,15 @@ def _list(host: Host) -> None:
         terminal.echo(f"{row['stamp']}  {row['what']}")
 
 
-def _show(back: Back) -> None:
-    diff = back.diff()
-    terminal.report(dry_run=True, changed=bool(diff), what=back.what)
-    terminal.echo(diff.rstrip("\n"), fact="diff") if diff else terminal.note("nothing would change")
+def _show(host: Host, back: Back) -> None:
+    diff, effect = back.diff(), effect_of(host.data_dir, back.edits)
+    terminal.report(dry_run=True, changed=bool(diff), what=back.what, ways=effect.document())
+    if not diff:
+        terminal.note("nothing would change")
+        return
+    terminal.echo(diff.rstrip("\n"), fact="diff")
+    for line in effect.lines():
+        terminal.note(line)
 
 
 def _tell(host: Host, gone: Gone) -> None:

@@ -13,11 +13,11 @@ from pgward.hba.decide.server import Server
 from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
 from pgward.hba.server.files import ServerFiles
 from pgward.hba.server.interfaces import interfaces
-from pgward.hba.syntax.addresses import numeric
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.ways import picture, population
 from pgward.hba.ways.finding import Reach, find
 from pgward.hba.ways.population import Person, Population
+from pgward.hba.ways.reaching import reach_of
 from pgward.hba.ways.report import Report, listed
 from pgward.hba.ways.strength import Strength
 from pgward.system import files as disk
@@ -25,7 +25,6 @@ from pgward.system import terminal
 
 _TOO_WEAK = 1
 _MODE = 0o644
-_ON = frozenset({"on", "true", "yes", "1"})
 _TITLES = {
     "over": "OVER",
     "roles": "ROLES",
@@ -154,19 +153,7 @@ def _reach(files: ServerFiles) -> Reach:
     """Return what the server offers by its settings, or all where they are not known."""
     if files.settings is None:
         return Reach()
-    values = {each.setting.key: each.setting.value for each in files.settings if each.setting}
-    listed = values.get("listen_addresses", "localhost").split(",")
-    listens = [each.strip().strip('"').lower() for each in listed if each.strip()]
-    return Reach(
-        tls=values.get("ssl", "off").lower() in _ON,
-        network=bool(listens),
-        remote=not all(map(_is_loopback, listens)),
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    found = numeric(host)
-    return host == "localhost" if found is None else found.is_loopback
+    return reach_of(files.values)
 
 
 def _say(files: ServerFiles, server: Server, asked: Population) -> None:

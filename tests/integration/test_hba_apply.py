@@ -400,7 +400,7 @@ def test_links_to_a_disk_that_gets_full_and_read_only(pg_stopped, far_disk, smal
 
 def test_a_server_that_restarts_before_it_is_told(ready, small_ca, alice, monkeypatch) -> None:
     monkeypatch.setattr(reloading, "_RELOAD_SECONDS", 2)
-    real, restarts = reloading.check_files, iter([True])
+    real, restarts = Host._check_files, iter([True])
 
     def restart(*arguments):
         real(*arguments)
@@ -408,7 +408,7 @@ def test_a_server_that_restarts_before_it_is_told(ready, small_ca, alice, monkey
             ready.stop()
             ready.start()
 
-    monkeypatch.setattr(reloading, "check_files", restart)
+    monkeypatch.setattr(Host, "_check_files", restart)
     assert apply(ready, small_ca, map_name="other").took is True
     assert list(restarts) == []
     assert b"map=other" in configuration(ready)["pg_hba.conf"]

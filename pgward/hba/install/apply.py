@@ -15,7 +15,8 @@ from pgward.hba.install.contents import (
     plan_contents,
     warnings,
 )
-from pgward.hba.install.host import NO_CHECKS, Checks, Host
+from pgward.hba.install.effect import Effect, effect_of
+from pgward.hba.install.host import ONLY_MATERIAL, Checks, Host
 from pgward.hba.install.material import CertificateSource, Material
 from pgward.hba.plan.model import Plan
 from pgward.hba.server import probe
@@ -31,7 +32,8 @@ _BUSY_SECONDS = 30.0
 class Outcome:
     """What a run did.
 
-    ``took`` is None when there was no way to tell; ``away`` says why the CA gave nothing new.
+    ``took`` is None when there was no way to tell; ``away`` says why the CA gave nothing new;
+    ``effect`` who gains and who loses a way in, where files changed.
     """
 
     material: Material
@@ -41,6 +43,7 @@ class Outcome:
     recovered: bool = False
     away: str | None = None
     warnings: tuple[str, ...] = ()
+    effect: Effect | None = None
 
     def check_time_left(self, now: datetime) -> None:
         """Raise PgwardError when everybody is about to be locked out."""
@@ -82,19 +85,21 @@ def apply(
         edits = plan_contents(host.data_dir, plan).edits
         if not overwrite_edits:
             check_by_hand(edits)
+        effect = effect_of(host.data_dir, edits)
         checks = Checks(
             lambda: check_after(host.data_dir, plan), lambda running: prove_refusal(plan, running)
         )
         material, away = newest(host, source, now)
         material.check_names(names)
         outcome = _settle(host, material, edits, checks, now=now, what=f"apply: {plan.words}")
-    return replace(outcome, recovered=recovered, away=away, warnings=said)
+    return replace(outcome, recovered=recovered, away=away, warnings=said, effect=effect)
 
 
 def refresh(host: Host, source: CertificateSource, *, now: datetime) -> Outcome:
     """Install a renewed certificate and new CRLs, and have the server take them.
 
-    With nothing new, a server that presents our certificate is left in peace.
+    With nothing new, a server that presents our certificate is left in peace. It does not matter
+    whether pg_hba.conf is broken: then it is told, but everyone would be locked out without lists.
     """
     with exclusive(host) as recovered:
         if host.generations.load() is None:
@@ -104,8 +109,10 @@ def refresh(host: Host, source: CertificateSource, *, now: datetime) -> Outcome:
         material, away = newest(host, source, now)
         if host.generations.load() == material and not recovered and host.presents(material):
             return Outcome(material, changed=False, running=True, took=True, away=away)
-        outcome = _settle(host, material, (), NO_CHECKS, now=now, what="refresh")
-    return replace(outcome, recovered=recovered, away=away)
+        outcome = _settle(host, material, (), ONLY_MATERIAL, now=now, what="refresh")
+        kept = "PostgreSQL goes on with the lines that it had"
+        broken = tuple(f"{each}: {kept}" for each in host.file_errors(host.data_dir.running()))
+    return replace(outcome, recovered=recovered, away=away, warnings=broken)
 
 
 def newest(host: Host, source: CertificateSource, now: datetime) -> tuple[Material, str | None]:

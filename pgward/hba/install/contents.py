@@ -12,7 +12,6 @@ from pgward.hba.plan import block, lint
 from pgward.hba.plan.generate import fragments, settings
 from pgward.hba.plan.lint import Finding
 from pgward.hba.plan.model import Plan
-from pgward.hba.server import reloading
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.syntax import tokens
 from pgward.hba.syntax.options import without_secrets
@@ -146,16 +145,10 @@ def _edit(
 def _broken(host: Host) -> list[Finding]:
     """Return errors outside our own block, by the server's own views where we may look."""
     data_dir = host.data_dir
-    data = data_dir.disk.read(data_dir.hba_file)
-    if data is None:
+    if data_dir.disk.read(data_dir.hba_file) is None:
         return [Finding(str(data_dir.hba_file), "there is no such file")]
-    lines = tokens.parse(data, continuation=data_dir.able.continuation)
-    running = data_dir.running()
-    found = None if running is None else reloading.file_errors(host.sql(running), data_dir)
-    if found is None:
-        found = lint.errors(lines, data_dir.able, str(data_dir.hba_file))
     ours = _block_places(data_dir)
-    return [each for each in found if each.where not in ours]
+    return [each for each in host.file_errors(data_dir.running()) if each.where not in ours]
 
 
 def _block_places(data_dir: DataDir) -> set[str]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import PgwardError
+from pgward.hba.install import reading
 from pgward.hba.install.change import Change, journal_path, undo
 from pgward.hba.install.generations import Generations
 from pgward.hba.install.material import FILES, Material
+from pgward.hba.plan.lint import Finding
 from pgward.hba.plan.model import TlsFiles
 from pgward.hba.server import reloading
 from pgward.hba.server.datadir import DataDir, Running
@@ -20,13 +22,19 @@ _RESTARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What must hold after a change: ``files`` before the server reads them, ``live`` after."""
+    """What must hold after a change: ``files`` before the server reads them, ``live`` after.
+
+    ``strict`` is whether the server must find nothing wrong in its files.
+    """
 
     files: Callable[[], None]
     live: Callable[[Running], None]
+    strict: bool = True
 
 
 NO_CHECKS = Checks(lambda: None, lambda _: None)
+ONLY_MATERIAL = Checks(lambda: None, lambda _: None, strict=False)
+"""For what does not depend on the files: PostgreSQL reads its certificates when they are broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,8 @@ class Host:
         try:
             for step in change.steps():
                 step.run()
-            self.data_dir.setting("ssl")  # raises, in the server's words, when a file is broken
+            if checks.strict:
+                self.data_dir.setting("ssl")  # raises in the server's words, when it is broken
             checks.files()
             took = self.load(material, checks)
             change.commit()
@@ -102,6 +111,8 @@ class Host:
         One that is restarted meanwhile is asked anew.
         """
         running = self.data_dir.running()
+        if running is None and checks.strict:
+            self._check_files(None)
         for _ in range(_RESTARTS):
             if running is None:
                 return None
@@ -115,7 +126,8 @@ class Host:
 
     def _load(self, running: Running, material: Material | None, checks: Checks) -> bool | None:
         sql = self.sql(running)
-        reloading.check_files(sql, self.data_dir)
+        if checks.strict:
+            self._check_files(running)
         sign = None if material is None else _sign(running, material.der)
         took = reloading.reload(running, sql, None if sign is None or sign() else sign)
         if took is False or (sign is not None and not sign()):
@@ -125,6 +137,24 @@ class Host:
             )
         checks.live(running)
         return took
+
+    def file_errors(self, running: Running | None) -> list[Finding]:
+        """Return what the server finds wrong in its files as they are; what it does not tell, we.
+
+        Without SQL access it tells nothing, and before 15 nothing of pg_ident.conf.
+        """
+        data_dir = self.data_dir
+        found = None if running is None else reloading.file_errors(self.sql(running), data_dir)
+        if found is None:
+            return reading.errors(data_dir)
+        if reloading.tells_ident(data_dir):
+            return found
+        return [*found, *reading.errors(data_dir, ident_only=True)]
+
+    def _check_files(self, running: Running | None) -> None:
+        found = self.file_errors(running)
+        if found:
+            raise PgwardError("PostgreSQL would not take this: " + "\n".join(map(str, found)))
 
     def _put_back(self, failed: BaseException) -> None:
         """Undo, and where that fails as well, say so: the next run does it."""

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 from typing import Protocol
 
@@ -77,6 +78,9 @@ class Access(Protocol):
 
     def disk(self, account: Account) -> FileAccess:
         """Return file access as an account."""
+
+    def interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """Return that machine's addresses with their networks."""
 
     def owner_of(self, path: Path) -> Account:
         """Return who owns a path; raise DiskError, NotFoundError."""

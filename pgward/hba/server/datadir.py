@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -62,8 +63,7 @@ class Directory:
     @property
     def given(self) -> list[tuple[str, str]]:
         """The settings among the options, which win over all files, in their order."""
-        pairs = (option.removeprefix("--").partition("=") for option in self.options)
-        return [(name.replace("-", "_"), value) for name, equals, value in pairs if equals]
+        return given(self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,11 @@ class DataDir:
         return cls(path, able, owner, bin_dir, options, config, hba, ident, access)
 
     @property
+    def given(self) -> list[tuple[str, str]]:
+        """The settings among the options, which win over all files, in their order."""
+        return given(self.options)
+
+    @property
     def disk(self) -> FileAccess:
         """File access as the owner."""
         return self.access.disk(self.owner)
@@ -127,6 +132,12 @@ class DataDir:
             lines[5].strip(), lines[5].strip()
         )
         return Running(pid, int(lines[3]), lines[4].strip(), host, self.access)
+
+
+def given(options: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the settings among a server's command-line options, in their order."""
+    pairs = (option.removeprefix("--").partition("=") for option in options)
+    return [(name.replace("-", "_"), value) for name, equals, value in pairs if equals]
 
 
 class _Asker:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import psutil
 from pgward.core.errors import NotFoundError, PgwardError
 from pgward.hba.server import programs
 from pgward.hba.server.disk import Disk, DiskError, owner_of
+from pgward.hba.server.interfaces import interfaces
 from pgward.hba.server.locking import locked
 from pgward.system.postgres import Account, execute, find_client
 
@@ -34,6 +36,10 @@ class LocalAccess:
     def disk(self, account: Account) -> Disk:
         """Return file access as an account."""
         return Disk(account)
+
+    def interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """Return this machine's addresses with their networks."""
+        return interfaces()
 
     def owner_of(self, path: Path) -> Account:
         """Return who owns a path."""

@@ -8,7 +8,7 @@ manual, chapters 54.9, 54.10 and 54.12), and the server is looked at from outsid
 import time
 from collections.abc import Callable
 
-from pgward.core.errors import PgwardError, UnavailableError
+from pgward.core.errors import UnavailableError
 from pgward.hba.plan.lint import Finding
 from pgward.hba.server import probe
 from pgward.hba.server.datadir import DataDir, Running
@@ -45,7 +45,7 @@ def file_errors(sql: Sql, data_dir: DataDir) -> list[Finding] | None:
     able = data_dir.able
     hba = _HBA_ERRORS_16 if able.includes else _HBA_ERRORS.format(file=_quoted(data_dir.hba_file))
     queries = [hba, _SETTING_ERRORS]
-    if able.version >= 15:  # noqa: PLR2004 - the first with this view
+    if tells_ident(data_dir):
         named = "file_name" if able.includes else f"'{_quoted(data_dir.ident_file)}'"
         queries.append(_IDENT_ERRORS.format(file=named))
     found: list[Finding] = []
@@ -55,6 +55,11 @@ def file_errors(sql: Sql, data_dir: DataDir) -> list[Finding] | None:
             return None
         found += [Finding(f"{row[0]}:{row[1]}", SEPARATOR.join(row[2:])) for row in rows]
     return found
+
+
+def tells_ident(data_dir: DataDir) -> bool:
+    """Tell whether the server has a view of its pg_ident.conf."""
+    return data_dir.able.version >= 15  # noqa: PLR2004 - a version is a name
 
 
 def reload(running: Running, sql: Sql, accepted: Callable[[], bool] | None) -> bool | None:
@@ -83,13 +88,6 @@ def presents(running: Running, certificate: bytes) -> bool | None:
         return probe.presented(running.host, running.port, dial=running.access.dial) == certificate
     except UnavailableError:
         return False
-
-
-def check_files(sql: Sql, data_dir: DataDir) -> None:
-    """Raise PgwardError with file and line when the server would not take its files."""
-    found = file_errors(sql, data_dir)
-    if found:
-        raise PgwardError("PostgreSQL would not take this: " + "\n".join(map(str, found)))
 
 
 def _load_time(sql: Sql) -> str | None:

@@ -98,7 +98,7 @@ def find(
 
     ``server`` has the population's world. Where its maps are not known, each counts as a way.
     """
-    finder = _Finder(server, Matching(server, maps_known=maps_known), reach or Reach())
+    finder = Finder(server, Matching(server, maps_known=maps_known), reach or Reach())
     rows = [tuple(finder.row(person, population.places)) for person in population.people]
     return Found(population, finder.space, finder.outcomes, rows)
 
@@ -112,22 +112,19 @@ class _Taken:
     by_host: bool
 
 
-class _Finder:
-    def __init__(self, server: Server, matching: Matching, reach: Reach) -> None:
+class Finder:
+    """Finds the ways into one server.
+
+    ``space`` is the addresses cut by at least ``networks`` of the server.
+    """
+
+    def __init__(
+        self, server: Server, matching: Matching, reach: Reach, space: Space | None = None
+    ) -> None:
         self._server = server
         self._matching = matching
-        interfaces = [
-            Network(int(each.ip), (1 << each.max_prefixlen) - 1, each.max_prefixlen)
-            for each in server.world.interfaces
-        ]
-        nets = [
-            Network(
-                int(each.network.network_address), int(each.network.netmask), each.max_prefixlen
-            )
-            for each in server.world.interfaces
-        ]
-        given = [each.address for each in server.rules if isinstance(each.address, Network)]
-        self.space = Space([*given, *interfaces, *nets])
+        interfaces, nets = _interfaces(server), _nets(server)
+        self.space = Space(networks(server)) if space is None else space
         self._width = len(self.space.cells)
         self._own = {
             Word.ALL: self.space.all,
@@ -150,16 +147,28 @@ class _Finder:
 
     def row(self, person: Person, places: Sequence[Place]) -> Iterator[int]:
         """Yield the number of the outcome for each database."""
+        return (self._number(*key) for key in self.keys(person, places))
+
+    def keys(self, person: Person, places: Sequence[Place]) -> Iterator[tuple[int, int]]:
+        """Yield for each database the rules that mean both, and those of them that are closed."""
         matching = self._matching
         name = Connection(person.name, None, None).cut(self._server.able.version).user
         mine, closed = matching.of_role(name), matching.closed_to(name)
         for place in places:
             database = place.of(person)
             if place.is_replication and not person.may_replicate:
-                yield self._number(0, 0)
+                yield 0, 0
                 continue
             rules = mine & (matching.of_database(database) | matching.of_pair(name, database))
-            yield self._number(rules, rules & closed)
+            yield rules, rules & closed
+
+    def pieces(self, rules: int, closed: int) -> Iterator[tuple[Channel, Way]]:
+        """Yield every way in by some rules, but for those that are closed."""
+        if rules not in self._by_set:
+            self._by_set[rules] = tuple(self._taken(list(numbers(rules))))
+        for taken in self._by_set[rules]:
+            if not closed >> taken.rule & 1:
+                yield from self._ways(taken)
 
     def _number(self, rules: int, closed: int) -> int:
         key = rules, closed
@@ -175,13 +184,9 @@ class _Finder:
         return self._by_rules[key]
 
     def _outcome(self, rules: int, closed: int) -> Outcome:
-        if rules not in self._by_set:
-            self._by_set[rules] = tuple(self._taken(list(numbers(rules))))
         pieces: dict[Channel, list[Way]] = {}
-        for taken in self._by_set[rules]:
-            if not closed >> taken.rule & 1:
-                for channel, way in self._ways(taken):
-                    pieces.setdefault(channel, []).append(way)
+        for channel, way in self.pieces(rules, closed):
+            pieces.setdefault(channel, []).append(way)
         return Outcome({each: _ends(pieces[each]) for each in Channel if each in pieces})
 
     def _taken(self, rules: Sequence[int]) -> Iterator[_Taken]:
@@ -266,6 +271,26 @@ class _Finder:
             for encryption, offset in self._blocks.items()
             if encryption in _ENCRYPTIONS[kind]
         )
+
+
+def networks(server: Server) -> list[Network]:
+    """Return all that a server tells addresses apart by."""
+    given = [each.address for each in server.rules if isinstance(each.address, Network)]
+    return [*given, *_interfaces(server), *_nets(server)]
+
+
+def _interfaces(server: Server) -> list[Network]:
+    return [
+        Network(int(each.ip), (1 << each.max_prefixlen) - 1, each.max_prefixlen)
+        for each in server.world.interfaces
+    ]
+
+
+def _nets(server: Server) -> list[Network]:
+    return [
+        Network(int(each.network.network_address), int(each.network.netmask), each.max_prefixlen)
+        for each in server.world.interfaces
+    ]
 
 
 _EVERY = frozenset(Encryption)

@@ -6,7 +6,7 @@ from typing import Any
 from pgward.hba.ways import grouping
 from pgward.hba.ways.finding import Channel, Found, Way
 from pgward.hba.ways.grouping import Group
-from pgward.hba.ways.population import Person, Place, shown
+from pgward.hba.ways.population import Person, Place, Population, shown
 from pgward.hba.ways.strength import Strength
 from pgward.hba.ways.where import Places, Where
 
@@ -52,20 +52,11 @@ class Report:
 
     def roles(self, people: Sequence[Person]) -> str:
         """Return roles on one line."""
-        population = self._found.population
-        if population.whole and len(people) == len(population.people):
-            return "every role"
-        return listed([each.label for each in people])
+        return roles(self._found.population, people)
 
     def databases(self, places: Sequence[Place]) -> str:
         """Return databases on one line."""
-        population = self._found.population
-        known = sum(not each.is_replication for each in population.places)
-        mine = [each for each in places if not each.is_replication]
-        if population.whole and known and len(mine) == known:
-            rest = [each.label for each in places if each.is_replication]
-            return listed(["every database", *rest])
-        return listed([each.label for each in places])
+        return databases(self._found.population, places)
 
     def document(self) -> dict[str, Any]:
         """Return all of it as plain data."""
@@ -119,6 +110,23 @@ class Report:
 
     def _where(self, channel: Channel, way: Way) -> Where | None:
         return None if channel is Channel.SOCKET else self._places.where(way.cells, way.hosts)
+
+
+def roles(population: Population, people: Sequence[Person]) -> str:
+    """Return some of a population's roles on one line."""
+    if population.whole and len(people) == len(population.people):
+        return "every role"
+    return listed([each.label for each in people])
+
+
+def databases(population: Population, places: Sequence[Place]) -> str:
+    """Return some of a population's databases on one line."""
+    known = sum(not each.is_replication for each in population.places)
+    mine = [each for each in places if not each.is_replication]
+    if population.whole and known and len(mine) == known:
+        rest = [each.label for each in places if each.is_replication]
+        return listed(["every database", *rest])
+    return listed([each.label for each in places])
 
 
 def listed(names: Sequence[str]) -> str:

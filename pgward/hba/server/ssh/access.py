@@ -6,11 +6,13 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 from pgward.core.clock import rfc3339
 from pgward.core.errors import NotFoundError, PgwardError, UnavailableError
 from pgward.hba.server.disk import DiskError
+from pgward.hba.server.interfaces import read
 from pgward.hba.server.local import SERVER_NAMES, WHERE
 from pgward.hba.server.locking import session_path
 from pgward.hba.server.ssh import scripts
@@ -21,6 +23,7 @@ from pgward.system.postgres import Account
 
 _SPARE_SECONDS = 30.0
 _USUAL = "postgres"
+_ADDRESS = 3  # the field of `ip -oneline` that has it
 _NAMELESS = "UNKNOWN"  # what stat says of a uid without an account
 
 
@@ -51,6 +54,19 @@ class SshAccess:
     def disk(self, account: Account) -> SshDisk:  # noqa: ARG002 - there is one account
         """Return file access as the server's account."""
         return SshDisk(self._run)
+
+    def interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """Return that machine's addresses with their networks."""
+        done = self._run(scripts.ADDRESSES)
+        if done.status:
+            raise NotFoundError(
+                f"the addresses of {self._connection.target} are not known, which samehost and "
+                "samenet mean",
+                hint="install iproute2 there",
+            )
+        found = [line.split() for line in done.stdout.decode(errors="replace").splitlines()]
+        read_ = [read(each[_ADDRESS], None) for each in found if len(each) > _ADDRESS]
+        return tuple(each for each in read_ if each is not None)
 
     def owner_of(self, path: Path) -> Account:
         """Return who owns the data directory, and work as that account from now on."""

@@ -67,6 +67,7 @@ BINARIES = (
 CLIENT = f'if [ -x "$2/$1" ]; then echo "$2/$1"; else command -v -- "$1" || exit {MISSING}; fi'
 CONFIGS = "ls -d /etc/postgresql/*/*/postgresql.conf 2>/dev/null; true"
 PROCESS = 'exec grep -E "^(Name|Uid):" "/proc/$1/status"'
+ADDRESSES = f"command -v ip > /dev/null || exit {MISSING}; exec ip -oneline address"
 PROGRAM = 'exec readlink -- "/proc/$1/exe"'
 HANG_UP = f'if [ -d "/proc/$1" ]; then exec kill -HUP "$1"; else exit {MISSING}; fi'
 RUN = 'cd -- "$1" || exit 1; shift; exec "$@"'

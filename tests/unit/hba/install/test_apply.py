@@ -87,6 +87,17 @@ def test_refresh(host, plan, small_ca, now) -> None:
     assert host.generations.load().crls == small_ca.crls()
 
 
+def test_a_refresh_goes_on_beside_a_broken_file(host, plan, small_ca, now) -> None:
+    work.apply(host, plan, small_ca, names=(), now=now)
+    with host.data_dir.hba_file.open("a") as file:
+        file.write("host all all 10.0.0.0/8 magic\n")
+    small_ca.revoked.append(77)
+    outcome = work.refresh(host, small_ca, now=now)
+    (said,) = outcome.warnings
+    assert (outcome.changed, "is no auth" in said, "goes on with" in said) == (True, True, True)
+    assert host.generations.load().crls == small_ca.crls()
+
+
 def test_a_ca_that_is_away_leaves_what_is_installed(host, plan, small_ca, now) -> None:
     work.apply(host, plan, small_ca, names=(), now=now)
     small_ca.away = True

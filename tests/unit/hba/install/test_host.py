@@ -7,9 +7,10 @@ import pytest
 from pgward.core.errors import PgwardError
 from pgward.hba.install import host as module
 from pgward.hba.install.change import Change, Edit, journal_path
-from pgward.hba.install.host import NO_CHECKS, Checks, Host
+from pgward.hba.install.host import NO_CHECKS, ONLY_MATERIAL, Checks, Host
 from pgward.hba.plan.lint import Finding
 from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.syntax.versions import Abilities
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -128,3 +129,36 @@ def test_what_cannot_be_put_back_now_is_said(host, change, small_ca, running, mo
     with pytest.raises(PgwardError, match=r"did not take .*; and it could not all be .* is gone"):
         host.carry_out(change, small_ca.current(), NO_CHECKS)
     assert journal_path(host.state_dir).exists()
+
+
+def test_what_no_server_tells_is_found_here(host, monkeypatch) -> None:
+    before = host.data_dir.ident_file.read_bytes()
+    path = host.data_dir.ident_file
+    broken = Edit(path, before, b"m a\n")
+    place = (host.state_dir, host.generations, host.data_dir.disk)
+    change = Change(*place, generation=None, edits=[broken], now=NOW)
+    with pytest.raises(PgwardError, match=r"would not take this: .*pg_ident\.conf:1: "):
+        host.carry_out(change, None, NO_CHECKS)
+    assert path.read_bytes() == before
+    monkeypatch.setattr(module.reloading, "file_errors", lambda *_: None)
+    assert host.file_errors(Running(1, 5432, "/run", None)) == []
+    path.write_bytes(b"m a\n")
+    found = [str(each) for each in host.file_errors(Running(1, 5432, "/run", None))]
+    assert [each.partition(": ")[0] for each in found] == [f"{path}:1"]
+
+
+def test_before_15_the_map_is_looked_at_here(host, monkeypatch) -> None:
+    monkeypatch.setattr(module.reloading, "file_errors", lambda *_: [])
+    host.data_dir.ident_file.write_bytes(b"m a\n")
+    running = Running(1, 5432, "/run", None)
+    for version, expected in ((14, 1), (15, 0)):
+        data_dir = replace(host.data_dir, able=Abilities.of(version))
+        assert len(replace(host, data_dir=data_dir).file_errors(running)) == expected
+
+
+def test_material_does_not_wait_for_broken_files(host, small_ca, running) -> None:
+    running.update(errors=[Finding("/f:1", "wrong")])
+    generation = host.generations.write(small_ca.current(), NOW)
+    place = (host.state_dir, host.generations, host.data_dir.disk)
+    change = Change(*place, generation=generation, edits=[], now=NOW)
+    assert host.carry_out(change, small_ca.current(), ONLY_MATERIAL) is True

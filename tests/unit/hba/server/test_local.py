@@ -1,5 +1,6 @@
 import os
 import sys
+from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def test_files_and_programs(tmp_path) -> None:
     assert done.stdout == "x\n"
     assert LOCAL.program_of(os.getpid()) == Path(sys.executable).resolve()
     assert LOCAL.program_of(2**22 + 1) is None
+    assert ip_interface("127.0.0.1/8") in LOCAL.interfaces()
 
 
 def test_another_account(tmp_path, monkeypatch) -> None:

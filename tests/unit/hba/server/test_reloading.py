@@ -3,7 +3,6 @@ import signal
 
 import pytest
 
-from pgward.core.errors import PgwardError
 from pgward.hba.plan.lint import Finding
 from pgward.hba.server import reloading
 from pgward.hba.server.datadir import DataDir, Running
@@ -71,8 +70,6 @@ def test_the_views_of_each_version(tmp_path, version, views) -> None:
 def test_errors_have_their_place(tmp_path) -> None:
     sql = Answers([["/f", "3", "wrong"]], [])
     assert reloading.file_errors(sql, data_dir(tmp_path, 15)) == [Finding("/f:3", "wrong")]
-    with pytest.raises(PgwardError, match="would not take this: /f:3: wrong"):
-        reloading.check_files(Answers([["/f", "3", "wrong"]], []), data_dir(tmp_path, 15))
 
 
 def test_an_error_may_quote_anything(tmp_path) -> None:
@@ -83,7 +80,6 @@ def test_an_error_may_quote_anything(tmp_path) -> None:
 
 def test_no_access_is_no_opinion(tmp_path) -> None:
     assert reloading.file_errors(Answers(None), data_dir(tmp_path, 15)) is None
-    reloading.check_files(Answers(None), data_dir(tmp_path, 15))
 
 
 def test_a_server_without_tcp_presents_nothing() -> None:

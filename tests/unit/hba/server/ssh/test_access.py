@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from ipaddress import ip_interface
 from pathlib import Path
 
 import psutil
@@ -61,6 +62,7 @@ def test_processes(access, tmp_path) -> None:
     owner = access.owner_of(tmp_path)
     assert access.program_of(os.getpid()) == Path(sys.executable).resolve()
     assert access.program_of(2**22 + 1) is None
+    assert ip_interface("127.0.0.1/8") in access.interfaces()
     assert not access.is_server(os.getpid(), owner)
     # Who runs the tests under nohup would have it ignore the signal.
     heeding = [sys.executable, "-c", HEEDING]
