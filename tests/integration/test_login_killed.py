@@ -10,8 +10,9 @@ from tests.fixtures.ca import environment
 
 pytestmark = pytest.mark.integration
 
-# Forks a child for each point: it does the deed, and kills itself at its n-th touch of a file.
-# Prints what was found after each death; ends when a child lives through it all.
+# Forks a child for each point: it does the deed, and kills itself at its n-th touch of a file,
+# n being 1, 1 + STRIDE, and so on. Prints what was found before it all and after each death; ends
+# when a child lives through it all.
 PROGRAM = """
 import json, os, signal, sys
 from datetime import timedelta
@@ -23,7 +24,8 @@ from pgward.client.session import Session
 from pgward.core.clock import SystemClock
 from pgward.pki import keys, pem
 
-what, home, password = sys.argv[1], Path(sys.argv[2]), sys.stdin.readline().strip()
+what, home, stride = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+password = sys.stdin.readline().strip()
 
 def deed():
     if what == "login":
@@ -64,7 +66,7 @@ killed = True
 while killed:
     child = os.fork()
     if child == 0:
-        count_down(len(found))
+        count_down(1 + (len(found) - 1) * stride)
         deed()
         os._exit(0)
     killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
@@ -80,9 +82,18 @@ Machine.enroll(Path(sys.argv[1]), sys.stdin.read(), advertise="e.test:1").close(
 """
 
 
-def states(what, home, password):
+# A few points, at other ones for each deed; and every one.
+FEW = {"login": 9, "renew": 5, "machine": 5}
+EVERY = dict.fromkeys(FEW, 1)
+STRIDES = pytest.mark.parametrize(
+    "strides",
+    [pytest.param(FEW, id="few"), pytest.param(EVERY, id="every", marks=pytest.mark.soak)],
+)
+
+
+def states(what, home, password, strides):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, what, home],
+        [sys.executable, "-c", PROGRAM, what, home, str(strides[what])],
         input=f"{password}\n",
         capture_output=True,
         text=True,
@@ -93,11 +104,12 @@ def states(what, home, password):
     return json.loads(done.stdout)
 
 
+@STRIDES
 @pytest.mark.parametrize("what", ["login", "renew"])
-def test_a_person_has_the_old_or_the_new_identity(site, what):
+def test_a_person_has_the_old_or_the_new_identity(site, what, strides):
     person = site.person()
-    found = states(what, person.home, person.password)
-    assert len(found) > 15
+    found = states(what, person.home, person.password, strides)
+    assert len(found) * strides[what] > 15
     assert found[0] == found[1]
     assert found[-2] != found[-1]
     assert person.data("whoami")["user"] == person.name
@@ -105,7 +117,8 @@ def test_a_person_has_the_old_or_the_new_identity(site, what):
     assert len(list((person.home / "identity").iterdir())) == 3
 
 
-def test_a_machine_has_the_old_or_the_new_identity(site, tmp_path):
+@STRIDES
+def test_a_machine_has_the_old_or_the_new_identity(site, tmp_path, strides):
     name = site.unique("edge")
     token = site.admin.ok("ca", "token", "edge", name).strip()
     directory = tmp_path / "edge"
@@ -122,7 +135,7 @@ def test_a_machine_has_the_old_or_the_new_identity(site, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = states("machine", directory, "")
+    found = states("machine", directory, "", strides)
     assert found[0] == found[1]
     assert found[-2] != found[-1]
     assert len(list((directory / "identity").iterdir())) == 3
