@@ -54,7 +54,7 @@ def section(rule: Rule) -> Iterator[str]:
 
 def example(kind: str, shown: Example) -> Iterator[str]:
     """Yield an example's files."""
-    yield f"{kind}, for PostgreSQL {shown.version}:"
+    yield f"{kind}, for {shown.able.name}:"
     yield ""
     for name, text in describing.files(shown).items():
         yield f"```text\n# {name}\n{text}\n```"

@@ -17,14 +17,14 @@ from pgward.hba.check.report import json_, junit, sarif, text
 from pgward.hba.check.report.made import Report
 from pgward.hba.check.rule import Rule
 from pgward.hba.check.subject import Subject
-from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
+from pgward.hba.file_options import ReadFiles, conf_file_option, dialect_options, file_options
 from pgward.hba.server import mending, tls_files
 from pgward.hba.server.disk import owner_of
 from pgward.hba.server.files import ServerFiles
+from pgward.hba.syntax.versions import Dialect
 from pgward.system import collecting, terminal
 
 _NEVER = "never"
-_SUPERUSERS = frozenset({"postgres"})
 _FAILED = 1
 _WRITERS: dict[str, Callable[[Report, bool], None]] = {
     "text": lambda report, why: terminal.echo(text.write(report, why=why)),
@@ -40,6 +40,7 @@ _FORMATS = ("text", "json", "sarif", "junit")
 
 @click.command("check")
 @file_options
+@dialect_options
 @conf_file_option
 @click.option(
     "--tls-dir",
@@ -52,7 +53,7 @@ _FORMATS = ("text", "json", "sarif", "junit")
     "superusers",
     multiple=True,
     metavar="ROLE",
-    help="A superuser, and others so named; no file says who is.  [default: postgres]",
+    help="A superuser, and others so named; no file says who is.  [default: postgres, root, …]",
 )
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), help="How to report it.  [default: text]"
@@ -116,11 +117,8 @@ def check_files(
         return files, _report(subject, rules, least)
 
     files, report = look()
-    if fix and files.live is not None:
-        raise InvalidInputError(
-            "--fix changes files, and a server that --dsn asks only shows them",
-            hint="--diff shows the changes; on its machine: --data-dir D --fix",
-        )
+    if fix or diff:
+        _check_change(files, fix=fix)
     if diff:
         _show(files, report, output)
     if fix and _mend(files, report):
@@ -129,6 +127,20 @@ def check_files(
         _WRITERS[form or ("text" if output == "table" else output)](report, why)
     if report.failed:
         raise SystemExit(_FAILED)
+
+
+def _check_change(files: ServerFiles, *, fix: bool) -> None:
+    """Raise InvalidInputError where files cannot be changed, or are not what the server reads."""
+    if files.able.dialect is not Dialect.POSTGRESQL:
+        raise InvalidInputError(
+            f"--fix and --diff are for PostgreSQL's files, not for {files.able.name}",
+            hint="what is found is changed in the setting or in the flags of the server",
+        )
+    if fix and files.live is not None:
+        raise InvalidInputError(
+            "--fix changes files, and a server that --dsn asks only shows them",
+            hint="--diff shows the changes; on its machine: --data-dir D --fix",
+        )
 
 
 def _show(files: ServerFiles, report: Report, output: str) -> None:
@@ -176,7 +188,7 @@ def _subject(files: ServerFiles, material: Material | None, superusers: tuple[st
 def _superusers(files: ServerFiles, named: tuple[str, ...]) -> frozenset[str]:
     """Return those that a server tells of and those named; else the one of every server."""
     known = frozenset(named) if files.live is None else files.live.superusers | set(named)
-    return known or _SUPERUSERS
+    return known or files.able.superusers
 
 
 def _material(files: ServerFiles, tls_dir: Path | None) -> Material | None:
@@ -196,7 +208,7 @@ def _report(subject: Subject, rules: Sequence[Rule], fail_on: Severity | None) -
     ids = {each.id for each in rules}
     # All rules look, so that a comment is not said to ignore nothing where one was not asked for.
     findings = [each for each in check(subject) if each.rule in ids]
-    return Report(findings, rules, subject.able.version, fail_on)
+    return Report(findings, rules, subject.able.version, fail_on, subject.able.dialect)
 
 
 def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> list[Rule]:

@@ -12,7 +12,7 @@ from pgward.hba.decide.connection import Connection, Encryption, World
 from pgward.hba.decide.explaining import Explanation
 from pgward.hba.decide.loading import load
 from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
-from pgward.hba.file_options import ReadFiles, file_options
+from pgward.hba.file_options import ReadFiles, dialect_options, file_options
 from pgward.hba.server.interfaces import interfaces
 from pgward.hba.syntax.addresses import IP
 from pgward.hba.syntax.regexes import BeyondUsError
@@ -24,6 +24,7 @@ _REFUSED = 1
 
 @click.command()
 @file_options
+@dialect_options
 @click.option("--user", required=True, metavar="ROLE", help="The role to be.")
 @click.option("--database", metavar="NAME", help="The database.  [default: as the role]")
 @click.option("--replication", is_flag=True, help="Physical replication, to no database.")
@@ -69,6 +70,8 @@ def explain(
     asked = None if replication else database or user
     connection = Connection(user, asked, _address(address), encryption, host_name)
     files = read_files()
+    if replication and not files.able.physical_replication:
+        raise InvalidInputError(f"{files.able.name} has no physical replication")
     try:
         loaded = load(files.hba, files.ident, files.able, _world(files.live, user, members))
         found = explaining.explain(loaded, connection, Evidence(certificate, knows, system_user))

@@ -8,6 +8,7 @@ from pgward.hba.check.rules import (
     addresses,
     authorities,
     certificate_names,
+    dialects,
     expressions,
     live,
     logs,
@@ -20,7 +21,7 @@ from pgward.hba.check.rules import (
     tls_files,
 )
 from pgward.hba.check.subject import Subject
-from pgward.hba.syntax.files import Place
+from pgward.hba.syntax.files import Place, is_built_in
 
 RULES: tuple[Rule, ...] = (
     *refused.RULES,
@@ -38,14 +39,22 @@ RULES: tuple[Rule, ...] = (
     *revocation.RULES,
     *live.RULES,
     *ignoring.RULES,
+    *dialects.RULES,
 )
 BY_ID = {each.id: each for each in RULES}
 
 
 def check(subject: Subject) -> list[Finding]:
-    """Return all findings, in the order of files and lines, what stands nowhere last."""
-    found = [finding for rule in RULES for finding in rule.findings(subject)]
+    """Return all findings, in the order of files and lines, what stands nowhere last.
+
+    Of a line that is built into a server nothing is said: nobody can change it.
+    """
+    found = [finding for rule in RULES for finding in rule.findings(subject) if _in_a_file(finding)]
     return sorted(ignoring.applied(found, subject, BY_ID), key=_order)
+
+
+def _in_a_file(finding: Finding) -> bool:
+    return finding.place is None or not is_built_in(finding.place.path)
 
 
 def _order(finding: Finding) -> tuple[bool, str, int, int, str]:

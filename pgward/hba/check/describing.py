@@ -4,16 +4,24 @@ from typing import Any
 
 from pgward.hba.check import samples
 from pgward.hba.check.rule import Example, Rule
+from pgward.hba.syntax import cockroach, cockroach_maps
+from pgward.hba.syntax.versions import Dialect
 
 _NEITHER_HERE_NOR_THERE = Example().hba
+_USUAL = "pg_hba.conf", "pg_ident.conf"
+_NAMES = {
+    (Dialect.COCKROACHDB, False): (cockroach.SETTING, cockroach_maps.SETTING),
+    (Dialect.YUGABYTEDB, True): ("--ysql_hba_conf_csv", "--ysql_ident_conf_csv"),
+}
 
 
 def files(example: Example) -> dict[str, str]:
     """Return the files of an example that matter, by their names, or what is said of them."""
     plain = example.hba.strip() == _NEITHER_HERE_NOR_THERE and not example.ident
+    hba, ident = _NAMES.get((example.dialect, example.flags is not None), _USUAL)
     found = {
-        "pg_hba.conf": "" if plain and example.conf else example.hba,
-        "pg_ident.conf": example.ident,
+        hba: "" if plain and example.conf else example.hba,
+        ident: example.ident,
         "postgresql.conf": example.conf or "",
         **({} if example.material is None else samples.told(example.material)),
         "what the server says": "" if example.live is None else "\n".join(example.live.said),
@@ -51,7 +59,7 @@ def text(rule: Rule) -> str:
 
 
 def _lines(kind: str, example: Example) -> list[str]:
-    lines = ["", f"{kind}, for PostgreSQL {example.version}:"]
+    lines = ["", f"{kind}, for {example.able.name}:"]
     for name, content in files(example).items():
         lines.append(f"  {name}")
         lines += [f"    {line}" for line in content.split("\n")]
@@ -59,4 +67,5 @@ def _lines(kind: str, example: Example) -> list[str]:
 
 
 def _example(example: Example) -> dict[str, Any]:
-    return {"pg_version": example.version, "files": files(example)}
+    spoken = {} if example.dialect is Dialect.POSTGRESQL else {"dialect": example.dialect.value}
+    return {"pg_version": example.version, **spoken, "files": files(example)}

@@ -26,6 +26,7 @@ _BITS = {LOCAL: _SOCKET} | {
     kind: sum(_BIT[each] for each in sets.encryptions(Rule(kind, (), (), None, "")))
     for kind in kinds(Abilities(NEWEST)) - {LOCAL}
 }
+_OVER_TLS = frozenset({Encryption.TLS})
 _EVERYTHING = (_ALL, _ALL)
 _ENCRYPTIONS = [
     frozenset(each for each, bit in _BIT.items() if bits & bit) for bits in range(2 * _SOCKET)
@@ -77,7 +78,15 @@ class Way(NamedTuple):
 
 def ways(subject: Subject) -> list[Way]:
     """Return the rules of a subject that are reached, in their order."""
-    return once(subject, "rules that are reached", lambda: left(subject.rules))
+    return once(subject, "rules that are reached", lambda: _reached(subject))
+
+
+def _reached(subject: Subject) -> list[Way]:
+    found = left(subject.rules)
+    if subject.able.without_tls:
+        return found
+    with_tls = (Way(each.entry, each.by & _OVER_TLS) for each in found)
+    return [each for each in with_tls if each.by or each.rule.kind == LOCAL]
 
 
 def once(subject: Subject, name: str, make: Callable[[], T]) -> T:

@@ -8,7 +8,9 @@ from pgward.hba.check.fix import Fix
 from pgward.hba.check.live import Live
 from pgward.hba.check.material import Material
 from pgward.hba.check.subject import Subject
+from pgward.hba.syntax.dialects import Cockroach, Flags, Yugabyte
 from pgward.hba.syntax.files import Place
+from pgward.hba.syntax.versions import Abilities, Dialect
 
 Found = Iterator[tuple[Place | None, str] | tuple[Place | None, str, Fix | None]]
 """Places, what is said of them, and how that would be mended."""
@@ -18,6 +20,7 @@ Found = Iterator[tuple[Place | None, str] | tuple[Place | None, str, Fix | None]
 class Example:
     """Files that show a rule.
 
+    ``flags`` are those of yb-tserver, where ``hba`` is the value of one.
     ``conf`` None leaves postgresql.conf out, ``material`` None what its TLS settings name, and
     ``live`` None the server.
     """
@@ -28,6 +31,17 @@ class Example:
     version: int = 16
     material: Material | None = None
     live: Live | None = None
+    dialect: Dialect = Dialect.POSTGRESQL
+    flags: Flags | None = None
+
+    @property
+    def able(self) -> Abilities:
+        """Whose server reads them."""
+        if self.dialect is Dialect.COCKROACHDB:
+            return Cockroach()
+        if self.dialect is Dialect.YUGABYTEDB:
+            return Yugabyte(self.version, self.flags)
+        return Abilities.of(self.version)
 
 
 @dataclass(frozen=True, slots=True)

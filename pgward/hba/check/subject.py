@@ -11,10 +11,10 @@ from pgward.hba.check.live import Live
 from pgward.hba.check.material import Material
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.server import Server
-from pgward.hba.syntax import mappings, rules
 from pgward.hba.syntax.files import Place, Placed, PlacedSetting
 from pgward.hba.syntax.mappings import Mapping
 from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.reading import grammar
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.syntax.rules import Rule
 from pgward.hba.syntax.tokens import Field
@@ -110,11 +110,11 @@ class Subject:
 
     @cached_property
     def _rules(self) -> tuple[list[Entry[Rule]], list[Problem]]:
-        return _read(self.hba, rules.read, self.able)
+        return _read(self.hba, grammar(self.able).rule, self.able)
 
     @cached_property
     def _mappings(self) -> tuple[list[Entry[Mapping]], list[Problem]]:
-        return _read(self.ident, mappings.read, self.able)
+        return _read(self.ident, grammar(self.able).mapping, self.able)
 
 
 def _read(

@@ -1,14 +1,12 @@
 """A connection as PostgreSQL sees it before anything is proved, and the world around it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Interface, IPv6Interface
 
 from pgward.hba.syntax.addresses import IP
-
-_MOST_NAME = 63  # NAMEDATALEN - 1
-_FIRST_WITHOUT_CUT = 17
+from pgward.hba.syntax.versions import Abilities
 
 
 class Encryption(StrEnum):
@@ -32,12 +30,10 @@ class Connection:
     encryption: Encryption = Encryption.NONE
     host_name: str | None = None
 
-    def cut(self, version: int) -> "Connection":
-        """Return it with names as long as this version keeps them: to 63 bytes before 17."""
-        if version >= _FIRST_WITHOUT_CUT:
-            return self
-        database = None if self.database is None else _cut(self.database)
-        return Connection(_cut(self.user), database, self.address, self.encryption, self.host_name)
+    def received(self, able: Abilities) -> "Connection":
+        """Return it with names as the server compares them."""
+        database = None if self.database is None else able.received(self.database)
+        return replace(self, user=able.received(self.user), database=database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +55,3 @@ class World:
             seen |= fresh
             left.extend(fresh)
         return False
-
-
-def _cut(name: str) -> str:
-    data = name.encode("utf-8", "surrogateescape")[:_MOST_NAME]
-    return data.decode("utf-8", "surrogateescape")

@@ -39,7 +39,7 @@ class Decision:
 
 def decide(server: Server, connection: Connection) -> Decision:
     """Return which of a server's rules decides; raise BeyondUsError."""
-    asked = connection.cut(server.able.version)
+    asked = connection.received(server.able)
     passed: list[Mismatch] = []
     for index, rule in enumerate(server.rules):
         found = mismatch(server, rule, asked)

@@ -9,17 +9,20 @@ from pgward.hba.decide.connection import Connection
 from pgward.hba.decide.deciding import Decision, Mismatch, decide
 from pgward.hba.decide.loading import Loaded
 from pgward.hba.decide.verdict import (
+    EITHER_METHODS,
+    INTERNAL_METHODS,
+    MAPPED_METHODS,
     OUTSIDE_METHODS,
     PASSWORD_METHODS,
     Evidence,
     Verdict,
     binds_name,
     judge,
+    outside_name,
 )
 from pgward.hba.syntax.files import Placed
 from pgward.hba.syntax.options import SECRETS
 from pgward.hba.syntax.rules import Rule, asks_for_certificate
-from pgward.hba.syntax.tokens import hidden
 
 _SECRETS = tuple(f"{name}=" for name in SECRETS)
 
@@ -36,8 +39,10 @@ class Passed:
     @property
     def where(self) -> str:
         """The file, and its line or lines."""
-        start, end = self.first.line.number, self.last.line.number
-        return f"{self.first.path}:{start}" + (f"-{end}" if end != start else "")
+        first, last = self.first.place, self.last.place
+        if first.line != last.line:
+            return f"{first.path}:{first.line}-{last.line}"
+        return f"{first}" + (f"-{last.column}" if last.column != first.column else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ def explain(loaded: Loaded, connection: Connection, evidence: Evidence) -> Expla
     decision = decide(server, connection)
     passed = tuple(_grouped(loaded.rule_lines, decision))
     if decision.index is None:
-        return Explanation(passed, None, "nothing", Verdict.NO_RULE)
+        verdict = judge(server, None, connection, evidence)
+        return Explanation(passed, None, "nothing", verdict)
     rule = server.rules[decision.index]
     verdict = judge(server, rule, connection, evidence)
     by = _mapped_by(loaded, rule, connection, evidence) if verdict is Verdict.IN else None
@@ -84,6 +90,10 @@ def wanted(loaded: Loaded, rule: Rule, role: str) -> str:
     """Return in words what a rule asks of who wants to be a role."""
     if rule.method == "reject":
         return "nothing: it lets nobody in"
+    if rule.method in INTERNAL_METHODS:
+        return f"the key of the server's own processes ({rule.method})"
+    if rule.method in EITHER_METHODS:
+        return f"{_certificate(loaded, rule, role)}, or else a password ({rule.method})"
     parts: list[str] = []
     if asks_for_certificate(rule, loaded.server.able):
         parts.append(_certificate(loaded, rule, role))
@@ -96,14 +106,14 @@ def wanted(loaded: Loaded, rule: Rule, role: str) -> str:
 
 def shown(line: Placed) -> str:
     """Return a line as it is written, on one line, without its passwords."""
-    return " ".join(hidden(line.line.text, _SECRETS).split())
+    return " ".join(line.line.hidden(_SECRETS).split())
 
 
 def _certificate(loaded: Loaded, rule: Rule, role: str) -> str:
     if not binds_name(rule, loaded.server.able):
         return "any valid client certificate"
     what = "DN" if rule.option("clientname") == "DN" else "CN"
-    named = rule.option("map") if rule.method == "cert" else None
+    named = rule.option("map") if rule.method in MAPPED_METHODS else None
     how = f"is mapped to {role} by {named}" if named else f"is {role}"
     return f"a valid client certificate whose {what} {how}"
 
@@ -123,11 +133,14 @@ def _mapped_by(
     loaded: Loaded, rule: Rule, connection: Connection, evidence: Evidence
 ) -> Placed | None:
     named = rule.option("map")
-    shown_name = evidence.system
-    if rule.method == "cert" and evidence.certificate is not None:
+    able = loaded.server.able
+    shown_name = None
+    if rule.method in OUTSIDE_METHODS:
+        shown_name = outside_name(loaded.server, rule, evidence)
+    elif rule.method in MAPPED_METHODS and evidence.certificate is not None:
         by_dn = rule.option("clientname") == "DN"
-        shown_name = evidence.certificate.dn if by_dn else evidence.certificate.name
-    if not named or shown_name is None or rule.method not in OUTSIDE_METHODS | {"cert"}:
+        shown_name = able.folded(evidence.certificate.dn if by_dn else evidence.certificate.name)
+    if not named or shown_name is None:
         return None
-    found = mapping.find(loaded.server, named, shown_name, connection.user)
+    found = mapping.find(loaded.server, named, shown_name, able.received(connection.user))
     return None if found is None else loaded.mapping_lines[found]

@@ -7,9 +7,9 @@ from typing import TypeVar
 from pgward.core.errors import InvalidInputError
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.server import Server
-from pgward.hba.syntax import mappings, rules
 from pgward.hba.syntax.files import Place, Placed
 from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.reading import grammar
 from pgward.hba.syntax.tokens import Field
 from pgward.hba.syntax.versions import Abilities
 
@@ -33,8 +33,8 @@ def load(hba: Sequence[Placed], ident: Sequence[Placed], able: Abilities, world:
     a server goes on with what it had before, so nothing can be said of such files.
     """
     problems: list[tuple[Place, str]] = []
-    found = _read(hba, rules.read, able, problems)
-    maps = _read(ident, mappings.read, able, problems)
+    found = _read(hba, grammar(able).rule, able, problems)
+    maps = _read(ident, grammar(able).mapping, able, problems)
     if not problems and not found:
         raise InvalidInputError(
             "pg_hba.conf has no line that says anything, and PostgreSQL does not take that",
@@ -45,8 +45,8 @@ def load(hba: Sequence[Placed], ident: Sequence[Placed], able: Abilities, world:
         if len(problems) > _MOST_SHOWN:
             shown.append(f"and {len(problems) - _MOST_SHOWN} more")
         raise InvalidInputError(
-            f"PostgreSQL {able.version} would not take this: " + "\n".join(shown),
-            hint="mend it first: a reload keeps what was there before, without a word to anyone",
+            f"{able.name} would not take this: " + "\n".join(shown),
+            hint=f"mend it first: {able.on_refusal}",
         )
     return Loaded(Server(able, found, maps, world), hba, ident)
 

@@ -1,22 +1,24 @@
 r"""Whether a name from outside may be a role, by pg_ident.conf (``check_ident_usermap``).
 
-Lines are tried in their order, and the first that lets it through decides. Before version 16 a
+CockroachDB's maps are looked up in their own way (``cockroach_maps``). Of PostgreSQL's the lines
+are tried in their order, and the first that lets it through decides. Before version 16 a
 role in the map is a name and nothing else; of ``\1`` only the first is replaced, in every version,
 and from 16 on none in a ``+group`` or an expression.
 """
 
+from pgward.hba.decide import cockroach_maps
 from pgward.hba.decide.names import role_is_meant
 from pgward.hba.decide.server import Server
 from pgward.hba.syntax.mappings import Mapping
 from pgward.hba.syntax.regexes import compiled
 from pgward.hba.syntax.tokens import Token
-from pgward.hba.syntax.versions import Abilities
+from pgward.hba.syntax.versions import Abilities, Dialect
 
 _GROUP = r"\1"
 
 
 class BadMapError(ValueError):
-    r"""A line that PostgreSQL cannot follow when it is used: ``\1`` without a group."""
+    r"""A line that ends the search when it is used: ``\1`` without a group, a reserved role."""
 
 
 def find(server: Server, named: str, system: str, role: str) -> int | None:
@@ -24,6 +26,11 @@ def find(server: Server, named: str, system: str, role: str) -> int | None:
 
     Raises BadMapError for what ends the search with a refusal, BeyondUsError.
     """
+    if server.able.dialect is Dialect.COCKROACHDB:
+        try:
+            return cockroach_maps.find(server, named, system, role)
+        except cockroach_maps.ReservedError as error:
+            raise BadMapError(str(error)) from error
     for index, mapping in enumerate(server.mappings):
         if mapping.map == named and _lets(server, mapping, system, role):
             return index
@@ -33,7 +40,7 @@ def find(server: Server, named: str, system: str, role: str) -> int | None:
 def may_be(server: Server, named: str | None, system: str, role: str) -> bool:
     """Tell whether a name from outside may be a role; without a map it is the same name."""
     if not named:
-        return system == role
+        return server.able.folded(system) == role
     try:
         return find(server, named, system, role) is not None
     except BadMapError:

@@ -4,7 +4,7 @@ What PostgreSQL would refuse is read as well, with why it is refused: a check te
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from pgward.hba.syntax.files import (
     Place,
     Placed,
     PlacedSetting,
-    access_lines,
     settings_in,
 )
+from pgward.hba.syntax.reading import grammar
 from pgward.hba.syntax.settings import Setting
 from pgward.hba.syntax.versions import Abilities
 from pgward.system import collecting
@@ -83,11 +83,11 @@ def of_directory(
     values = _values(settings)
     hba = reader.lines(_in(found.path, values.get("hba_file", "pg_hba.conf")))
     if ident_file is not None:
-        ident = reader.lines(ident_file)
+        ident = reader.mappings(ident_file)
     else:
         # A server comes up without it.
         named = _in(found.path, values.get("ident_file", "pg_ident.conf"))
-        ident = reader.lines(named, optional=True)
+        ident = reader.mappings(named, optional=True)
     return ServerFiles(
         found.able,
         hba,
@@ -109,7 +109,7 @@ def of_names(
     account = Account("", os.geteuid(), os.getegid())
     reader = Reader(DiskFiles(Disk(account)), able)
     lines = reader.lines(hba)
-    maps = [] if ident is None else reader.lines(ident)
+    maps = [] if ident is None else reader.mappings(ident)
     settings = None if config is None else reader.settings(config)
     return ServerFiles(
         able,
@@ -141,18 +141,27 @@ class Reader:
         self._able = able
 
     def lines(self, path: Path, *, optional: bool = False) -> list[Placed]:
-        """Return those of a pg_hba.conf or pg_ident.conf; raise InvalidInputError."""
-        try:
-            return access_lines(str(path), self._access, self._able)
-        except FileProblemError as problem:
-            if optional and problem.missing:
-                return []
-            raise InvalidInputError(str(problem)) from problem
+        """Return the lines of a pg_hba.conf; raise InvalidInputError."""
+        return self._read(grammar(self._able).hba_lines, path, optional=optional)
+
+    def mappings(self, path: Path, *, optional: bool = False) -> list[Placed]:
+        """Return the lines of a pg_ident.conf; raise InvalidInputError."""
+        return self._read(grammar(self._able).ident_lines, path, optional=optional)
 
     def settings(self, path: Path, *, optional: bool = False) -> list[PlacedSetting]:
         """Return what a postgresql.conf sets; raise InvalidInputError."""
         try:
             return settings_in(str(path), self._conf)
+        except FileProblemError as problem:
+            if optional and problem.missing:
+                return []
+            raise InvalidInputError(str(problem)) from problem
+
+    def _read(
+        self, lines: Callable[[str, Files, Abilities], list[Placed]], path: Path, *, optional: bool
+    ) -> list[Placed]:
+        try:
+            return lines(str(path), self._access, self._able)
         except FileProblemError as problem:
             if optional and problem.missing:
                 return []

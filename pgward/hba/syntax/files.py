@@ -20,8 +20,8 @@ from pgward.hba.syntax.versions import Abilities
 INCLUDES = settings.INCLUDES
 MOST_LEVELS = 10  # CONF_FILE_MAX_DEPTH; older versions run on until nothing more can be opened
 _MOST_BYTES = 64 * 1024 * 1024
-_OLD_MOST_WORD = 255
 _OLD_MOST_LINE = 8190
+_BUILT_IN = "<built into "
 _FIRST_WITHOUT_LIMITS = 14
 
 
@@ -86,7 +86,7 @@ class Placed:
     @property
     def place(self) -> Place:
         """Where it stands."""
-        return Place(self.path, self.line.number)
+        return Place(self.path, self.line.number, self.line.column)
 
     def at(self, error: BadLineError) -> Place:
         """Return where an error in it stands."""
@@ -105,6 +105,35 @@ class PlacedSetting:
     place: Place
     setting: Setting | None
     problem: str | None = None
+
+
+def built_in(name: str) -> str:
+    """Return what stands for the path of lines that a server adds to its files."""
+    return f"{_BUILT_IN}{name}>"
+
+
+def is_built_in(path: str) -> bool:
+    """Tell whether a line stands in no file: nobody can edit it."""
+    return path.startswith(_BUILT_IN)
+
+
+def read_whole(path: str, files: Files) -> bytes:
+    """Return the bytes of a file that includes no other; raise FileProblemError."""
+    return _read(files, path, 0)
+
+
+def check_words(line: Line, able: Abilities) -> None:
+    """Raise BadLineError for what is longer than the buffers that some have."""
+    most = able.most_word
+    if most is None or len(line.raw) <= most:
+        return
+    if len(line.raw) > _OLD_MOST_LINE and able.version < _FIRST_WITHOUT_LIMITS:
+        raise BadLineError(f"a line of more than {_OLD_MOST_LINE} bytes")
+    for number, field in enumerate(line.fields):
+        for index, token in enumerate(field):
+            if len(token.text.encode("utf-8", "surrogateescape")) > most:
+                message = f"a word of more than {most} bytes"
+                raise BadLineError(message, number, index)
 
 
 def access_lines(path: str, files: Files, able: Abilities) -> list[Placed]:
@@ -146,7 +175,7 @@ class _Access:
             if not line.fields:
                 continue
             try:
-                self._check_limits(line)
+                check_words(line, self._able)
                 if self._is_include(line):
                     yield from self._included(path, line, level)
                     continue
@@ -197,18 +226,6 @@ class _Access:
                         yield from words
             except FileProblemError as problem:
                 raise BadLineError(str(problem), number, index) from None
-
-    def _check_limits(self, line: Line) -> None:
-        """Raise BadLineError for what is longer than the buffers of old versions."""
-        if self._able.version >= _FIRST_WITHOUT_LIMITS or len(line.raw) <= _OLD_MOST_WORD:
-            return
-        if len(line.raw) > _OLD_MOST_LINE:
-            raise BadLineError(f"a line of more than {_OLD_MOST_LINE} bytes")
-        for number, field in enumerate(line.fields):
-            for index, token in enumerate(field):
-                if len(token.text.encode("utf-8", "surrogateescape")) > _OLD_MOST_WORD:
-                    message = f"a word of more than {_OLD_MOST_WORD} bytes"
-                    raise BadLineError(message, number, index)
 
 
 def _settings(path: str, files: Files, level: int) -> Iterator[PlacedSetting]:

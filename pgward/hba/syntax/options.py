@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from pgward.hba.syntax.versions import NEWEST, OLDEST
+from pgward.hba.syntax.versions import NEWEST, OLDEST, Abilities, Dialect
 
 Options = Sequence[tuple[str, str]]
 # Their values are shown to nobody.
@@ -41,12 +41,14 @@ class _Known:
     until: int = NEWEST
 
 
-def check(kind: str, method: str, options: Options, version: int) -> None:
+def check(kind: str, method: str, options: Options, able: Abilities) -> None:
     """Raise OptionError for what this version refuses behind this kind of line and method."""
+    version = able.version
+    table = _OF_YUGABYTEDB if able.dialect is Dialect.YUGABYTEDB else _KNOWN
     for index, (name, value) in enumerate(options):
-        known = _KNOWN.get(name)
+        known = table.get(name)
         if known is None or not known.since <= version <= known.until:
-            raise OptionError(f"PostgreSQL {version} knows no option {name!r}", index)
+            raise OptionError(f"{able.name} knows no option {name!r}", index)
         if known.methods is None and kind != "hostssl":
             raise OptionError(f"{name} can only stand in hostssl lines", index)
         if known.methods is not None and method not in known.methods:
@@ -102,7 +104,7 @@ def _radius_ports(value: str, method: str, version: int) -> str | None:
     return next((each for each in told if each), None)
 
 
-def _radius_list(value: str, _method: str, _version: int) -> str | None:
+def _listed(value: str, _method: str, _version: int) -> str | None:
     # The value may be a secret, which no message shows.
     return (
         None if value.strip() and not value.strip().endswith(",") else "an item of a list is empty"
@@ -161,6 +163,15 @@ def _after_oauth(options: Mapping[str, str], _version: int) -> str | None:
     return None
 
 
+def _after_jwt(options: Mapping[str, str], _version: int) -> str | None:
+    for name in ("jwt_audiences", "jwt_issuers"):
+        if not options.get(name, "").strip():
+            return f"the method jwt needs {name}"
+    if not {"jwt_jwks_path", "jwt_jwks_url"} & set(options):
+        return "the method jwt needs jwt_jwks_path or jwt_jwks_url"
+    return None
+
+
 _MAPPED = frozenset({"ident", "peer", "gss", "sspi", "cert"})
 _LDAP = frozenset({"ldap"})
 _RADIUS = frozenset({"radius"})
@@ -168,6 +179,7 @@ _OAUTH = frozenset({"oauth"})
 _PAM = frozenset({"pam"})
 _SSPI = frozenset({"sspi"})
 _KERBEROS = frozenset({"gss", "sspi"})
+_JWT = frozenset({"jwt"})
 
 _KNOWN: dict[str, _Known] = {
     "map": _Known(_MAPPED | _OAUTH),
@@ -193,15 +205,25 @@ _KNOWN: dict[str, _Known] = {
     "upn_username": _Known(_SSPI),
     "radiusservers": _Known(_RADIUS),
     "radiusports": _Known(_RADIUS, _radius_ports),
-    "radiussecrets": _Known(_RADIUS, _radius_list),
-    "radiusidentifiers": _Known(_RADIUS, _radius_list),
+    "radiussecrets": _Known(_RADIUS, _listed),
+    "radiusidentifiers": _Known(_RADIUS, _listed),
     "issuer": _Known(_OAUTH, since=18),
     "scope": _Known(_OAUTH, since=18),
     "validator": _Known(_OAUTH, since=18),
     "delegate_ident_mapping": _Known(_OAUTH, since=18),
 }
+_OF_YUGABYTEDB = {
+    **_KNOWN,
+    "map": _Known(_MAPPED | _JWT),
+    "jwt_jwks_path": _Known(_JWT),
+    "jwt_jwks_url": _Known(_JWT),
+    "jwt_audiences": _Known(_JWT, _listed),
+    "jwt_issuers": _Known(_JWT, _listed),
+    "jwt_matching_claim_key": _Known(_JWT),
+}
 _AFTER: dict[str, Callable[[Mapping[str, str], int], str | None]] = {
     "ldap": _after_ldap,
     "radius": _after_radius,
     "oauth": _after_oauth,
+    "jwt": _after_jwt,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pgward.hba.syntax import addresses, options, regexes
 from pgward.hba.syntax.addresses import Address, HostName, Network, Word
 from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.reader import Reader
 from pgward.hba.syntax.tokens import Field
 from pgward.hba.syntax.versions import Abilities
 
@@ -38,10 +39,10 @@ def read(fields: tuple[Field, ...], able: Abilities) -> Rule:
 
     Raises BadLineError for what PostgreSQL of this version refuses.
     """
-    reader = _Reader(fields)
+    reader = Reader(fields)
     kind = reader.single("connection type")
     if kind not in kinds(able):
-        raise BadLineError(f"{kind!r} is no connection type of PostgreSQL {able.version}")
+        raise BadLineError(f"{kind!r} is no connection type of {able.name}")
     databases = _names(reader, "database", able)
     roles = _names(reader, "role", able)
     address = None if kind == LOCAL else _address(reader)
@@ -57,12 +58,12 @@ def _proof(
     kind: str, fields: tuple[Field, ...], able: Abilities
 ) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return the method and its options, which are the same in most lines; raise BadLineError."""
-    reader = _Reader(fields)
+    reader = Reader(fields)
     method = _method(reader, kind, able)
     at = reader.at
     found = tuple(_options(reader))
     try:
-        options.check(kind, method, [(name, value) for name, value, *_ in found], able.version)
+        options.check(kind, method, [(name, value) for name, value, *_ in found], able)
     except options.OptionError as error:
         where = (at - 1, 0) if error.option is None else found[error.option][2:]
         raise BadLineError(error.message, *where) from None
@@ -82,35 +83,7 @@ def kinds(able: Abilities) -> frozenset[str]:
     return _NETWORK | {LOCAL} | (_GSS if able.gss_lines else frozenset())
 
 
-class _Reader:
-    """Takes one field after the other."""
-
-    def __init__(self, fields: tuple[Field, ...]) -> None:
-        self._fields = fields
-        self.at = 0
-
-    def field(self, what: str) -> Field:
-        """Take the next one; raise BadLineError when there is none."""
-        if self.at >= len(self._fields):
-            raise BadLineError(f"the line ends before the {what}", self.at)
-        self.at += 1
-        return self._fields[self.at - 1]
-
-    def single(self, what: str) -> str:
-        """Take one that must be one word."""
-        field = self.field(what)
-        if len(field) > 1:
-            raise BadLineError(f"there is more than one {what}", self.at - 1, 1)
-        return field[0].text
-
-    def rest(self) -> Iterator[tuple[int, Field]]:
-        """Take what is left, each with its number."""
-        while self.at < len(self._fields):
-            self.at += 1
-            yield self.at - 1, self._fields[self.at - 1]
-
-
-def _names(reader: _Reader, what: str, able: Abilities) -> Field:
+def _names(reader: Reader, what: str, able: Abilities) -> Field:
     field = reader.field(what)
     if able.includes:
         for index, token in enumerate(field):
@@ -122,7 +95,7 @@ def _names(reader: _Reader, what: str, able: Abilities) -> Field:
     return field
 
 
-def _address(reader: _Reader) -> Address:
+def _address(reader: Reader) -> Address:
     field = reader.field("address")
     if len(field) > 1:
         raise BadLineError("there is more than one address", reader.at - 1, 1)
@@ -135,13 +108,11 @@ def _address(reader: _Reader) -> Address:
     return addresses.with_mask(found, mask[0])
 
 
-def _method(reader: _Reader, kind: str, able: Abilities) -> str:
+def _method(reader: Reader, kind: str, able: Abilities) -> str:
     method = reader.single("authentication method")
     at = reader.at - 1
     if method not in able.methods:
-        raise BadLineError(
-            f"{method!r} is no authentication method of PostgreSQL {able.version}", at
-        )
+        raise BadLineError(f"{method!r} is no authentication method of {able.name}", at)
     if kind == LOCAL and method == "ident":
         method = "peer"
     if kind == LOCAL and method == "gss":
@@ -153,7 +124,7 @@ def _method(reader: _Reader, kind: str, able: Abilities) -> str:
     return method
 
 
-def _options(reader: _Reader) -> Iterator[tuple[str, str, int, int]]:
+def _options(reader: Reader) -> Iterator[tuple[str, str, int, int]]:
     shown = True
     for number, field in reader.rest():
         for index, token in enumerate(field):

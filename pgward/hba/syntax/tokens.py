@@ -63,6 +63,11 @@ class Line:
         """What PostgreSQL reads of it, in one piece."""
         return _text(self.raw, self.starts)
 
+    @property
+    def column(self) -> int:
+        """Where it begins, from 1, where others stand in the same physical line; else 0."""
+        return 0
+
     def place(self, field: int, token: int = 0) -> tuple[int, int]:
         """Return the physical line and the column, both from 1, where a token begins.
 
@@ -71,6 +76,10 @@ class Line:
         at = _where(self.text, field, token)
         below = min(bisect_right(self.starts, at), len(physical_lines(self.raw)) - 1)
         return self.number + below, at - (self.starts[below - 1] if below else 0) + 1
+
+    def hidden(self, begins: Collection[str]) -> str:
+        """Return its text with ``…`` for what follows ``begins`` in a field."""
+        return hidden(self.text, begins)
 
 
 def parse(data: bytes, *, continuation: bool = True) -> list[Line]:
@@ -104,7 +113,7 @@ def comment(text: str) -> str | None:
 
 def hidden(text: str, begins: Collection[str]) -> str:
     """Return a logical line's text with ``…`` for what follows ``begins`` in a field."""
-    for field in reversed(_placed(text)):
+    for field in reversed(placed(text)):
         (first, start, _), (_, _, end) = field[0], field[-1]
         begun = next((each for each in begins if first.text.startswith(each)), None)
         if begun is not None:
@@ -137,7 +146,7 @@ def _fields(text: str, known: dict[str, Field]) -> tuple[Field, ...]:
                 if field:
                     found.append(field)
             return tuple(found)
-    return tuple(tuple(token for token, _, _ in field) for field in _placed(text))
+    return tuple(tuple(token for token, _, _ in field) for field in placed(text))
 
 
 def _plain_field(words: str, known: dict[str, Field]) -> Field:
@@ -150,8 +159,8 @@ def _plain_field(words: str, known: dict[str, Field]) -> Field:
     return tuple(field)
 
 
-def _placed(text: str) -> list[list[tuple[Token, int, int]]]:
-    """Split a text into fields of tokens, each with where it begins and ends."""
+def placed(text: str) -> list[list[tuple[Token, int, int]]]:
+    """Split one logical line's text into fields of tokens, each with where it begins and ends."""
     found: list[list[tuple[Token, int, int]]] = []
     goes_on = False
     for match in _PIECE.finditer(text):
@@ -169,7 +178,7 @@ def _placed(text: str) -> list[list[tuple[Token, int, int]]]:
 
 
 def _where(text: str, field: int, token: int) -> int:
-    found = _placed(text)
+    found = placed(text)
     if field < len(found):
         return found[field][min(token, len(found[field]) - 1)][1]
     return found[-1][-1][2] if found else 0

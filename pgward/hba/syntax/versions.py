@@ -4,13 +4,25 @@ The traps that make this a table: PostgreSQL 11 reads ``clientcert=verify-full``
 later refuse ``clientcert=1`` and then silently keep the configuration they had.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 
 from pgward.core.errors import InvalidInputError
 
 OLDEST = 11
 NEWEST = 18
+_MOST_NAME = 63  # NAMEDATALEN - 1
+_OLD_MOST_WORD = 255
+
+
+class Dialect(StrEnum):
+    """Whose rules the files are written for; the others' abilities are in ``dialects``."""
+
+    POSTGRESQL = "postgresql"
+    COCKROACHDB = "cockroachdb"
+    YUGABYTEDB = "yugabytedb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,65 @@ class Abilities:
                 hint=f"pgward knows the versions {OLDEST} to {NEWEST}",
             )
         return cls(version)
+
+    @property
+    def dialect(self) -> Dialect:
+        """Whose server it is."""
+        return Dialect.POSTGRESQL
+
+    @property
+    def name(self) -> str:
+        """What the server is called where it is spoken of."""
+        return f"PostgreSQL {self.version}"
+
+    @property
+    def on_refusal(self) -> str:
+        """What the server does about files that it does not take."""
+        return "a reload keeps what was there before, without a word to anyone"
+
+    @property
+    def superusers(self) -> frozenset[str]:
+        """The superusers that every server has."""
+        return frozenset({"postgres"})
+
+    @property
+    def most_word(self) -> int | None:
+        """The most bytes that a word may have, where that is limited."""
+        return _OLD_MOST_WORD if self.version < 14 else None  # noqa: PLR2004
+
+    @property
+    def without_tls(self) -> bool:
+        """Whether anybody is listened to over the network without TLS."""
+        return True
+
+    @property
+    def physical_replication(self) -> bool:
+        """Whether rules speak of physical replication."""
+        return True
+
+    def received(self, name: str) -> str:
+        """Return the name of a role or a database as it is compared: cut to 63 bytes before 17."""
+        if self.version >= 17:  # noqa: PLR2004
+            return name
+        data = name.encode("utf-8", "surrogateescape")[:_MOST_NAME]
+        return data.decode("utf-8", "surrogateescape")
+
+    def folded(self, name: str) -> str:
+        """Return a name from outside as it is compared with a role's."""
+        return name
+
+    def principal(
+        self, _method: str, _options: Sequence[tuple[str, str]], system: str
+    ) -> str | None:
+        """Return who a method takes somebody for, of whom the system says who it is."""
+        return system
+
+    def usable(self, _method: str, *, local: bool, tls: bool) -> bool:  # noqa: ARG002
+        """Tell whether a method can be used over a kind of connection that its line matches.
+
+        PostgreSQL refuses a line whose method cannot.
+        """
+        return True
 
     @property
     def clientcert_any(self) -> str:

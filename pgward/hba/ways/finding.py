@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from pgward.hba.decide.connection import Connection, Encryption
+from pgward.hba.decide.connection import Encryption
 from pgward.hba.decide.server import Server
 from pgward.hba.syntax.addresses import HostName, Network, Word
 from pgward.hba.syntax.rules import LOCAL
@@ -152,7 +152,7 @@ class Finder:
     def keys(self, person: Person, places: Sequence[Place]) -> Iterator[tuple[int, int]]:
         """Yield for each database the rules that mean both, and those of them that are closed."""
         matching = self._matching
-        name = Connection(person.name, None, None).cut(self._server.able.version).user
+        name = self._server.able.received(person.name)
         mine, closed = matching.of_role(name), matching.closed_to(name)
         for place in places:
             database = place.of(person)

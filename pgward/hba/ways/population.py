@@ -8,7 +8,7 @@ tell those apart; what several expressions or groups at once would mean is not a
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pgward.hba.decide.connection import Connection, World
+from pgward.hba.decide.connection import World
 from pgward.hba.syntax.mappings import Mapping as Line
 from pgward.hba.syntax.regexes import compiled
 from pgward.hba.syntax.rules import Rule
@@ -141,9 +141,7 @@ def _places(found: "_Names", tokens: Sequence[Token], able: Abilities) -> Iterat
 
 def _cut(names: Iterable[str], able: Abilities) -> list[str]:
     """Return each name once, as long as this version keeps it."""
-    return list(
-        dict.fromkeys(Connection(name, None, None).cut(able.version).user for name in names if name)
-    )
+    return list(dict.fromkeys(able.received(name) for name in names if name))
 
 
 class _Names:

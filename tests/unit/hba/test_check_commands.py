@@ -61,7 +61,7 @@ def test_as_a_document(run) -> None:
         found = json.loads(run(*IDS, *words).output)
         assert (found["failed"], found["pg_version"]) == (True, 16)
         assert [each["ignored"] for each in found["findings"]] == [None, "to show it"]
-    assert run(*IDS, "-o", "yaml").output.startswith("pg_version: 16\nfailed: true\n")
+    assert run(*IDS, "-o", "yaml").output.startswith("pg_version: 16\ndialect: postgresql\n")
 
 
 def test_as_sarif_and_junit(run) -> None:
@@ -237,3 +237,27 @@ def test_a_data_directory_is_mended_as_its_owner(pg_files: Cluster, small_ca: Sm
     assert (data / "postgresql.conf").read_text().endswith("\nlog_connections = on\n")
     assert {each.stat().st_uid for each in data.iterdir()} == {owner.st_uid}
     assert len(list(data.glob("*.mended-*"))) == 2
+
+
+def test_files_of_another_dialect(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "setting").write_text("host all all 10.0.0.0/8 cert-password map=m x=y\n")
+    words = ("--dialect", "cockroachdb", "--hba-file", "setting", "--format", "json")
+
+    def look(*more: str) -> Result:
+        result = CliRunner().invoke(check_files, [*words, *more])
+        if isinstance(result.exception, InvalidInputError):
+            raise result.exception
+        return result
+
+    found = json.loads(look().output)
+    assert (found["dialect"], found["pg_version"]) == ("cockroachdb", None)
+    assert [(each["rule"], each["column"]) for each in found["findings"]] == [
+        ("HBA102", 45),
+        ("HBA100", None),
+    ]
+    for change in ("--fix", "--diff"):
+        with pytest.raises(
+            InvalidInputError, match="are for PostgreSQL's files, not for Cockroach"
+        ):
+            CliRunner().invoke(check_files, [*words[:4], change], catch_exceptions=False)

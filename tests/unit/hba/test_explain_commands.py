@@ -114,3 +114,19 @@ def test_a_running_server_knows_its_groups(monkeypatch, tmp_path) -> None:
         "x was not seen",
         "/hba changed",
     ]
+
+
+def test_of_another_dialect(tmp_path) -> None:
+    (tmp_path / "hba").write_text("host all all 10.0.0.0/8 cert\n")
+    words = ["--dialect", "cockroachdb", "--hba-file", str(tmp_path / "hba"), "--user", "ann"]
+    words += ["--address", "10.0.0.9"]
+    told = CliRunner().invoke(explain, [*words, "--tls", "--cert-cn", "Ann"])
+    assert (told.exit_code, told.output.splitlines()[-1]) == (0, "let in")
+    told = CliRunner().invoke(explain, words)
+    assert told.output.splitlines()[-1] == "the server takes nobody over the network without TLS"
+    told = CliRunner().invoke(explain, [*words, "--accept-sql-without-tls"])
+    assert told.output.splitlines()[-1] == (
+        "the method cannot be used over this kind of connection"
+    )
+    with pytest.raises(InvalidInputError, match="CockroachDB has no physical replication"):
+        CliRunner().invoke(explain, [*words, "--replication"], catch_exceptions=False)

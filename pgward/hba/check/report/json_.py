@@ -6,13 +6,16 @@ from pgward.hba.check.finding import Finding
 from pgward.hba.check.fix import Fix, Mode
 from pgward.hba.check.report.made import Report, shown
 from pgward.hba.check.rule import Rule
+from pgward.hba.syntax.versions import Dialect
 
 
 def document(report: Report) -> dict[str, Any]:
     """Return what was found, and whether it fails."""
     rules = {each.id: each for each in report.rules}
     return {
-        "pg_version": report.version,
+        # CockroachDB is made of no PostgreSQL.
+        "pg_version": None if report.dialect is Dialect.COCKROACHDB else report.version,
+        "dialect": report.dialect.value,
         "failed": report.failed,
         "counts": report.counts(),
         "findings": [_finding(each, rules[each.rule]) for each in report.findings],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pgward.hba.check.finding import Finding, Severity
 from pgward.hba.check.rule import Rule
+from pgward.hba.syntax.versions import Dialect
 from pgward.system.safe_text import clean
 
 
@@ -17,6 +18,7 @@ class Report:
     rules: Sequence[Rule]
     version: int
     fail_on: Severity | None = Severity.ERROR
+    dialect: Dialect = Dialect.POSTGRESQL
 
     @property
     def failed(self) -> bool:

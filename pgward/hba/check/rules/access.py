@@ -10,7 +10,7 @@ from pgward.hba.decide.verdict import binds_name
 from pgward.hba.syntax.rules import asks_for_certificate
 from pgward.hba.syntax.versions import NEWEST, OLDEST
 
-_CLEARTEXT = frozenset({"password", "ldap", "radius", "pam", "bsd"})
+_CLEARTEXT = frozenset({"password", "ldap", "radius", "pam", "bsd", "cert-password", "jwt"})
 # They believe what the client's side says of itself.
 _BELIEVING = frozenset({"trust", "ident"})
 _OFF = frozenset({"0", "1", "no-verify"})

@@ -45,12 +45,11 @@ def unanchored_name(subject: Subject) -> Found:
 )
 def slash_is_a_letter(subject: Subject) -> Found:
     """Look for slashes where no version before 16 sees an expression."""
-    version = subject.able.version
     for entry, field, number, token in _slashed(subject, since=False):
         what = "database" if field == _FIRST_FIELD else "role"
         said = f"matches only a {what} whose name is {token.text}, slash and all"
         where = entry.line.at(BadLineError("", field, number))
-        yield where, f"{said}: PostgreSQL {version} has no expressions here"
+        yield where, f"{said}: {subject.able.name} has no expressions here"
 
 
 @rule(

@@ -10,7 +10,8 @@ from pgward.hba.decide.names import role_is_meant
 from pgward.hba.decide.server import Server
 from pgward.hba.syntax.mappings import Mapping
 from pgward.hba.syntax.problems import BadLineError
-from pgward.hba.syntax.regexes import compiled, octets
+from pgward.hba.syntax.reading import expression
+from pgward.hba.syntax.regexes import octets
 from pgward.hba.syntax.tokens import Token
 from pgward.hba.syntax.versions import Abilities
 
@@ -93,7 +94,7 @@ def everyone_is_anyone(subject: Subject) -> Found:
         who = f"lets whoever {each.system.text} matches"
         if _is_any_role(subject, each) and not is_one_name(each.system.text[1:]):
             yield entry.place, f"{who} be any role, a superuser too"
-        elif each.role.text == _GROUP and _is_unbound(each.system.text[1:], subject.able.version):
+        elif each.role.text == _GROUP and _is_unbound(each.system.text[1:], subject.able):
             yield entry.place, f"{who} be the role in their name, whoever gave them that name"
 
 
@@ -128,12 +129,12 @@ def _is_any_role(subject: Subject, mapping: Mapping) -> bool:
 
 
 @functools.lru_cache(_KEPT)
-def _is_unbound(expression: str, version: int) -> bool:
+def _is_unbound(source: str, able: Abilities) -> bool:
     """Tell whether names from two places that nobody wrote down lead to the same role.
 
     Where PostgreSQL may take another group than Python, Python's is good enough to warn.
     """
-    found = compiled(expression, version)
+    found = expression(source, able)
 
     def leads_there(name: str) -> bool:
         match = found.matcher.search(octets(name))
@@ -148,10 +149,10 @@ def _why_nobody(able: Abilities, mapping: Mapping) -> str | None:
         return None
     if _GROUP in role.text and not system.startswith("/"):
         return f"{system} is no expression, so {_GROUP} stands for nothing"
-    if _GROUP in role.text and not compiled(system[1:], able.version).groups:
+    if _GROUP in role.text and not expression(system[1:], able).groups:
         return f"{system} has no group in parentheses for {_GROUP}"
     what = None if able.includes else _not_yet(role)
-    return f"PostgreSQL {able.version} takes {what} for a name" if what else None
+    return f"{able.name} takes {what} for a name" if what else None
 
 
 def _not_yet(role: Token) -> str | None:

@@ -2,14 +2,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.hba.decide.connection import Connection, World
+from pgward.hba.syntax.dialects import Cockroach
+from pgward.hba.syntax.versions import Abilities
 
 
 def test_names_are_cut_before_17() -> None:
     asked = Connection("é" * 40, "d" * 70, None)
-    assert asked.cut(17) is asked
-    assert asked.cut(16).user.encode("utf-8", "surrogateescape") == ("é" * 40).encode()[:63]
-    assert asked.cut(16).database == "d" * 63
-    assert Connection("a", None, None).cut(11).database is None
+    assert asked.received(Abilities(17)) == asked
+    cut = asked.received(Abilities(16))
+    assert cut.user.encode("utf-8", "surrogateescape") == ("é" * 40).encode()[:63]
+    assert cut.database == "d" * 63
+    assert Connection("a", None, None).received(Abilities(11)).database is None
+
+
+def test_names_are_folded_for_cockroachdb() -> None:
+    asked = Connection("Ann" + "N" * 70, "Shop", None).received(Cockroach())
+    assert (asked.user, asked.database) == ("ann" + "n" * 70, "shop")
 
 
 def test_members_directly_through_others_and_of_themselves() -> None:

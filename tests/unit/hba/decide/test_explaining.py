@@ -2,9 +2,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from pgward.hba.decide.connection import Connection, Encryption
+from pgward.core.errors import InvalidInputError
+from pgward.hba.decide.connection import Connection, Encryption, World
 from pgward.hba.decide.explaining import Explanation, explain
+from pgward.hba.decide.loading import load
 from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
+from pgward.hba.syntax.dialects import Cockroach
+from pgward.hba.syntax.reading import grammar
+from tests.fixtures.hba_examples import Texts
 from tests.unit.hba.decide.test_loading import loaded
 
 FROM = ip_address("10.0.0.9")
@@ -92,3 +97,39 @@ def test_a_line_is_shown_without_its_password(secret) -> None:
     )
     hidden = "" if secret == "x" else " ldapbindpasswd=…"
     assert found.to_json()["line"] == f"host all all all ldap ldapserver=d{hidden} ldapbasedn=o"
+
+
+def of_cockroachdb(hba: str, evidence: Evidence, ident: str = "") -> Explanation:
+    able, files = Cockroach(), Texts({"/hba": hba, "/ident": ident})
+    lines = [
+        grammar(able).hba_lines("/hba", files, able),
+        grammar(able).ident_lines("/ident", files, able),
+    ]
+    asked = Connection("Ann", "shop", FROM, Encryption.TLS)
+    return explain(load(*lines, able, World()), asked, evidence)
+
+
+def test_lines_that_are_built_in_have_a_place_too() -> None:
+    found = of_cockroachdb("host all all all cert-password map=m", ANN, r"m /^(.*)@x$ \1")
+    assert [each.where for each in found.passed] == ["<built into CockroachDB>:1"]
+    assert found.verdict is Verdict.IN
+    assert found.wants == (
+        "a valid client certificate whose CN is mapped to Ann by m, "
+        "or else a password (cert-password)"
+    )
+    assert str(found.mapped_by and found.mapped_by.place) == "/ident:1"
+
+
+def test_a_secret_is_not_shown_however_it_is_written() -> None:
+    hba = (
+        "host all all all ldap ldapserver=h ldapport=389 ldapbasedn=a=b ldapbinddn=a=b "
+        'ldapsearchattribute=uid ldapsearchfilter=(a=b) ldapbindpasswd="s3 cret"'
+    )
+    shown = str(of_cockroachdb(hba, Evidence()).to_json())
+    assert "s3" not in shown
+    assert "cret" not in shown
+
+
+def test_what_cockroachdb_refuses() -> None:
+    with pytest.raises(InvalidInputError, match=r"/hba:1:14: 'x/8' is no CIDR address"):
+        of_cockroachdb("host all all x/8 cert", Evidence())

@@ -1,12 +1,13 @@
 import pytest
 
 from pgward.hba.syntax.options import OptionError, check, without_secrets
+from pgward.hba.syntax.versions import Abilities
 
 
 def said(kind: str, method: str, options: str, version: int) -> str | None:
     given = [each.partition("=")[::2] for each in options.split()]
     try:
-        check(kind, method, given, version)
+        check(kind, method, given, Abilities(version))
     except OptionError as error:
         return error.message
     return None
@@ -62,10 +63,10 @@ def test_options_that_postgresql_refuses(kind, method, options, version, message
 
 def test_an_error_says_which_option() -> None:
     with pytest.raises(OptionError) as caught:
-        check("hostssl", "cert", [("map", "m"), ("x", "y")], 15)
+        check("hostssl", "cert", [("map", "m"), ("x", "y")], Abilities(15))
     assert caught.value.option == 1
     with pytest.raises(OptionError) as caught:
-        check("host", "radius", [], 15)
+        check("host", "radius", [], Abilities(15))
     assert caught.value.option is None
 
 

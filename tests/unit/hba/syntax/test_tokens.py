@@ -4,12 +4,12 @@ from hypothesis import strategies as st
 
 from pgward.hba.syntax.tokens import (
     Token,
-    _placed,
     comment,
     fields,
     hidden,
     parse,
     physical_lines,
+    placed,
     quote,
 )
 
@@ -143,7 +143,7 @@ WORDS = st.text(st.sampled_from('ab,"# \t'), max_size=12)
 
 @given(WORDS)
 def test_the_short_way_and_the_long_way_agree(text) -> None:
-    assert fields(text) == tuple(tuple(token for token, _, _ in field) for field in _placed(text))
+    assert fields(text) == tuple(tuple(token for token, _, _ in field) for field in placed(text))
 
 
 def test_a_comment_begins_outside_quotes() -> None:
