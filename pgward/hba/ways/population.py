@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgward.hba.decide.connection import World
+from pgward.hba.decide.mapping import takes_group
 from pgward.hba.syntax.mappings import Mapping as Line
 from pgward.hba.syntax.regexes import compiled
 from pgward.hba.syntax.rules import Rule
@@ -77,7 +78,7 @@ def of_files(
     targets = [
         each.role if able.includes else Token(each.role.text, quoted=True)
         for each in mappings
-        if not _is_made(each)
+        if not _is_made(each, able)
     ]
     databases = [token for rule in rules for token in rule.databases]
     found = _Names(able, [*roles, *targets, *databases])
@@ -102,7 +103,7 @@ def of_files(
     ]
     people += [
         Person(shown(f"(any called {made.replace(_GROUP, '*', 1)})"), found.like(made))
-        for made in dict.fromkeys(each.role.text for each in mappings if _is_made(each))
+        for made in dict.fromkeys(each.role.text for each in mappings if _is_made(each, able))
         if made != _GROUP
     ]
     people.append(Person(OTHER_ROLE, found.fresh(_OTHER)))
@@ -213,9 +214,9 @@ class _Names:
         return not token.quoted and (token.text in words or token.text.startswith("+"))
 
 
-def _is_made(line: Line) -> bool:
+def _is_made(line: Line, able: Abilities) -> bool:
     """Tell whether a map's line makes the role of what its expression found."""
-    return line.system.text.startswith("/") and _GROUP in line.role.text
+    return line.system.text.startswith("/") and takes_group(line.role, able)
 
 
 def _near(wish: str) -> Iterator[str]:

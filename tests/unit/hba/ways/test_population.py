@@ -136,3 +136,12 @@ def test_replication() -> None:
     assert (place.label, place.name, place.is_replication) == ("(physical replication)", None, True)
     asked = population.of_server([Person("a", "a")], ["d"], World(), replication=True)
     assert [each.label for each in asked.places] == ["d", "(physical replication)"]
+
+
+def test_a_member_check_is_made_of_nothing() -> None:
+    hba, ident = ["hostssl all all all cert map=m"], ("m /^(.*)$ +\\1",)
+    labels = [[each.label for each in of(hba, ident, version).people] for version in (15, 16)]
+    assert labels == [
+        ["(any called +*)", "(any other role)"],
+        ["(any member of \\1)", "(any other role)"],
+    ]
