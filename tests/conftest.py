@@ -65,6 +65,7 @@ pytest_plugins = [
     "tests.fixtures.passkeys",  # after logins, which it imports
     "tests.fixtures.pair",  # after ca_service, database and factors, which it imports
     "tests.fixtures.postgres",
+    "tests.fixtures.applied",  # after material and postgres, which it imports
     "tests.fixtures.drivers",  # after postgres, which it imports
     "tests.fixtures.replicas",  # after ca_process, database and filled, which it imports
     "tests.fixtures.balancer",  # after replicas, which it imports

@@ -1,69 +1,83 @@
 """A change cut off, or out of disk, at every single step: old or new, working, and mended next."""
 
 import itertools
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from pgward.hba.install import apply as work
-from pgward.hba.install.host import Host
-from pgward.hba.plan.model import Plan
-from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
 from tests.fixtures import faults
+from tests.fixtures.applied import (
+    apply_at,
+    configuration,
+    gets_in,
+    refresh_at,
+    remove_at,
+    rollback_at,
+)
 from tests.fixtures.faults import Fault, Given
-from tests.fixtures.material import Login, SmallCa, psql
+from tests.fixtures.material import Login, SmallCa
 
 pytestmark = pytest.mark.integration
 
 OLD = {"roles": ("all",)}
 NEW = {"roles": ("all",), "map_name": "other", "databases": ("all", "x")}
+Act = Callable[..., object]
 
 
-def apply(data_dir: Path, source, fields: dict) -> work.Outcome:
-    found = DataDir.open(data_dir)
-    host = Host(found, found.path / "pgward")
-    plan = Plan(tls=host.tls_files, **fields)
-    return work.apply(host, plan, source, names=("localhost",), now=datetime.now(UTC))
+class Work:
+    """A command that changes a server, and how what it did is undone; both have the source."""
+
+    def __init__(self, act: Act, back: Act) -> None:
+        self.act, self.back = act, back
 
 
-def refresh(data_dir: Path, source) -> work.Outcome:
-    found = DataDir.open(data_dir)
-    return work.refresh(Host(found, found.path / "pgward"), source, now=datetime.now(UTC))
+def apply_new(data_dir, source):
+    return apply_at(data_dir, source, NEW)
 
 
-def configuration(cluster: Cluster) -> dict[str, bytes]:
-    names = ("postgresql.conf", "pg_hba.conf", "pg_ident.conf")
-    return {name: (cluster.data_dir / name).read_bytes() for name in names}
+def apply_old(data_dir, source):
+    return apply_at(data_dir, source, OLD)
 
 
-@pytest.fixture
-def alice(small_ca, tmp_path) -> Login:
-    return small_ca.person(tmp_path / "alice", "alice")
+def rollback(data_dir, _source):
+    return rollback_at(data_dir)
 
 
-@pytest.fixture
-def ready(pg: Cluster, small_ca: SmallCa) -> Cluster:
-    pg.psql("create role alice login")
-    assert apply(pg.data_dir, small_ca, OLD).took is True
-    return pg
+def remove(data_dir, _source):
+    return remove_at(data_dir)
+
+
+WORKS = {
+    "apply": Work(apply_new, apply_old),
+    "rollback": Work(rollback, rollback),
+    "remove": Work(remove, rollback),
+}
 
 
 def assert_works(cluster: Cluster, login: Login, moment: str) -> None:
     assert cluster.psql("select 1") == "1", moment
-    done = psql(login.conninfo(cluster.port, "alice"))
-    assert done.stdout == "alice\n", f"{moment}: {done.stderr}"
+    assert gets_in(cluster, login), moment
 
 
-def cut_off_at_each(cluster, login, ca, fault: Fault, *, stride: int, restart: bool) -> int:
-    """Go from the old to the new plan with a fault at each step; return how many it has."""
+def cut_off_at_each(
+    cluster: Cluster,
+    login: Login,
+    ca: SmallCa,
+    fault: Fault,
+    work: Work,
+    *,
+    stride: int,
+    restart: bool,
+) -> int:
+    """Have a command meet a fault at each step; return how many it has."""
     old = configuration(cluster)
+    new: list[dict[str, bytes]] = []
     steps: list[str] = []
     for number in itertools.count(0, stride):
         ca.renew()  # so that key and certificate change, too
         source = Given(ca.current())
-        ended = faults.run(fault, number, apply, cluster.data_dir, source, NEW)
+        ended = faults.run(fault, number, work.act, cluster.data_dir, source)
         steps = ended.steps if len(ended.steps) > len(steps) else steps
         if ended.code == 0:
             break
@@ -76,29 +90,48 @@ def cut_off_at_each(cluster, login, ca, fault: Fault, *, stride: int, restart: b
             cluster.stop()
             cluster.start()
             assert_works(cluster, login, f"{moment}, restarted")
-        mended = refresh(cluster.data_dir, source)
-        assert mended.took is True, moment
+        mended = refresh_at(cluster.data_dir, source)
+        assert mended.running, moment
         assert not (cluster.data_dir / "pgward/journal.json").exists()
-        found = configuration(cluster)
-        if found != old:
-            assert b"map=other" in found["pg_hba.conf"], moment
-            assert b"other" in found["pg_ident.conf"], moment
-            apply(cluster.data_dir, source, OLD)
+        if configuration(cluster) != old:
+            new.append(configuration(cluster))
+            work.back(cluster.data_dir, source)
         assert configuration(cluster) == old, moment
         assert_works(cluster, login, f"{moment}, mended")
         hidden = [p for p in cluster.data_dir.glob(".*") if p.suffix == ".tmp"]
         assert hidden == [], moment
-    assert b"map=other" in configuration(cluster)["pg_hba.conf"]
     assert_works(cluster, login, "in the end")
+    assert [each for each in new if each != configuration(cluster)] == []
+    assert configuration(cluster) != old
     return len(steps)
+
+
+@pytest.fixture
+def twice(pg_applied: Cluster, small_ca: SmallCa) -> Cluster:
+    """A server on which there is something to go back to."""
+    apply_at(pg_applied.data_dir, small_ca, {"roles": ("alice", "bob")})
+    return pg_applied
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("fault", Fault)
-def test_a_fault_at_every_step(ready, alice, small_ca, fault) -> None:
-    assert cut_off_at_each(ready, alice, small_ca, fault, stride=1, restart=True) > 30
+@pytest.mark.parametrize("work", WORKS)
+def test_a_fault_at_every_step(twice, alice_login, small_ca, fault, work) -> None:
+    how = {"stride": 1, "restart": True}
+    assert cut_off_at_each(twice, alice_login, small_ca, fault, WORKS[work], **how) > 20
 
 
-@pytest.mark.parametrize("fault", [Fault.KILLED, Fault.FULL])
-def test_a_fault_at_some_steps(ready, alice, small_ca, fault) -> None:
-    assert cut_off_at_each(ready, alice, small_ca, fault, stride=29, restart=False) > 30
+@pytest.mark.parametrize(
+    "some",
+    [
+        ("apply", Fault.KILLED, 29),
+        ("apply", Fault.FULL, 29),
+        ("rollback", Fault.KILLED, 21),
+        ("remove", Fault.KILLED, 23),
+    ],
+    ids=str,
+)
+def test_a_fault_at_some_steps(twice, alice_login, small_ca, some) -> None:
+    work, fault, stride = some
+    how = {"stride": stride, "restart": False}
+    assert cut_off_at_each(twice, alice_login, small_ca, fault, WORKS[work], **how) > 20

@@ -106,13 +106,13 @@ class Comparison:
 def compare(before: Side, after: Side, population: Population) -> Comparison:
     """Return what changes for a population, whose world both servers have; raise BeyondUsError."""
     space = Space([*networks(before.server), *networks(after.server)])
-    finders = [
+    one, other = (
         Finder(each.server, Matching(each.server), each.reach, space) for each in (before, after)
-    ]
-    comparer = _Comparer(*finders, space)
+    )
+    comparer = _Comparer(one, other, space)
     same: dict[_Step, dict[Person, list[int]]] = defaultdict(lambda: defaultdict(list))
     for person in population.people:
-        keys = (each.keys(person, population.places) for each in finders)
+        keys = (each.keys(person, population.places) for each in (one, other))
         for number, (old, new) in enumerate(zip(*keys, strict=True)):
             for step in comparer.steps(old, new):
                 same[step][person].append(number)
