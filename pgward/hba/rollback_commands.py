@@ -97,7 +97,7 @@ def _list(host: Host) -> None:
     if not rows:
         terminal.note("there is no change to take back")
     for row in rows:
-        terminal.echo(f"{row['stamp']}  {row['what']}")
+        terminal.echo(terminal.clean(f"{row['stamp']}  {row['what']}"))
 
 
 def _show(host: Host, back: Back) -> None:

@@ -15,11 +15,13 @@ from pgward.hba.plan.model import Plan
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.syntax import tokens
 from pgward.hba.syntax.options import without_secrets
+from pgward.system.safe_text import clean
 
 _PATRONIS = b"will be overwritten by Patroni"
 """What Patroni writes at the head of a file of its own."""
 
 _HEAD = 1024
+_NEWLINES = "\r\n"
 CRITICAL = frozenset({"ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file"})
 """The settings without which certificates are not checked as wanted."""
 
@@ -183,12 +185,16 @@ def _openings(data_dir: DataDir, plan: Plan) -> Iterable[Finding]:
 
 
 def diff_of(edit: Edit) -> str:
-    """Return an edit as a unified diff, which shows no password."""
+    """Return an edit as a unified diff, which shows no password and moves no cursor."""
     old, new = (
-        data.decode("utf-8", "backslashreplace").splitlines(keepends=True)
+        [line.decode("utf-8", "backslashreplace") for line in tokens.physical_lines(data)]
         for data in (edit.before or b"", edit.after)
     )
     return "".join(
-        without_secrets(line if line.endswith("\n") else f"{line}\n")
+        f"{_cleaned(without_secrets(line.rstrip(_NEWLINES)))}\n"
         for line in difflib.unified_diff(old, new, str(edit.path), str(edit.path))
     )
+
+
+def _cleaned(line: str) -> str:
+    return "\t".join(map(clean, line.split("\t")))

@@ -107,7 +107,7 @@ class History:
         wanted = {Path(each.backup) for one in kept for each in one.files if each.backup}
         others = [each for each in found if each not in wanted]
         spare = max(0, BACKUPS_KEPT - (len(found) - len(others)))
-        for each in others[: len(others) - spare] if spare else others:
+        for each in others[: max(0, len(others) - spare)]:
             self._disk.remove(each)
 
     def _records(self, directory: Path) -> list[tuple[About, Journal]]:

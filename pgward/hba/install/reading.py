@@ -17,6 +17,7 @@ from pgward.hba.syntax.files import (
     settings_in,
 )
 from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.syntax.tokens import Field
 from pgward.hba.syntax.versions import Abilities
 
@@ -101,6 +102,8 @@ def _errors(
             if each.problem is not None:
                 raise each.problem
             read(each.fields, data_dir.able)
+        except BeyondUsError:
+            continue  # an expression that PostgreSQL may well understand
         except BadLineError as error:
             at = each.at(error)
             said = f"column {at.column}"

@@ -115,8 +115,8 @@ class Access(Protocol):
     def is_server(self, pid: int, owner: Account) -> bool:
         """Tell whether a process is a server of the owner."""
 
-    def hang_up(self, pid: int) -> None:
-        """Send SIGHUP; raise ProcessLookupError when it has ended."""
+    def hang_up(self, pid: int, owner: Account | None = None) -> None:
+        """Send SIGHUP to a server of the owner; raise ProcessLookupError when it has ended."""
 
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
         """Connect to a port from there; raise OSError."""

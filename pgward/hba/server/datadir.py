@@ -25,13 +25,17 @@ _PID_LINES = 6
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What postmaster.pid says of a running server; ``host`` is None when it has no TCP port."""
+    """What postmaster.pid says of a running server; ``host`` is None when it has no TCP port.
+
+    The account wrote it: whatever the number means, only a server of ``owner`` is signalled.
+    """
 
     pid: int
     port: int
     socket_dir: str
     host: str | None
     access: Access = field(default=LOCAL, compare=False, repr=False)
+    owner: Account | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class DataDir:
         host = {"": None, "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(  # noqa: S104 - read, not bound
             lines[5].strip(), lines[5].strip()
         )
-        return Running(pid, int(lines[3]), lines[4].strip(), host, self.access)
+        return Running(pid, int(lines[3]), lines[4].strip(), host, self.access, self.owner)
 
 
 def given(options: Iterable[str]) -> list[tuple[str, str]]:

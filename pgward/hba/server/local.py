@@ -1,10 +1,12 @@
 """This machine."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
@@ -102,9 +104,17 @@ class LocalAccess:
         except psutil.Error:
             return False
 
-    def hang_up(self, pid: int) -> None:
-        """Send SIGHUP."""
-        os.kill(pid, signal.SIGHUP)
+    def hang_up(self, pid: int, owner: Account | None = None) -> None:
+        """Send SIGHUP to the server of the owner that this still is.
+
+        The account wrote the number, and could have root signal another process by it, that has
+        the number since: so the process is held first, and then looked at.
+        """
+        sys.audit("os.kill", pid, signal.SIGHUP)
+        with _held(pid) as hang_up:
+            if owner is not None and not self.is_server(pid, owner):
+                raise ProcessLookupError
+            hang_up()
 
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
         """Connect to a port."""
@@ -113,6 +123,19 @@ class LocalAccess:
     def locked(self, path: Path, owner: Account, *, seconds: float) -> AbstractContextManager[None]:
         """Hold a lock."""
         return locked(path, owner, seconds=seconds)
+
+
+@contextlib.contextmanager
+def _held(pid: int) -> Iterator[Callable[[], None]]:
+    """Give what sends SIGHUP to the process that has the number now, and to no other."""
+    if not hasattr(os, "pidfd_open"):
+        yield lambda: os.kill(pid, signal.SIGHUP)
+        return
+    handle = os.pidfd_open(pid)
+    try:
+        yield lambda: signal.pidfd_send_signal(handle, signal.SIGHUP)
+    finally:
+        os.close(handle)
 
 
 LOCAL = LocalAccess()

@@ -70,7 +70,7 @@ def reload(running: Running, sql: Sql, accepted: Callable[[], bool] | None) -> b
     """
     before = _load_time(sql)
     try:
-        running.access.hang_up(running.pid)
+        running.access.hang_up(running.pid, running.owner)
     except ProcessLookupError as error:
         raise EndedError(
             f"PostgreSQL (process {running.pid}) ended just now", hint="try again"

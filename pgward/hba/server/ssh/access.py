@@ -151,8 +151,8 @@ class SshAccess:
         is_owner = bool(uids) and uids[0] == str(owner.uid)
         return said.get("Name", "").strip() in SERVER_NAMES and is_owner
 
-    def hang_up(self, pid: int) -> None:
-        """Send SIGHUP; raise ProcessLookupError when it has ended."""
+    def hang_up(self, pid: int, owner: Account | None = None) -> None:  # noqa: ARG002 - one account
+        """Send SIGHUP to a server of the owner; raise ProcessLookupError when it has ended."""
         done = self._run(scripts.HANG_UP, str(pid), fenced=True)
         if done.status == scripts.MISSING or "No such process" in done.stderr:
             raise ProcessLookupError

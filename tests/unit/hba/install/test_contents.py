@@ -59,6 +59,13 @@ def test_the_diff_shows_no_password_beside_what_changes(host, plan) -> None:
     assert "geheim" not in shown
 
 
+def test_the_diff_moves_no_cursor(host, plan) -> None:
+    host.data_dir.hba_file.write_bytes(b"# \x1b[2J\tx\x85y\x0bz\r\nlocal all all peer\r\n")
+    shown = plan_contents(host.data_dir, plan).diff()
+    assert " # \\x1b[2J\tx\\x85y\\x0bz\n" in shown
+    assert "\x1b" not in shown
+
+
 def test_a_missing_file_is_made(host, plan) -> None:
     host.data_dir.ident_file.unlink()
     edit = plan_contents(host.data_dir, plan).ident

@@ -87,6 +87,15 @@ def test_backups_that_no_record_needs_go_first(history) -> None:
     assert "f.pgward-00" not in kept
 
 
+def test_few_backups_without_a_record_all_stay(history) -> None:
+    place = history.directory.parent
+    for number in range(3):
+        (place / f"f.pgward-0{number}").write_bytes(b"an undone change")
+    add(history, "1")
+    history.prune()
+    assert len(list(place.glob("f.pgward-*"))) == 4
+
+
 def test_a_damaged_record_is_found_before_anything_changes(history) -> None:
     (history.directory / "1.json").write_text("{")
     with pytest.raises(ConflictError, match=r"1\.json of an earlier run cannot be read"):

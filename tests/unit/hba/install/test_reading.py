@@ -55,3 +55,9 @@ def test_a_list_that_the_server_may_not_read(found) -> None:
     found.hba_file.write_text("local all @people peer\n")
     (said,) = errors(found)
     assert said.where == f"{found.hba_file}:1"
+
+
+def test_expressions_beyond_us_are_no_errors(found) -> None:
+    found.hba_file.write_text("local all all peer map=m\n")
+    found.ident_file.write_text("m /(?x)abc alice\n")
+    assert errors(found) == []

@@ -43,3 +43,5 @@ def test_only_a_server_of_the_owner_is_signalled() -> None:
     assert not LOCAL.is_server(2**22 + 1, ME)
     with pytest.raises(ProcessLookupError):
         LOCAL.hang_up(2**22 + 1)
+    with pytest.raises(ProcessLookupError):
+        LOCAL.hang_up(os.getpid(), ME)

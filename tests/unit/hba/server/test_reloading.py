@@ -1,4 +1,3 @@
-import os
 import signal
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from pgward.hba.plan.lint import Finding
 from pgward.hba.server import reloading
 from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.local import LocalAccess
 from pgward.hba.server.sql import LocalSql
 from pgward.hba.syntax.versions import Abilities
 from pgward.system.postgres import Account, Cluster
@@ -28,7 +28,9 @@ class Answers:
 @pytest.fixture
 def signals(monkeypatch) -> list[tuple[int, int]]:
     sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr(
+        LocalAccess, "hang_up", lambda _self, pid, _owner: sent.append((pid, signal.SIGHUP))
+    )
     monkeypatch.setattr(reloading, "_RELOAD_SECONDS", 0.05)
     monkeypatch.setattr(reloading, "_POLL_SECONDS", 0.001)
     return sent
@@ -104,7 +106,7 @@ def test_a_server_that_ended_just_now(monkeypatch) -> None:
     def gone(*_: object) -> None:
         raise ProcessLookupError
 
-    monkeypatch.setattr(os, "kill", gone)
+    monkeypatch.setattr(LocalAccess, "hang_up", gone)
     running = Running(1, 5432, "/run", "127.0.0.1")
     with pytest.raises(reloading.EndedError, match=r"PostgreSQL \(process 1\) ended just now"):
         reloading.reload(running, lambda _: None, None)
