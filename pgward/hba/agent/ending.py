@@ -114,7 +114,8 @@ class Ending:
         for sentence in judge(
             backends, lists, verdicts, turn.now, end_at_expiry=self._end_at_expiry
         ):
-            with _gathered(problems):
+            backend = sentence.backend
+            with _gathered(problems, f"session {backend.pid} of {_who(backend)} goes on: "):
                 self._carry_out(sentence, turn.now)
         problems += self._stubborn(turn.now)
         return Done(GONE_SECONDS if self._waits() else SWEEP_SECONDS, tuple(problems))
@@ -189,11 +190,11 @@ def _event_id(host: str, backend: Backend, outcome: Outcome) -> str:
 
 
 @contextlib.contextmanager
-def _gathered(problems: list[str]) -> Iterator[None]:
+def _gathered(problems: list[str], about: str = "") -> Iterator[None]:
     try:
         yield
     except PgwardError as error:
-        problems.append(str(error))
+        problems.append(f"{about}{error}")
 
 
 def _who(backend: Backend) -> str:

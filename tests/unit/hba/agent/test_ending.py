@@ -196,7 +196,8 @@ def test_one_that_may_not_be_ended_holds_up_no_other(world, duty):
         return real(backend)
 
     world.end = end
-    assert duty.run(TURN).problems == ("must be a superuser",)
+    problem = "session 1 of alice as app goes on: must be a superuser"
+    assert duty.run(TURN).problems == (problem,)
     assert world.told == [2]
 
 
