@@ -22,7 +22,9 @@ MAYBE_WHY = "a certificate that it may have begun with is revoked"
 _CHUNK = 500
 # From the start of a session's process to the handshake: authentication_timeout, 60 seconds.
 _LONGEST_LOGIN = timedelta(seconds=60)
-# From a revocation until the server has the list that names it, clocks that differ included.
+# By how much a host's clock may be behind ours, after what is known of that was taken off.
+_SKEW = timedelta(seconds=60)
+# From a revocation until the server has the list that names it.
 _UNTIL_LISTED = timedelta(seconds=30)
 
 
@@ -110,10 +112,12 @@ class _Certificate:
             return False
         return self.ended_at is None or self.revoked_at < self.ended_at
 
-    def may_have_begun(self, at: datetime) -> bool:
-        """Tell whether a session can have begun with it, whose process started then."""
-        if not self.not_before - _LONGEST_LOGIN <= at <= self.not_after:
-            return False
+    def was_good(self, at: datetime) -> bool:
+        """Tell whether it was valid when the process of a session started."""
+        return self.not_before - _LONGEST_LOGIN <= at <= self.not_after + _SKEW
+
+    def was_unlisted(self, at: datetime) -> bool:
+        """Tell whether the server may not yet have known of its revocation."""
         return self.revoked_at is None or at <= self.revoked_at + _UNTIL_LISTED
 
 
@@ -125,9 +129,10 @@ def _over(
 ) -> str | None:
     if session.person in gone:
         return GONE_WHY
-    used = [e for e in candidates.get(session.person, ()) if e.may_have_begun(session.at)]
-    if not used:  # they are forgotten by now
+    good = [each for each in candidates.get(session.person, ()) if each.was_good(session.at)]
+    if not good:  # they are forgotten by now
         return ENDED_WHY if session.person in ended else None
+    used = [each for each in good if each.was_unlisted(session.at)] or good
     if all(each.is_over for each in used):
         return ENDED_WHY if any(each.ended_at for each in used) else REVOKED_WHY
     return MAYBE_WHY if any(each.was_revoked_by_itself for each in used) else None
@@ -155,7 +160,7 @@ def _candidates(
         )
         .where(
             columns.kind == Kind.PERSON.value,
-            columns.not_after >= min(asked),
+            columns.not_after >= min(asked) - _SKEW,
             columns.not_before <= max(asked) + _LONGEST_LOGIN,
         )
     )

@@ -7,7 +7,7 @@ it only the CA can tell that the login session it began in was ended, or that th
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, Self
 
 from pgward.core.clock import parse_rfc3339, precise_rfc3339
@@ -28,6 +28,10 @@ class Ca(Protocol):
         self, serials: Sequence[str], sessions: Sequence[Mapping[str, str]]
     ) -> dict[str, Any]:
         """Return how they stand; raise PgwardError."""
+        ...
+
+    def skew(self) -> timedelta:
+        """Return how far this machine's clock is ahead of the CA's."""
         ...
 
 
@@ -96,8 +100,10 @@ class Standings:
         for start in range(0, max(len(serials), len(unnumbered)), MOST_ASKED):
             some = slice(start, start + MOST_ASKED)
             asked = unnumbered[some]
+            skew = self._ca.skew()
             reply = self._ca.standings(
-                serials[some], [{"person": who, "began": at} for _, (who, at) in asked]
+                serials[some],
+                [{"person": who, "began": precise_rfc3339(at - skew)} for _, (who, at) in asked],
             )
             try:
                 for each in reply["certificates"]:
@@ -118,7 +124,7 @@ class _Live:
     """Whose sessions run: serial numbers, and where there is none who began when."""
 
     serials: frozenset[str] = frozenset()
-    unnumbered: Mapping[tuple[int, str], tuple[str, str]] = field(default_factory=dict)
+    unnumbered: Mapping[tuple[int, str], tuple[str, datetime]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, backends: Sequence[Backend]) -> Self:
@@ -134,9 +140,9 @@ class _Live:
         )
 
 
-def _moment(started: str) -> str | None:
-    """Return PostgreSQL's text of a time as the CA reads it."""
+def _moment(started: str) -> datetime | None:
+    """Read PostgreSQL's text of a time."""
     try:
-        return precise_rfc3339(datetime.fromisoformat(started))
+        return datetime.fromisoformat(started).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

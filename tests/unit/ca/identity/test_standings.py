@@ -109,6 +109,14 @@ def test_without_a_number_all_that_it_may_be_revoked_is_enough(api, admin, alice
     assert people("alice", at=began) == {"alice": REVOKED_WHY}
 
 
+def test_without_a_number_a_clock_that_is_ahead_saves_nobody_who_has_no_other(
+    api, admin, alice, people
+):
+    """By it the session began after the revocation, which the server would have known of."""
+    revoke(admin, alice.certificate()["serial"])
+    assert people("alice", at=api.clock.now() + LIFE / 2) == {"alice": REVOKED_WHY}
+
+
 def test_without_a_number_an_ended_session_ends_what_it_alone_can_have_begun(api, alice, people):
     other = api.device("alice")
     first, began = alice.certificate(), api.clock.now()

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,6 +25,10 @@ class Ca:
         self.asked = []
         self.answer = {"certificates": [], "sessions": []}
         self.error = None
+        self.ahead = timedelta()
+
+    def skew(self):
+        return self.ahead
 
     def standings(self, serials, sessions):
         self.asked.append((list(serials), list(sessions)))
@@ -89,6 +93,16 @@ def test_where_there_is_no_number_sessions_are_asked_about(make, ca):
     asked = {"person": "alice", "began": "2026-01-01T00:00:00.500000Z"}
     assert ca.asked == [([], [asked, asked])]
     assert duty.verdicts.sessions == {(1, BEGAN): "blocked"}
+
+
+def test_times_are_told_by_the_cas_clock(make, ca):
+    duty = make()
+    ca.ahead = timedelta(minutes=5)
+    ca.answer["sessions"] = [None]
+    duty.saw([backend(None)])
+    duty.run(TURN)
+    ((_, (asked,)),) = ca.asked
+    assert asked["began"] == "2025-12-31T23:55:00.500000Z"
 
 
 def test_a_session_that_came_since_the_last_question_is_asked_about(make, ca, heard):
