@@ -77,12 +77,14 @@ class StatusSocket:
         self._path = path
         self._look = look
         self._socket = _bound(path)
+        self._inode = _inode(path)
         threading.Thread(target=self._serve, name="pgward-status", daemon=True).start()
 
     def close(self) -> None:
         """Listen no more."""
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+        if _inode(self._path) == self._inode:  # else the directory is another, and another's
+            self._path.unlink(missing_ok=True)
 
     def _serve(self) -> None:
         while True:
@@ -113,6 +115,14 @@ def _bound(path: Path) -> socket.socket:
     finally:
         os.umask(former)
     return sock
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def ask(path: Path) -> dict[str, Any]:

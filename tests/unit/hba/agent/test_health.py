@@ -115,3 +115,14 @@ def test_an_agent_that_goes_away_while_it_answers(tmp_path, said):
         with pytest.raises(UnavailableError, match="went away"):
             health.ask(path)
         thread.join()
+
+
+def test_another_agents_socket_in_its_place_is_left_alone(tmp_path):
+    path = tmp_path / "agent.sock"
+    made = StatusSocket(path, report)
+    path.rename(tmp_path / "old")
+    other = StatusSocket(path, report)
+    made.close()
+    assert health.ask(path)["host"] == "db1"
+    other.close()
+    assert not path.exists()
