@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from pgward.core.errors import PgwardError, UnavailableError
+from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
 from pgward.core.names import PROOF_PREFIX
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.loading import Loaded, load
@@ -37,6 +37,7 @@ from pgward.hba.server.disk import DiskError, acting_as
 from pgward.hba.server.files import ServerFiles, of_directory
 from pgward.hba.server.interfaces import interfaces
 from pgward.hba.syntax.addresses import HostName
+from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.pki import keys, pem
 from pgward.pki.errors import BadCertificateError
 from pgward.system.postgres import Account
@@ -117,7 +118,13 @@ class _Prover:
         """Read the files; raise InvalidInputError for what the server would not take."""
         files = _files(self._host)
         world = World(known.member_of, interfaces())
-        return files, load(files.hba, files.ident, files.able, world)
+        try:
+            return files, load(files.hba, files.ident, files.able, world)
+        except BeyondUsError as error:
+            raise InvalidInputError(
+                f"what these files say cannot be told: {error}",
+                hint="write that line without it, or try what it is about by hand, with psql",
+            ) from error
 
     def _refresh(self) -> None:
         if not self._wish.refresh:

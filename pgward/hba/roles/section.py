@@ -13,6 +13,7 @@ from pgward.hba.plan import role_lines
 from pgward.hba.plan.role_lines import BEGIN, END
 from pgward.hba.syntax import mappings, tokens
 from pgward.hba.syntax.problems import BadLineError
+from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.syntax.tokens import Line, physical_lines, quote
 from pgward.hba.syntax.versions import Abilities
 
@@ -94,6 +95,8 @@ def check(data: bytes, able: Abilities, where: str) -> None:
             continue
         try:
             mappings.read(line.fields, able)
+        except BeyondUsError:
+            continue  # the server reads it, and it is none of ours
         except BadLineError as error:
             number, column = line.place(error.field, error.token)
             raise InvalidInputError(
@@ -108,8 +111,8 @@ def _mapping(line: Line, able: Abilities) -> mappings.Mapping | None:
         return None
     try:
         return mappings.read(line.fields, able)
-    except BadLineError:
-        return None  # `check` tells of it
+    except (BadLineError, BeyondUsError):
+        return None  # `check` tells of what the server refuses
 
 
 def _is_include(line: Line, able: Abilities) -> bool:

@@ -23,6 +23,7 @@ from pgward.system.postgres import Account, execute, find_client
 
 SERVER_NAMES = frozenset({"postgres", "postmaster"})
 _SERVER_CONFIGS = "etc/postgresql/*/*/postgresql.conf"
+_AS_WHOM = "run this as root, or as the account that the server runs as: sudo -u postgres …"
 WHERE = "psql -c 'show data_directory' tells where it is"
 
 
@@ -50,6 +51,8 @@ class LocalAccess:
         except DiskError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise NotFoundError(f"there is no {path}", hint=WHERE) from error
+            if isinstance(error.__cause__, PermissionError):
+                raise DiskError(error.message, hint=_AS_WHOM) from error
             raise
 
     def check_caller(self, path: Path, owner: Account) -> None:
@@ -57,8 +60,7 @@ class LocalAccess:
         if os.geteuid() not in {0, owner.uid}:
             raise PgwardError(
                 f"{path} belongs to another account (uid {owner.uid})",
-                hint="run this as root, or as the account that the server runs as: "
-                "sudo -u postgres …",
+                hint=_AS_WHOM,
             )
 
     def execute(

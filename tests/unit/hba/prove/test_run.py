@@ -1,6 +1,6 @@
 import pytest
 
-from pgward.core.errors import PgwardError
+from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.hba.install.host import Host
 from pgward.hba.prove import run
 from pgward.hba.prove.run import Wish
@@ -17,6 +17,13 @@ def host(pg_files) -> Host:
 def test_a_server_that_does_not_run(host) -> None:
     with pytest.raises(PgwardError, match="PostgreSQL does not run there"):
         run.prove(host, None, Wish())
+
+
+def test_an_expression_that_only_the_server_reads(host) -> None:
+    (host.data_dir.ident_file).write_text("m /(?x)abc app\n")
+    prover = run._Prover(host, None, Wish(), None)
+    with pytest.raises(InvalidInputError, match="cannot be told"):
+        prover._loaded(run.Known({}, frozenset(), frozenset()))
 
 
 def test_what_the_files_say_of_certificates(host) -> None:

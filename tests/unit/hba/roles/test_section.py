@@ -105,3 +105,9 @@ def test_every_version_reads_back_what_was_written(pairs, version):
     data = put(OLD, pairs)
     section.check(data, able, WHERE)
     assert read(data, able) == Section(frozenset(pairs))
+
+
+def test_an_expression_that_the_server_reads_and_we_do_not():
+    data = b"pgward /(?x)abc alice\n"
+    section.check(data, Abilities.of(16), "f")
+    assert section.others(data, "pgward", Abilities.of(16), "f") == []

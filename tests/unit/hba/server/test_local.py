@@ -45,3 +45,29 @@ def test_only_a_server_of_the_owner_is_signalled() -> None:
         LOCAL.hang_up(2**22 + 1)
     with pytest.raises(ProcessLookupError):
         LOCAL.hang_up(os.getpid(), ME)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another account")
+@pytest.mark.parametrize(
+    ("mode", "said"), [(0o711, "belongs to another account"), (0o700, "permission denied")]
+)
+def test_an_account_that_is_neither_root_nor_the_owner(pg_files, mode, said) -> None:
+    pg_files.directory.chmod(mode)
+    told, tells = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            owner = LOCAL.owner_of(pg_files.data_dir)
+            LOCAL.check_caller(pg_files.data_dir, owner)
+        except PgwardError as error:
+            os.write(tells, f"{error.message}: {error.hint}".encode())
+        os._exit(0)
+    os.close(tells)
+    with os.fdopen(told) as heard:
+        message = heard.read()
+    os.waitpid(child, 0)
+    assert said in message
+    assert "run this as root, or as the account that the server runs as" in message
