@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium matrix drivers faketime peers clean
+.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium matrix drivers faketime patroni peers clean
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
@@ -22,7 +22,7 @@ test: $(SETUP) ## The test suite, without the PostgreSQL matrix and soak tests
 retest: $(SETUP) ## The tests that failed last, one after the other
 	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
-test-all: $(SETUP) matrix drivers peers faketime ## All tests, on PostgreSQL 11 to 18
+test-all: $(SETUP) matrix drivers peers faketime patroni ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
 
 check: dev ## Lint, formatting, types, import layers, test file names, generated pages
@@ -76,6 +76,9 @@ drivers: dev
 
 faketime:
 	@tools/setup_faketime.sh
+
+patroni: dev
+	@tools/setup_patroni.sh
 
 chromium:
 	@tools/setup_chromium.sh

@@ -109,7 +109,8 @@ def check_ours(data_dir: DataDir) -> None:
             raise ConflictError(
                 f"{path} is written by Patroni, which would overwrite any change",
                 hint="put what `pgward hba generate` prints into Patroni's own configuration: "
-                "postgresql.parameters, pg_hba and pg_ident",
+                "postgresql.parameters, pg_hba and pg_ident; or, where pg_hba is not set there, "
+                "name the file that it leaves alone: --config-file …/postgresql.base.conf",
             )
 
 
