@@ -14,7 +14,8 @@ def managed(*, service: str, output: str) -> None:
     """Say what a managed PostgreSQL service can take, what it cannot, and what to do instead.
 
     Such a service gives nobody its files, so `pgward hba apply` cannot work there. Nothing is
-    asked or changed. SERVICE is rds, aurora, cloudsql, azure, supabase, neon, crunchy or aiven.
+    asked or changed. SERVICE is rds, aurora, cloudsql, alloydb, azure, supabase, neon, crunchy,
+    aiven or apsaradb. The pages that say so are named; what none says is told as not confirmed.
     """
     found = services.find(service)
     if output != "table":
@@ -22,4 +23,4 @@ def managed(*, service: str, output: str) -> None:
         return
     terminal.echo(services.text(found))
     terminal.echo(services.common().rstrip("\n"))
-    terminal.note(f"this was written in {services.WRITTEN}; services change: look at its pages")
+    terminal.note(f"its pages were read in {services.CHECKED}; services change: look at them again")

@@ -12,7 +12,10 @@ def run(*arguments: str):
 def test_in_words() -> None:
     result = run("rds")
     assert result.exit_code == 0, result.output
-    assert "- `rds.force_ssl = 1`: refuses connections without TLS" in result.stdout
+    assert (
+        "- `rds.force_ssl = 1`: refuses connections without TLS; the default from 15 on [1]"
+        in result.stdout
+    )
     assert "- no client certificates" in result.stdout
     assert "put a pgward edge in front" in result.stdout
     assert "services change" in result.stderr
