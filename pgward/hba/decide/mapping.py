@@ -14,7 +14,7 @@ from pgward.hba.syntax.regexes import compiled
 from pgward.hba.syntax.tokens import Token
 from pgward.hba.syntax.versions import Abilities, Dialect
 
-_GROUP = r"\1"
+GROUP = r"\1"
 
 
 class BadMapError(ValueError):
@@ -50,7 +50,7 @@ def may_be(server: Server, named: str | None, system: str, role: str) -> bool:
 def takes_group(role: Token, able: Abilities) -> bool:
     r"""Tell whether a role of a map is what stands in for its ``\1``."""
     means_more = role.text.startswith("/") or (role.text.startswith("+") and not role.quoted)
-    return _GROUP in role.text and not (able.includes and means_more)
+    return GROUP in role.text and not (able.includes and means_more)
 
 
 def _lets(server: Server, mapping: Mapping, system: str, role: str) -> bool:
@@ -66,7 +66,7 @@ def _lets(server: Server, mapping: Mapping, system: str, role: str) -> bool:
                     f"{mapping.system.text!r} has no group that matched for {wanted.text!r}"
                 )
             # What was put in is a name, whatever it looks like.
-            return wanted.text.replace(_GROUP, group, 1) == role
+            return wanted.text.replace(GROUP, group, 1) == role
     elif mapping.system.text != system:
         return False
     if not able.includes:

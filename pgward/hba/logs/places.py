@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.hba.check.values import lacking_stages
 from pgward.hba.logs.csv_log import CsvReader
 from pgward.hba.logs.json_log import JsonReader
 from pgward.hba.logs.prefix import compile_prefix
@@ -95,8 +96,11 @@ def current(text: bytes) -> dict[Format, str]:
 def remarks(data_dir: DataDir, place: Place) -> list[str]:
     """Return what keeps the log from telling all that it could."""
     found = []
-    if not _stages(data_dir.setting("log_connections")) & (_ON | {"authorization"}):
-        found.append("log_connections is off: the log does not say who got in (HBA050)")
+    connections = data_dir.setting("log_connections")
+    if lacking := lacking_stages(connections, data_dir.able.version):
+        without = f" without {' and '.join(lacking)}" if data_dir.able.connection_stages else ""
+        said = f"log_connections is {connections or 'off'}{without}"
+        found.append(f"{said}: the log does not say who got in (HBA050)")
     if data_dir.setting("log_disconnections") != "on":
         found.append("log_disconnections is off: the log does not say when sessions end")
     if not _ENGLISH.fullmatch(data_dir.setting("lc_messages")):

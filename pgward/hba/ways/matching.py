@@ -6,7 +6,7 @@ It says what ``decide.names`` says, for a thousand roles and five thousand rules
 from collections.abc import Callable, Iterable, Iterator
 
 from pgward.hba.decide.connection import World
-from pgward.hba.decide.mapping import takes_group
+from pgward.hba.decide.mapping import GROUP, takes_group
 from pgward.hba.decide.names import role_is_meant
 from pgward.hba.decide.server import Server
 from pgward.hba.decide.verdict import OUTSIDE_METHODS, binds_name
@@ -15,8 +15,6 @@ from pgward.hba.syntax.regexes import Regex, compiled
 from pgward.hba.syntax.rules import Rule
 from pgward.hba.syntax.tokens import Token
 from pgward.hba.syntax.versions import Abilities
-
-_GROUP = r"\1"
 
 
 class Matching:
@@ -165,7 +163,7 @@ class _Map:
         role, text = line.role, line.role.text
         is_regex = self._able.includes and text.startswith("/")
         if line.system.text.startswith("/") and takes_group(role, self._able):
-            before, _, after = text.partition(_GROUP)
+            before, _, after = text.partition(GROUP)
             self._others.append(
                 lambda name: (
                     len(name) >= len(before + after)

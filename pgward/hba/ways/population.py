@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgward.hba.decide.connection import World
-from pgward.hba.decide.mapping import takes_group
+from pgward.hba.decide.mapping import GROUP, takes_group
 from pgward.hba.syntax.mappings import Mapping as Line
 from pgward.hba.syntax.regexes import compiled
 from pgward.hba.syntax.rules import Rule
@@ -24,7 +24,6 @@ SAME = "(called as the role)"
 _ROLE_WORDS = frozenset({"all"})
 _DATABASE_WORDS = frozenset({"all", "sameuser", "samerole", "samegroup", "replication"})
 _OTHER = "anyone"
-_GROUP = r"\1"
 _TRIES = 50
 
 
@@ -102,9 +101,9 @@ def of_files(
         for source, name in found.matching([*roles, *targets])
     ]
     people += [
-        Person(shown(f"(any called {made.replace(_GROUP, '*', 1)})"), found.like(made))
+        Person(shown(f"(any called {made.replace(GROUP, '*', 1)})"), found.like(made))
         for made in dict.fromkeys(each.role.text for each in mappings if _is_made(each, able))
-        if made != _GROUP
+        if made != GROUP
     ]
     people.append(Person(OTHER_ROLE, found.fresh(_OTHER)))
     for each in people:
@@ -191,7 +190,7 @@ class _Names:
 
     def like(self, made: str) -> str:
         """Return the like of what a map makes of what its expression finds."""
-        before, _, after = made.partition(_GROUP)
+        before, _, after = made.partition(GROUP)
         return self._free(f"{before}{each}{after}" for each in _near(_OTHER))
 
     def _free(self, names: Iterable[str]) -> str:

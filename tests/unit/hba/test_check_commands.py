@@ -9,11 +9,14 @@ from click.testing import CliRunner, Result
 
 from pgward.core.errors import InvalidInputError
 from pgward.hba import file_options
+from pgward.hba.check import describing
 from pgward.hba.check.catalogue import RULES
 from pgward.hba.check.live import Live
+from pgward.hba.check.rule import Example
 from pgward.hba.check_commands import check_files
 from pgward.hba.server.files import of_names
-from pgward.hba.syntax.versions import Abilities
+from pgward.hba.syntax import cockroach, cockroach_maps
+from pgward.hba.syntax.versions import Abilities, Dialect
 from pgward.system.postgres import Cluster
 from tests.fixtures.material import SmallCa
 
@@ -119,6 +122,44 @@ def test_a_rule_is_explained_and_all_are_listed(run) -> None:
     assert json.loads(run("--explain", "HBA003", "-o", "json").output)["id"] == "HBA003"
     assert len(run("--list-rules").output.splitlines()) == len(RULES) + 1
     assert len(json.loads(run("--list-rules", *IDS, "-o", "json").output)) == 3
+
+
+OPTIONS = {
+    "pg_hba.conf": "--hba-file",
+    cockroach.SETTING: "--hba-file",
+    "--ysql_hba_conf_csv": "--hba-file",
+    "pg_ident.conf": "--ident-file",
+    cockroach_maps.SETTING: "--ident-file",
+    "--ysql_ident_conf_csv": "--ident-file",
+    "postgresql.conf": "--conf-file",
+}
+OF_FILES = [each for each in RULES if each.bad.material is None and each.bad.live is None]
+
+
+def server_of(example: Example) -> list[str]:
+    """Return the options that say whose server reads an example."""
+    words = ["--dialect", example.dialect.value]
+    if example.dialect is not Dialect.COCKROACHDB:
+        words += ["--pg-version", str(example.version)]
+    if example.flags is not None:
+        given = {"--ysql-enable-auth": example.flags.enable_auth}
+        given["--use-client-to-server-encryption"] = example.flags.encryption
+        words += ["--csv", *(word for word, on in given.items() if on)]
+    return words
+
+
+@pytest.mark.parametrize("rule", OF_FILES, ids=lambda rule: rule.id)
+def test_an_example_shows_itself(rule, tmp_path) -> None:
+    """The command finds it in the files of the bad one, as they are printed."""
+    for example, expected in ((rule.bad, True), (rule.good, False)):
+        given = {OPTIONS[name]: text for name, text in describing.files(example).items()}
+        words = [*server_of(example), "--only", rule.id, "--format", "json"]
+        for option, text in {"--hba-file": Example().hba, **given}.items():
+            path = tmp_path / option.lstrip("-")
+            path.write_text(f"{text}\n")
+            words += [option, str(path)]
+        found = CliRunner().invoke(check_files, words)
+        assert bool(json.loads(found.stdout)["findings"]) == expected
 
 
 @pytest.mark.parametrize("option", ["--only", "--skip", "--explain"])

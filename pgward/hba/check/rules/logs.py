@@ -4,10 +4,9 @@ from pgward.hba.check import fixing
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
-from pgward.hba.check.values import is_on
+from pgward.hba.check.values import FIRST_WITH_STAGES, lacking_stages, stages
 
-_FIRST_WITH_STAGES = 18
-_STAGES = frozenset({"authentication", "all"})
+_OTHERS = frozenset({"receipt", "authentication", "authorization", "setup_durations"})
 _DDL = frozenset({"ddl", "mod", "all"})
 
 
@@ -17,26 +16,31 @@ _DDL = frozenset({"ddl", "mod", "all"})
     Severity.NOTE,
     "the log does not say who logged in",
     why="Without log_connections nobody can tell afterwards who was in, from where, and by which "
-    "line of pg_hba.conf.",
+    "line of pg_hba.conf. From 18 on it is a list: authentication says by which line and with "
+    "which name from outside, authorization as which role and to which database.",
     bad=Example(conf="port = 5432"),
     good=Example(conf="log_connections = on"),
-    fix="sets it to on (or all), unless ALTER SYSTEM or the start of the server says otherwise: "
-    "more is logged, and nothing else changes",
+    fix="sets it to on, or adds the stages that it lacks, unless ALTER SYSTEM or the start of the "
+    "server says otherwise: more is logged, and nothing else changes",
 )
 def logins(subject: Subject) -> Found:
     """Look at log_connections, which is a list of stages from version 18 on."""
     if subject.settings is None:
         return
     value = subject.setting("log_connections", "")
-    stages = {each.strip().lower() for each in value.split(",")}
-    staged = subject.able.version >= _FIRST_WITH_STAGES and bool(stages & _STAGES)
-    if not (is_on(value) or staged):
-        found = subject.placed_setting("log_connections")
-        said = "log_connections is off" if found is None else f"log_connections is {value!r}"
-        # On leaves the durations of the set-up out.
-        wanted = "'all'" if _has_durations(stages, subject.able.version) else "on"
-        fix = fixing.of_setting(subject, "log_connections", wanted)
-        yield None if found is None else found.place, said, fix
+    lacking = lacking_stages(value, subject.able.version)
+    if not lacking:
+        return
+    found = subject.placed_setting("log_connections")
+    said = "log_connections is off" if found is None else f"log_connections is {value!r}"
+    kept = [each for each in stages(value) if each in _OTHERS]
+    if subject.able.version >= FIRST_WITH_STAGES and kept:
+        said += f", without {' and '.join(lacking)}"
+        wanted = f"'{','.join([*kept, *lacking])}'"
+    else:
+        wanted = "on"
+    fix = fixing.of_setting(subject, "log_connections", wanted)
+    yield None if found is None else found.place, said, fix
 
 
 @rule(
@@ -59,10 +63,6 @@ def passwords(subject: Subject) -> Found:
         found = subject.placed_setting(name)
         if found is not None and subject.setting(name, "-1").strip() in {"0", "0ms", "0s"}:
             yield found.place, f"{name} is 0, so every statement is written"
-
-
-def _has_durations(stages: set[str], version: int) -> bool:
-    return version >= _FIRST_WITH_STAGES and "setup_durations" in stages
 
 
 RULES = (logins, passwords)

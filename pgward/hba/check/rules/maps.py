@@ -6,6 +6,7 @@ from pgward.hba.check.finding import Severity
 from pgward.hba.check.patterns import is_one_name
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
+from pgward.hba.decide.mapping import GROUP, takes_group
 from pgward.hba.decide.names import role_is_meant
 from pgward.hba.decide.server import Server
 from pgward.hba.syntax.mappings import Mapping
@@ -15,7 +16,6 @@ from pgward.hba.syntax.regexes import octets
 from pgward.hba.syntax.tokens import Token
 from pgward.hba.syntax.versions import Abilities
 
-_GROUP = r"\1"
 _KEPT = 4096
 _SOME_ROLE = "postgres"
 # No file names them: who lets these be a role lets anybody be it.
@@ -94,7 +94,7 @@ def everyone_is_anyone(subject: Subject) -> Found:
         who = f"lets whoever {each.system.text} matches"
         if _is_any_role(subject, each) and not is_one_name(each.system.text[1:]):
             yield entry.place, f"{who} be any role, a superuser too"
-        elif each.role.text == _GROUP and _is_unbound(each.system.text[1:], subject.able):
+        elif each.role.text == GROUP and _is_unbound(each.system.text[1:], subject.able):
             yield entry.place, f"{who} be the role in their name, whoever gave them that name"
 
 
@@ -145,12 +145,10 @@ def _is_unbound(source: str, able: Abilities) -> bool:
 
 def _why_nobody(able: Abilities, mapping: Mapping) -> str | None:
     system, role = mapping.system.text, mapping.role
-    if able.includes and role.text.startswith("/"):
-        return None
-    if _GROUP in role.text and not system.startswith("/"):
-        return f"{system} is no expression, so {_GROUP} stands for nothing"
-    if _GROUP in role.text and not expression(system[1:], able).groups:
-        return f"{system} has no group in parentheses for {_GROUP}"
+    if takes_group(role, able) and not system.startswith("/"):
+        return f"{system} is no expression, so {GROUP} stands for nothing"
+    if takes_group(role, able) and not expression(system[1:], able).groups:
+        return f"{system} has no group in parentheses for {GROUP}"
     what = None if able.includes else _not_yet(role)
     return f"{able.name} takes {what} for a name" if what else None
 

@@ -12,6 +12,7 @@ from pgward.hba.check.reached import Way, left, once
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Entry, Subject
 from pgward.hba.check.wording import lets, listed
+from pgward.hba.decide.mapping import GROUP, takes_group
 from pgward.hba.decide.names import role_is_meant
 from pgward.hba.syntax.mappings import Mapping
 from pgward.hba.syntax.rules import LOCAL, Rule, asks_for_certificate
@@ -20,7 +21,6 @@ from pgward.hba.syntax.tokens import Field, Token
 _EVERYONE = (Token("all"),)
 _REPLICATION = Token("replication")
 _KERBEROS = frozenset({"gss", "sspi"})
-_GROUP = r"\1"
 
 
 @rule(
@@ -151,8 +151,8 @@ class _Names:
 
     def _leads(self, mapping: Mapping, name: str) -> bool:
         role = mapping.role
-        if _GROUP in role.text and not (self._server.able.includes and role.text.startswith("/")):
-            before, _, after = role.text.partition(_GROUP)
+        if takes_group(role, self._server.able):
+            before, _, after = role.text.partition(GROUP)
             known = len(before) + len(after)
             return name.startswith(before) and name.endswith(after) and len(name) >= known
         if not self._server.able.includes:

@@ -6,14 +6,12 @@ from itertools import pairwise
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Subject
-from pgward.hba.check.values import is_boolean
 from pgward.hba.syntax import tokens
 from pgward.hba.syntax.files import Place
 from pgward.hba.syntax.rules import kinds
 from pgward.hba.syntax.tokens import Line
 from pgward.hba.syntax.versions import NEWEST, OLDEST
 
-_FIRST_WITH_STAGES, _FIRST_WITHOUT_BOOLEAN = 18, 14
 # Of logins and TLS: the first version that knows a setting, and the last.
 _KNOWN = {
     "ssl_min_protocol_version": (12, NEWEST),
@@ -85,7 +83,7 @@ def setting(subject: Subject) -> Found:
     "HBA004",
     "setting-of-another-version",
     Severity.ERROR,
-    "a setting, or its value, is one that this version of PostgreSQL does not know",
+    "a setting is one that this version of PostgreSQL does not know",
     why="At a reload the server changes nothing at all and says so in its log alone; it does not "
     "come up at its next start. Mostly the file came from a newer server, or outlived an upgrade.",
     bad=Example(conf="ssl_min_protocol_version = 'TLSv1.2'", version=11),
@@ -103,8 +101,6 @@ def another_version(subject: Subject) -> Found:
             yield each.place, f"PostgreSQL {version} knows no {found.key}: it came with {since}"
         elif version > until:
             yield each.place, f"PostgreSQL {version} knows no {found.key}: it went with {until + 1}"
-        elif said := _why_not(found.key, found.value, version):
-            yield each.place, said
 
 
 @rule(
@@ -169,16 +165,6 @@ def _in_comment(line: Line) -> Iterator[tuple[int, str]]:
     for below, (start, end) in enumerate(pairwise((*line.starts, len(line.text))), 1):
         if start > begins:
             yield line.number + below, line.text[start:end]
-
-
-def _why_not(name: str, value: str, version: int) -> str | None:
-    """Return why a version does not take a value that another one does."""
-    if name == "log_connections" and version < _FIRST_WITH_STAGES and not is_boolean(value):
-        return f"log_connections is on or off before {_FIRST_WITH_STAGES}, not {value!r}"
-    booleans = name == "password_encryption" and is_boolean(value)
-    if booleans and version >= _FIRST_WITHOUT_BOOLEAN:
-        return f"password_encryption is md5 or scram-sha-256, not {value!r}, from 14 on"
-    return None
 
 
 RULES = (hba_line, ident_line, setting, another_version, without_validator, in_a_comment)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pgward.hba.logs.json_log import JsonReader
 from pgward.hba.logs.places import Format, Place, current, find, remarks
 from pgward.hba.logs.stderr_log import StderrReader
 from pgward.hba.server.datadir import DataDir
+from pgward.hba.syntax.versions import Abilities
 
 DEFAULTS = {
     "logging_collector": "on",
@@ -110,11 +112,26 @@ def test_what_keeps_the_log_from_telling_all(server, setting, value, said):
 
 
 def test_a_list_of_stages_will_do(server):
-    found, chosen = server
+    found, chosen = replace(server[0], able=Abilities(18)), server[1]
     chosen["log_connections"] = "receipt, authentication,authorization"
     chosen["lc_messages"] = "en_US.UTF-8"
     assert remarks(found, find(found, Path("/log/a"))) == []
-    chosen["log_connections"] = "authorization"
+    chosen["log_connections"] = "authentication,authorization"
     chosen["log_line_prefix"] = "%m [%p] %h "
     assert remarks(found, find(found, Path("/log/a"))) == []
     assert remarks(found, find(found, Path("/log/a.csv"))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "lacking"),
+    [
+        ("authorization", "authentication"),
+        ("authentication", "authorization"),
+        ("receipt", "authentication and authorization"),
+    ],
+)
+def test_stages_that_say_who_got_in(server, value, lacking):
+    found, chosen = replace(server[0], able=Abilities(18)), server[1]
+    chosen["log_connections"] = value
+    said = f"log_connections is {value} without {lacking}: the log does not say who got in (HBA050)"
+    assert said in remarks(found, find(found, Path("/log/a")))

@@ -39,12 +39,6 @@ def test_what_cannot_be_judged_is_said() -> None:
         (17, "db_user_namespace = off", "it went with 17"),
         (16, "db_user_namespace = off", None),
         (17, "ssl_groups = 'x'", "it came with 18"),
-        (17, "log_connections = 'authentication'", "log_connections is on or off before 18"),
-        (17, "log_connections = 'f'", None),
-        (18, "log_connections = 'authentication'", None),
-        (14, "password_encryption = on", "password_encryption is md5 or scram-sha-256"),
-        (13, "password_encryption = on", None),
-        (14, "password_encryption = md5", None),
     ],
 )
 def test_settings_of_other_versions(version, conf, said) -> None:
