@@ -152,12 +152,14 @@ def server_of(example: Example) -> list[str]:
 def test_an_example_shows_itself(rule, tmp_path) -> None:
     """The command finds it in the files of the bad one, as they are printed."""
     for example, expected in ((rule.bad, True), (rule.good, False)):
-        given = {OPTIONS[name]: text for name, text in describing.files(example).items()}
+        files = describing.files(example)
+        if "--hba-file" not in {OPTIONS[name] for name in files}:
+            files["pg_hba.conf"] = example.hba
         words = [*server_of(example), "--only", rule.id, "--format", "json"]
-        for option, text in {"--hba-file": Example().hba, **given}.items():
-            path = tmp_path / option.lstrip("-")
+        for name, text in files.items():
+            path = tmp_path / name.lstrip("-")
             path.write_text(f"{text}\n")
-            words += [option, str(path)]
+            words += [OPTIONS[name], str(path)]
         found = CliRunner().invoke(check_files, words)
         assert bool(json.loads(found.stdout)["findings"]) == expected
 
