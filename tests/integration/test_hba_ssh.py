@@ -1,8 +1,12 @@
 """A server set up by SSH: pgward is here, and there only a shell."""
 
+import contextlib
 import itertools
+import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import pytest
 from click.testing import CliRunner
@@ -16,8 +20,10 @@ from pgward.hba.plan.model import Plan
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.server.ssh.access import SshAccess
 from pgward.hba.server.ssh.connection import Connection
+from pgward.hba.server.ssh.scripts import Command
 from pgward.system.postgres import Cluster
 from tests.fixtures.material import Login, SmallCa, psql
+from tests.fixtures.sshd import Sshd
 from tests.integration.test_hba_commands import alice, configuration, gets_in, token  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.integration
@@ -58,21 +64,47 @@ def test_here_and_there_in_turn(pg, site, alice, sshd) -> None:  # noqa: F811 - 
     assert configuration(pg) == before
 
 
-class Cutting(Connection):
-    """A connection that is lost at its n-th command."""
+class Cut:
+    """Loses the connection when a command is about to be done there, the n-th of all.
 
-    def __init__(self, sshd, number: int) -> None:
-        made = sshd.connection()
-        super().__init__(made.target, key=sshd.key, known_hosts=sshd.known_hosts)
-        self.sshd, self.left, self.count = sshd, number, 0
+    That one is done after that, and those that were sent with it (``late``), or none is.
+    """
 
-    def run(self, *arguments, **more):
-        if self.left == self.count:
-            self._loop.call_soon_threadsafe(self.sshd.cut)
+    def __init__(self, sshd: Sshd, directory: Path, number: int, *, late: bool) -> None:
+        self.count = 0
+        self._number, self._late, self._sshd = number, late, sshd
+        self._begun, self._on = (directory / name for name in ("begun", "on"))
+        for path in (self._begun, self._on):
+            path.unlink(missing_ok=True)
+            os.mkfifo(path)
+            path.chmod(0o666)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._cut)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.count <= self._number:  # it never came to that
+            self._begun.write_text("none")
+        self._thread.join(30)
+
+    def line(self, command: Command, word: str, **how: bool) -> bytes:
+        line = REAL_LINE(command, word, **how)
         self.count += 1
-        return super().run(*arguments, **more)
+        if self.count - 1 != self._number:
+            return line
+        wait = f"echo > {self._begun}; read x < {self._on}; [ $x = late ] || kill -9 $$; "
+        parts = line.split(b" ", 3)
+        return b" ".join([*parts[:3], wait.encode() + parts[3]])
+
+    def _cut(self) -> None:
+        if self._begun.read_text() != "none":
+            assert self._sshd.cut() >= 1
+            self._on.write_text("late\n" if self._late else "never\n")
 
 
+REAL_LINE = Command.line
 OLD = {"roles": ("all",)}
 NEW = {"roles": ("all",), "map_name": "other"}
 
@@ -96,22 +128,26 @@ def assert_works(cluster: Cluster, login: Login, moment: str) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("stride", [pytest.param(1, id="each"), pytest.param(37, id="some")])
-def test_a_connection_that_is_lost(pg, small_ca, sshd, tmp_path, stride) -> None:
+@pytest.mark.parametrize("late", [True, False])
+def test_a_connection_that_is_lost(pg, small_ca, sshd, tmp_path, monkeypatch, late) -> None:  # noqa: PLR0917 - fixtures
     pg.psql("create role alice login")
     login = small_ca.person(tmp_path / "alice", "alice")
     with sshd.connection() as connection:
         assert by_ssh(connection, pg, small_ca, OLD).took is True
     old = configuration(pg)
-    for number in itertools.count(stride // 2, stride):
+    for number in itertools.count():
         small_ca.renew()
         moment = f"the connection is lost at command {number}"
-        with Cutting(sshd, number) as cutting:
-            try:
-                by_ssh(cutting, pg, small_ca, NEW)
-                break
-            except PgwardError:
-                pass
+        with (
+            Cut(sshd, pg.directory, number, late=late) as cut,
+            monkeypatch.context() as patched,
+            contextlib.suppress(PgwardError),
+        ):
+            patched.setattr(Command, "line", lambda *args, cut=cut, **how: cut.line(*args, **how))
+            with sshd.connection() as connection:
+                by_ssh(connection, pg, small_ca, NEW)
+        if cut.count <= number:
+            break
         assert_works(pg, login, moment)
         pg.reload()
         assert_works(pg, login, f"{moment}, reloaded")
@@ -121,6 +157,6 @@ def test_a_connection_that_is_lost(pg, small_ca, sshd, tmp_path, stride) -> None
             going_back.rollback(here(pg), None, now=datetime.now(UTC))
         assert configuration(pg) == old, moment
         assert_works(pg, login, f"{moment}, mended")
-    assert cutting.count > 40
+    assert number > 40
     assert b"map=other" in configuration(pg)["pg_hba.conf"]
     assert_works(pg, login, "in the end")

@@ -80,9 +80,10 @@ def apply(
     with ``overwrite_edits``. Raises PgwardError, with everything as it was before.
     """
     with exclusive(host) as recovered:
-        check_before(host, plan)
-        said = tuple(warnings(host.data_dir, plan))
-        edits = plan_contents(host.data_dir, plan).edits
+        with host.looking():
+            check_before(host, plan)
+            said = tuple(warnings(host.data_dir, plan))
+            edits = plan_contents(host.data_dir, plan).edits
         if not overwrite_edits:
             check_by_hand(edits)
         effect = effect_of(host.data_dir, edits)

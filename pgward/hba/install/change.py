@@ -79,6 +79,7 @@ class Change:
         self._now = now
         self._what = what
         self._stamp = self._history.next_stamp(now) if self._edits else ""
+        self._places: dict[Path, Path] = {}
 
     @property
     def needed(self) -> bool:
@@ -87,6 +88,7 @@ class Change:
 
     def steps(self) -> list[Step]:
         """Return the steps: back up, write the journal, replace one thing after the other."""
+        self._places = {edit.path: self._disk.resolve(edit.path) for edit in self._edits}
         kept = [
             Step(f"back up {edit.path.name}", partial(self._keep, edit))
             for edit in self._edits
@@ -113,11 +115,11 @@ class Change:
         self._generations.prune(self._history.prune())
 
     def _backup(self, edit: Edit) -> Path:
-        path = self._disk.resolve(edit.path)
+        path = self._places[edit.path]
         return path.with_name(f"{path.name}{BACKUP_MARK}{self._stamp}")
 
     def _keep(self, edit: Edit) -> None:
-        like = self._disk.resolve(edit.path)
+        like = self._places[edit.path]
         self._disk.replace(self._backup(edit), edit.before or b"", like=like)
 
     def _write_journal(self) -> None:

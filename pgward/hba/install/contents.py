@@ -116,10 +116,12 @@ def check_ours(data_dir: DataDir) -> None:
 
 def check_after(data_dir: DataDir, plan: Plan) -> None:
     """Refuse when a critical setting has another value than we wrote, wherever it comes from."""
-    for name, value in settings(plan, data_dir.able.version).items():
-        if name in CRITICAL and (used := data_dir.setting(name)) != value:
+    wanted = settings(plan, data_dir.able.version)
+    used = data_dir.settings(name for name in wanted if name in CRITICAL)
+    for name, value in used.items():
+        if value != wanted[name]:
             raise ConflictError(
-                f"{name} is {used!r} in spite of postgresql.conf, so all was put back",
+                f"{name} is {value!r} in spite of postgresql.conf, so all was put back",
                 hint="look at the server's command line, and for a later include",
             )
 

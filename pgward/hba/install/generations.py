@@ -38,18 +38,20 @@ class Generations:
         return self._read(self.directory / name)
 
     def _read(self, place: Path) -> Material | None:
-        parts = {part: self._disk.read(place / name) for part, name in FILES.items()}
+        with self._disk.looking(place / name for name in FILES.values()):
+            parts = {part: self._disk.read(place / name) for part, name in FILES.items()}
         present = {part: data for part, data in parts.items() if data is not None}
         return Material(**present) if present.keys() == parts.keys() else None
 
     def write(self, material: Material, now: datetime) -> str:
         """Write a generation that is not in use yet; return its name."""
         name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        self._disk.make_dir(self.directory)
-        self._disk.make_dir(self.directory / name)
-        for part, file in FILES.items():
-            mode = _MODES.get(part, _READABLE)
-            self._disk.replace(self.directory / name / file, getattr(material, part), mode=mode)
+        with self._disk.together():
+            self._disk.make_dir(self.directory)
+            self._disk.make_dir(self.directory / name)
+            for part, file in FILES.items():
+                mode = _MODES.get(part, _READABLE)
+                self._disk.replace(self.directory / name / file, getattr(material, part), mode=mode)
         return name
 
     def use(self, name: str | None) -> None:
@@ -67,5 +69,6 @@ class Generations:
             for name in self._disk.names(self.directory)
             if name not in {current, self.link.name, *wanted} and not name.startswith(".")
         ]
-        for name in others[: max(0, len(others) - (_KEPT - 1))]:
-            self._disk.remove(self.directory / name)
+        with self._disk.together():
+            for name in others[: max(0, len(others) - (_KEPT - 1))]:
+                self._disk.remove(self.directory / name)

@@ -83,10 +83,18 @@ class History:
 
         That is the names of generations.
         """
-        mine, others = self._prune(self.directory), self._prune(self._other)
+        with self._disk.together():
+            mine, others = self._prune(self.directory), self._prune(self._other)
         kept = [*mine, *others]
-        for path in {Path(each.path) for journal in kept for each in journal.files}:
-            self._prune_backups(self._disk.resolve(path), kept)
+        with self._disk.looking(()):
+            unneeded = [
+                backup
+                for path in {Path(each.path) for journal in kept for each in journal.files}
+                for backup in self._spare_backups(self._disk.resolve(path), kept)
+            ]
+        with self._disk.together():
+            for backup in unneeded:
+                self._disk.remove(backup)
         gone_back_to = others if self._of_roles else mine
         return {each.generation for each in gone_back_to if each.generation is not None}
 
@@ -99,20 +107,20 @@ class History:
             self._disk.remove(_path(directory, about.stamp))
         return [journal for _, journal in records[-BACKUPS_KEPT:]]
 
-    def _prune_backups(self, path: Path, kept: list[Journal]) -> None:
-        """Remove backups that no record needs: of undone changes, and of older versions."""
+    def _spare_backups(self, path: Path, kept: list[Journal]) -> list[Path]:
+        """Return backups that no record needs: of undone changes, and of older versions."""
         prefix = f"{path.name}{BACKUP_MARK}"
         found = [path.parent / name for name in self._disk.names(path.parent)]
         found = [each for each in found if each.name.startswith(prefix)]
         wanted = {Path(each.backup) for one in kept for each in one.files if each.backup}
         others = [each for each in found if each not in wanted]
         spare = max(0, BACKUPS_KEPT - (len(found) - len(others)))
-        for each in others[: max(0, len(others) - spare)]:
-            self._disk.remove(each)
+        return others[: max(0, len(others) - spare)]
 
     def _records(self, directory: Path) -> list[tuple[About, Journal]]:
         stamps = self._stamps(directory)
-        loaded = [Journal.load(_path(directory, stamp), self._disk) for stamp in stamps]
+        with self._disk.looking(_path(directory, stamp) for stamp in stamps):
+            loaded = [Journal.load(_path(directory, stamp), self._disk) for stamp in stamps]
         return [(each.about, each) for each in loaded if each is not None and each.about]
 
     def _stamps(self, directory: Path) -> list[str]:

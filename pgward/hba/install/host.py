@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +73,12 @@ class Host:
         """Return the way to the server's views."""
         return LocalSql(self.data_dir, running, self.superuser)
 
+    def looking(self) -> AbstractContextManager[None]:
+        """Let the configuration be the same however often it is read, until it is changed."""
+        found = self.data_dir
+        files = (found.config_file, found.ident_file, found.hba_file, found.auto_file)
+        return found.disk.looking(files)
+
     def presents(self, material: Material) -> bool:
         """Tell whether a running server presents this certificate, as far as can be seen."""
         running = self.data_dir.running()
@@ -81,8 +88,9 @@ class Host:
         """Undo what a run that was cut off left; tell whether there was anything."""
         data_dir = self.data_dir
         files = (data_dir.config_file, data_dir.ident_file, data_dir.hba_file)
-        for path in (journal_path(self.state_dir), *files):
-            data_dir.disk.sweep(path)
+        with data_dir.disk.together():
+            for path in (journal_path(self.state_dir), *files):
+                data_dir.disk.sweep(path)
         return self._undo()
 
     def carry_out(self, change: Change, material: Material | None, checks: Checks) -> bool | None:
@@ -93,8 +101,9 @@ class Host:
         Returns True when the server took it; None when there is no way to tell, or no server.
         """
         try:
-            for step in change.steps():
-                step.run()
+            with self.data_dir.disk.together():
+                for step in change.steps():
+                    step.run()
             if checks.strict:
                 self.data_dir.setting("ssl")  # raises in the server's words, when it is broken
             checks.files()
@@ -169,8 +178,8 @@ class Host:
 
     def _undo(self) -> bool:
         undone = undo(self.state_dir, self.generations, self.data_dir.disk)
-        running = self.data_dir.running()
-        if undone and running is not None:
+        running = self.data_dir.running() if undone else None
+        if running is not None:
             with contextlib.suppress(reloading.EndedError):  # its next start reads what is there
                 reloading.reload(running, self.sql(running), None)
         return undone

@@ -5,16 +5,28 @@
 
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 from typing import Protocol
 
+from pgward.hba.syntax.files import Files
 from pgward.system.postgres import Account
 
 Tree = dict[str, bytes | Path | None]
 """Relative paths to a file's bytes, a symlink's target, or None for a directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What ``stat`` says: kind and permissions, and whose it is."""
+
+    mode: int
+    uid: int
+    gid: int
 
 
 class FileAccess(Protocol):
@@ -58,6 +70,15 @@ class FileAccess(Protocol):
     def remove(self, path: Path) -> None:
         """Remove a file, a symlink or a whole directory, if it is there."""
 
+    def statuses(self, paths: Iterable[Path]) -> list[Status]:
+        """Return what there is at each path, through symlinks; DiskError has an OSError's cause."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let changes be gathered: done in their order, and none after one that fails."""
+
+    def looking(self, paths: Iterable[Path]) -> AbstractContextManager[None]:
+        """Let what is read twice be the same, until something is changed; ``paths`` are wanted."""
+
 
 class Trees(Protocol):
     """Whole directories, for what must be worked on here and belongs there."""
@@ -76,8 +97,15 @@ class Access(Protocol):
     def trees(self) -> Trees | None:
         """Whole directories there; None where they are at hand."""
 
+    @property
+    def ahead(self) -> timedelta:
+        """How far that machine's clock is ahead of this one's, where it matters."""
+
     def disk(self, account: Account) -> FileAccess:
         """Return file access as an account."""
+
+    def config_files(self, account: Account) -> Files:
+        """Return the configuration files, and those that they include."""
 
     def interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
         """Return that machine's addresses with their networks."""
@@ -89,9 +117,25 @@ class Access(Protocol):
         """Raise PgwardError when we may not work as the owner."""
 
     def execute(
-        self, command: Sequence[str | Path], *, account: Account, directory: Path, timeout: float
+        self,
+        command: Sequence[str | Path],
+        *,
+        account: Account,
+        directory: Path,
+        timeout: float,
+        told: str = "",
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a program as the account; raise subprocess.TimeoutExpired."""
+        """Run a program, which is told something, as the account; raise TimeoutExpired."""
+
+    def execute_all(
+        self,
+        commands: Sequence[Sequence[str | Path]],
+        *,
+        account: Account,
+        directory: Path,
+        timeout: float,
+    ) -> "list[subprocess.CompletedProcess[str]]":
+        """Run programs that change nothing; ``timeout`` is for all of them."""
 
     def program_of(self, pid: int) -> Path | None:
         """Return the program that a process runs; None when there is no telling."""

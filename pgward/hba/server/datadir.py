@@ -19,6 +19,8 @@ from pgward.system.postgres import Account
 AUTO_FILE = "postgresql.auto.conf"
 OPTIONS_FILE = "postmaster.opts"
 PID_FILE = "postmaster.pid"
+_LOOKED_AT = ("PG_VERSION", OPTIONS_FILE, "postgresql.conf")
+_FILES = ("config_file", "hba_file", "ident_file")
 _ASK_SECONDS = 30.0  # an include may be a FIFO, which the server's program waits for
 _PID_LINES = 6
 
@@ -61,8 +63,9 @@ class Directory:
         owner = access.owner_of(path)
         access.check_caller(path, owner)
         disk = access.disk(owner)
-        able = Abilities.of(_version(path, disk))
-        return cls(path, able, owner, _options(path, disk, config_file, access))
+        with disk.looking(path / name for name in _LOOKED_AT):
+            able = Abilities.of(_version(path, disk))
+            return cls(path, able, owner, _options(path, disk, config_file, access))
 
     @property
     def given(self) -> list[tuple[str, str]]:
@@ -97,9 +100,8 @@ class DataDir:
         options = directory.options
         near = _started_from(path, owner, access)
         bin_dir = access.find_binaries(able.version, owner, near)
-        ask = _Asker(path, owner, bin_dir, options, access)
-        asked = {name: Path(ask(name)) for name in ("config_file", "hba_file", "ident_file")}
-        config, hba, ident = (path / asked[name] for name in asked)
+        asked = _Asker(path, owner, bin_dir, options, access).all(_FILES)
+        config, hba, ident = (path / asked[name] for name in _FILES)
         return cls(path, able, owner, bin_dir, options, config, hba, ident, access)
 
     @property
@@ -122,7 +124,11 @@ class DataDir:
 
         Raises PgwardError with the server's own words when the files are broken.
         """
-        return _Asker(self.path, self.owner, self.bin_dir, self.options, self.access)(name)
+        return self.settings([name])[name]
+
+    def settings(self, names: Iterable[str]) -> dict[str, str]:
+        """Return several values; raises what ``setting`` does."""
+        return _Asker(self.path, self.owner, self.bin_dir, self.options, self.access).all(names)
 
     def running(self) -> Running | None:
         """Return how to reach the server, or None when it does not run."""
@@ -158,11 +164,13 @@ class _Asker:
         self._path, self._bin_dir, self._options = path, bin_dir, options
         self._account, self._access = owner, access
 
-    def __call__(self, name: str) -> str:
-        command = [str(self._bin_dir / "postgres"), "-C", name, "-D", str(self._path)]
+    def all(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the values of settings; raise PgwardError."""
+        wanted = list(names)
+        program, where = str(self._bin_dir / "postgres"), ("-D", str(self._path), *self._options)
         try:
-            done = self._access.execute(
-                [*command, *self._options],
+            done = self._access.execute_all(
+                [[program, "-C", name, *where] for name in wanted],
                 account=self._account,
                 directory=self._path,
                 timeout=_ASK_SECONDS,
@@ -172,13 +180,14 @@ class _Asker:
                 f"PostgreSQL did not read its configuration within {_ASK_SECONDS:g} seconds",
                 hint="look for what is no plain file among postgresql.conf and what it includes",
             ) from error
-        if done.returncode:
-            said = _without_prefix(done.stderr) or f"exit code {done.returncode}"
-            raise PgwardError(
-                f"PostgreSQL does not accept its configuration: {said}",
-                hint="mend it first; nothing was changed",
-            )
-        return done.stdout.strip()
+        for each in done:
+            if each.returncode:
+                said = _without_prefix(each.stderr) or f"exit code {each.returncode}"
+                raise PgwardError(
+                    f"PostgreSQL does not accept its configuration: {said}",
+                    hint="mend it first; nothing was changed",
+                )
+        return {name: each.stdout.strip() for name, each in zip(wanted, done, strict=True)}
 
 
 def _text(path: Path, disk: FileAccess) -> str | None:

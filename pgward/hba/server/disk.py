@@ -10,11 +10,13 @@ import os
 import pwd
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pgward.core.errors import PgwardError
+from pgward.hba.server.access import Status
 from pgward.hba.server.attributes import Attributes
 from pgward.system import files
 from pgward.system.postgres import Account
@@ -151,6 +153,23 @@ class Disk:
             else:
                 path.unlink()
             files.sync_dir(path.parent)
+
+    def statuses(self, paths: Iterable[Path]) -> list[Status]:
+        """Return what there is at each path; DiskError has the OSError as its cause."""
+        return [self._status(path) for path in paths]
+
+    def together(self) -> AbstractContextManager[None]:
+        """Change each at once: nothing is won by gathering them here."""
+        return contextlib.nullcontext()
+
+    def looking(self, paths: Iterable[Path]) -> AbstractContextManager[None]:  # noqa: ARG002 - nothing is far away
+        """Read each time."""
+        return contextlib.nullcontext()
+
+    def _status(self, path: Path) -> Status:
+        with self._access("read", path):
+            found = path.stat()
+        return Status(found.st_mode, found.st_uid, found.st_gid)
 
     def _write(self, path: Path, data: bytes, mode: int, kept: Attributes | None) -> None:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import psutil
 from pgward.core.errors import NotFoundError, PgwardError
 from pgward.hba.server import programs
 from pgward.hba.server.disk import Disk, DiskError, owner_of
+from pgward.hba.server.disk_files import DiskFiles
 from pgward.hba.server.interfaces import interfaces
 from pgward.hba.server.locking import locked
 from pgward.system.postgres import Account, execute, find_client
@@ -36,9 +38,18 @@ class LocalAccess:
         """Directories are at hand."""
         return
 
+    @property
+    def ahead(self) -> timedelta:
+        """It is this machine's clock."""
+        return timedelta()
+
     def disk(self, account: Account) -> Disk:
         """Return file access as an account."""
         return Disk(account)
+
+    def config_files(self, account: Account) -> DiskFiles:
+        """Return the configuration files, as an account reads them."""
+        return DiskFiles(Disk(account))
 
     def interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
         """Return this machine's addresses with their networks."""
@@ -64,11 +75,31 @@ class LocalAccess:
             )
 
     def execute(
-        self, command: Sequence[str | Path], *, account: Account, directory: Path, timeout: float
+        self,
+        command: Sequence[str | Path],
+        *,
+        account: Account,
+        directory: Path,
+        timeout: float,
+        told: str = "",
     ) -> "subprocess.CompletedProcess[str]":
         """Run a program as the account."""
         as_account = account if os.geteuid() == 0 else None
-        return execute(command, account=as_account, directory=directory, timeout=timeout)
+        return execute(command, account=as_account, directory=directory, timeout=timeout, told=told)
+
+    def execute_all(
+        self,
+        commands: Sequence[Sequence[str | Path]],
+        *,
+        account: Account,
+        directory: Path,
+        timeout: float,
+    ) -> "list[subprocess.CompletedProcess[str]]":
+        """Run programs one after the other."""
+        return [
+            self.execute(each, account=account, directory=directory, timeout=timeout)
+            for each in commands
+        ]
 
     def program_of(self, pid: int) -> Path | None:
         """Return the program that a process runs."""

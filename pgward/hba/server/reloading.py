@@ -48,13 +48,10 @@ def file_errors(sql: Sql, data_dir: DataDir) -> list[Finding] | None:
     if tells_ident(data_dir):
         named = "file_name" if able.includes else f"'{_quoted(data_dir.ident_file)}'"
         queries.append(_IDENT_ERRORS.format(file=named))
-    found: list[Finding] = []
-    for query in queries:
-        rows = sql(query)
-        if rows is None:
-            return None
-        found += [Finding(f"{row[0]}:{row[1]}", SEPARATOR.join(row[2:])) for row in rows]
-    return found
+    rows = sql(" union all ".join(queries))
+    if rows is None:
+        return None
+    return [Finding(f"{row[0]}:{row[1]}", SEPARATOR.join(row[2:])) for row in rows]
 
 
 def tells_ident(data_dir: DataDir) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,9 @@ from pgward.hba.server.ssh.target import Target
 Value = TypeVar("Value")
 _LOGIN_SECONDS = 30
 _ALIVE_SECONDS = 15  # asked so often whether it is there
-_COMMAND_SECONDS = 120.0
 _CLOSE_SECONDS = 10.0
 _CHUNK = 64 * 1024
-_AGAIN = "run it again: what this run began is undone or finished first"
+AGAIN = "run it again: what this run began is undone or finished first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +35,6 @@ class Done:
         """The reason in its last line of errors."""
         lines = self.stderr.strip().splitlines()
         return lines[-1].rpartition(": ")[2].lower() if lines else f"exit code {self.status}"
-
-
-class Held:
-    """A command that runs until it is let go."""
-
-    def __init__(self, connection: "Connection", process: Any, said: str) -> None:
-        self._connection, self._process = connection, process
-        self.said = said
-
-    def release(self) -> None:
-        """End its input, and wait for its end."""
-        with contextlib.suppress(PgwardError, TimeoutError):  # it ends with the connection, too
-            self._connection.wait(self._release(), _CLOSE_SECONDS)
-
-    async def _release(self) -> None:
-        self._process.stdin.write_eof()
-        await self._process.wait_closed()
 
 
 class Connection:
@@ -78,7 +60,7 @@ class Connection:
         self._thread = threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True)
         self._thread.start()
         try:
-            self._client = self.wait(self._connect(), _LOGIN_SECONDS * 2)
+            self._client = self._connected()
         except BaseException:  # Ctrl-C and SIGTERM as well leave no loop and no thread
             self._stop()
             raise
@@ -96,13 +78,21 @@ class Connection:
         finally:
             self._stop()
 
-    def run(self, line: str, data: bytes = b"", timeout: float = _COMMAND_SECONDS) -> Done:
-        """Run a command; raise UnavailableError without a connection, TimeoutError."""
-        return self.wait(self._run(line, data), timeout)
+    def _connected(self) -> Any:
+        try:
+            return self.wait(self._connect(), _LOGIN_SECONDS * 2)
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"{self.target} did not answer by SSH in time", hint="is it up, and its port open?"
+            ) from error
 
-    def hold(self, line: str, timeout: float) -> Held | Done:
-        """Start a command that says one line and then waits; what it said, or how it ended."""
-        return self.wait(self._hold(line), timeout)
+    async def process(self, line: str) -> Any:
+        """Give a command to the login shell, with its input open; from within ``wait``."""
+        return await self._client.create_process(line, encoding=None)
+
+    def soon(self, work: Callable[[], object]) -> None:
+        """Have something done by the event loop, and do not wait for it."""
+        self._loop.call_soon_threadsafe(work)
 
     def dial(self, host: str, port: int, timeout: float) -> socket.socket:
         """Connect to a port from there; raise OSError, or PgwardError if it is forbidden."""
@@ -120,13 +110,12 @@ class Connection:
         ours.settimeout(timeout)
         return ours
 
-    def wait(self, work: Coroutine[Any, Any, Value], timeout: float = _COMMAND_SECONDS) -> Value:
+    def wait(self, work: Coroutine[Any, Any, Value], timeout: float) -> Value:
         """Do asynchronous work; its failures become ours."""
         future: Future[Value] = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout)
         except TimeoutError:
-            future.cancel()
             raise
         except self._ssh.PermissionDenied as error:
             raise DeniedError(
@@ -145,8 +134,10 @@ class Connection:
             ) from error
         except (self._ssh.Error, OSError) as error:
             raise UnavailableError(
-                f"the SSH connection to {self.target} failed: {error}", hint=_AGAIN
+                f"the SSH connection to {self.target} failed: {error}", hint=AGAIN
             ) from error
+        finally:
+            future.cancel()  # nothing, when it is done
 
     async def _connect(self) -> Any:
         options: dict[str, Any] = {
@@ -177,29 +168,6 @@ class Connection:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-    async def _run(self, line: str, data: bytes) -> Done:
-        # Of empty input asyncssh would not tell the end.
-        given: dict[str, Any] = {"input": data} if data else {"stdin": self._ssh.DEVNULL}
-        done = await self._client.run(line, encoding=None, **given)
-        return self._ended(done.exit_status, done.stdout, done.stderr)
-
-    def _ended(self, status: int | None, stdout: bytes, stderr: bytes) -> Done:
-        if status is None or status < 0:  # no status came: the connection went, or it was killed
-            raise UnavailableError(
-                f"the SSH connection to {self.target} was lost, or a command there killed",
-                hint=_AGAIN,
-            )
-        return Done(status, stdout, stderr.decode(errors="replace"))
-
-    async def _hold(self, line: str) -> Held | Done:
-        process = await self._client.create_process(line, encoding=None)
-        first = await process.stdout.readline()
-        if first.strip() == b"held":
-            return Held(self, process, "")
-        process.stdin.write_eof()
-        done = await process.wait()
-        return self._ended(done.exit_status, first + done.stdout, done.stderr)
 
     async def _tunnel(self, near: socket.socket, host: str, port: int) -> str | None:
         """Join a socket with a port there; return why the port refused."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from pgward.hba.server.access import Tree
 from pgward.hba.server.disk import DiskError
 from pgward.hba.server.ssh import scripts
-from pgward.hba.server.ssh.disk import Runs, SshDisk
+from pgward.hba.server.ssh.disk import SshDisk
+from pgward.hba.server.ssh.running import Runner
 
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_ENTRIES = 1_000
@@ -19,12 +20,12 @@ _HINT = "find out who made it, remove the directory, and enroll again"
 class SshTrees:
     """A host's identity: read as one archive, put back file by file, switched by a rename."""
 
-    run: Runs
+    runner: Runner
 
     def read(self, directory: Path) -> Tree:
         """Return the content; nothing without such a directory; raise DiskError."""
         self._finish(directory)
-        done = self.run(scripts.TREE, str(directory))
+        done = self.runner.ask(scripts.TREE, str(directory))
         if done.status == scripts.MISSING:
             return {}
         if done.status:
@@ -38,24 +39,26 @@ class SshTrees:
 
     def put(self, directory: Path, tree: Tree) -> None:
         """Replace the content, so that a lost connection leaves the old or the new one whole."""
-        disk = SshDisk(self.run)
+        disk, fresh = SshDisk(self.runner), _fresh(directory)
         partial = directory.with_name(f".{directory.name}.partial")
-        disk.remove(partial)
-        disk.make_dir(partial)
-        for name, content in tree.items():
-            path = partial / name
-            if content is None:
-                disk.make_dir(path)
-            elif isinstance(content, Path):
-                disk.point(path, str(content))
-            else:
-                disk.replace(path, content)
-        disk.move(partial, _fresh(directory))
-        self._finish(directory)
+        with disk.together():
+            disk.remove(partial)
+            disk.make_dir(partial)
+            for name, content in tree.items():
+                path = partial / name
+                if content is None:
+                    disk.make_dir(path)
+                elif isinstance(content, Path):
+                    disk.point(path, str(content))
+                else:
+                    disk.replace(path, content)
+            disk.move(partial, fresh)
+            disk.remove(directory)
+            disk.move(fresh, directory)
 
     def _finish(self, directory: Path) -> None:
         """Complete a replacement that was cut off after the new content was whole."""
-        disk, fresh = SshDisk(self.run), _fresh(directory)
+        disk, fresh = SshDisk(self.runner), _fresh(directory)
         if fresh.name in disk.names(directory.parent):
             disk.remove(directory)
             disk.move(fresh, directory)
@@ -64,6 +67,7 @@ class SshTrees:
 def unpack(data: bytes) -> Tree:
     """Read an archive in memory; raise ValueError for what an identity does not hold."""
     found: Tree = {}
+    left = _MOST_BYTES
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
         for member in archive:
             name = member.name.removeprefix("./")
@@ -76,6 +80,9 @@ def unpack(data: bytes) -> Tree:
             elif member.issym():
                 found[name] = Path(member.linkname)
             elif member.isreg():
+                left -= member.size  # a sparse one has more than the archive
+                if left < 0 or member.issparse():
+                    raise ValueError("it holds more than an identity does")
                 file = archive.extractfile(member)
                 found[name] = b"" if file is None else file.read()
     return dict(sorted(found.items()))

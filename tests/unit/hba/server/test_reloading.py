@@ -65,7 +65,7 @@ def test_without_sql_access_the_certificate_tells(signals) -> None:
 def test_the_views_of_each_version(tmp_path, version, views) -> None:
     sql = Answers([])
     assert reloading.file_errors(sql, data_dir(tmp_path, version)) == []
-    assert len(sql.queries) == views
+    assert sql.queries[0].count("select ") == views
     assert ("it''s" in sql.queries[0]) is (version < 16)
 
 

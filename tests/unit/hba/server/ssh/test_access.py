@@ -1,18 +1,28 @@
 import os
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_interface
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from pgward.core.errors import NotFoundError, PgwardError, UnavailableError
 from pgward.hba.server.disk import owner_of
+from pgward.hba.server.interfaces import interfaces
 from pgward.hba.server.locking import locked
-from pgward.hba.server.ssh.access import SshAccess
+from pgward.hba.server.ssh import access as module
+from pgward.hba.server.ssh import scripts
+from pgward.hba.server.ssh.access import SshAccess, _apart, addresses
 from pgward.hba.server.ssh.connection import Done
+from pgward.hba.server.ssh.scripts import Command
 from pgward.system.postgres import find_binaries
+from tests.fixtures.here_shell import HereShell
 
 pytestmark = pytest.mark.integration
 
@@ -97,44 +107,111 @@ def test_a_lost_connection_lets_go_of_the_lock_and_changes_nothing_more(sshd, tm
         access = SshAccess(lost)
         owner = access.owner_of(tmp_path)
         with access.locked(lock, owner, seconds=5):
-            line = access._line('echo late > "$1"', [str(tmp_path / "f")], fenced=True)
+            fence = access._runner._fence
+            line = Command('echo late > "$1"', (str(tmp_path / "f"),), fence=fence).line("w")
             sshd.cut()
             with locked(lock, owner, seconds=20):
-                late = subprocess.run(["sh", "-c", line], check=False)
-                assert late.returncode != 0
+                late = subprocess.run(["sh", "-c", scripts.LOOP], input=line, check=False)
+                assert late.returncode == 0
             access.disk(owner).replace(tmp_path / "f", b"x")
     assert not (tmp_path / "f").exists()
 
 
-class Told:
-    """A connection that gives prepared answers, and keeps what it was asked."""
+def test_a_program_is_told_something(access, pg_files) -> None:
+    owner = access.owner_of(pg_files.data_dir)
+    done = access.execute(
+        ["cat"], account=owner, directory=pg_files.data_dir, timeout=30, told="ü\n"
+    )
+    assert done.stdout == "ü\n"
+    commands = [["echo", "a"], ["false"], ["pwd"]]
+    several = access.execute_all(commands, account=owner, directory=pg_files.data_dir, timeout=30)
+    assert [(each.returncode, each.stdout) for each in several] == [
+        (0, "a\n"),
+        (1, ""),
+        (0, f"{pg_files.data_dir}\n"),
+    ]
 
-    def __init__(self, *answers: Done) -> None:
-        self.answers, self.lines = list(answers), []
-        self.target = "db1"
 
-    def run(self, line: str, *_: object) -> Done:
-        self.lines.append(line)
-        return self.answers.pop(0)
+def test_its_addresses_and_its_clock(access) -> None:
+    if shutil.which("ip", path=scripts.PATH) is None:
+        with pytest.raises(NotFoundError, match="samehost and samenet mean: there is no ip"):
+            access.interfaces()
+    else:
+        assert set(access.interfaces()) == {each for each in interfaces() if each.version in {4, 6}}
+    assert access.ahead == timedelta()
 
 
-def test_sudo_where_we_are_somebody_else() -> None:
+def test_the_addresses_that_ip_tells() -> None:
+    said = """\
+1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
+1: lo    inet6 ::1/128 scope host \\       valid_lft forever preferred_lft forever
+2: eth0    inet 192.0.2.2/24 brd 192.0.2.255 scope global eth0\\       valid_lft forever
+3: wg0    inet 10.8.0.2 peer 10.8.0.1/32 scope global wg0\\       valid_lft forever
+4: x    link/none
+"""
+    assert list(map(str, addresses(said))) == [
+        "127.0.0.1/8",
+        "::1/128",
+        "192.0.2.2/24",
+        "10.8.0.2/32",
+    ]
+
+
+@pytest.mark.parametrize(("ahead", "seen"), [(0, 0), (3, 3), (3600, 3600), (-3600, -3599), (-1, 0)])
+def test_a_clock_that_is_wrong(ahead, seen) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert _apart(now + timedelta(seconds=ahead), now, now) == timedelta(seconds=seen)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Give an access whose shells have these answers; keep what each was started by."""
+    prefixes: list[list[str]] = []
+
+    def make(*answers: Done) -> tuple[SshAccess, list[list[str]]]:
+        given = list(answers)
+
+        class Shell(HereShell):
+            def __init__(self, _: object, prefix: Sequence[str] = ()) -> None:
+                super().__init__()
+                self.answers = given
+                prefixes.append(list(prefix))
+
+            def close(self) -> None:
+                pass
+
+        monkeypatch.setattr(module, "Shell", Shell)
+        return SshAccess(SimpleNamespace(target="db1")), prefixes
+
+    return make
+
+
+ME = Done(0, f"1000\n{int(time.time())}\n".encode(), "")
+
+
+def test_sudo_where_we_are_somebody_else(told) -> None:
     refused = Done(1, b"", "sudo: a password is required\n")
-    told = Told(Done(0, b"1000\n", ""), Done(0, b"postgres 26 26\n", ""), refused)
-    access = SshAccess(told)
+    access, prefixes = told(ME, Done(0, b"postgres 26 26\n", ""), refused)
     owner = access.owner_of("/data")
-    with pytest.raises(PgwardError, match="cannot become that account: a password is req"):
+    with pytest.raises(PgwardError, match="cannot become that account: a password is req") as no:
         access.check_caller("/data", owner)
-    assert told.lines[2].startswith("sudo -n -u postgres -- env -i")
+    assert no.value.hint == (
+        "come as root or postgres, or have sudo let you become postgres without a password "
+        "(NOPASSWD)"
+    )
+    assert prefixes == [[], ["sudo", "-n", "-u", "postgres", "--"]]
 
 
-def test_a_directory_that_only_sudo_may_look_into() -> None:
+def test_a_directory_that_only_sudo_may_look_into(told) -> None:
     closed = Done(1, b"", "stat: cannot statx '/d/x': Permission denied\n")
-    told = Told(Done(0, b"1000\n", ""), closed, Done(0, b"postgres 26 26\n", ""))
-    assert SshAccess(told).owner_of("/d/x").uid == 26
-    assert told.lines[2].startswith("sudo -n -u postgres -- ")
+    access, prefixes = told(ME, closed, Done(0, b"postgres 26 26\n", ""))
+    assert access.owner_of("/d/x").uid == 26
+    assert prefixes[1] == ["sudo", "-n", "-u", "postgres", "--"]
 
 
-def test_a_shell_that_says_more_than_it_is_asked() -> None:
-    with pytest.raises(PgwardError, match=r"does not just run commands: b'Welcome"):
-        SshAccess(Told(Done(0, b"Welcome!\n0\n", "")))
+@pytest.mark.parametrize(
+    "said", [Done(1, b"This account is not available.\n", ""), Done(0, b"Welcome!\n0\n", "")]
+)
+def test_what_runs_no_commands(told, said) -> None:
+    with pytest.raises(PgwardError, match=r"does not run commands: '(Welcome|This account)"):
+        told(said)

@@ -1,31 +1,21 @@
 import builtins
+import contextlib
+import socket
+import threading
 
 import pytest
 
 from pgward.core.errors import DeniedError, PgwardError, UnavailableError
 from pgward.hba.server.ssh import connection as module
-from pgward.hba.server.ssh.connection import Connection, Done, Held
+from pgward.hba.server.ssh.connection import Connection, Done
 from pgward.hba.server.ssh.target import Target
 
 pytestmark = pytest.mark.integration
 
 
-def test_commands(sshd) -> None:
-    with sshd.connection() as connection:
-        done = connection.run("cat; echo bad >&2; exit 3", b"\0in")
-        assert done == Done(3, b"\0in", "bad\n")
-        assert done.said == "bad"
-        assert connection.run("cat", b"", 30) == Done(0, b"", "")
-        with pytest.raises(TimeoutError):
-            connection.run("sleep 60", timeout=0.2)
-
-
-def test_a_command_that_is_held(sshd) -> None:
-    with sshd.connection() as connection:
-        held = connection.hold("echo held; exec cat", 30)
-        assert isinstance(held, Held)
-        held.release()
-        assert connection.hold("echo no; exit 7", 30) == Done(7, b"no\n", "")
+def test_what_a_command_said_last() -> None:
+    assert Done(1, b"", "a\nsh: 1: x: Not found\n").said == "not found"
+    assert Done(7, b"", "").said == "exit code 7"
 
 
 def test_a_port_from_there(sshd) -> None:
@@ -35,11 +25,39 @@ def test_a_port_from_there(sshd) -> None:
         connection.dial("127.0.0.1", 1, 10)
 
 
-def test_a_connection_that_is_lost(sshd) -> None:
-    with sshd.connection() as connection:
-        assert sshd.cut() >= 1
-        with pytest.raises(UnavailableError, match=r"SSH connection to .* (was lost|failed)"):
-            connection.run("true")
+def test_a_machine_that_never_answers(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(module, "_LOGIN_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = Target("127.0.0.1", "ann", silent.getsockname()[1])
+        with (
+            pytest.raises(UnavailableError, match="ann@127"),
+            Connection(target, known_hosts=tmp_path / "none"),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    "said", [b"\0" * 100_000, b"SSH-2.0-x\r\n" + b"\xff" * 5000, b"a\n" * 9999]
+)
+def test_a_machine_that_speaks_something_else(said, tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as liar:
+
+        def lie() -> None:
+            link, _ = liar.accept()
+            with link, contextlib.suppress(OSError):
+                link.sendall(said)
+                link.shutdown(socket.SHUT_WR)
+                link.recv(1000)
+
+        thread = threading.Thread(target=lie)
+        thread.start()
+        target = Target("127.0.0.1", "ann", liar.getsockname()[1])
+        with (
+            pytest.raises(UnavailableError, match="SSH connection to ann@127"),
+            Connection(target, known_hosts=tmp_path / "none"),
+        ):
+            pass
+        thread.join(10)
 
 
 def test_a_host_key_that_is_not_known(sshd, tmp_path) -> None:

@@ -1,7 +1,7 @@
 """The other machine's files, on this one: a shell stands in for the connection."""
 
 import os
-import subprocess
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,19 +11,13 @@ from pgward.hba.server.disk import Disk, DiskError
 from pgward.hba.server.ssh import scripts
 from pgward.hba.server.ssh.connection import Done
 from pgward.hba.server.ssh.disk import SshDisk
+from pgward.hba.server.ssh.running import Runner
 from pgward.system.postgres import Account
-
-
-def by_shell(script: str, *arguments: str, data: bytes = b"", fenced: bool = False) -> Done:
-    del fenced
-    line = scripts.command(script, arguments)
-    done = subprocess.run(["sh", "-c", line], input=data, capture_output=True, check=False)
-    return Done(done.returncode, done.stdout, done.stderr.decode())
-
+from tests.fixtures.here_shell import HereShell
 
 DISKS = {
     "here": Disk(Account("me", os.geteuid(), os.getegid())),
-    "there": SshDisk(by_shell),
+    "there": SshDisk(Runner(HereShell())),
 }
 
 
@@ -112,7 +106,7 @@ def test_restore_and_sweep(disk, tmp_path) -> None:
 
 
 def test_a_run_that_another_one_followed(tmp_path) -> None:
-    disk = SshDisk(lambda *_, **__: Done(scripts.FENCED, b"", ""))
+    disk = SshDisk(Runner(HereShell(Done(scripts.FENCED, b"", ""))))
     with pytest.raises(ConflictError, match="another run of pgward works on this server since"):
         disk.replace(tmp_path / "f", b"x")
 
@@ -121,4 +115,44 @@ def test_a_file_that_is_too_long(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("pgward.hba.server.ssh.disk.MOST_BYTES", 3)
     (tmp_path / "f").write_bytes(b"1234")
     with pytest.raises(DiskError, match="it has more than 3 bytes"):
-        SshDisk(by_shell).read(tmp_path / "f")
+        SshDisk(Runner(HereShell())).read(tmp_path / "f")
+
+
+def test_statuses(disk, tmp_path) -> None:
+    (tmp_path / "f").touch()
+    (tmp_path / "f").chmod(0o4640)
+    (tmp_path / "link").symlink_to("f")
+    kinds = [each.mode for each in disk.statuses([tmp_path / "link", tmp_path])]
+    assert (oct(kinds[0]), stat.S_ISDIR(kinds[1])) == ("0o104640", True)
+    assert disk.statuses([tmp_path])[0].uid == os.geteuid()
+    with pytest.raises(DiskError, match="no such file") as caught:
+        disk.statuses([tmp_path / "none"])
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+def test_what_is_changed_together_is_done_in_turn(disk, tmp_path) -> None:
+    with disk.together():
+        disk.make_dir(tmp_path / "d")
+        disk.replace(tmp_path / "d" / "f", b"x")
+        assert disk.read(tmp_path / "d" / "f") == b"x"
+        disk.move(tmp_path / "d" / "f", tmp_path / "f")
+    assert disk.names(tmp_path) == ["d", "f"]
+
+
+def test_what_fails_is_the_last_that_is_done(disk, tmp_path) -> None:
+    with pytest.raises(DiskError, match=f"cannot write {tmp_path}/d/f"), disk.together():  # noqa: PT012 - all of it
+        disk.replace(tmp_path / "a", b"x")
+        disk.replace(tmp_path / "d" / "f", b"x")
+        disk.replace(tmp_path / "b", b"x")
+    assert disk.names(tmp_path) == ["a"]
+
+
+def test_what_is_read_while_looking_and_what_changed(disk, tmp_path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"a")
+    with disk.looking([path, tmp_path / "none"]):
+        assert disk.read(path) == b"a"
+        disk.replace(path, b"b")
+        assert disk.read(path) == b"b"
+    path.write_bytes(b"c")
+    assert disk.read(path) == b"c"
