@@ -21,6 +21,7 @@ from pgward.hba.file_options import ReadFiles, conf_file_option, dialect_options
 from pgward.hba.server import mending, tls_files
 from pgward.hba.server.disk import owner_of
 from pgward.hba.server.files import ServerFiles
+from pgward.hba.server.local import LOCAL
 from pgward.hba.syntax.versions import Dialect
 from pgward.system import collecting, terminal
 
@@ -95,9 +96,9 @@ def check_files(
 
     The files are read as their version of PostgreSQL reads them, with what they include; no server
     is asked but one that --dsn names. Of a data directory the certificates, keys and revocation
-    lists are looked at, too, that its settings name. A comment ``# pgward-ignore HBA010: reason``
-    behind a line, or directly above it, says that a finding is meant so. The status is 1 where
-    something fails.
+    lists are looked at, too, that its settings name; --ssh is the machine that it is on. A comment
+    ``# pgward-ignore HBA010: reason`` behind a line, or directly above it, says that a finding is
+    meant so. The status is 1 where something fails.
     """
     if explained is not None:
         _explain(_known(explained), output)
@@ -136,10 +137,10 @@ def _check_change(files: ServerFiles, *, fix: bool) -> None:
             f"--fix and --diff are for PostgreSQL's files, not for {files.able.name}",
             hint="what is found is changed in the setting or in the flags of the server",
         )
-    if fix and files.live is not None:
+    if fix and (files.live is not None or files.access is not LOCAL):
         raise InvalidInputError(
-            "--fix changes files, and a server that --dsn asks only shows them",
-            hint="--diff shows the changes; on its machine: --data-dir D --fix",
+            "--fix changes files of this machine only",
+            hint="--diff shows the changes; on the server's machine: --data-dir D --fix",
         )
 
 
@@ -201,7 +202,8 @@ def _material(files: ServerFiles, tls_dir: Path | None) -> Material | None:
     if directory is None or account is None:
         return None
     now = datetime.now(UTC)
-    return tls_files.read(directory, account, files.values, files.able.version, now)
+    version, access = files.able.version, files.access
+    return tls_files.read(directory, account, files.values, version, now, access=access)
 
 
 def _report(subject: Subject, rules: Sequence[Rule], fail_on: Severity | None) -> Report:

@@ -6,14 +6,13 @@ import click
 
 from pgward.client.options import output as output_option
 from pgward.core.errors import InvalidInputError
-from pgward.hba.check.live import Live
 from pgward.hba.decide import explaining
 from pgward.hba.decide.connection import Connection, Encryption, World
 from pgward.hba.decide.explaining import Explanation
 from pgward.hba.decide.loading import load
 from pgward.hba.decide.verdict import Certificate, Evidence, Verdict
 from pgward.hba.file_options import ReadFiles, dialect_options, file_options
-from pgward.hba.server.interfaces import interfaces
+from pgward.hba.server.files import ServerFiles
 from pgward.hba.syntax.addresses import IP
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.system import terminal
@@ -60,8 +59,8 @@ def explain(
     """Say which line of pg_hba.conf decides about a connection, and what becomes of it.
 
     Nothing is tried: the files are read as their version of PostgreSQL reads them, with what
-    they include. samehost and samenet mean this machine, with --dsn the server's, and members of
-    roles are the server's, too. The status is 1 where the connection would be refused.
+    they include. samehost and samenet mean this machine, with --ssh or --dsn the server's; members
+    of roles are the server's with --dsn. The status is 1 where the connection would be refused.
     """
     encryption = _encryption(tls=tls, gss=gss)
     certificate = _certificate(cert_cn, cert_dn)
@@ -73,7 +72,7 @@ def explain(
     if replication and not files.able.physical_replication:
         raise InvalidInputError(f"{files.able.name} has no physical replication")
     try:
-        loaded = load(files.hba, files.ident, files.able, _world(files.live, user, members))
+        loaded = load(files.hba, files.ident, files.able, _world(files, user, members))
         found = explaining.explain(loaded, connection, Evidence(certificate, knows, system_user))
     except BeyondUsError as error:
         raise InvalidInputError(
@@ -85,11 +84,12 @@ def explain(
         raise SystemExit(_REFUSED)
 
 
-def _world(live: Live | None, user: str, members: tuple[str, ...]) -> World:
+def _world(files: ServerFiles, user: str, members: tuple[str, ...]) -> World:
     """Return who is in which group: what the server says, and what is said here beside it."""
     groups = {group: frozenset[str]() for group in members}
+    live = files.live
     if live is None:
-        return World({**groups, user: frozenset(members)}, interfaces())
+        return World({**groups, user: frozenset(members)}, files.interfaces)
     there = live.world.member_of
     if user not in there:
         terminal.note(f"there is no role {user!r} at the server")

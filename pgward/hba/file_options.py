@@ -12,6 +12,7 @@ from pgward.core.errors import InvalidInputError
 from pgward.hba.live.conninfo import target
 from pgward.hba.live.psql import Psql
 from pgward.hba.live.reading import read_server
+from pgward.hba.machine_options import MACHINE_NAMES, MACHINE_OPTIONS, machine
 from pgward.hba.server.files import ServerFiles, of_directory, of_names
 from pgward.hba.syntax.dialects import Cockroach, Flags, Yugabyte
 from pgward.hba.syntax.versions import NEWEST, OLDEST, Abilities, Dialect
@@ -65,8 +66,9 @@ _OF_DIALECTS = {
     "ysql_enable_auth": Dialect.YUGABYTEDB,
     "use_client_to_server_encryption": Dialect.YUGABYTEDB,
 }
+_THERE = ("data_dir", "config_file", "ident_file")
 _BESIDE_FILES = ("config_file", "ident_file", "conf_file", "pg_version")
-_NAMES = ("data_dir", "hba_file", "dsn", *_BESIDE_FILES, "dialect", *_OF_DIALECTS)
+_NAMES = ("data_dir", "hba_file", "dsn", *_BESIDE_FILES, "dialect", *_OF_DIALECTS, *MACHINE_NAMES)
 
 
 def file_options(command: Decorated) -> Decorated:
@@ -78,7 +80,7 @@ def file_options(command: Decorated) -> Decorated:
         return command(*args, read_files=functools.partial(_read, chosen), **kwargs)
 
     decorated: Any = with_files
-    for option in reversed(_OPTIONS):
+    for option in reversed((*_OPTIONS, *MACHINE_OPTIONS)):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]  # click's options keep the type
 
@@ -101,6 +103,11 @@ def _read(chosen: dict[str, Any]) -> ServerFiles:
     hba, ident, conf = chosen["hba_file"], chosen["ident_file"], chosen["conf_file"]
     if sum(chosen[name] is not None for name in ("data_dir", "hba_file", "dsn")) != 1:
         raise InvalidInputError("name one of --data-dir, --hba-file and --dsn")
+    if chosen["ssh"] is not None and chosen["data_dir"] is None:
+        raise InvalidInputError(
+            "--ssh goes with --data-dir", hint="a server that --dsn asks needs no SSH"
+        )
+    access = machine(chosen, *_THERE)
     if chosen["dsn"] is not None:
         return _ask(chosen)
     if hba is None:
@@ -108,7 +115,7 @@ def _read(chosen: dict[str, Any]) -> ServerFiles:
             raise InvalidInputError(
                 "--conf-file goes with --hba-file", hint="beside --data-dir it is --config-file"
             )
-        return of_directory(chosen["data_dir"], chosen["config_file"], ident)
+        return of_directory(chosen["data_dir"], chosen["config_file"], ident, access=access)
     return of_names(hba, _abilities(chosen, dialect), ident, conf)
 
 

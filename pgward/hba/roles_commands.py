@@ -4,17 +4,18 @@ import click
 
 from pgward.core.clock import SystemClock
 from pgward.core.errors import PgwardError
-from pgward.hba.host_options import OpenHost, host_options
+from pgward.hba.host_options import OpenHost
 from pgward.hba.install.source import MachineSource
 from pgward.hba.roles import asking
 from pgward.hba.roles import sync as work
 from pgward.hba.roles.sync import Outcome
 from pgward.hba.roles.wanted import Wanted
+from pgward.hba.ssh_options import reachable_host_options
 from pgward.system import process, terminal
 
 
 @click.command()
-@host_options
+@reachable_host_options
 @click.option(
     "--map",
     "map_name",
@@ -34,7 +35,8 @@ def roles(*, open_host: OpenHost, map_name: str, only_plan: bool, force: bool) -
     that pgward did not make are never changed. Run it from a timer.
     """
     host = open_host()
-    source = MachineSource(host.identity_dir, host.data_dir.owner, token=None)
+    trees = host.data_dir.access.trees
+    source = MachineSource(host.identity_dir, host.data_dir.owner, token=None, trees=trees)
 
     def ask() -> Wanted:
         return source.ask(asking.ask)

@@ -12,7 +12,6 @@ from pgward.hba.decide.loading import Loaded, load
 from pgward.hba.decide.server import Server
 from pgward.hba.file_options import ReadFiles, conf_file_option, file_options
 from pgward.hba.server.files import ServerFiles
-from pgward.hba.server.interfaces import interfaces
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.hba.ways import picture, population
 from pgward.hba.ways.finding import Reach, find
@@ -105,7 +104,7 @@ def _load(files: ServerFiles, members: tuple[str, ...]) -> tuple[Loaded, Populat
     live = files.live
     said = population.members(map(_pair, members))
     if live is None:
-        world = World(said, interfaces())
+        world = World(said, files.interfaces)
         loaded = load(files.hba, files.ident, files.able, world)
         server = loaded.server
         return loaded, population.of_files(server.rules, server.mappings, files.able, world)

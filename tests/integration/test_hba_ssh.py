@@ -17,6 +17,8 @@ from pgward.hba.install import apply as work
 from pgward.hba.install import rollback as going_back
 from pgward.hba.install.host import Host
 from pgward.hba.plan.model import Plan
+from pgward.hba.roles.sync import sync
+from pgward.hba.roles.wanted import Own, Person, Wanted
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.server.ssh.access import SshAccess
 from pgward.hba.server.ssh.connection import Connection
@@ -62,6 +64,64 @@ def test_here_and_there_in_turn(pg, site, alice, sshd) -> None:  # noqa: F811 - 
     gone = hba("rollback", pg, *sshd.options)
     assert gone.exit_code == 0, gone.stderr
     assert configuration(pg) == before
+
+
+def both(sshd: Sshd, cluster: Cluster, command: str, *words: object) -> list[tuple[int, str]]:
+    """Return status and output of a command here, and by SSH."""
+    done = [hba(command, cluster, *words, *more) for more in ((), sshd.options)]
+    return [(each.exit_code, each.output) for each in done]
+
+
+def test_files_are_looked_at_as_they_are_here(pg_files, small_ca, sshd) -> None:
+    data, made = pg_files.data_dir, small_ca.current()
+    for name, content in {
+        "ca.crt": made.user_ca,
+        "server.crt": made.certificate,
+        "server.key": made.key,
+        "ssl.conf": b"ssl = on\nssl_ca_file = 'ca.crt'\nssl_crl_file = 'none.crl'\n",
+        "pg_hba.conf": b"host all all samehost trust\nhostssl all all samenet cert map=m\n",
+        "pg_ident.conf": b"m /^(.*)@x$ \\1\n",
+    }.items():
+        (data / name).write_bytes(content)
+        os.chown(data / name, data.stat().st_uid, data.stat().st_gid)
+    (data / "ca.crt").chmod(0o666)
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("include_if_exists 'ssl.conf'\ninclude_if_exists 'none.conf'\n")
+    asked = ("--user", "ann", "--address", "127.0.0.1", "--tls")
+    for command, words, said in (
+        ("check", ("--format", "text"), "ca.crt"),
+        ("check", ("--diff",), "findings have a fix"),
+        ("explain", asked, "samehost"),
+        ("ways", (), "pg_hba.conf:2"),
+    ):
+        here, there = both(sshd, pg_files, command, *words)
+        assert here == there, command
+        assert said in there[1], command
+    fixed = hba("check", pg_files, "--fix", *sshd.options)
+    assert (fixed.exit_code, "--fix changes files of this machine only" in fixed.stderr) == (
+        2,
+        True,
+    )
+
+
+@pytest.mark.soak
+def test_people_come_and_go(pg, small_ca, sshd, tmp_path) -> None:
+    ann = small_ca.person(tmp_path / "ann", "ann")
+    own = Person("ann", own=Own("ann"))
+    with sshd.connection() as connection:
+        found = DataDir.open(pg.data_dir, None, SshAccess(connection))
+        host = Host(found, found.path / "pgward")
+        now = datetime.now(UTC)
+        plan = Plan(tls=host.tls_files, map_from_ca=True)
+        work.apply(host, plan, small_ca, names=("localhost",), now=now)
+        for people, gets in (((own,), True), ((), False)):
+            wanted = Wanted(maps=("m",), people=people)
+            outcome = sync(
+                host, lambda wanted=wanted: wanted, map_name="pgward", now=now, force=True
+            )
+            assert (outcome.held, outcome.changed) == (None, True)
+            done = psql(ann.conninfo(pg.port, "ann"))
+            assert (done.stdout == "ann\n") is gets, done.stderr
 
 
 class Cut:

@@ -17,7 +17,7 @@ from pgward.hba.install.contents import (
 )
 from pgward.hba.install.effect import Effect, effect_of
 from pgward.hba.install.host import ONLY_MATERIAL, Checks, Host
-from pgward.hba.install.material import CertificateSource, Material
+from pgward.hba.install.material import CertificateSource, Material, MaterialError
 from pgward.hba.plan.model import Plan
 from pgward.hba.server import probe
 from pgward.hba.server.datadir import Running
@@ -126,7 +126,25 @@ def newest(host: Host, source: CertificateSource, now: datetime) -> tuple[Materi
             raise
         return installed, error.message
     material.check(now)
+    _check_there(material, host, now)
     return material, None
+
+
+def _check_there(material: Material, host: Host, now: datetime) -> None:
+    """Raise MaterialError when it does not hold by the clock of the server's machine."""
+    ahead = host.data_dir.access.ahead
+    if ahead:
+        try:
+            material.check(now + ahead)
+        except MaterialError as error:
+            raise MaterialError(
+                f"by the clock of the server's machine, which is {_apart(ahead)}: {error.message}",
+                hint="set that clock right first; nothing was changed",
+            ) from error
+
+
+def _apart(ahead: timedelta) -> str:
+    return f"{abs(ahead)} {'ahead' if ahead > timedelta() else 'behind'}"
 
 
 def prove_refusal(plan: Plan, running: Running) -> None:

@@ -4,7 +4,6 @@ A script is standard input, so that neither its length nor what it names is seen
 processes.
 """
 
-import os
 import subprocess
 from dataclasses import dataclass
 from typing import Self
@@ -12,7 +11,6 @@ from typing import Self
 from pgward.core.errors import NotFoundError, PgwardError
 from pgward.hba.server.datadir import DataDir, Running
 from pgward.hba.server.sql import LocalSql
-from pgward.system.postgres import execute, find_client
 
 _OPTIONS = ("-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres")
 _SECONDS = 60.0
@@ -50,9 +48,10 @@ class Console:
         """
         where = ["-h", self.running.socket_dir, "-p", str(self.running.port), "-U", self.user]
         try:
-            done = execute(
-                [find_client("psql", self.data_dir.bin_dir), *_OPTIONS, *where, "-f", "-"],
-                account=self.data_dir.owner if os.geteuid() == 0 else None,
+            access = self.data_dir.access
+            done = access.execute(
+                [access.find_client("psql", self.data_dir.bin_dir), *_OPTIONS, *where, "-f", "-"],
+                account=self.data_dir.owner,
                 directory=self.data_dir.path,
                 timeout=_SECONDS,
                 told=script,

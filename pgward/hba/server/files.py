@@ -6,15 +6,16 @@ What PostgreSQL would refuse is read as well, with why it is refused: a check te
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 from pgward.core.errors import InvalidInputError
 from pgward.hba.check import comments
 from pgward.hba.check.comments import Ignore
 from pgward.hba.check.live import Live
+from pgward.hba.server.access import Access
 from pgward.hba.server.datadir import AUTO_FILE, OPTIONS_FILE, Directory
-from pgward.hba.server.disk import Disk
-from pgward.hba.server.disk_files import DiskFiles
+from pgward.hba.server.local import LOCAL
 from pgward.hba.syntax.files import (
     FileProblemError,
     Files,
@@ -38,7 +39,7 @@ class ServerFiles:
     are meant so. ``has_ident`` is false where no pg_ident.conf was asked for. ``directory`` is the
     data directory, if any; ``texts`` are the files as they are, read as ``account``, by their
     paths, and ``config`` is the postgresql.conf that they begin with. ``live`` is what a running
-    server said of itself, where one was asked.
+    server said of itself, where one was asked. ``access`` is the machine that they are on.
     """
 
     able: Abilities
@@ -52,6 +53,13 @@ class ServerFiles:
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     config: str = ""
     live: Live | None = None
+    access: Access = field(default=LOCAL, compare=False, repr=False)
+
+    @property
+    def interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """The addresses of its machine; another one is only asked where a line needs them."""
+        needed = any({"samehost", "samenet"} & set(each.line.words) for each in self.hba)
+        return self.access.interfaces() if needed or self.access is LOCAL else ()
 
     @property
     def values(self) -> dict[str, str]:
@@ -61,14 +69,18 @@ class ServerFiles:
 
 @collecting.paused()
 def of_directory(
-    path: Path, config_file: Path | None = None, ident_file: Path | None = None
+    path: Path,
+    config_file: Path | None = None,
+    ident_file: Path | None = None,
+    *,
+    access: Access = LOCAL,
 ) -> ServerFiles:
     """Read the files of a data directory as its owner, with how it was started last.
 
     Raises what ``Directory.open`` raises, and InvalidInputError for a file that is not there.
     """
-    found = Directory.open(path, config_file)
-    reader = Reader(DiskFiles(Disk(found.owner)), found.able)
+    found = Directory.open(path, config_file, access)
+    reader = Reader(access.config_files(found.owner), found.able)
     given = dict(found.given)
     config = _in(found.path, given.get("config_file", "postgresql.conf"))
     settings = reader.settings(config)
@@ -98,6 +110,7 @@ def of_directory(
         account=found.owner,
         texts=reader.texts,
         config=str(config),
+        access=access,
     )
 
 
@@ -107,7 +120,7 @@ def of_names(
 ) -> ServerFiles:
     """Read files by their names, as who we are; raise InvalidInputError."""
     account = Account("", os.geteuid(), os.getegid())
-    reader = Reader(DiskFiles(Disk(account)), able)
+    reader = Reader(LOCAL.config_files(account), able)
     lines = reader.lines(hba)
     maps = [] if ident is None else reader.mappings(ident)
     settings = None if config is None else reader.settings(config)

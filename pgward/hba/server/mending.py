@@ -66,7 +66,7 @@ def planned(read: ServerFiles, findings: Iterable[Finding]) -> Plan:
             modes[each.fix.path] = each.fix
         elif each.fix is not None:
             edits[each.fix.path].append(each.fix)
-    twice = _twice(read.texts)
+    twice = _twice(read)
     mended = [_mended(read, path, of_file) for path, of_file in edits.items() if path not in twice]
     return Plan(tuple(mended), tuple(modes.values()))
 
@@ -216,11 +216,14 @@ def _change_mode(mode: Mode, account: Account) -> None:
         raise DiskError(f"cannot change the mode of {mode.path}: {said}") from error
 
 
-def _twice(paths: Iterable[str]) -> set[str]:
+def _twice(read: ServerFiles) -> set[str]:
     """Return the paths that lead to the same file as another one."""
-    by_file: dict[str, list[str]] = defaultdict(list)
-    for path in paths:
-        by_file[os.path.realpath(path)].append(path)
+    if len(read.texts) < 2 or read.account is None:  # noqa: PLR2004 - another one
+        return set()
+    by_file: dict[Path, list[str]] = defaultdict(list)
+    disk = read.access.disk(read.account)
+    for path in read.texts:
+        by_file[disk.resolve(Path(path))].append(path)
     return {path for same in by_file.values() if len(same) > 1 for path in same}
 
 

@@ -3,7 +3,6 @@
 What cannot be read is a fact like others. No key leaves this module: only its public half does.
 """
 
-import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -27,7 +26,10 @@ from pgward.hba.check.material import (
     RevocationList,
     TlsFile,
 )
-from pgward.hba.server.disk import Disk, DiskError, acting_as
+from pgward.hba.server.access import Access, Status
+from pgward.hba.server.disk import DiskError
+from pgward.hba.server.local import LOCAL
+from pgward.hba.syntax.files import FileProblemError
 from pgward.pki.errors import DerError
 from pgward.system.postgres import Account
 
@@ -43,45 +45,54 @@ _WHAT = {CERTIFICATE: "certificate", CA: "certificate", KEY: "private key", LIST
 
 
 def read(
-    directory: Path, account: Account, values: Mapping[str, str], version: int, now: datetime
+    directory: Path,
+    account: Account,
+    values: Mapping[str, str],
+    version: int,
+    now: datetime,
+    *,
+    access: Access = LOCAL,
 ) -> Material:
-    """Return what the settings name; relative names are below ``directory``."""
-    reader = _Reader(account)
+    """Return what the settings name; relative names are below ``directory``.
+
+    ``now`` is by this machine's clock. The server's own decides when something ends.
+    """
+    reader = _Reader(account, access)
     found = []
     for setting, default in DEFAULTS.items():
         named = values.get(setting, default)
         if named and (setting != LISTS_DIRECTORY or version >= _FIRST_WITH_DIRECTORY):
             found.append(reader.file(setting, directory / named))
-    return Material(now, tuple(found))
+    return Material(now + access.ahead, tuple(found))
 
 
 class _Reader:
     """Reads as one account."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, access: Access) -> None:
         self._account = account
-        self._disk = Disk(account)
+        self._disk = access.disk(account)
+        self._names = access.config_files(account).names
 
     def file(self, setting: str, path: Path) -> TlsFile:
         """Return what there is at a path; nothing is raised."""
         try:
-            with acting_as(self._account):
-                status = path.stat()
-                exposed = tuple(self._exposed(path, status))
-        except OSError as error:
-            missing = isinstance(error, FileNotFoundError)
-            said = (error.strerror or str(error)).lower()
+            status = self._disk.statuses([path])[0]
+            exposed = tuple(self._exposed(path, status))
+        except DiskError as error:
+            missing = isinstance(error.__cause__, FileNotFoundError)
+            said = error.message.rpartition(": ")[2]
             problem = f"there is no {path}" if missing else said
             return TlsFile(setting, str(path), problem, is_there=False)
         known = TlsFile(
             setting,
             str(path),
-            mode=status.st_mode & _BITS,
+            mode=status.mode & _BITS,
             owner=self._owner(status),
             exposed=exposed,
         )
         wanted = stat.S_ISDIR if setting == LISTS_DIRECTORY else stat.S_ISREG
-        if not wanted(status.st_mode):
+        if not wanted(status.mode):
             what = "directory" if setting == LISTS_DIRECTORY else "plain file"
             return _with(known, problem=f"it is no {what}")
         return self._contents(setting, path, known)
@@ -99,16 +110,15 @@ class _Reader:
             return _with(known, **readers[setting](self._disk.read(path) or b""))
         except DiskError as error:
             return _with(known, problem=error.message)
-        except OSError as error:
-            return _with(known, problem=(error.strerror or str(error)).lower())
+        except FileProblemError as error:
+            return _with(known, problem=str(error).rpartition(": ")[2])
         except _BEYOND_US:
             return known
         except _BAD:
             return _with(known, problem=f"what it has is no {_WHAT[setting]} in PEM")
 
     def _entries(self, directory: Path) -> tuple[Entry, ...]:
-        with acting_as(self._account), os.scandir(directory) as found:
-            names = sorted(each.name for each in found if not each.is_dir())[:_MOST_ENTRIES]
+        names = sorted(self._names(str(directory)))[:_MOST_ENTRIES]
         return tuple(Entry(name, self._lists_at(directory / name)) for name in names)
 
     def _lists_at(self, path: Path) -> tuple[RevocationList, ...]:
@@ -118,23 +128,23 @@ class _Reader:
         except (DiskError, *_BAD, *_BEYOND_US):
             return ()
 
-    def _owner(self, status: os.stat_result) -> Owner:
-        if status.st_uid == self._account.uid:
+    def _owner(self, status: Status) -> Owner:
+        if status.uid == self._account.uid:
             return Owner.SERVER
-        return Owner.ROOT if status.st_uid == 0 else Owner.OTHER
+        return Owner.ROOT if status.uid == 0 else Owner.OTHER
 
-    def _exposed(self, path: Path, status: os.stat_result) -> Iterator[str]:
+    def _exposed(self, path: Path, status: Status) -> Iterator[str]:
         """Yield what others may write to: the file, and directories on the way to it."""
         if self._is_open(status):
             yield str(path)
-        ways = dict.fromkeys([*path.parents, *path.resolve().parents])
-        for each in ways:
-            if self._is_open(each.stat()):
+        ways = list(dict.fromkeys([*path.parents, *self._disk.resolve(path).parents]))
+        for each, found in zip(ways, self._disk.statuses(ways), strict=True):
+            if self._is_open(found):
                 yield str(each)
 
-    def _is_open(self, status: os.stat_result) -> bool:
-        mode, shared = status.st_mode, status.st_gid not in {0, self._account.gid}
-        if status.st_uid not in {0, self._account.uid}:
+    def _is_open(self, status: Status) -> bool:
+        mode, shared = status.mode, status.gid not in {0, self._account.gid}
+        if status.uid not in {0, self._account.uid}:
             return True
         if stat.S_ISDIR(mode) and mode & stat.S_ISVTX:
             return False

@@ -252,7 +252,7 @@ def test_a_server_that_is_only_asked_is_not_mended(monkeypatch, tmp_path) -> Non
     found = replace(of_names(tmp_path / "hba", Abilities(16)), live=Live())
     monkeypatch.setattr(file_options, "read_server", lambda _: found)
     result = CliRunner().invoke(check_files, ["--dsn", "host=h", "--fix"])
-    assert "--fix changes files" in str(result.exception)
+    assert "--fix changes files of this machine only" in str(result.exception)
 
 
 def test_a_data_directory_is_mended_as_its_owner(pg_files: Cluster, small_ca: SmallCa) -> None:

@@ -86,19 +86,6 @@ class SshAccess:
             )
         return addresses(done.stdout.decode(errors="replace"))
 
-    def interfaces(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
-        """Return that machine's addresses with their networks."""
-        done = self._run(scripts.ADDRESSES)
-        if done.status:
-            raise NotFoundError(
-                f"the addresses of {self._connection.target} are not known, which samehost and "
-                "samenet mean",
-                hint="install iproute2 there",
-            )
-        found = [line.split() for line in done.stdout.decode(errors="replace").splitlines()]
-        read_ = [read(each[_ADDRESS], None) for each in found if len(each) > _ADDRESS]
-        return tuple(each for each in read_ if each is not None)
-
     def owner_of(self, path: Path) -> Account:
         """Return who owns the data directory, and work as that account from now on."""
         done = self._login.ask(scripts.OWNER, str(path))
@@ -158,6 +145,15 @@ class SshAccess:
             raise subprocess.TimeoutExpired(list(map(str, commands[0])), timeout) from error
         return [_completed(each, one) for each, one in zip(commands, done, strict=True)]
 
+    def program_of(self, pid: int) -> Path | None:
+        """Return the program that a process runs."""
+        done = self._runner.ask(scripts.PROGRAM, str(pid))
+        said = done.stdout.decode("utf-8", "surrogateescape")
+        return Path(said.removesuffix("\n")) if said.startswith("/") else None
+
+    def find_binaries(self, version: int, owner: Account, near: Sequence[Path]) -> Path:  # noqa: ARG002 - one account
+        """Return the directory of the server's programs: those ``near`` first."""
+        done = self._runner.ask(scripts.BINARIES, str(version), *map(str, near))
         if done.status:
             raise NotFoundError(
                 f"no server programs of PostgreSQL {version} were found on "

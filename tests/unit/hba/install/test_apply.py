@@ -8,6 +8,7 @@ from pgward.hba.install.apply import Outcome
 from pgward.hba.install.host import Host
 from pgward.hba.plan.model import Auth, Plan
 from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.local import LocalAccess
 from pgward.hba.server.probe import Answer
 
 RUNNING = Running(1, 5432, "/run", "127.0.0.1")
@@ -71,6 +72,21 @@ def test_expired_lists_are_never_installed(host, plan, small_ca, now) -> None:
     with pytest.raises(PgwardError, match="the revocation list of CN=user root"):
         work.apply(host, plan, small_ca, names=(), now=now)
     assert host.generations.current() is None
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(9, "9 days, 0:00:00 ahead"), (-2, "2 days, 0:0.* beh")]
+)
+def test_what_does_not_hold_by_the_clock_there(host, small_ca, monkeypatch, days, said) -> None:
+    ahead, now = timedelta(days=days), datetime.now(UTC)
+    plan = Plan(tls=host.tls_files)
+    monkeypatch.setattr(LocalAccess, "ahead", ahead)
+    before = contents(host)
+    with pytest.raises(PgwardError, match=f"machine, which is {said}.*: the (server|revocation)"):
+        work.apply(host, plan, small_ca, names=(), now=now)
+    assert contents(host) == before
+    monkeypatch.setattr(LocalAccess, "ahead", timedelta(minutes=1))
+    assert work.apply(host, plan, small_ca, names=(), now=now).changed
 
 
 def test_refresh_before_apply(host, small_ca, now) -> None:

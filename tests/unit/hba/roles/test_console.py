@@ -3,9 +3,9 @@ import subprocess
 import pytest
 
 from pgward.core.errors import PgwardError
-from pgward.hba.roles import console as module
 from pgward.hba.roles.console import Console, RefusedError
 from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.local import LocalAccess
 from pgward.system.postgres import Cluster
 
 
@@ -29,7 +29,7 @@ def test_a_server_that_does_not_answer(pg_files, monkeypatch) -> None:
     def late(*_: object, **__: object) -> None:
         raise subprocess.TimeoutExpired("psql", 60)
 
-    monkeypatch.setattr(module, "execute", late)
     console = Console(DataDir.open(pg_files.data_dir), Running(1, 1, "/run", None), "postgres")
+    monkeypatch.setattr(LocalAccess, "execute", late)
     with pytest.raises(PgwardError, match="could not be asked"):
         console.run("select 1")
