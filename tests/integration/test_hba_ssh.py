@@ -23,8 +23,10 @@ from pgward.hba.server.datadir import DataDir
 from pgward.hba.server.ssh.access import SshAccess
 from pgward.hba.server.ssh.connection import Connection
 from pgward.hba.server.ssh.scripts import Command
+from pgward.hba.server.ssh.target import Target
 from pgward.system.postgres import Cluster
 from tests.fixtures.material import Login, SmallCa, psql
+from tests.fixtures.slow_links import slow_link
 from tests.fixtures.sshd import Sshd
 from tests.integration.test_hba_commands import alice, configuration, gets_in, token  # noqa: F401 - a fixture
 
@@ -102,6 +104,22 @@ def test_files_are_looked_at_as_they_are_here(pg_files, small_ca, sshd) -> None:
         2,
         True,
     )
+
+
+@pytest.mark.soak
+def test_a_machine_that_is_far_away(pg, small_ca, sshd, tmp_path, monkeypatch) -> None:
+    journeys = []
+    wait = Connection.wait
+    monkeypatch.setattr(Connection, "wait", lambda *args: journeys.append(1) or wait(*args))
+    with slow_link(sshd.port, 0.05) as port:
+        known = (sshd.directory / "host_key.pub").read_text()
+        (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {known}")
+        target = Target.parse(f"root@127.0.0.1:{port}")
+        for fields in (OLD, NEW):
+            with Connection(target, key=sshd.key, known_hosts=tmp_path / "known") as connection:
+                assert by_ssh(connection, pg, small_ca, fields).took is True
+            assert len(journeys) < 80
+            journeys.clear()
 
 
 @pytest.mark.soak

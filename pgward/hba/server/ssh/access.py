@@ -27,6 +27,7 @@ from pgward.system.postgres import Account
 
 _SPARE_SECONDS = 30.0
 _USUAL = "postgres"
+_LET = "have sudo let you become that account without a password (NOPASSWD)"
 _ADDRESS = 5
 _NAMELESS = "UNKNOWN"  # what stat says of a uid without an account
 
@@ -89,14 +90,18 @@ class SshAccess:
     def owner_of(self, path: Path) -> Account:
         """Return who owns the data directory, and work as that account from now on."""
         done = self._login.ask(scripts.OWNER, str(path))
-        if done.status and self._uid:  # its parents may be closed to us, and open to sudo
+        why = done.said
+        if "Permission denied" in done.stderr and self._uid:  # and may be open to sudo
             with contextlib.closing(Shell(self._connection, _sudo(_USUAL))) as shell:
-                again = Runner(shell).ask(scripts.OWNER, str(path))
-            done = done if again.status else again
+                done = Runner(shell).ask(scripts.OWNER, str(path))
+            why = f"{why}; by sudo: {done.said}"
         if "No such file" in done.stderr:
             raise NotFoundError(f"there is no {path} on {self._connection.target}", hint=WHERE)
         if done.status:
-            raise DiskError(f"cannot read {path} on {self._connection.target}: {done.said}")
+            raise DiskError(
+                f"cannot read {path} on {self._connection.target}: {why}",
+                hint=f"come as root or {_USUAL}, or {_LET}",
+            )
         name, uid, gid = done.stdout.decode().split()
         self._become(Account(name, int(uid), int(gid)))
         return Account(name, int(uid), int(gid))
@@ -108,8 +113,7 @@ class SshAccess:
             raise PgwardError(
                 f"{path} on {self._connection.target} belongs to {owner.name}, and we cannot "
                 f"become that account: {done.said}",
-                hint=f"come as root or {owner.name}, or have sudo let you become {owner.name} "
-                "without a password (NOPASSWD)",
+                hint=f"come as root or {owner.name}, or {_LET}",
             )
 
     def execute(

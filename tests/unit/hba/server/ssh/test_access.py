@@ -196,7 +196,7 @@ def test_sudo_where_we_are_somebody_else(told) -> None:
     with pytest.raises(PgwardError, match="cannot become that account: a password is req") as no:
         access.check_caller("/data", owner)
     assert no.value.hint == (
-        "come as root or postgres, or have sudo let you become postgres without a password "
+        "come as root or postgres, or have sudo let you become that account without a password "
         "(NOPASSWD)"
     )
     assert prefixes == [[], ["sudo", "-n", "-u", "postgres", "--"]]
