@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.core.errors import PgwardError, UnavailableError
+from pgward.hba.check.finding import Severity
 from pgward.hba.install import apply as work
 from pgward.hba.install.host import Host
 from pgward.hba.login import asked
@@ -23,6 +24,7 @@ from pgward.hba.roles import section
 from pgward.hba.server.datadir import DataDir
 from pgward.system.postgres import Cluster
 from tests.fixtures.edge_process import eventually
+from tests.fixtures.hba_traps import findings_in
 from tests.fixtures.material import Pair, SmallCa
 from tests.fixtures.proving import SmallProofs, differing, role_names
 
@@ -91,6 +93,8 @@ def test_each_version_is_right_after_an_apply(pg_each, small_ca, monkeypatch) ->
         proofs = applied(pg_each, small_ca, **plan_of(chosen))
         if chosen.get("map_from_ca"):
             write_pairs(pg_each, [("ann@my-corp.example", "app_owner")])
+        found = findings_in(pg_each.data_dir)
+        assert [each for each in found if each.severity is Severity.ERROR] == [], name
         report = proofs.prove(persons=(proofs.person("ann@my-corp.example"),))
         assert differing(report) == [], name
         wanted_in = [row for row in report.rows if row.wanted == "in"]

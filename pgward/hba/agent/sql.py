@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pgward.core.errors import NotFoundError, PgwardError, UnavailableError
 from pgward.hba.agent.backends import Backend
 from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.sql import superusers
 
 if TYPE_CHECKING:
     import psycopg
@@ -136,16 +137,10 @@ class Sessions:
                 "PostgreSQL has no Unix socket to be asked by", hint="set unix_socket_directories"
             )
         problems: list[Exception] = []
-        for user in self._users():
+        for user in superusers(self._data_dir, self._user):
             with _noted(problems):
                 return _open(running, user)
         raise problems[0]
-
-    def _users(self) -> list[str]:
-        if self._user is not None:
-            return [self._user]
-        own = self._data_dir.access.account_name(self._data_dir.owner)
-        return list(dict.fromkeys(["postgres", own]))
 
 
 def check_driver() -> None:

@@ -4,7 +4,6 @@ What such a session locks is free again when the run is killed, which is how the
 """
 
 import contextlib
-import pwd
 from collections.abc import Iterator
 from typing import Self
 
@@ -13,8 +12,9 @@ from pgward.hba.login import wire
 from pgward.hba.login.link import EndedError, Link, Target, connected
 from pgward.hba.login.messages import Messages
 from pgward.hba.login.wire import BadMessageError
-from pgward.hba.server.datadir import Running
+from pgward.hba.server.datadir import DataDir, Running
 from pgward.hba.server.disk import acting_as
+from pgward.hba.server.sql import superusers
 from pgward.system.postgres import Account
 
 _DATABASE = "postgres"
@@ -46,14 +46,13 @@ class Admin:
 
     @classmethod
     @contextlib.contextmanager
-    def session(cls, running: Running, owner: Account, superuser: str | None) -> Iterator[Self]:
+    def session(cls, data_dir: DataDir, running: Running, superuser: str | None) -> Iterator[Self]:
         """Log in as the server's account, which peer lines know; raise PgwardError."""
-        users = [superuser] if superuser else list(dict.fromkeys(["postgres", _name(owner)]))
         said: list[str] = []
-        for user in users:
+        for user in superusers(data_dir, superuser):
             with contextlib.ExitStack() as stack:
                 try:
-                    admin = cls._open(stack, running, owner, user)
+                    admin = cls._open(stack, running, data_dir.owner, user)
                 except (EndedError, OSError, BadMessageError, PgwardError) as error:
                     detail = error.seen.detail if isinstance(error, EndedError) else str(error)
                     said.append(f"{user}: {detail}")
@@ -136,10 +135,3 @@ class Admin:
 def socket_path(path: str) -> str:
     """Return a socket's path as the kernel wants it; @ begins an abstract one."""
     return "\0" + path[1:] if path.startswith("@") else path
-
-
-def _name(owner: Account) -> str:
-    try:
-        return pwd.getpwuid(owner.uid).pw_name
-    except KeyError:
-        return owner.name

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pwd
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -156,8 +155,7 @@ class _Prover:
 
     def session(self) -> AbstractContextManager[Admin]:
         """Open a superuser's session."""
-        owner, superuser = self._host.data_dir.owner, self._host.superuser
-        return Admin.session(self._running, owner, superuser)
+        return Admin.session(self._host.data_dir, self._running, self._host.superuser)
 
     @contextlib.contextmanager
     def _removing(self, admin: Admin, names: Sequence[str]) -> Iterator[None]:
@@ -311,17 +309,16 @@ def _facts(data_dir: DataDir, files: ServerFiles, plan: Installed, loaded: Loade
         _trust(data_dir, settings),
         tls=settings.get("ssl", "off").lower() in {"on", "true", "yes", "1", "tr", "t", "y"},
         oldest=oldest if files.able.minimum_protocol else "",
-        system_user=_name_of(data_dir.owner),
+        system_user=_name_of(data_dir),
         now=datetime.now(UTC),
     )
 
 
-def _name_of(owner: Account) -> str:
+def _name_of(data_dir: DataDir) -> str:
     """Return whom the kernel names on the Unix socket: root tries as the server's account."""
-    try:
-        return pwd.getpwuid(owner.uid if os.geteuid() == 0 else os.geteuid()).pw_name
-    except KeyError:
-        return owner.name
+    euid = os.geteuid()
+    account = data_dir.owner if euid == 0 else Account(str(euid), euid, os.getegid())
+    return data_dir.access.account_name(account)
 
 
 def _trust(data_dir: DataDir, settings: dict[str, str]) -> Trust:

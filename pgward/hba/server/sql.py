@@ -21,6 +21,13 @@ class Sql(Protocol):
         """Return the rows."""
 
 
+def superusers(data_dir: DataDir, named: str | None) -> list[str]:
+    """Return the roles to try over the local socket: the one that was named, or the usual ones."""
+    if named is not None:
+        return [named]
+    return list(dict.fromkeys(["postgres", data_dir.access.account_name(data_dir.owner)]))
+
+
 @dataclass(frozen=True, slots=True)
 class LocalSql:
     """psql over the local socket, as the server's own account, which peer lines know."""
@@ -31,18 +38,12 @@ class LocalSql:
 
     def __call__(self, query: str) -> list[list[str]] | None:
         """Return the rows, or None when no superuser gets in."""
-        for user in self._users() if self.running.socket_dir else ():
+        users = superusers(self.data_dir, self.superuser) if self.running.socket_dir else ()
+        for user in users:
             done = self._psql(user, query)
             if done is not None and done.returncode == 0:
                 return [row.split(SEPARATOR) for row in done.stdout.split("\0") if row]
         return None
-
-    def _users(self) -> list[str]:
-        if self.superuser is not None:
-            return [self.superuser]
-        return list(
-            dict.fromkeys(["postgres", self.data_dir.access.account_name(self.data_dir.owner)])
-        )
 
     def _psql(self, user: str, query: str) -> subprocess.CompletedProcess[str] | None:
         try:

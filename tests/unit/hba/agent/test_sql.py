@@ -1,6 +1,5 @@
 import builtins
 import contextlib
-from dataclasses import replace
 
 import psutil
 import psycopg
@@ -98,13 +97,6 @@ def test_a_server_without_a_unix_socket(pg_files):
     sessions = Sessions(data_dir, lambda: Running(1, 1, "", None), None)
     with pytest.raises(UnavailableError, match="no Unix socket"):
         sessions.every()
-
-
-def test_without_a_name_the_accounts_own_role_is_tried_second(pg_files):
-    data_dir = DataDir.open(pg_files.data_dir)
-    users = Sessions(data_dir, lambda: None, None)._users()
-    assert users[0] == "postgres"
-    assert replace(data_dir).owner is data_dir.owner
 
 
 @pytest.mark.parametrize(

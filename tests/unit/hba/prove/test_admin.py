@@ -9,7 +9,7 @@ from pgward.system.postgres import Cluster
 
 def session(cluster: Cluster, superuser: str | None = None):
     data_dir = DataDir.open(cluster.data_dir)
-    return Admin.session(data_dir.running(), data_dir.owner, superuser)
+    return Admin.session(data_dir, data_dir.running(), superuser)
 
 
 @pytest.mark.integration
@@ -44,7 +44,7 @@ def test_no_socket(pg_files) -> None:
     data_dir = DataDir.open(pg_files.data_dir)
     with (
         pytest.raises(PgwardError, match="cannot connect: no such file"),
-        Admin.session(Running(1, 5432, "/nonexistent", None), data_dir.owner, None),
+        Admin.session(data_dir, Running(1, 5432, "/nonexistent", None), None),
     ):
         raise AssertionError
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pgward.hba.server.datadir import DataDir, Running
-from pgward.hba.server.sql import LocalSql
+from pgward.hba.server.sql import LocalSql, superusers
 from pgward.system.postgres import Cluster
 
 
@@ -17,3 +17,10 @@ def test_local_sql(pg: Cluster) -> None:
     ]
     assert LocalSql(found, running, "nobody_at_all")("select 1") is None
     assert LocalSql(found, Running(1, 1, "", None))("select 1") is None
+
+
+def test_which_roles_are_tried(pg_files: Cluster) -> None:
+    found = DataDir.open(pg_files.data_dir)
+    own = found.access.account_name(found.owner)
+    assert superusers(found, None) == list(dict.fromkeys(["postgres", own]))
+    assert superusers(found, "dba") == ["dba"]
