@@ -44,6 +44,7 @@ from pgward.system.postgres import Account
 _OLDEST = "TLSv1"
 _FIRST_WITHOUT_OLD = 13
 _MOST_UNTRIED = 50
+_MOST_MAPPED = 100
 _WRONG = "not the password"
 
 
@@ -214,6 +215,11 @@ class _Prover:
             for each in paths.named_roles(loaded, rest, known.superusers)
             if not each.startswith(PROOF_PREFIX)  # another run's, which may end first
         ]
+        mapped = {each.name: _mapped(facts, each.name, rest) for each in self._wish.persons}
+        for person, found in mapped.items():
+            if found[_MOST_MAPPED:]:
+                left = len(found) - _MOST_MAPPED
+                self._notes.append(f"the map lets {person} be {left} more roles, not tried")
         settings = _settings(_files(self._host))
         server = _server_certificate(self._host.data_dir, settings)
         return Subjects(
@@ -223,7 +229,7 @@ class _Prover:
             paths.databases(loaded, own, plan.databases if plan else ()),
             dict(every(proofs, server)),
             self._wish.persons,
-            {each.name: _mapped(facts, each.name, rest) for each in self._wish.persons},
+            {person: found[:_MOST_MAPPED] for person, found in mapped.items()},
         )
 
     def _row(
@@ -372,7 +378,7 @@ def _mapped(facts: Facts, person: str, logins: frozenset[str]) -> list[str]:
                 if find(server, named, person, role) is not None:
                     found.append(role)
                     break
-    return found[: paths.MOST_ROLES]
+    return found
 
 
 def _asked(
