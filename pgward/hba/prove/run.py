@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -216,10 +216,7 @@ class _Prover:
             if not each.startswith(PROOF_PREFIX)  # another run's, which may end first
         ]
         mapped = {each.name: _mapped(facts, each.name, rest) for each in self._wish.persons}
-        for person, found in mapped.items():
-            if found[_MOST_MAPPED:]:
-                left = len(found) - _MOST_MAPPED
-                self._notes.append(f"the map lets {person} be {left} more roles, not tried")
+        self._notes += _left_out(mapped)
         settings = _settings(_files(self._host))
         server = _server_certificate(self._host.data_dir, settings)
         return Subjects(
@@ -379,6 +376,13 @@ def _mapped(facts: Facts, person: str, logins: frozenset[str]) -> list[str]:
                     found.append(role)
                     break
     return found
+
+
+def _left_out(mapped: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield for whom the map has more roles than are tried."""
+    for person, found in mapped.items():
+        if found[_MOST_MAPPED:]:
+            yield f"the map lets {person} be {len(found) - _MOST_MAPPED} more roles, not tried"
 
 
 def _asked(

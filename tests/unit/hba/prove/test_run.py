@@ -55,3 +55,10 @@ def test_the_certificate_of_the_server(host) -> None:
     (path / "server.crt").write_bytes(material.certificate)
     (path / "server.key").write_bytes(material.key)
     assert run._server_certificate(host.data_dir, {}).name == "localhost"
+
+
+def test_what_is_left_out_is_said() -> None:
+    many = [f"r{n}" for n in range(run._MOST_MAPPED + 2)]
+    assert list(run._left_out({"ann": many, "ben": many[:-2]})) == [
+        "the map lets ann be 2 more roles, not tried"
+    ]
