@@ -341,12 +341,9 @@ def test_marks_broken_by_hand(pg_applied, small_ca, alice_login) -> None:
 @pytest.fixture
 def far_disk(pg_stopped: Cluster, small_disk_of) -> Path:
     """A small disk of the server's account, to which all configuration files are links."""
-    disk = small_disk_of("256k")
+    disk = small_disk_of("256k", pg_stopped.directory)
     owner = pg_stopped.data_dir.stat()
     os.chown(disk, owner.st_uid, owner.st_gid)
-    for parent in disk.parents:
-        if parent.stat().st_mode & 0o001 == 0:
-            parent.chmod(0o711)
     for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf"):
         path = pg_stopped.data_dir / name
         (disk / name).write_bytes(path.read_bytes())

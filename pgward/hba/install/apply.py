@@ -26,6 +26,10 @@ LEAST_LEFT = timedelta(days=1)
 """With less than this left, and no way to refresh, a run fails loudly."""
 _PROBE_ROLE = "pgward_probe"  # it need not exist: pg_hba.conf is consulted first
 _BUSY_SECONDS = 30.0
+_UNUSED = (
+    "postgresql.conf does not name this certificate: after `pgward hba remove` stop the timer or "
+    "the agent, or run pgward hba apply"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +112,20 @@ def refresh(host: Host, source: CertificateSource, *, now: datetime) -> Outcome:
                 f"{host.state_dir} holds no certificate to refresh", hint="run pgward hba apply"
             )
         material, away = newest(host, source, now)
-        if host.generations.load() == material and not recovered and host.presents(material):
+        same = host.generations.load() == material and not recovered
+        if same and host.presents(material):
             return Outcome(material, changed=False, running=True, took=True, away=away)
+        used = host.in_use()
+        if same and not used:
+            running = host.data_dir.running() is not None
+            return Outcome(
+                material, changed=False, running=running, took=None, away=away, warnings=(_UNUSED,)
+            )
         outcome = _settle(host, material, (), ONLY_MATERIAL, now=now, what="refresh")
         kept = "PostgreSQL goes on with the lines that it had"
         broken = tuple(f"{each}: {kept}" for each in host.file_errors(host.data_dir.running()))
-    return replace(outcome, recovered=recovered, away=away, warnings=broken)
+    said = broken if used else (*broken, _UNUSED)
+    return replace(outcome, recovered=recovered, away=away, warnings=said)
 
 
 def newest(host: Host, source: CertificateSource, now: datetime) -> tuple[Material, str | None]:

@@ -5,6 +5,7 @@ that name them, settings and map before the lines of pg_hba.conf that need them.
 must suit the old and the new content of the next, it has a content in between.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,13 @@ from pathlib import Path
 
 import pgward
 from pgward.core.clock import rfc3339
+from pgward.core.errors import PgwardError
 from pgward.hba.install.generations import Generations
 from pgward.hba.install.history import BACKUP_MARK, BACKUPS_KEPT, History
 from pgward.hba.install.journal import About, Journal, Replaced, digest, own_digest
 from pgward.hba.server.access import FileAccess
+
+log = logging.getLogger("pgward.hba")
 
 __all__ = ["BACKUPS_KEPT", "Change", "Edit", "Step", "journal_path", "undo"]
 
@@ -107,12 +111,18 @@ class Change:
         return [*kept, Step("write the journal", self._write_journal), switch, *replaced, *finished]
 
     def commit(self) -> None:
-        """Make it final: files that changed are recorded; old backups and generations go."""
+        """Make it final: files that changed are recorded; old backups and generations go.
+
+        What cannot be removed then is left to the next change: this one has taken.
+        """
         if self._edits:
             self._history.add(self.journal_path, self._stamp)
         else:
             self._disk.remove(self.journal_path)
-        self._generations.prune(self._history.prune())
+        try:
+            self._generations.prune(self._history.prune())
+        except PgwardError as error:
+            log.warning("the change is made, but what is old was not removed: %s", error)
 
     def _backup(self, edit: Edit) -> Path:
         path = self._places[edit.path]

@@ -84,6 +84,11 @@ class Host:
         running = self.data_dir.running()
         return running is not None and reloading.presents(running, material.der) is True
 
+    def in_use(self) -> bool:
+        """Tell whether the configuration names our certificate; after ``remove`` it does not."""
+        named = self.data_dir.path / self.data_dir.setting("ssl_cert_file")
+        return named == self.data_dir.path / self.tls_files.certificate
+
     def recover(self) -> bool:
         """Undo what a run that was cut off left; tell whether there was anything."""
         data_dir = self.data_dir
@@ -96,7 +101,7 @@ class Host:
     def carry_out(self, change: Change, material: Material | None, checks: Checks) -> bool | None:
         """Run the change's steps, have the server take it, check it; undo all of it if not.
 
-        ``material`` is what the server shall present then; None when that is not ours.
+        ``material`` is what the server shall present then, if its files name ours.
 
         Returns True when the server took it; None when there is no way to tell, or no server.
         """
@@ -137,7 +142,8 @@ class Host:
         sql = self.sql(running)
         if checks.strict:
             self._check_files(running)
-        sign = None if material is None else _sign(running, material.der)
+        shown = material is not None and self.in_use()
+        sign = _sign(running, material.der) if shown and material is not None else None
         took = reloading.reload(running, sql, None if sign is None or sign() else sign)
         if took is False or (sign is not None and not sign()):
             raise PgwardError(

@@ -16,7 +16,6 @@ from pgward.hba.install.contents import bridged, check_by_hand, check_ours, diff
 from pgward.hba.install.history import History
 from pgward.hba.install.host import NO_CHECKS, Host
 from pgward.hba.install.journal import About, Journal, Replaced, digest, own_digest
-from pgward.hba.install.material import Material
 from pgward.hba.plan import block, role_lines
 from pgward.hba.server.access import FileAccess
 
@@ -185,16 +184,7 @@ def _go(host: Host, back: Back, now: datetime, *, recovered: bool) -> Gone:
     )
     took: bool | None = True
     if change.needed:
-        took = host.carry_out(change, _shown(host, back), NO_CHECKS)
+        material = None if back.generation is None else host.generations.read(back.generation)
+        took = host.carry_out(change, material, NO_CHECKS)
     running = data_dir.running() is not None
     return Gone(back, change.needed, running, took if running else None, recovered)
-
-
-def _shown(host: Host, back: Back) -> Material | None:
-    """Return the material that the server will present: ours, if postgresql.conf has our block."""
-    path = host.data_dir.config_file
-    after = {edit.path: edit.after for edit in back.edits}
-    config = after.get(path, host.data_dir.disk.read(path) or b"")
-    if back.generation is None or block.find(config, str(path)) is None:
-        return None
-    return host.generations.read(back.generation)

@@ -6,7 +6,7 @@ import pytest
 
 from pgward.hba.install.change import BACKUPS_KEPT, Change, Edit, journal_path, undo
 from pgward.hba.install.generations import Generations
-from pgward.hba.server.disk import Disk
+from pgward.hba.server.disk import Disk, DiskError
 from pgward.system.postgres import Account
 
 DISK = Disk(Account("me", os.geteuid(), os.getegid()))
@@ -100,6 +100,20 @@ def test_cut_off_while_it_is_undone(place, count, monkeypatch) -> None:
             undo(place[1], place[2], DISK)
     undo(place[1], place[2], DISK)
     assert contents(place) == BEFORE
+
+
+def test_what_is_old_and_cannot_be_removed_is_no_failure(place, monkeypatch, caplog) -> None:
+    def fail(*_: object) -> None:
+        raise DiskError("cannot read there: permission denied")
+
+    change = make(place)
+    for step in change.steps():
+        step.run()
+    monkeypatch.setattr(Disk, "names", fail)
+    change.commit()
+    assert contents(place) == AFTER
+    assert not journal_path(place[1]).exists()
+    assert "the change is made, but what is old was not removed" in caplog.text
 
 
 def test_nothing_needed(place) -> None:

@@ -34,7 +34,13 @@ def change(host, small_ca) -> Change:
 @pytest.fixture
 def running(monkeypatch) -> dict[str, object]:
     """A server that runs; what it answers can be set."""
-    told: dict[str, object] = {"errors": [], "took": True, "presents": True, "reloads": 0}
+    told: dict[str, object] = {
+        "errors": [],
+        "took": True,
+        "presents": True,
+        "reloads": 0,
+        "in use": True,
+    }
 
     def reload(*_: object) -> object:
         told["reloads"] += 1
@@ -44,6 +50,7 @@ def running(monkeypatch) -> dict[str, object]:
     monkeypatch.setattr(module.reloading, "file_errors", lambda *_: told["errors"])
     monkeypatch.setattr(module.reloading, "reload", reload)
     monkeypatch.setattr(module.reloading, "presents", lambda *_: told["presents"])
+    monkeypatch.setattr(Host, "in_use", lambda _self: told["in use"])
     return told
 
 
@@ -162,3 +169,19 @@ def test_material_does_not_wait_for_broken_files(host, small_ca, running) -> Non
     place = (host.state_dir, host.generations, host.data_dir.disk)
     change = Change(*place, generation=generation, edits=[], now=NOW)
     assert host.carry_out(change, small_ca.current(), ONLY_MATERIAL) is True
+
+
+def test_a_certificate_that_the_files_do_not_name_is_not_waited_for(
+    host, change, small_ca, running
+):
+    running.update({"presents": False, "in use": False})
+    assert host.carry_out(change, small_ca.current(), NO_CHECKS) is True
+
+
+def test_what_the_files_name(host) -> None:
+    assert not host.in_use()
+    for name, expected in (("", True), (f"{host.data_dir.path}/", True), ("x", False)):
+        host.data_dir.config_file.write_text(
+            f"ssl_cert_file = '{name}{host.tls_files.certificate}'"
+        )
+        assert host.in_use() is expected

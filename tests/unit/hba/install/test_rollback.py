@@ -220,3 +220,15 @@ def test_a_mark_of_role_lines_that_is_gone(host, now) -> None:
     with pytest.raises(InvalidInputError, match="do not stand there once each"):
         rollback(host, history(host).stamps()[0], now=now)
     assert contents(host) == before
+
+
+@pytest.mark.usefixtures("changes")
+def test_what_was_removed_is_renewed_in_vain(host, small_ca, now) -> None:
+    assert host.in_use()
+    remove(host, now=now)
+    assert not host.in_use()
+    small_ca.renew()
+    for expected in (True, False):
+        outcome = work.refresh(host, small_ca, now=now)
+        assert outcome.changed is expected
+        assert "does not name this certificate" in outcome.warnings[-1]
