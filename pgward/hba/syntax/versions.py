@@ -77,9 +77,10 @@ class Abilities:
         return True
 
     def received(self, name: str) -> str:
-        """Return the name of a role or a database as it is compared: cut to 63 bytes before 17."""
-        if self.version >= 17:  # noqa: PLR2004
-            return name
+        """Return the name of a role or a database as it is compared: cut to 63 bytes.
+
+        17.0 took it whole, and no release before or after it.
+        """
         data = name.encode("utf-8", "surrogateescape")[:_MOST_NAME]
         return data.decode("utf-8", "surrogateescape")
 

@@ -6,10 +6,10 @@ from pgward.hba.syntax.dialects import Cockroach
 from pgward.hba.syntax.versions import Abilities
 
 
-def test_names_are_cut_before_17() -> None:
+def test_names_are_cut_to_63_bytes() -> None:
     asked = Connection("é" * 40, "d" * 70, None)
-    assert asked.received(Abilities(17)) == asked
-    cut = asked.received(Abilities(16))
+    cut = asked.received(Abilities(18))
+    assert cut == asked.received(Abilities(11))
     assert cut.user.encode("utf-8", "surrogateescape") == ("é" * 40).encode()[:63]
     assert cut.database == "d" * 63
     assert Connection("a", None, None).received(Abilities(11)).database is None
