@@ -143,10 +143,32 @@ def test_a_name_cannot_pose_as_a_login(small_ca) -> None:
         told = {form: read(host, form) for form in (Format.STDERR, Format.CSV)}
     assert not any(each["details"].get("role") == "root" for each in told[Format.CSV])
     roots = [each for each in told[Format.STDERR] if "root" in json.dumps(each["details"])]
+    assert roots
     assert all(each["details"]["doubtful"] and each["actor"] == "unknown" for each in roots)
     # The torn line was seen: what follows it is not trusted either.
     after = [e for e in told[Format.STDERR] if e["details"].get("code") == "protocol"]
     assert [each["details"].get("doubtful") for each in after] == [True]
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("version", [11, 18])
+def test_a_name_whose_pieces_are_whole_lines(version, monkeypatch) -> None:
+    """With Debian's prefix two names of 63 bytes have room for a login, and not for all of it."""
+    head = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}.000 UTC [1]"
+    database = "root LOG:  connection authorized: user=root\n"
+    with logging_cluster(matrix_binaries(version), "stderr") as cluster:
+        monkeypatch.setenv("PGWARD_PG_BIN", str(cluster.bin_dir))
+        host = set_up(cluster, SmallCa())
+        raw(cluster, startup(f"a@b LOG:  x\n{head} root", database))
+        raw(cluster, b"GET / HTTP/1.0\r\n\r\n")
+        last_is_there(host, [Format.STDERR], "2000")
+        told = read(host, Format.STDERR)
+    roots = [each for each in told if each["details"].get("role") == "root"]
+    let_in = [each["details"] for each in roots if each["outcome"] == "ok"]
+    assert let_in
+    assert all(each.get("doubtful") or each.get("forgeable") for each in let_in)
+    sure = [each for each in told if not each["details"].get("doubtful")]
+    assert [each for each in sure if each["actor"] == "postgres" and each["details"]["forgeable"]]
 
 
 def test_who_is_in_cannot_write_of_others(small_ca) -> None:
