@@ -67,6 +67,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.applied",  # after material and postgres, which it imports
     "tests.fixtures.drivers",  # after postgres, which it imports
+    "tests.fixtures.go_oracle",  # after drivers, which it imports
     "tests.fixtures.replicas",  # after ca_process, database and filled, which it imports
     "tests.fixtures.balancer",  # after replicas, which it imports
     "tests.fixtures.slapd",

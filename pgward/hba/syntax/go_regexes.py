@@ -167,7 +167,9 @@ class _Reader:
             return f"(?:{self._closed()})"
         if named := _NAME.match(text, self._at):
             if named[1] in self._names:
-                raise BadRegexError(f"duplicate group {named[1]!r} in {text!r}")
+                raise BeyondUsError(
+                    f"two groups are called {named[1]!r}: not all releases of Go agree"
+                )
             self._names.add(named[1])
             self._at = named.end()
         elif flags := _FLAGS.match(text, self._at):
