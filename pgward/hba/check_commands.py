@@ -188,7 +188,8 @@ def _subject(files: ServerFiles, material: Material | None, superusers: tuple[st
 
 def _superusers(files: ServerFiles, named: tuple[str, ...]) -> frozenset[str]:
     """Return those that a server tells of and those named; else the one of every server."""
-    known = frozenset(named) if files.live is None else files.live.superusers | set(named)
+    asked = frozenset(map(files.able.folded, named))
+    known = asked if files.live is None else files.live.superusers | asked
     return known or files.able.superusers
 
 

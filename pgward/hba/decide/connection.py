@@ -31,9 +31,10 @@ class Connection:
     host_name: str | None = None
 
     def received(self, able: Abilities) -> "Connection":
-        """Return it with names as the server compares them."""
+        """Return it with names and the address as the server compares them."""
         database = None if self.database is None else able.received(self.database)
-        return replace(self, user=able.received(self.user), database=database)
+        address = None if self.address is None else able.client(self.address)
+        return replace(self, user=able.received(self.user), database=database, address=address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from pgward.core.errors import InvalidInputError
-from pgward.hba.syntax.versions import Abilities, Dialect
+from pgward.hba.syntax.versions import Abilities, Dialect, Ip
 
 _YUGABYTE_BASES = (11, 15)
 # The version that CockroachDB tells its clients; nothing but numbers of PostgreSQL depends on it.
@@ -150,6 +150,10 @@ class Cockroach(Abilities):
     def received(self, name: str) -> str:
         """Return the name of a role as it is compared."""
         return self.folded(name)
+
+    def client(self, address: Ip) -> Ip:
+        """Return the address of a client, IPv4 where it came to a socket of IPv6 (``To4``)."""
+        return getattr(address, "ipv4_mapped", None) or address
 
     def folded(self, name: str) -> str:
         """Return a name in lower case, each letter by itself, and composed (NormalizeName)."""

@@ -7,6 +7,7 @@ later refuse ``clientcert=1`` and then silently keep the configuration they had.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
 from typing import Self
 
 from pgward.core.errors import InvalidInputError
@@ -15,6 +16,9 @@ OLDEST = 11
 NEWEST = 18
 _MOST_NAME = 63  # NAMEDATALEN - 1
 _OLD_MOST_WORD = 255
+
+
+Ip = IPv4Address | IPv6Address
 
 
 class Dialect(StrEnum):
@@ -83,6 +87,10 @@ class Abilities:
         """
         data = name.encode("utf-8", "surrogateescape")[:_MOST_NAME]
         return data.decode("utf-8", "surrogateescape")
+
+    def client(self, address: Ip) -> Ip:
+        """Return the address of a client as rules are compared with it."""
+        return address
 
     def folded(self, name: str) -> str:
         """Return a name from outside as it is compared with a role's."""

@@ -1,3 +1,5 @@
+from ipaddress import ip_address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,13 @@ def test_names_are_cut_to_63_bytes() -> None:
 def test_names_are_folded_for_cockroachdb() -> None:
     asked = Connection("Ann" + "N" * 70, "Shop", None).received(Cockroach())
     assert (asked.user, asked.database) == ("ann" + "n" * 70, "shop")
+
+
+def test_an_ipv4_client_of_an_ipv6_socket_is_ipv4_for_cockroachdb() -> None:
+    mapped, other = ip_address("::ffff:10.0.0.9"), ip_address("::1")
+    for able, seen in ((Cockroach(), ip_address("10.0.0.9")), (Abilities(16), mapped)):
+        assert Connection("a", "b", mapped).received(able).address == seen
+        assert Connection("a", "b", other).received(able).address == other
 
 
 def test_members_directly_through_others_and_of_themselves() -> None:

@@ -41,6 +41,12 @@ def test_what_is_found_of_cockroachdb(hba, rules) -> None:
     assert sorted(set(all_of(hba, dialect=COCKROACH)) - {"HBA035"}) == rules
 
 
+def test_comments_ignore_findings_here_too() -> None:
+    hba = f"{ROOT}host all all 10.0.0.0/8 trust # pgward-ignore HBA013: a lab\n"
+    found = check(subject_of(Example(hba, dialect=COCKROACH)))
+    assert [each.ignored for each in found if each.rule == "HBA013"] == ["a lab"]
+
+
 def test_options_that_do_nothing() -> None:
     assert messages("HBA102", "host all all all cert clientname=DN map=m", "m a b") == [
         "/hba:1:23: clientname=DN does nothing behind cert"
