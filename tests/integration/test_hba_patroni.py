@@ -17,8 +17,12 @@ PASSWORD = ("--auth", "cert-or-scram", "--password-role", "rewinder")
 
 
 def where(node: Node) -> tuple[str, ...]:
-    config = f"{node.data_dir}/postgresql.base.conf"
-    return "--data-dir", node.data_dir, "--config-file", config, "--state-dir", STATE
+    return "--data-dir", node.data_dir, "--state-dir", STATE
+
+
+def written(node: Node) -> tuple[str, ...]:
+    """What changes the configuration names the file that Patroni leaves alone."""
+    return *where(node), "--config-file", f"{node.data_dir}/postgresql.base.conf"
 
 
 def set_up(node: Node, site: Site) -> None:
@@ -26,7 +30,7 @@ def set_up(node: Node, site: Site) -> None:
     body = {"kind": "host", "name": site.unique(node.name), "dns": [f"{node.name}.test"]}
     token = str(site.api.post("/v1/tokens", body)["token"])
     node.place.ok("install", "-d", "-o", "postgres", "-g", "postgres", "-m", "700", STATE)
-    words = (*where(node), "--dns", f"{node.name}.test", "--token-file", "-", *PASSWORD)
+    words = (*written(node), "--dns", f"{node.name}.test", "--token-file", "-", *PASSWORD)
     done = node.place.pgward("hba", "apply", *words, stdin=token)
     assert "the running server took it" in done.stderr, done.stderr
 
@@ -77,6 +81,10 @@ def test_through_all_that_patroni_does(pg_bin: Path, own_site: Site) -> None:
         two.start()
         all_is_well(cluster, alice, one)
         assert "running pg_rewind from db1" in two.log.read_text()
+        for node in cluster.nodes:
+            done = node.place.pgward("hba", "agent", "--once", *where(node))
+            assert (done.returncode, "warning" in done.stdout) == (0, False), done.stderr
+            assert "is not known" not in done.stderr, done.stderr
 
 
 def test_lines_in_patronis_own_configuration(pg_bin: Path, small_ca: SmallCa, tmp_path) -> None:
@@ -97,7 +105,7 @@ def test_lines_in_patronis_own_configuration(pg_bin: Path, small_ca: SmallCa, tm
         eventually(lambda: psql(entered).stdout == "alice\n", 30)
         bare = alice.conninfo(node.port, "alice", hostaddr=node.address, sslcert="", sslkey="")
         assert "client certificate" in psql(bare).stderr
-        done = node.place.pgward("hba", "apply", *where(node), "--dry-run")
+        done = node.place.pgward("hba", "apply", *written(node), "--dry-run")
         assert "pg_ident.conf is written by Patroni" in done.stderr, done.stderr
         checked = node.place.pgward("hba", "check", "--data-dir", node.data_dir)
         assert "0 errors" in checked.stdout, checked.stdout
