@@ -218,6 +218,45 @@ def reversed_dn(bench: Bench) -> None:
     assert bench.login(shows="dn") is Verdict.OTHER_NAME
 
 
+def second_group(bench: Bench) -> None:
+    bench.role(r"ann\2")
+    bench.role("annbob")
+    bench.use(f"{SSL} cert map=m", r"m /^(.*)@(.*)$ \1\2")
+    assert bench.login(role="annbob", shows="ann@bob") is Verdict.OTHER_NAME
+    assert bench.login(role=r"ann\2", shows="ann@bob") is Verdict.IN
+    bench.role(r"ann-\1")
+    bench.role("ann-ann")
+    bench.use(f"{SSL} cert map=m", r"m /^(.*)@(.*)$ \1-\1")
+    assert bench.login(role="ann-ann", shows="ann@bob") is Verdict.OTHER_NAME
+    assert bench.login(role=r"ann-\1", shows="ann@bob") is Verdict.IN
+
+
+def group_behind_plus(bench: Bench) -> None:
+    """Who is in a group of just that name gets in, and nobody by what they are called."""
+    bench.role("+ann")
+    bench.role(r"\1")
+    bench.sql(r'grant "\1" to bob')
+    bench.use(f"{SSL} cert map=m", r'm /^(.*)$ "+\1"')
+    assert bench.login(role="+ann", shows="ann") is Verdict.IN
+    bench.use(f"{SSL} cert map=m", r"m /^(.*)$ +\1")
+    assert bench.login(role="+ann", shows="ann") is Verdict.OTHER_NAME
+    assert bench.login(role="bob", shows="ann") is Verdict.IN
+
+
+def two_roles(bench: Bench) -> None:
+    bench.use(f"{SSL} cert map=m", "m eve ann bob")
+    assert bench.login(role="ann", shows="eve") is Verdict.IN
+    assert bench.login(role="bob", shows="eve") is Verdict.OTHER_NAME
+
+
+def cut_off(bench: Bench) -> None:
+    """It asks by another map than the one that is written."""
+    bench.use(f'{SSL} cert map="m#1"', "m eve ann\n")
+    assert bench.login(role="ann", shows="eve") is Verdict.OTHER_NAME
+    bench.use(f"{SSL} cert map=m#1", "m eve ann\n")
+    assert bench.login(role="ann", shows="eve") is Verdict.IN
+
+
 def includes(bench: Bench) -> None:
     bench.put("more.conf", f"{SSL} trust\n".encode())
     kept("include more.conf")(bench)
@@ -279,6 +318,10 @@ FACTS: dict[str, str | list[Trap]] = {
             in_by(f"{SSL} cert map=m", "m /n ann", shows="eve@corp.invalid"),
             "unanchored",
         ),
+        trap("HBA046", ALL, second_group, "of groups the first, and once"),
+        trap("HBA046", range(16, 19), group_behind_plus, "a group behind a plus"),
+        trap("HBA047", ALL, two_roles, "a second role"),
+        trap("HBA048", ALL, cut_off, "a comment within a word"),
     ],
     "include, and expressions": [
         trap("HBA001", range(11, 16), includes, "include"),

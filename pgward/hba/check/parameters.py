@@ -174,13 +174,18 @@ class Since:
         return self.before if version < self.version else self.after
 
 
+def kind(name: str) -> Kind:
+    """Return what may stand behind a setting of ``KNOWN``."""
+    return _KINDS[name]
+
+
 def refusal(name: str, value: str, version: int) -> str | None:
     """Return what a version takes for a setting, where it does not take ``value``.
 
     ``name`` is in lower case. None for what is taken, and for settings that are not known here.
     """
-    kind = _KINDS.get(name)
-    return None if kind is None or kind.takes(value, version) else kind.wanted(version)
+    found = _KINDS.get(name)
+    return None if found is None or found.takes(value, version) else found.wanted(version)
 
 
 def _was_boolean(version: int) -> tuple[str, ...]:

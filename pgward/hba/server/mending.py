@@ -1,13 +1,15 @@
 """Carry out the fixes of findings on a server's files, and change nothing else in them.
 
-Each file is written whole, as the account that owns it and with a backup beside it; what it says
-is looked at before and after. The server is never reloaded here.
+Each file is written whole, as the account that owns it and with a backup beside it, of which the
+last few are kept; what it says is looked at before and after. Whenever a run is killed, each file
+is the old one or the new one. The server is never reloaded here.
 """
 
 import contextlib
 import difflib
 import fcntl
 import os
+import re
 import stat
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
@@ -27,6 +29,8 @@ from pgward.system import files as system_files
 from pgward.system.postgres import Account
 
 _BACKUP_MARK = ".mended-"  # not as those of apply, which removes what it does not know
+_BACKUPS_KEPT = 5  # of each file, as apply keeps
+_NEW, _TEMPORARY = ".new", ".tmp"
 
 
 class MendingError(PgwardError):
@@ -158,14 +162,34 @@ def _write(mended: Mended, disk: Disk, now: datetime) -> Path:
                 f"{path} was changed while it was looked at; nothing was changed in it",
                 hint="run it again",
             )
-        real = path.resolve()
+        real = disk.resolve(path)
+        _sweep(real, disk)
         backup = real.with_name(f"{real.name}{_BACKUP_MARK}{now:%Y%m%dT%H%M%S%fZ}")
+        new = backup.with_name(backup.name + _NEW)
         disk.replace(backup, mended.before, like=real)
-        disk.replace(path, mended.after)
+        disk.replace(new, mended.after, like=real)
+        disk.move(new, real)
         if disk.read(path) != mended.after:
             disk.restore(path, backup)
             raise MendingError(f"{path} does not have what was written; the old one is back")
+        for old in _backups(real, disk)[:-_BACKUPS_KEPT]:
+            disk.remove(old)
     return backup
+
+
+def _sweep(real: Path, disk: Disk) -> None:
+    """Remove what runs that were killed left beside a file; its lock is held."""
+    begun, hidden = f"{real.name}{_BACKUP_MARK}", f".{real.name}{_BACKUP_MARK}"
+    for name in disk.names(real.parent):
+        unused = name.startswith(begun) and name.endswith(_NEW)
+        if unused or (name.startswith(hidden) and name.endswith(_TEMPORARY)):
+            disk.remove(real.with_name(name))
+
+
+def _backups(real: Path, disk: Disk) -> list[Path]:
+    """Return the backups of a file, the oldest first."""
+    stamped = re.compile(re.escape(f"{real.name}{_BACKUP_MARK}") + r"[0-9]{8}T[0-9]{12}Z")
+    return [real.with_name(name) for name in disk.names(real.parent) if stamped.fullmatch(name)]
 
 
 @contextlib.contextmanager

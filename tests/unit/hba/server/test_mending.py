@@ -1,6 +1,6 @@
 import fcntl
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -207,3 +207,25 @@ def test_a_directory_that_takes_no_file(hba, monkeypatch) -> None:
 
 def mode(path: Path, wanted: int) -> Finding:
     return Finding("HBA061", Severity.ERROR, "", fix=Mode(str(path), wanted))
+
+
+def test_the_last_backups_are_kept(hba) -> None:
+    text = hba.read_text()
+    (hba.parent / f"{hba.name}.mended-by-hand").write_text("")
+    for number in range(8):
+        hba.write_text(text)
+        list(mending.carry_out(mending.planned(*read(hba)), OURS, NOW + timedelta(days=number)))
+    left = sorted(each.name for each in hba.parent.glob("*.mended-2*"))
+    assert [name[19:27] for name in left] == [f"202606{day:02d}" for day in range(4, 9)]
+    assert (hba.parent / f"{hba.name}.mended-by-hand").exists()
+
+
+def test_what_a_killed_run_left_is_removed(hba) -> None:
+    stamp = f"{hba.name}.mended-20260101T000000000000Z"
+    left = [f".{stamp}.0123.tmp", f"{stamp}.new", f".{stamp}.new.0123.tmp"]
+    for name in (*left, f".{hba.name}.0123.tmp", ".other.mended-x.tmp"):
+        (hba.parent / name).write_text("")
+    carry_out(mending.planned(*read(hba)))
+    names = {each.name for each in hba.parent.iterdir()}
+    assert not names & set(left)
+    assert {f".{hba.name}.0123.tmp", ".other.mended-x.tmp"} <= names  # those of somebody else
