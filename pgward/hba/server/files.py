@@ -30,6 +30,8 @@ from pgward.hba.syntax.versions import Abilities
 from pgward.system import collecting
 from pgward.system.postgres import Account
 
+_HINT = "run this as root, or as the account that may read it: sudo -u postgres …"
+
 
 @dataclass(frozen=True)
 class ServerFiles:
@@ -168,7 +170,7 @@ class Reader:
         except FileProblemError as problem:
             if optional and problem.missing:
                 return []
-            raise InvalidInputError(str(problem)) from problem
+            raise _unreadable(problem) from problem
 
     def _read(
         self, lines: Callable[[str, Files, Abilities], list[Placed]], path: Path, *, optional: bool
@@ -178,7 +180,7 @@ class Reader:
         except FileProblemError as problem:
             if optional and problem.missing:
                 return []
-            raise InvalidInputError(str(problem)) from problem
+            raise _unreadable(problem) from problem
 
     @property
     def texts(self) -> dict[str, bytes]:
@@ -200,6 +202,14 @@ class Reader:
         for path, data in self._conf.texts.items():
             found += comments.of_settings_file(path, data)
         return found
+
+
+def _unreadable(problem: FileProblemError) -> InvalidInputError:
+    """Return what is said of a file that cannot be read, and what to do where it is not allowed."""
+    cause: BaseException | None = problem
+    while cause is not None and not isinstance(cause, PermissionError):
+        cause = cause.__cause__
+    return InvalidInputError(str(problem), hint=None if cause is None else _HINT)
 
 
 class _Remembering:

@@ -27,6 +27,7 @@ from pgward.hba.syntax import settings, tokens
 from pgward.hba.syntax.options import without_secrets
 from pgward.system import files as system_files
 from pgward.system.postgres import Account
+from pgward.system.safe_text import clean
 
 _BACKUP_MARK = ".mended-"  # not as those of apply, which removes what it does not know
 _BACKUPS_KEPT = 5  # of each file, as apply keeps
@@ -252,7 +253,11 @@ def _twice(read: ServerFiles) -> set[str]:
 
 
 def _lines(data: bytes) -> list[str]:
-    text = data.decode("utf-8", "backslashreplace")
-    return [line + "\n" for line in text.split("\n")[:-1]] + [
-        line for line in text.split("\n")[-1:] if line
-    ]
+    """Return the lines as they are shown: no terminal does what is in them."""
+    shown = [_cleaned(line) for line in data.decode("utf-8", "backslashreplace").split("\n")]
+    return [line + "\n" for line in shown[:-1]] + [line for line in shown[-1:] if line]
+
+
+def _cleaned(line: str) -> str:
+    bare = line.removesuffix("\r")
+    return "\t".join(map(clean, bare.split("\t"))) + line[len(bare) :]

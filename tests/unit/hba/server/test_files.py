@@ -1,3 +1,5 @@
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from pgward.core.errors import InvalidInputError
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.server.files import ServerFiles, of_directory, of_names
 from pgward.hba.syntax.versions import Abilities
+from pgward.system import files as system_files
 from pgward.system.postgres import Cluster
 
 
@@ -101,6 +104,24 @@ def test_a_file_that_is_not_there(data, name) -> None:
     (data / name).unlink()
     with pytest.raises(InvalidInputError, match=re.escape(name)):
         of_directory(data)
+
+
+@pytest.mark.parametrize("named", ["hba", "ident", "conf"])
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch, named) -> None:
+    files = {name: tmp_path / name for name in ("hba", "ident", "conf")}
+    for path in files.values():
+        path.write_text("")
+    read = system_files.read_regular
+
+    def denied(path: Path) -> bytes:
+        if path.name == named:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return read(path)
+
+    monkeypatch.setattr(system_files, "read_regular", denied)
+    with pytest.raises(InvalidInputError, match=f"cannot read .*{named}: permission") as caught:
+        of_names(files["hba"], Abilities(16), files["ident"], files["conf"])
+    assert "sudo -u postgres" in (caught.value.hint or "")
 
 
 def test_names_and_comments_in_all_files(data) -> None:

@@ -64,6 +64,13 @@ def test_no_password_is_shown(hba) -> None:
     assert "geheim" not in shown
 
 
+def test_a_terminal_does_nothing_that_is_in_a_file(hba) -> None:
+    hba.write_text(f"#\t\x1b[2J\n{WIDE}{WIDE}")
+    shown = mending.diff(mending.planned(*read(hba)))
+    assert " #\t\\x1b[2J\n" in shown
+    assert "\x1b" not in shown
+
+
 def test_two_files_and_what_is_shown(hba, tmp_path) -> None:
     conf = tmp_path / "postgresql.conf"
     conf.write_text("port = 1")
