@@ -148,12 +148,13 @@ def _duties(host: Host, source: MachineSource, outcome: work.Outcome) -> list[st
 
 def _show_dry_run(host: Host, plan: Plan, *, overwrite_edits: bool) -> bool:
     """Show what would change; return whether anything would."""
-    check_before(host, plan)
-    _warn(warnings(host.data_dir, plan))
-    made = plan_contents(host.data_dir, plan)
-    if not overwrite_edits:
-        check_by_hand(made.edits)
-    diff, effect = made.diff(), effect_of(host.data_dir, made.edits)
+    with host.looking():
+        check_before(host, plan)
+        _warn(warnings(host.data_dir, plan))
+        made = plan_contents(host.data_dir, plan)
+        if not overwrite_edits:
+            check_by_hand(made.edits)
+        diff, effect = made.diff(), effect_of(host.data_dir, made.edits)
     terminal.report(
         dry_run=True,
         changed=bool(diff),

@@ -88,9 +88,9 @@ def apply(
             check_before(host, plan)
             said = tuple(warnings(host.data_dir, plan))
             edits = plan_contents(host.data_dir, plan).edits
-        if not overwrite_edits:
-            check_by_hand(edits)
-        effect = effect_of(host.data_dir, edits)
+            if not overwrite_edits:
+                check_by_hand(edits)
+            effect = effect_of(host.data_dir, edits)
         checks = Checks(
             lambda: check_after(host.data_dir, plan), lambda running: prove_refusal(plan, running)
         )

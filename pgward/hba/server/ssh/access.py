@@ -102,7 +102,7 @@ class SshAccess:
                 f"cannot read {path} on {self._connection.target}: {why}",
                 hint=f"come as root or {_USUAL}, or {_LET}",
             )
-        name, uid, gid = done.stdout.decode().split()
+        name, uid, gid = done.stdout.decode("utf-8", "surrogateescape").rsplit(None, 2)
         self._become(Account(name, int(uid), int(gid)))
         return Account(name, int(uid), int(gid))
 

@@ -202,6 +202,13 @@ def test_sudo_where_we_are_somebody_else(told) -> None:
     assert prefixes == [[], ["sudo", "-n", "-u", "postgres", "--"]]
 
 
+def test_an_account_of_a_domain(told) -> None:
+    access, prefixes = told(ME, Done(0, b"CORP\\some \xffuser 900 901\n", ""))
+    owner = access.owner_of("/data")
+    assert (owner.name, owner.uid, owner.gid) == ("CORP\\some \udcffuser", 900, 901)
+    assert prefixes[1] == ["sudo", "-n", "-u", owner.name, "--"]
+
+
 def test_a_directory_that_only_sudo_may_look_into(told) -> None:
     closed = Done(1, b"", "stat: cannot statx '/d/x': Permission denied\n")
     access, prefixes = told(ME, closed, Done(0, b"postgres 26 26\n", ""))
