@@ -10,7 +10,7 @@ from pgward.hba.syntax import tokens
 from pgward.hba.syntax.files import Place, Placed
 from pgward.hba.syntax.mappings import Mapping
 from pgward.hba.syntax.problems import BadLineError
-from pgward.hba.syntax.versions import Abilities
+from pgward.hba.syntax.versions import Abilities, Dialect
 
 _FIELDS = 3
 _REFERENCE = re.compile(r"\\[0-9]")
@@ -31,7 +31,7 @@ _GLUED = re.compile(rb"[^ \t\r\n,#\"]#")
 )
 def stays(subject: Subject) -> Found:
     """Look for what looks like a group in roles that are no expressions."""
-    for entry in subject.mappings:
+    for entry in () if _is_other(subject) else subject.mappings:
         left = _left(subject.able, entry.says)
         if left is not None:
             said = f"lets people be a role that has {left} in its name, as it stands"
@@ -51,7 +51,7 @@ def stays(subject: Subject) -> Found:
 )
 def behind(subject: Subject) -> Found:
     """Look for a fourth field."""
-    for entry in subject.mappings:
+    for entry in () if _is_other(subject) else subject.mappings:
         more = entry.line.fields[_FIELDS:]
         if more:
             words = " ".join(token.text for field in more for token in field)
@@ -72,7 +72,8 @@ def behind(subject: Subject) -> Found:
 )
 def within_a_word(subject: Subject) -> Found:
     """Look for a # that stands right behind something; what an option has is not shown."""
-    if not any(_GLUED.search(text) for text in subject.texts.values()):
+    texts = () if _is_other(subject) else subject.texts.values()
+    if not any(b"#" in text and _GLUED.search(text) for text in texts):
         return
     for line in (*subject.hba, *subject.ident):
         word = _cut(line)
@@ -81,6 +82,11 @@ def within_a_word(subject: Subject) -> Found:
             number, column = line.line.place(len(fields) - 1, len(fields[-1]) - 1)
             said = f"{word} ends at the #, and what follows is not read"
             yield Place(line.path, number, column), said
+
+
+def _is_other(subject: Subject) -> bool:
+    """Tell whether the lines are read by other rules than PostgreSQL's."""
+    return subject.able.dialect is Dialect.COCKROACHDB
 
 
 def _left(able: Abilities, mapping: Mapping) -> str | None:

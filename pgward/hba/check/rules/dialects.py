@@ -168,7 +168,7 @@ def added_password(subject: Subject) -> Found:
 
 
 def _added(subject: Subject) -> Iterator[Way]:
-    for way in ways(subject):
+    for way in ways(subject) if subject.able.dialect is _YUGABYTE else ():
         if way.place.path == yugabyte.ADDED and way.rule.kind != LOCAL:
             yield way
 

@@ -2,6 +2,7 @@ import pytest
 
 from pgward.hba.check.catalogue import BY_ID
 from pgward.hba.check.rule import Example
+from pgward.hba.syntax.versions import Dialect
 from tests.fixtures.hba_examples import subject_of
 
 USED = "hostssl all all all cert map=m\n"
@@ -78,3 +79,10 @@ def test_no_password_is_shown() -> None:
     line = "host all all 10.0.0.0/8 ldap ldapserver=h ldapbindpasswd=geheim#x"
     ((_, said),) = found("HBA048", line)
     assert said.startswith("ldapbindpasswd=… ends")
+
+
+def test_other_dialects_have_rules_of_their_own() -> None:
+    ident = "m /^(.*)$ x\\2\nm ann ann # a#b"
+    for rule in ("HBA046", "HBA047", "HBA048"):
+        subject = subject_of(Example("host all all all cert", ident, dialect=Dialect.COCKROACHDB))
+        assert list(BY_ID[rule].findings(subject)) == []
