@@ -3,7 +3,7 @@ from ipaddress import ip_address
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgward.hba.check import fixing
@@ -201,6 +201,8 @@ CONNECTIONS = [
 ]
 
 
+# Each example asks for hundreds of connections: few a run, and others in each.
+@settings(max_examples=25)
 @given(st.lists(st.tuples(LINES, ENDS).map("".join), min_size=2, max_size=6))
 def test_nobody_is_let_in_or_locked_out_by_a_fix(lines: list[str]) -> None:
     """Who a line is for and what it asks is the same afterwards, at a version with most fixes."""
