@@ -17,11 +17,11 @@ from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.agent.backends import Revoked
 from pgward.hba.agent.duty import Done, Turn
 from pgward.hba.agent.interfaces import Events
-from pgward.hba.agent.plausible import check_successor
 from pgward.hba.install import apply
 from pgward.hba.install.duties import attempt
 from pgward.hba.install.host import Host
 from pgward.hba.install.material import Material, read_crls
+from pgward.hba.install.plausible import check_successor
 from pgward.hba.server.datadir import Running
 from pgward.pki import crl
 

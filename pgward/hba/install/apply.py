@@ -18,6 +18,7 @@ from pgward.hba.install.contents import (
 from pgward.hba.install.effect import Effect, effect_of
 from pgward.hba.install.host import ONLY_MATERIAL, Checks, Host
 from pgward.hba.install.material import CertificateSource, Material, MaterialError
+from pgward.hba.install.plausible import check_successor
 from pgward.hba.plan.model import Plan
 from pgward.hba.server import probe
 from pgward.hba.server.datadir import Running
@@ -138,6 +139,7 @@ def newest(host: Host, source: CertificateSource, now: datetime) -> tuple[Materi
             raise
         return installed, error.message
     material.check(now)
+    check_successor(material, host.generations.load())
     _check_there(material, host, now)
     return material, None
 

@@ -103,6 +103,17 @@ def test_refresh(host, plan, small_ca, now) -> None:
     assert host.generations.load().crls == small_ca.crls()
 
 
+def test_an_older_list_is_not_taken(host, plan, small_ca, now) -> None:
+    small_ca.crl_number = 5
+    installed = work.apply(host, plan, small_ca, names=(), now=now).material
+    small_ca.crl_number = 4
+    with pytest.raises(PgwardError, match=r"older .* of CN=user issuing \(number 4\)"):
+        work.refresh(host, small_ca, now=now)
+    with pytest.raises(PgwardError, match=r"older .* of CN=user issuing \(number 4\)"):
+        work.apply(host, plan, small_ca, names=(), now=now)
+    assert host.generations.load() == installed
+
+
 def test_a_refresh_goes_on_beside_a_broken_file(host, plan, small_ca, now) -> None:
     work.apply(host, plan, small_ca, names=(), now=now)
     with host.data_dir.hba_file.open("a") as file:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pgward.core.errors import PgwardError
-from pgward.hba.agent.plausible import check_successor
+from pgward.hba.install.plausible import check_successor
 from tests.fixtures.material import Pair, SmallCa, signed_crl
 
 NOW = datetime.now(UTC)
@@ -28,6 +28,10 @@ def test_lists_that_grow_newer_are_taken(given):
     check_successor(given(5), None)
     check_successor(given(5), given(5))
     check_successor(given(6), given(5))
+
+
+def test_what_is_damaged_is_replaced(given):
+    check_successor(given(1), replace(given(5), crls=b"no list"))
 
 
 def test_a_list_that_was_rolled_back_is_not(given):

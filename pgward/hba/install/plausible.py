@@ -7,7 +7,7 @@ a certificate that was revoked since is not. PostgreSQL takes the list that it i
 from collections.abc import Mapping
 
 from pgward.core.errors import PgwardError
-from pgward.hba.install.material import Material
+from pgward.hba.install.material import Material, MaterialError
 from pgward.pki import crl, pem
 
 _HINT = "what is installed stays; look at the CA, and at who answers at its address"
@@ -36,4 +36,9 @@ def check_successor(material: Material, before: Material | None) -> None:
 
 
 def _numbers(material: Material) -> Mapping[bytes, int]:
-    return {crl.signer_key_id(each): crl.number(each) for each in material.revocation_lists}
+    """Return the number of each list; none of what is damaged, which anything may replace."""
+    try:
+        lists = material.revocation_lists
+    except MaterialError:
+        return {}
+    return {crl.signer_key_id(each): crl.number(each) for each in lists}
