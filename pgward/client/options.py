@@ -24,7 +24,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _MAX_PASSWORD_FILE = 64 * 1024
 _GENERATED_BYTES = 18  # 144 bits
 
-output = click.option(*outputs.FLAGS, **outputs.ATTRIBUTES)
+output = outputs.option
 
 password_stdin = click.option(
     "--password-stdin",

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from pgward import __version__
-from pgward.client.options import output as output_option
 from pgward.core.errors import InvalidInputError
 from pgward.hba.check import describing
 from pgward.hba.check.catalogue import BY_ID, RULES, check
@@ -24,6 +23,7 @@ from pgward.hba.server.files import ServerFiles
 from pgward.hba.server.local import LOCAL
 from pgward.hba.syntax.versions import Dialect
 from pgward.system import collecting, terminal
+from pgward.system.output import option as output_option
 
 _NEVER = "never"
 _FAILED = 1

@@ -4,7 +4,6 @@ from ipaddress import ip_address
 
 import click
 
-from pgward.client.options import output as output_option
 from pgward.core.errors import InvalidInputError
 from pgward.hba.decide import explaining
 from pgward.hba.decide.connection import Connection, Encryption, World
@@ -16,6 +15,7 @@ from pgward.hba.server.files import ServerFiles
 from pgward.hba.syntax.addresses import IP
 from pgward.hba.syntax.regexes import BeyondUsError
 from pgward.system import terminal
+from pgward.system.output import option as output_option
 
 _LOCAL = "local"
 _REFUSED = 1

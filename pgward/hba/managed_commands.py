@@ -2,9 +2,9 @@
 
 import click
 
-from pgward.client.options import output as output_option
 from pgward.hba.plan import managed as services
 from pgward.system import terminal
+from pgward.system.output import option as output_option
 
 
 @click.command()

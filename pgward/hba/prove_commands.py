@@ -2,7 +2,6 @@
 
 import click
 
-from pgward.client.options import output as output_option
 from pgward.hba.host_options import OpenHost, host_options
 from pgward.hba.install.source import MachineSource
 from pgward.hba.login import shown
@@ -11,6 +10,7 @@ from pgward.hba.prove.ca_source import CaProofs
 from pgward.hba.prove.judging import Report, Status
 from pgward.hba.prove.run import Wish
 from pgward.system import process, terminal
+from pgward.system.output import option as output_option
 
 _DIFFERS = 1
 _COLUMNS = {

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from pgward.client.options import output as output_option
 from pgward.core.errors import InvalidInputError
 from pgward.hba.decide.connection import World
 from pgward.hba.decide.loading import Loaded, load
@@ -21,6 +20,7 @@ from pgward.hba.ways.report import Report, listed
 from pgward.hba.ways.strength import Strength
 from pgward.system import files as disk
 from pgward.system import terminal
+from pgward.system.output import option as output_option
 
 _TOO_WEAK = 1
 _MODE = 0o644

@@ -65,6 +65,7 @@ ATTRIBUTES: Mapping[str, Any] = {
     "help": "How to show it.  [default: table]",
 }
 FLAGS = ("-o", "--output")
+option = click.option(*FLAGS, **ATTRIBUTES)
 
 
 def takes_output(command: click.Command) -> bool:

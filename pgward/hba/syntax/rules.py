@@ -30,8 +30,10 @@ class Rule:
 
     def option(self, name: str) -> str | None:
         """Return the value of an option, the last where it stands twice, or None."""
-        found = [value for key, value in self.options if key == name]
-        return found[-1] if found else None
+        for key, value in reversed(self.options):
+            if key == name:
+                return value
+        return None
 
 
 def read(fields: tuple[Field, ...], able: Abilities) -> Rule:

@@ -123,9 +123,8 @@ class Abilities:
     def clientcert_values(self) -> frozenset[str]:
         """The values of ``clientcert`` that do ask for a certificate."""
         if self.version == OLDEST:
-            return frozenset({"1"})
-        full = frozenset({"verify-ca", "verify-full"})
-        return full | {"1"} if self.version < 14 else full  # noqa: PLR2004 - a version is a name
+            return _ONE
+        return _ONE_OR_FULL if self.version < 14 else _FULL  # noqa: PLR2004 - a version is a name
 
     @property
     def minimum_protocol(self) -> bool:
@@ -169,6 +168,9 @@ class Abilities:
         return frozenset(known)
 
 
+_ONE = frozenset({"1"})
+_FULL = frozenset({"verify-ca", "verify-full"})
+_ONE_OR_FULL = _ONE | _FULL
 _METHODS = frozenset(
     {
         *("trust", "reject", "scram-sha-256", "md5", "password", "gss", "sspi", "ident", "peer"),

@@ -17,6 +17,7 @@ _ALL = Token("all")
 _REPLICATION = Token("replication")
 _V4_BITS, _V6_BITS = 32, 128
 _LOOPBACK: dict[int, IP] = {_V4_BITS: IPv4Address("127.0.0.1"), _V6_BITS: IPv6Address("::1")}
+_NUMBERS = {bits: int(each) for bits, each in _LOOPBACK.items()}
 _Pair = tuple[Token, Token]
 
 
@@ -119,7 +120,8 @@ def half_of_loopback(subject: Subject) -> Found:
 def _loops(address: Address | None) -> list[int]:
     """Return which addresses of loopback an address holds, by their bits."""
     if isinstance(address, Network):
-        return [address.bits] if address.holds(_LOOPBACK[address.bits]) else []
+        loops = (address.address ^ _NUMBERS[address.bits]) & address.mask == 0
+        return [address.bits] if loops else []
     if isinstance(address, HostName):
         return list(_LOOPBACK) if address.name.lower() == "localhost" else []
     return [] if address is None else list(_LOOPBACK)

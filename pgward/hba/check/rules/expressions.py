@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.patterns import loose_domain, speaks_of_whole
+from pgward.hba.check.reached import once
 from pgward.hba.check.rule import Example, Found, rule
 from pgward.hba.check.subject import Entry, Subject
 from pgward.hba.syntax.mappings import Mapping
@@ -97,8 +98,11 @@ def _dots(domain: str) -> str:
 
 def _slashed(subject: Subject, *, since: bool) -> Iterator[tuple[Entry[Rule], int, int, Token]]:
     """Yield names of rules that begin with a slash, if this version has expressions, or if not."""
-    if subject.able.includes != since:
-        return
+    if subject.able.includes == since:
+        yield from once(subject, "names with a slash", lambda: list(_with_slash(subject)))
+
+
+def _with_slash(subject: Subject) -> Iterator[tuple[Entry[Rule], int, int, Token]]:
     for entry in subject.rules:
         names = entry.says.databases, entry.says.roles
         for field, tokens in enumerate(names, _FIRST_FIELD):
