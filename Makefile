@@ -3,7 +3,8 @@
 .PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium matrix drivers faketime patroni peers clean
 
 PYTHON := .venv/bin/python
-WORKERS ?= auto
+# One more than there are cores: tests wait for the servers that they start.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Whole servers are tested first, and take longest: who is done with the rest helps with them.
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 

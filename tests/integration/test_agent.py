@@ -174,6 +174,7 @@ def by_section(person, service: str) -> str:
     return done.stdout.strip() or done.stderr
 
 
+@pytest.mark.soak
 def test_an_agent_that_begins_after_config_install_opens_what_it_installed(stack, person):
     first, second = stack.service(person), stack.service(person)
     person.ok("config", "install", first)

@@ -234,6 +234,7 @@ def _kept_alive(ca):
     return peer
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("come", [dial, _half_handshake, _half_request, _kept_alive])
 def test_a_flood_of_silent_peers_keeps_nobody_out(start_ca, come):
     ca = start_ca(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120)))

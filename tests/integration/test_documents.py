@@ -33,7 +33,8 @@ def test_every_link_leads_to_a_file(document):
 
 
 def commands() -> list[str]:
-    found = [line for path in DOCUMENTS for line in COMMAND.findall(path.read_text())]
+    whole = (path.read_text().replace("\\\n", "") for path in DOCUMENTS)
+    found = [line for text in whole for line in COMMAND.findall(text)]
     found += [line for path in UNITS for line in STARTED.findall(path.read_text())]
     return sorted({part for line in found for part in PIPED.split(line) if "pgward " in part})
 

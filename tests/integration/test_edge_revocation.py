@@ -177,6 +177,7 @@ def test_an_edge_that_starts_without_its_ca_serves_from_disk(own_stack):
     assert events[0]["target"] == service
 
 
+@pytest.mark.soak
 def test_a_damaged_snapshot_is_not_used(own_stack):
     person = own_stack.person()
     service = own_stack.service(person)

@@ -107,6 +107,7 @@ def test_a_refresh_with_nothing_new_leaves_the_server_in_peace(pg_applied, small
     assert pg_applied.psql("select pg_conf_load_time()") == loaded
 
 
+@pytest.mark.soak
 def test_password_and_certificate_of_that_role(pg_applied, alice_login, small_ca) -> None:
     pg_applied.psql("alter role alice password 'a'")
     apply(pg_applied, small_ca, auth=Auth.SCRAM_AND_CERT)
@@ -119,6 +120,7 @@ def test_password_and_certificate_of_that_role(pg_applied, alice_login, small_ca
     )
 
 
+@pytest.mark.soak
 def test_a_shared_role_with_any_certificate(pg_applied, alice_login, small_ca) -> None:
     apply(pg_applied, small_ca, auth=Auth.SCRAM_AND_ANY_CERT)
     assert psql(alice_login.conninfo(pg_applied.port, "bob"), PGPASSWORD="b").stdout == "bob\n"
@@ -128,6 +130,7 @@ def test_a_shared_role_with_any_certificate(pg_applied, alice_login, small_ca) -
     assert "connection requires a valid client certificate" in refused.stderr
 
 
+@pytest.mark.soak
 def test_roles_that_keep_a_password(pg_applied, alice_login, small_ca) -> None:
     apply(pg_applied, small_ca, auth=Auth.CERT_OR_SCRAM, password_roles=("bob",))
     bare = {"sslcert": "", "sslkey": ""}
@@ -138,6 +141,7 @@ def test_roles_that_keep_a_password(pg_applied, alice_login, small_ca) -> None:
     assert "certificate" in refusal(pg_applied, alice_login, **bare)
 
 
+@pytest.mark.soak
 def test_a_map_to_another_role(pg_applied, alice_login, small_ca) -> None:
     apply(pg_applied, small_ca, mapped=(("alice", "bob"),))
     assert psql(alice_login.conninfo(pg_applied.port, "bob")).stdout == "bob\n"
@@ -259,6 +263,7 @@ def test_without_sql_access_the_certificate_is_the_sign(pg_shared, small_ca) -> 
     assert (again.changed, again.took) == (False, None)
 
 
+@pytest.mark.soak
 def test_a_server_that_starts_between_any_two_steps_works(pg_shared, small_ca, alice_login) -> None:
     pg_shared.psql("create role alice login")
     host = host_of(pg_shared)
@@ -354,6 +359,7 @@ def far_disk(pg_stopped: Cluster, small_disk_of) -> Path:
     return disk
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small file system")
 def test_links_to_a_disk_that_gets_full_and_read_only(pg_stopped, far_disk, small_ca, alice_login):
     pg_stopped.start().psql("create role alice login")
@@ -396,6 +402,7 @@ def test_a_server_that_restarts_before_it_is_told(
     assert psql(alice_login.conninfo(pg_applied.port, "alice")).returncode == 0
 
 
+@pytest.mark.soak
 def test_back_and_forth(pg_applied, small_ca, alice_login) -> None:
     applied = configuration(pg_applied)
     now = datetime.now(UTC)

@@ -171,6 +171,7 @@ def far_away(pg_stopped: Cluster, small_disk_of) -> tuple[Host, Path]:
     return Host(found, found.path / "pgward"), etc
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a file system")
 def test_a_configuration_elsewhere(far_away, pg_stopped, small_ca, alice_login) -> None:
     host, etc = far_away
@@ -204,6 +205,7 @@ def test_a_configuration_elsewhere(far_away, pg_stopped, small_ca, alice_login) 
     pg_stopped.stop()
 
 
+@pytest.mark.soak
 def test_a_server_that_hangs(pg_applied, small_ca, alice_login, monkeypatch) -> None:
     """It takes nothing, and does not say so either."""
     monkeypatch.setattr(sql, "_SQL_SECONDS", 0.2)

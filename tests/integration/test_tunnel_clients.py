@@ -130,6 +130,7 @@ def test_many_sessions_at_once(tunnel, count):
     assert len(pids) == count
 
 
+@pytest.mark.soak
 def test_sessions_leave_no_descriptor_behind(stack, person):
     with stack.tunnel(person) as tunnel:
         with tunnel.connect() as session:
