@@ -6,7 +6,6 @@ and ``010.0.0.1`` is 8.0.0.1, as for PostgreSQL; all else is the name of a host.
 
 import functools
 import re
-import socket
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
@@ -139,10 +138,7 @@ def numeric(text: str) -> IP | None:
 
 def _v4(text: str) -> IPv4Address:
     """Read an IPv4 address as inet_aton(3): one to four parts, the last of which fills the rest."""
-    try:
-        return IPv4Address(socket.inet_pton(socket.AF_INET, text))
-    except OSError:
-        parts = text.split(".")  # no plain dotted one: it goes on below
+    parts = text.split(".")
     if len(parts) > _MOST_PARTS:
         raise ValueError(text)
     numbers = [_part(part) for part in parts]
