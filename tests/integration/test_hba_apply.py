@@ -383,6 +383,7 @@ def test_links_to_a_disk_that_gets_full_and_read_only(pg_stopped, far_disk, smal
     pg_stopped.stop()
 
 
+@pytest.mark.soak
 def test_a_server_that_restarts_before_it_is_told(
     pg_applied, small_ca, alice_login, monkeypatch
 ) -> None:

@@ -125,8 +125,8 @@ def test_a_fault_at_every_step(twice, alice_login, small_ca, fault, work) -> Non
     "some",
     [
         ("apply", Fault.KILLED, 29),
-        ("apply", Fault.FULL, 29),
-        ("rollback", Fault.KILLED, 21),
+        pytest.param(("apply", Fault.FULL, 29), marks=pytest.mark.soak),
+        pytest.param(("rollback", Fault.KILLED, 21), marks=pytest.mark.soak),
         ("remove", Fault.KILLED, 23),
     ],
     ids=str,

@@ -100,7 +100,8 @@ def test_a_backup_without_the_keys_is_none(tmp_path, bound, name):
     assert bound("backup", directory, file).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["ca.db", longer(".")])
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["ca.db", "."])
 def test_a_store_that_cannot_be_written_is_named_and_backed_up(tmp_path, bound, name):
     directory = quick_ca(tmp_path / "ca")
     place = directory / name
