@@ -20,7 +20,7 @@ from tests.fixtures.material import Login, SmallCa
 
 pytestmark = pytest.mark.integration
 
-OLD = {"roles": ("all",)}
+OLD = {"roles": ("alice", "bob")}
 NEW = {"roles": ("all",), "map_name": "other", "databases": ("all", "x")}
 Act = Callable[..., object]
 
@@ -109,7 +109,7 @@ def cut_off_at_each(
 @pytest.fixture
 def twice(pg_applied: Cluster, small_ca: SmallCa) -> Cluster:
     """A server on which there is something to go back to."""
-    apply_at(pg_applied.data_dir, small_ca, {"roles": ("alice", "bob")})
+    apply_at(pg_applied.data_dir, small_ca, OLD)
     return pg_applied
 
 
