@@ -15,6 +15,7 @@ from pgward.hba.plan.lint import Finding
 from pgward.hba.plan.model import TlsFiles
 from pgward.hba.server import reloading
 from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.disk import DiskError
 from pgward.hba.server.sql import LocalSql
 
 STATE_DIR = "pgward"
@@ -183,12 +184,21 @@ class Host:
             ) from failed
 
     def _undo(self) -> bool:
-        undone = undo(self.state_dir, self.generations, self.data_dir.disk)
-        running = self.data_dir.running() if undone else None
+        try:
+            undone = undo(self.state_dir, self.generations, self.data_dir.disk)
+        except DiskError:
+            # It may have read some files before they were put back, and others after it.
+            self._told(reloading.tell)
+            raise
+        if undone:
+            self._told(lambda running: reloading.reload(running, self.sql(running), None))
+        return undone
+
+    def _told(self, tell: Callable[[Running], object]) -> None:
+        running = self.data_dir.running()
         if running is not None:
             with contextlib.suppress(reloading.EndedError):  # its next start reads what is there
-                reloading.reload(running, self.sql(running), None)
-        return undone
+                tell(running)
 
 
 def _sign(running: Running, certificate: bytes) -> Callable[[], bool] | None:

@@ -66,15 +66,20 @@ def reload(running: Running, sql: Sql, accepted: Callable[[], bool] | None) -> b
     None, as there is no way to tell, when it did not or there is no such sign.
     """
     before = _load_time(sql)
+    tell(running)
+    if before is not None:
+        return _within_time(lambda: _load_time(sql) not in {before, None})
+    return True if accepted is not None and _within_time(accepted) else None
+
+
+def tell(running: Running) -> None:
+    """Have the server read its files, without waiting for it; raise EndedError."""
     try:
         running.access.hang_up(running.pid, running.owner)
     except ProcessLookupError as error:
         raise EndedError(
             f"PostgreSQL (process {running.pid}) ended just now", hint="try again"
         ) from error
-    if before is not None:
-        return _within_time(lambda: _load_time(sql) not in {before, None})
-    return True if accepted is not None and _within_time(accepted) else None
 
 
 def presents(running: Running, certificate: bytes) -> bool | None:

@@ -10,6 +10,7 @@ from pgward.hba.install.change import Change, Edit, journal_path
 from pgward.hba.install.host import NO_CHECKS, ONLY_MATERIAL, Checks, Host
 from pgward.hba.plan.lint import Finding
 from pgward.hba.server.datadir import DataDir, Running
+from pgward.hba.server.disk import DiskError
 from pgward.hba.syntax.versions import Abilities
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -136,6 +137,23 @@ def test_what_cannot_be_put_back_now_is_said(host, change, small_ca, running, mo
     with pytest.raises(PgwardError, match=r"did not take .*; and it could not all be .* is gone"):
         host.carry_out(change, small_ca.current(), NO_CHECKS)
     assert journal_path(host.state_dir).exists()
+
+
+def test_a_server_reads_again_what_could_be_put_back(
+    host, change, small_ca, running, monkeypatch
+) -> None:
+    """What it read while files were put back may be of both: the next reading is of one."""
+    running.update(took=False)
+    told: list[Running] = []
+
+    def fail(*_: object) -> bool:
+        raise DiskError("the disk is full")
+
+    monkeypatch.setattr(module, "undo", fail)
+    monkeypatch.setattr(module.reloading, "tell", told.append)
+    with pytest.raises(PgwardError, match="could not all be put back: the disk is full"):
+        host.carry_out(change, small_ca.current(), NO_CHECKS)
+    assert [each.pid for each in told] == [1]
 
 
 def test_what_no_server_tells_is_found_here(host, monkeypatch) -> None:
