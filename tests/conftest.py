@@ -22,6 +22,17 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
+# Seconds that a test of `make test-all` may take; what others may, pyproject.toml says.
+LONG = 5400
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the long tests their time: the others fail by name when they hang."""
+    for item in items:
+        if item.get_closest_marker("soak") or item.get_closest_marker("matrix"):
+            item.add_marker(pytest.mark.timeout(LONG))
+
+
 @pytest.fixture(autouse=True)
 def same_umask() -> Iterator[None]:
     """Give every test the umask that the run began with: commands in this process change it."""
