@@ -7,6 +7,8 @@ PYTHON := .venv/bin/python
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Whole servers are tested first, and take longest: who is done with the rest helps with them.
 PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
+# What hangs even when its time is over (pyproject.toml) ends its worker, and is named as well.
+HANGING := -o faulthandler_timeout=420 -o faulthandler_exit_on_timeout=true
 
 # The servers that tests run for real.
 SETUP := dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium
@@ -18,10 +20,10 @@ demo: server postgres ## All of pgward on this machine, in a temporary directory
 	@$(PYTHON) -m pgward demo
 
 test: $(SETUP) ## The test suite, without the PostgreSQL matrix and soak tests
-	@$(PYTEST) -m "not matrix and not soak"
+	@$(PYTEST) $(HANGING) -m "not matrix and not soak"
 
 retest: $(SETUP) ## The tests that failed last, one after the other
-	@$(PYTHON) -m pytest -m "not matrix and not soak" --last-failed --last-failed-no-failures none
+	@$(PYTHON) -m pytest $(HANGING) -m "not matrix and not soak" --last-failed --last-failed-no-failures none
 
 test-all: $(SETUP) matrix drivers peers faketime patroni ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
