@@ -17,7 +17,7 @@ from pgward.hba.check.report.made import Report
 from pgward.hba.check.rule import Rule
 from pgward.hba.check.subject import Subject
 from pgward.hba.file_options import ReadFiles, conf_file_option, dialect_options, file_options
-from pgward.hba.server import mending, tls_files
+from pgward.hba.server import mending
 from pgward.hba.server.disk import owner_of
 from pgward.hba.server.files import ServerFiles
 from pgward.hba.server.local import LOCAL
@@ -202,6 +202,8 @@ def _material(files: ServerFiles, tls_dir: Path | None) -> Material | None:
         directory, account = tls_dir.absolute(), owner_of(tls_dir)
     if directory is None or account is None:
         return None
+    from pgward.hba.server import tls_files  # noqa: PLC0415 - X.509 takes longer than most files
+
     now = datetime.now(UTC)
     version, access = files.able.version, files.access
     return tls_files.read(directory, account, files.values, version, now, access=access)

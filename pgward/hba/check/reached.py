@@ -73,7 +73,7 @@ class Way(NamedTuple):
     @property
     def is_bare(self) -> bool:
         """Whether it decides about connections from other machines that nothing encrypts."""
-        return self.is_remote and Encryption.NONE in self.by
+        return Encryption.NONE in self.by and self.is_remote
 
 
 def ways(subject: Subject) -> list[Way]:

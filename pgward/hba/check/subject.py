@@ -4,7 +4,7 @@ from collections import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pgward.hba.check.comments import Ignore
 from pgward.hba.check.live import Live
@@ -31,8 +31,7 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
+class Entry(NamedTuple, Generic[T]):
     """A line, what it says, and its number among those that say something, from 0."""
 
     line: Placed

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
 from pgward.hba.syntax.problems import BadLineError
 from pgward.hba.syntax.tokens import Token
@@ -33,8 +34,7 @@ class Word(Enum):
 _WORDS = {word.value: word for word in Word}
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """An address and a mask, which need not be a prefix, of ``bits`` 32 or 128."""
 
     address: int

@@ -9,7 +9,7 @@ from version 16 on. Names are relative to the file that includes. (``tokenize_au
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pgward.hba.syntax import settings, tokens
 from pgward.hba.syntax.problems import BadLineError
@@ -69,8 +69,7 @@ class Place:
         return f"{self.path}:{self.line}{column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A line with the words of its ``@file``s in place, or ``problem``, why it is refused.
 
     ``origins`` are the numbers of its fields as they are written: one that came to nothing is

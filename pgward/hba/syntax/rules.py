@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pgward.hba.syntax import addresses, options, regexes
 from pgward.hba.syntax.addresses import Address, HostName, Network, Word
@@ -17,8 +17,7 @@ _NETWORK = frozenset({"host", "hostssl", "hostnossl"})
 _GSS = frozenset({"hostgssenc", "hostnogssenc"})
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule; ``address`` is None for ``local``, whose method ``ident`` is read as ``peer``."""
 
     kind: str
@@ -43,7 +42,7 @@ def read(fields: tuple[Field, ...], able: Abilities) -> Rule:
     """
     reader = Reader(fields)
     kind = reader.single("connection type")
-    if kind not in kinds(able):
+    if kind not in _NETWORK and kind not in kinds(able):
         raise BadLineError(f"{kind!r} is no connection type of {able.name}")
     databases = _names(reader, "database", able)
     roles = _names(reader, "role", able)

@@ -15,8 +15,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# What has nothing but words in lists without blanks.
-_SIMPLE = re.compile(r"(?:[!$-+\--~]|,(?![ \t]|\Z)|[ \t])*")
+# What plain lines have none of: they are words, blanks, commas, and perhaps a comment.
+_ODD = re.compile(r'[^\t\n -~]|"')
+_GOES_ON = re.compile(r",(?:[ \t]|\Z)")
 # Separators, then a comment, or a word and perhaps a comma right behind it.
 _PIECE = re.compile(r'[ \t\r,]*(?:(#)|((?:[^ \t\r,#"]+|"(?:[^"]|"")*(?:"|\Z))+)(,?))')
 _QUOTED = re.compile(r'"((?:[^"]|"")*)(?:"|\Z)')
@@ -84,23 +85,32 @@ class Line:
 
 def parse(data: bytes, *, continuation: bool = True) -> list[Line]:
     """Split a file into logical lines; ``b"".join(line.raw for …)`` is ``data`` again."""
-    lines: list[Line] = []
-    known: dict[str, Field] = {}
+    known = _Known()
     physical = physical_lines(data)
+    whole = data.decode("utf-8", "surrogateescape")
+    if "\\" not in whole and _ODD.search(whole) is None:
+        texts = enumerate(whole.split("\n"), 1)
+        return [
+            Line(number, raw, _plain(text, known))
+            for raw, (number, text) in zip(physical, texts, strict=False)
+        ]
+    lines: list[Line] = []
     position = 0
     while position < len(physical):
         raw, count = physical[position], 1
         starts: tuple[int, ...] = ()
         if continuation and b"\\" in raw:
             raw, starts, count = _continued(physical, position)
-        lines.append(Line(position + 1, raw, _fields(_text(raw, starts), known), starts))
+        text = _text(raw, starts)
+        found = _split(text) if _ODD.search(text) else _plain(text, known)
+        lines.append(Line(position + 1, raw, found, starts))
         position += count
     return lines
 
 
 def fields(text: str) -> tuple[Field, ...]:
     """Return the fields of one logical line's text, without its line end."""
-    return _fields(text, {})
+    return _split(text)
 
 
 def comment(text: str) -> str | None:
@@ -133,30 +143,29 @@ def physical_lines(data: bytes) -> list[bytes]:
     return [*ended, pieces[-1]] if pieces[-1] else ended
 
 
-def _fields(text: str, known: dict[str, Field]) -> tuple[Field, ...]:
-    """Split a text; ``known`` are the plain fields met so far, since files repeat themselves."""
-    if '"' not in text:
-        text = text.partition("#")[0]
-        if _SIMPLE.fullmatch(text):
-            found = []
-            for words in text.split():
-                field = known.get(words)
-                if field is None:
-                    field = known[words] = _plain_field(words, known)
-                if field:
-                    found.append(field)
-            return tuple(found)
+class _Known(dict[str, Field]):
+    """The plain fields met so far, by how they are written, since files repeat themselves."""
+
+    def __missing__(self, words: str) -> Field:
+        names = words.split(",") if "," in words else (words,)
+        found = self[words] = tuple([Token(name) for name in names if name])
+        return found
+
+
+def _plain(text: str, known: _Known) -> tuple[Field, ...]:
+    """Split a text that has nothing of ``_ODD``."""
+    if "#" in text:
+        text = text[: text.index("#")]
+    if "," not in text:
+        return tuple(map(known.__getitem__, text.split()))
+    if _GOES_ON.search(text):
+        return _split(text)
+    return tuple(filter(None, map(known.__getitem__, text.split())))
+
+
+def _split(text: str) -> tuple[Field, ...]:
+    """Split a text, whatever it has."""
     return tuple(tuple(token for token, _, _ in field) for field in placed(text))
-
-
-def _plain_field(words: str, known: dict[str, Field]) -> Field:
-    if "," not in words:
-        return (Token(words),)
-    field: list[Token] = []
-    for word in words.split(","):
-        if word:
-            field += known.get(word) or known.setdefault(word, (Token(word),))
-    return tuple(field)
 
 
 def placed(text: str) -> list[list[tuple[Token, int, int]]]:

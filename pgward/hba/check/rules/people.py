@@ -5,7 +5,6 @@ Who is a member of what is in no file, so a superuser that a line names by a gro
 
 import functools
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pgward.hba.check.finding import Severity
 from pgward.hba.check.reached import Way, left, once
@@ -74,7 +73,7 @@ def with_certificate(subject: Subject) -> Found:
 def replication(subject: Subject) -> Found:
     """Look among the lines for physical replication alone."""
     meant = (
-        Entry(each.line, replace(each.says, databases=(_REPLICATION,)), each.number)
+        Entry(each.line, each.says._replace(databases=(_REPLICATION,)), each.number)
         for each in subject.rules
         if _REPLICATION in each.says.databases
     )
@@ -118,9 +117,9 @@ def _as_seen_by(subject: Subject, name: str) -> Iterator[Entry[Rule]]:
             left_over = tuple(one for one in says.databases if one != _REPLICATION)
             if not left_over:
                 continue
-            says = replace(says, databases=left_over)
+            says = says._replace(databases=left_over)
         if says.roles != _EVERYONE:
-            says = replace(says, roles=_EVERYONE)
+            says = says._replace(roles=_EVERYONE)
         yield each if says is each.says else Entry(each.line, says, each.number)
 
 

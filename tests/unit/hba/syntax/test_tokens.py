@@ -102,6 +102,15 @@ def test_any_bytes_come_back(data, continuation) -> None:
     assert numbers == sorted(set(numbers))
 
 
+PLAIN = st.text("ab ,\t#\n+/", max_size=40).map(str.encode)
+
+
+@given(LIKELY | PLAIN)
+def test_what_is_quickly_read_is_what_is_read_with_care(data) -> None:
+    for line in parse(data):
+        assert line.fields == fields(line.text)
+
+
 @given(
     st.text(st.characters(blacklist_characters="\n\r\0", blacklist_categories=("Cs",)), min_size=1)
 )
