@@ -20,6 +20,7 @@ from tests.fixtures.agent_process import agent
 from tests.fixtures.ca import environment
 from tests.fixtures.edge_process import eventually, quiet_port
 from tests.fixtures.tunnel_process import psql
+from tests.fixtures.warm import executed
 
 pytestmark = pytest.mark.integration
 
@@ -254,7 +255,7 @@ def test_no_secret_is_where_others_could_read_it(stack, person):
     secrets = [(current / "token").read_text(), *(current / "login.key").read_text().split("\n")]
     wanted = [each for each in secrets if len(each) > 20 and not each.startswith("-----")]
     assert len(wanted) >= 3
-    with agent(person) as running:
+    with executed(), agent(person) as running:
         person.ok("connect", service)
         told = [
             person.ok("psql", service, "-XAtq", "-c", r"\! env"),

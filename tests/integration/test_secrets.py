@@ -16,6 +16,7 @@ from pgward.client import token_store
 from tests.fixtures.agent_process import AgentProcess, agent
 from tests.fixtures.ca import Person, environment, pgward
 from tests.fixtures.edge_process import eventually
+from tests.fixtures.warm import executed
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +57,13 @@ def secrets(person) -> dict[str, bytes]:
     }
     assert all(len(secret) > 20 for secret in found.values())
     return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def with_arguments_of_their_own() -> Iterator[None]:
+    """Have all processes here show what they were begun with."""
+    with executed():
+        yield
 
 
 @pytest.fixture
