@@ -10,11 +10,13 @@ import psutil
 import pytest
 
 from tests.fixtures.ca_process import pgward
+from tests.fixtures.waiting import eventually
 from tests.fixtures.warm import Pgward, executed
 
 pytestmark = pytest.mark.integration
 WAYS = pytest.mark.parametrize("way", [nullcontext, executed], ids=["forked", "executed"])
-AGENT = ["agent", "run"]
+# It waits for its input.
+WAITING = ["ca", "init", "ca", "--name", "Acme", "--admin-password-file", "-"]
 
 
 def begun(*arguments: str, **options) -> Pgward:
@@ -22,7 +24,8 @@ def begun(*arguments: str, **options) -> Pgward:
 
 
 @pytest.fixture
-def home(tmp_path) -> dict[str, str]:
+def home(tmp_path, monkeypatch) -> dict[str, str]:
+    monkeypatch.chdir(tmp_path)
     return {**os.environ, "PGWARD_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)}
 
 
@@ -52,23 +55,22 @@ def test_input_and_directory(way, home, tmp_path) -> None:
 
 @WAYS
 @pytest.mark.parametrize("session", [False, True])
-def test_it_is_a_child_that_can_be_interrupted(way, home, session) -> None:
+def test_it_is_a_child_in_the_session_that_is_asked_for(way, home, session) -> None:
     with way(), begun("demo", "--help", env=home, start_new_session=session) as ended:
         assert b"Usage" in ended.stdout.read()
     assert ended.returncode == 0
-    with way(), begun(*AGENT, env=home, stderr=subprocess.PIPE, start_new_session=session) as one:
-        process = psutil.Process(one.pid)
-        assert process.ppid() == os.getpid()
-        assert (os.getpgid(one.pid) == one.pid) is session
-        one.send_signal(signal.SIGKILL)
-        assert one.wait(20) == -signal.SIGKILL
+    with way(), begun(*WAITING, env=home, stderr=subprocess.PIPE, start_new_session=session) as one:
+        found = psutil.Process(one.pid).ppid(), os.getpgid(one.pid) == one.pid
+        one.kill()
+    assert found == (os.getpid(), session)
+    assert one.returncode == -signal.SIGKILL
 
 
 @WAYS
 def test_masks_and_limits(way, home) -> None:
     before = os.umask(0o027)
     try:
-        with way(), begun(*AGENT, env=home, stderr=subprocess.PIPE) as one:
+        with way(), begun(*WAITING, env=home, stderr=subprocess.PIPE) as one:
             status = Path(f"/proc/{one.pid}/status").read_text()
             one.kill()
     finally:
@@ -78,10 +80,10 @@ def test_masks_and_limits(way, home) -> None:
 
 def test_what_python_reads_at_its_beginning_has_it_executed(home) -> None:
     def arguments(**variables: str) -> list[str]:
-        with begun(*AGENT, env=home | variables, stderr=subprocess.PIPE) as one:
-            found = psutil.Process(one.pid).cmdline()
+        with begun(*WAITING, env=home | variables, stderr=subprocess.PIPE) as one:
+            found: list[str] = eventually(psutil.Process(one.pid).cmdline)
             one.kill()
         return found[1:]
 
-    assert arguments() != ["-m", "pgward", *AGENT]
-    assert arguments(PYTHONUTF8="1") == ["-m", "pgward", *AGENT]
+    assert arguments() != ["-m", "pgward", *WAITING]
+    assert arguments(PYTHONUTF8="1") == ["-m", "pgward", *WAITING]
