@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from pgward.system import pg_programs
 from pgward.system.postgres import Cluster, find_client, temporary_directory
 from tests.fixtures import chromium
 from tests.fixtures.ca import Person, Site, environment
@@ -43,6 +44,9 @@ def clock(monkeypatch) -> Iterator[Faketime]:
         made = Faketime(directory)
         for name, value in made.environment().items():
             monkeypatch.setenv(name, value)
+        # PostgreSQL's account is given no variable of ours; of these it is, here.
+        handed_on = pg_programs._HANDED_ON | made.variables().keys()
+        monkeypatch.setattr(pg_programs, "_HANDED_ON", handed_on)
         yield made
 
 
