@@ -75,8 +75,8 @@ INSTEAD = (
         "service: people show their login certificate to the edge"
     ),
     (
-        "mode: postgres logs in to the service by itself with a stored secret; people never have a "
-        "password of the database. mode: tcp leaves the database's own login inside the tunnel"
+        "mode: tcp leaves the database's own login inside the tunnel: no person comes as far as "
+        "that without a login certificate"
     ),
     "verify the service from the edge: sslmode verify-full with the service's root certificates",
 )
