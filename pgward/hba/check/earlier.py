@@ -1,7 +1,7 @@
 """Which earlier rule covers a later one, found by index: files may have fifty thousand lines."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from pgward.hba.check import sets
 from pgward.hba.check.subject import Entry
@@ -62,11 +62,10 @@ class Earlier:
         return [each for address in wanted for each in addresses.get(address, ())]
 
 
-def _questions(rule: Rule) -> Iterator[_Key]:
-    """Yield where those are found that may cover a rule: its first names must be theirs, too."""
-    for database in dict.fromkeys((_ALL, rule.databases[0])):
-        for role in dict.fromkeys((_ALL, rule.roles[0])):
-            yield database, role
+def _questions(rule: Rule) -> set[_Key]:
+    """Return where those are found that may cover a rule: its first names must be theirs, too."""
+    database, role = rule.databases[0], rule.roles[0]
+    return {(database, role), (database, _ALL), (_ALL, role), (_ALL, _ALL)}
 
 
 def _plain(address: Address | None) -> Address | None:
