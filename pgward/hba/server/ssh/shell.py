@@ -7,8 +7,8 @@ whatever else is printed there, by a profile or before us, is no answer.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.server.ssh import scripts
@@ -21,14 +21,11 @@ _MOST_LINE = 256 * 1024  # a shell reads a line byte by byte
 _CHUNK = 64 * 1024
 _CLOSE_SECONDS = 10.0
 _SHOWN = 200
+_T = TypeVar("_T")
 
 
 class _EndedError(Exception):
-    """The shell ended; what it said that was no answer."""
-
-    def __init__(self, said: bytes) -> None:
-        super().__init__()
-        self.said = said
+    """The shell ended; what it said was no answer."""
 
 
 class Shell:
@@ -128,14 +125,14 @@ class Shell:
         try:
             done = await talk.answer(word)
         except _EndedError as ended:
-            status, said = await talk.ended()
+            status, out, err = await talk.ended()
             if status is None or status < 0 or talk.answered:
                 raise UnavailableError(
                     f"the SSH connection to {self._connection.target} was lost, or the shell there "
                     "was killed",
                     hint=AGAIN,
                 ) from ended
-            return Done(status, ended.said[:_SHOWN], said.decode(errors="replace"))
+            return Done(status, out[:_SHOWN], err.decode(errors="replace"))
         talk.answered = True
         return done
 
@@ -176,11 +173,14 @@ class _Talk:
         with contextlib.suppress(OSError):
             self._process.stdin.write_eof()
 
-    async def ended(self) -> tuple[int | None, bytes]:
-        """Return the status of the shell, and what it said last."""
-        said = bytes(self._err) + await self._process.stderr.read(_CHUNK)
+    async def ended(self) -> tuple[int | None, bytes, bytes]:
+        """Return the status of the shell, and what it said last on both streams."""
+        await _both(
+            self._more(self._process.stdout, self._out),
+            self._more(self._process.stderr, self._err),
+        )
         await self._process.wait_closed()
-        return self._process.exit_status, said
+        return self._process.exit_status, bytes(self._out), bytes(self._err)
 
     async def says(self, word: str, first: bytes) -> bool:
         """Tell whether the output of a command begins with ``first``."""
@@ -194,7 +194,7 @@ class _Talk:
 
     async def answer(self, word: str) -> Done:
         await self._mark(word)
-        (out, status), (err, _) = await asyncio.gather(
+        (out, status), (err, _) = await _both(
             self._ending(self._process.stdout, self._out, word),
             self._ending(self._process.stderr, self._err, word),
         )
@@ -204,7 +204,7 @@ class _Talk:
         """Leave out what comes before an answer begins."""
         if self._marked != word:
             begin = f"{word}\n".encode()
-            await asyncio.gather(
+            await _both(
                 self._upto(self._process.stdout, self._out, begin),
                 self._upto(self._process.stderr, self._err, begin),
             )
@@ -228,7 +228,7 @@ class _Talk:
                     hint="look at what its shell or its programs print",
                 )
             if not await self._more(stream, buffer):
-                raise _EndedError(bytes(buffer))
+                raise _EndedError
         found = bytes(buffer[:at])
         del buffer[: at + len(mark)]
         return found
@@ -238,6 +238,16 @@ class _Talk:
         more = await stream.read(_CHUNK)
         buffer += more
         return bool(more)
+
+
+async def _both(one: Coroutine[Any, Any, _T], other: Coroutine[Any, Any, _T]) -> tuple[_T, _T]:
+    """Wait for both; when one fails the other goes no further, so that its stream can be read."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = group.create_task(one), group.create_task(other)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return tasks[0].result(), tasks[1].result()
 
 
 def _parts(commands: Sequence[Command]) -> list[list[Command]]:

@@ -1,10 +1,12 @@
+import asyncio
+
 import pytest
 
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.server.ssh import shell as module
 from pgward.hba.server.ssh.connection import Done
 from pgward.hba.server.ssh.scripts import Command
-from pgward.hba.server.ssh.shell import Held, Shell
+from pgward.hba.server.ssh.shell import Held, Shell, _EndedError, _Talk
 
 pytestmark = pytest.mark.integration
 
@@ -111,3 +113,35 @@ def test_a_machine_that_never_answers(connection) -> None:
     shell._start = "exec sleep 60"
     with pytest.raises(TimeoutError):
         shell.run(Command("id"), 0.5)
+
+
+class _Process:
+    """One whose streams end one after the other."""
+
+    exit_status = 1
+
+    def __init__(self) -> None:
+        self.stdout, self.stderr = asyncio.StreamReader(), asyncio.StreamReader()
+
+    async def wait_closed(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("last", ["stdout", "stderr"])
+def test_whichever_stream_ends_first_both_are_told(last) -> None:
+    async def work() -> tuple[int | None, bytes, bytes]:
+        talk, process = _Talk(), _Process()
+        talk._process = process
+        streams = {"stdout": process.stdout, "stderr": process.stderr}
+        later = streams.pop(last)
+        for stream in streams.values():
+            stream.feed_data(b"first\n")
+            stream.feed_eof()
+        with pytest.raises(_EndedError):
+            await talk.answer("word")
+        later.feed_data(b"later\n")
+        later.feed_eof()
+        return await talk.ended()
+
+    said = [b"first\n", b"later\n"]
+    assert asyncio.run(work()) == (1, *(said if last == "stderr" else reversed(said)))
