@@ -1,5 +1,6 @@
 """Tells how the agent fares: on a Unix socket to its own account, over HTTP to whoever asks."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -78,10 +79,15 @@ class StatusSocket:
         self._look = look
         self._socket = _bound(path)
         self._inode = _inode(path)
-        threading.Thread(target=self._serve, name="pgward-status", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name="pgward-status", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Listen no more."""
+        with contextlib.suppress(OSError):  # macOS has none of a socket that listens
+            self._socket.shutdown(socket.SHUT_RDWR)
+        # It may be about to accept by a descriptor whose number is somebody else's once it is free.
+        self._thread.join(SECONDS)
         self._socket.close()
         if _inode(self._path) == self._inode:  # else the directory is another, and another's
             self._path.unlink(missing_ok=True)
