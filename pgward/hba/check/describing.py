@@ -5,6 +5,7 @@ from typing import Any
 from pgward.hba.check import samples
 from pgward.hba.check.rule import Example, Rule
 from pgward.hba.syntax import cockroach, cockroach_maps
+from pgward.hba.syntax.dialects import Flags
 from pgward.hba.syntax.versions import Dialect
 
 _NEITHER_HERE_NOR_THERE = Example().hba
@@ -22,11 +23,22 @@ def files(example: Example) -> dict[str, str]:
     found = {
         hba: "" if plain and example.conf else example.hba,
         ident: example.ident,
+        **dict.fromkeys(_set(example), "true"),
         "postgresql.conf": example.conf or "",
         **({} if example.material is None else samples.told(example.material)),
         "what the server says": "" if example.live is None else "\n".join(example.live.said),
     }
     return {name: text.strip("\n") for name, text in found.items() if text.strip("\n")}
+
+
+def _set(example: Example) -> list[str]:
+    """Return the other flags of yb-tserver, without which an example is another one."""
+    flags = example.flags or Flags()
+    named = {
+        "--ysql_enable_auth": flags.enable_auth,
+        "--use_client_to_server_encryption": flags.encryption,
+    }
+    return [name for name, is_set in named.items() if is_set]
 
 
 def document(rule: Rule) -> dict[str, Any]:

@@ -142,9 +142,7 @@ def server_of(example: Example) -> list[str]:
     if example.dialect is not Dialect.COCKROACHDB:
         words += ["--pg-version", str(example.version)]
     if example.flags is not None:
-        given = {"--ysql-enable-auth": example.flags.enable_auth}
-        given["--use-client-to-server-encryption"] = example.flags.encryption
-        words += ["--csv", *(word for word, on in given.items() if on)]
+        words.append("--csv")
     return words
 
 
@@ -152,10 +150,12 @@ def server_of(example: Example) -> list[str]:
 def test_an_example_shows_itself(rule, tmp_path) -> None:
     """The command finds it in the files of the bad one, as they are printed."""
     for example, expected in ((rule.bad, True), (rule.good, False)):
-        files = describing.files(example)
+        shown = describing.files(example)
+        files = {name: text for name, text in shown.items() if name in OPTIONS}
+        switches = [name.replace("_", "-") for name in shown if name not in OPTIONS]
         if "--hba-file" not in {OPTIONS[name] for name in files}:
             files["pg_hba.conf"] = example.hba
-        words = [*server_of(example), "--only", rule.id, "--format", "json"]
+        words = [*server_of(example), *switches, "--only", rule.id, "--format", "json"]
         for name, text in files.items():
             path = tmp_path / name.lstrip("-")
             path.write_text(f"{text}\n")
