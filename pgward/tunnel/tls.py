@@ -178,18 +178,24 @@ def _say_goodbye(wrapped: ssl.SSLSocket) -> None:
 
 async def read_line(tls: TlsConnection, limit: int) -> bytes:
     """Read one record that is a line of at most ``limit`` bytes; raise PrefaceError."""
-    buffer = bytearray(limit + 1)
+    line = await read_some(tls, limit + 1)
+    if not line:
+        raise PrefaceError("the peer closed before the preface")
+    return line
+
+
+async def read_some(tls: TlsConnection, most: int) -> bytes:
+    """Return at most ``most`` bytes of one record, none at the end; raise OSError."""
+    buffer = bytearray(most)
     try:
-        size = await _until_ready(tls.socket, lambda: tls.read_into(limit + 1, buffer))
+        size = await _until_ready(tls.socket, lambda: tls.read_into(most, buffer))
     except ssl.SSLZeroReturnError:
         size = 0
-    if not size:
-        raise PrefaceError("the peer closed before the preface")
     return bytes(buffer[:size])
 
 
 async def write_all(tls: TlsConnection, data: bytes) -> None:
-    """Write one record."""
+    """Write all of it; raise OSError."""
     await _until_ready(tls.socket, lambda: tls.write(data))
 
 

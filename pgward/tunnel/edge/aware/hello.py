@@ -1,0 +1,24 @@
+"""What a client wants by its first packets: a session, or the end of another one's query."""
+
+from pgward.pgwire import startup
+from pgward.pgwire.startup import Cancel, GssencRequest, SslRequest, Startup
+from pgward.tunnel.edge.aware.talk import Talk
+
+_NO = b"N"
+
+
+async def hear(talk: Talk) -> Startup | Cancel:
+    """Return the packet that says it; raise WireError, or OSError when the client is gone.
+
+    Whoever asks for TLS or GSSAPI here has TLS already, and is told so: with ``sslmode=prefer``,
+    libpq asks through a tunnel, too.
+    """
+    while True:
+        first = startup.read(talk.unread)
+        if first is None:
+            await talk.more()
+            continue
+        talk.take(first.size)
+        if not isinstance(first, SslRequest | GssencRequest):
+            return first
+        await talk.say(_NO)
