@@ -1,0 +1,81 @@
+"""Segments of a tape as files: reserved on disk, mapped, named by their numbers."""
+
+import mmap
+import os
+import re
+import secrets
+from pathlib import Path
+
+from pgward.audit.tape.frames import (
+    CLOSED_WORD,
+    TAIL_WORD,
+    encode_header,
+)
+
+DIRECTORY = "tape"
+_NAME = re.compile(r"([0-9]{6,10})\.tape")
+_BOOT = re.compile(r"[0-9a-f]{16}")
+
+
+def new_boot() -> str:
+    """Return a name that no other start of a worker has: 16 hex letters."""
+    return secrets.token_hex(8)
+
+
+def boots(directory: Path) -> list[str]:
+    """Return the names of the tapes below ``directory``."""
+    try:
+        names = [path.name for path in (directory / DIRECTORY).iterdir()]
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if _BOOT.fullmatch(name))
+
+
+def numbers(directory: Path) -> list[int]:
+    """Return the numbers of the segments of one tape, in order."""
+    found = (_NAME.fullmatch(path.name) for path in directory.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """Return where a segment is."""
+    return directory / f"{number:06}.tape"
+
+
+class Segment:
+    """A reserved segment that is written: ``words`` are its header's numbers of 8 bytes."""
+
+    def __init__(self, directory: Path, boot: str, number: int, size: int) -> None:
+        """Reserve the file (OSError if there is no room; nothing is left behind then)."""
+        self.number = number
+        self.path = path_of(directory, number)
+        hidden = self.path.with_suffix(".new")
+        descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+            self.map = mmap.mmap(descriptor, size)
+            header = encode_header(boot, number, size)
+            self.map[: len(header)] = header
+            hidden.rename(self.path)
+        except BaseException:
+            hidden.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        self.words = memoryview(self.map).cast("Q")
+
+    def close(self) -> None:
+        """Say that no frame will follow, and let go of the file."""
+        self.words[CLOSED_WORD] = 1
+        self.words.release()
+        self.map.close()
+
+    def discard(self) -> None:
+        """Remove a segment that was never used."""
+        self.path.unlink(missing_ok=True)
+        self.close()
+
+    @property
+    def tail(self) -> int:
+        """Where the frames end."""
+        return self.words[TAIL_WORD]

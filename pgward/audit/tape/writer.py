@@ -1,0 +1,141 @@
+"""The writer's end of a tape: one copy into mapped memory a frame, and no system call.
+
+A worker has one ``TapeWriter`` and uses it from one thread; the next segment is reserved in a
+thread of the writer's own. What ``append`` has returned for outlives the process.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from zlib import crc32
+
+from pgward.audit.tape.frames import FRAME, FRAME_SIZE, HEADER_SIZE, TAIL_WORD, TapeFullError
+from pgward.audit.tape.segments import DIRECTORY, Segment, new_boot, numbers
+
+SEGMENT_SIZE = 16 * 1024 * 1024
+MOST_SEGMENTS = 64
+_RETRY_SECONDS = 0.5  # a full disk is asked again no more often than this
+
+_pack_into = FRAME.pack_into
+
+
+class TapeWriter:
+    """Appends frames to a tape of its own below ``directory``; ``boot`` is the tape's name."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        segment_size: int = SEGMENT_SIZE,
+        most_segments: int = MOST_SEGMENTS,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Make the tape and reserve its first segment; raise TapeFullError if there is no room."""
+        self.boot = new_boot()
+        self.directory = directory / DIRECTORY / self.boot
+        self._size = segment_size
+        self._most = most_segments
+        self._now = now
+        self._retry_at = 0.0
+        self._at: int
+        self._pool = ThreadPoolExecutor(1, "pgward-tape")
+        try:
+            self._lock = _locked_directory(self.directory)
+            self._segment = self._reserve(1)
+        except (OSError, TapeFullError) as error:
+            self._pool.shutdown()
+            raise _full(error) from error
+        self._use(self._segment)
+
+    def append(self, kind: int, session: int, data: bytes | bytearray | memoryview) -> None:
+        """Put one frame on tape; raise TapeFullError if there is no room (all is as before then).
+
+        ``data`` of a memoryview is bytes; ValueError if it is larger than a segment.
+        """
+        size = len(data)
+        at = self._at
+        start = at + FRAME_SIZE
+        end = start + size
+        if end > self._size:
+            self._turn(size)
+            at = self._at
+            start = at + FRAME_SIZE
+            end = start + size
+        now = self._now() // 1000
+        seed = (session ^ now ^ kind << 24) & 0xFFFFFFFF  # as in frames.checksum
+        _pack_into(self._map, at, size, crc32(data, seed), session, now, kind)
+        self._map[start:end] = data
+        self._at = self._words[TAIL_WORD] = end + 7 & -8
+
+    def check(self) -> None:
+        """Raise TapeFullError if the next segment has no room: then begin nothing new."""
+        if self._spare.done() and (error := self._spare.exception()):
+            self._ask_again()
+            raise _full(error)
+
+    def close(self) -> None:
+        """End the tape in order; what is on it stays for the auditor."""
+        self._pool.shutdown()
+        if not self._spare.exception():
+            self._spare.result().discard()
+        self._segment.close()
+        os.close(self._lock)
+
+    def _use(self, segment: Segment) -> None:
+        self._segment, self._map, self._words = segment, segment.map, segment.words
+        self._at = HEADER_SIZE
+        self._ask()
+
+    def _ask(self) -> None:
+        self._spare: Future[Segment] = self._pool.submit(self._reserve, self._segment.number + 1)
+
+    def _ask_again(self) -> None:
+        """Ask for a segment once more, but not for each frame that a full disk refuses."""
+        if (now := time.monotonic()) >= self._retry_at:
+            self._retry_at = now + _RETRY_SECONDS
+            self._ask()
+
+    def _turn(self, size: int) -> None:
+        """Go on in the next segment, which nearly always waits already."""
+        if HEADER_SIZE + FRAME_SIZE + size > self._size:
+            raise ValueError(f"a frame of {size} bytes is larger than a segment of the tape")
+        if self._spare.done() and self._spare.exception():
+            self._ask_again()
+        if error := self._spare.exception():
+            raise _full(error)
+        full, following = self._segment, self._spare.result()
+        full.close()
+        self._use(following)
+
+    def _reserve(self, number: int) -> Segment:
+        if len(numbers(self.directory)) >= self._most:
+            raise TapeFullError(
+                f"the auditor is {self._most} segments of the tape behind",
+                hint="see why it does not run or deliver: pgward edge status",
+            )
+        return Segment(self.directory, self.boot, number, self._size)
+
+
+def _full(error: BaseException) -> TapeFullError:
+    if isinstance(error, TapeFullError):
+        return error
+    if isinstance(error, OSError):
+        return TapeFullError(
+            f"no room for what sessions say: {error.strerror}: {error.filename or 'tape'}",
+            hint="free some disk space; sessions are refused until then",
+        )
+    raise error
+
+
+def _locked_directory(path: Path) -> int:
+    """Make the tape's directory; it is locked before anyone can find it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.name}")
+    hidden.mkdir(mode=0o700)
+    descriptor = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    hidden.rename(path)
+    return descriptor
