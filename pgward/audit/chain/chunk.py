@@ -1,0 +1,136 @@
+"""Chunks: lines that follow each other, compressed; packed by an edge, opened by who verifies."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+import zstandard
+
+from pgward.audit.chain.lines import Head, verify
+from pgward.audit.chain.manifest import Manifest, listed
+from pgward.core.errors import PgwardError
+from pgward.pki import jws
+
+MOST_LINES: Final = 10_000
+GOAL_BYTES: Final = 1024 * 1024  # of lines; what is longer than this alone is a chunk of its own
+MOST_PLAIN: Final = 64 * 1024 * 1024
+MOST_PACKED: Final = 64 * 1024 * 1024
+
+_LEVEL: Final = 3
+_WINDOW: Final = 8 * 1024 * 1024
+
+
+class ChunkError(PgwardError):
+    """A chunk is damaged: it is not what its manifest says."""
+
+    code = "bad_chunk"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Compressed lines, with the manifest that is to be signed."""
+
+    data: bytes
+    manifest: Manifest
+
+
+class Packer:
+    """Gathers the lines of one chunk; ``start`` is the head that its first line follows."""
+
+    def __init__(self, start: Head) -> None:
+        self._start = start
+        self._lines: list[bytes] = []
+        self._bytes = 0
+        self._first_time = self._last_time = ""
+        self._about: tuple[set[str], set[str], set[str]] = (set(), set(), set())
+
+    def add(self, line: bytes, record: Mapping[str, Any]) -> None:
+        """Take the next line, and what its record says of time, user, service and session."""
+        time = record["time"]
+        if not self._lines:
+            self._first_time = self._last_time = time
+        elif time > self._last_time:
+            self._last_time = time
+        elif time < self._first_time:
+            self._first_time = time
+        self._lines.append(line)
+        self._bytes += len(line) + 1
+        users, services, sessions = self._about
+        users.add(record.get("user"))  # type: ignore[arg-type]  # None is left out in the end
+        services.add(record.get("service"))  # type: ignore[arg-type]
+        sessions.add(record.get("session"))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines taken so far."""
+        return self._lines
+
+    @property
+    def full(self) -> bool:
+        """Whether it is long enough to be packed."""
+        return self._bytes >= GOAL_BYTES or len(self._lines) >= MOST_LINES
+
+    def pack(self, edge: str, end: Head) -> Chunk:
+        """Compress the lines, of which there is one at least; ``end`` is the last one's head."""
+        plain = b"\n".join([*self._lines, b""])
+        data = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
+        users, services, sessions = (
+            listed(name for name in names if name) for names in self._about
+        )
+        manifest = Manifest(
+            edge=edge,
+            chain=end.chain,
+            first_seq=self._start.seq + 1,
+            last_seq=end.seq,
+            start_hash=jws.encode(self._start.hash),
+            end_hash=jws.encode(end.hash),
+            lines=len(self._lines),
+            plain_bytes=len(plain),
+            sha256=sha256(data).hexdigest(),
+            first_time=self._first_time,
+            last_time=self._last_time,
+            users=users,
+            services=services,
+            sessions=sessions,
+        )
+        return Chunk(data, manifest)
+
+
+def unpack(data: bytes, most: int = MOST_PLAIN) -> list[bytes]:
+    """Return the lines of a compressed chunk that unpacks to at most ``most`` bytes.
+
+    Raises ChunkError.
+    """
+    try:
+        size = zstandard.get_frame_parameters(data).content_size
+        if not 0 < size <= most:
+            raise ChunkError(f"a chunk unpacks to 1 to {most} bytes, and says so in front")
+        unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+        plain = unpacker.decompress(data, max_output_size=size, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise ChunkError("the chunk cannot be unpacked") from error
+    if len(plain) != size or not plain.endswith(b"\n"):
+        raise ChunkError("the chunk is cut off")
+    return plain[:-1].split(b"\n")
+
+
+def open_chunk(data: bytes, manifest: Manifest) -> list[bytes]:
+    """Return a chunk's lines, after all that its manifest says of them proved true.
+
+    Raises ChunkError, and ChainBrokenError, which names the line.
+    """
+    damaged = sha256(data).hexdigest() != manifest.sha256
+    lines = unpack(data)
+    verify(lines, manifest.start, manifest.end)
+    if damaged or size_of(lines) != manifest.plain_bytes:
+        raise ChunkError("the chunk is not the one that its manifest was made for")
+    return lines
+
+
+def size_of(lines: Iterable[bytes]) -> int:
+    """Return how many bytes lines take, each with its line feed."""
+    return sum(len(line) + 1 for line in lines)

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgward.audit.chain import chunk
+from pgward.audit.chain.chunk import ChunkError, Packer, open_chunk, unpack
+from pgward.audit.chain.lines import ChainBrokenError, Head
+from tests.fixtures.records import CHAIN, chained, packed, record
+
+RECORDS = [record(2), record(1, user="bob"), record(3, user=None, service=None, session=None)]
+CHUNK, END = packed(RECORDS)
+LINES = chained(RECORDS)[0]
+
+
+def test_a_chunk_is_opened_when_all_that_its_manifest_says_is_true():
+    assert open_chunk(CHUNK.data, CHUNK.manifest) == LINES
+
+
+def test_its_manifest_says_whom_and_when_it_is_about():
+    made = CHUNK.manifest
+    assert (made.first_seq, made.last_seq, made.lines) == (1, 3, 3)
+    assert (made.users, made.services) == (("alice", "bob"), ("orders",))
+    assert made.sessions == ("0123456789abcdef-17",)
+    assert (made.first_time, made.last_time) == (record(1)["time"], record(3)["time"])
+    assert made.plain_bytes == chunk.size_of(LINES)
+
+
+def test_the_next_chunk_follows():
+    following, end = packed([record(4)], END)
+    assert following.manifest.start == END
+    assert (following.manifest.first_seq, end.seq) == (4, 4)
+    open_chunk(following.data, following.manifest)
+
+
+def again(lines):
+    return zstandard.compress(b"\n".join([*lines, b""]))
+
+
+def test_a_line_that_was_changed_and_packed_again_is_named():
+    changed = [LINES[0], LINES[1].replace(b"bob", b"eve"), LINES[2]]
+    with pytest.raises(ChainBrokenError) as caught:
+        open_chunk(again(changed), CHUNK.manifest)
+    assert caught.value.seq == 2
+
+
+def test_the_same_lines_packed_otherwise_are_not_the_chunk():
+    with pytest.raises(ChunkError, match="not the one"):
+        open_chunk(zstandard.compress(b"\n".join([*LINES, b""]), level=19), CHUNK.manifest)
+    with pytest.raises(ChunkError, match="not the one"):
+        open_chunk(CHUNK.data, replace(CHUNK.manifest, plain_bytes=1))
+
+
+@given(st.integers(0, len(CHUNK.data) - 1), st.integers(1, 255))
+def test_one_changed_byte_of_a_chunk_is_found(place, change):
+    data = bytearray(CHUNK.data)
+    data[place] ^= change
+    with pytest.raises((ChunkError, ChainBrokenError)):
+        open_chunk(bytes(data), CHUNK.manifest)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"garbage",
+        CHUNK.data[:-1],
+        CHUNK.data + b"more",
+        zstandard.compress(b""),
+        zstandard.compress(b"no line feed"),
+        zstandard.ZstdCompressor(write_content_size=False).compress(b"\n"),
+    ],
+)
+def test_what_is_no_chunk_is_refused(data):
+    with pytest.raises(ChunkError):
+        unpack(data)
+
+
+def test_a_chunk_that_would_fill_the_memory_is_refused():
+    bomb = zstandard.compress(b"x" * (1 << 20) + b"\n")
+    assert len(bomb) < 200
+    with pytest.raises(ChunkError, match="unpacks to 1 to 1048576 bytes"):
+        unpack(bomb, 1 << 20)
+
+
+def test_a_packer_is_full_by_bytes_and_by_lines(monkeypatch):
+    packer = Packer(Head.origin(CHAIN))
+    packer.add(LINES[0], RECORDS[0])
+    assert (packer.full, len(packer), packer.lines) == (False, 1, [LINES[0]])
+    monkeypatch.setattr(chunk, "MOST_LINES", 2)
+    packer.add(LINES[1], RECORDS[1])
+    assert packer.full
+    monkeypatch.setattr(chunk, "MOST_LINES", 10)
+    monkeypatch.setattr(chunk, "GOAL_BYTES", 100)
+    assert packer.full
