@@ -17,6 +17,7 @@ from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.resources.stored import Resource
 from pgward.ca.rotation import rotations
+from pgward.ca.snapshot_postgres import as_snapshot
 from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users
 from pgward.core.clock import Clock, rfc3339
@@ -84,6 +85,7 @@ def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
         "orders": state.has_orders,
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
         "services": [_service(name, spec, state) for name, spec in served],
+        **_for_postgres(state, [spec for _, spec in served if spec.postgres is not None]),
         "groups": {group: list(state.groups.get(group, ())) for group in named},
         "blocked": list(state.blocked),
     }
@@ -173,14 +175,17 @@ def _proofs(
 def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
     # People are named here as in their certificates, whatever case the resource used.
     people = [state.names.get(user.lower(), user) for user in spec.allow.users]
+    first = spec.upstreams()[0]
     served = {
         "name": name,
         "mode": spec.mode,
-        "upstream": {"host": spec.upstream.host, "port": spec.upstream.port},
+        "upstream": {"host": first.host, "port": first.port},
         "allow": {"users": people, "groups": list(spec.allow.groups)},
         "max_connections": spec.limits.max_connections,
         "max_connections_per_user": spec.limits.max_connections_per_user,
     }
+    if spec.postgres is not None:
+        served["postgres"] = as_snapshot(spec, spec.postgres)
     if spec.step_up is None:
         return served
     proofs = state.proofs.get(name, {})
@@ -189,6 +194,27 @@ def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
         "proofs": {user: rfc3339(until) for user, until in proofs.items()},
     }
     return served | {"mode": _STEP_UP_MODE.format(spec.mode), "step_up": asked}
+
+
+def _for_postgres(state: State, specs: Sequence[ServiceSpec]) -> dict[str, Any]:
+    """Return what only edges need that speak PostgreSQL: people's groups, for rules to look at.
+
+    Those of the people who may use a service of them; and whom to trust of PostgreSQL's servers.
+    """
+    if not specs:
+        return {}
+    of_person: dict[str, list[str]] = {name: [] for name in state.names.values()}
+    for group, members in sorted(state.groups.items()):
+        for name in members:
+            of_person.setdefault(name, []).append(group)
+    return {
+        "people": {
+            name: {"groups": groups}
+            for name, groups in sorted(of_person.items())
+            if any(spec.is_for(name, tuple(groups)) for spec in specs)
+        },
+        "server_roots": [pem.text(root) for root in state.trust.server_roots],
+    }
 
 
 def _blocked(connection: Connection, now: datetime) -> list[str]:

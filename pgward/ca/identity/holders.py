@@ -21,7 +21,7 @@ def of_service(connection: Connection, name: str) -> Owners:
         each.name for each in directory.everyone(connection) if spec.is_for(each.name, each.groups)
     ]
     edges = [each.name for each in machines.edges(connection) if spec.is_on(each.name)]
-    upstream = {spec.upstream.host.lower(), (spec.server_name or "").lower()}
+    upstream = {each.host.lower() for each in spec.upstreams()} | spec.server_names()
     hosts = [
         each.name
         for each in machines.hosts(connection)

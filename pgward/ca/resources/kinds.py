@@ -1,44 +1,28 @@
 """The kinds of resources as models: what a person may write in YAML, in camelCase."""
 
-import re
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-from pgward.ca.resources.certificate_profile import CertificateProfile
+from pgward.ca.resources.certificate_profile import CertificateProfile, duration
 from pgward.ca.resources.fields import explain
 from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.login_rule import LoginRule
 from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked
 from pgward.ca.resources.role_map import RoleMap
-from pgward.core import names
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.ca.resources.service_postgres import PostgresSpec, SslMode
+from pgward.ca.resources.upstream import Database, Host, Upstream
+from pgward.core.errors import NotFoundError
 
 
-def _host(value: str) -> str:
-    try:
-        return str(ip_address(value))
-    except ValueError:
-        return names.dns_name(value)
+def _seconds(text: str) -> str:
+    duration(text)
+    return text
 
 
-def _database(value: str) -> str:
-    if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,63}", value):
-        raise InvalidInputError("a database name has 1 to 63 printable letters")
-    return value
-
-
-Host = Annotated[str, checked(_host)]
-Database = Annotated[str, checked(_database)]
 Limit = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class Upstream(Model):
-    """Where PostgreSQL listens, as the edges reach it."""
-
-    host: Host
-    port: Annotated[int, Field(ge=1, le=65535)] = 5432
+Duration = Annotated[str, checked(_seconds)]
 
 
 class Allow(Model):
@@ -49,10 +33,22 @@ class Allow(Model):
 
 
 class Limits(Model):
-    """How many connections an edge lets through at once."""
+    """How many connections an edge lets through at once; in ``mode: postgres`` also how long."""
 
     max_connections: Limit | None = None
     max_connections_per_user: Limit | None = None
+    statement_timeout: Duration | None = None
+    idle_timeout: Duration | None = None
+    idle_in_transaction_timeout: Duration | None = None
+    session_timeout: Duration | None = None
+    warn_before: Duration | None = None
+
+    def timed(self) -> list[str]:
+        """Return the limits of time that are set, as people write them."""
+        times = ("statement", "idle", "idle_in_transaction", "session")
+        names = [*(f"{each}_timeout" for each in times), "warn_before"]
+        fields = Limits.model_fields
+        return [str(fields[name].alias) for name in names if getattr(self, name) is not None]
 
 
 StepUpFactor = Literal["totp", "webauthn", "recovery", "mfa", "oidc", "password"]
@@ -77,18 +73,99 @@ class StepUp(Model):
     end_sessions: bool = False
 
 
-class ServiceSpec(Model):
-    """One PostgreSQL target as people see it."""
+_OF_THE_EDGE = "is how clients check PostgreSQL; in mode: postgres edges do: postgres.{}"
 
-    mode: Literal["tcp"] = "tcp"
-    upstream: Upstream
+
+class ServiceSpec(Model):
+    """One PostgreSQL target as people see it.
+
+    What is right in one mode only is looked at behind the mode, so that errors name the field.
+    """
+
+    mode: Literal["tcp", "postgres"] = "tcp"
+    upstream: Annotated[Upstream | None, Field(validate_default=True)] = None
     server_name: Host | None = None
-    ssl_mode: Literal["verify-full", "verify-ca", "require", "prefer", "disable"] = "verify-full"
+    ssl_mode: Annotated[SslMode | None, Field(validate_default=True)] = None
     database: Database | None = None
     allow: Allow
     limits: Limits = Field(default_factory=Limits)
     step_up: StepUp | None = None
     edges: Annotated[list[Label], Field(min_length=1, max_length=MAX_LIST)] | None = None
+    postgres: Annotated[PostgresSpec | None, Field(validate_default=True)] = None
+
+    @field_validator("upstream")
+    @classmethod
+    def _upstream(cls, value: Upstream | None, info: ValidationInfo) -> Upstream | None:
+        if value is None and _mode(info) == "tcp":
+            raise PydanticCustomError("missing", "is missing")
+        return value
+
+    @field_validator("server_name")
+    @classmethod
+    def _server_name(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and _mode(info) == "postgres":
+            raise ValueError(_OF_THE_EDGE.format("serverName"))
+        return value
+
+    @field_validator("ssl_mode")
+    @classmethod
+    def _ssl_mode(cls, value: SslMode | None, info: ValidationInfo) -> SslMode | None:
+        if _mode(info) == "tcp":
+            return value or "verify-full"
+        if value is not None and _mode(info) == "postgres":
+            raise ValueError(_OF_THE_EDGE.format("sslMode"))
+        return value
+
+    @field_validator("limits")
+    @classmethod
+    def _limits(cls, value: Limits, info: ValidationInfo) -> Limits:
+        if _mode(info) == "tcp" and value.timed():
+            raise ValueError(f"has {value.timed()[0]}, which only mode: postgres can keep")
+        return value
+
+    @field_validator("postgres")
+    @classmethod
+    def _postgres(cls, value: PostgresSpec | None, info: ValidationInfo) -> PostgresSpec | None:
+        if _mode(info) == "tcp" and value is not None:
+            raise ValueError("needs mode: postgres")
+        if _mode(info) != "postgres":
+            return value
+        if value is None:
+            raise PydanticCustomError("missing", "is missing")
+        upstream = info.data.get("upstream")
+        if upstream is not None and value.upstreams is not None:
+            raise ValueError("has upstreams, and the service has upstream: remove one")
+        problem = value.problem(upstream)
+        if problem is not None:
+            raise ValueError(problem)
+        return value
+
+    @property
+    def client_ssl_mode(self) -> str:
+        """How clients speak TLS inside the tunnel; in ``mode: postgres`` the edge is the end."""
+        return self.ssl_mode or "disable"
+
+    def upstreams(self) -> list[Upstream]:
+        """Return every server that it may lead to, each once."""
+        found = [] if self.upstream is None else [self.upstream]
+        if self.postgres is not None:
+            for config in (self.postgres, *self.postgres.configs.values()):
+                found += config.upstreams or []
+        return [each for place, each in enumerate(found) if each not in found[:place]]
+
+    def server_names(self) -> set[str]:
+        """Return the names, in lower case, that its servers' certificates have instead."""
+        found = {self.server_name}
+        if self.postgres is not None:
+            found |= {each.server_name for each in self.postgres.configs.values()}
+            found.add(self.postgres.server_name)
+        return {name.lower() for name in found if name is not None}
+
+    def opened(self) -> str | None:
+        """Return the database that clients open unless they say another."""
+        if self.database is not None or self.postgres is None or self.postgres.database is None:
+            return self.database
+        return self.postgres.database.force or self.postgres.database.default
 
     def is_for(self, user: str, groups: tuple[str, ...]) -> bool:
         """Tell whether a person may use the service; names without regard to case."""
@@ -98,6 +175,12 @@ class ServiceSpec(Model):
     def is_on(self, edge: str) -> bool:
         """Tell whether an edge serves it."""
         return self.edges is None or edge in self.edges
+
+
+def _mode(info: ValidationInfo) -> str | None:
+    """Return the mode; None where that itself is wrong."""
+    found: str | None = info.data.get("mode")
+    return found
 
 
 class Service(Model):

@@ -1,5 +1,6 @@
 """What an edge knows, from one snapshot, and the decisions that follow from it. Pure."""
 
+import logging
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +16,15 @@ from pgward.core.errors import PgwardError
 from pgward.pki import pem
 from pgward.pki.crl import RevocationList, issuer_key_id, key_id
 from pgward.pki.errors import CrlError
+from pgward.tunnel.edge.state_postgres import PostgresService, read_address, read_postgres
 from pgward.tunnel.preface import Reason, RefusedError
 
-_LAST_PORT = 65535
+log = logging.getLogger("pgward.edge")
+
 # What asks for step-ups has a mode of its own, so that an edge that cannot tell leaves it out.
-_STEP_UP_MODE = "tcp+step-up"
-_MODES = ("tcp", _STEP_UP_MODE)
+_STEP_UP = "+step-up"
+_AWARE = ("postgres", "postgres" + _STEP_UP)
+_MODES = ("tcp", "tcp" + _STEP_UP, *_AWARE)
 
 
 class SnapshotError(PgwardError):
@@ -66,7 +70,11 @@ class StepUp:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One PostgreSQL target, as this edge forwards to it."""
+    """One PostgreSQL target, as this edge forwards to it.
+
+    With ``postgres`` the edge speaks the protocol (``mode: postgres``), and ``upstream`` is only
+    the first of the servers.
+    """
 
     name: str
     upstream: Address
@@ -75,6 +83,7 @@ class Service:
     max_connections: int | None = None
     max_connections_per_user: int | None = None
     step_up: StepUp | None = None
+    postgres: PostgresService | None = None
 
     def check_step_up(self, user: str, now: datetime) -> None:
         """Raise RefusedError unless a session may begin; ``now`` is the time at the CA."""
@@ -100,6 +109,11 @@ class EdgeState:
     retired: Mapping[bytes, frozenset[int]] = field(default_factory=dict)
     # Whether the CA wants something of this edge: a rotation is under way.
     has_orders: bool = False
+    # Of the people who may use a service that speaks PostgreSQL: all groups that they are in.
+    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # The CA's roots for servers: PostgreSQL's certificates come from there, unless a service says
+    # another place.
+    server_roots: str = ""
 
     @classmethod
     def load(cls, payload: Mapping[str, Any]) -> Self:
@@ -110,15 +124,18 @@ class EdgeState:
             crls = [b64decode(each, validate=True) for each in payload["crls"]]
             # A mode of a newer CA is left out alone: revocations must arrive all the same.
             services = [_service(each) for each in payload["services"] if each["mode"] in _MODES]
+            readable = {service.name: service for service in services if service is not None}
             return cls(
                 version=int(payload["version"]),
                 user_roots=roots,
-                services={service.name: service for service in services},
+                services=readable,
                 groups={name: _names(users) for name, users in payload["groups"].items()},
                 blocked=_names(payload["blocked"]),
                 revocations=RevocationList.load(crls, issuers),
                 retired=dict(_retired(each) for each in payload.get("retired", ())),
                 has_orders=payload.get("orders") is True,
+                people=_people(payload.get("people", {})),
+                server_roots="".join(payload.get("server_roots", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
             raise SnapshotError(f"the CA's snapshot cannot be used: {error}") from error
@@ -188,16 +205,23 @@ def _retired(fields: Mapping[str, Any]) -> tuple[bytes, frozenset[int]]:
     return key_id(issuer), lists.revoked[key_id(issuer)]
 
 
-def _service(fields: Mapping[str, Any]) -> Service:
-    upstream, allow = fields["upstream"], fields["allow"]
+def _service(fields: Mapping[str, Any]) -> Service | None:
+    """Read a service; None for one in ``mode: postgres`` with something that a newer CA knows."""
+    try:
+        postgres = read_postgres(fields["postgres"]) if fields["mode"] in _AWARE else None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        log.error("the service %s is left out: %s", fields["name"], error)
+        return None
+    allow = fields["allow"]
     return Service(
         name=fields["name"],
-        upstream=Address(str(upstream["host"]), _port(upstream["port"])),
+        upstream=read_address(fields["upstream"]),
         users=_names(allow["users"]),
         groups=_names(allow["groups"]),
         max_connections=_limit(fields.get("max_connections")),
         max_connections_per_user=_limit(fields.get("max_connections_per_user")),
-        step_up=_step_up(fields["step_up"]) if fields["mode"] == _STEP_UP_MODE else None,
+        step_up=_step_up(fields["step_up"]) if fields["mode"].endswith(_STEP_UP) else None,
+        postgres=postgres,
     )
 
 
@@ -219,7 +243,5 @@ def _limit(value: Any) -> int | None:
     return value
 
 
-def _port(value: Any) -> int:
-    if not isinstance(value, int) or not 0 < value <= _LAST_PORT:
-        raise ValueError(f"{value!r} is no port")
-    return value
+def _people(value: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    return {name: tuple(sorted(_names(each["groups"]))) for name, each in value.items()}

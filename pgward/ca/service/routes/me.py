@@ -203,13 +203,15 @@ def _step_up(
 def _info(
     resource: Resource, spec: ServiceSpec, edges: list[Machine], step_up: StepUpInfo | None
 ) -> ServiceInfo:
+    name, tcp = resource.name, spec.mode == "tcp"
     return ServiceInfo(
-        name=resource.name,
+        name=name,
         description=resource.description,
         mode=spec.mode,
-        server_name=spec.server_name or spec.upstream.host,
-        database=spec.database,
-        ssl_mode=spec.ssl_mode,
+        # In mode postgres a client meets no server but the edge, inside the link's TLS.
+        server_name=spec.server_name or (spec.upstream.host if tcp and spec.upstream else name),
+        database=spec.opened(),
+        ssl_mode=spec.client_ssl_mode,
         edges=[
             EdgeAddress(name=edge.name, address=edge.advertise, server_name=edge.server_name)
             for edge in edges

@@ -63,7 +63,7 @@ def test_who_may_use_a_service(user, groups, expected):
         ({"upstream": {"host": "a b"}}, "spec.upstream.host", "is not a DNS name"),
         ({"upstream": {"host": "x", "port": 0}}, "spec.upstream.port", "at least 1"),
         ({"upstream": {"host": "x", "port": "5432"}}, "spec.upstream.port", "whole number"),
-        ({"mode": "postgres"}, "spec.mode", "must be 'tcp'"),
+        ({"mode": "postgre"}, "spec.mode", "must be 'tcp' or 'postgres'"),
         ({"allow": {"users": ["a", "b,c"]}}, "spec.allow.users[1]", "cannot be a user name"),
         ({"allow": {"groups": "dba"}}, "spec.allow.groups", "must be a list"),
         ({"allow": None}, "spec.allow", "must be an object"),
