@@ -10,16 +10,29 @@ import hmac
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+Cancel = Callable[[], Awaitable[None]]
 log = logging.getLogger("pgward.edge")
 
 SHORT, LONG = 4, 32  # octets of a key in protocol 3.0 and in 3.2
 _WORKER_BITS = 6  # 64 workers at most
+_WORKER_MASK = (1 << _WORKER_BITS) - 1
 _RANDOM_BITS = 24
-_MOST_BYTES = 4 + 256
+# A letter between workers: what it is, who sends it, a tag, and for _ASK process id and key.
+_ASK, _DONE = 1, 2
+_TAG = 8
+_HEAD = 2 + _TAG
+_MOST_BYTES = _HEAD + 4 + 256
+_ANSWER_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    key: bytes
+    cancel: Cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +51,19 @@ class Mailbox:
         return cls(incoming, outgoing)
 
 
-@dataclass(frozen=True, slots=True)
-class _Issued:
-    key: bytes
-    cancel: Callable[[], None]
-
-
 class Cancels:
-    """The keys of one worker's sessions; the others' are known by their mailboxes."""
+    """The keys of one worker's sessions; the others' are known by their mailboxes.
+
+    Who cancels waits for the end of its connection, and may send its next query then: so a
+    request is over when PostgreSQL has it, and not before.
+    """
 
     def __init__(self, worker: int = 0, mailboxes: Sequence[Mailbox] = ()) -> None:
         self._worker = worker
         self._mailboxes = mailboxes
         self._issued: dict[int, _Issued] = {}
+        self._asked: dict[bytes, asyncio.Future[None]] = {}
+        self._serving: set[asyncio.Task[None]] = set()
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read this worker's mailbox from now on."""
@@ -58,7 +71,7 @@ class Cancels:
             incoming = self._mailboxes[self._worker].incoming
             loop.add_reader(incoming.fileno(), self._receive, incoming)
 
-    def issue(self, cancel: Callable[[], None], *, long: bool) -> tuple[int, bytes]:
+    def issue(self, cancel: Cancel, *, long: bool) -> tuple[int, bytes]:
         """Return a process id and a key with which ``cancel`` is called."""
         key = secrets.token_bytes(LONG if long else SHORT)
         while True:
@@ -72,24 +85,51 @@ class Cancels:
         """Take a key back; safe to call again."""
         self._issued.pop(pid, None)
 
-    def request(self, pid: int, key: bytes) -> None:
+    async def request(self, pid: int, key: bytes) -> None:
         """Cancel what the key is for; a wrong one does nothing, and nobody is told."""
-        worker = pid & ((1 << _WORKER_BITS) - 1)
+        worker = pid & _WORKER_MASK
         if worker == self._worker:
             issued = self._issued.get(pid)
             if issued is not None and hmac.compare_digest(issued.key, key):
-                issued.cancel()
+                await issued.cancel()
         elif worker < len(self._mailboxes):
-            try:
-                self._mailboxes[worker].outgoing.send(pid.to_bytes(4) + key)
-            except OSError as error:
-                log.warning("worker %d does not take a cancel request: %s", worker, error.strerror)
+            await self._pass_on(worker, pid.to_bytes(4) + key)
+
+    async def _pass_on(self, worker: int, request: bytes) -> None:
+        tag = secrets.token_bytes(_TAG)
+        done = self._asked[tag] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                if self._post(worker, bytes((_ASK, self._worker)) + tag + request):
+                    await done
+        except TimeoutError:
+            log.warning("worker %d does not answer a cancel request", worker)
+        finally:
+            del self._asked[tag]
+
+    def _post(self, worker: int, letter: bytes) -> bool:
+        try:
+            self._mailboxes[worker].outgoing.send(letter)
+        except OSError as error:
+            log.warning("worker %d does not take a cancel request: %s", worker, error.strerror)
+            return False
+        return True
 
     def _receive(self, incoming: socket.socket) -> None:
         try:
-            said = incoming.recv(_MOST_BYTES)
+            letter = incoming.recv(_MOST_BYTES)
         except (BlockingIOError, InterruptedError):
             return
-        pid = int.from_bytes(said[:4])
-        if pid & ((1 << _WORKER_BITS) - 1) == self._worker:
-            self.request(pid, said[4:])
+        kind, sender, tag, request = letter[0], letter[1], letter[2:_HEAD], letter[_HEAD:]
+        if kind == _DONE:
+            asked = self._asked.get(tag)
+            if asked is not None and not asked.done():
+                asked.set_result(None)
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(sender, tag, request))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, sender: int, tag: bytes, request: bytes) -> None:
+        await self.request(int.from_bytes(request[:4]), request[4:])
+        self._post(sender, bytes((_DONE, self._worker)) + tag)
