@@ -100,6 +100,11 @@ def read(data: bytes) -> First | None:
     return _startup(code, packet, length)
 
 
+def is_cancel(head: bytes) -> bool:
+    """Tell whether a packet that begins with these eight bytes asks to cancel something."""
+    return len(head) >= _REQUEST and head[_LENGTH:_REQUEST] == UINT32.pack(_CANCEL)
+
+
 _REQUESTS: Mapping[int, type[SslRequest] | type[GssencRequest]] = {
     _SSL: SslRequest,
     _GSSENC: GssencRequest,

@@ -71,17 +71,19 @@ def _remember_sni(wrapped: ssl.SSLSocket, name: str | None, _context: ssl.SSLCon
         wrapped.sni = name
 
 
-def edge_context(certificate: Path, key: Path, user_roots: str) -> ssl.SSLContext:
+def edge_context(
+    certificate: Path, key: Path, user_roots: str, *, guests: bool = False
+) -> ssl.SSLContext:
     """Make an edge's context: it asks every client for a login certificate.
 
-    Session tickets are off: a resumed session would let a client of a removed CA in.
+    With ``guests`` a client may have none, and must prove who it is inside. Session tickets are off: a resumed session would let a client of a removed CA in.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.num_tickets = 0
     context.load_cert_chain(certificate, key)
     context.load_verify_locations(cadata=user_roots)
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_OPTIONAL if guests else ssl.CERT_REQUIRED
     context.set_alpn_protocols([ALPN, POSTGRESQL_ALPN])
     context.sslsocket_class = EdgeSocket
     context.sni_callback = _remember_sni  # type: ignore[assignment] # it gets the SSLSocket

@@ -15,10 +15,14 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from pgward.client.duties import PROBE_SUBJECT
 from pgward.core.errors import PgwardError
+from pgward.pgwire import startup
+from pgward.pgwire.startup import Cancel
 from pgward.tunnel import pgerror, preface
+from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.sessions import Link, Links
 from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.preface import Controls, Reason, RefusedError
@@ -44,6 +48,31 @@ TELL_EVERY_SECONDS = 60.0  # a flood must not fill the disk with lines
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody who came without a certificate, and has proved otherwise who it is.
+
+    ``first`` is what was read of the session that is wanted.
+    """
+
+    peer: Peer
+    service: str
+    first: bytes
+
+
+class Guests(Protocol):
+    """Finds out who comes without a certificate."""
+
+    async def receive(self, tls: TlsConnection, address: str) -> Guest | None:
+        """Return who it is; None when nothing is wanted any more. Raise RefusedError."""
+        ...
+
+
+class _NoGuests:
+    async def receive(self, _tls: TlsConnection, _address: str) -> Guest | None:
+        raise _no_certificate()
+
+
 @dataclass(slots=True)
 class Door:
     """One listener's rules: which name is whose, and how many may wait at once."""
@@ -58,6 +87,8 @@ class Door:
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # the oldest first
     refused: Callable[[str, str | None, RefusedError], None] = lambda _address, _user, _why: None
     quiet_until: float = 0.0
+    guests: Guests = field(default_factory=_NoGuests)
+    cancels: Cancels = field(default_factory=Cancels)
 
     def listen(self, listener: socket.socket) -> None:
         """Accept from a non-blocking listening socket from now on."""
@@ -132,7 +163,11 @@ class Door:
     async def _enter(self, sock: socket.socket, address: str) -> None:
         try:
             tune(sock)
-            await _until_tls(sock)
+            cancel = await _until_tls(sock)
+            if cancel is not None:
+                await self.cancels.request(cancel.pid, cancel.key)
+                sock.close()
+                return
             context = self.context()
         except RefusedError:
             await close_heard(sock)
@@ -158,10 +193,13 @@ class Door:
         user: str | None = None
         ours = tls.socket.selected_alpn_protocol() == preface.ALPN
         try:
-            peer = Peer.of(tls.socket.getpeercert(binary_form=True) or b"")
-            user = peer.user
-            service = await self._service(tls, ours=ours)
-            self._check(peer, service)
+            guest = await self._identify(tls, address, ours=ours)
+            if guest is None:
+                tls.close()
+                return
+            user = guest.peer.user
+            service = guest.service or await self._service(tls, ours=ours)
+            self._check(guest.peer, service)
         except RefusedError as refusal:
             if user != PROBE_SUBJECT:  # it is ourselves, and no event
                 self.refused(address, user, refusal)
@@ -171,10 +209,23 @@ class Door:
         controls = Controls.new() if ours else None
         if controls is not None:
             await write_all(tls, preface.accept(controls))
-        else:
+        elif not guest.first:
             # A tunnel's link waits ready for a session; anyone else has come to say something.
             await ready(tls.socket, read=True)
-        Link(self.links, tls, peer=peer, service=service, controls=controls, address=address)
+        link = Link(
+            self.links, tls, peer=guest.peer, service=service, controls=controls, address=address
+        )
+        if guest.first:
+            link.begin(guest.first)
+
+    async def _identify(self, tls: TlsConnection, address: str, *, ours: bool) -> Guest | None:
+        """Return who it is; whoever shows a certificate says elsewhere which service is wanted."""
+        certificate = tls.socket.getpeercert(binary_form=True)
+        if certificate:
+            return Guest(Peer.of(certificate), "", b"")
+        if ours:
+            raise _no_certificate()
+        return await self.guests.receive(tls, address)
 
     async def _service(self, tls: TlsConnection, *, ours: bool) -> str:
         if ours:
@@ -206,12 +257,15 @@ class Door:
             )
 
 
-async def _until_tls(sock: socket.socket) -> None:
-    """Answer what PostgreSQL clients ask before TLS; raise RefusedError for anything else."""
+async def _until_tls(sock: socket.socket) -> Cancel | None:
+    """Answer what PostgreSQL clients ask before TLS; raise RefusedError for anything else.
+
+    A cancel request may come without: libpq before 17 never encrypts one (manual, chapter 34.7).
+    """
     while True:
         head = await _peek(sock, 1)
         if head[0] == pgerror.TLS_HANDSHAKE:
-            return
+            return None
         request = await _peek(sock, pgerror.REQUEST_SIZE) if head[0] == 0 else b""
         if request == pgerror.SSL_REQUEST:
             sock.recv(pgerror.REQUEST_SIZE)
@@ -219,6 +273,8 @@ async def _until_tls(sock: socket.socket) -> None:
         elif request == pgerror.GSSENC_REQUEST:
             sock.recv(pgerror.REQUEST_SIZE)
             sock.send(b"N")
+        elif startup.is_cancel(request):
+            return await _cancel(sock, int.from_bytes(request[:4]))
         else:
             refusal = RefusedError(
                 Reason.PROTOCOL,
@@ -228,6 +284,11 @@ async def _until_tls(sock: socket.socket) -> None:
             if request:
                 sock.send(_fatal(refusal))
             raise refusal
+
+
+async def _cancel(sock: socket.socket, length: int) -> Cancel | None:
+    found = startup.read(await _peek(sock, min(length, startup.MOST)))
+    return found if isinstance(found, Cancel) else None
 
 
 async def _peek(sock: socket.socket, size: int) -> bytes:
@@ -248,6 +309,14 @@ def _why(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     return str(error.reason)
+
+
+def _no_certificate() -> RefusedError:
+    return RefusedError(
+        Reason.DENIED,
+        "this edge wants a login certificate",
+        hint="pgward login, and sslcert and sslkey in the connection's settings",
+    )
 
 
 def _fatal(refusal: RefusedError) -> bytes:

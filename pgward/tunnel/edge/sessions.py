@@ -246,6 +246,11 @@ class Link:
         self._tls.close()
         self._links.forget(self)
 
+    def begin(self, first: bytes) -> None:
+        """Open a session at once: its first bytes were read at the door."""
+        self._links.loop.remove_reader(self._tls.fileno())
+        self._dialling = self._links.loop.create_task(self._open(first))
+
     # --- idle → dialling → relaying → idle --------------------------------------------
 
     def _wait(self) -> None:
@@ -265,8 +270,7 @@ class Link:
             return
         if size == CONTROL_SIZE and self._answered_end(bytes(_first[:size])):
             return
-        self._links.loop.remove_reader(self._tls.fileno())
-        self._dialling = self._links.loop.create_task(self._open(bytes(_first[:size])))
+        self.begin(bytes(_first[:size]))
 
     def _answered_end(self, record: bytes) -> bool:
         """Answer the end of a session in which the client said nothing: nobody is dialled."""

@@ -33,12 +33,23 @@ class SnapshotError(PgwardError):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who a client certificate names, and what can end it."""
+    """Who a client certificate names, and what can end it.
+
+    Without a certificate, ``login`` is the login session that a one-time password or a token rests
+    on, which ends at ``not_after``; there is no serial number, and no issuer.
+    """
 
     user: str
     serial: int
     issuer_key_id: bytes
     not_after: datetime
+    login: str | None = None
+    token: str | None = None
+
+    @property
+    def by_certificate(self) -> bool:
+        """Tell whether it is a certificate that says so."""
+        return self.login is None
 
     @classmethod
     def of(cls, der: bytes) -> Self:
@@ -181,6 +192,8 @@ class EdgeState:
             raise RefusedError(Reason.REVOKED)
 
     def _is_revoked(self, peer: Peer) -> bool:
+        if not peer.by_certificate:
+            return False  # the CA tells of login sessions that are over: ``outlived`` asks
         if peer.issuer_key_id in self.retired:
             return peer.serial in self.retired[peer.issuer_key_id]
         return self.revocations.is_revoked(peer.issuer_key_id, peer.serial)
