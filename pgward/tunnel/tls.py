@@ -76,7 +76,8 @@ def edge_context(
 ) -> ssl.SSLContext:
     """Make an edge's context: it asks every client for a login certificate.
 
-    With ``guests`` a client may have none, and must prove who it is inside. Session tickets are off: a resumed session would let a client of a removed CA in.
+    With ``guests`` a client may have none, and proves inside who it is. Session tickets are off: a
+    resumed session would let a client of a removed CA in.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
