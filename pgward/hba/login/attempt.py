@@ -5,12 +5,14 @@ import secrets
 from dataclasses import dataclass
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.login import scram, wire
+from pgward.hba.login import wire
 from pgward.hba.login.link import EndedError, Link, Target, Tls, connected, secured
 from pgward.hba.login.messages import Messages
 from pgward.hba.login.outcome import Encryption, Outcome, Seen
 from pgward.hba.login.shown import Shown
 from pgward.hba.login.wire import BadMessageError
+from pgward.pgwire import scram
+from pgward.pgwire.errors import WireError
 
 _ALERT_SECONDS = 0.5
 _MOST_MESSAGES = 500
@@ -56,7 +58,7 @@ def _try(
             return _Talk(stream, login).run()
     except EndedError as ended:
         return ended.seen
-    except (OSError, BadMessageError, UnavailableError) as error:
+    except (OSError, BadMessageError, UnavailableError, WireError) as error:
         return Seen(Outcome.BROKEN, str(error))
 
 
@@ -122,7 +124,7 @@ class _Talk:
                 return Seen(Outcome.NOT_TRIED, "the server offers no channel binding")
             binding = hashlib.sha256(binding).digest()
         nonce = secrets.token_hex(12)
-        self._scram = scram.Client.choose(password, nonce, offered, binding)
+        self._scram = scram.Client.choose(password.encode(), nonce, offered, binding)
         if self._scram is None:
             return _asks(_SASL)
         self._messages.send(wire.sasl_initial(self._scram.mechanism, self._scram.first()))

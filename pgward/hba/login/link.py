@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.login import binding, wire
+from pgward.hba.login import wire
 from pgward.hba.login.outcome import Encryption, Outcome, Seen
+from pgward.pgwire import binding
 
 SECONDS = 10.0
 _CHUNK = 16 * 1024

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.core.names import PROOF_PREFIX
-from pgward.hba.login import scram
 from pgward.hba.prove.admin import Admin, SqlError
 from pgward.hba.server.quoting import identifier, literal
+from pgward.pgwire import scram
 
 MARK = "made by pgward hba prove, which removes it"
 _FUSE = timedelta(minutes=15)

@@ -5,10 +5,11 @@ from contextlib import suppress
 
 import pytest
 
-from pgward.hba.login import link, scram, wire
+from pgward.hba.login import link, wire
 from pgward.hba.login.attempt import Login, attempt
 from pgward.hba.login.link import Target
 from pgward.hba.login.outcome import Encryption, Outcome
+from pgward.pgwire import scram
 
 OK = wire.message(b"R", struct.pack("!I", 0))
 READY = wire.message(b"S", b"a\0b\0") + wire.message(b"K", b"12345678") + wire.message(b"Z", b"I")

@@ -1,4 +1,4 @@
-"""What ties a password to a TLS connection: tls-server-end-point (RFC 5929, section 4.1). Pure."""
+"""What ties a password to a TLS connection: tls-server-end-point (RFC 5929, section 4.1)."""
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.hba.login.binding import end_point
+from pgward.pgwire.binding import end_point
 
 
 def certificate(key, algorithm, **more) -> bytes:
