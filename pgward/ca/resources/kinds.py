@@ -10,6 +10,7 @@ from pgward.ca.resources.fields import explain
 from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.login_rule import LoginRule
 from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked
+from pgward.ca.resources.policy import Policy
 from pgward.ca.resources.role_map import RoleMap
 from pgward.ca.resources.service_postgres import PostgresSpec, SslMode
 from pgward.ca.resources.upstream import Database, Host, Upstream
@@ -191,21 +192,27 @@ class Service(Model):
     spec: ServiceSpec
 
 
-Resource = Service | CertificateProfile | IdentityProvider | LoginRule | RoleMap
+Resource = Service | CertificateProfile | IdentityProvider | LoginRule | Policy | RoleMap
 KINDS: dict[str, type[Resource]] = {
     "Service": Service,
     "CertificateProfile": CertificateProfile,
     "IdentityProvider": IdentityProvider,
     "LoginRule": LoginRule,
+    "Policy": Policy,
     "RoleMap": RoleMap,
 }
 
 
+def plural(kind: str) -> str:
+    """Return what people call several resources of a kind, in lower case."""
+    return f"{kind.lower().removesuffix('y')}{'ies' if kind.endswith('y') else 's'}"
+
+
 def canonical(text: str) -> str:
     """Return the kind for what people write (``service``, ``services``); raise NotFoundError."""
-    wanted = text.lower().removesuffix("s")
+    wanted = text.lower()
     for kind in KINDS:
-        if kind.lower() == wanted:
+        if wanted in (kind.lower(), plural(kind)):
             return kind
     raise NotFoundError(f"there is no kind {text!r}", hint=f"known are {', '.join(KINDS)}")
 

@@ -93,5 +93,6 @@ def test_wrong_documents_are_refused(body, expected):
 
 def test_kinds_are_known_by_what_people_write():
     assert {kinds.canonical(text) for text in ("Service", "service", "services")} == {"Service"}
-    with pytest.raises(NotFoundError, match="no kind 'policy'"):
-        kinds.canonical("policy")
+    assert {kinds.canonical(text) for text in ("Policy", "policy", "policies")} == {"Policy"}
+    with pytest.raises(NotFoundError, match="no kind 'grant'"):
+        kinds.canonical("grant")

@@ -1,0 +1,239 @@
+"""Conditions in CEL (Common Expression Language), behind our own few words.
+
+An evaluation that fails gives a *value* of type ERROR in the library, which is truthy: only a
+BOOL that is True holds here. Whoever asks may tell a failure from False, and must deny by it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Protocol
+
+from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.policy.context import (
+    CONNECT_TYPES,
+    NOW,
+    STATEMENT_TYPES,
+    Context,
+    On,
+    ServiceFacts,
+    Statement,
+    User,
+)
+
+MAX_BYTES = 4096
+_FOUND = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+_STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
+# What fails whatever the values are: the condition itself is wrong.
+_ALWAYS_WRONG = ("timezone", "regular expression", "network")
+
+
+class ConditionError(InvalidInputError):
+    """A condition that cannot be compiled; ``line`` and ``column`` begin with 1, 0 is unknown."""
+
+    def __init__(
+        self, message: str, *, line: int = 0, column: int = 0, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.line, self.column = line, column
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An evaluation that came to no answer, and why."""
+
+    why: str
+
+
+class Variables(Protocol):
+    """The values of one question, ready for many matches: what ``bind`` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One compiled expression; ``timeless`` when it does not look at the clock."""
+
+    source: str
+    on: On
+    timeless: bool
+    _expression: Any
+
+    def evaluate(self, variables: Variables) -> bool | Failed:
+        """Return what it comes to; never raises."""
+        try:
+            value = self._expression.eval(variables)
+            kind = value.type()
+            if kind == _cel().Type.BOOL:
+                return value.value() is True
+            return Failed(_plain(str(value.value())))
+        except Exception as error:  # noqa: BLE001 - a condition that breaks in any way denies
+            return Failed(_plain(str(error)))
+
+    def holds(self, variables: Variables) -> bool:
+        """Tell whether it came to true, and to nothing else."""
+        return self.evaluate(variables) is True
+
+
+def compile(source: str, on: On = On.CONNECT) -> Match:  # noqa: A001 - what it does, as in re
+    """Compile an expression that is true or false; raise ConditionError.
+
+    Source: the CEL specification, github.com/google/cel-spec, langdef.md.
+    """
+    if not source.strip():
+        raise ConditionError("the condition is empty", hint='true for "always"')
+    if len(source.encode(errors="replace")) > MAX_BYTES:
+        raise ConditionError(f"the condition is longer than {MAX_BYTES} bytes")
+    expression = _compiled(source, on)
+    if expression.return_type() != _cel().Type.BOOL:
+        raise ConditionError(
+            f"the condition is of type {_type_name(expression)}, not true or false",
+            hint="compare it with something, for example with == or in",
+        )
+    match = Match(source, on, _is_timeless(source, on), expression)
+    _try(match)
+    return match
+
+
+def bind(context: Context, now: datetime, statement: Statement | None = None) -> Variables:
+    """Return the values of one question, once for all matches that look at it."""
+    on = On.CONNECT if statement is None else On.STATEMENT
+    found: Variables = _environment(on, False).Activation(context.variables(now, statement))
+    return found
+
+
+def in_network(address: str, network: str) -> bool:
+    """Tell whether an IP address is in a network (``10.0.0.0/8``); no address is in none.
+
+    Raises ValueError for what is no network. IPv4 addresses in IPv6's words are IPv4 addresses.
+    """
+    try:
+        wanted = ipaddress.ip_network(network)
+    except ValueError as error:
+        raise ValueError(f"{network!r} is no network: {error}") from None
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found) in wanted
+
+
+@cache
+def _cel() -> Any:
+    try:
+        from cel_expr_python import cel  # noqa: PLC0415 - an extra; a desktop has none
+    except ImportError:
+        raise PgwardError(
+            "conditions need the package cel-expr-python, which is not installed",
+            hint="pip install 'pgward[edge]', or 'pgward[server]' for the CA",
+        ) from None
+    return cel
+
+
+@cache  # one for each: values bound in one environment mean nothing in another
+def _environment(on: On, timeless: bool) -> Any:
+    types = dict(CONNECT_TYPES if on is On.CONNECT else STATEMENT_TYPES)
+    if timeless:
+        del types[NOW]
+    return _new_environment(types)
+
+
+def _new_environment(types: Mapping[str, str]) -> Any:
+    from cel_expr_python.ext import ext_strings  # noqa: PLC0415 - an extra; a desktop has none
+
+    cel = _cel()
+    kinds = {
+        "string": cel.Type.STRING,
+        "bool": cel.Type.BOOL,
+        "timestamp": cel.Type.TIMESTAMP,
+        "list<string>": cel.Type.List(cel.Type.STRING),
+        "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+        "map<string, any>": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    }
+    text = cel.Type.STRING
+    network = cel.Overload(
+        "string_in_network_string",
+        return_type=cel.Type.BOOL,
+        parameters=[text, text],
+        is_member=True,
+        impl=in_network,
+    )
+    return cel.NewEnv(
+        variables={name: kinds[kind] for name, kind in types.items()},
+        functions=[cel.FunctionDecl("inNetwork", [network])],
+        extensions=[ext_strings.ExtStrings()],
+    )
+
+
+def _compiled(source: str, on: On, *, timeless: bool = False) -> Any:
+    environment = _environment(on, timeless)
+    try:
+        return environment.compile(source)
+    except Exception as error:  # noqa: BLE001 - RuntimeError, or what comes of odd texts
+        raise _explained(str(error), on) from None
+
+
+def _is_timeless(source: str, on: On) -> bool:
+    """Compile it again where there is no clock: no reading of the text is as sure."""
+    try:
+        _compiled(source, on, timeless=True)
+    except ConditionError:
+        return False
+    return True
+
+
+def _explained(text: str, on: On) -> ConditionError:
+    found = _FOUND.search(text)
+    if found is None:
+        limit = "it is nested too deeply" if "recursion" in text else _plain(text)
+        return ConditionError(limit)
+    line, column = (max(0, int(each)) for each in found.groups()[:2])
+    said = found.group(3)
+    if "recursion" in said:
+        return ConditionError("it is nested too deeply")
+    # The library counts columns from 1; what it says of tokens is of no use behind the first part.
+    said = (
+        said.partition(", expecting")[0].partition(" (in container")[0].partition(" expecting")[0]
+    )
+    said = said[:1].lower() + said[1:]
+    place = f"line {line}, column {column}: " if line else ""
+    return ConditionError(place + said, line=line, column=column, hint=_near(said, on))
+
+
+def _near(said: str, on: On) -> str | None:
+    undeclared = _UNDECLARED.search(said)
+    if undeclared is None:
+        return None
+    name = undeclared.group(1)
+    if on is On.CONNECT and name in STATEMENT_TYPES:
+        return "only rules with `on: statement` know it"
+    inside = [each for each in STATEMENT_TYPES if each.startswith(f"{name}.")]
+    if inside:
+        return f"it has parts: {', '.join(inside)}"
+    near = get_close_matches(name, STATEMENT_TYPES, n=1, cutoff=0.7)
+    return f"did you mean {near[0]}?" if near else None
+
+
+def _try(match: Match) -> None:
+    """Refuse what is wrong for any values: a time zone, a pattern or a network that is none."""
+    statement = None if match.on is On.CONNECT else Statement("SELECT", ("SELECT",))
+    sample = Context(User("someone"), ServiceFacts("service"))
+    found = match.evaluate(bind(sample, datetime(2026, 1, 1, tzinfo=UTC), statement))
+    if isinstance(found, Failed) and any(word in found.why.lower() for word in _ALWAYS_WRONG):
+        raise ConditionError(f"it always fails: {found.why}")
+
+
+def _type_name(expression: Any) -> str:
+    return str(expression.return_type().name()).lower()
+
+
+def _plain(text: str) -> str:
+    """Return a failure of the library in one line, without its status words."""
+    first = text.partition("\n")[0]
+    plain = _STATUS.sub("", first)[:200]
+    return plain[:1].lower() + plain[1:]

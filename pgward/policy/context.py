@@ -1,0 +1,178 @@
+"""What conditions see: facts about who asks, from where and for what, by the names of rules.
+
+Everything has a value: a text that is not known is empty, a time that is not known is 1970.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+NEVER = datetime.fromtimestamp(0, UTC)
+
+
+class On(StrEnum):
+    """What a rule is about: a connection as it begins, or each statement."""
+
+    CONNECT = "connect"
+    STATEMENT = "statement"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The person."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The person's device, as the authority knows it; ``posture`` is what it says of itself."""
+
+    id: str = ""
+    trusted: bool = False
+    posture: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The way in: ``method`` is certificate, tunnel, otp or token; ``client`` an IP address."""
+
+    id: str = ""
+    method: str = "certificate"
+    client: str = ""
+    started: datetime = NEVER
+    mfa: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """The service that is asked for."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """What the client's startup message asks for; ``parameters`` has all of it."""
+
+    user: str = ""
+    database: str = ""
+    application_name: str = ""
+    parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement, as far as PostgreSQL's grammar tells.
+
+    ``kind`` is what it is (``SELECT``, ``COPY TO PROGRAM``), ``kinds`` that and all that is inside.
+    ``tables`` are written as in the text, ``names`` are they without a schema. ``whole`` is false
+    when the text was too long to be looked at. ``protocol`` is simple, extended or function.
+    """
+
+    kind: str
+    kinds: tuple[str, ...]
+    tables: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    text: str = ""
+    whole: bool = True
+    reads: bool = False
+    protocol: str = "simple"
+
+
+@dataclass(frozen=True)
+class Context:
+    """One question to an engine; what does not change in a session is put together once."""
+
+    user: User
+    service: ServiceFacts
+    connect: Connect = field(default_factory=Connect)
+    session: Session = field(default_factory=Session)
+    device: Device = field(default_factory=Device)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """All but the time and the statement, by the names of rules."""
+        request = "ctx.request.postgres.connect"
+        return {
+            "ctx.user.name": self.user.name,
+            "ctx.user.groups": list(self.user.groups),
+            "ctx.user.email": self.user.email,
+            "ctx.device.id": self.device.id,
+            "ctx.device.trusted": self.device.trusted,
+            "ctx.device.posture": dict(self.device.posture),
+            "ctx.session.id": self.session.id,
+            "ctx.session.method": self.session.method,
+            "ctx.session.client": self.session.client,
+            "ctx.session.started": self.session.started,
+            "ctx.session.mfa": self.session.mfa,
+            "ctx.session.reason": self.session.reason,
+            "ctx.service.name": self.service.name,
+            "ctx.service.labels": dict(self.service.labels),
+            f"{request}.user": self.connect.user,
+            f"{request}.database": self.connect.database,
+            f"{request}.application_name": self.connect.application_name,
+            f"{request}.parameters": dict(self.connect.parameters),
+        }
+
+    def variables(self, now: datetime, statement: Statement | None = None) -> dict[str, Any]:
+        """Return the value of every variable that a rule may name."""
+        found = {**self.facts, NOW: now}
+        if statement is not None:
+            for name in _OF_STATEMENT:
+                value = getattr(statement, name)
+                found[f"{_STATEMENT}.{name}"] = list(value) if type(value) is tuple else value
+        return found
+
+
+NOW = "ctx.now"
+_STATEMENT = "ctx.request.postgres.statement"
+_OF_STATEMENT = {
+    "kind": "string",
+    "kinds": "list<string>",
+    "tables": "list<string>",
+    "names": "list<string>",
+    "functions": "list<string>",
+    "settings": "list<string>",
+    "text": "string",
+    "whole": "bool",
+    "reads": "bool",
+    "protocol": "string",
+}
+CONNECT_TYPES: Mapping[str, str] = {
+    "ctx.user.name": "string",
+    "ctx.user.groups": "list<string>",
+    "ctx.user.email": "string",
+    "ctx.device.id": "string",
+    "ctx.device.trusted": "bool",
+    "ctx.device.posture": "map<string, any>",
+    "ctx.session.id": "string",
+    "ctx.session.method": "string",
+    "ctx.session.client": "string",
+    "ctx.session.started": "timestamp",
+    "ctx.session.mfa": "bool",
+    "ctx.session.reason": "string",
+    "ctx.service.name": "string",
+    "ctx.service.labels": "map<string, string>",
+    NOW: "timestamp",
+    "ctx.request.postgres.connect.user": "string",
+    "ctx.request.postgres.connect.database": "string",
+    "ctx.request.postgres.connect.application_name": "string",
+    "ctx.request.postgres.connect.parameters": "map<string, string>",
+}
+STATEMENT_TYPES: Mapping[str, str] = {
+    **CONNECT_TYPES,
+    **{f"{_STATEMENT}.{name}": kind for name, kind in _OF_STATEMENT.items()},
+}
+"""Every variable and its type, in CEL's words."""
