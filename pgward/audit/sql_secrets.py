@@ -1,0 +1,270 @@
+"""Where secrets stand in SQL: behind which words, in which columns, in which parameters."""
+
+import re
+from dataclasses import dataclass
+
+from pgward.audit.sql_tokens import Kind, Token, tokens
+
+HIDDEN = b"***"
+_LITERAL = b"'***'"
+_DEEPEST = 8  # dollar quotes within dollar quotes
+
+_PWD = rb"(?<![a-z0-9])pwd(?![a-z0-9])"
+_SENSITIVE = re.compile(rb"passw|secret|passphrase|" + _PWD, re.IGNORECASE)
+
+# What a sensitive word may be followed by for the next literal to be the secret.
+_CARRY = frozenset(
+    b"to is not distinct like ilike similar in any all some array row encrypted".split()
+)
+_LISTS = frozenset(b"in any all some array".split())
+_ENDS = frozenset(b"values value select where and or on using returning as".split())
+_BETWEEN_LISTS = frozenset(b"values value row overriding system user".split())
+# Within a literal, or a parameter: a sensitive word, then a value of its own.
+_BARE = rb"""[^\s'"&;,\\()\[\]{}]++"""
+_JSON = rb""" "(?:[^"\\]++|\\.)*+(?:"|\Z) | \\"(?:[^"\\]++|\\[^"])*+(?:\\"|\Z) """
+_DOUBLED = rb""" ''(?:[^'\\]++|\\''|\\.)*+(?:''|\Z) | \\'(?:[^'\\]++|\\[^'])*+(?:\\'|\Z) """
+_SINGLE = rb""" '(?:[^'\\]++|''|\\.)*+(?:'|\Z) """
+_FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
+
+
+def _embedded(quoted: bytes) -> re.Pattern[bytes]:
+    return re.compile(
+        rb"(?P<before> (?: passw | secret | passphrase | "
+        + _PWD
+        + rb""" )[\w.-]{0,64}+ (?: \\?+["'] | '' )?+ \s*+ )
+            (?: (?P<sign> (?: =>?+ | :=?+ ) \s*+ ) (?P<value> """
+        + rb"|".join((quoted, _JSON, _BARE))
+        + rb") | (?P<quoted> "
+        + quoted
+        + rb" ) )",
+        _FLAGS,
+    )
+
+
+_IN_LITERAL = _embedded(_DOUBLED)
+_IN_RAW = _embedded(_SINGLE)
+_URL = re.compile(rb"(://[^/?#\s:@'\"]{0,256}+:)[^@\s'/]{1,1024}+(?=@)")
+
+
+def hide_raw(value: bytes) -> bytes:
+    """Hide the secrets in a value that is no SQL literal: a parameter, a comment."""
+    return _hide(_IN_RAW, value)
+
+
+def _hide(pattern: re.Pattern[bytes], content: bytes) -> bytes:
+    if b"://" in content:
+        content = _URL.sub(rb"\1***", content)
+    return pattern.sub(_hidden, content)
+
+
+def _hidden(found: re.Match[bytes]) -> bytes:
+    value = found["value"] or found["quoted"]
+    for quote in (b"''", b"\\'", b'\\"', b"'", b'"'):
+        if value.startswith(quote):
+            return b"".join((found["before"], found["sign"] or b"", quote, HIDDEN, quote))
+    return b"".join((found["before"], found["sign"] or b"", HIDDEN))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """SQL without its secrets, and the parameters (from 1) that are secrets."""
+
+    text: bytes
+    parameters: frozenset[int]
+
+
+def find(text: bytes) -> Found:
+    """Find and hide the secrets of a text of SQL."""
+    output = _Output(text)
+    _Level(output, 0).read(0, len(text))
+    return Found(output.finished(), frozenset(output.parameters))
+
+
+class _Output:
+    """The text as it is, but for what is replaced in it."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.parameters: set[int] = set()
+        self._parts: list[bytes] = []
+        self._kept = 0  # up to here the text is in the parts
+
+    def replace(self, start: int, end: int, by: bytes) -> None:
+        self._parts += (self.text[self._kept : start], by)
+        self._kept = end
+
+    def hide_literal(self, start: int, end: int) -> None:
+        """Put a literal there that is one token, whatever stands beside it."""
+        before = self.text[start - 1 : start] if start else b""
+        after = self.text[end : end + 1]
+        space_before = b" " if before in (b"'", b"&") else b""
+        space_after = b" " if after == b"'" else b""
+        self.replace(start, end, space_before + _LITERAL + space_after)
+
+    def finished(self) -> bytes:
+        if not self._parts:
+            return self.text
+        return b"".join((*self._parts, self.text[self._kept :]))
+
+
+class _Lists:
+    """Columns in parentheses, and behind them the values that belong to the secret ones."""
+
+    def __init__(self) -> None:
+        self._index = 0
+        self._hits: set[int] = set()  # while the names are read
+        self._columns: frozenset[int] = frozenset()  # when values are expected
+        self._depth = 0  # within a tuple of values
+        self._plain = False  # only names so far, since the parenthesis
+
+    @property
+    def secret(self) -> bool:
+        """Whether what stands here belongs to a secret column."""
+        return self._depth > 0 and self._index in self._columns
+
+    @property
+    def opened(self) -> bool:
+        """Whether a tuple of values has just begun."""
+        return self._depth == 1
+
+    def name(self, word: bytes, *, sensitive: bool) -> None:
+        if self._depth:
+            return
+        if self._plain and sensitive:
+            self._hits.add(self._index)
+        elif self._columns and word not in _BETWEEN_LISTS:
+            self._columns = frozenset()
+
+    def mark(self, mark: bytes) -> None:
+        if mark == b"(":
+            self._open()
+        elif mark == b")":
+            self._close()
+        elif mark == b",":
+            self._index += self._depth <= 1
+        elif not self._depth and mark != b"=":
+            self.other()
+
+    def other(self) -> None:
+        """Read what is no name: then this is no list of columns."""
+        if not self._depth:
+            self._plain, self._columns = False, frozenset()
+
+    def _open(self) -> None:
+        if self._depth or self._columns:
+            self._depth += 1
+            if self._depth == 1:
+                self._index = 0
+        else:
+            self._plain, self._index, self._hits = True, 0, set()
+
+    def _close(self) -> None:
+        if self._depth:
+            self._depth -= 1
+        elif self._plain:
+            self._columns, self._plain = frozenset(self._hits), False
+
+
+class _Level:
+    """Reads one level of SQL: the whole text, or the body of a dollar quote."""
+
+    def __init__(self, output: _Output, depth: int) -> None:
+        self._output = output
+        self._text = output.text
+        self._depth = depth
+        self._lists = _Lists()
+        self._armed = False  # the next literal is a secret
+        self._listing = False  # also those behind commas
+        self._last = b""  # word
+        self._setting = 0  # 1 in set_config(, 2 behind a name that is sensitive
+
+    def read(self, start: int, end: int) -> None:
+        for token in tokens(self._text, start, end):
+            self._take(token)
+
+    def _take(self, token: Token) -> None:
+        kind = token.kind
+        if kind is Kind.WORD or kind is Kind.NAME:
+            self._word(token)
+        elif kind is Kind.MARK:
+            self._mark(self._text[token.start : token.end])
+        elif kind is Kind.LITERAL or kind is Kind.DOLLAR:
+            self._literal(token)
+        elif kind is Kind.PARAMETER:
+            if self._armed or self._lists.secret:
+                self._parameter(self._text[token.start + 1 : token.end])
+            self._lists.other()
+        elif kind is Kind.NUMBER:
+            self._armed = False
+            self._lists.other()
+        else:
+            self._comment(token)
+
+    def _word(self, token: Token) -> None:
+        word = self._text[token.start : token.end].lower()
+        sensitive = _SENSITIVE.search(word) is not None
+        self._lists.name(word, sensitive=sensitive)
+        following = self._text[token.end : token.end + 8].lstrip()[:1]
+        if sensitive:
+            self._armed, self._listing = True, following == b"("
+        elif word in _CARRY or (word == b"from" and self._last == b"distinct"):
+            self._listing = self._listing or word in _LISTS
+        elif following not in (b"(", b".") or word in _ENDS:
+            self._armed = self._listing = False
+        if word == b"set_config":
+            self._setting = 1
+        self._last = word
+
+    def _mark(self, mark: bytes) -> None:
+        self._lists.mark(mark)
+        if mark == b",":
+            self._armed = (self._armed and self._listing) or self._setting == 2  # noqa: PLR2004
+            self._setting = 0
+        elif mark == b"(":
+            self._armed = self._armed and not self._lists.opened
+        elif mark in (b")", b"]"):
+            self._listing = False
+            self._setting = 0
+        elif mark == b";":
+            self._armed = self._listing = False
+            self._setting = 0
+
+    def _literal(self, token: Token) -> None:
+        secret = self._armed or self._lists.secret
+        self._lists.other()
+        if secret:
+            self._output.hide_literal(token.start, token.end)
+        elif token.kind is Kind.DOLLAR:
+            self._body(token)
+        else:
+            content = self._text[token.start : token.end]
+            if self._setting == 1 and _SENSITIVE.search(content):
+                self._setting = 2
+            self._content(token, _hide(_IN_LITERAL, content), content)
+
+    def _body(self, token: Token) -> None:
+        start = token.start + len(token.tag)
+        end = token.end - len(token.tag)
+        if end < start or not self._text.startswith(token.tag, end):
+            end = token.end  # not terminated
+        if self._depth < _DEEPEST:
+            _Level(self._output, self._depth + 1).read(start, end)
+
+    def _comment(self, token: Token) -> None:
+        text = self._text
+        if token.kind is Kind.SPACE and not text.startswith(b"--", token.start):
+            return
+        content = text[token.start : token.end]
+        if hide_raw(content) == content:
+            return
+        closing = b" */" if token.kind is Kind.BLOCK and content.endswith(b"*/") else b""
+        self._output.replace(token.start, token.end, content[:2] + b" ***" + closing)
+
+    def _content(self, token: Token, hidden: bytes, content: bytes) -> None:
+        if hidden != content:
+            self._output.replace(token.start, token.end, hidden)
+
+    def _parameter(self, digits: bytes) -> None:
+        if len(digits) <= 5:  # noqa: PLR2004  # a Bind has 65535 at most
+            self._output.parameters.add(int(digits))
+        self._armed = self._armed and self._listing

@@ -1,0 +1,87 @@
+import pytest
+
+from pgward.audit.sql_secrets import find
+
+HIDDEN = [
+    ("ALTER ROLE bob PASSWORD 'x'", "ALTER ROLE bob PASSWORD '***'"),
+    (
+        r"create user bob encrypted password E'a\'b' valid until '2030-01-01'",
+        "create user bob encrypted password '***' valid until '2030-01-01'",
+    ),
+    ("alter role x PASSWORD $$abc$$", "alter role x PASSWORD '***'"),
+    ("alter role x PASSWORD $a$a$b$a$", "alter role x PASSWORD '***'"),
+    (r"PASSWORD U&'d\0061t' uescape '!'", "PASSWORD '***' uescape '!'"),
+    (
+        "password /* c /* d */ */ -- e\n 'abc'\n 'def'",
+        "password /* c /* d */ */ -- e\n '***'\n '***'",
+    ),
+    (
+        "insert into users (name, password) values ('bob', 'x'), ('al', crypt('y', 'z'))",
+        "insert into users (name, password) values ('bob', '***'), ('al', crypt('***', '***'))",
+    ),
+    (
+        "update u set (name, \"Password\") = ('a','b')",
+        "update u set (name, \"Password\") = ('a','***')",
+    ),
+    ("where lower(password) = 'x' and name = 'y'", "where lower(password) = '***' and name = 'y'"),
+    ("where password = public.crypt('x', 'salt')", "where password = public.crypt('***', 'salt')"),
+    (
+        "where secret not in ('a', 'b') and x in ('c')",
+        "where secret not in ('***', '***') and x in ('c')",
+    ),
+    ("select dblink('host=a password=b c=d')", "select dblink('host=a password=*** c=d')"),
+    ("CONNECTION 'password=''a b'' user=c'", "CONNECTION 'password=''***'' user=c'"),
+    (r"CONNECTION E'password=\'a b\' user=c'", r"CONNECTION E'password=\'***\' user=c'"),
+    (
+        "do $$ begin alter role x password 'y'; execute 'alter role z password ''u'''; end $$",
+        "do $$ begin alter role x password '***'; execute 'alter role z password ''***'''; end $$",
+    ),
+    (
+        "select set_config('app.password', 'x', true), 'y'",
+        "select set_config('app.password', '***', true), 'y'",
+    ),
+    ("set app.secret to 'x'", "set app.secret to '***'"),
+    ("OPTIONS (user 'bob', password 'x')", "OPTIONS (user 'bob', password '***')"),
+    ("'postgres://u:pw@h/db?password=x&y=z'", "'postgres://u:***@h/db?password=***&y=z'"),
+    ('\'{"password": "x", "a": 1}\'::jsonb', '\'{"password": "***", "a": 1}\'::jsonb'),
+    ("alter role x password 'unterminated", "alter role x password '***'"),
+    ("-- password 'x'\nselect 1", "-- ***\nselect 1"),
+    ("/* alter role x password 'y' */ select 2", "/* *** */ select 2"),
+    ("select change_password('bob', 'a'), 'c'", "select change_password('***', '***'), 'c'"),
+    ("password=$$x$$'y'", "password='***' '***'"),
+]
+KEPT = [
+    "select 'password'; delete from x; select ''",
+    "select password, 'x' from users",
+    "select $$don't$$, password from users where name = 'x'",
+    "insert into users (name, password) values ($1, $2)",
+    "insert into t (name) values ('password', 'x')",
+    "alter role x password null valid until 'infinity'",
+    "select \"a'password\" '' from x where y = 'z'",
+    "select E'password\\'', 'x'",
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), HIDDEN)
+def test_a_secret_is_hidden(text, expected):
+    assert find(text.encode()).text.decode() == expected
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_what_is_no_secret_stays(text):
+    assert find(text.encode()).text.decode() == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("insert into users (name, password) values ($1, $2), ($3, $4)", {2, 4}),
+        ("where password = $1 and name = $2", {1}),
+        ("where password = crypt($1, password)", {1}),
+        ("select $1", set()),
+        ("select set_config('app.secret', $2, $3)", {2}),
+        ("password = $99999999999999999999", set()),
+    ],
+)
+def test_parameters_that_are_secrets_are_known_by_number(text, expected):
+    assert find(text.encode()).parameters == expected
