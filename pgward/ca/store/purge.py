@@ -1,7 +1,7 @@
 """Removing what has no use any more, a little at a time.
 
 Audit events and certificates are never removed: they are what the authority answers for.
-Of login sessions, join tokens, step-ups and devices that nobody let in the audit log tells who,
+Of login sessions, tokens, step-ups and devices that nobody let in the audit log tells who,
 when and from where, so the rows themselves may go some days after their end.
 """
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import join_tokens, login_sessions
 from pgward.ca.store.schema_login import PENDING, device_tokens, devices, step_ups, used_flows
+from pgward.ca.store.schema_secrets import access_tokens, one_time_passwords
 from pgward.ca.store.transaction import Transaction
 
 # Longer than a clock is likely to be wrong, and time to look into what has just happened.
@@ -22,7 +23,10 @@ KEPT = timedelta(days=7)
 BATCH = 500
 
 Write = Callable[[], AbstractContextManager[Transaction]]
-_ENDS = (login_sessions, join_tokens, device_tokens, used_flows, step_ups)
+_ENDS = (
+    *(login_sessions, join_tokens, device_tokens, used_flows, step_ups),
+    *(one_time_passwords, access_tokens),
+)
 
 
 def purge(store: Store, now: datetime, *, batch: int = BATCH, write: Write | None = None) -> int:

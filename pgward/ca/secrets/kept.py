@@ -1,0 +1,174 @@
+"""Secrets in the store: made, given a new value, listed, removed; and opened for an edge."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.ca.keys.sealing import Sealer
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.resources.stored import Resource
+from pgward.ca.secrets import envelope, store_keys
+from pgward.ca.secrets.envelope import Sealed
+from pgward.ca.store import Transaction
+from pgward.ca.store.schema_secrets import secrets
+from pgward.core import names
+from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
+
+MAX_BYTES = 16 * 1024
+"""Longest value: an SSH key, say, has a few thousand bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A secret without its value; ``services`` are those that refer to it."""
+
+    name: str
+    version: int
+    services: tuple[str, ...]
+    created_at: datetime
+    created_by: str
+    rotated_at: datetime | None
+    rotated_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A secret with its value."""
+
+    name: str
+    version: int
+    value: bytes = field(repr=False)
+
+
+def create(
+    transaction: Transaction, sealer: Sealer, name: str, value: bytes, *, now: datetime, by: str
+) -> int:
+    """Store a new secret and return its version; raise ConflictError when the name is taken."""
+    names.resource_name(name, what="secret's name")
+    if _find(transaction.connection, name) is not None:
+        raise ConflictError(
+            f"there is a secret {name!r} already", hint=f"pgward secret rotate {name}"
+        )
+    sealed = _seal(transaction, sealer, name, 1, value, now=now, by=by)
+    row = _row(sealed) | {"created_at": now, "created_by": by}
+    transaction.execute(sa.insert(secrets).values(row))
+    transaction.changed()
+    return sealed.version
+
+
+def rotate(
+    transaction: Transaction, sealer: Sealer, name: str, value: bytes, *, now: datetime, by: str
+) -> int:
+    """Put a new value in the place of the one before; return its version. Edges hear of it."""
+    found = _get(transaction.connection, name)
+    sealed = _seal(transaction, sealer, name, found.version + 1, value, now=now, by=by)
+    row = _row(sealed) | {"rotated_at": now, "rotated_by": by}
+    transaction.execute(sa.update(secrets).where(secrets.c.name == name).values(row))
+    transaction.changed()
+    return sealed.version
+
+
+def remove(transaction: Transaction, name: str, *, force: bool = False) -> list[str]:
+    """Forget a secret; return the services that refer to it.
+
+    ConflictError when there are any, unless it is forced. The one writer sees to it that no
+    service begins to refer to it meanwhile.
+    """
+    _get(transaction.connection, name)
+    using = _referring(resources.services(transaction.connection), name)
+    if using and not force:
+        raise ConflictError(
+            f"the secret {name!r} is in use: {', '.join(using)}",
+            hint="change the service first; --force deletes it all the same",
+        )
+    transaction.execute(sa.delete(secrets).where(secrets.c.name == name))
+    transaction.changed()
+    return using
+
+
+def read(connection: Connection, sealer: Sealer, name: str) -> Opened:
+    """Return a secret with its value; raise NotFoundError, SealError."""
+    found = _get(connection, name)
+    sealed = Sealed(found.name, found.version, found.key_number, found.wrapped, found.sealed)
+    key = store_keys.get(connection, sealer, sealed.key_number)
+    return Opened(sealed.name, sealed.version, envelope.unseal(key, sealed))
+
+
+def listing(connection: Connection) -> list[Listed]:
+    """Return all secrets by name."""
+    services = resources.services(connection)
+    rows = connection.execute(sa.select(secrets).order_by(secrets.c.name))
+    return [
+        Listed(
+            name=row.name,
+            version=row.version,
+            services=tuple(_referring(services, row.name)),
+            created_at=row.created_at,
+            created_by=row.created_by,
+            rotated_at=row.rotated_at,
+            rotated_by=row.rotated_by,
+        )
+        for row in rows
+    ]
+
+
+def versions(connection: Connection, wanted: Collection[str]) -> dict[str, int]:
+    """Return the versions of those of these secrets that are there: what a snapshot may say."""
+    statement = sa.select(secrets.c.name, secrets.c.version).where(secrets.c.name.in_(wanted))
+    return {row.name: row.version for row in connection.execute(statement)}
+
+
+def served(connection: Connection, edge: str, name: str) -> list[str]:
+    """Return the services that an edge serves and that refer to a secret."""
+    on_edge = [each for each in resources.services(connection) if each[1].is_on(edge)]
+    return _referring(on_edge, name)
+
+
+def _seal(
+    transaction: Transaction,
+    sealer: Sealer,
+    name: str,
+    version: int,
+    value: bytes,
+    *,
+    now: datetime,
+    by: str,
+) -> Sealed:
+    if not 0 < len(value) <= MAX_BYTES:
+        raise InvalidInputError(f"a secret has 1 to {MAX_BYTES} bytes, not {len(value)}")
+    key = store_keys.current(transaction, sealer, now=now, by=by)
+    return envelope.seal(key, name, version, value)
+
+
+def _row(sealed: Sealed) -> dict[str, Any]:
+    return {
+        "name": sealed.name,
+        "version": sealed.version,
+        "key_number": sealed.key_number,
+        "wrapped": sealed.wrapped,
+        "sealed": sealed.sealed,
+    }
+
+
+def _find(connection: Connection, name: str) -> sa.Row[Any] | None:
+    return connection.execute(sa.select(secrets).where(secrets.c.name == name)).one_or_none()
+
+
+def _get(connection: Connection, name: str) -> sa.Row[Any]:
+    found = _find(connection, name)
+    if found is None:
+        raise NotFoundError(f"there is no secret {name!r}", hint="pgward secret list")
+    return found
+
+
+def _referring(services: Iterable[tuple[Resource, ServiceSpec]], name: str) -> list[str]:
+    return sorted(
+        each.name
+        for each, spec in services
+        if spec.postgres is not None and name in spec.postgres.secrets()
+    )
