@@ -178,6 +178,22 @@ class Authority:
             csr, user=user, not_after=min(end, session_ends), session_id=session_id, rules=rules
         )
 
+    def begin_minted(
+        self,
+        csr: bytes,
+        *,
+        user: str,
+        session_id: str,
+        session_ends: datetime,
+        rules: Rules,
+        lifetime: timedelta,
+    ) -> Future[Issued]:
+        """Begin to issue a certificate with which an edge logs in to PostgreSQL for a person."""
+        end = self.clock.now() + min(lifetime, rules.max_lifetime or lifetime)
+        return self._parts.users.begin_minted(
+            csr, user=user, not_after=min(end, session_ends), session_id=session_id, rules=rules
+        )
+
     def issue_server(
         self,
         csr: bytes,

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     """Whose certificate it is."""
 
     PERSON = "person"  # a login certificate; the subject is the user's name
+    MINTED = "minted"  # in a person's name too, for an edge that logs in to PostgreSQL for them
     EDGE = "edge"
     HOST = "host"  # a PostgreSQL server
     API = "api"  # the authority's own HTTPS listener
@@ -32,6 +33,10 @@ class Kind(StrEnum):
     OCSP = "ocsp"  # signs OCSP responses
     CA = "ca"  # a root or an issuing CA
     PROBE = "probe"  # shows that a machine trusts the next CA, or whom a PostgreSQL server lets in
+
+
+PEOPLES = (Kind.PERSON, Kind.MINTED)
+"""Certificates in people's names: each is issued in a login session, and ends with it."""
 
 
 @dataclass(frozen=True, slots=True)

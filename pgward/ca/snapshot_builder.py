@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.authority import Retired, Trust
 from pgward.ca.identity import directory, step_ups
-from pgward.ca.records import Kind, PublishedCrl
+from pgward.ca.records import PEOPLES, PublishedCrl
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.resources.stored import Resource
@@ -225,7 +225,7 @@ def _blocked(connection: Connection, now: datetime) -> list[str]:
         .distinct()
         .select_from(certificates.outerjoin(users, users.c.name == columns.subject))
         .where(
-            columns.kind == Kind.PERSON.value,
+            columns.kind.in_(PEOPLES),
             columns.not_after >= now,
             sa.or_(
                 users.c.name.is_(None),

@@ -13,6 +13,7 @@ from pgward.core.errors import InvalidInputError
 from pgward.system import terminal
 
 _PAGE = 1000
+_KINDS = ("person", "minted", "edge", "host", "api", "snapshot", "ocsp", "probe", "ca")
 _CERTIFICATES = {
     "serial": "SERIAL",
     "kind": "KIND",
@@ -79,7 +80,7 @@ _FILTERS = (
     ),
     click.option(
         "--kind",
-        type=click.Choice(["person", "edge", "host", "api", "snapshot", "ocsp", "probe", "ca"]),
+        type=click.Choice(_KINDS),
         help="Only of this kind.",
     ),
     click.option(

@@ -27,6 +27,7 @@ from pgward.system import terminal
 from pgward.system.durations import Duration
 from pgward.system.paths import pgward_home
 
+_PEOPLES = ("person", "minted")  # kinds of certificates in people's names
 _STALE = timedelta(days=2)  # a head is signed at least once a day
 _MINE = {
     "serial": "SERIAL",
@@ -240,10 +241,9 @@ class _Follower:
     def _wants(self, entry: Entry | None) -> bool:
         if self._user is None:
             return True
-        return isinstance(entry, CertificateEntry) and (entry.kind, entry.subject) == (
-            "person",
-            self._user,
-        )
+        if not isinstance(entry, CertificateEntry):
+            return False
+        return entry.kind in _PEOPLES and entry.subject == self._user
 
 
 def warn_if_stale(head: TreeHead) -> None:

@@ -20,6 +20,11 @@ SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 SNAPSHOT_SIGNING = x509.ObjectIdentifier(
     "1.2.840.113556.1.8000.2554.51780.6945.17817.19014.41068.10048671.6004386"
 )
+# Beside clientAuth, marks a certificate that the CA minted for an edge, in a person's name, to log
+# in to PostgreSQL: whoever takes people's own login certificates refuses it. Made as the one above.
+MINTED = x509.ObjectIdentifier(
+    "1.2.840.113556.1.8000.2554.6965.35087.7915.18190.33844.12154603.9900668"
+)
 _MAX_INTERMEDIATES = 2
 
 
@@ -54,6 +59,15 @@ def verify(
         return verifier.verify(leaf, list(intermediates)).chain
     except (verification.VerificationError, ValueError) as error:
         raise ChainError(f"the certificate is not trusted: {_reason(error)}") from error
+
+
+def is_minted(leaf: x509.Certificate) -> bool:
+    """Tell whether a certificate in a person's name was minted for an edge."""
+    try:
+        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return MINTED in purposes
 
 
 def _check_leaf(leaf: x509.Certificate, eku: x509.ObjectIdentifier) -> None:
@@ -126,4 +140,12 @@ def _reason(error: Exception) -> str:
     return (ours if marker else text).partition(" (encountered")[0]
 
 
-__all__ = ["CLIENT_AUTH", "SERVER_AUTH", "SNAPSHOT_SIGNING", "ChainError", "verify"]
+__all__ = [
+    "CLIENT_AUTH",
+    "MINTED",
+    "SERVER_AUTH",
+    "SNAPSHOT_SIGNING",
+    "ChainError",
+    "is_minted",
+    "verify",
+]

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
 from pgward.ca.acts import Acts
-from pgward.ca.records import Kind
+from pgward.ca.records import PEOPLES
 from pgward.ca.revoking.revocation import CrlPublisher, Reason, Revoker
 from pgward.ca.store import Store
 from pgward.ca.store.certificates import ISSUED
@@ -26,7 +26,7 @@ def due(connection: Connection, now: datetime) -> list[str]:
         login_sessions.c.user_name == columns.name, login_sessions.c.ended_at.is_(None)
     )
     certificate = sa.exists().where(
-        certificates.c.kind == Kind.PERSON.value,
+        certificates.c.kind.in_(PEOPLES),
         certificates.c.subject == columns.name,
         certificates.c.state == ISSUED,
         certificates.c.not_after >= now,

@@ -3,7 +3,7 @@
 from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import directory, machines
-from pgward.ca.records import Kind
+from pgward.ca.records import PEOPLES, Kind
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.store.listing import Owners
@@ -27,7 +27,8 @@ def of_service(connection: Connection, name: str) -> Owners:
         for each in machines.hosts(connection)
         if upstream & {name.lower() for name in (*each.dns, *each.ips)}
     ]
-    return [(Kind.PERSON.value, people), (Kind.EDGE.value, edges), (Kind.HOST.value, hosts)]
+    peoples = [(kind.value, people) for kind in PEOPLES]
+    return [*peoples, (Kind.EDGE.value, edges), (Kind.HOST.value, hosts)]
 
 
 def _spec(connection: Connection, name: str) -> ServiceSpec:

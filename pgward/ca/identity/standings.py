@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca.records import Kind
+from pgward.ca.records import PEOPLES
 from pgward.ca.store.certificates import REVOKED
 from pgward.ca.store.schema import certificates, login_sessions, users
 
@@ -65,7 +65,7 @@ def of_certificates(
     ).select_from(joined)
     found = []
     for some in _chunks(serials):
-        chosen = statement.where(columns.kind == Kind.PERSON.value, columns.serial.in_(some))
+        chosen = statement.where(columns.kind.in_(PEOPLES), columns.serial.in_(some))
         for row in connection.execute(chosen):
             over = REVOKED_WHY if row.state == REVOKED else None
             over = over or (GONE_WHY if row.gone else None)
@@ -159,7 +159,7 @@ def _candidates(
             certificates.outerjoin(login_sessions, login_sessions.c.id == columns.session_id)
         )
         .where(
-            columns.kind == Kind.PERSON.value,
+            columns.kind.in_(PEOPLES),
             columns.not_after >= min(asked) - _SKEW,
             columns.not_before <= max(asked) + _LONGEST_LOGIN,
         )
@@ -175,7 +175,7 @@ def _candidates(
 def _known(connection: Connection, names: Sequence[str]) -> set[str]:
     """Return who of these ever had a certificate."""
     columns = certificates.c
-    had_one = sa.select(columns.subject).distinct().where(columns.kind == Kind.PERSON.value)
+    had_one = sa.select(columns.subject).distinct().where(columns.kind.in_(PEOPLES))
     found: set[str] = set()
     for some in _chunks(names):
         found |= set(connection.execute(had_one.where(columns.subject.in_(some))).scalars())

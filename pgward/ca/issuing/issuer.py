@@ -90,6 +90,20 @@ class Issuer:
             session_id=session_id,
         )
 
+    def begin_minted(
+        self, csr: bytes, *, user: str, not_after: datetime, session_id: str, rules: Rules
+    ) -> Future[Issued]:
+        """Check an edge's request for a certificate with which it logs in in a person's name."""
+        subject = names.person(user)
+        emails = templates.fill(rules.alt_names, subject).emails
+        return self._begin(
+            replace(profiles.MINTED, subject_alt_names=bool(emails)),
+            _Wanted(Kind.MINTED, subject, _key(csr, rules), emails=emails),
+            rules,
+            not_after=not_after,
+            session_id=session_id,
+        )
+
     def issue_server(
         self,
         csr: bytes,

@@ -11,13 +11,14 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from pgward.ca.issuing import templates
-from pgward.ca.issuing.profiles import Profile
+from pgward.ca.issuing.profiles import LOGIN, MINTED, Profile
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, PgwardError
 
 _MAX_SERIAL_BITS = 159  # 20 octets, positive (RFC 5280 section 4.1.2.2)
 _MIN_SERIAL_BITS = 64  # leaves' have 159; a CA's 159 random bits fall below this once in 2**95
 _URLS = {ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS}
+_PEOPLES = (LOGIN.name, MINTED.name)
 _CRL_EXTENSIONS = {ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER}
 
 
@@ -124,7 +125,7 @@ def _names(certificate: x509.Certificate, profile: Profile) -> Iterator[str]:
             yield "the subject is not empty"
     elif len(cns) != 1 or (not profile.is_ca and len(attributes) != 1):
         yield "the subject is not exactly one CN"
-    elif profile.name == "login" and not _is_identity(str(cns[0].value)):
+    elif profile.name in _PEOPLES and not _is_identity(str(cns[0].value)):
         yield "the subject cannot name a person"
     if profile.subject_alt_names:
         yield from _alt_names(certificate, profile)
@@ -146,7 +147,7 @@ def _alt_names(certificate: x509.Certificate, profile: Profile) -> Iterator[str]
     if not list(san):
         yield "there is no alternative name"
     # A person's certificate names mailboxes, a machine's what clients connect to.
-    person = profile.name == "login"
+    person = profile.name in _PEOPLES
     kinds = (x509.RFC822Name,) if person else (x509.DNSName, x509.IPAddress)
     if any(not isinstance(name, kinds) for name in san):
         yield f"an alternative name is {'no mailbox' if person else 'neither DNS nor IP'}"

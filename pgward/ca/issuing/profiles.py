@@ -63,6 +63,13 @@ class Profile:
 ROOT = Profile("root", timedelta(days=15 * 365), _usage(ca=True), path_length=1)
 ISSUING = Profile("issuing", timedelta(days=5 * 365), _usage(ca=True), path_length=0)
 LOGIN = Profile("login", timedelta(hours=24), _usage(ca=False), purpose=chain.CLIENT_AUTH)
+MINTED = Profile(
+    "minted",
+    timedelta(minutes=15),
+    _usage(ca=False),
+    purpose=chain.CLIENT_AUTH,
+    extra_purposes=(chain.MINTED,),
+)
 SERVER = Profile(
     "server",
     timedelta(days=90),

@@ -58,7 +58,7 @@ class Rules:
             profile,
             max_lifetime=min(profile.max_lifetime, self.max_lifetime or profile.max_lifetime),
             backdate=profile.backdate if self.backdate is None else self.backdate,
-            extra_purposes=purposes,
+            extra_purposes=(*profile.extra_purposes, *purposes),
         )
 
     def check_key(self, key: CertificatePublicKeyTypes) -> None:

@@ -29,6 +29,7 @@ _NEVER = {
         ExtendedKeyUsageOID.TIME_STAMPING,
         ExtendedKeyUsageOID.CODE_SIGNING,
         chain.SNAPSHOT_SIGNING,
+        chain.MINTED,
     )
 }
 

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from pgward.ca import observe
 from pgward.ca.identity import machines, sessions
-from pgward.ca.records import Kind, PublishedCrl
+from pgward.ca.records import PEOPLES, Kind, PublishedCrl
 from pgward.ca.store import Transaction
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
@@ -57,7 +57,7 @@ class Revoker:
         """End all sessions of a person and revoke all their living certificates."""
         sessions.end(transaction, why, now=now, user=user)
         transaction.ended()  # what runs on certificates of sessions that are long over ends, too
-        wanted = CertificateFilter(kind=Kind.PERSON.value, subject=user, alive_at=now)
+        wanted = CertificateFilter(kinds=PEOPLES, subject=user, alive_at=now)
         return self.revoke(transaction, wanted, now=now, reason=reason)
 
     def end_all_but(
@@ -73,9 +73,7 @@ class Revoker:
         """Revoke a person's living certificates that were issued inside these sessions."""
         return self.revoke(
             transaction,
-            CertificateFilter(
-                kind=Kind.PERSON.value, subject=user, session_ids=tuple(ended), alive_at=now
-            ),
+            CertificateFilter(kinds=PEOPLES, subject=user, session_ids=tuple(ended), alive_at=now),
             now=now,
             reason=Reason.cessation_of_operation,
         )

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.records import (
+    PEOPLES,
     CertificateRecord,
     Kind,
     PublishedCrl,
@@ -84,7 +85,7 @@ class SqlCertificates:
         pending: Container[str],
     ) -> dict[int, PgwardError]:
         """Say which of them may not be recorded, here where nobody can change it meanwhile."""
-        wanted = {each.session_id for each in records if each.kind is Kind.PERSON}
+        wanted = {each.session_id for each in records if each.kind in PEOPLES}
         living = _living_sessions(connection, wanted, self._clock.now()) if wanted else set()
         # One that was reserved may have become so since.
         refused = _compromised(connection, records)
@@ -93,7 +94,7 @@ class SqlCertificates:
                 refused[record.serial] = DeniedError(
                     "the certificate was revoked before it was signed"
                 )
-            elif record.kind is Kind.PERSON and record.session_id not in living:
+            elif record.kind in PEOPLES and record.session_id not in living:
                 refused[record.serial] = LoginNeededError("your login session has ended")
         return refused
 
@@ -156,6 +157,7 @@ class CertificateFilter:
     """Which certificates: every field that is not None must match."""
 
     kind: str | None = None
+    kinds: Sequence[str] | None = None
     subject: str | None = None
     state: str | None = None
     session_ids: Sequence[str] | None = None
@@ -173,6 +175,8 @@ class CertificateFilter:
             columns.serial: self.serial,
         }
         clauses = [column == value for column, value in equal.items() if value is not None]
+        if self.kinds is not None:
+            clauses.append(columns.kind.in_(self.kinds))
         if self.session_ids is not None:
             clauses.append(columns.session_id.in_(self.session_ids))
         if self.alive_at is not None:

@@ -34,6 +34,7 @@ class Search:
 
     now: datetime
     kind: str | None = None
+    kinds: Sequence[str] | None = None
     subject: str | None = None
     owners: Owners | None = None
     state: str | None = None
@@ -52,6 +53,8 @@ class Search:
         found = [columns[name] == value for name, value in given.items() if value is not None]
         given = {name: getattr(self, name) for name in ("fingerprint", "key_sha256")}
         found += [shelves.holds(certificates, *each) for each in given.items() if each[1]]
+        if self.kinds is not None:
+            found.append(columns.kind.in_(self.kinds))
         if self.owners is not None:
             found.append(sa.or_(sa.false(), *(_owned(*each) for each in self.owners)))
         if self.issued_after is not None:

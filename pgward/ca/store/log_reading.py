@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca.records import Kind
+from pgward.ca.records import PEOPLES
 from pgward.ca.store import log_entries
 from pgward.ca.store.schema import certificates
 from pgward.ca.store.schema_log import log_leaves
@@ -38,7 +38,7 @@ def of_person(connection: Connection, user: str, start: int, end: int, limit: in
     own = (
         sa.select(columns.log_index)
         .where(
-            columns.kind == Kind.PERSON.value,
+            columns.kind.in_(PEOPLES),
             columns.subject == user,
             columns.log_index >= start,
             columns.log_index < end,

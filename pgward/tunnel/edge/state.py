@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from pgward.core.address import Address
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import PgwardError
-from pgward.pki import pem
+from pgward.pki import chain, pem
 from pgward.pki.crl import RevocationList, issuer_key_id, key_id
 from pgward.pki.errors import CrlError
 from pgward.tunnel.edge.state_postgres import PostgresService, read_address, read_postgres
@@ -55,6 +55,8 @@ class Peer:
     def of(cls, der: bytes) -> Self:
         """Read a certificate whose chain TLS has verified; raise RefusedError."""
         certificate = x509.load_der_x509_certificate(der)
+        if chain.is_minted(certificate):
+            raise RefusedError(Reason.DENIED, "that certificate was minted for an edge")
         names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         if len(names) != 1:
             raise RefusedError(Reason.DENIED, "that certificate does not name one person")

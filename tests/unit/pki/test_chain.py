@@ -131,3 +131,11 @@ def test_several_roots_may_be_trusted(hierarchy, now):
     leaf = hierarchy.issuing.issue("alice", KEY, [CLIENT])
     roots = [other.certificate, hierarchy.root.certificate]
     assert verify(hierarchy, leaf, now, roots=roots)[-1] == hierarchy.root.certificate
+
+
+def test_the_mark_of_what_was_minted_is_seen(hierarchy, now):
+    minted = hierarchy.issuing.issue("alice", KEY, [CLIENT, chain.MINTED])
+    assert chain.is_minted(minted)
+    assert verify(hierarchy, minted, now)[0] == minted  # PostgreSQL takes it, as it takes others
+    assert not chain.is_minted(hierarchy.issuing.issue("alice", KEY, [CLIENT]))
+    assert not chain.is_minted(hierarchy.issuing.issue("alice", KEY, []))

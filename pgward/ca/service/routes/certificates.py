@@ -1,5 +1,6 @@
 """Certificates that were issued, as administrators see them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import holders
 from pgward.ca.identity.sessions import LoginSession
-from pgward.ca.records import Kind
+from pgward.ca.records import PEOPLES, Kind
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Current
@@ -84,10 +85,10 @@ class Filters(Body):
 
     def search(self, connection: Connection, now: datetime) -> Search:
         """Return what the store understands; raise InvalidInputError, NotFoundError."""
-        kind, subject = self._owner()
+        kinds, subject = self._owner()
         return Search(
             now=now,
-            kind=kind,
+            kinds=kinds,
             subject=subject,
             owners=None if self.service is None else holders.of_service(connection, self.service),
             state=self.state,
@@ -99,15 +100,16 @@ class Filters(Body):
             issued_before=moment(self.issued_before),
         )
 
-    def _owner(self) -> tuple[str | None, str | None]:
-        given = {Kind.PERSON: self.user, Kind.HOST: self.host, Kind.EDGE: self.edge}
-        named = [(kind, name) for kind, name in given.items() if name is not None]
+    def _owner(self) -> tuple[Sequence[Kind] | None, str | None]:
+        given = {PEOPLES: self.user, (Kind.HOST,): self.host, (Kind.EDGE,): self.edge}
+        named = [(kinds, name) for kinds, name in given.items() if name is not None]
+        only = None if self.kind is None else (self.kind,)
         if not named:
-            return None if self.kind is None else self.kind.value, None
-        kind, name = named[0]
-        if len(named) > 1 or self.kind not in (None, kind):
+            return only, None
+        kinds, name = named[0]
+        if len(named) > 1 or self.kind not in (None, *kinds):
             raise InvalidInputError("a certificate is of one kind: user, host or edge")
-        return kind.value, name
+        return only or kinds, name
 
 
 @router.get("/certificates", summary="List certificates")
@@ -152,7 +154,7 @@ def info(row: sa.RowMapping, now: datetime) -> CertificateInfo:
 
 def may_see(session: LoginSession, row: sa.RowMapping) -> bool:
     """Tell whether a person may see a certificate: administrators all, others their own."""
-    own = row["kind"] == Kind.PERSON and row["subject"] == session.user.name
+    own = row["kind"] in PEOPLES and row["subject"] == session.user.name
     return own or session.user.administrator
 
 

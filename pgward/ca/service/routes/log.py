@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from pgward.ca.records import Kind
+from pgward.ca.records import PEOPLES
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Context, Current
@@ -200,7 +200,7 @@ def mine(
 ) -> MyCertificates:
     """Return every certificate ever issued in the person's name, with proofs, newest first."""
     now = context.now()
-    wanted = Search(now=now, kind=Kind.PERSON.value, subject=session.user.name)
+    wanted = Search(now=now, kinds=PEOPLES, subject=session.user.name)
     with context.store.read() as connection:
         found = listing.page(connection, wanted, limit=limit, cursor=cursor)
     indexes = [row["log_index"] for row in found.rows if row["log_index"] is not None]

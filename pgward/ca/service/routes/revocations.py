@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from pgward.ca.acts import Act
 from pgward.ca.identity import directory, machines, sessions
-from pgward.ca.records import Kind
+from pgward.ca.records import PEOPLES, Kind
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
@@ -20,7 +20,7 @@ from pgward.core.errors import ConflictError, NotFoundError
 from pgward.pki import reasons
 
 router = strict.router("certificates")
-_REVOCABLE = (Kind.PERSON, Kind.EDGE, Kind.HOST)
+_REVOCABLE = (*PEOPLES, Kind.EDGE, Kind.HOST)
 _MOST_SHOWN = 10_000
 _OWNERS = {
     Kind.PERSON: ("user", "pgward user list"),
@@ -106,7 +106,8 @@ def revoke_all(context: Current, by: Administrator, body: RevokeAllRequest) -> R
         ended: list[str] = []
         if Kind(body.kind) is Kind.PERSON:
             ended = sessions.end(act.transaction, "certificates revoked", now=now, user=name)
-        wanted = CertificateFilter(kind=body.kind, subject=name, alive_at=now)
+        kinds = PEOPLES if Kind(body.kind) is Kind.PERSON else (Kind(body.kind),)
+        wanted = CertificateFilter(kinds=kinds, subject=name, alive_at=now)
         reason = body.flag
         revoked = set(context.revoker.revoke(act.transaction, wanted, now=now, reason=reason))
         rows = stored.find(act.transaction.connection, wanted, limit=_MOST_SHOWN)

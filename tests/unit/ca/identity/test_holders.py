@@ -16,7 +16,8 @@ def test_who_may_use_a_service_and_who_serves_it(api, admin):
     assert admin.call("PUT", "/v1/resources/service/orders", changed).status_code in (200, 201)
     with api.store.read() as connection:
         found = holders.of_service(connection, "orders")
-    assert found == [("person", ["alice", "carol"]), ("edge", ["e1"]), ("host", ["h1"])]
+    peoples = [(kind, ["alice", "carol"]) for kind in ("person", "minted")]
+    assert found == [*peoples, ("edge", ["e1"]), ("host", ["h1"])]
 
 
 def test_no_such_service(store):

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pgward.ca.issuing import proofs
 from pgward.ca.issuing.issuer import Issuer
-from pgward.ca.issuing.rules import NO_RULES
+from pgward.ca.issuing.rules import NO_RULES, Rules
 from pgward.ca.records import CaName, CertificateRecord, Kind
 from pgward.core.errors import ConflictError, InvalidInputError, UnavailableError
-from pgward.pki import csr, keys
+from pgward.pki import chain, csr, keys
 from pgward.pki.errors import BadRequestError
 from tests.fixtures.authority import START
 
@@ -203,3 +203,26 @@ def test_a_proof_bears_a_reserved_name_and_nobody_else_does(users, memory_store)
         users.issue_proof(REQUEST, proofs.PROFILE, subject="alice", **span)
     with pytest.raises(InvalidInputError, match="is reserved"):
         login(users, user=name)
+
+
+def test_what_is_minted_for_an_edge_is_in_a_persons_name_marked_and_short(users, memory_store):
+    rules = Rules(extra_purposes=("1.3.6.1.5.2.3.4",))
+    end = START + timedelta(hours=1)
+    issued = users.begin_minted(
+        REQUEST, user="alice", not_after=end, session_id="s1", rules=rules
+    ).result()
+    certificate = issued.certificate
+    assert certificate.subject.rfc4514_string() == "CN=alice"
+    assert certificate.not_valid_after_utc == START + timedelta(minutes=15)
+    purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [
+        chain.CLIENT_AUTH,
+        chain.MINTED,
+        x509.ObjectIdentifier("1.3.6.1.5.2.3.4"),
+    ]
+    (record,) = memory_store.records.values()
+    assert (record.kind, record.session_id) == (Kind.MINTED, "s1")
+    with pytest.raises(InvalidInputError):
+        users.begin_minted(
+            REQUEST, user="pgward_prove_x", not_after=end, session_id="s1", rules=NO_RULES
+        )

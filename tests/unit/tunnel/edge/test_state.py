@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pgward.core.address import Address
-from pgward.pki import keys
+from pgward.pki import chain, keys
 from pgward.pki.crl import key_id
 from pgward.tunnel.edge.state import EdgeState, Peer, Service, SnapshotError
 from pgward.tunnel.preface import Reason, RefusedError
@@ -192,6 +192,15 @@ def test_a_certificate_names_exactly_one_person(names):
     assert (error.reason, error.message) == (
         Reason.DENIED,
         "that certificate does not name one person",
+    )
+
+
+def test_what_was_minted_for_an_edge_lets_nobody_in(hierarchy):
+    leaf = hierarchy.issuing.issue("alice", keys.generate(), [*EKU, chain.MINTED])
+    error = refusal(Peer.of, der(leaf))
+    assert (error.reason, error.message) == (
+        Reason.DENIED,
+        "that certificate was minted for an edge",
     )
 
 
