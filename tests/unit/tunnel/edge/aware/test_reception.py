@@ -51,7 +51,7 @@ def token_facts() -> dict:
     return {**LOGIN, "verifier": verifier, "expires_at": ends}
 
 
-def received(run, contexts, ca, user, prove=None, cancels=None, said=None):
+def received(run, contexts, ca, user, *, prove=None, cancels=None, said=None):
     """Return the guest that is made of a client's bytes."""
 
     async def main():
@@ -113,7 +113,7 @@ def test_a_one_time_password_says_who_it_is_and_what_is_wanted(run, contexts, ro
 
 
 def test_a_token_is_proved_by_scram(run, contexts):
-    guest = received(run, contexts, Ca(token_facts()), TOKEN, proof(PASSWORD))
+    guest = received(run, contexts, Ca(token_facts()), TOKEN, prove=proof(PASSWORD))
     assert guest is not None
     assert (guest.peer.user, guest.peer.token, guest.peer.login) == ("alice", TOKEN, "s1")
 
@@ -123,7 +123,7 @@ def test_a_token_that_is_not_there_looks_as_one_with_another_password(run, conte
     answers = (token_facts(), NotFoundError("none"), DeniedError("no"), NotFoundError("none"))
     for answer in answers:
         with pytest.raises(RefusedError) as caught:
-            received(run, contexts, Ca(answer), TOKEN, proof(b"wrong", challenges))
+            received(run, contexts, Ca(answer), TOKEN, prove=proof(b"wrong", challenges))
         told.append((caught.value.reason, caught.value.message))
     assert len(set(told)) == 1
     assert told[0][0] is Reason.DENIED
