@@ -1,15 +1,17 @@
-"""Sessions that outlived their certificate: the CA is asked whether they may go on.
+"""Sessions that outlived their certificate, or came without: the CA is asked if they may go on.
 
-Time alone ends no session, and revocation lists name no certificate that has expired. So what was
-ended since, a login session or an account, only the CA can tell of these.
+Time alone ends no session, and revocation lists name no certificate that has expired, and none of
+who came by a one-time password or a token. So what was ended since, a login session, a token or an
+account, only the CA can tell of these.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from pgward.client import edge_calls
 from pgward.core.errors import NotFoundError, UnavailableError
 from pgward.tunnel.edge.sessions import Link, Links
 from pgward.tunnel.preface import Reason
@@ -23,12 +25,18 @@ _SECONDS = 10.0
 Call = Callable[[Callable[[], object]], object]
 
 
-class Ca(Protocol):
-    """The CA, asked by serial number."""
+class Ca(edge_calls.Caller, Protocol):
+    """The CA, asked by serial number, login session and token."""
 
     def standings(self, serials: Sequence[str]) -> dict[str, Any]:
         """Return how those stand that it knows; raise PgwardError."""
         ...
+
+
+class _Asked(NamedTuple):
+    serials: frozenset[str]
+    logins: frozenset[str]
+    tokens: frozenset[str]
 
 
 class Outlived:
@@ -41,24 +49,39 @@ class Outlived:
 
     def look(self) -> None:
         """Ask about those that run now, and cut what must end; raise PgwardError."""
-        serials = sorted(self._serials())
-        over: set[str] = set()
-        try:
-            for start in range(0, len(serials), MOST_ASKED):
-                over |= _over(self._ca.standings(serials[start : start + MOST_ASKED]))
-        except NotFoundError:
-            log.debug("the CA is too old to be asked about sessions that outlived a certificate")
-            return
+        asked = self._of_the_loop()
+        over = self._certificates(sorted(asked.serials)) | self._guests(asked)
         if over:
             self._call(lambda: self._cut(over))
 
-    def _serials(self) -> frozenset[str]:
+    def _certificates(self, serials: Sequence[str]) -> frozenset[str]:
+        over: set[str] = set()
+        try:
+            for some in _turns(serials):
+                over |= _over(self._ca.standings(some))
+        except NotFoundError:
+            log.debug("the CA is too old to be asked about sessions that outlived a certificate")
+            return frozenset()
+        return frozenset(over)
+
+    def _guests(self, asked: _Asked) -> frozenset[str]:
+        over: set[str] = set()
+        for some in _turns(sorted(asked.logins)):
+            over.update(edge_calls.over(self._ca, sessions=some))
+        for some in _turns(sorted(asked.tokens)):
+            over.update(edge_calls.over(self._ca, tokens=some))
+        return frozenset(over)
+
+    def _of_the_loop(self) -> _Asked:
         """Return what the loop says, which changes the links; it has adopted all news by then."""
-        found: list[frozenset[str]] = []
+        found: list[_Asked] = []
         done = threading.Event()
 
         def note() -> None:
-            found.append(frozenset(map(_serial, self._expired())))
+            peers = [link.peer for link in self._links.live]
+            logins = frozenset(each.login for each in peers if each.login is not None)
+            tokens = frozenset(each.token for each in peers if each.token is not None)
+            found.append(_Asked(frozenset(map(_serial, self._expired())), logins, tokens))
             done.set()
 
         self._call(note)
@@ -68,16 +91,24 @@ class Outlived:
 
     def _expired(self) -> Iterable[Link]:
         by_then = self._links.clock.now() - self._links.skew() + _MARGIN
-        return [link for link in self._links.live if link.peer.not_after <= by_then]
+        return [
+            link
+            for link in self._links.live
+            if link.peer.by_certificate and link.peer.not_after <= by_then
+        ]
 
-    def _cut(self, over: set[str]) -> None:
+    def _cut(self, over: frozenset[str]) -> None:
         for link in tuple(self._links.live):
-            if _serial(link) in over:
+            if over & {_serial(link), link.peer.login, link.peer.token}:
                 link.cut(Reason.REVOKED)
 
 
+def _turns(names: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (names[start : start + MOST_ASKED] for start in range(0, len(names), MOST_ASKED))
+
+
 def _serial(link: Link) -> str:
-    return f"{link.peer.serial:x}"
+    return f"{link.peer.serial:x}" if link.peer.by_certificate else ""
 
 
 def _over(reply: dict[str, Any]) -> set[str]:

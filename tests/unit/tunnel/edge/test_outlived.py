@@ -6,14 +6,16 @@ import pytest
 from pgward.core.errors import NotFoundError, UnavailableError
 from pgward.tunnel.edge import outlived as module
 from pgward.tunnel.edge.outlived import Outlived
+from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.preface import Reason
 from tests.fixtures.authority import MovableClock
 from tests.fixtures.pki import NOW
 
 
 class Link:
-    def __init__(self, serial, minutes):
-        self.peer = SimpleNamespace(serial=serial, not_after=NOW + timedelta(minutes=minutes))
+    def __init__(self, serial, minutes, login=None, token=None):
+        end = NOW + timedelta(minutes=minutes)
+        self.peer = Peer("alice", serial, b"", end, login=login, token=token)
         self.reason = None
 
     def cut(self, reason):
@@ -26,7 +28,14 @@ class Ca:
     def __init__(self, *over):
         self.over = over
         self.asked = []
+        self.guests = []
         self.error = None
+
+    def call(self, _method, path, fields):
+        assert path == "/v1/edges/self/logins"
+        self.guests.append(fields)
+        asked = [*fields["sessions"], *fields["tokens"]]
+        return {"over": {each: "it has ended" for each in asked if each in self.over}}
 
     def standings(self, serials):
         self.asked.append(list(serials))
@@ -97,3 +106,26 @@ def test_a_loop_that_does_not_answer_is_waited_for_in_bounds(monkeypatch):
     monkeypatch.setattr(module, "_SECONDS", 0.01)
     with pytest.raises(UnavailableError, match="event loop"):
         Outlived(Ca(), links(), lambda _: None).look()
+
+
+def test_guests_are_asked_about_by_what_they_came_with():
+    ca = Ca("s1", "tk-1")
+    left = Link(0, 60, "s1")
+    ended = Link(0, 60, "s2", "tk-1")
+    stays = Link(0, 60, "s3", "tk-2")
+    assert look(ca, left, ended, stays) == [Reason.REVOKED, Reason.REVOKED, None]
+    assert ca.asked == []
+    assert ca.guests == [
+        {"sessions": ["s1", "s2", "s3"], "tokens": []},
+        {"sessions": [], "tokens": ["tk-1", "tk-2"]},
+    ]
+
+
+def test_the_end_of_a_guests_login_session_alone_ends_no_session():
+    assert look(Ca(), Link(0, -5, "s1")) == [None]
+
+
+def test_a_certificate_is_no_guest():
+    ca = Ca("")
+    assert look(ca, Link(0x1F, 60)) == [None]
+    assert ca.guests == []
