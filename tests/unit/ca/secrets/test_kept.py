@@ -9,7 +9,7 @@ from pgward.ca.secrets.kept import Listed, Opened
 from pgward.ca.store.schema_secrets import secrets
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tests.fixtures.authority import START
-from tests.fixtures.aware_services import aware
+from tests.fixtures.edge_services import aware
 from tests.fixtures.ca_service import SEALER
 
 BY = {"now": START, "by": "root"}
