@@ -15,6 +15,7 @@ from pgward.ca.identity import directory, step_ups
 from pgward.ca.records import PEOPLES, PublishedCrl
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
+from pgward.ca.resources.policy import PolicySpec
 from pgward.ca.resources.stored import Resource
 from pgward.ca.rotation import rotations
 from pgward.ca.snapshot_postgres import as_snapshot
@@ -69,6 +70,7 @@ class State:
     has_orders: bool = False
     # By service and person: until when a fresh second factor counts.
     proofs: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    policies: Mapping[str, PolicySpec] = field(default_factory=dict)
 
 
 def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
@@ -105,6 +107,7 @@ def read(connection: Connection, signing: Signing, version: int, now: datetime) 
         retired=signing.retired(),
         has_orders=bool(rotations.under_way(connection)),
         proofs=_proofs(connection, services, now),
+        policies=resources.policies(connection),
     )
 
 
@@ -185,7 +188,7 @@ def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
         "max_connections_per_user": spec.limits.max_connections_per_user,
     }
     if spec.postgres is not None:
-        served["postgres"] = as_snapshot(spec, spec.postgres)
+        served["postgres"] = as_snapshot(spec, spec.postgres, state.policies)
     if spec.step_up is None:
         return served
     proofs = state.proofs.get(name, {})

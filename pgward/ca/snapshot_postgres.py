@@ -3,10 +3,12 @@
 Each configuration is whole: an edge need not know what it inherits. Secrets are named, never told.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pgward.ca.resources.certificate_profile import duration
 from pgward.ca.resources.kinds import Limits, ServiceSpec
+from pgward.ca.resources.policy import PolicySpec
 from pgward.ca.resources.service_auth import Auth, Jump, SecretReference
 from pgward.ca.resources.service_postgres import (
     APPLICATION_NAME,
@@ -16,11 +18,22 @@ from pgward.ca.resources.service_postgres import (
     size,
 )
 
+INLINE = "inline"
+"""How the policy is called that stands in the service itself."""
 _RESULT_LIMIT = "10MiB"
 
 
-def as_snapshot(spec: ServiceSpec, postgres: PostgresSpec) -> dict[str, Any]:
-    """Return the block for a snapshot; a config of None is the block's own, if it is whole."""
+def as_snapshot(
+    spec: ServiceSpec, postgres: PostgresSpec, policies: Mapping[str, PolicySpec]
+) -> dict[str, Any]:
+    """Return the block for a snapshot; ``policies`` are all that there are, by name.
+
+    A policy that is not there is named, so that the edge lets nobody in rather than everybody.
+    """
+    known = [name for name in postgres.policies if name in policies]
+    rules = [policies[name].to_snapshot(name) for name in known]
+    if postgres.policy is not None:
+        rules.append(postgres.policy.to_snapshot(INLINE))
     configs = postgres.whole(spec.upstream)
     own = configs.get(None)
     return {
@@ -31,6 +44,9 @@ def as_snapshot(spec: ServiceSpec, postgres: PostgresSpec) -> dict[str, Any]:
         "login": [name for name, on in postgres.login.model_dump().items() if on],
         "reason_required": postgres.reason_required,
         "audit": postgres.audit,
+        "labels": spec.labels or {},
+        "policies": rules,
+        "missing_policies": sorted(set(postgres.policies) - policies.keys()),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
@@ -59,6 +59,8 @@ def path_of(location: Sequence[int | str]) -> str:
     """Write a location as people do: ``spec.edges[0]``."""
     text = ""
     for part in location:
+        if part == "[key]":  # pydantic's word for a wrong name in a mapping; it stands before
+            continue
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.removeprefix(".")
 
@@ -92,21 +94,32 @@ def _known_fields(model: type[BaseModel] | None, location: Sequence[int | str]) 
         if model is None or isinstance(part, int):
             continue
         model = _model_at(model, part)
-    if model is None:
+    if model is None or isinstance(model, _Named):
         return []
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _model_at(model: type[BaseModel] | Mapping[str, type[BaseModel]], part: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The model of everything in a mapping whose keys people choose."""
+
+    model: type[BaseModel]
+
+
+def _model_at(model: type[BaseModel] | Mapping[str, type[BaseModel]] | _Named, part: str) -> Any:
     """Return the model of a field; where its type is told by a tag, models by tag."""
     if isinstance(model, Mapping):
         return model.get(part)
+    if isinstance(model, _Named):
+        return model.model
     by_name = {field.alias or name: field for name, field in model.model_fields.items()}
     if part not in by_name:
         return None
     field = by_name[part]
     if not isinstance(field.discriminator, str):
-        return _model_in(field.annotation)
+        found = _model_in(field.annotation)
+        is_named = found is not None and get_origin(field.annotation) is dict
+        return _Named(found) if is_named and found is not None else found
     models = [each for each in get_args(field.annotation) if issubclass(each, BaseModel)]
     tag = field.discriminator
     return {str(get_args(each.model_fields[tag].annotation)[0]): each for each in models}

@@ -9,7 +9,7 @@ from pgward.ca.resources.certificate_profile import CertificateProfile, duration
 from pgward.ca.resources.fields import explain
 from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.login_rule import LoginRule
-from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked
+from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked, words
 from pgward.ca.resources.policy import Policy
 from pgward.ca.resources.role_map import RoleMap
 from pgward.ca.resources.service_postgres import PostgresSpec, SslMode
@@ -24,6 +24,7 @@ def _seconds(text: str) -> str:
 
 Limit = Annotated[int, Field(ge=1, le=1_000_000)]
 Duration = Annotated[str, checked(_seconds)]
+LabelValue = Annotated[str, Field(max_length=200), checked(words)]
 
 
 class Allow(Model):
@@ -88,6 +89,7 @@ class ServiceSpec(Model):
     server_name: Host | None = None
     ssl_mode: Annotated[SslMode | None, Field(validate_default=True)] = None
     database: Database | None = None
+    labels: Annotated[dict[Label, LabelValue], Field(max_length=50)] | None = None
     allow: Allow
     limits: Limits = Field(default_factory=Limits)
     step_up: StepUp | None = None

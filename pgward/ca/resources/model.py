@@ -30,7 +30,7 @@ def checked(check: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _words(value: str) -> str:
+def words(value: str) -> str:
     """Refuse what could disguise itself where it is shown; several lines are fine."""
     if not all(letter.isprintable() or letter == "\n" for letter in value):
         raise InvalidInputError("it has control characters, or such that reorder text")
@@ -69,7 +69,7 @@ class Metadata(Model):
     """
 
     name: Label
-    description: Annotated[str, Field(max_length=500), checked(_words)] = ""
+    description: Annotated[str, Field(max_length=500), checked(words)] = ""
     version: int | None = None
     created_at: str | None = None
     created_by: str | None = None

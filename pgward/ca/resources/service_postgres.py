@@ -13,6 +13,7 @@ from cryptography import x509
 from pydantic import Field, model_validator
 
 from pgward.ca.resources.model import Label, Model, checked
+from pgward.ca.resources.policy import ConnectMatch, PolicySpec
 from pgward.ca.resources.role_map import Domain
 from pgward.ca.resources.service_auth import Auth, Jump, secrets_of
 from pgward.ca.resources.upstream import Host, LandedDatabase, Role, Upstream
@@ -26,7 +27,6 @@ SYSTEM_ROOTS = "system"
 APPLICATION_NAME = "{user} via pgward: {application}"
 _VARIABLES = ("user", "application", "service", "role")
 _MAX_PEM = 256 * 1024
-_MAX_MATCH = 4096
 _VERIFYING = ("verify-ca", "verify-full")
 _MAYBE_PLAIN = ("disable", "prefer")
 _GUC = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}(\.[A-Za-z_][A-Za-z0-9_$]{0,62})?")
@@ -200,7 +200,7 @@ class PostgresSettings(Model):
 class ConfigRule(Model):
     """Which configuration is for whom: the first rule that matches decides."""
 
-    match: Annotated[str, Field(min_length=1, max_length=_MAX_MATCH)] | None = None
+    match: ConnectMatch | None = None
     match_any: Literal[True] | None = None
     config: Label
 
@@ -232,6 +232,7 @@ class PostgresSpec(PostgresSettings):
     reason_required: bool = False
     audit: Literal["full"] = "full"
     policies: Annotated[list[Label], Field(max_length=50)] = Field(default_factory=list)
+    policy: PolicySpec | None = None
     configs: Annotated[dict[Label, PostgresSettings], Field(max_length=50)] = Field(
         default_factory=dict
     )

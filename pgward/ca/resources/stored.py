@@ -12,6 +12,7 @@ from pgward.ca.resources import kinds
 from pgward.ca.resources.certificate_profile import CertificateProfileSpec
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.resources.login_rule import LoginRuleSpec
+from pgward.ca.resources.policy import PolicySpec
 from pgward.ca.resources.role_map import RoleMapSpec
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema import resources
@@ -88,6 +89,12 @@ def login_rules(connection: Connection) -> list[tuple[str, LoginRuleSpec]]:
     """Return all login rules by name."""
     found = every(connection, "LoginRule")
     return [(each.name, LoginRuleSpec.model_validate(each.spec)) for each in found]
+
+
+def policies(connection: Connection) -> dict[str, PolicySpec]:
+    """Return all policies by name."""
+    found = every(connection, "Policy")
+    return {each.name: PolicySpec.model_validate(each.spec) for each in found}
 
 
 def role_maps(connection: Connection) -> list[tuple[str, RoleMapSpec]]:

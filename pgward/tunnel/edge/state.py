@@ -224,7 +224,7 @@ def _service(fields: Mapping[str, Any]) -> Service | None:
     """Read a service; None for one in ``mode: postgres`` with something that a newer CA knows."""
     try:
         postgres = read_postgres(fields["postgres"]) if fields["mode"] in _AWARE else None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
         log.error("the service %s is left out: %s", fields["name"], error)
         return None
     allow = fields["allow"]

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pgward.core.address import Address
+from pgward.policy import cel
+from pgward.policy.cel import Failed, Match, Variables
+from pgward.policy.model import Policy, from_snapshot
+from pgward.tunnel.preface import Reason, RefusedError
 
 SslMode = Literal["disable", "prefer", "require", "verify-ca", "verify-full"]
 TargetSessionAttrs = Literal[
@@ -151,7 +155,7 @@ class TimeLimits:
 class ConfigRule:
     """Chooses a configuration by a condition in CEL; None matches any connection."""
 
-    match: str | None
+    match: Match | None
     config: str
 
 
@@ -166,6 +170,42 @@ class PostgresService:
     login: frozenset[Way] = frozenset({"certificate", "otp", "token"})
     reason_required: bool = False
     audit: str = "full"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
+    # Those that the service names and that do not exist: nobody may connect meanwhile.
+    missing_policies: tuple[str, ...] = ()
+
+    def choose(self, variables: Variables) -> Config:
+        """Return the configuration for a connection (``cel.bind``); raise RefusedError.
+
+        A condition that cannot be decided is not passed over: what follows may allow more.
+        """
+        for number, rule in enumerate(self.rules, 1):
+            found = True if rule.match is None else rule.match.evaluate(variables)
+            if isinstance(found, Failed):
+                raise RefusedError(
+                    Reason.DENIED,
+                    f"rule {number} of the service's configurations cannot be decided: {found.why}",
+                    hint="ask whoever runs the service",
+                )
+            if found:
+                return self.configs[rule.config]
+        if self.default is None:
+            raise RefusedError(
+                Reason.DENIED,
+                "none of the service's configurations is for you",
+                hint="ask whoever runs the service",
+            )
+        return self.default
+
+    def check_policies(self) -> None:
+        """Raise RefusedError where a policy that the service names does not exist."""
+        if self.missing_policies:
+            raise RefusedError(
+                Reason.DENIED,
+                f"the service's policy {self.missing_policies[0]} does not exist",
+                hint="ask whoever runs the service",
+            )
 
     def every(self) -> Iterator[Config]:
         """Yield all configurations."""
@@ -182,10 +222,10 @@ class PostgresService:
 
 
 def read_postgres(fields: Mapping[str, Any]) -> PostgresService:
-    """Read a snapshot's block; raise KeyError, TypeError or ValueError."""
+    """Read a snapshot's block; raise KeyError, TypeError, ValueError or PgwardError."""
     own = fields["default"]
     configs = {str(name): _config(name, each) for name, each in fields["configs"].items()}
-    rules = tuple(ConfigRule(_text(each["match"]), each["config"]) for each in fields["rules"])
+    rules = tuple(_rule(each) for each in fields["rules"])
     strays = sorted({rule.config for rule in rules} - set(configs))
     if strays:
         raise ValueError(f"there is no config {strays[0]!r}")
@@ -197,6 +237,9 @@ def read_postgres(fields: Mapping[str, Any]) -> PostgresService:
         login=frozenset(_WAYS[each] for each in fields["login"]),
         reason_required=fields["reason_required"] is True,
         audit=str(fields["audit"]),
+        labels={str(key): str(value) for key, value in fields["labels"].items()},
+        policies=tuple(from_snapshot(each) for each in fields["policies"]),
+        missing_policies=tuple(map(str, fields["missing_policies"])),
     )
 
 
@@ -206,6 +249,11 @@ def read_address(fields: Mapping[str, Any]) -> Address:
     if not isinstance(port, int) or not 0 < port <= _LAST_PORT:
         raise ValueError(f"{port!r} is no port")
     return Address(str(fields["host"]), port)
+
+
+def _rule(fields: Mapping[str, Any]) -> ConfigRule:
+    source = _text(fields["match"])
+    return ConfigRule(None if source is None else cel.compile(source), str(fields["config"]))
 
 
 def _config(name: str | None, fields: Mapping[str, Any]) -> Config:

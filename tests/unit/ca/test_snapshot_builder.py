@@ -14,7 +14,9 @@ from pgward.ca.settings import Settings
 from pgward.ca.snapshot_builder import Snapshots, State
 from pgward.ca.standing import Loader
 from pgward.ca.store.certificates import SqlCertificates
+from pgward.pki import pem
 from tests.fixtures.authority import START
+from tests.fixtures.aware_services import aware
 from tests.fixtures.ca_service import service
 
 TRUST = Trust("Acme", (), (), ())
@@ -85,6 +87,37 @@ def test_a_service_that_asks_for_step_ups_has_a_mode_of_its_own():
         ("tcp+step-up", {"end_sessions": True, "proofs": {"alice": "2026-11-21T12:15:00Z"}}),
         ("tcp+step-up", {"end_sessions": False, "proofs": {}}),
     ]
+
+
+def test_edges_that_speak_postgresql_get_peoples_groups_and_whom_to_trust(hierarchy):
+    root = hierarchy.root.certificate
+    state = State(
+        version=7,
+        services=[
+            ("a", ServiceSpec.model_validate(aware(allow={"groups": ["dba"]})["spec"])),
+            ("b", _spec(allow={"groups": ["other"]})),
+            ("c", ServiceSpec.model_validate(aware(stepUp={}, edges=["e2"])["spec"])),
+        ],
+        groups={"dba": ["bob", "Alice"], "other": ["carol", "bob"], "night": ["Alice"]},
+        names={"alice": "Alice", "bob": "bob", "carol": "carol"},
+        blocked=[],
+        crls=[],
+        trust=Trust("Acme", (root,), (), ()),
+    )
+    found = snapshot_builder.build(state, "e1", now=START)
+    assert [(each["name"], each["mode"]) for each in found["services"]] == [
+        ("a", "postgres"),
+        ("b", "tcp"),
+    ]
+    assert found["services"][0]["upstream"] == {"host": "db1.internal", "port": 5432}
+    assert found["services"][0]["postgres"]["default"]["user"] == {"force": "app"}
+    assert found["people"] == {
+        "Alice": {"groups": ["dba", "night"]},
+        "bob": {"groups": ["dba", "other"]},
+    }
+    assert found["server_roots"] == [pem.text(root)]
+    other = snapshot_builder.build(state, "e2", now=START)["services"]
+    assert [each["mode"] for each in other] == ["postgres", "tcp", "postgres+step-up"]
 
 
 class _Signing:

@@ -11,8 +11,10 @@ from pgward.core.address import Address
 from pgward.pki import chain, keys
 from pgward.pki.crl import key_id
 from pgward.tunnel.edge.state import EdgeState, Peer, Service, SnapshotError
+from pgward.tunnel.edge.state_postgres import read_postgres
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures import pki
+from tests.fixtures.aware_services import snapshot_block
 from tests.fixtures.pki import NOW
 
 EKU = (ExtendedKeyUsageOID.CLIENT_AUTH,)
@@ -89,6 +91,33 @@ def test_limits_are_optional(payload):
 def test_a_mode_of_a_newer_ca_is_left_out_alone(payload):
     payload["services"] += [{"name": "new", "mode": "quic"}]
     assert list(EdgeState.load(payload).services) == ["orders"]
+
+
+def aware(name="aware", **fields):
+    return service(name, mode="postgres", postgres=snapshot_block(), **fields)
+
+
+def test_a_service_in_mode_postgres_is_read(payload, hierarchy):
+    root = pem(hierarchy.root.certificate)
+    steps = {"end_sessions": True, "proofs": {}}
+    payload["services"] += [aware(), aware("strict", step_up=steps)]
+    payload["services"][-1]["mode"] = "postgres+step-up"
+    payload |= {"people": {"alice": {"groups": ["night", "dba"]}}, "server_roots": [root]}
+    state = EdgeState.load(payload)
+    found = state.services["aware"]
+    assert found.postgres == read_postgres(snapshot_block())
+    assert (found.upstream, found.step_up) == (Address("db1.internal", 5432), None)
+    assert state.services["strict"].step_up.ends_sessions
+    assert state.services["orders"].postgres is None
+    assert (state.people, state.server_roots) == ({"alice": ("dba", "night")}, root)
+
+
+def test_a_service_with_what_a_newer_ca_knows_is_left_out_alone(payload, caplog):
+    strange = aware()
+    strange["postgres"]["default"]["ssl_mode"] = "quantum"
+    payload["services"] += [strange]
+    assert list(EdgeState.load(payload).services) == ["orders"]
+    assert "the service aware is left out: 'quantum'" in caplog.text
 
 
 @pytest.mark.parametrize("missing", ["version", "user_roots", "user_issuing", "crls", "services",

@@ -1,0 +1,72 @@
+import pytest
+from pydantic import ValidationError
+
+from pgward.ca.resources.service_auth import Auth, Jump, SecretReference, secrets_of
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+SSH = {"host": "jump", "user": "pg", "hostKey": KEY, "key": {"fromSecret": "jump-key"}}
+
+
+def said(model, value) -> str:
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"fromSecret": "orders-app"}, {"from_secret": "orders-app"}),
+        ({"fromFile": "/etc/pgward/app"}, {"from_file": "/etc/pgward/app"}),
+        ({"fromEnv": "PGWARD_UPSTREAM_APP"}, {"from_env": "PGWARD_UPSTREAM_APP"}),
+        (
+            {"fromVault": {"path": "apps/orders"}},
+            {"from_vault": {"path": "apps/orders", "field": "password", "mount": "secret"}},
+        ),
+    ],
+)
+def test_a_secret_is_in_one_place(value, expected):
+    assert SecretReference.model_validate(value).model_dump(exclude_none=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({}, "one of fromSecret"),
+        ({"fromSecret": "a", "fromEnv": "PGWARD_UPSTREAM_A"}, "one of fromSecret"),
+        ({"fromFile": "secrets/app"}, "no path of a file on the edges"),
+        ({"fromFile": "/etc/../root/x"}, "no path of a file on the edges"),
+        ({"fromEnv": "AWS_SECRET_ACCESS_KEY"}, "not a variable that edges give away"),
+        ({"fromEnv": "PGWARD_UPSTREAM_"}, "not a variable that edges give away"),
+        ({"fromVault": {"path": "/a"}}, "no path in a vault"),
+        ({"fromVault": {"path": "a/../b"}}, "no path in a vault"),
+        ({"fromVault": {"path": "a", "field": ""}}, "no field of a vault"),
+        ({"value": "hunter2"}, "Extra inputs"),
+    ],
+)
+def test_other_places_are_refused(value, expected):
+    text = said(SecretReference, value)
+    assert expected in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"hostKey": "ssh-ed25519 x"}, "not a public key of SSH"),
+        ({"hostKey": "jump"}, "not a public key of SSH"),
+        ({"user": "-oProxyCommand=x"}, "no account on a jump host"),
+        ({"host": "a b"}, "is not a DNS name"),
+    ],
+)
+def test_a_jump_host_is_named_with_its_key(change, expected):
+    assert expected in said(Jump, {"ssh": SSH | change})
+
+
+def test_the_secrets_of_the_ca_are_told():
+    auth = Auth.model_validate({"password": {"fromSecret": "app"}})
+    jump = Jump.model_validate({"ssh": SSH})
+    assert list(secrets_of(auth, jump)) == ["app", "jump-key"]
+    other = Auth.model_validate({"password": {"fromFile": "/x"}})
+    assert list(secrets_of(other, None)) == []
+    assert list(secrets_of(None, None)) == []
