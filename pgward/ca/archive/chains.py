@@ -1,0 +1,215 @@
+"""Chains and their chunks in the store: how far each goes, and what follows it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.audit.chain.lines import Head
+from pgward.audit.chain.manifest import Manifest
+from pgward.ca.archive.facts import Facts
+from pgward.ca.store.schema_archive import (
+    audit_chains,
+    audit_chunk_names,
+    audit_chunks,
+    audit_gaps,
+)
+from pgward.ca.store.transaction import Transaction, advance
+from pgward.core.errors import ConflictError
+from pgward.pki import jws
+
+ARCHIVE = "archive"  # the counter of arrivals
+Reason = Literal["gap", "behind", "fork"]
+
+_WHY: dict[Reason, str] = {
+    "gap": "the chunk does not follow the last line that the authority has",
+    "behind": "the authority has some of these lines already",
+    "fork": "the authority has other lines with these numbers: the chain was written anew",
+}
+
+
+class NotFollowingError(ConflictError):
+    """A chunk does not stand where its chain ends; ``head`` is where it does."""
+
+    def __init__(self, reason: Reason, head: Head) -> None:
+        super().__init__(_WHY[reason])
+        self.reason: Reason = reason
+        self.head = head
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A chunk that comes in: its manifest, as text as well, and where its object is."""
+
+    manifest: Manifest
+    text: str
+    key: str
+    packed_bytes: int
+
+
+def head(connection: Connection, edge: str, chain: str) -> Head:
+    """Return how far a chain goes here: to its origin when nothing has come yet."""
+    columns = audit_chains.c
+    wanted = sa.select(columns.head_seq, columns.head_hash).where(*_is(audit_chains, edge, chain))
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        return Head.origin(chain)
+    return Head(chain, row.head_seq, jws.decode(row.head_hash))
+
+
+def others(connection: Connection, edge: str) -> list[dict[str, Any]]:
+    """Return the heads of all chains of an edge."""
+    columns = audit_chains.c
+    wanted = sa.select(columns.chain, columns.head_seq, columns.head_hash)
+    found = connection.execute(wanted.where(columns.edge == edge).order_by(columns.started_at))
+    return [{"chain": row.chain, "seq": row.head_seq, "hash": row.head_hash} for row in found]
+
+
+def is_kept(connection: Connection, manifest: Manifest) -> bool:
+    """Tell whether this very chunk is here already."""
+    columns = audit_chunks.c
+    wanted = sa.select(columns.sha256, columns.end_hash).where(
+        *_is(audit_chunks, manifest.edge, manifest.chain), columns.first_seq == manifest.first_seq
+    )
+    row = connection.execute(wanted).one_or_none()
+    return row is not None and tuple(row) == (manifest.sha256, manifest.end_hash)
+
+
+def place(
+    connection: Connection, manifest: Manifest, hashes: Sequence[str], missing: str | None
+) -> bool:
+    """Tell whether a chunk follows its chain's head, False when it does across a gap.
+
+    ``hashes`` are those of its lines; ``missing`` is what the edge says it has no more
+    (``5-9``). Raises NotFollowingError.
+    """
+    known = head(connection, manifest.edge, manifest.chain)
+    start = manifest.start
+    if start.seq == known.seq:
+        if start.hash != known.hash:
+            raise NotFollowingError("fork", known)
+        return True
+    if start.seq > known.seq:
+        if missing != f"{known.seq + 1}-{start.seq}":
+            raise NotFollowingError("gap", known)
+        return False
+    same = _agrees(connection, manifest, hashes, known)
+    raise NotFollowingError("behind" if same else "fork", known)
+
+
+def _agrees(
+    connection: Connection, manifest: Manifest, hashes: Sequence[str], known: Head
+) -> bool:
+    """Tell whether lines that are here already are the same, wherever chunks end."""
+    columns = audit_chunks.c
+    before = manifest.first_seq - 1
+    ends = sa.select(columns.last_seq, columns.end_hash).where(
+        *_is(audit_chunks, manifest.edge, manifest.chain),
+        columns.last_seq.between(before, manifest.last_seq),
+    )
+    stored = {row.last_seq: row.end_hash for row in connection.execute(ends)}
+    stored[known.seq] = jws.encode(known.hash)
+    sent = {before: manifest.start_hash}
+    sent |= dict(enumerate(hashes, manifest.first_seq))
+    return all(sent.get(seq, digest) == digest for seq, digest in stored.items())
+
+
+def add(transaction: Transaction, arrived: Arrived, facts: Facts, now: datetime) -> None:
+    """Append a chunk, of which ``place`` said that it may follow."""
+    manifest = arrived.manifest
+    arrival = advance(transaction.connection, ARCHIVE)
+    _advance_head(transaction, manifest, now)
+    row = {
+        "arrival": arrival,
+        "edge": manifest.edge,
+        "chain": manifest.chain,
+        "first_seq": manifest.first_seq,
+        "last_seq": manifest.last_seq,
+        "start_hash": manifest.start_hash,
+        "end_hash": manifest.end_hash,
+        "plain_bytes": manifest.plain_bytes,
+        "packed_bytes": arrived.packed_bytes,
+        "sha256": manifest.sha256,
+        "first_time": facts.first_time,
+        "last_time": facts.last_time,
+        "received_at": now,
+        "object_key": arrived.key,
+        "manifest": arrived.text,
+    }
+    transaction.execute(sa.insert(audit_chunks), row)
+    named = [
+        {"kind": kind, "name": name, "arrival": arrival}
+        for kind, names in facts.names.items()
+        for name in names
+    ]
+    if named:
+        transaction.execute(sa.insert(audit_chunk_names), named)
+
+
+def note_gap(transaction: Transaction, manifest: Manifest, now: datetime) -> tuple[int, int]:
+    """Put on record that lines before a chunk will never come; return the first and the last."""
+    known = head(transaction.connection, manifest.edge, manifest.chain)
+    first, last = known.seq + 1, manifest.first_seq - 1
+    key = {"edge": manifest.edge, "chain": manifest.chain, "first_seq": first}
+    transaction.execute(sa.insert(audit_gaps), key | {"last_seq": last, "noted_at": now})
+    return first, last
+
+
+def every(connection: Connection, edge: str | None = None) -> list[dict[str, Any]]:
+    """Return all chains, or an edge's, with their gaps: in the order in which they began."""
+    statement = sa.select(audit_chains).order_by(audit_chains.c.started_at, audit_chains.c.chain)
+    gaps = sa.select(audit_gaps).order_by(audit_gaps.c.first_seq)
+    if edge is not None:
+        statement = statement.where(audit_chains.c.edge == edge)
+        gaps = gaps.where(audit_gaps.c.edge == edge)
+    missing: dict[tuple[str, str], list[list[int]]] = {}
+    for row in connection.execute(gaps):
+        missing.setdefault((row.edge, row.chain), []).append([row.first_seq, row.last_seq])
+    return [
+        {**row, "gaps": missing.get((row["edge"], row["chain"]), [])}
+        for row in connection.execute(statement).mappings()
+    ]
+
+
+def sources(connection: Connection, edge: str, services: Iterable[str]) -> set[str]:
+    """Return those of the services of which this edge has put something on record before."""
+    known = audit_chunks.join(
+        audit_chunk_names, audit_chunk_names.c.arrival == audit_chunks.c.arrival
+    )
+    found = set()
+    for service in services:
+        wanted = sa.select(sa.literal(1)).select_from(known).limit(1)
+        wanted = wanted.where(
+            audit_chunk_names.c.kind == "service",
+            audit_chunk_names.c.name == service,
+            audit_chunks.c.edge == edge,
+        )
+        if connection.execute(wanted).first() is not None:
+            found.add(service)
+    return found
+
+
+def _advance_head(transaction: Transaction, manifest: Manifest, now: datetime) -> None:
+    moved: Mapping[str, Any] = {
+        "head_seq": manifest.last_seq,
+        "head_hash": manifest.end_hash,
+        "received_at": now,
+    }
+    mine = _is(audit_chains, manifest.edge, manifest.chain)
+    if transaction.execute(sa.update(audit_chains).where(*mine).values(moved)).rowcount:
+        return
+    begun = {
+        "edge": manifest.edge,
+        "chain": manifest.chain,
+        "first_seq": manifest.first_seq,
+        "first_hash": manifest.start_hash,
+        "started_at": now,
+    }
+    transaction.execute(sa.insert(audit_chains), {**begun, **moved})
+
+
+def _is(table: sa.Table, edge: str, chain: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (table.c.edge == edge, table.c.chain == chain)

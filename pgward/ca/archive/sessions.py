@@ -1,0 +1,205 @@
+"""Database sessions: one row each, kept up from the records that come in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.ca.archive.facts import SessionFacts
+from pgward.ca.store.schema_archive import database_sessions
+from pgward.ca.store.transaction import Transaction
+from pgward.core.clock import parse_rfc3339, precise_rfc3339
+from pgward.core.errors import InvalidInputError, NotFoundError
+
+_TABLE = database_sessions
+_COLUMNS = _TABLE.c
+_CHUNK = 500  # ids in one statement
+_ABOUT = {
+    "user": "user_name",
+    "service": "service",
+    "database": "database_name",
+    "role": "role_name",
+    "client": "client",
+    "application": "application",
+}
+_COUNTS = {"statements": "statements", "errors": "errors", "denied": "denied", "rows": "row_count"}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """Which sessions: every field that is not None must match."""
+
+    user: str | None = None
+    service: str | None = None
+    edge: str | None = None
+    database: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    open: bool | None = None
+
+    def clauses(self) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions of a WHERE clause."""
+        equal = {
+            _COLUMNS.user_name: self.user,
+            _COLUMNS.service: self.service,
+            _COLUMNS.edge: self.edge,
+            _COLUMNS.database_name: self.database,
+        }
+        clauses = [column == value for column, value in equal.items() if value is not None]
+        if self.since is not None:
+            clauses.append(_COLUMNS.started_at >= self.since)
+        if self.until is not None:
+            clauses.append(_COLUMNS.started_at < self.until)
+        if self.open is not None:
+            clauses.append(_COLUMNS.ended_at.is_(None) == self.open)
+        return clauses
+
+
+def take(
+    transaction: Transaction, edge: str, found: Mapping[str, SessionFacts], now: datetime
+) -> None:
+    """Add what new records say of sessions; call it once for each record, in their order."""
+    known = _known(transaction.connection, edge, list(found))
+    new, changed = [], []
+    for session in found.values():
+        if session.id in known:
+            changed.append(_changes(edge, session, now))
+        else:
+            new.append(_row(edge, session, now))
+    if new:
+        transaction.execute(sa.insert(_TABLE), new)
+    if changed:
+        transaction.execute(_UPDATE, changed)
+
+
+def find(
+    connection: Connection, wanted: SessionFilter, *, limit: int = 100, before: str | None = None
+) -> list[dict[str, Any]]:
+    """Return sessions, those that began last first; ``before`` is the ``place`` of the last one.
+
+    Raises InvalidInputError for a place that is none.
+    """
+    order = (_COLUMNS.started_at.desc(), _COLUMNS.edge.desc(), _COLUMNS.id.desc())
+    statement = sa.select(_TABLE).where(*wanted.clauses()).order_by(*order).limit(limit)
+    if before is not None:
+        place = sa.tuple_(_COLUMNS.started_at, _COLUMNS.edge, _COLUMNS.id)
+        columns = (_COLUMNS.started_at, _COLUMNS.edge, _COLUMNS.id)
+        values = [
+            sa.bindparam(None, value, type_=column.type)
+            for column, value in zip(columns, _read_place(before), strict=True)
+        ]
+        statement = statement.where(place < sa.tuple_(*values))
+    return [_json(row) for row in connection.execute(statement).mappings()]
+
+
+def get(connection: Connection, session: str, edge: str | None = None) -> dict[str, Any]:
+    """Return a session by its id; raise NotFoundError, also when edges share it."""
+    clauses = [_COLUMNS.id == session]
+    if edge is not None:
+        clauses.append(_COLUMNS.edge == edge)
+    rows = connection.execute(sa.select(_TABLE).where(*clauses).limit(2)).mappings().all()
+    if not rows:
+        raise NotFoundError(f"there is no database session {session!r}", hint="pgward sessions ls")
+    if len(rows) > 1:
+        raise NotFoundError(f"several edges have a session {session!r}", hint="name the edge")
+    return _json(rows[0])
+
+
+def place(session: Mapping[str, Any]) -> str:
+    """Return where a session stands in the list: what ``find`` takes as ``before``."""
+    return f"{session['started_at']},{session['edge']},{session['id']}"
+
+
+def _read_place(text: str) -> tuple[datetime, str, str]:
+    time, _, rest = text.partition(",")
+    edge, comma, session = rest.partition(",")
+    try:
+        moment = parse_rfc3339(time)
+    except (ValueError, OverflowError):
+        comma = ""
+    if not comma:
+        raise InvalidInputError("that cursor is none of ours")
+    return moment, edge, session
+
+
+def _known(connection: Connection, edge: str, ids: list[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(ids), _CHUNK):
+        some = _COLUMNS.id.in_(ids[start : start + _CHUNK])
+        known.update(
+            connection.execute(sa.select(_COLUMNS.id).where(_COLUMNS.edge == edge, some)).scalars()
+        )
+    return known
+
+
+def _row(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
+    row: dict[str, Any] = {column: session.about.get(name) for name, column in _ABOUT.items()}
+    row |= {column: getattr(session, name) for name, column in _COUNTS.items()}
+    return row | {
+        "edge": edge,
+        "id": session.id,
+        "started_at": parse_rfc3339(session.started or session.first_time),
+        "ended_at": _moment(session.ended),
+        "status": session.status,
+        "sqlstate": session.sqlstate,
+        "end_reason": session.end_reason,
+        "received_at": now,
+    }
+
+
+def _changes(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
+    counts = {f"of_{column}": getattr(session, name) for name, column in _COUNTS.items()}
+    return counts | {
+        "of_edge": edge,
+        "of_id": session.id,
+        "of_ended_at": _moment(session.ended),
+        "of_status": session.status,
+        "of_sqlstate": session.sqlstate,
+        "of_end_reason": session.end_reason,
+        "of_received_at": now,
+    }
+
+
+def _update() -> sa.Update:
+    """Return the statement: counts are added up, and an end stays what it was."""
+    added = {
+        name: _COLUMNS[name] + sa.bindparam(f"of_{name}", type_=sa.BigInteger())
+        for name in _COUNTS.values()
+    }
+    ended = {
+        name: sa.func.coalesce(
+            _COLUMNS[name], sa.bindparam(f"of_{name}", type_=_COLUMNS[name].type)
+        )
+        for name in ("ended_at", "status", "sqlstate", "end_reason")
+    }
+    values = {**added, **ended, "received_at": sa.bindparam("of_received_at")}
+    mine = (_COLUMNS.edge == sa.bindparam("of_edge"), _COLUMNS.id == sa.bindparam("of_id"))
+    return sa.update(_TABLE).where(*mine).values(values)
+
+
+_UPDATE = _update()
+
+
+def _json(row: sa.RowMapping) -> dict[str, Any]:
+    found = {name: row[column] for name, column in _ABOUT.items()}
+    return {
+        "id": row["id"],
+        "edge": row["edge"],
+        **found,
+        "started_at": precise_rfc3339(row["started_at"]),
+        "ended_at": row["ended_at"] and precise_rfc3339(row["ended_at"]),
+        "status": row["status"],
+        "sqlstate": row["sqlstate"],
+        "end_reason": row["end_reason"],
+        "statements": row["statements"],
+        "errors": row["errors"],
+        "denied": row["denied"],
+        "rows": row["row_count"],
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_rfc3339(text)
