@@ -100,9 +100,7 @@ def place(
     raise NotFollowingError("behind" if same else "fork", known)
 
 
-def _agrees(
-    connection: Connection, manifest: Manifest, hashes: Sequence[str], known: Head
-) -> bool:
+def _agrees(connection: Connection, manifest: Manifest, hashes: Sequence[str], known: Head) -> bool:
     """Tell whether lines that are here already are the same, wherever chunks end."""
     columns = audit_chunks.c
     before = manifest.first_seq - 1

@@ -118,6 +118,7 @@ def _check(record: Mapping[str, Any], edge: str) -> None:
     time = record.get("time")
     if not isinstance(time, str) or not _TIME.fullmatch(time):
         raise InvalidInputError(f"line {seq} has no time in UTC with microseconds")
+    _moment(time)
     if record.get("edge", edge) != edge:
         raise InvalidInputError(f"line {seq} is of another edge")
     if not isinstance(record.get("type"), str):
@@ -151,8 +152,9 @@ def _note(session: SessionFacts, record: Mapping[str, Any]) -> None:
 
 
 def _count(value: object) -> int:
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return min(max(value, 0), 1 << 48) if is_count else 0  # type: ignore[type-var]  # it is one
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), 1 << 48)
 
 
 def _about(record: Mapping[str, Any]) -> dict[str, str]:

@@ -93,7 +93,9 @@ class S3Objects:
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Store an object; False when that key is there already."""
         wanted = {**self._named(key), "Body": data, **self._sealing}
-        code = self._answer(lambda: self._client.put_object(**wanted, IfNoneMatch="*"), _THERE | _UNCONDITIONAL)
+        code = self._answer(
+            lambda: self._client.put_object(**wanted, IfNoneMatch="*"), _THERE | _UNCONDITIONAL
+        )
         if code in _UNCONDITIONAL:  # an old server: what keys are named by keeps them apart
             if self._answer(lambda: self._client.head_object(**self._named(key)), _ABSENT) is None:
                 return False

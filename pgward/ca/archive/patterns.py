@@ -1,0 +1,43 @@
+"""Regular expressions from people, matched in linear time: RE2's, which CEL brings.
+
+Python's own may take for ever over a text of a few letters, and hold up the whole authority.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from pgward.core.errors import InvalidInputError
+
+MOST_LETTERS: Final = 500
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether a text has a match of a pattern; raise InvalidInputError."""
+    if not 0 < len(pattern) <= MOST_LETTERS:
+        raise InvalidInputError(f"a regular expression has 1 to {MOST_LETTERS} letters")
+    from cel_expr_python import cel  # noqa: PLC0415 - slow to import, and few searches need it
+
+    # ensure_ascii leaves escapes that CEL's strings have as well, but for those of two halves.
+    literal = json.dumps(pattern, ensure_ascii=False).replace("\x7f", "\\u007f")
+    environment = cel.NewEnv(variables={"text": cel.Type.STRING})
+    try:
+        expression = environment.compile(f"text.matches({literal})")
+        first = expression.eval(data={"text": ""})
+    except Exception as error:  # the binding raises several kinds, and names none as its own
+        raise InvalidInputError("the regular expression cannot be read") from error
+    if first.type() != cel.Type.BOOL:
+        raise InvalidInputError(
+            f"the regular expression cannot be read: {_reason(str(first.value()))}",
+            hint="its syntax is RE2's: https://github.com/google/re2/wiki/Syntax",
+        )
+
+    def matches(text: str) -> bool:
+        clean = text.encode("utf-8", "replace").decode()  # CEL takes no half of a surrogate pair
+        return expression.eval(data={"text": clean}).value() is True
+
+    return matches
+
+
+def _reason(text: str) -> str:
+    return text.rpartition("regular expression: ")[2].partition("\n")[0][:200]
