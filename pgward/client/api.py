@@ -23,6 +23,7 @@ _ANSWER_SECONDS = 30.0
 _MAX_ANSWER = 64 * 1024 * 1024
 _CLOCK_TOLERANCE = timedelta(seconds=60)
 _NO_CONTENT = 204
+_CONFLICT = 409
 
 
 class Prover(Protocol):
@@ -52,12 +53,12 @@ class MachineProver:
     """A machine's certificate (leaf and issuing CA) and its key."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey, chain: list[x509.Certificate]) -> None:
-        self._key = key
-        self._chain = chain
+        self.key = key
+        self.chain = chain
 
     def headers(self, method: str, url: str, now: datetime) -> dict[str, str]:
         """Return a proof by the certificate's key."""
-        return {"DPoP": proof.make(self._key, method, url, now=now, chain=self._chain)}
+        return {"DPoP": proof.make(self.key, method, url, now=now, chain=self.chain)}
 
 
 class ApiClient:
@@ -145,6 +146,15 @@ class ApiClient:
             return {}
         return failures.read_object(data, self.url)
 
+    def put_content(
+        self, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        """PUT what is not JSON; return the status, 409 as well, and the object that came back."""
+        request = self._request("PUT", path, None, None, None, content=content)
+        request.headers.update(headers)
+        status, data = self._send(request, _CONFLICT)
+        return status, failures.read_object(data, self.url)
+
     @property
     def skew(self) -> timedelta:
         """How far our clock was ahead of the CA's at its last answer, to about a second."""
@@ -164,6 +174,10 @@ class ApiClient:
         timeout: float | None,
     ) -> tuple[int, bytes]:
         request = self._request(method, path, body, params, timeout)
+        return self._send(request)
+
+    def _send(self, request: httpx2.Request, *also: int) -> tuple[int, bytes]:
+        """Return status and content; a failure's status is an error unless it is one of these."""
         try:
             response = self._http.send(request, stream=True)
             try:
@@ -173,7 +187,7 @@ class ApiClient:
         except httpx2.HTTPError as error:
             raise failures.connection_error(error, self.url) from error
         self._note_clock(response)
-        if not response.is_success:
+        if not response.is_success and response.status_code not in also:
             problem = failures.from_answer(response.status_code, data, self.url)
             raise failures.blame_clock(problem, self._skew, _CLOCK_TOLERANCE, self.url)
         return response.status_code, data
@@ -185,11 +199,18 @@ class ApiClient:
         body: Mapping[str, Any] | None,
         params: Mapping[str, Any] | None,
         timeout: float | None,
+        *,
+        content: bytes | None = None,
     ) -> httpx2.Request:
         given = {key: value for key, value in (params or {}).items() if value is not None}
         limits: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         request = self._http.build_request(
-            method, f"{self.url}{path}", json=body, params=given or None, **limits
+            method,
+            f"{self.url}{path}",
+            json=body,
+            content=content,
+            params=given or None,
+            **limits,
         )
         if self.prover is not None:  # it signs the address as it is sent, escapes included
             request.headers.update(self.prover.headers(method, str(request.url), self._clock.now()))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from pgward.client.api import ApiClient, MachineProver, pin
 from pgward.client.certificates import NewCertificate
@@ -169,6 +170,11 @@ class Machine:
         return self._chain[0]
 
     @property
+    def credentials(self) -> tuple[ec.EllipticCurvePrivateKey, list[x509.Certificate]]:
+        """The present key, for statements that are signed, and its certificates, leaf first."""
+        return self._prover.key, self._prover.chain
+
+    @property
     def not_after(self) -> datetime:
         """When the present certificate ends."""
         return self.leaf.not_valid_after_utc
@@ -283,6 +289,12 @@ class Machine:
         if method == "GET":
             return self._api().call(method, path, params=fields)
         return self._api().call(method, path, body=fields)
+
+    def put_content(
+        self, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        """PUT what is not JSON; return the status, 409 as well, and the object that came back."""
+        return self._api().put_content(path, content, headers)
 
     def _api(self) -> ApiClient:
         with self._client_lock:

@@ -5,7 +5,6 @@ would be without ``,"hash":"HASH"``. So a verifier needs no JSON: bytes are what
 the first line stands a hash of the chain's identifier, which binds every line to its chain.
 """
 
-import json
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Self
 
+from pgward.audit.chain.encoding import encode
 from pgward.core.errors import PgwardError
 from pgward.pki import jws
 
@@ -25,11 +25,6 @@ _HASH_BYTES: Final = 32
 _HASH_LETTERS: Final = 43
 _TAIL: Final = len(_KEY) + _HASH_LETTERS + len(_END)
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-
-_to_text = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
-).encode
-_to_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class ChainBrokenError(PgwardError):
@@ -101,10 +96,10 @@ class Chain:
     def append(self, record: Mapping[str, Any]) -> bytes:
         """Return a record's line, without a line feed; the record is not empty.
 
-        Raises TypeError and ValueError for what JSON cannot hold; the chain stays as it was.
+        Raises TypeError for what JSON cannot hold; the chain stays as it was.
         """
         seq = self._seq + 1
-        plain = b'{"seq":%d,%b' % (seq, _encode(record)[1:])
+        plain = b'{"seq":%d,%b' % (seq, encode(record)[1:])
         self._hash = digest = sha256(self._hash + plain).digest()
         self._seq = seq
         return plain[:-1] + _tail(digest)
@@ -158,10 +153,3 @@ def _refuse_end(chain: str, seq: int, end: Head) -> None:
 def _tail(digest: bytes) -> bytes:
     text = b2a_base64(digest, newline=False)[:_HASH_LETTERS].translate(_URL_SAFE)
     return _KEY + text + _END
-
-
-def _encode(record: Mapping[str, Any]) -> bytes:
-    try:
-        return _to_text(record).encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which UTF-8 cannot hold but JSON can
-        return _to_ascii(record).encode("ascii")

@@ -182,3 +182,23 @@ def test_the_clocks_difference_is_none_before_any_answer_and_small_here(machine)
     assert machine.skew() == timedelta()
     machine.trust()
     assert abs(machine.skew()) < timedelta(seconds=5)
+
+
+def test_it_puts_what_is_not_json_and_hears_of_a_conflict(machine, fake_ca):
+    took = []
+    fake_ca.routes["PUT /v1/x"] = lambda body: took.append(body) or {"head": 1}
+    fake_ca.routes["PUT /v1/y"] = httpx2.Response(409, json={"reason": "gap"})
+    fake_ca.routes["PUT /v1/z"] = error("denied", "not yours")
+    assert machine.put_content("/v1/x", b"\0data", {"X-Note": "n"}) == (200, {"head": 1})
+    assert (took, fake_ca.requests[-1].headers["X-Note"]) == ([b"\0data"], "n")
+    assert machine.put_content("/v1/y", b"", {}) == (409, {"reason": "gap"})
+    with pytest.raises(DeniedError, match="not yours"):
+        machine.put_content("/v1/z", b"", {})
+
+
+def test_its_credentials_are_its_present_ones(machine):
+    key, chain = machine.credentials
+    assert chain[0] == machine.leaf
+    assert key.public_key() == machine.leaf.public_key()
+    machine.renew()
+    assert machine.credentials[1][0] == machine.leaf != chain[0]

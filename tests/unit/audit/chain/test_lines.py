@@ -99,9 +99,8 @@ def test_every_text_can_be_chained(fields):
 
 def test_what_json_cannot_hold_leaves_the_chain_as_it_was():
     chain = Chain(ORIGIN)
-    for value in (b"bytes", float("nan")):
-        with pytest.raises((TypeError, ValueError)):
-            chain.append({"x": value})
+    with pytest.raises(TypeError):
+        chain.append({"x": object()})
     assert chain.head == ORIGIN
 
 
