@@ -69,9 +69,9 @@ class S3Objects:
         """Return the objects at an ``s3://`` address; nothing is asked of the server yet."""
         where = S3Url.parse(text)
         try:
-            import boto3  # type: ignore[import-untyped] # noqa: PLC0415 - an extra, and slow
-            from botocore.config import Config  # type: ignore[import-untyped] # noqa: PLC0415
-            from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped] # noqa: PLC0415
+            import boto3  # noqa: PLC0415 - an extra, and slow
+            from botocore.config import Config  # noqa: PLC0415
+            from botocore.exceptions import BotoCoreError  # noqa: PLC0415
         except ImportError as error:
             raise InvalidInputError(
                 "the archive in S3 needs boto3", hint="pip install 'pgward[s3]'"

@@ -9,8 +9,8 @@ from pgward.ca.secrets.kept import Listed, Opened
 from pgward.ca.store.schema_secrets import secrets
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tests.fixtures.authority import START
-from tests.fixtures.edge_services import aware
 from tests.fixtures.ca_service import SEALER
+from tests.fixtures.edge_services import aware
 
 BY = {"now": START, "by": "root"}
 
