@@ -4,25 +4,17 @@ Blocking, and each read is bounded in time and size (manual, chapter 55.2 and 55
 """
 
 import ssl
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from pgward.core.errors import PgwardError
-from pgward.tunnel.pgerror import SSL_REQUEST
+from pgward.pgwire import backend, frontend, startup
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.framing import Framer
 from pgward.tunnel.preface import Controls, RefusedError
 
 RECORD = 64 * 1024
-_PROTOCOL_3_0 = 196608
-_MOST = 1024 * 1024
-_HEADER = 5
-
-
-class WireError(PgwardError):
-    """What came is not what PostgreSQL says."""
-
-    code = "protocol"
+_MOST = 1024 * 1024  # bytes of all that is said at a login
 
 
 class Transport(Protocol):
@@ -141,15 +133,17 @@ class Answer:
 
 def ask_for_tls(transport: Transport) -> tuple[bool, str]:
     """Send an SSLRequest; return whether TLS comes, and the server's words when it refuses."""
-    transport.send(SSL_REQUEST)
+    transport.send(startup.ssl_request())
     answer = transport.receive()
     if answer == b"S":
         return True, ""
     if answer == b"N":
         return False, ""
-    if answer[:1] == b"E":
+    if answer[:1] == backend.ERROR:
         kind, body = next(_messages(transport, answer))
-        return False, _error(body)["M"] if kind == b"E" else "an answer that makes no sense"
+        return False, _error(body)[
+            "M"
+        ] if kind == backend.ERROR else "an answer that makes no sense"
     if not answer:
         raise WireError("the connection ended before PostgreSQL answered")
     raise WireError("invalid response to SSL negotiation")
@@ -158,60 +152,50 @@ def ask_for_tls(transport: Transport) -> tuple[bool, str]:
 def start(transport: Transport, user: str, database: str) -> Answer:
     """Begin a database session as somebody, and end it as soon as it is known whether it may be."""
     fields = {"user": user, "database": database, "application_name": "pgward doctor"}
-    body = b"".join(f"{key}\0{value}\0".encode() for key, value in fields.items()) + b"\0"
-    transport.send(struct.pack("!II", len(body) + 8, _PROTOCOL_3_0) + body)
+    transport.send(startup.startup(fields))
     authenticated, version = False, ""
     for kind, body in _messages(transport, b""):
-        if kind == b"E":
+        if kind == backend.ERROR:
             fields = _error(body)
             return Answer(authenticated, "", fields["M"], fields.get("C", ""), version)
-        if kind == b"R":
-            method = struct.unpack("!I", body[:4])[0] if len(body) >= 4 else -1  # noqa: PLR2004 - an Int32
-            if method:
+        if kind == backend.AUTHENTICATION:
+            method, _ = backend.read_authentication(body)
+            if method != backend.AUTH_OK:
                 return Answer(False, _METHODS.get(method, f"authentication method {method}"))
             authenticated = True
-        if kind == b"S" and body.startswith(b"server_version\0"):
-            version = body.split(b"\0")[1].decode("ascii", "replace")
-        if kind == b"Z":
-            transport.send(b"X\0\0\0\x04")
+        if kind == backend.PARAMETER_STATUS and body.startswith(b"server_version\0"):
+            _, version = backend.read_parameter_status(body)
+        if kind == backend.READY:
+            transport.send(frontend.terminate())
             return Answer(authenticated, version=version)
     raise WireError("the connection ended before PostgreSQL let anyone in")
 
 
 _METHODS: Mapping[int, str] = {
-    3: "a password in clear text",
-    5: "a password (md5)",
-    7: "Kerberos (gss)",
-    9: "Kerberos (sspi)",
-    10: "a password (scram-sha-256)",
+    backend.AUTH_CLEAR_TEXT: "a password in clear text",
+    backend.AUTH_MD5: "a password (md5)",
+    backend.AUTH_GSS: "Kerberos (gss)",
+    backend.AUTH_SSPI: "Kerberos (sspi)",
+    backend.AUTH_SASL: "a password (scram-sha-256)",
 }
 
 
 def _messages(transport: Transport, received: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and body of each message until the server ends."""
+    framer = Framer()
+    framer.feed(received)
     total = len(received)
     while True:
-        while len(received) >= _HEADER:
-            length = struct.unpack("!I", received[1:_HEADER])[0]
-            if not 4 <= length <= _MOST:  # noqa: PLR2004 - it counts itself
-                raise WireError("what answers is no PostgreSQL")
-            if len(received) < length + 1:
-                break
-            yield received[:1], received[_HEADER : length + 1]
-            received = received[length + 1 :]
+        yield from iter(framer.next, None)
         more = transport.receive()
         total += len(more)
         if not more:
             return
         if total > _MOST:
             raise WireError("PostgreSQL said too much")
-        received += more
+        framer.feed(more)
 
 
 def _error(body: bytes) -> dict[str, str]:
     """Read an ErrorResponse's fields; ``M`` is always there."""
-    fields = {"M": "an error without words"}
-    for part in body.split(b"\0"):
-        if part:
-            fields[chr(part[0])] = part[1:].decode("utf-8", "replace")
-    return fields
+    return {"M": "an error without words"} | backend.read_fields(body)

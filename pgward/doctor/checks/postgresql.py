@@ -6,7 +6,8 @@ from pgward.doctor import messages, network
 from pgward.doctor.finding import Finding, fail, ok
 from pgward.doctor.patient import Patient
 from pgward.doctor.refusals import of_refusal
-from pgward.doctor.wire import Answer, WireError, start
+from pgward.doctor.wire import Answer, start
+from pgward.pgwire.errors import WireError
 from pgward.tunnel.preface import RefusedError
 
 CHECK = "postgresql"

@@ -8,7 +8,8 @@ from pgward.doctor.finding import Finding, Status, fail, ok
 from pgward.doctor.network import Route
 from pgward.doctor.patient import Patient
 from pgward.doctor.refusals import of_refusal
-from pgward.doctor.wire import Plain, Transport, WireError, ask_for_tls
+from pgward.doctor.wire import Plain, Transport, ask_for_tls
+from pgward.pgwire.errors import WireError
 from pgward.tunnel.preface import RefusedError
 
 CHECK = "upstream"

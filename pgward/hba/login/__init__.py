@@ -5,9 +5,8 @@ Vocabulary:
 target    where a server listens, and the address to come from
 link      a plain connection to it with one deadline
 shown     what a client shows in TLS: a certificate, the CAs behind it, its key
-binding   what ties a password to the TLS connection that it is given over
 seen      what became of an attempt
 
-``outcome``, ``wire``, ``scram`` and ``binding`` are pure; ``link`` and ``messages`` carry bytes,
-``attempt`` and ``asked`` are what is done over them.
+``outcome`` is pure; ``link`` and ``messages`` carry bytes, ``attempt`` and ``asked`` are what is
+done over them. The protocol itself is in ``pgward.pgwire``.
 """

@@ -2,22 +2,19 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.login import wire
 from pgward.hba.login.link import EndedError, Link, Target, Tls, connected, secured
-from pgward.hba.login.messages import Messages
+from pgward.hba.login.messages import Messages, beginning
 from pgward.hba.login.outcome import Encryption, Outcome, Seen
 from pgward.hba.login.shown import Shown
-from pgward.hba.login.wire import BadMessageError
-from pgward.pgwire import scram
+from pgward.pgwire import backend, frontend, scram
 from pgward.pgwire.errors import WireError
 
 _ALERT_SECONDS = 0.5
 _MOST_MESSAGES = 500
-# What an authentication message asks for (manual, chapter 54.7).
-_DONE, _CLEAR_TEXT, _SASL, _SASL_GOES_ON, _SASL_ENDS = 0, 3, 10, 11, 12
 _AUTHORIZATION = "28"  # the class of errors: invalid authorization specification
 
 
@@ -54,11 +51,11 @@ def _try(
             if encryption is not Encryption.NONE:
                 stream = secured(link, encryption, shown)
                 stream.listen(patience)
-            stream.send(wire.startup(login.user, login.database))
+            stream.send(beginning(login.user, login.database))
             return _Talk(stream, login).run()
     except EndedError as ended:
         return ended.seen
-    except (OSError, BadMessageError, UnavailableError, WireError) as error:
+    except (OSError, UnavailableError, WireError) as error:
         return Seen(Outcome.BROKEN, str(error))
 
 
@@ -77,20 +74,21 @@ class _Talk:
             kind, body = self._messages.next()
             seen = self._answer(kind, body)
             if seen is not None:
-                self._messages.send(wire.message(b"X"))
+                self._messages.send(frontend.terminate())
                 return seen
         return Seen(Outcome.BROKEN, "the server goes on and on")
 
     def _answer(self, kind: bytes, body: bytes) -> Seen | None:
         if kind == b"E":
-            return self._failed(*wire.error(body))
+            fields = backend.read_fields(body)
+            return self._failed(fields.get("C", ""), fields.get("M", ""))
         if kind == b"R":
-            return self._authenticate(wire.number(body), body[4:])
+            return self._authenticate(*backend.read_authentication(body))
         if kind == b"Z" and self._is_in:
             return Seen(Outcome.IN, "" if self._scram is None else f"by {self._scram.mechanism}")
         if kind in b"NSKv" and (self._is_in or kind in b"Nv"):
             return None
-        raise BadMessageError("the server's answer is none to a login")
+        raise WireError("the server's answer is none to a login")
 
     def _failed(self, code: str, said: str) -> Seen:
         if self._is_in:
@@ -102,21 +100,21 @@ class _Talk:
 
     def _authenticate(self, asked: int, body: bytes) -> Seen | None:
         password = self._login.password
-        if asked == _DONE:
+        if asked == backend.AUTH_OK:
             self._is_in = True
-        elif asked == _CLEAR_TEXT and password is not None and self._login.plainly:
-            self._messages.send(wire.message(b"p", password.encode() + b"\0"))
-        elif asked == _SASL and password is not None:
-            return self._begin(password, wire.words(body))
-        elif asked == _SASL_GOES_ON and self._scram is not None:
-            self._messages.send(wire.message(b"p", self._scram.final(body)))
-        elif asked == _SASL_ENDS and self._scram is not None:
+        elif asked == backend.AUTH_CLEAR_TEXT and password is not None and self._login.plainly:
+            self._messages.send(frontend.password(password))
+        elif asked == backend.AUTH_SASL and password is not None:
+            return self._begin(password, backend.read_mechanisms(body))
+        elif asked == backend.AUTH_SASL_GOES_ON and self._scram is not None:
+            self._messages.send(frontend.sasl_response(self._scram.final(body)))
+        elif asked == backend.AUTH_SASL_ENDS and self._scram is not None:
             self._scram.check(body)
         else:
             return _asks(asked)
         return None
 
-    def _begin(self, password: str, offered: list[str]) -> Seen | None:
+    def _begin(self, password: str, offered: Collection[str]) -> Seen | None:
         """Begin SCRAM, bound to the TLS connection where both ends can."""
         binding = self._binding
         if self._login.relayed:
@@ -126,8 +124,8 @@ class _Talk:
         nonce = secrets.token_hex(12)
         self._scram = scram.Client.choose(password.encode(), nonce, offered, binding)
         if self._scram is None:
-            return _asks(_SASL)
-        self._messages.send(wire.sasl_initial(self._scram.mechanism, self._scram.first()))
+            return _asks(backend.AUTH_SASL)
+        self._messages.send(frontend.sasl_initial(self._scram.mechanism, self._scram.first()))
         return None
 
 
@@ -136,9 +134,9 @@ def _asks(asked: int) -> Seen:
 
 
 _ASKED = {
-    _CLEAR_TEXT: "a password in clear text",
-    5: "a password (md5)",
-    7: "GSSAPI",
-    9: "SSPI",
-    _SASL: "a password or token (SASL)",
+    backend.AUTH_CLEAR_TEXT: "a password in clear text",
+    backend.AUTH_MD5: "a password (md5)",
+    backend.AUTH_GSS: "GSSAPI",
+    backend.AUTH_SSPI: "SSPI",
+    backend.AUTH_SASL: "a password or token (SASL)",
 }

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.login import wire
 from pgward.hba.login.outcome import Encryption, Outcome, Seen
-from pgward.pgwire import binding
+from pgward.pgwire import binding, startup
 
 SECONDS = 10.0
 _CHUNK = 16 * 1024
@@ -210,7 +209,7 @@ def connected(target: Target, seconds: float | None = None) -> Iterator[Link]:
 
 def requested(link: Link) -> None:
     """Ask for TLS; raise EndedError when there is none, UnavailableError."""
-    link.send(wire.SSL_REQUEST)
+    link.send(startup.ssl_request())
     answer = link.receive()
     if answer == b"N":
         raise EndedError(Seen(Outcome.NO_TLS, "the server does not offer TLS"))

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.login import wire
+from pgward.pgwire import framing, startup
 
 
 class Stream(Protocol):
@@ -18,22 +18,29 @@ class Stream(Protocol):
         ...
 
 
+def beginning(user: str, database: str | None) -> bytes:
+    """Return a startup packet; without a database for physical replication."""
+    what = {"replication": "true"} if database is None else {"database": database}
+    more = {"application_name": "pgward", "client_encoding": "UTF8"}
+    return startup.startup({"user": user, **what, **more})
+
+
 class Messages:
     """Says and hears whole messages; ``most`` is how long one may be."""
 
-    def __init__(self, stream: Stream, most: int = wire.MOST_ANSWER) -> None:
+    def __init__(self, stream: Stream, most: int = framing.MOST) -> None:
         self._stream = stream
-        self._reader = wire.Reader(most)
+        self._framer = framing.Framer(most)
 
     def send(self, data: bytes) -> None:
         """Send a message."""
         self._stream.send(data)
 
     def next(self) -> tuple[bytes, bytes]:
-        """Return the kind and the body of the next; raise UnavailableError, BadMessageError."""
-        while (found := self._reader.next()) is None:
+        """Return the kind and the body of the next; raise UnavailableError, WireError."""
+        while (found := self._framer.next()) is None:
             said = self._stream.receive()
             if not said:
                 raise UnavailableError("the server closed the connection without an answer")
-            self._reader.feed(said)
+            self._framer.feed(said)
         return found

@@ -4,17 +4,17 @@ What such a session locks is free again when the run is killed, which is how the
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 from pgward.core.errors import PgwardError, UnavailableError
-from pgward.hba.login import wire
 from pgward.hba.login.link import EndedError, Link, Target, connected
-from pgward.hba.login.messages import Messages
-from pgward.hba.login.wire import BadMessageError
+from pgward.hba.login.messages import Messages, beginning
 from pgward.hba.server.datadir import DataDir, Running
 from pgward.hba.server.disk import acting_as
 from pgward.hba.server.sql import superusers
+from pgward.pgwire import backend, frontend
+from pgward.pgwire.errors import WireError
 from pgward.system.postgres import Account
 
 _DATABASE = "postgres"
@@ -53,7 +53,7 @@ class Admin:
             with contextlib.ExitStack() as stack:
                 try:
                     admin = cls._open(stack, running, data_dir.owner, user)
-                except (EndedError, OSError, BadMessageError, PgwardError) as error:
+                except (EndedError, OSError, PgwardError) as error:
                     detail = error.seen.detail if isinstance(error, EndedError) else str(error)
                     said.append(f"{user}: {detail}")
                     continue
@@ -73,7 +73,7 @@ class Admin:
         with acting_as(owner):  # the kernel tells the server who we are when we connect
             link = stack.enter_context(connected(target, _SECONDS))
         made = cls(link)
-        link.send(wire.startup(user, _DATABASE))
+        link.send(beginning(user, _DATABASE))
         made._rows(logging_in=True)
         if made.query("show is_superuser") != [["on"]]:
             raise PgwardError("is no superuser")
@@ -91,7 +91,7 @@ class Admin:
         self._link.extend(_SECONDS)
         self.is_sound = False
         try:
-            self._messages.send(wire.query(sql))
+            self._messages.send(frontend.query(sql))
         except OSError as error:
             raise UnavailableError(f"the server ended the session: {error}") from error
 
@@ -103,7 +103,7 @@ class Admin:
         except SqlError:
             self.is_sound = True
             raise
-        except (OSError, BadMessageError) as error:
+        except (OSError, WireError) as error:
             raise UnavailableError(f"the server ended the session: {error}") from error
         self.is_sound = True
         return rows
@@ -119,17 +119,21 @@ class Admin:
         while True:
             kind, body = self._messages.next()
             if kind == b"E":
-                failed = SqlError(wire.error(body)[1])
+                failed = SqlError(backend.read_fields(body).get("M", ""))
                 if logging_in:
                     raise failed
-            elif kind == b"R" and wire.number(body):
+            elif kind == b"R" and backend.read_authentication(body)[0]:
                 raise PgwardError("the server asks for a password")
             elif kind == b"D":
-                rows.append(wire.row(body))
+                rows.append(_text(backend.read_data_row(body)))
             elif kind == b"Z":
                 if failed is not None:
                     raise failed
                 return rows
+
+
+def _text(row: Iterable[bytes | None]) -> list[str | None]:
+    return [None if each is None else each.decode("utf-8", "replace") for each in row]
 
 
 def socket_path(path: str) -> str:

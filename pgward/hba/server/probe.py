@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pgward.client.duties import PROBE_SUBJECT
 from pgward.core.errors import PgwardError, UnavailableError
-from pgward.hba.login import wire
 from pgward.hba.login.link import EndedError, Link, Tls, secured
-from pgward.hba.login.messages import Messages
+from pgward.hba.login.messages import Messages, beginning
 from pgward.hba.login.outcome import Encryption, Outcome
-from pgward.hba.login.wire import BadMessageError
+from pgward.pgwire import backend
+from pgward.pgwire.errors import WireError
 
 _TIMEOUT = 10.0
 _ALERT_SECONDS = 0.5
@@ -59,11 +59,12 @@ def without_certificate(
 ) -> Answer:
     """Try to log in over TLS without a client certificate; raise UnavailableError."""
     with _secured(host, port, None, dial) as tls:
-        tls.send(wire.startup(user, database))
+        tls.send(beginning(user, database))
         kind, body = Messages(tls).next()
     if kind != b"E":
         return Answer(None, "the server went on to authenticate")
-    return Answer(*wire.error(body))
+    fields = backend.read_fields(body)
+    return Answer(fields.get("C", ""), fields.get("M", ""))
 
 
 def with_certificate(host: str, port: int, chain_and_key: Path, *, dial: Dial = _dial) -> None:
@@ -75,7 +76,7 @@ def with_certificate(host: str, port: int, chain_and_key: Path, *, dial: Dial = 
     """
     with _secured(host, port, _File(chain_and_key), dial) as tls:
         tls.listen(_ALERT_SECONDS)
-        tls.send(wire.startup(PROBE_SUBJECT, "postgres"))
+        tls.send(beginning(PROBE_SUBJECT, "postgres"))
         Messages(tls).next()
 
 
@@ -99,5 +100,5 @@ def _secured(host: str, port: int, shown: _File | None, dial: Dial) -> Iterator[
         if shown is not None and ended.seen.outcome is Outcome.TLS_REFUSED:
             raise NotTrustedError(ended.seen.detail) from ended
         raise UnavailableError(f"{where}: {ended.seen.detail}") from ended
-    except (OSError, BadMessageError) as error:
+    except (OSError, WireError) as error:
         raise UnavailableError(f"{where} cannot be reached: {error}") from error

@@ -6,12 +6,10 @@ client wants before it has answered (PostgreSQL manual, chapter 55.2 and 55.7).
 
 import struct
 
-from pgward.tunnel.pgerror import GSSENC_REQUEST, SSL_REQUEST, TLS_HANDSHAKE
+from pgward.pgwire import startup
+from pgward.pgwire.errors import WireError
 
-_HEAD = struct.Struct("!II")
 _RECORD = struct.Struct("!BHH")  # RFC 8446 section 5.1
-_CANCEL = 80877102
-_MAJOR_VERSION = 3
 
 
 def repeatable(first: bytes) -> bool:
@@ -24,12 +22,15 @@ def repeatable(first: bytes) -> bool:
 
     Bytes behind the message might be a query that has been run already: no.
     """
-    if first in (SSL_REQUEST, GSSENC_REQUEST):
-        return True
-    if len(first) < _HEAD.size:
+    if first[:1] == bytes([startup.TLS_HANDSHAKE]):
+        return len(first) >= _RECORD.size and len(first) == _RECORD.size + _record(first)
+    try:
+        found = startup.read(first)
+    except WireError:
         return False
-    if first[0] == TLS_HANDSHAKE:
-        length = _RECORD.size + int(_RECORD.unpack_from(first)[2])
-        return length == len(first)
-    length, code = (int(each) for each in _HEAD.unpack_from(first))
-    return length == len(first) and (code == _CANCEL or code >> 16 == _MAJOR_VERSION)
+    return found is not None and found.size == len(first)
+
+
+def _record(first: bytes) -> int:
+    """Return how long the body of a TLS record is."""
+    return int(_RECORD.unpack_from(first)[2])

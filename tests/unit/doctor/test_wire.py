@@ -4,15 +4,13 @@ import struct
 import pytest
 import trustme
 
-from pgward.doctor.wire import Answer, InnerTls, LinkTransport, WireError, ask_for_tls, start
+from pgward.doctor.wire import Answer, InnerTls, LinkTransport, ask_for_tls, start
+from pgward.pgwire import startup
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.framing import message
 from pgward.tunnel import pgerror
 from pgward.tunnel.preface import Controls, Reason, RefusedError
 from tests.fixtures.patients import Script
-
-
-def message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!I", len(body) + 4) + body
-
 
 OK = message(b"R", b"\0\0\0\0")
 READY = message(b"S", b"server_version\x0015.3\0") + message(b"Z", b"I")
@@ -21,7 +19,7 @@ READY = message(b"S", b"server_version\x0015.3\0") + message(b"Z", b"I")
 def test_a_server_that_speaks_tls_is_asked():
     script = Script(b"S")
     assert ask_for_tls(script) == (True, "")
-    assert script.sent == pgerror.SSL_REQUEST
+    assert script.sent == startup.ssl_request()
 
 
 def test_one_that_does_not():
@@ -61,7 +59,7 @@ def test_a_password_that_is_wanted_is_told_and_not_given():
         ((b"",), "ended before"),
         ((b"R\0\0\0\x01",), "no PostgreSQL"),
         ((b"R\xff\xff\xff\xff",), "no PostgreSQL"),
-        ((b"N" + struct.pack("!I", 900_000), b"x" * 1_100_000), "too much"),
+        ((message(b"N", bytes(60_000)),) * 20, "too much"),
     ],
 )
 def test_what_makes_no_sense_is_refused(answers, said):

@@ -51,6 +51,9 @@ def test_requests_are_those_of_the_manual():
     ("first", "cancels"),
     [
         (struct.pack("!IIII", 16, 80877102, 7, 9), True),
+        (struct.pack("!III", 44, 80877102, 7) + bytes(32), True),  # the long keys of protocol 3.2
+        (struct.pack("!III", 12, 80877102, 7), False),
+        (b"GET / HTTP/1.1", False),
         (struct.pack("!IIII", 16, 80877102, 7, 9) + b"Q", False),
         (struct.pack("!II", 8, 80877103), False),
         (b"", False),

@@ -5,19 +5,20 @@ from contextlib import suppress
 
 import pytest
 
-from pgward.hba.login import link, wire
+from pgward.hba.login import link
 from pgward.hba.login.attempt import Login, attempt
 from pgward.hba.login.link import Target
 from pgward.hba.login.outcome import Encryption, Outcome
-from pgward.pgwire import scram
+from pgward.pgwire import frontend, scram, startup
+from pgward.pgwire.framing import message
 
-OK = wire.message(b"R", struct.pack("!I", 0))
-READY = wire.message(b"S", b"a\0b\0") + wire.message(b"K", b"12345678") + wire.message(b"Z", b"I")
-ERROR = wire.message(b"E", b"SFATAL\0C28000\0Mno entry\0\0")
+OK = message(b"R", struct.pack("!I", 0))
+READY = message(b"S", b"a\0b\0") + message(b"K", b"12345678") + message(b"Z", b"I")
+ERROR = message(b"E", b"SFATAL\0C28000\0Mno entry\0\0")
 
 
 def asks(number: int, more: bytes = b"") -> bytes:
-    return wire.message(b"R", struct.pack("!I", number) + more)
+    return message(b"R", struct.pack("!I", number) + more)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def tried(target: Target, encryption: Encryption = Encryption.NONE, **login):
         ((OK + READY,), Outcome.IN),
         ((OK + ERROR,), Outcome.AUTHENTICATED),
         ((ERROR,), Outcome.REFUSED),
-        ((wire.message(b"v", b"12345678") + wire.message(b"N", b"") + OK + READY,), Outcome.IN),
+        ((message(b"v", b"12345678") + message(b"N", b"") + OK + READY,), Outcome.IN),
         ((ERROR.replace(b"28000", b"28P01"),), Outcome.REFUSED),
         ((ERROR.replace(b"28000", b"53300"),), Outcome.BROKEN),  # too many connections
         ((ERROR.replace(b"28000", b"57P03"),), Outcome.BROKEN),  # it is shutting down
@@ -73,10 +74,10 @@ def tried(target: Target, encryption: Encryption = Encryption.NONE, **login):
         ((asks(12, b"v=x"),), Outcome.ASKED),
         ((asks(999),), Outcome.ASKED),
         ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), Outcome.BROKEN),
-        ((wire.message(b"Z", b"I"),), Outcome.BROKEN),  # ready before it knows who we are
-        ((wire.message(b"D", b"\0\0"),), Outcome.BROKEN),
-        ((wire.message(b"R", b"\0"),), Outcome.BROKEN),
-        ((OK + wire.message(b"N", b"") * 600,), Outcome.BROKEN),
+        ((message(b"Z", b"I"),), Outcome.BROKEN),  # ready before it knows who we are
+        ((message(b"D", b"\0\0"),), Outcome.BROKEN),
+        ((message(b"R", b"\0"),), Outcome.BROKEN),
+        ((OK + message(b"N", b"") * 600,), Outcome.BROKEN),
     ],
 )
 def test_what_a_server_may_say(server, answers, outcome) -> None:
@@ -88,7 +89,7 @@ def test_a_password_is_given_in_clear_text_only_where_that_is_known(server) -> N
     assert b"secret" not in b"".join(server.heard)
     seen = tried(server(asks(3), OK + READY), password="secret", plainly=True)
     assert seen.outcome is Outcome.IN
-    assert server.heard[1] == wire.message(b"p", b"secret\0")
+    assert server.heard[1] == frontend.password("secret")
 
 
 def test_a_server_that_plays_scram_without_knowing_the_password(server) -> None:
@@ -130,7 +131,7 @@ def test_nobody_there() -> None:
 )
 def test_what_may_come_instead_of_tls(server, answer, outcome) -> None:
     assert tried(server(answer), Encryption.TLS).outcome is outcome
-    assert server.heard == [wire.SSL_REQUEST]
+    assert server.heard == [startup.ssl_request()]
 
 
 def test_a_server_that_is_silent_or_never_ends(server, monkeypatch) -> None:

@@ -31,7 +31,7 @@ def demanding(tls_keys):
                             connection.sendall(b"S")
                         with context.wrap_socket(connection, server_side=True) as tls:
                             tls.recv(1024)
-                            tls.sendall(b"E\0\0\0\x0bC28000\0")
+                            tls.sendall(b"E\0\0\0\x0cC28000\0\0")
 
         threads.append(threading.Thread(target=serve))
         threads[-1].start()

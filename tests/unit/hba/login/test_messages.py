@@ -1,9 +1,10 @@
 import pytest
 
 from pgward.core.errors import UnavailableError
-from pgward.hba.login import wire
-from pgward.hba.login.messages import Messages
-from pgward.hba.login.wire import BadMessageError
+from pgward.hba.login.messages import Messages, beginning
+from pgward.pgwire import startup
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.framing import message
 
 
 class Pieces:
@@ -34,5 +35,13 @@ def test_an_end_in_the_middle() -> None:
 
 
 def test_what_is_too_long() -> None:
-    with pytest.raises(BadMessageError):
-        Messages(Pieces(wire.message(b"D", b"x" * 100)), most=50).next()
+    with pytest.raises(WireError):
+        Messages(Pieces(message(b"D", b"x" * 100)), most=50).next()
+
+
+def test_how_a_session_begins() -> None:
+    more = {"application_name": "pgward", "client_encoding": "UTF8"}
+    made = startup.read(beginning("ann", "shop"))
+    assert made.parameters == {"user": "ann", "database": "shop", **more}
+    made = startup.read(beginning("ann", None))
+    assert made.parameters == {"user": "ann", "replication": "true", **more}

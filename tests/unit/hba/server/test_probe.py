@@ -70,7 +70,7 @@ def demanding(tls_keys):
                 with suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
                     said = tls.recv(1024)
                     assert b"user\0pgward/probe\0" in said
-                    tls.sendall(b"E\0\0\0\x0bC28000\0")
+                    tls.sendall(b"E\0\0\0\x0cC28000\0\0")
 
         threads.append(threading.Thread(target=serve))
         threads[-1].start()

@@ -18,7 +18,7 @@ from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection
 from tests.fixtures.links import reset, tcp_pair, tls_pair, unix_pair
 
-STARTUP = struct.pack("!II", 8 + 13, 3 << 16) + b"user\0alice\0\0\0"
+STARTUP = struct.pack("!II", 8 + 12, 3 << 16) + b"user\0alice\0\0"
 QUERY = b"Q" + struct.pack("!I", 13) + b"select 1\0"
 
 
