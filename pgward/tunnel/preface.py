@@ -83,17 +83,26 @@ class PrefaceError(PgwardError):
 
 
 class RefusedError(PgwardError):
-    """An edge said no; ``reason`` tells programs what ``message`` and ``hint`` tell people."""
+    """An edge said no; ``reason`` tells programs what ``message`` and ``hint`` tell people.
+
+    PostgreSQL's clients are told by ``sqlstate``.
+    """
 
     exit_code = 3
     code = "refused"
 
     def __init__(
-        self, reason: Reason, message: str | None = None, *, hint: str | None = None
+        self,
+        reason: Reason,
+        message: str | None = None,
+        *,
+        hint: str | None = None,
+        sqlstate: str = "28000",
     ) -> None:
         default_message, default_hint = EXPLANATIONS[reason]
         super().__init__(message or default_message, hint=hint or default_hint)
         self.reason = reason
+        self.sqlstate = sqlstate
 
 
 @dataclass(frozen=True, slots=True)

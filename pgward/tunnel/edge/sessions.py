@@ -6,13 +6,15 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from pgward.core.address import Address
 from pgward.core.clock import Clock
 from pgward.tunnel import pgerror
+from pgward.tunnel.edge.carrying import Carrying, Forwarded, OnEnd
+from pgward.tunnel.edge.limits import Limits
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.relay import BUFFER_SIZE, Relay
@@ -33,6 +35,36 @@ def _no_record(_action: str, _outcome: str, _link: "Link", _reason: str | None) 
     """Serve until someone listens."""
 
 
+class Aware(Protocol):
+    """Opens sessions whose protocol the edge speaks."""
+
+    async def open(
+        self, client: "Client", service: Service, first: bytes, on_end: OnEnd
+    ) -> Carrying | None:
+        """Return a session, not started yet; None when none was wanted. Raise RefusedError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who begins a session, and the connection that it came on."""
+
+    tls: TlsConnection
+    controls: Controls | None
+    peer: Peer
+    address: str
+
+
+class NotAware:
+    """Refuses every service whose protocol should be spoken."""
+
+    async def open(
+        self, _client: Client, service: Service, _first: bytes, _on_end: OnEnd
+    ) -> Carrying | None:
+        """Raise RefusedError."""
+        raise RefusedError(Reason.UNREACHABLE, f"this edge does not serve {service.name} yet")
+
+
 class Dialing(Protocol):
     """Connects to an upstream."""
 
@@ -41,41 +73,13 @@ class Dialing(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Limits:
-    """Counts running sessions, by service and by person."""
-
-    by_service: Counter[str] = field(default_factory=Counter)
-    by_user: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def enter(self, service: Service, user: str) -> None:
-        """Count a session in; raise RefusedError at a limit."""
-        most, each = service.max_connections, service.max_connections_per_user
-        if most is not None and self.by_service[service.name] >= most:
-            raise RefusedError(
-                Reason.LIMIT, f"{service.name} has all its {most} connections in use"
-            )
-        if each is not None and self.by_user[service.name, user] >= each:
-            raise RefusedError(
-                Reason.LIMIT, f"you have all your {each} connections to {service.name} in use"
-            )
-        self.by_service[service.name] += 1
-        self.by_user[service.name, user] += 1
-
-    def leave(self, service: str, user: str) -> None:
-        """Count a session out."""
-        self.by_service[service] -= 1
-        self.by_user[service, user] -= 1
-        if not self.by_user[service, user]:
-            del self.by_user[service, user]
-
-
 class Links:
     """All links of the process, and what they share."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, dialer: Dialing, clock: Clock) -> None:
         self.loop = loop
         self.dialer = dialer
+        self.aware: Aware = NotAware()
         self.clock = clock
         self.limits = Limits()
         self.live: set[Link] = set()
@@ -168,10 +172,10 @@ class Link:
     __slots__ = (
         "_controls",
         "_dialling",
+        "_ends",
         "_links",
-        "_relay",
+        "_session",
         "_tls",
-        "_upstream",
         "address",
         "entered",
         "idle_since",
@@ -194,9 +198,9 @@ class Link:
         self._links = links
         self._tls = tls
         self._controls = controls
-        self._relay: Relay | None = None
+        self._session: Carrying | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self._upstream: socket.socket | None = None
+        self._ends = False  # we have ended a session that the client has not ended yet
         self.peer = peer
         self.service = service
         self.address = address
@@ -210,17 +214,19 @@ class Link:
     @property
     def in_session(self) -> bool:
         """Tell whether a database session runs, or is being opened."""
-        return self._relay is not None or self._dialling is not None
+        return self._session is not None or self._dialling is not None
 
     @property
     def relay(self) -> Relay | None:
-        """The running session, if there is one."""
-        return self._relay
+        """What moves the bytes of the running session, if there is one."""
+        return None if self._session is None else self._session.relay
 
     def cut(self, reason: Reason) -> None:
         """End this link at once and tell a tunnel why."""
         if self._tls.fileno() == -1:
             return
+        if self._session is not None:
+            self._session.tell(reason)
         if self._controls is not None:
             try:
                 self._tls.write(self._controls.cut(reason))
@@ -235,9 +241,6 @@ class Link:
         fd = self._tls.fileno()
         if fd == -1:
             return
-        if self._relay is not None:
-            self._relay.stop()
-            self._relay = None
         if self._dialling is not None:
             self._dialling.cancel()
             self._dialling = None
@@ -270,12 +273,21 @@ class Link:
             return
         if size == CONTROL_SIZE and self._answered_end(bytes(_first[:size])):
             return
+        if self._ends:  # there was more behind what was only a request
+            self.close()
+            return
         self.begin(bytes(_first[:size]))
 
     def _answered_end(self, record: bytes) -> bool:
-        """Answer the end of a session in which the client said nothing: nobody is dialled."""
+        """Answer the end of a session in which the client said nothing: nobody is dialled.
+
+        The end of one that we have ended first needs no answer.
+        """
         if self._controls is None or record != self._controls.end:
             return False
+        if self._ends:
+            self._ends = False
+            return True
         try:
             self._tls.write(record)
         except (ssl.SSLError, OSError):
@@ -287,10 +299,15 @@ class Link:
             service = self._links.authorize(self, first)
             self._links.limits.enter(service, self.peer.user)
             self.entered = service.name
-            upstream = await self._links.dialer.dial(service.upstream)
+            session = await self._carry(service, first)
         except RefusedError as refusal:
             self._dialling = None
             self._refuse(refusal)
+            return
+        except OSError as error:
+            log.debug("%s went away: %s", self.address, error)
+            self._dialling = None
+            self.close()
             return
         except Exception:  # a task: nobody else would hear of it, and the client would wait
             log.exception("no session could be opened for %s", self.address)
@@ -298,10 +315,40 @@ class Link:
             self.close()
             return
         self._dialling = None
-        self._upstream = upstream
+        if session is None:
+            self._end_nothing()
+            return
+        self._session = session
         self._links.record("session.open", "ok", self, None)
-        self._relay = Relay(self._links.loop, self._tls, upstream, self._controls, self._on_end)
-        self._relay.start(first)
+        session.start()
+
+    async def _carry(self, service: Service, first: bytes) -> Carrying | None:
+        if service.postgres is not None:
+            client = Client(self._tls, self._controls, self.peer, self.address)
+            return await self._links.aware.open(client, service, first, self._on_end)
+        upstream = await self._links.dialer.dial(service.upstream)
+        return Forwarded(
+            self._links.loop,
+            self._tls,
+            upstream,
+            controls=self._controls,
+            first=first,
+            on_end=self._on_end,
+        )
+
+    def _end_nothing(self) -> None:
+        """End a session that was only a request; a tunnel's link waits for the next one."""
+        self._leave()
+        if self._controls is None or self._links.draining:
+            self.close()
+            return
+        try:
+            self._tls.write(self._controls.end)
+        except (ssl.SSLError, OSError):
+            self.close()
+            return
+        self._ends = True
+        self._wait()
 
     def _refuse(self, refusal: RefusedError) -> None:
         log.info("refused %s on %s: %s", self.peer.user, self.service, refusal.message)
@@ -309,7 +356,7 @@ class Link:
         # A tunnel takes its client to another edge, or here again with a newer certificate or
         # after a step-up, if nothing at all comes back on this link.
         if self._controls is None or refusal.reason not in _TRIED_AGAIN:
-            self._say(pgerror.fatal(refusal.message, refusal.hint))
+            self._say(pgerror.fatal(refusal.message, refusal.hint, sqlstate=refusal.sqlstate))
         if self._controls is not None:
             self.cut(refusal.reason)
         else:
@@ -323,7 +370,6 @@ class Link:
 
     def _on_end(self, clean: bool, reason: Reason | None) -> None:
         del reason  # only an edge cuts
-        self._relay = None
         self._leave()
         if clean and not self._links.draining:
             self._wait()
@@ -331,10 +377,10 @@ class Link:
             self.close()
 
     def _leave(self) -> None:
-        if self._upstream is not None:
+        session, self._session = self._session, None
+        if session is not None:
             self._links.record("session.close", "ok", self, None)
-            self._upstream.close()
-            self._upstream = None
+            session.close()
         if self.entered is not None:
             self._links.limits.leave(self.entered, self.peer.user)
             self.entered = None

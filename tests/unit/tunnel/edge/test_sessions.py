@@ -1,14 +1,10 @@
 """Links of an edge over real TLS, with a database that is a socket pair."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
-from pgward.tunnel.edge.sessions import Limits
-from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.session_bench import (
-    ORDERS,
     Bench,
     until,
 )
@@ -136,47 +132,3 @@ def test_a_plain_clients_link_ends_with_its_session(run, contexts):
         bench.close()
 
     run(main())
-
-
-# --- limits -------------------------------------------------------------------------------
-
-
-LIMITED = replace(ORDERS, max_connections=3, max_connections_per_user=2)
-
-
-def test_limits_by_person_and_by_service():
-    limits = Limits()
-    limits.enter(LIMITED, "alice")
-    limits.enter(LIMITED, "alice")
-    with pytest.raises(RefusedError, match="you have all your 2 connections") as caught:
-        limits.enter(LIMITED, "alice")
-    assert caught.value.reason is Reason.LIMIT
-    limits.enter(LIMITED, "bob")
-    with pytest.raises(RefusedError, match="orders has all its 3 connections"):
-        limits.enter(LIMITED, "carol")
-    limits.leave("orders", "alice")
-    limits.enter(LIMITED, "carol")
-
-
-def test_a_refusal_counts_nobody():
-    limits = Limits()
-    none = replace(ORDERS, max_connections=0)
-    for _ in range(3):
-        with pytest.raises(RefusedError):
-            limits.enter(none, "alice")
-    assert (limits.by_service["orders"], limits.by_user) == (0, {})
-
-
-def test_limits_are_of_one_service_each():
-    limits = Limits()
-    for name in ("orders", "billing"):
-        limits.enter(replace(LIMITED, name=name, max_connections=1), "alice")
-    limits.leave("orders", "alice")
-    assert limits.by_user == {("billing", "alice"): 1}
-
-
-def test_a_service_without_limits():
-    limits = Limits()
-    for _ in range(1000):
-        limits.enter(ORDERS, "alice")
-    assert limits.by_service["orders"] == 1000

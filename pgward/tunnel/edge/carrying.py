@@ -1,0 +1,67 @@
+"""What carries a running session between a client and PostgreSQL."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from pgward.tunnel.preface import Controls, Reason
+from pgward.tunnel.relay import Relay
+from pgward.tunnel.tls import TlsConnection
+
+OnEnd = Callable[[bool, Reason | None], None]
+"""Called once when the session has ended by itself, as ``relay.Relay`` calls it."""
+
+
+class Carrying(Protocol):
+    """A session that is open at both ends."""
+
+    @property
+    def relay(self) -> Relay:
+        """What moves the bytes."""
+        ...
+
+    def start(self) -> None:
+        """Begin to carry."""
+        ...
+
+    def tell(self, reason: Reason) -> None:
+        """Say to the client, if its protocol can, that the edge ends the session now."""
+        ...
+
+    def close(self) -> None:
+        """Stop, without a call of ``on_end``, and close PostgreSQL's end."""
+        ...
+
+
+class Forwarded:
+    """A session in ``mode: tcp``: the bytes are the client's and PostgreSQL's own affair."""
+
+    __slots__ = ("_first", "_upstream", "relay")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tls: TlsConnection,
+        upstream: socket.socket,
+        *,
+        controls: Controls | None,
+        first: bytes,
+        on_end: OnEnd,
+    ) -> None:
+        self._upstream = upstream
+        self._first = first
+        self.relay = Relay(loop, tls, upstream, controls, on_end)
+
+    def start(self) -> None:
+        """Begin with the client's first bytes."""
+        first, self._first = self._first, b""
+        self.relay.start(first)
+
+    def tell(self, reason: Reason) -> None:
+        """Say nothing: the edge does not speak what the client speaks."""
+
+    def close(self) -> None:
+        """Stop, and close PostgreSQL's end."""
+        self.relay.stop()
+        self._upstream.close()

@@ -1,0 +1,36 @@
+"""How many sessions run: by service, and by person."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pgward.tunnel.edge.state import Service
+from pgward.tunnel.preface import Reason, RefusedError
+
+
+@dataclass(slots=True)
+class Limits:
+    """Counts running sessions, by service and by person."""
+
+    by_service: Counter[str] = field(default_factory=Counter)
+    by_user: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def enter(self, service: Service, user: str) -> None:
+        """Count a session in; raise RefusedError at a limit."""
+        most, each = service.max_connections, service.max_connections_per_user
+        if most is not None and self.by_service[service.name] >= most:
+            raise RefusedError(
+                Reason.LIMIT, f"{service.name} has all its {most} connections in use"
+            )
+        if each is not None and self.by_user[service.name, user] >= each:
+            raise RefusedError(
+                Reason.LIMIT, f"you have all your {each} connections to {service.name} in use"
+            )
+        self.by_service[service.name] += 1
+        self.by_user[service.name, user] += 1
+
+    def leave(self, service: str, user: str) -> None:
+        """Count a session out."""
+        self.by_service[service] -= 1
+        self.by_user[service, user] -= 1
+        if not self.by_user[service, user]:
+            del self.by_user[service, user]

@@ -1,0 +1,40 @@
+import asyncio
+
+from pgward.tunnel.edge.carrying import Forwarded
+from pgward.tunnel.preface import Reason
+from tests.fixtures.links import tls_pair, unix_pair
+
+
+def test_a_forwarded_session_is_bytes_until_it_is_closed(run, contexts):
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        edge, client = await tls_pair(contexts)
+        database, ours = unix_pair()
+        ended = []
+        session = Forwarded(
+            loop,
+            edge,
+            ours,
+            controls=None,
+            first=b"first",
+            on_end=lambda clean, reason: ended.append((clean, reason)),
+        )
+        session.start()
+        assert await loop.sock_recv(database, 100) == b"first"
+        session.tell(Reason.STOPPING)  # nothing that the client could take for PostgreSQL's
+        database.send(b"answer")
+        answer = bytearray(100)
+        while True:
+            try:
+                size = client.read_into(100, answer)
+                break
+            except OSError:
+                await asyncio.sleep(0)
+        assert answer[:size] == b"answer"
+        session.close()
+        assert await loop.sock_recv(database, 100) == b""
+        assert ended == []
+        for each in (edge, client, database):
+            each.close()
+
+    run(main())
