@@ -10,13 +10,13 @@ from pgward.pgwire.framing import message
 
 MOST = 10_000  # bytes: PostgreSQL's MAX_STARTUP_PACKET_LENGTH
 TLS_HANDSHAKE = 0x16  # the first byte of direct TLS, which is no packet of PostgreSQL
+REQUEST_SIZE = 8  # bytes of SSLRequest and GSSENCRequest, and of what all packets begin with
 MAJOR = 3
 LATEST_MINOR = 2
 LEAST_KEY, MOST_KEY = 4, 256  # bytes of a cancel key: 4 in 3.0, up to 256 from 3.2 on
 OPTION = "_pq_."  # begins the name of an option of the protocol itself
 
 _CANCEL, _SSL, _GSSENC = 80877102, 80877103, 80877104
-_REQUEST = 8
 _LENGTH = 4
 
 
@@ -24,14 +24,14 @@ _LENGTH = 4
 class SslRequest:
     """A client asks for TLS: the answer is S or N, one byte."""
 
-    size: int = _REQUEST
+    size: int = REQUEST_SIZE
 
 
 @dataclass(frozen=True, slots=True)
 class GssencRequest:
     """A client asks for GSSAPI encryption: the answer is G or N, one byte."""
 
-    size: int = _REQUEST
+    size: int = REQUEST_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def read(data: bytes) -> First | None:
     if len(data) < _LENGTH:
         return None
     length: int = UINT32.unpack_from(data)[0]
-    if not _REQUEST <= length <= MOST:
+    if not REQUEST_SIZE <= length <= MOST:
         raise WireError(f"a startup packet of {length} bytes is none")
     if len(data) < length:
         return None
@@ -102,7 +102,7 @@ def read(data: bytes) -> First | None:
 
 def is_cancel(head: bytes) -> bool:
     """Tell whether a packet that begins with these eight bytes asks to cancel something."""
-    return len(head) >= _REQUEST and head[_LENGTH:_REQUEST] == UINT32.pack(_CANCEL)
+    return len(head) >= REQUEST_SIZE and head[_LENGTH:REQUEST_SIZE] == UINT32.pack(_CANCEL)
 
 
 _REQUESTS: Mapping[int, type[SslRequest] | type[GssencRequest]] = {
@@ -176,4 +176,4 @@ def negotiate(minor: int, unrecognised: Sequence[str]) -> bytes:
 
 
 def _packet(code: int, body: bytes = b"") -> bytes:
-    return UINT32.pack(len(body) + _REQUEST) + UINT32.pack(code) + body
+    return UINT32.pack(len(body) + REQUEST_SIZE) + UINT32.pack(code) + body

@@ -9,7 +9,7 @@ from pgward.pgwire.errors import WireError
 
 SSL_REQUEST = startup.ssl_request()
 GSSENC_REQUEST = startup.gssenc_request()
-REQUEST_SIZE = len(SSL_REQUEST)
+REQUEST_SIZE = startup.REQUEST_SIZE
 TLS_HANDSHAKE = startup.TLS_HANDSHAKE
 
 

@@ -8,7 +8,7 @@ import ssl
 import psutil
 import pytest
 
-from pgward.tunnel import pgerror
+from pgward.pgwire.startup import ssl_request
 from tests.fixtures.edge_process import eventually
 
 pytestmark = pytest.mark.integration
@@ -20,8 +20,8 @@ GARBAGE = {
     "zeros": bytes(64),
     "an endless record": RECORD_HEADER + os.urandom(600),
     "a huge startup": b"\xff\xff\xff\xff" * 16,
-    "a broken SSLRequest": pgerror.SSL_REQUEST[:7] + b"\0",
-    "SSLRequests without end": pgerror.SSL_REQUEST * 1000,
+    "a broken SSLRequest": ssl_request()[:7] + b"\0",
+    "SSLRequests without end": ssl_request() * 1000,
     "one byte": b"\x16",
     "nothing": b"",
 }
@@ -116,7 +116,7 @@ def test_clients_that_leave_at_any_point(edge, tunnel):
         with socket.create_connection(edge.address, 20) as client:
             client.sendall(hello[:size])
     with socket.create_connection(edge.address, 20) as client:
-        client.sendall(pgerror.SSL_REQUEST + hello)
+        client.sendall(ssl_request() + hello)
     assert tunnel.psql("select 1") == "1"
     eventually(lambda: edge.fds() <= before + 2, what="the edge leaks descriptors")
 

@@ -17,7 +17,7 @@ import pytest
 from pgward.audit.events import AuditEvent
 from pgward.client.home import Home
 from pgward.client.machine import Machine
-from pgward.tunnel.pgerror import SSL_REQUEST
+from pgward.pgwire.startup import ssl_request
 from tests.fixtures.edge_process import eventually, quiet_port
 from tests.fixtures.tunnel_process import client_environment
 
@@ -170,14 +170,14 @@ def test_a_session_that_an_edge_drops_unanswered_goes_over_another(stack, person
             stack.tunnel(person, service) as tunnel,
             socket.create_connection(("127.0.0.1", tunnel.port), 20) as client,
         ):
-            client.sendall(SSL_REQUEST)
+            client.sendall(ssl_request())
             dropped, _ = database.accept()
             with dropped:
-                assert dropped.recv(100) == SSL_REQUEST
+                assert dropped.recv(100) == ssl_request()
                 next(edge for edge in (first, second) if talks_to(edge, dropped)).stop()
             answered, _ = database.accept()
             with answered:
-                assert answered.recv(100) == SSL_REQUEST
+                assert answered.recv(100) == ssl_request()
                 answered.sendall(b"N")
                 assert client.recv(100) == b"N"
             assert tunnel.messages().count("\n") == 1

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from pgward.client.home import Home
-from pgward.tunnel import pgerror
+from pgward.pgwire.startup import gssenc_request, ssl_request
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.tunnel_process import psql, run_client
 from tests.integration.test_tunnel_clients import cancelled, startup
@@ -129,9 +129,9 @@ def test_direct_tls_without_alpn(edge, person, paths):
 def test_a_gssenc_request_first(edge, person, paths):
     """What libpq with Kerberos credentials does before it asks for TLS."""
     raw = socket.create_connection(edge.address, 20)
-    raw.sendall(pgerror.GSSENC_REQUEST)
+    raw.sendall(gssenc_request())
     assert raw.recv(1) == b"N"
-    raw.sendall(pgerror.SSL_REQUEST)
+    raw.sendall(ssl_request())
     assert raw.recv(1) == b"S"
     with trusting(paths).wrap_socket(raw, server_hostname="orders.edge.test") as client:
         client.sendall(startup(person.name))
@@ -141,7 +141,7 @@ def test_a_gssenc_request_first(edge, person, paths):
 def test_bytes_sent_in_clear_behind_an_ssl_request_are_not_taken(edge):
     """A man in the middle must not be able to put bytes before the handshake (CVE-2021-23214)."""
     with socket.create_connection(edge.address, 20) as raw:
-        raw.sendall(pgerror.SSL_REQUEST + startup("mallory"))
+        raw.sendall(ssl_request() + startup("mallory"))
         assert raw.recv(1) == b"S"
         with contextlib.suppress(ConnectionResetError):
             assert raw.recv(4096).startswith(b"E")

@@ -17,6 +17,7 @@ from functools import partial
 from pgward.client.identity import IdentityPaths
 from pgward.client.services import ServiceInfo
 from pgward.core.errors import PgwardError, UnavailableError
+from pgward.pgwire.startup import REQUEST_SIZE, gssenc_request, ssl_request
 from pgward.tunnel import pgerror
 from pgward.tunnel.local.holding import HOLD_SECONDS
 from pgward.tunnel.preface import Reason
@@ -121,7 +122,7 @@ class InnerTls:
     async def _secure(self, client: socket.socket, inside: socket.socket) -> TlsConnection | None:
         """Have PostgreSQL begin TLS; None when the client got another answer instead."""
         service = self.service()
-        inside.send(pgerror.SSL_REQUEST)
+        inside.send(ssl_request())
         await ready(inside, read=True)
         # One byte and no more: what comes behind it must come under TLS.
         answer = inside.recv(1)
@@ -170,15 +171,15 @@ async def _startup(client: socket.socket) -> bytes:
     """Decline TLS and GSSAPI; return what the client says then (chapter 55.2.11)."""
     said = b""
     while True:
-        while len(said) < pgerror.REQUEST_SIZE:
+        while len(said) < REQUEST_SIZE:
             more = await _next(client)
             if not more:
                 raise ConnectionResetError("the client left before it said what it wants")
             said += more
-        if said[: pgerror.REQUEST_SIZE] not in (pgerror.SSL_REQUEST, pgerror.GSSENC_REQUEST):
+        if said[: REQUEST_SIZE] not in (ssl_request(), gssenc_request()):
             return said
         client.send(b"N")
-        said = said[pgerror.REQUEST_SIZE :]
+        said = said[REQUEST_SIZE :]
 
 
 async def _handshake(

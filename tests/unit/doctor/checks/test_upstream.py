@@ -2,6 +2,7 @@ import pytest
 
 from pgward.doctor.checks import upstream
 from pgward.doctor.finding import Status
+from pgward.pgwire.startup import ssl_request
 from pgward.tunnel import pgerror
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.patients import Script, answering, service
@@ -36,7 +37,7 @@ def test_a_service_without_tls_of_its_own(patient):
 
 def test_postgresql_at_its_own_address(patient):
     def talk(client):
-        assert client.recv(8) == pgerror.SSL_REQUEST
+        assert client.recv(8) == ssl_request()
         client.sendall(b"S")
 
     with answering(talk) as route:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from pgward.core.errors import PgwardError, UnavailableError
+from pgward.pgwire.startup import ssl_request
 from pgward.tunnel.local.connection import LocalConnection
 from pgward.tunnel.local.pool import ReadyLink
-from pgward.tunnel.pgerror import SSL_REQUEST
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection
 from tests.fixtures.links import reset, tcp_pair, tls_pair, unix_pair
@@ -126,7 +126,7 @@ async def bench(contexts, *, ready: int = 1, tcp: bool = False):
 # --- without trouble ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first", [SSL_REQUEST, STARTUP, QUERY])
+@pytest.mark.parametrize("first", [ssl_request(), STARTUP, QUERY])
 @pytest.mark.parametrize("ready", [0, 1])
 def test_a_session(run, contexts, first, ready):
     async def main() -> None:
@@ -214,12 +214,12 @@ def test_a_link_that_ends_unanswered_is_replaced(run, contexts, how, when):
             first = await made.link(0)
             if when == "before":
                 first.fail(how)
-            made.client.send(SSL_REQUEST)
+            made.client.send(ssl_request())
             if when == "after":
-                assert await first.read() == SSL_REQUEST
+                assert await first.read() == ssl_request()
                 first.fail(how)
             edge = await made.link(1)
-            assert await edge.read() == SSL_REQUEST
+            assert await edge.read() == ssl_request()
             edge.tls.write(b"S")
             assert await made.end() == b"S"
             made.client.send(b"hello")
@@ -234,10 +234,10 @@ def test_a_link_that_ends_unanswered_is_replaced(run, contexts, how, when):
 def test_a_second_break_is_told(run, contexts, how):
     async def main() -> None:
         async with bench(contexts) as made:
-            made.client.send(SSL_REQUEST)
+            made.client.send(ssl_request())
             for number in (0, 1):
                 edge = await made.link(number)
-                assert await edge.read() == SSL_REQUEST
+                assert await edge.read() == ssl_request()
                 edge.fail(how)
             assert await made.end() == b""
             await made.owner.over.wait()
@@ -258,7 +258,7 @@ def test_no_other_edge_answers(run, contexts):
     async def main() -> None:
         async with bench(contexts) as made:
             made.owner.trouble = UnavailableError("nobody there")
-            made.client.send(SSL_REQUEST)
+            made.client.send(ssl_request())
             (await made.link(0)).fail("stopping")
             assert await made.end() == b""
             await made.owner.over.wait()
@@ -267,7 +267,7 @@ def test_no_other_edge_answers(run, contexts):
     run(main())
 
 
-@pytest.mark.parametrize("said", [QUERY, SSL_REQUEST + QUERY, b"x" * 40_000])
+@pytest.mark.parametrize("said", [QUERY, ssl_request() + QUERY, b"x" * 40_000])
 def test_what_cannot_be_said_twice_is_not(run, contexts, said):
     async def main() -> None:
         async with bench(contexts) as made:

@@ -9,6 +9,7 @@ import pytest
 
 from pgward.client.identity import IdentityPaths
 from pgward.client.services import ServiceInfo
+from pgward.pgwire.startup import gssenc_request, ssl_request
 from pgward.tunnel import pgerror
 from pgward.tunnel.local.inner import InnerTls, wanted
 from pgward.tunnel.tls import handshake
@@ -46,7 +47,7 @@ class Scene:
 
     async def answer(self, data: bytes) -> None:
         """Answer the SSLRequest that the tunnel makes."""
-        assert await self.hear(self.outside, 8) == pgerror.SSL_REQUEST
+        assert await self.hear(self.outside, 8) == ssl_request()
         await asyncio.get_running_loop().sock_sendall(self.outside, data)
 
     def close(self) -> None:
@@ -55,7 +56,7 @@ class Scene:
         self.inner.close()
 
 
-@pytest.mark.parametrize("asked", [b"", pgerror.SSL_REQUEST, pgerror.GSSENC_REQUEST])
+@pytest.mark.parametrize("asked", [b"", ssl_request(), gssenc_request()])
 @pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
 def test_the_server_meets_a_client_with_a_certificate(run, paths, contexts, asked, mode):
     async def main() -> None:

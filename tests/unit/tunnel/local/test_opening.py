@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgward.pgwire.startup import gssenc_request, ssl_request
 from pgward.tunnel.local.opening import repeatable
-from pgward.tunnel.pgerror import GSSENC_REQUEST, SSL_REQUEST
 
 PARAMETERS = b"user\0alice\0database\0app\0\0"
 
@@ -16,8 +16,8 @@ def message(code: int, body: bytes = b"") -> bytes:
 
 STARTUP = message(3 << 16, PARAMETERS)
 FIRST = {
-    "SSLRequest": SSL_REQUEST,
-    "GSSENCRequest": GSSENC_REQUEST,
+    "SSLRequest": ssl_request(),
+    "GSSENCRequest": gssenc_request(),
     "StartupMessage": STARTUP,
     "StartupMessage of protocol 3.2": message(3 << 16 | 2, PARAMETERS),
     "CancelRequest": message(80877102, bytes(8)),

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from pgward.tunnel import pgerror
+from pgward.pgwire.startup import ssl_request
 from pgward.tunnel.local import tunnel as module
 from pgward.tunnel.preface import Reason
 from tests.fixtures.links import reset, tcp_pair
@@ -116,7 +116,7 @@ def test_an_edge_that_stops_before_the_first_answer_costs_no_connection(run, con
         async with world(contexts, tls_keys) as made:
             made.gate.clear()
             client = await made.client()
-            client.send(pgerror.SSL_REQUEST)
+            client.send(ssl_request())
             await until(lambda: made.dials == 1)
             for link in tuple(made.links.live):
                 link.cut(Reason.STOPPING)
@@ -125,7 +125,7 @@ def test_an_edge_that_stops_before_the_first_answer_costs_no_connection(run, con
             await until(lambda: made.databases)
             (database,) = made.databases
             loop = asyncio.get_running_loop()
-            assert await loop.sock_recv(database, 100) == pgerror.SSL_REQUEST
+            assert await loop.sock_recv(database, 100) == ssl_request()
             database.send(b"N")
             assert await loop.sock_recv(client, 100) == b"N"
             counters = made.tunnel.counters
@@ -145,7 +145,7 @@ def test_a_link_that_broke_unseen_costs_no_connection(run, contexts, tls_keys):
             for link in tuple(made.links.live):
                 link.close()
             client = await made.client()
-            client.send(pgerror.SSL_REQUEST)
+            client.send(ssl_request())
             await until(lambda: made.databases)
             made.databases[0].send(b"N")
             assert await asyncio.get_running_loop().sock_recv(client, 100) == b"N"
@@ -160,11 +160,11 @@ def test_a_client_that_ends_its_half_hears_the_answer_and_leaves_the_link(run, c
             loop = asyncio.get_running_loop()
             await until(lambda: made.tunnel.pool.idle >= 4 and not made.tunnel.pool._dials)
             client = await made.client()
-            client.send(pgerror.SSL_REQUEST)
+            client.send(ssl_request())
             client.shutdown(socket.SHUT_WR)
             await until(lambda: made.databases)
             (database,) = made.databases
-            assert await rest(database.dup()) == pgerror.SSL_REQUEST
+            assert await rest(database.dup()) == ssl_request()
             for _ in range(3):
                 await loop.sock_sendall(database, bytes(100_000))
                 assert len(await exactly(client, 100_000)) == 100_000
@@ -186,7 +186,7 @@ def test_a_database_that_resets(run, contexts, tls_keys, answered):
             made.pair = tcp_pair
             client, other = await made.client(), await made.client()
             kept = await made.talk(other)
-            client.send(pgerror.SSL_REQUEST)
+            client.send(ssl_request())
             for number in (1, 2)[: 1 if answered else 2]:
                 await until(lambda count=number: len(made.databases) > count)
                 database = made.databases[-1]

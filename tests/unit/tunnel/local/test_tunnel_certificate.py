@@ -9,7 +9,7 @@ from pgward.client.identity import IdentityPaths
 from pgward.client.services import EdgeInfo
 from pgward.core.address import Address
 from pgward.core.errors import LoginNeededError, UnavailableError
-from pgward.tunnel import pgerror
+from pgward.pgwire.startup import ssl_request
 from tests.fixtures.links import EDGE_NAME
 from tests.fixtures.sockets import rest
 from tests.fixtures.tunnel_world import until, world
@@ -80,7 +80,7 @@ def test_a_new_login_after_a_block_costs_no_connection(run, contexts, tls_keys):
             made.session.renewals = [login]
             clients = [await made.client() for _ in range(3)]
             for client in clients:
-                client.send(pgerror.SSL_REQUEST)
+                client.send(ssl_request())
             await until(lambda: len(made.databases) == 3)
             for database in made.databases:
                 database.send(b"N")
@@ -129,7 +129,7 @@ def test_an_edge_that_moved_is_found(run, contexts, tls_keys):
                 made.tunnel.listen()
                 clients = [await made.client() for _ in range(5)]
                 for client in clients:
-                    client.send(pgerror.SSL_REQUEST)
+                    client.send(ssl_request())
                 await until(lambda: len(made.databases) == 5)
                 assert (made.session.asked, made.tunnel.counters.refused) == (1, 0)
                 for client in clients:
@@ -150,7 +150,7 @@ def test_the_ca_is_asked_for_edges_now_and_then_only(run, contexts, tls_keys, kn
                 made.tunnel.listen()
                 for _ in range(3):
                     client = await made.client()
-                    client.send(pgerror.SSL_REQUEST)
+                    client.send(ssl_request())
                     assert b"no connection to the edge" in await rest(client)
                 assert (made.session.asked, made.tunnel.counters.refused) == (1, 3)
 
@@ -165,7 +165,7 @@ def test_a_refusal_with_nothing_new_asks_the_edge_once(run, contexts, tls_keys):
             made.door.refused = lambda _address, user, _why: refused.append(user)
             made.tunnel.listen()
             client = await made.client()
-            client.send(pgerror.SSL_REQUEST)
+            client.send(ssl_request())
             await rest(client)
             assert refused == ["mallory"]
             assert made.session.asked == 0

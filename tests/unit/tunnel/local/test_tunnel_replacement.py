@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 
 from pgward.client.identity import IdentityPaths
+from pgward.pgwire.startup import ssl_request
 from pgward.pki.crl import RevocationList, key_id
-from pgward.tunnel import pgerror
 from pgward.tunnel.preface import Reason
 from tests.fixtures.sockets import rest
 from tests.fixtures.tunnel_world import World, until, world
@@ -58,7 +58,7 @@ def test_whoever_connects_to_links_just_revoked_notices_nothing(run, contexts, t
             )
             made.links.adopt(replace(made.links.state, revocations=lists))
             client = await made.client()
-            client.send(pgerror.SSL_REQUEST)
+            client.send(ssl_request())
             await until(lambda: made.databases)
             made.databases[-1].send(b"N")
             assert await asyncio.get_running_loop().sock_recv(client, 9) == b"N"
@@ -94,7 +94,7 @@ def test_a_new_certificate_that_is_refused_too_is_not_replaced_again(run, contex
             made.links.adopt(replace(made.links.state, retired={_issuer(tls_keys): frozenset()}))
             for _ in range(3):
                 client = await made.client()
-                client.send(pgerror.SSL_REQUEST)
+                client.send(ssl_request())
                 assert b"has been replaced" in await rest(client)
             assert made.session.refused == 1
 

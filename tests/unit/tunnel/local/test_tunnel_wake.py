@@ -7,6 +7,7 @@ import pytest
 
 from pgward.client.identity import IdentityPaths
 from pgward.core.errors import LoginNeededError, UnavailableError
+from pgward.pgwire.startup import ssl_request
 from pgward.tunnel import pgerror
 from pgward.tunnel.local import renewal
 from tests.fixtures.authority import MovableClock
@@ -94,7 +95,7 @@ def test_it_hears_what_is_behind_and_never_of_its_expired_certificate(run, woken
         async with woken_soon() as made:
             made.session.renewals = [why] * 9
             client = await made.client()
-            client.send(pgerror.SSL_REQUEST)
+            client.send(ssl_request())
             assert await rest(client) == pgerror.fatal(*told)
 
     run(main())
