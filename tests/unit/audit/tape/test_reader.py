@@ -1,0 +1,217 @@
+import os
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgward.audit.tape import frames
+from pgward.audit.tape.frames import DOWN, GAP, UP, TapeError
+from pgward.audit.tape.reader import TapeReader
+from pgward.audit.tape.segments import numbers, path_of
+from pgward.audit.tape.writer import TapeWriter
+
+SMALL = 4096
+
+
+def told(found):
+    return [(frame.kind, frame.session, frame.data) for frame in found]
+
+
+def all_of(directory, position=0):
+    with TapeReader(directory, position) as reader:
+        return list(reader.read(10**6))
+
+
+def die(writer):
+    """Let go of a tape as a process does that is killed."""
+    writer._pool.shutdown()
+    os.close(writer._lock)
+
+
+@pytest.fixture
+def writer(tmp_path):
+    made = TapeWriter(tmp_path, segment_size=SMALL)
+    yield made
+    made.close()
+
+
+@settings(max_examples=40)
+@given(
+    given=st.lists(st.tuples(st.sampled_from([UP, DOWN]), st.binary(max_size=3000)), max_size=12),
+    most=st.integers(1, 5),
+)
+def test_frames_are_read_as_they_were_written(tmp_path_factory, given, most):
+    directory = tmp_path_factory.mktemp("tape")
+    writer = TapeWriter(directory, segment_size=SMALL)
+    reader, found = TapeReader(writer.directory), []
+    for number, (kind, data) in enumerate(given):
+        writer.append(kind, number, data)
+        if number % 3 == 0:
+            found += reader.read(most)
+    writer.close()
+    while more := reader.read(most):
+        assert len(more) <= most
+        found += more
+    assert told(found) == [(kind, number, data) for number, (kind, data) in enumerate(given)]
+    assert reader.at_end
+    assert [frame.position for frame in found] == sorted({frame.position for frame in found})
+    reader.close()
+
+
+def test_a_reader_follows_while_it_is_written(writer):
+    with TapeReader(writer.directory) as reader:
+        assert reader.read() == []
+        assert reader.at_end
+        writer.append(UP, 1, b"a")
+        assert reader.behind == 40
+        assert told(reader.read()) == [(UP, 1, b"a")]
+        assert reader.behind == 0
+        for number in range(10):
+            writer.append(UP, number, bytes(1500))
+        assert reader.behind > 15_000
+        assert [frame.session for frame in reader.read(4)] == [0, 1, 2, 3]
+        assert not reader.at_end
+        assert [frame.session for frame in reader.read()] == [4, 5, 6, 7, 8, 9]
+        assert reader.at_end
+
+
+def test_another_reader_goes_on_where_one_was(writer):
+    for number in range(10):
+        writer.append(UP, number, bytes(1500))
+    for stop in range(1, 10):
+        with TapeReader(writer.directory) as reader:
+            first = reader.read(stop)
+            position = reader.position
+        assert [frame.session for frame in first + all_of(writer.directory, position)] == list(
+            range(10)
+        )
+
+
+def test_the_positions_of_frames_are_those_to_go_on_from(writer):
+    for number in range(5):
+        writer.append(UP, number, bytes(1500))
+    third = all_of(writer.directory)[2]
+    assert all_of(writer.directory, third.position)[0] == third
+
+
+def test_a_living_writer_is_told_from_one_that_is_gone(tmp_path):
+    writer = TapeWriter(tmp_path, segment_size=SMALL)
+    with TapeReader(writer.directory) as reader:
+        assert not reader.writer_is_gone
+        die(writer)
+        assert reader.writer_is_gone
+
+
+def test_a_writer_that_died_leaves_what_was_whole(tmp_path):
+    writer = TapeWriter(tmp_path, segment_size=SMALL)
+    writer.append(UP, 1, b"whole")
+    spoil(writer, writer._at, frames.FRAME.pack(100, 1, 2, 3, UP) + b"half")
+    die(writer)
+    with TapeReader(writer.directory) as reader:
+        assert told(reader.read()) == [(UP, 1, b"whole")]
+        assert reader.writer_is_gone
+        assert reader.read() == []
+        assert reader.at_end
+
+
+def spoil(writer, at, data):
+    with path_of(writer.directory, 1).open("rb+") as file:
+        file.seek(at)
+        file.write(data)
+
+
+def test_frames_behind_a_tail_that_a_power_cut_lost_are_read_when_the_writer_is_gone(tmp_path):
+    writer = TapeWriter(tmp_path, segment_size=SMALL)
+    for number in range(5):
+        writer.append(UP, number, bytes(1500))
+    spoil(writer, 8 * frames.TAIL_WORD, struct.pack("@QQ", frames.HEADER_SIZE, 0))
+    with TapeReader(writer.directory) as reader:
+        assert reader.read() == []
+        die(writer)
+        assert reader.writer_is_gone
+        assert [frame.session for frame in reader.read()] == [0, 1, 2, 3, 4]
+
+
+def test_a_header_that_a_power_cut_lost_costs_nothing_else(tmp_path):
+    writer = TapeWriter(tmp_path, segment_size=SMALL)
+    writer.append(UP, 7, b"x")
+    spoil(writer, 0, bytes(frames.HEADER_SIZE))
+    die(writer)
+    with TapeReader(writer.directory) as reader:
+        assert reader.writer_is_gone
+        assert told(reader.read()) == [(UP, 7, b"x")]
+
+
+def test_a_spoiled_frame_is_told_and_passed_over(writer):
+    for number in range(4):
+        writer.append(UP, number, b"abcdefgh")
+    spoil(writer, frames.HEADER_SIZE + 40 + 33, b"!")
+    with TapeReader(writer.directory) as reader:
+        assert told(reader.read()) == [(UP, 0, b"abcdefgh")]
+        assert told(reader.read()) == [
+            (GAP, 0, struct.pack("!Q", 40)),
+            (UP, 2, b"abcdefgh"),
+            (UP, 3, b"abcdefgh"),
+        ]
+
+
+def test_a_spoiled_end_of_a_segment_does_not_hide_the_next(writer):
+    for number in range(4):
+        writer.append(UP, number, bytes(1900))
+    spoil(writer, frames.HEADER_SIZE + 1932, b"\xff" * 2000)
+    with TapeReader(writer.directory) as reader:
+        found = reader.read() + reader.read()
+        assert [(frame.kind, frame.session) for frame in found] == [
+            (UP, 0), (GAP, 0), (UP, 2), (UP, 3),
+        ]  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(st.integers(0, SMALL - 1), st.binary(min_size=1, max_size=40))
+def test_no_damage_stops_a_reader_or_makes_frames_up(tmp_path_factory, at, data):
+    directory = tmp_path_factory.mktemp("tape")
+    writer = TapeWriter(directory, segment_size=SMALL)
+    for number in range(12):
+        writer.append(UP, number, bytes([number]) * 500)
+    spoil(writer, at, data)
+    die(writer)
+    with TapeReader(writer.directory) as reader:
+        assert reader.writer_is_gone
+        found = [frame for frame in reader.read() if frame.kind != GAP]
+        assert reader.at_end
+    assert all(frame.data == bytes([frame.session]) * 500 for frame in found)
+    assert len(found) >= 4
+
+
+def test_segments_that_were_read_are_deleted(writer):
+    for number in range(10):
+        writer.append(UP, number, bytes(1900))
+    with TapeReader(writer.directory) as reader:
+        reader.read(7)
+        reader.delete_before(reader.position)
+        assert numbers(writer.directory)[0] == frames.place_of(reader.position)[0]
+        assert [frame.session for frame in reader.read()] == [7, 8, 9]
+    assert all_of(writer.directory)[-1].session == 9
+
+
+def test_a_tape_is_removed_only_when_nobody_writes_it(tmp_path):
+    writer = TapeWriter(tmp_path, segment_size=SMALL)
+    reader = TapeReader(writer.directory)
+    with pytest.raises(TapeError, match="still written"):
+        reader.remove()
+    die(writer)
+    reader.remove()
+    assert not writer.directory.exists()
+
+
+def test_a_position_that_is_not_there_any_more_is_the_end(tmp_path):
+    writer = TapeWriter(tmp_path, segment_size=SMALL)
+    writer.append(UP, 1, b"x")
+    writer.close()
+    for position in (frames.position_of(1, 4000), frames.position_of(9, 64)):
+        assert all_of(writer.directory, position) == []
+
+
+def test_a_tape_without_segments_is_at_its_end(tmp_path):
+    assert all_of(tmp_path) == []
