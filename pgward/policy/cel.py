@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
 from typing import Any, Protocol
 
 from pgward.core.errors import InvalidInputError, PgwardError
@@ -126,13 +127,12 @@ def in_network(address: str, network: str) -> bool:
 @cache
 def _cel() -> Any:
     try:
-        from cel_expr_python import cel  # noqa: PLC0415 - an extra; a desktop has none
+        return import_module("cel_expr_python.cel")  # an extra: a desktop has none
     except ImportError:
         raise PgwardError(
             "conditions need the package cel-expr-python, which is not installed",
             hint="pip install 'pgward[edge]', or 'pgward[server]' for the CA",
         ) from None
-    return cel
 
 
 @cache  # one for each: values bound in one environment mean nothing in another
@@ -144,9 +144,7 @@ def _environment(on: On, timeless: bool) -> Any:
 
 
 def _new_environment(types: Mapping[str, str]) -> Any:
-    from cel_expr_python.ext import ext_strings  # noqa: PLC0415 - an extra; a desktop has none
-
-    cel = _cel()
+    cel, strings = _cel(), import_module("cel_expr_python.ext.ext_strings")
     kinds = {
         "string": cel.Type.STRING,
         "bool": cel.Type.BOOL,
@@ -166,7 +164,7 @@ def _new_environment(types: Mapping[str, str]) -> Any:
     return cel.NewEnv(
         variables={name: kinds[kind] for name, kind in types.items()},
         functions=[cel.FunctionDecl("inNetwork", [network])],
-        extensions=[ext_strings.ExtStrings()],
+        extensions=[strings.ExtStrings()],
     )
 
 

@@ -70,17 +70,18 @@ class Connect:
     parameters: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statement:
     """One statement, as far as PostgreSQL's grammar tells.
 
     ``kind`` is what it is (``SELECT``, ``COPY TO PROGRAM``), ``kinds`` that and all that is inside.
-    ``tables`` are written as in the text, ``names`` are they without a schema. ``whole`` is false
-    when the text was too long to be looked at. ``protocol`` is simple, extended or function.
+    ``tables`` are written as in the text, ``names`` are they without a schema. ``protocol`` is
+    simple, extended or function. Of what is not ``parsed`` only its kind is known, and its text if
+    it is ``whole``: a condition that looks at anything else fails, and so denies.
     """
 
     kind: str
-    kinds: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
@@ -89,6 +90,16 @@ class Statement:
     whole: bool = True
     reads: bool = False
     protocol: str = "simple"
+    parsed: bool = True
+    why: str = ""  # it is not parsed
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What is known of it, by the names of rules."""
+        known = dict.fromkeys(_OF_STATEMENT)
+        if not self.parsed:
+            known = dict.fromkeys(("kind", "whole", "protocol", *(("text",) if self.whole else ())))
+        return {f"{_STATEMENT}.{name}": _plain(getattr(self, name)) for name in known}
 
 
 @dataclass(frozen=True)
@@ -128,12 +139,13 @@ class Context:
 
     def variables(self, now: datetime, statement: Statement | None = None) -> dict[str, Any]:
         """Return the value of every variable that a rule may name."""
-        found = {**self.facts, NOW: now}
-        if statement is not None:
-            for name in _OF_STATEMENT:
-                value = getattr(statement, name)
-                found[f"{_STATEMENT}.{name}"] = list(value) if type(value) is tuple else value
-        return found
+        if statement is None:
+            return {**self.facts, NOW: now}
+        return {**self.facts, **statement.facts, NOW: now}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 NOW = "ctx.now"

@@ -23,6 +23,11 @@ class Effect(StrEnum):
     ALLOW = "ALLOW"
     DENY = "DENY"
 
+    @property
+    def allows(self) -> bool:
+        """Tell whether it is ALLOW."""
+        return self is Effect.ALLOW
+
 
 class How(StrEnum):
     """How a condition is put together."""

@@ -1,0 +1,117 @@
+"""What statements are, by PostgreSQL's own grammar: their kinds, tables and functions.
+
+A text tells what it says, not what it leads to: views, functions, DO blocks and what a name means
+(search_path) are PostgreSQL's alone to know. docs/reference/policy.md has the limits.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from pgward.policy.context import Statement
+from pgward.policy.encodings import to_utf8
+from pgward.policy.harmless import HARMLESS
+from pgward.policy.statement_kinds import (
+    FUNCTION_CALL,
+    READING,
+    UNPARSED,
+)
+from pgward.policy.statement_walk import facts_of
+from pgward.policy.tree import Node, UnparsedError, parse
+
+UTF8 = "UTF8"
+_CACHED_BYTES = 4096
+_CACHED = 1024
+_SWALLOWED = re.compile(rb"(?<=[\x80-\xff])\\")
+
+
+def classify(
+    text: bytes, *, encoding: str = UTF8, protocol: str = "simple", whole: bool = True
+) -> Sequence[Statement]:
+    """Return the statements of a text in the client's encoding; none for an empty one.
+
+    Never raises for any text: what cannot be read is one statement of the kind UNPARSED.
+    """
+    if len(text) <= _CACHED_BYTES and whole:
+        return _cached(text, encoding, protocol)
+    return _classify(text, encoding, protocol, whole=whole)
+
+
+def function_call(oid: int) -> Statement:
+    """Return what a FunctionCall message asks for: one function, by its number."""
+    return Statement(FUNCTION_CALL, (FUNCTION_CALL,), functions=(str(oid),), protocol="function")
+
+
+@lru_cache(maxsize=_CACHED)
+def _cached(text: bytes, encoding: str, protocol: str) -> Sequence[Statement]:
+    return _classify(text, encoding, protocol, whole=True)
+
+
+def _classify(text: bytes, encoding: str, protocol: str, *, whole: bool) -> Sequence[Statement]:
+    if not whole:
+        return (_unparsed(text, protocol, UnparsedError("it is too long", whole=False)),)
+    try:
+        return _read(to_utf8(text, encoding), protocol)
+    except UnparsedError as error:
+        return (_unparsed(text, protocol, error),)
+
+
+def _unparsed(text: bytes, protocol: str, error: UnparsedError) -> Statement:
+    seen = text.decode(errors="replace") if error.whole else ""
+    return Statement(
+        UNPARSED,
+        (UNPARSED,),
+        text=seen.replace("\0", "\ufffd"),
+        whole=error.whole,
+        protocol=protocol,
+        parsed=False,
+        why=str(error),
+    )
+
+
+def _read(text: bytes, protocol: str) -> Sequence[Statement]:
+    """Return the statements of every reading: all of them must be allowed.
+
+    A backslash in a plain string means two things, by a setting that may change unseen. PostgreSQL
+    refuses a text in the reading in which it does not parse, so that one is of no consequence.
+    """
+    found: dict[Statement, None] = {}
+    problems: list[UnparsedError] = []
+    readings = list(_readings(text))
+    for reading, escapes in readings:
+        try:
+            raw = parse(reading, backslashes_escape=escapes)
+            found |= dict.fromkeys(_statement(each, reading, protocol) for each in raw)
+        except UnparsedError as error:
+            problems.append(error)
+    if len(problems) == len(readings):
+        raise problems[0]
+    return tuple(found)
+
+
+def _readings(text: bytes) -> Iterator[tuple[bytes, bool]]:
+    yield text, False
+    if b"\\" in text:
+        yield text, True
+        # In some Asian encodings a backslash may be the second half of a letter.
+        if not text.isascii() and (other := _SWALLOWED.sub(b"", text)) != text:
+            yield other, False
+            yield other, True
+
+
+def _statement(raw: Node, text: bytes, protocol: str) -> Statement:
+    fields = dict(raw.fields())
+    begin, length = fields.get("stmt_location", 0), fields.get("stmt_len", 0)
+    facts = facts_of(fields["stmt"])
+    kinds = tuple(facts.kinds)
+    return Statement(
+        kind=kinds[0],
+        kinds=kinds,
+        tables=tuple(facts.tables),
+        names=tuple(facts.names),
+        functions=tuple(facts.functions),
+        settings=tuple(facts.settings),
+        text=text[begin : begin + length if length else None].decode(errors="replace").strip(),
+        reads=READING.issuperset(kinds) and HARMLESS.issuperset(facts.functions),
+        protocol=protocol,
+    )
