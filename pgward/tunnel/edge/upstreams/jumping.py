@@ -130,7 +130,7 @@ async def _carry(
     """Carry bytes both ways until both have ended, or one side is gone."""
     try:
         await asyncio.gather(_pump(mine, writer), _pump(reader, theirs))
-    except (OSError, EOFError, *_errors()) as error:
+    except (OSError, EOFError, _library().Error) as error:
         log.debug("a connection through a jump host ended: %s", error)
     finally:
         writer.close()
@@ -143,10 +143,6 @@ async def _pump(source: Any, sink: Any) -> None:
         await sink.drain()
     with contextlib.suppress(OSError):
         sink.write_eof()
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    return (_library().Error,)
 
 
 def _library() -> ModuleType:

@@ -13,6 +13,7 @@ from pgward.tunnel.edge.upstreams.channel import Channel
 
 _NONCE_BYTES = 18
 _KEYS_KEPT = 64
+_MOST_ANSWER = 64 * 1024
 _YES, _NO = b"S", b"N"
 
 # PBKDF2 takes a millisecond of the event loop for each login, and its answer stays the same.
@@ -67,10 +68,10 @@ async def log_in(
     return login
 
 
-async def ask(channel: Channel, sql: str) -> str:
+async def ask(channel: Channel, sql: str, most: int = _MOST_ANSWER) -> str:
     """Return the one value of a query's one row; raise WireError, OSError or ssl.SSLError."""
     await channel.send(frontend.query(sql))
-    framer, value = Framer(), None
+    framer, value = Framer(most), None
     while True:
         found = framer.next()
         if found is None:
