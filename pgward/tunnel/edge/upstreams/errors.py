@@ -75,7 +75,7 @@ def explained(
         return UpstreamError(error.message, address=address, hint=error.hint)
     if isinstance(error, PgwardError):
         return unreachable(address, error.message)
-    return unreachable(address, (error.strerror or str(error)).lower())
+    return unreachable(address, error.strerror or str(error))
 
 
 def _of_tls(error: ssl.SSLError, address: Address, server_name: str) -> UpstreamError:
