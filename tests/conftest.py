@@ -48,9 +48,11 @@ pytest_plugins = [
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
     "tests.fixtures.ca_service",
+    "tests.fixtures.edge_services",  # after ca_service, which it imports
     "tests.fixtures.company",
     "tests.fixtures.disks",
     "tests.fixtures.acme",  # after ca_service, which it imports
+    "tests.fixtures.handles",  # after ca_service, which it imports
     "tests.fixtures.keyboard",
     "tests.fixtures.logins",  # after ca_service, which it imports
     "tests.fixtures.factors",  # after logins, which it imports

@@ -49,19 +49,25 @@ class Acts:
         LoginNeededError and DeniedError, when who asks may do so no longer.
         """
         try:
-            with self._store.write() as transaction:
-                self._look_again(transaction)
-                act = Act(transaction, actor, action, target)
+            with self.unrecorded(actor, action, target) as act:
                 yield act
-                if act.worth_recording:
-                    event = self._event(act.actor, action, act.target, details=act.details)
-                    transaction.record(event)
-            observe.event("act", action=action, outcome="ok")
         except UnavailableError:
             raise  # the store cannot take the event either
         except PgwardError as error:
             self.refused(actor, action, target, error)
             raise
+
+    @contextmanager
+    def unrecorded(self, actor: str, action: str, target: str | None = None) -> Iterator[Act]:
+        """Yield an act as ``act`` does; a refusal or failure is for the caller to put on record."""
+        with self._store.write() as transaction:
+            self._look_again(transaction)
+            act = Act(transaction, actor, action, target)
+            yield act
+            if act.worth_recording:
+                event = self._event(act.actor, action, act.target, details=act.details)
+                transaction.record(event)
+        observe.event("act", action=action, outcome="ok")
 
     def refused(
         self,

@@ -98,7 +98,7 @@ def redeem(
 
 
 def token(machine: Caller, name: str, *, client: str | None) -> TokenFacts:
-    """Return a token by its name (``tk-…``); NotFoundError when there is none that lives."""
+    """Return a token by its name (``tk-…``); DeniedError when there is none that counts here."""
     fields = {} if client is None else {"client": client}
     reply = machine.call("GET", f"{_SELF}/tokens/{name}", fields)
     with _reading():

@@ -17,7 +17,7 @@ from pgward.core.errors import TooManyRequestsError
 
 BURST_SECONDS = 20  # so much of a rate may come at once
 _BURST_MINUTES = 2
-_MACHINE_PATHS = ("/v1/edge/", "/v1/host/")
+_MACHINE_PATHS = ("/v1/edge/", "/v1/edges/self/", "/v1/host/")
 _KNOWN_SECONDS = 3600.0
 _MOST_KNOWN = 10_000
 _ADDRESS = "too many requests from this address"

@@ -17,6 +17,7 @@ from pgward.ca.authority import Authority
 from pgward.ca.host_news import HostNews
 from pgward.ca.identity.passwords import Passwords, PasswordWorkers
 from pgward.ca.keys.sealing import Sealer
+from pgward.ca.limiting.guesses import Guesses
 from pgward.ca.limiting.limits import Limits
 from pgward.ca.limiting.throttle import LoginThrottle
 from pgward.ca.log.head_signer import HeadSigner
@@ -77,6 +78,7 @@ class Context:
     trials: Trials
     heads: HeadSigner
     limits: Limits
+    guesses: Guesses
     snapshots: Snapshots
     changes: Changes
     host_polls: HostPolls
@@ -162,6 +164,7 @@ def make(
         confirmations=making.confirmations(desk, revoker, oidc.providers, directories),
         heads=heads,
         limits=limits,
+        guesses=Guesses(),
         snapshots=Snapshots(store, authority, authority.clock),
         changes=seen,
         host_polls=HostPolls(seen, HostNews(store, authority)),

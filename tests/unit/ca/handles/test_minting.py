@@ -1,0 +1,133 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from pgward.ca.acts import RefusedError
+from pgward.ca.handles import minting
+from pgward.ca.handles.minting import Grounds, Wanted
+from pgward.ca.identity import directory, sessions
+from pgward.ca.store.schema import certificates
+from tests.fixtures.authority import START
+from tests.fixtures.edge_services import aware
+from tests.fixtures.sessions import new_session
+
+HOUR = timedelta(hours=1)
+ASKED = Wanted("orders", "alice", None, None)
+
+
+@pytest.fixture(autouse=True)
+def minted(world):
+    world.apply(aware(secret=None))
+
+
+def find(world, wanted=ASKED, *, edge="e1", now=START):
+    return world.read(lambda it: minting.find(it, wanted, edge=edge, now=now))
+
+
+def refusal(world, wanted=ASKED, **options):
+    with pytest.raises(RefusedError, match=r"^no certificate is minted$") as caught:
+        find(world, wanted, **options)
+    return caught.value.why
+
+
+def grounds(world, session=None):
+    session = session or world.session
+    return Grounds("alice", session.id, session.expires_at, timedelta(minutes=5))
+
+
+def test_the_login_session_is_the_ground(world):
+    assert find(world) == grounds(world)
+    assert find(world, replace(ASKED, session_id=world.session.id)) == grounds(world)
+    assert find(world, replace(ASKED, user="ALICE")) == grounds(world)
+
+
+def test_without_a_name_it_is_the_newest(world):
+    later, _ = world.write(
+        lambda it: sessions.start(it, new_session(world.session.user), now=START + HOUR)
+    )
+    assert find(world, now=START + HOUR) == grounds(world, later)
+    assert find(world, replace(ASKED, session_id=world.session.id)) == grounds(world)
+
+
+def certificate(world, serial="abc", **values):
+    row = {
+        "serial": serial,
+        "ca": "user-issuing",
+        "kind": "person",
+        "subject": "alice",
+        "state": "issued",
+        "dns": [],
+        "ips": [],
+        "session_id": world.session.id,
+        "key_sha256": "0" * 64,
+        "not_before": START,
+        "not_after": START + HOUR,
+        "created_at": START,
+    }
+    world.write(lambda it: it.execute(sa.insert(certificates).values(row | values)))
+
+
+def test_a_login_certificate_tells_of_its_session(world):
+    certificate(world)
+    asked = replace(ASKED, serial="abc")
+    assert find(world, asked) == grounds(world)
+    certificate(world, "other", subject="bob")
+    certificate(world, "machine", kind="edge")
+    certificate(world, "minted", kind="minted")
+    for serial in ("other", "machine", "minted", "none"):
+        assert refusal(world, replace(ASKED, serial=serial)) == (
+            "that is no login certificate of this person"
+        )
+    certificate(world, "bad", state="revoked", revoked_at=START)
+    assert refusal(world, replace(ASKED, serial="bad")) == "the certificate is revoked"
+    world.write(lambda it: sessions.end(it, "logout", now=START, user="alice"))
+    assert refusal(world, asked) == "the login session was ended"
+
+
+def test_who_is_not_logged_in_gets_none(world):
+    assert refusal(world, now=world.session.expires_at) == "the person is not logged in"
+    someone = replace(ASKED, session_id="0" * 32)
+    assert refusal(world, someone) == "the login session was ended"
+
+
+def test_another_persons_session_is_no_ground(world):
+    world.write(
+        lambda it: directory.add(it, directory.NewUser("bob", groups=["dba"]), now=START, by="root")
+    )
+    asked = replace(ASKED, user="bob", session_id=world.session.id)
+    assert refusal(world, asked) == "the login session was ended"
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        (
+            lambda world: world.write(
+                lambda it: directory.block(it, "alice", reason="left", now=START)
+            ),
+            "the account is blocked, has ended or was removed",
+        ),
+        (
+            lambda world: world.write(lambda it: directory.change_groups(it, "alice", [])),
+            "the service is not for this person",
+        ),
+        (
+            lambda world: world.apply(aware(secret=None), edges=["e2"]),
+            "this edge serves no such service",
+        ),
+        (lambda world: world.apply(aware()), "the service does not log in by certificates"),
+    ],
+)
+def test_what_an_edge_may_not_do_is_refused(world, act, why):
+    act(world)
+    assert refusal(world) == why
+
+
+def test_a_service_of_another_mode_or_none_mints_nothing(world):
+    assert refusal(world, replace(ASKED, service="plain")) == (
+        "the service does not log in by certificates"
+    )
+    assert refusal(world, replace(ASKED, service="none")) == "this edge serves no such service"
+    assert refusal(world, replace(ASKED, user="nobody")).startswith("the account is blocked")
