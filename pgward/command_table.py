@@ -180,6 +180,19 @@ COMMANDS: Mapping[str, Entry] = {
         _CONNECT,
         service=True,
     ),
+    "otp": Entry(
+        "make a one-time password for a client without a certificate",
+        "pgward.client.otp_commands:otp",
+        _CONNECT,
+        service=True,
+    ),
+    "token": Entry(
+        "make a token: a user name and a password for some hours",
+        "pgward.client.otp_commands:token",
+        _CONNECT,
+        service=True,
+    ),
+    "tokens": Entry("list and revoke tokens", "pgward.client.otp_commands:tokens", _CONNECT),
     "status": Entry("show open tunnels", "pgward.tunnel.commands:status", _CONNECT),
     "disconnect": Entry(
         "close a tunnel", "pgward.tunnel.commands:disconnect", _CONNECT, service=True
@@ -204,6 +217,11 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "delete": Entry(
         "remove services, profiles or rules", "pgward.client.resource_commands:delete", _ADMIN
+    ),
+    "secret": Entry(
+        "keep what edges log in to PostgreSQL with",
+        "pgward.client.secret_commands:secret",
+        _ADMIN,
     ),
     "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
     "hosts": Entry("list and remove PostgreSQL hosts", "pgward.client.host_commands:hosts", _ADMIN),

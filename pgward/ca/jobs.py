@@ -7,13 +7,16 @@ from typing import Protocol
 from pgward.ca import timekeeping
 from pgward.ca.authority import Authority
 from pgward.ca.identity import endings
+from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.revoking.crl_alarm import CrlAlarm
+from pgward.ca.secrets import store_keys
 from pgward.ca.store import Store
 from pgward.ca.store.leadership import Leadership
 from pgward.ca.store.log_purge import Policy, purge_certificates
 from pgward.ca.store.purge import Write, purge
 from pgward.ca.upkeep import Job
+from pgward.core.clock import Clock
 
 
 class Renewable(Protocol):
@@ -48,6 +51,7 @@ def table(
     heads: HeadSigner,
     *,
     acme: Tidied | None = None,
+    sealer: Sealer | None = None,
 ) -> list[Job]:
     """Return every job; those that change what all replicas share are the leader's.
 
@@ -92,7 +96,18 @@ def table(
         Job("head of the log", 5, head, leader_only=True),
         Job("clock", 30, clock, leader_only=True),
         Job("ACME orders", 30, acme_orders),
+        *_secrets_key(store, sealer, authority.clock, leadership.write),
     ]
+
+
+def _secrets_key(store: Store, sealer: Sealer | None, clock: Clock, write: Write) -> list[Job]:
+    if sealer is None:
+        return []
+
+    def rotate() -> None:
+        store_keys.rotate_if_due(store, sealer, clock, write=write)
+
+    return [Job("key of secrets", 300, rotate, leader_only=True)]
 
 
 def renew_crls(authority: Authority, write: Write | None = None) -> None:

@@ -106,7 +106,9 @@ def run(directory: Path, options: Options) -> None:
                 )
                 observing.watch_connections(server.waiting)
                 table = jobs.table(
-                    authority, certificate, store, leadership, service.heads, acme=acme
+                    *(authority, certificate, store, leadership, service.heads),
+                    acme=acme,
+                    sealer=secrets.sealer,
                 )
                 table.append(Job("rotations", BEAT_SECONDS, rotating.run))
                 upkeep = Upkeep(table, leadership.is_leader)

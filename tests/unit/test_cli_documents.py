@@ -12,9 +12,12 @@ import click
 import pytest
 
 from pgward.cli import NO_DOCUMENT, cli
+from pgward.client.home import Home
 from pgward.client.login.loopback import Loopback
 from pgward.system import terminal
+from pgward.system.paths import pgward_home
 from tests.fixtures.fake_ca import URL
+from tests.fixtures.services import entry
 
 NOW = "2026-11-21T12:00:00Z"
 KEY = "a" * 64
@@ -23,6 +26,10 @@ PASSKEY = {"id": KEY, "name": "phone", "synced": True, "last_used_at": None}
 LINK = {"user": "ann", "subject": "s-1", "groups": [], "linked_at": NOW, "linked_by": "alice"}
 STEP_UP = {"status": "done", "minutes": 15, "factors": ["totp"], "proved_until": NOW}
 ROTATION = {"id": "r1", "target": "user-issuing"}
+OTP = "otp-" + "a" * 26
+LOGIN = {"service": "orders", "expires_at": NOW}
+AT_EDGE = "edge.test:6432/app?sslmode=verify-full&sslrootcert=ROOT"
+OTP_URI, TOKEN_URI = f"postgres://{OTP}:empty@{AT_EDGE}", f"postgres://tk-1@{AT_EDGE}"
 CODES = {"recovery_codes": ["a-b", "c-d"]}
 ROUTES: dict[str, Any] = {
     "POST /v1/users": {},
@@ -63,6 +70,14 @@ ROUTES: dict[str, Any] = {
     "POST /v1/rotations/r1/advance": {"phase": "issue-new", "revoked": 0},
     "POST /v1/rotations/r1/rollback": {"phase": "trust-both", "revoked": 1},
     "POST /v1/acme/keys/k1/revoke": {"accounts": 1, "revoked": 2},
+    "GET /v1/services": {"services": [entry("orders")]},
+    "POST /v1/me/otp": {"otp": OTP, "service": "orders", "expires_at": NOW},
+    "POST /v1/me/tokens": {"id": "tk-1", "secret": "s", "service": "orders", "expires_at": NOW},
+    "DELETE /v1/me/tokens/tk-1": {"change": "deleted"},
+    "POST /v1/secrets": {"name": "db", "version": 1},
+    "POST /v1/secrets/db/rotate": {"name": "db", "version": 2},
+    "DELETE /v1/secrets/db": {"change": "deleted", "services": []},
+    "POST /v1/secret-key/rotate": {"number": 2, "secrets": 1},
     "POST /v1/acme/accounts/a1/revoke": {"accounts": 1, "revoked": 0},
 }
 # What is typed, and the document without its command and its messages.
@@ -120,6 +135,16 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
         "step-up orders --code-stdin",
         {"service": "orders", "proved_until": NOW},
     ),
+    "otp": ("otp orders", {**LOGIN, "user": OTP, "uri": OTP_URI, "command": f"psql '{OTP_URI}'"}),
+    "token": (
+        "token orders",
+        {**LOGIN, "id": "tk-1", "user": "tk-1", "uri": TOKEN_URI, "password": "s"},
+    ),
+    "tokens revoke": ("tokens revoke tk-1", {"revoked": ["tk-1"]}),
+    "secret create": ("secret create db", {"name": "db", "version": 1}),
+    "secret rotate": ("secret rotate db", {"name": "db", "version": 2}),
+    "secret delete": ("secret delete db", {"deleted": ["db"]}),
+    "secret rotate-key": ("secret rotate-key", {"number": 2, "secrets": 1}),
     "ca rotate advance": (
         "ca rotate advance",
         {"rotation": "r1", "phase": "issue-new", "certificates_revoked": 0},
@@ -171,6 +196,11 @@ def commands(
             yield whole, command
 
 
+def root_file() -> str:
+    """Return where the file with the CA's roots is."""
+    return str(Home(pgward_home()).paths.ca)
+
+
 def shows_something(command: click.Command) -> bool:
     callback = inspect.unwrap(command.callback or (lambda: None))
     return "output" in inspect.signature(callback).parameters
@@ -196,4 +226,7 @@ def test_facts_have_names(logged_in, fake_ca, monkeypatch, path):
     assert done.exit_code == 0, done.stderr
     document = json.loads(done.stdout)
     del document["messages"]
+    for name in ("uri", "command"):
+        if name in document:
+            document[name] = document[name].replace(root_file(), "ROOT")
     assert document == {"command": path, **facts}

@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.ca import caller
+from pgward.ca.acts import Acts
 from pgward.ca.keys.sealing import Sealer, SealError
 from pgward.ca.secrets import envelope
 from pgward.ca.secrets.envelope import Sealed, StoreKey
-from pgward.ca.store import Transaction
+from pgward.ca.store import Store, Transaction
+from pgward.ca.store.purge import Write
 from pgward.ca.store.schema_secrets import secret_keys, secrets
+from pgward.core.clock import Clock
 
 LIFE = timedelta(days=90)
 """After this the next one is made by itself."""
@@ -76,6 +80,25 @@ def rotate(transaction: Transaction, sealer: Sealer, *, now: datetime, by: str) 
         transaction.execute(sa.update(secrets).where(secrets.c.name == again.name).values(values))
     transaction.execute(sa.delete(secret_keys).where(secret_keys.c.number != new.number))
     return Rotated(new.number, len(rows))
+
+
+def rotate_if_due(store: Store, sealer: Sealer, clock: Clock, *, write: Write) -> Rotated | None:
+    """Rotate a key that is old, and put that on record."""
+    with store.read() as connection:
+        if not _is_due(connection, clock.now()):
+            return None
+    with write(), Acts(store, clock).act(caller.SYSTEM, "secret.rotate-key") as act:
+        if not _is_due(act.transaction.connection, clock.now()):
+            act.worth_recording = False  # somebody did it meanwhile
+            return None
+        done = rotate(act.transaction, sealer, now=clock.now(), by=caller.SYSTEM)
+        act.details |= {"number": done.number, "secrets": done.secrets}
+    return done
+
+
+def _is_due(connection: Connection, now: datetime) -> bool:
+    since = made_at(connection)
+    return since is not None and now - since >= LIFE
 
 
 def _add(

@@ -8,12 +8,14 @@ from pgward.ca.identity import tokens
 from pgward.ca.identity.tokens import JoinToken
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.records import CaName
-from pgward.ca.store import seats
+from pgward.ca.secrets import kept, store_keys
+from pgward.ca.store import audit, seats
 from pgward.ca.store.leadership import Leadership
 from pgward.ca.store.schema import join_tokens
 from pgward.ca.store.schema_store import leadership as rows
 from pgward.ca.upkeep import Upkeep
 from tests.fixtures.authority import START
+from tests.fixtures.ca_service import SEALER
 
 
 class Certificate:
@@ -45,7 +47,7 @@ def upkeep(authority, certificate, store, leadership, heads):
     def turn(*, leads=True):
         if leads:
             leadership.look()
-        table = jobs.table(authority, certificate, store, leadership, heads)
+        table = jobs.table(authority, certificate, store, leadership, heads, sealer=SEALER)
         keeping = Upkeep(table, leadership.is_leader)
         for job in table:
             keeping.turn(job)
@@ -73,6 +75,23 @@ def test_crls_from_the_future_are_replaced_when_the_clock_is_put_right(authority
     found = authority.crl(CaName.USER_ISSUING)
     assert found.this_update < clock.now() < ahead.this_update
     assert found.number > ahead.number
+
+
+def test_the_key_of_secrets_is_replaced_when_it_is_old(clock, store, upkeep):
+    with store.write() as transaction:
+        kept.create(transaction, SEALER, "db", b"s3cret", now=START, by="root")
+    clock.move(days=89)
+    upkeep()
+    with store.read() as connection:
+        assert store_keys.newest(connection) == 1
+    clock.move(days=1)
+    upkeep()
+    upkeep()
+    with store.read() as connection:
+        assert store_keys.newest(connection) == 2
+        assert kept.read(connection, SEALER, "db").value == b"s3cret"
+        actions = [each["action"] for each in audit.events(connection, after=0, limit=1000)]
+    assert actions.count("secret.rotate-key") == 1
 
 
 def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(clock, store, upkeep):
