@@ -163,7 +163,7 @@ def _server(
         app,
         listening,
         certificate.context,
-        on_stop=service.changes.close,
+        on_stop=service.send_home,
         proxies=networks.parse(settings.listen.proxy_protocol_from),
     )
     return server, service

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from pgward.audit.chain.encoding import encode_plainly
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError
 
@@ -26,10 +27,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _EXECUTED = frozenset({"QUERY", "EXECUTE", "FUNCTION_CALL"})
 _ABOUT = ("user", "service", "database", "role", "client", "application")
 
-_to_text = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
-).encode
-_to_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_FRACTION = re.compile('"\ue000([0-9.eE+-]+)\ue000"'.encode())
 
 
 @dataclass(slots=True)
@@ -95,18 +93,17 @@ def read(lines: Iterable[bytes], edge: str) -> Facts:
 def _record(line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line)
-        if isinstance(record, dict) and _written(record) == line:
+        if isinstance(record, dict) and (encode_plainly(record) == line or _is_written(line)):
             return record
     except (ValueError, RecursionError):
         pass
     raise InvalidInputError(f"{_which(line)} is not written as a record is")
 
 
-def _written(record: dict[str, Any]) -> bytes:
-    try:
-        return _to_text(record).encode()
-    except UnicodeEncodeError:  # half a surrogate pair
-        return _to_ascii(record).encode("ascii")
+def _is_written(line: bytes) -> bool:
+    """Tell it of a line with fractions, which encoders write in several ways."""
+    record = json.loads(line, parse_float=lambda text: f"\ue000{text}\ue000")
+    return _FRACTION.sub(rb"\1", encode_plainly(record)) == line
 
 
 def _which(line: bytes) -> str:

@@ -75,9 +75,13 @@ def by_time(
         beyond = [_behind(column, rows[-1], newest=newest)]
 
 
-def by_arrival(connection: Connection, wanted: Wanted, *, after: int, most: int) -> Sequence[Chunk]:
+def by_arrival(
+    connection: Connection, wanted: Wanted, *, after: int, most: int, chain: str | None = None
+) -> Sequence[Chunk]:
     """Return the chunks that came in after an arrival, in their order."""
     statement = sa.select(audit_chunks).where(*wanted.clauses(), _COLUMNS.arrival > after)
+    if chain is not None:
+        statement = statement.where(_COLUMNS.chain == chain)
     return _rows(connection, statement.order_by(_COLUMNS.arrival).limit(most))
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.core.errors import InvalidInputError, NotFoundError, UnavailableError
 
 MOST_BYTES = 64 * 1024 * 1024
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){0,7}")
@@ -52,3 +52,27 @@ def checked_prefix(prefix: str) -> str:
 def missing(key: str) -> NotFoundError:
     """Return the error for an object that is not there."""
     return NotFoundError(f"the archive has no object {key}")
+
+
+class NoObjects:
+    """Stands where no place was given: it has nothing and takes nothing."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Refuse."""
+        raise _nowhere(key, data)
+
+    def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
+        """Refuse."""
+        raise _nowhere(key, start, end)
+
+    def list(self, prefix: str, after: str = "") -> Iterator[str]:
+        """Refuse."""
+        raise _nowhere(prefix, after)
+
+    def delete(self, key: str) -> None:
+        """Refuse."""
+        raise _nowhere(key)
+
+
+def _nowhere(*_: object) -> UnavailableError:
+    return UnavailableError("this authority has no archive", hint="pgward ca serve --archive")

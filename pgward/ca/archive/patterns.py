@@ -5,7 +5,8 @@ Python's own may take for ever over a text of a few letters, and hold up the who
 
 import json
 from collections.abc import Callable
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 from pgward.core.errors import InvalidInputError
 
@@ -16,7 +17,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     """Return what tells whether a text has a match of a pattern; raise InvalidInputError."""
     if not 0 < len(pattern) <= MOST_LETTERS:
         raise InvalidInputError(f"a regular expression has 1 to {MOST_LETTERS} letters")
-    from cel_expr_python import cel  # noqa: PLC0415 - slow to import, and few searches need it
+    cel: Any = import_module("cel_expr_python.cel")  # slow to import, and few searches need it
 
     # ensure_ascii leaves escapes that CEL's strings have as well, but for those of two halves.
     literal = json.dumps(pattern, ensure_ascii=False).replace("\x7f", "\\u007f")

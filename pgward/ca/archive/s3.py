@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -69,14 +70,13 @@ class S3Objects:
         """Return the objects at an ``s3://`` address; nothing is asked of the server yet."""
         where = S3Url.parse(text)
         try:
-            import boto3  # noqa: PLC0415 - an extra, and slow
-            from botocore.config import Config  # noqa: PLC0415
-            from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+            boto3: Any = import_module("boto3")  # an extra, and slow to import
+            config_of: Any = import_module("botocore.config").Config
         except ImportError as error:
             raise InvalidInputError(
                 "the archive in S3 needs boto3", hint="pip install 'pgward[s3]'"
             ) from error
-        config = Config(
+        config = config_of(
             connect_timeout=5,
             read_timeout=30,
             retries={"max_attempts": 3, "mode": "standard"},
@@ -86,7 +86,7 @@ class S3Objects:
             client = boto3.session.Session().client(
                 "s3", endpoint_url=where.endpoint, region_name=where.region, config=config
             )
-        except (BotoCoreError, ValueError) as error:
+        except (_botocore().BotoCoreError, ValueError) as error:
             raise InvalidInputError(f"{text!r} cannot be used: {error}", hint=_EXAMPLE) from error
         return cls(client, where)
 
@@ -140,12 +140,10 @@ class S3Objects:
 
     def _answer(self, ask: Any, expected: set[str]) -> str | None:
         """Ask the server; return the code of an expected refusal, None when it did it."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - as above
-
         with _explained():
             try:
                 ask()
-            except ClientError as error:
+            except _botocore().ClientError as error:
                 code = str(error.response.get("Error", {}).get("Code", ""))
                 if code not in expected:
                     raise
@@ -153,19 +151,22 @@ class S3Objects:
         return None
 
 
+def _botocore() -> Any:
+    return import_module("botocore.exceptions")
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415
-
+    problems = _botocore()
     try:
         yield
-    except ClientError as error:
+    except problems.ClientError as error:
         code = error.response.get("Error", {}).get("Code", "unknown")
         raise UnavailableError(
             f"the archive's bucket refused {error.operation_name}: {code}",
             hint="check the bucket's name, and that the credentials may read, write and list it",
         ) from error
-    except (BotoCoreError, HTTPClientError) as error:
+    except problems.BotoCoreError as error:
         raise UnavailableError(
             f"the archive's bucket cannot be reached: {str(error)[:300]}",
             hint="check the endpoint, the network, and the credentials of the CA's account",

@@ -23,6 +23,7 @@ from pgward.core.errors import InvalidInputError, PgwardError
 
 MOST_RECORDS: Final = 1000
 SECONDS: Final = 4.0  # of one page
+_MOST_BYTES: Final = 16 * 1024 * 1024  # of a page
 _ARRIVALS: Final = 50  # chunks in one answer to who follows
 _CURSOR = re.compile(
     r"(new|old),(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z),([a-z0-9~-]{0,63}),([0-9a-f]{0,16}),(\d{1,18})"
@@ -152,7 +153,13 @@ class _Sorting:
         return self._end(self._found, last)
 
     def _end(self, found: list[tuple[Key, bytes]], cursor: str | None) -> Page:
-        self.page.lines = [line for _, line in found[: self._limit]]
+        size = 0
+        for key, line in found[: self._limit]:
+            self.page.lines.append(line)
+            size += len(line)
+            if size > _MOST_BYTES:
+                cursor = _cursor(key, self._newest)
+                break
         self.page.cursor = cursor
         return self.page
 

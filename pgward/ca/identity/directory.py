@@ -19,6 +19,7 @@ from pgward.core import names
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 
 ADMINISTRATORS = "administrators"
+AUDITORS = "auditors"  # who may read what was put on record, and change nothing
 _MAX_TEXT = 200
 
 

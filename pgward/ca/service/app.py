@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from pgward import __version__
 from pgward.ca.acme.service import AcmeService
 from pgward.ca.api_certificate import ApiCertificate
+from pgward.ca.archive.objects import ObjectStore
 from pgward.ca.authority import Authority
 from pgward.ca.http import networks
 from pgward.ca.identity.passwords import Passwords
@@ -23,10 +24,13 @@ from pgward.ca.service.routes import acme as acme_routes
 from pgward.ca.service.routes import (
     acme_keys,
     audit,
+    audit_archive,
     certificates,
     crls,
+    database_sessions,
     devices,
     edge,
+    edge_audit,
     edge_self,
     edges,
     groups,
@@ -73,6 +77,7 @@ _ROUTERS = (
     identity_providers.router,
     passkeys.router,
     *(ocsp.router, probes.router),
+    *(audit_archive.router, database_sessions.router, edge_audit.router),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
@@ -89,14 +94,16 @@ def create_app(
     passwords: Passwords | None = None,
     certificate: ApiCertificate | None = None,
     acme: AcmeService | None = None,
+    objects: ObjectStore | None = None,
 ) -> FastAPI:
     """Return the ASGI application; ``log_key`` signs the transparency log's heads.
 
     ``sealer`` encrypts what the CA keeps for itself. ``origins`` are further addresses
     (``https://host:port``) that people may use besides ``authority.settings.ca.url``;
-    ``certificate`` is the API's own, which ``/readyz`` looks at.
+    ``certificate`` is the API's own, which ``/readyz`` looks at; ``objects`` is where the archive
+    keeps what edges put on record.
     Its lifespan must run; when the server begins to stop, call
-    ``app.state.context.changes.close()`` on its event loop to end the long polls at once.
+    ``app.state.context.send_home()`` on its event loop to end the long polls at once.
     """
     app = FastAPI(
         title="pgward authority",
@@ -120,6 +127,7 @@ def create_app(
         passwords or Passwords(),
         sealer=sealer,
         certificate=certificate,
+        objects=objects,
     )
     app.include_router(crls.router, prefix=strict.PREFIX)
     for router in _ROUTERS:
@@ -132,7 +140,10 @@ def create_app(
     app.add_middleware(
         Guard,
         limits=app.state.context.limits,
-        larger=dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
+        larger={
+            **dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
+            edge_audit.PREFIX: edge_audit.MAX_CHUNK_BODY,
+        },
         proxies=networks.parse(authority.settings.listen.forwarded_for_from),
     )
     return app
@@ -142,3 +153,4 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with app.state.context.changes.watching(), acme_routes.running(app):
         yield
+    app.state.context.archive.close()

@@ -139,6 +139,25 @@ def administrator(context: Current, request: Request, session: Person) -> LoginS
 Administrator = Annotated[LoginSession, Depends(administrator)]
 
 
+def auditor(context: Current, request: Request, session: Person) -> LoginSession:
+    """Return the session of who may read the audit log; raise DeniedError for other people."""
+    if session.user.administrator:
+        group = directory.ADMINISTRATORS
+    elif directory.AUDITORS in session.user.groups:
+        group = directory.AUDITORS
+    else:
+        error = DeniedError(
+            "only an auditor may do this",
+            hint="ask a member of the group administrators to put you into auditors",
+        )
+        _refuse(context, request, session.user.name, error)
+    caller.is_now(session.user.name, session.id, group)
+    return session
+
+
+Auditor = Annotated[LoginSession, Depends(auditor)]
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """A machine that asks, and the serial number of the certificate that it used."""

@@ -13,6 +13,9 @@ from fastapi import Depends, Request
 from pgward.ca import caller
 from pgward.ca.acts import Acts
 from pgward.ca.api_certificate import ApiCertificate
+from pgward.ca.archive import archive
+from pgward.ca.archive.archive import Archive
+from pgward.ca.archive.objects import NoObjects, ObjectStore
 from pgward.ca.authority import Authority
 from pgward.ca.host_news import HostNews
 from pgward.ca.identity.passwords import Passwords, PasswordWorkers
@@ -93,6 +96,12 @@ class Context:
     ocsp: OcspResponder
     origins: frozenset[str]
     readiness: Readiness
+    archive: Archive
+
+    def send_home(self) -> None:
+        """End all long polls, as the server is about to stop; call it on the event loop."""
+        self.changes.close()
+        self.archive.news.close()
 
     def now(self) -> datetime:
         """Return the wall-clock time."""
@@ -126,6 +135,7 @@ def make(
     *,
     sealer: Sealer,
     certificate: ApiCertificate | None = None,
+    objects: ObjectStore | None = None,
 ) -> Context:
     """Join the parts; call it where an event loop runs or will run."""
     acts = Acts(store, authority.clock)
@@ -179,6 +189,7 @@ def make(
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),
         origins=frozenset(origin for origin in allowed if origin),
         readiness=Checks(authority, store, certificate).readiness(),
+        archive=archive.make(store, objects or NoObjects(), authority),
     )
 
 

@@ -31,7 +31,10 @@ class BodyTooLargeError(HTTPException):
 
 
 class Guard:
-    """Pure ASGI middleware, the outermost one; ``proxies`` may say whom they ask for."""
+    """Pure ASGI middleware, the outermost one; ``proxies`` may say whom they ask for.
+
+    ``larger`` are paths that take longer bodies; one that ends in ``/`` is all that it begins.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Guard:
         self._app = app
         self._limits = limits or Limits()
         self._larger = dict(larger or {})
+        self._prefixes = [each for each in self._larger.items() if each[0].endswith("/")]
         self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +72,13 @@ class Guard:
             caller.client.reset(reset)
             _log_access(scope, asked, address, answer.status, time.perf_counter() - began)
 
+    def _most(self, path: str) -> int:
+        """Return how long the body of a request may be."""
+        if path in self._larger:
+            return self._larger[path]
+        prefixed = (most for each, most in self._prefixes if path.startswith(each))
+        return next(prefixed, MAX_BODY)
+
     def _address(self, scope: Scope) -> str | None:
         peer: str | None = scope["client"][0] if scope.get("client") else None
         if not self._proxies or not networks.contains(self._proxies, peer):
@@ -87,7 +98,7 @@ class Guard:
         if strange is not None:
             await strange(scope, receive, answer)
             return
-        limit = self._larger.get(scope["path"], MAX_BODY)
+        limit = self._most(scope["path"])
         if _declared(scope) > limit:
             refusal = BodyTooLargeError(limit)
             await errors.respond(413, "invalid", refusal.detail)(scope, receive, answer)

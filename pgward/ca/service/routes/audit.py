@@ -1,4 +1,4 @@
-"""The audit log, as administrators read it."""
+"""The audit log, as auditors read it."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from pgward.ca.service import strict
-from pgward.ca.service.auth import Administrator
+from pgward.ca.service.auth import Auditor
 from pgward.ca.service.context import Current
 from pgward.ca.store import audit
 
@@ -23,7 +23,7 @@ class Events(BaseModel):
 @router.get("/audit", summary="Read the audit log")
 def events(
     context: Current,
-    _by: Administrator,
+    _by: Auditor,
     after: Annotated[int | None, Query(ge=0, le=2**62, description="a seq")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     action: Word = None,
