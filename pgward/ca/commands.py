@@ -35,6 +35,12 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["none", "otlp"]),
     help="Send traces where OTEL_EXPORTER_OTLP_ENDPOINT says.",
 )
+@click.option(
+    "--archive",
+    metavar="DIR|S3",
+    help="Keep what edges put on record there: a directory, or s3://BUCKET/PREFIX?endpoint=URL."
+    "  [default: archive in DIR]",
+)
 def serve(
     *,
     directory: Path,
@@ -47,6 +53,7 @@ def serve(
     metrics: Address | None,
     log_format: str | None,
     traces: str | None,
+    archive: str | None,
 ) -> None:
     """Serve the HTTPS API of the CA in DIR, until SIGTERM or Ctrl-C.
 
@@ -66,5 +73,6 @@ def serve(
         metrics=metrics,
         log_format=log_format,
         traces=traces,
+        archive=archive,
     )
     serving.run(directory, options)

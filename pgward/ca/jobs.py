@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pgward.ca import timekeeping
+from pgward.ca.archive import purging
+from pgward.ca.archive.objects import ObjectStore
 from pgward.ca.authority import Authority
 from pgward.ca.identity import endings
 from pgward.ca.keys.sealing import Sealer
@@ -17,6 +19,8 @@ from pgward.ca.store.log_purge import Policy, purge_certificates
 from pgward.ca.store.purge import Write, purge
 from pgward.ca.upkeep import Job
 from pgward.core.clock import Clock
+
+_ROUNDS = 10  # of a purge, at one time
 
 
 class Renewable(Protocol):
@@ -108,6 +112,23 @@ def _secrets_key(store: Store, sealer: Sealer | None, clock: Clock, write: Write
         store_keys.rotate_if_due(store, sealer, clock, write=write)
 
     return [Job("key of secrets", 300, rotate, leader_only=True)]
+
+
+def archive(
+    authority: Authority, store: Store, objects: ObjectStore, leadership: Leadership
+) -> list[Job]:
+    """Return the job that removes what edges put on record long ago, if anything ever goes."""
+    keep = authority.settings.audit.keep_days
+    policy = purging.Policy(timedelta(days=keep))
+
+    def old_records() -> None:
+        for _ in range(_ROUNDS):
+            now = authority.clock.now()
+            gone = purging.purge(store, objects, now, policy, write=leadership.write)
+            if gone < purging.BATCH:
+                return
+
+    return [Job("old records", 30, old_records, leader_only=True)] if keep else []
 
 
 def renew_crls(authority: Authority, write: Write | None = None) -> None:

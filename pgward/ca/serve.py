@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pgward.ca import jobs
 from pgward.ca.acme import service as acme_service
 from pgward.ca.api_certificate import ApiCertificate
+from pgward.ca.archive.objects import ObjectStore
+from pgward.ca.archive.opening import open_objects
 from pgward.ca.authority import Authority
 from pgward.ca.http import listener, networks
 from pgward.ca.keys.keeper import KeyKeeper
@@ -58,6 +60,7 @@ class Options:
     metrics: Address | None = None
     log_format: str | None = None
     traces: str | None = None
+    archive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,9 @@ def run(directory: Path, options: Options) -> None:
                 signs_log = _log_key(directory, keys, store)
                 acme = acme_service.open_service(directory, authority, store)
                 secrets = Secrets(signs_log, open_sealer(directory, store, authority.clock.now()))
+                objects = open_objects(settings.audit.archive, directory)
                 server, service = _server(
-                    authority, store, certificate, secrets, listening, acme=acme
+                    authority, store, certificate, secrets, listening, acme=acme, objects=objects
                 )
                 observing.watch_connections(server.waiting)
                 table = jobs.table(
@@ -110,6 +114,7 @@ def run(directory: Path, options: Options) -> None:
                     acme=acme,
                     sealer=secrets.sealer,
                 )
+                table += jobs.archive(authority, store, objects, leadership)
                 table.append(Job("rotations", BEAT_SECONDS, rotating.run))
                 upkeep = Upkeep(table, leadership.is_leader)
 
@@ -145,6 +150,7 @@ def _server(
     listening: socket.socket,
     *,
     acme: acme_service.AcmeService | None,
+    objects: ObjectStore,
 ) -> tuple[listener.HttpsServer, Context]:
     settings = authority.settings
     origins = _origins(settings, listener.bound_address(listening))
@@ -156,6 +162,7 @@ def _server(
         origins=origins,
         certificate=certificate,
         acme=acme,
+        objects=objects,
     )
     service: Context = app.state.context
     service.heads.newest()  # the first one ever, so that everyone can have it
@@ -177,6 +184,7 @@ def _overridden(settings: Settings, options: Options) -> Settings:
     return replace(
         settings,
         listen=replace(listen, metrics=str(options.metrics or listen.metrics)),
+        audit=replace(settings.audit, archive=options.archive or settings.audit.archive),
         logging=replace(
             told, format=options.log_format or told.format, traces=options.traces or told.traces
         ),

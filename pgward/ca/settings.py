@@ -134,6 +134,24 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """Where what edges put on record goes: a directory or `s3://…`; for how long (0: for ever)."""
+
+    # Empty is `archive` in the CA's directory.
+    archive: str = ""
+    keep_days: int = 400
+
+    def check(self) -> None:
+        """Raise InvalidInputError."""
+        _within("keep_days", self.keep_days, 0, 36_500)
+        if "://" in self.archive and not self.archive.startswith("s3://"):
+            raise InvalidInputError(
+                f"archive {self.archive!r} is no place for an archive",
+                hint="use a directory, or s3://bucket/prefix",
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class RevocationSettings:
     """Where revocation is told; URLs stand in certificates, and ``{ca}`` is the CA's name."""
 
@@ -198,6 +216,7 @@ class Settings:
     login: LoginSettings = field(default_factory=LoginSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     revocation: RevocationSettings = field(default_factory=RevocationSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     logging: LogSettings = field(default_factory=LogSettings)
