@@ -225,7 +225,14 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
     "hosts": Entry("list and remove PostgreSQL hosts", "pgward.client.host_commands:hosts", _ADMIN),
-    "audit": Entry("show who did what", "pgward.client.admin_commands:audit", _ADMIN),
+    "audit": Entry(
+        "show who did what, and what was said to databases",
+        "pgward.client.audit_commands:audit",
+        _ADMIN,
+    ),
+    "sessions": Entry(
+        "show database sessions through edges", "pgward.client.sessions_commands:sessions", _ADMIN
+    ),
     "ca": Entry("run the certificate authority", section=_SERVER, children=_CA),
     "edge": Entry("run the server-side end of tunnels", section=_SERVER, children=_EDGE),
     "hba": Entry("configure PostgreSQL to check certificates", section=_SERVER, children=_HBA),

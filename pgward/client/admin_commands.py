@@ -1,4 +1,4 @@
-"""``pgward ca token``, ``pgward edges`` and ``pgward audit``."""
+"""``pgward ca token`` and ``pgward edges``."""
 
 from datetime import datetime
 from typing import Any
@@ -19,15 +19,6 @@ _EDGES = {
     "seen": "LAST SEEN",
     "current": "CURRENT",
     "ends": "CERTIFICATE ENDS",
-}
-_EVENTS = {
-    "time": "TIME",
-    "actor": "ACTOR",
-    "action": "ACTION",
-    "target": "TARGET",
-    "outcome": "OUTCOME",
-    "reason": "REASON",
-    "client": "FROM",
 }
 
 
@@ -111,26 +102,6 @@ def _edge_row(row: dict[str, Any], version: Any, now: datetime) -> dict[str, Any
         "current": row["snapshot_version"] == version,
         "ends": _relative(row["not_after"], now),
     }
-
-
-@click.command()
-@click.option("--actor", metavar="NAME", help="Only what this person or machine did.")
-@click.option("--action", metavar="ACTION", help="Only this action; `user.*` means all such.")
-@click.option(
-    "--after", type=click.IntRange(min=0), metavar="SEQ", help="Only what came after number SEQ."
-)
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@options.output
-def audit(
-    actor: str | None, action: str | None, after: int | None, limit: int, output: str
-) -> None:
-    """Show who did what: the newest events, or those after a number.
-
-    JSON and YAML have everything of each event, with its number `seq`.
-    """
-    with options.api() as api:
-        found = api.get("/v1/audit", actor=actor, action=action, after=after, limit=limit)
-    terminal.table(found["events"], _EVENTS, output, empty="no such event")
 
 
 def _relative(value: str | None, now: datetime) -> str | None:

@@ -111,9 +111,9 @@ class ApiClient:
         """GET an object; parameters that are None are left out."""
         return self.call("GET", path, params=params)
 
-    def get_bytes(self, path: str) -> bytes:
-        """GET what is not JSON, as it is."""
-        return self._answer("GET", path, None, None, None)[1]
+    def get_bytes(self, path: str, *, timeout: float | None = None, **params: Any) -> bytes:
+        """GET what is not one JSON object, as it is; parameters that are None are left out."""
+        return self._answer("GET", path, None, params, timeout)[1]
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """POST an object."""

@@ -1,6 +1,6 @@
 """``pgward ca list | show``: who holds what."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
@@ -8,7 +8,8 @@ import click
 from pgward.client import options
 from pgward.client.api import ApiClient
 from pgward.client.phrases import when
-from pgward.core.clock import SystemClock, parse_rfc3339, rfc3339
+from pgward.client.time_option import TimeOption
+from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.core.errors import InvalidInputError
 from pgward.system import terminal
 
@@ -44,24 +45,6 @@ _CERTIFICATE = {
 }
 
 
-class _Time(click.ParamType[str]):
-    """A time in RFC 3339, a date (its beginning in UTC), or a span before now: ``12h``."""
-
-    name = "time"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from pgward.system.durations import Duration  # noqa: PLC0415 - only for this option
-
-        try:
-            if "T" in value or "-" in value:
-                text = value if "T" in value else f"{value}T00:00:00Z"
-                return rfc3339(parse_rfc3339(text))
-            span = Duration().convert(value, param, ctx)
-        except (ValueError, click.BadParameter):
-            self.fail(f"{value!r} is no time: 2026-11-21, 2026-11-21T12:00:00Z, or 12h ago as 12h")
-        return rfc3339(SystemClock().now() - timedelta(seconds=span.total_seconds()))
-
-
 def filters(command: Any) -> Any:
     """Add the options that choose certificates."""
     for option in reversed(_FILTERS):
@@ -88,12 +71,14 @@ _FILTERS = (
         type=click.Choice(["active", "expired", "revoked", "pending"]),
         help="Only in this state.",
     ),
-    click.option("--valid-at", type=_Time(), help="Only those that were valid then."),
+    click.option("--valid-at", type=TimeOption(), help="Only those that were valid then."),
     click.option("--serial", metavar="HEX", help="Only this serial number."),
     click.option("--fingerprint", metavar="SHA256", help="Only this certificate."),
     click.option("--key", metavar="SHA256", help="Only for this public key."),
-    click.option("--issued-after", type=_Time(), help="Only those asked for after this time."),
-    click.option("--issued-before", type=_Time(), help="Only those asked for before this time."),
+    click.option("--issued-after", type=TimeOption(), help="Only those asked for after this time."),
+    click.option(
+        "--issued-before", type=TimeOption(), help="Only those asked for before this time."
+    ),
 )
 
 

@@ -1,0 +1,151 @@
+"""Verifying chains: every line by its hash, every chunk by the signature of its edge.
+
+The CA is not believed: it may show a chunk or leave it out, and either is found out, but for the
+newest ones that it shows to nobody. Against that, how far a chain went is remembered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
+
+from pgward.audit.chain import lines as chained
+from pgward.audit.chain.lines import ChainBrokenError, Head
+from pgward.audit.chain.manifest import SignedManifest
+from pgward.pki import chain as chains
+from pgward.pki import jws
+from pgward.pki.errors import ChainError
+
+_HASH = slice(-45, -2)  # where a line's own hash stands in it
+
+
+class Signers:
+    """Tells whose certificates signed manifests; ``roots`` are the CA's server roots."""
+
+    def __init__(self, roots: Sequence[x509.Certificate]) -> None:
+        self._roots = list(roots)
+        self._known: dict[bytes, str] = {}
+
+    def problem(self, signed: SignedManifest) -> str | None:
+        """Return why a manifest is not its edge's; None when it is.
+
+        The certificate may have expired since: what counts is that the CA issued it.
+        """
+        leaf, *others = signed.certificates
+        digest = leaf.fingerprint(hashes.SHA256())
+        if digest not in self._known:
+            try:
+                end = leaf.not_valid_after_utc
+                chains.verify(leaf, others, self._roots, end, chains.SERVER_AUTH)
+            except ChainError as error:
+                return f"its manifest was signed by a stranger: {error.message}"
+            names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            self._known[digest] = str(names[0].value) if len(names) == 1 else ""
+        if self._known[digest] != signed.manifest.edge:
+            return f"its manifest was not signed by {signed.manifest.edge}"
+        return None
+
+
+@dataclass(slots=True)
+class ChainCheck:
+    """One chain as it is verified, chunk after chunk, from ``start`` on.
+
+    ``gaps`` are lines of which is known that they never came, or were left out.
+    """
+
+    edge: str
+    start: Head
+    signers: Signers
+    gaps: Sequence[tuple[int, int]] = ()
+    remembered: Mapping[str, Any] | None = None
+    head: Head = field(init=False)
+    lines: int = 0
+    chunks: int = 0
+    missing: int = 0
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.head = self.start
+
+    def take(self, signed: SignedManifest, lines: Sequence[bytes]) -> None:
+        """Verify the next chunk; what is wrong is noted, and the next is taken all the same."""
+        about = signed.manifest
+        self.chunks += 1
+        self.lines += len(lines)
+        why = self.signers.problem(signed)
+        if why is not None:
+            self._note(about.first_seq, why)
+        if (about.edge, about.chain) != (self.edge, self.head.chain):
+            self._note(about.first_seq, "it is of another chain")
+            return
+        self._check_start(about.start)
+        try:
+            chained.verify(lines, about.start, about.end)
+        except ChainBrokenError as error:
+            self._note(error.seq, error.message)
+        else:
+            self._check_memory(about.first_seq, lines)
+        self.head = about.end
+
+    def unreadable(self, first_seq: int, why: str) -> None:
+        """Note that a chunk cannot be had."""
+        self._note(first_seq, why)
+
+    def end(self, expected: Head | None = None) -> Head:
+        """Note what is missing at the end: up to ``expected``, or to where it went before."""
+        known = self.head.seq
+        if expected is not None and known < expected.seq:
+            self._note(known + 1, f"lines {known + 1} to {expected.seq} are missing")
+        elif self.remembered is not None and known < int(self.remembered["seq"]):
+            self._note(known + 1, f"it ends here, and went to line {self.remembered['seq']} before")
+        return self.head
+
+    def _check_start(self, start: Head) -> None:
+        if start == self.head:
+            return
+        first, last = self.head.seq + 1, start.seq
+        if start.seq > self.head.seq and self._is_gap(first, last):
+            self.missing += last - first + 1
+        elif start.seq > self.head.seq:
+            self._note(first, f"lines {first} to {last} are missing")
+        elif start.seq < self.head.seq:
+            self._note(start.seq + 1, f"line {start.seq + 1} is there twice")
+        else:
+            self._note(first, f"line {first} does not follow the one before")
+
+    def _is_gap(self, first: int, last: int) -> bool:
+        """Tell whether gaps, one behind the other, are all of this."""
+        for begin, end in sorted(self.gaps):
+            if begin <= first <= end:
+                first = end + 1
+        return first > last
+
+    def _check_memory(self, first_seq: int, lines: Sequence[bytes]) -> None:
+        """See that the line with which the chain ended before is the same still."""
+        if self.remembered is None:
+            return
+        at = int(self.remembered["seq"]) - first_seq
+        if 0 <= at < len(lines) and lines[at][_HASH].decode("ascii") != self.remembered["hash"]:
+            seq = first_seq + at
+            self._note(seq, f"line {seq} is another than when the chain was verified before")
+
+    def _note(self, seq: int, why: str) -> None:
+        told = {"edge": self.edge, "chain": self.head.chain, "seq": seq, "problem": why}
+        self.problems.append(told)
+
+    def to_json(self) -> dict[str, Any]:
+        """Tell how it went."""
+        return {
+            "edge": self.edge,
+            "chain": self.head.chain,
+            "first_seq": self.start.seq + 1,
+            "last_seq": self.head.seq,
+            "hash": jws.encode(self.head.hash),
+            "lines": self.lines,
+            "chunks": self.chunks,
+            "missing": self.missing,
+            "problems": self.problems,
+        }

@@ -1,0 +1,105 @@
+"""``pgward sessions ls | show``: who was connected to which database, and how it ended."""
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from pgward.client import options
+from pgward.client.phrases import duration, when
+from pgward.client.time_option import TimeOption
+from pgward.core.clock import SystemClock, parse_rfc3339
+from pgward.system import terminal
+
+_PAGE = 1000
+_SESSIONS = {
+    "began": "BEGAN",
+    "user": "USER",
+    "service": "SERVICE",
+    "database": "DATABASE",
+    "role": "ROLE",
+    "client": "FROM",
+    "lasted": "LASTED",
+    "statements": "STATEMENTS",
+    "ended": "END",
+    "id": "ID",
+}
+_SESSION = {
+    "id": "session",
+    "user": "user",
+    "service": "service",
+    "database": "database",
+    "role": "role",
+    "client": "from",
+    "application": "application",
+    "edge": "edge",
+    "started_at": "began at",
+    "ended_at": "ended at",
+    "end_reason": "because",
+    "sqlstate": "SQLSTATE",
+    "statements": "statements",
+    "errors": "errors",
+    "denied": "denied",
+    "rows": "rows",
+}
+
+
+@click.group()
+def sessions() -> None:
+    """Show database sessions through edges that put them on record."""
+
+
+@sessions.command("ls")
+@click.option("--user", metavar="NAME", help="Only this person's.")
+@click.option("--service", metavar="NAME", help="Only to this service.")
+@click.option("--edge", metavar="NAME", help="Only through this edge.")
+@click.option("--database", metavar="NAME", help="Only in this database.")
+@click.option("--since", type=TimeOption(), help="Only those that began from this time on.")
+@click.option("--until", type=TimeOption(), help="Only those that began before this time.")
+@click.option("--open/--ended", "is_open", default=None, help="Only those that run, or ended.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@options.output
+def list_sessions(*, is_open: bool | None, limit: int, output: str, **wanted: str | None) -> None:
+    """List database sessions, those that began last first.
+
+    Times are RFC 3339, a date, or a span before now (`12h`, `30d`).
+    """
+    rows: list[dict[str, Any]] = []
+    cursor: str | None = None
+    asked = {**wanted, "open": None if is_open is None else str(is_open).lower()}
+    with options.api() as api:
+        while len(rows) < limit:
+            most = min(_PAGE, limit - len(rows))
+            found = api.get("/v1/database-sessions", **asked, limit=most, cursor=cursor)
+            rows += found["sessions"]
+            cursor = found["cursor"]
+            if cursor is None:
+                break
+    now = SystemClock().now()
+    shown = [_row(row, now) for row in rows] if output == "table" else rows
+    terminal.table(shown, _SESSIONS, output, empty="no such session")
+    if cursor is not None:
+        terminal.note(f"only the newest {limit} are shown; --limit shows more")
+
+
+@sessions.command("show")
+@click.argument("session", metavar="ID")
+@click.option("--edge", metavar="NAME", help="Whose session, if several edges have one.")
+@options.output
+def show_session(session: str, edge: str | None, output: str) -> None:
+    """Show a database session; `pgward audit search --session ID` shows what was said in it."""
+    with options.api() as api:
+        found = api.get(options.path("database-sessions", session), edge=edge)
+    terminal.record(found, _SESSION, output)
+
+
+def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
+    began = parse_rfc3339(row["started_at"])
+    ended = row["ended_at"]
+    until = now if ended is None else parse_rfc3339(ended)
+    return {
+        **row,
+        "began": when(began, now),
+        "lasted": duration(max(until - began, until - until)),
+        "ended": "runs" if ended is None else row["sqlstate"] or row["status"] or "ended",
+    }
