@@ -7,8 +7,9 @@ from pgward.pgwire.body import encoded
 from pgward.pgwire.errors import LoginFailedError, VersionRefusedError, WireError
 from pgward.pgwire.framing import HEADER, Framer, message
 
-_MOST_MESSAGES = 1000
+_MOST = 1024 * 1024  # bytes of all that is said at a login
 _MOST_NOTICES = 100
+_MOST_CRUDE = 1000
 _SALT = 4
 # What a server that does not know a version may answer; others are its word on the login itself.
 _OF_VERSIONS = ("", "08", "0A", "XX")
@@ -55,7 +56,8 @@ class LoginOut:
         self._framer = Framer()
         self._scram: scram.Client | None = None
         self._step: Callable[[bytes, bytes], bytes] = self._before_authentication
-        self._heard = 0
+        self._total = 0
+        self._has_spoken = False
         self.done = False
         self.minor = minor
         self.method = "none"
@@ -74,12 +76,15 @@ class LoginOut:
         if self.done:
             self.rest += data
             return b""
+        self._total += len(data)
+        if self._total > _MOST:
+            raise WireError("PostgreSQL goes on and on at a login")
         self._framer.feed(data)
         return b"".join([self._take(*found) for found in iter(self._next, None)])
 
     def ended(self) -> LoginFailedError:
         """Return the error for a connection that ended before the login did."""
-        if self._asked_minor and not self._heard:
+        if self._asked_minor and not self._has_spoken:
             return VersionRefusedError("PostgreSQL closed the connection at a newer protocol")
         return LoginFailedError("PostgreSQL closed the connection before the login was complete")
 
@@ -87,17 +92,23 @@ class LoginOut:
         try:
             return None if self.done else self._framer.next()
         except WireError:
-            said = None if self._heard else backend.crude_error(self._framer.rest())
-            if said is None:
+            if self._has_spoken or not self._may_be_crude():
                 raise
-            raise LoginFailedError(self._masked(said), fields={"M": self._masked(said)}) from None
+            return None
+
+    def _may_be_crude(self) -> bool:
+        """Tell whether an error without a length may have begun; raise it when it is complete."""
+        data = self._framer.rest()
+        said = backend.crude_error(data)
+        if said is not None:
+            raise LoginFailedError(self._masked(said), fields={"M": self._masked(said)})
+        self._framer.feed(data)
+        return data.startswith(backend.ERROR) and b"\0" not in data and len(data) < _MOST_CRUDE
 
     def _take(self, kind: bytes, body: bytes) -> bytes:
         if kind == backend.ERROR:
             raise self._failed(backend.read_fields(body))
-        self._heard += 1
-        if self._heard > _MOST_MESSAGES:
-            raise WireError("PostgreSQL goes on and on at a login")
+        self._has_spoken = True
         if kind == backend.NOTICE:
             self._notice(body)
             return b""
@@ -109,7 +120,7 @@ class LoginOut:
             for letter, text in fields.items()
         }
         text = found.get("M", "PostgreSQL refused the login without a word")
-        is_first = self._asked_minor and not self._heard
+        is_first = self._asked_minor and not self._has_spoken
         if is_first and found.get("C", "")[:2] in _OF_VERSIONS:
             return VersionRefusedError(text, fields=found)
         return LoginFailedError(text, fields=found, hint=found.get("H"))

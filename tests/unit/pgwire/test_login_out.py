@@ -152,8 +152,13 @@ def test_no_error_and_no_notice_repeats_the_password() -> None:
 
 
 def test_an_error_in_the_way_of_version_two() -> None:
-    with pytest.raises(LoginFailedError, match="could not fork"):
-        login().receive(b"Ecould not fork new process\n\0")
+    made = login(minor=2)
+    assert made.receive(b"Ecould not fork ") == b""
+    with pytest.raises(LoginFailedError, match="could not fork new process") as caught:
+        made.receive(b"new process\n\0")
+    assert type(caught.value) is LoginFailedError
+    with pytest.raises(WireError, match="no PostgreSQL message"):
+        login().receive(b"E" + b"x" * 1000)
 
 
 @pytest.mark.parametrize("sqlstate", ["08P01", "0A000", ""])
@@ -230,8 +235,10 @@ def test_what_is_no_login(said) -> None:
 
 
 def test_a_server_that_goes_on_and_on() -> None:
+    made = login()
+    made.receive(OK + backend.parameter_status("a", "b" * 60_000) * 17)
     with pytest.raises(WireError, match="on and on"):
-        login().receive(OK + backend.parameter_status("a", "b") * 1001)
+        made.receive(backend.parameter_status("a", "b" * 60_000))
     made = login()
     made.receive(OK + backend.notice("NOTICE", "00000", "hello") * 900)
     assert len(made.notices) == 100
