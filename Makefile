@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium matrix drivers faketime patroni peers clean
+.PHONY: help demo test retest test-all fuzz check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium matrix drivers faketime patroni peers clean
 
 PYTHON := .venv/bin/python
 # One more than there are cores: tests wait for the servers that they start.
@@ -27,6 +27,10 @@ retest: $(SETUP) ## The tests that failed last, one after the other
 
 test-all: $(SETUP) matrix drivers peers faketime patroni ## All tests, on PostgreSQL 11 to 18
 	@$(PYTEST)
+
+fuzz: dev ## Fuzz the readers of PostgreSQL's protocol with atheris, a minute each
+	@$(PYTHON) -c 'import atheris' 2>/dev/null || .venv/bin/pip install --quiet atheris
+	@$(PYTHON) -m tests.fuzz.run all -max_total_time=60 -max_len=300
 
 check: dev ## Lint, formatting, types, import layers, test file names, generated pages
 	@.venv/bin/ruff check .

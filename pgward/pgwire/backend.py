@@ -61,6 +61,8 @@ AUTH_SASL = 10
 AUTH_SASL_GOES_ON = 11
 AUTH_SASL_ENDS = 12
 
+_ALONE = frozenset({AUTH_OK, AUTH_KERBEROS, AUTH_CLEAR_TEXT, AUTH_GSS, AUTH_SSPI})
+
 IDLE, IN_TRANSACTION, FAILED = b"I", b"T", b"E"  # what ReadyForQuery says of the transaction
 
 # The letters of an error's further fields, by the names of ``error``'s further arguments.
@@ -148,7 +150,10 @@ def authentication_sasl(mechanisms: Sequence[str]) -> bytes:
 def read_authentication(body: bytes) -> tuple[int, bytes]:
     """Return what is asked for, one of the AUTH_ numbers, and what belongs to it."""
     packet = Body(body)
-    return packet.uint32(), packet.rest()
+    asked = packet.uint32()
+    if asked in _ALONE:
+        packet.end()
+    return asked, packet.rest()
 
 
 def read_mechanisms(data: bytes) -> tuple[str, ...]:

@@ -93,6 +93,12 @@ def test_authentication() -> None:
     assert backend.read_mechanisms(backend.read_authentication(asked)[1]) == ("SCRAM-SHA-256",)
 
 
+@pytest.mark.parametrize("asked", [backend.AUTH_OK, backend.AUTH_CLEAR_TEXT, backend.AUTH_GSS])
+def test_authentication_with_more_than_belongs_to_it(asked) -> None:
+    with pytest.raises(WireError, match="longer"):
+        backend.read_authentication(body(backend.authentication(asked, b"x"), b"R"))
+
+
 def test_whether_it_is_ready() -> None:
     assert backend.ready() == b"Z\0\0\0\5I"
     assert backend.read_ready(b"E") == b"E"
