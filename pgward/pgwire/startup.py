@@ -8,7 +8,7 @@ from pgward.pgwire.body import UINT32, Body, string
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import message
 
-MOST = 10_000  # bytes: PostgreSQL's MAX_STARTUP_PACKET_LENGTH
+MOST = 10_004  # bytes: PostgreSQL's MAX_STARTUP_PACKET_LENGTH, and the length itself
 TLS_HANDSHAKE = 0x16  # the first byte of direct TLS, which is no packet of PostgreSQL
 REQUEST_SIZE = 8  # bytes of SSLRequest and GSSENCRequest, and of what all packets begin with
 MAJOR = 3
@@ -80,7 +80,7 @@ def read(data: bytes) -> First | None:
 
     Raises WireError as soon as it can be none; its ``sqlstate`` is what PostgreSQL answers.
     """
-    # A length of at most 10,000 begins with two zeros.
+    # A length of at most 10,004 begins with two zeros.
     if data[:2].strip(b"\0"):
         raise _no_packet(data)
     if len(data) < _LENGTH:

@@ -69,7 +69,7 @@ def test_a_cancel_with_a_key_of_a_wrong_length(key) -> None:
         (b"\x16\3\1", "TLS begins", "08P01"),
         (b"\0\1", "no PostgreSQL startup packet", "08P01"),
         (b"\0\0\0\7", "of 7 bytes", "08P01"),
-        (struct.pack("!I", 10_001), "of 10001 bytes", "08P01"),
+        (struct.pack("!I", 10_005), "of 10005 bytes", "08P01"),
         (packet(80877103, b"x"), "longer", "08P01"),
         (packet(80877102, b"\0\0"), "shorter", "08P01"),
         (packet(131072, b"user\0ann\0\0"), "protocol 2.0", "0A000"),
@@ -87,8 +87,14 @@ def test_what_is_refused(data, said, sqlstate) -> None:
     assert caught.value.sqlstate == sqlstate
 
 
+def test_a_startup_as_long_as_postgresql_takes_it() -> None:
+    made = startup.startup({"user": "ann", "options": "x" * (10_004 - 27)})
+    assert len(made) == startup.MOST
+    assert startup.read(made).size == len(made)
+
+
 def test_parameters_that_do_not_fit() -> None:
-    with pytest.raises(WireError, match="longer than 10000 bytes"):
+    with pytest.raises(WireError, match="longer than 10004 bytes"):
         startup.startup({"user": "ann", "options": "x" * 10_000})
 
 
