@@ -16,7 +16,7 @@ from pgward.pgwire.errors import LoginFailedError
 from pgward.pgwire.framing import Framer
 from pgward.pgwire.login_out import LoginOut
 from pgward.system.postgres import Cluster, find_binaries, temporary_directory
-from tests.fixtures.postgres import matrix_binaries, reachable
+from tests.fixtures.postgres import VERSIONS, matrix_binaries, reachable
 
 PASSWORD = "Gr\u00fc\u00dfe\u00ad 'quoted'"  # SASLprep has work to do
 HBA = """\
@@ -45,7 +45,10 @@ def write(cluster: Cluster, name: str, data: bytes) -> None:
     os.chown(path, owner.st_uid, owner.st_gid)
 
 
-@pytest.fixture(scope="module", params=["newest", 18])
+OTHERS = [pytest.param(each, marks=pytest.mark.matrix) for each in VERSIONS if each != 18]
+
+
+@pytest.fixture(scope="module", params=["newest", 18, *OTHERS])
 def server(request) -> Iterator[Cluster]:
     with temporary_directory() as directory:
         wanted = request.param
