@@ -148,6 +148,12 @@ def test_nobody_in_between_takes_the_offer_out() -> None:
     assert caught.value.sqlstate == "28000"
 
 
+def test_a_client_that_could_bind_is_taken_where_nothing_is_offered() -> None:
+    client = Client.choose(b"pencil", NONCE, [scram.MECHANISM], b"ours")
+    assert client.first().startswith(b"y,,")
+    assert talk(client, Server(FEW, "abc", binding=None)) is not None
+
+
 def test_a_client_that_knows_no_binding_is_taken_where_it_is_offered() -> None:
     assert talk(Client(b"pencil", NONCE), Server(FEW, "abc", binding=b"ours")) is not None
 

@@ -53,6 +53,13 @@ def test_a_cancel_with_a_short_and_a_long_key() -> None:
     assert "abcd" not in repr(Cancel(7, b"abcd"))
 
 
+def test_a_cancel_is_known_by_how_it_begins() -> None:
+    made = startup.cancel(7, bytes(32))
+    assert startup.is_cancel(made[:8])
+    assert not startup.is_cancel(made[:7])
+    assert not startup.is_cancel(startup.ssl_request())
+
+
 @pytest.mark.parametrize("key", [b"", b"abc", bytes(257)])
 def test_a_cancel_with_a_key_of_a_wrong_length(key) -> None:
     with pytest.raises(WireError, match="key"):
