@@ -10,14 +10,15 @@ RecordType = Literal[
     "SESSION_START",  # a client is logged in, and so are we
     "SESSION_END",  # with totals of the session, and why it ended
     "QUERY",  # a simple query, or several in one message: ``commands``
-    "PARSE",  # a prepared statement was made
-    "BIND",  # parameters were bound, and the portal never executed, or the bind failed
+    "PARSE",  # a statement was prepared; of one without a name only if no execution tells of it
+    "BIND",  # parameters were bound, if no execution tells of it
     "EXECUTE",  # a portal ran: text, parameters, rows
-    "CLOSE",  # a prepared statement or a portal was closed
+    "CLOSE",  # a prepared statement or a portal that has a name was closed
     "FUNCTION_CALL",  # the protocol's own call of a function
-    "COPY",  # COPY data of a statement: rows and bytes; the statement has its own record
+    "COPY",  # a query or an execution that moved COPY data: ``direction``, ``rows``, ``bytes``
+    "COMMIT",  # a transaction that a Sync should have committed failed
     "CANCEL",  # somebody asked for the running statement to be cancelled
-    "DENIED",  # a rule said no; ``rule`` and ``reason`` tell which
+    "DENIED",  # a rule said no; ``rule`` and ``reason`` tell which, ``denied`` to what
     "NOTICE",  # the edge told the client of a limit, or ended the session
     "TEXT",  # a piece of a large text, of the record that ``of`` names
     "GAP",  # bytes of the tape could not be read: records may be missing here
@@ -54,7 +55,7 @@ class Record(TypedDict):
     client: NotRequired[str]  # address
     application: NotRequired[str]
 
-    statement: NotRequired[int]  # number of the exchange within its session, from 1
+    statement: NotRequired[int]  # number of the message within its session, from 1
     name: NotRequired[str]  # of a prepared statement, if it has one
     portal: NotRequired[str]  # if it has a name
     text: NotRequired[str]  # with passwords taken out; cut only where pieces hold the rest
@@ -66,6 +67,7 @@ class Record(TypedDict):
     parameters: NotRequired[list[str | Large | None]]
     function: NotRequired[int]  # OID, in a FUNCTION_CALL
 
+    direction: NotRequired[Literal["in", "out", "both"]]  # of COPY, as PostgreSQL calls it
     commands: NotRequired[list[str]]  # tags: "SELECT 1", "INSERT 0 1"
     rows: NotRequired[int]  # sent to the client, or affected, or copied
     bytes: NotRequired[int]  # of rows or COPY data, towards the client or from it
@@ -73,11 +75,12 @@ class Record(TypedDict):
     status: NotRequired[Status]
     sqlstate: NotRequired[str]
     message: NotRequired[str]  # PostgreSQL's error; left out where it could quote a password
+    denied: NotRequired[str]  # QUERY, PARSE, EXECUTE, FUNCTION_CALL, CONNECT
     rule: NotRequired[str]
     reason: NotRequired[str]
     sensitive: NotRequired[bool]  # something was taken out of the text
 
-    statements: NotRequired[int]  # in a SESSION_END: exchanges in all
+    statements: NotRequired[int]  # in a SESSION_END: messages in all that could have a record
     details: NotRequired[dict[str, object]]  # whatever else the edge said of the session
 
 

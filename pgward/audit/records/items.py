@@ -1,0 +1,110 @@
+"""What a session keeps until an answer comes: messages that are awaited, statements, portals.
+
+All of it can be written down as JSON and put together again, for the auditor's checkpoint.
+"""
+
+from typing import Any, Final
+
+from pgward.pgwire import backend, frontend
+
+Fields = dict[str, Any]
+
+# Types of messages as numbers, as they are found in a frame.
+BIND: Final = frontend.BIND[0]
+CLOSE: Final = frontend.CLOSE[0]
+COPY_DONE: Final = frontend.COPY_DONE[0]
+COPY_FAIL: Final = frontend.COPY_FAIL[0]
+DESCRIBE: Final = frontend.DESCRIBE[0]
+EXECUTE: Final = frontend.EXECUTE[0]
+FUNCTION_CALL: Final = frontend.FUNCTION_CALL[0]
+PARSE: Final = frontend.PARSE[0]
+QUERY: Final = frontend.QUERY[0]
+SYNC: Final = frontend.SYNC[0]
+
+BIND_COMPLETE: Final = backend.BIND_COMPLETE[0]
+CLOSE_COMPLETE: Final = backend.CLOSE_COMPLETE[0]
+COMMAND_COMPLETE: Final = backend.COMMAND_COMPLETE[0]
+COPY_BOTH: Final = backend.COPY_BOTH[0]
+COPY_IN: Final = backend.COPY_IN[0]
+COPY_OUT: Final = backend.COPY_OUT[0]
+EMPTY_QUERY: Final = backend.EMPTY_QUERY[0]
+ERROR: Final = backend.ERROR[0]
+PARAMETER_DESCRIPTION: Final = backend.PARAMETER_DESCRIPTION[0]
+PARSE_COMPLETE: Final = backend.PARSE_COMPLETE[0]
+PORTAL_SUSPENDED: Final = backend.PORTAL_SUSPENDED[0]
+READY: Final = backend.READY[0]
+
+TYPES: Final = {
+    QUERY: "QUERY",
+    PARSE: "PARSE",
+    BIND: "BIND",
+    EXECUTE: "EXECUTE",
+    CLOSE: "CLOSE",
+    FUNCTION_CALL: "FUNCTION_CALL",
+}
+
+
+class Prepared:
+    """A prepared statement, or a portal, which is a statement with its parameters.
+
+    ``about``: the record's fields of the text. ``joined``: an execution has it in its record.
+    """
+
+    __slots__ = ("about", "joined", "name", "parameters", "portal", "secret", "statement", "types")
+
+    def __init__(
+        self,
+        name: str,
+        about: Fields,
+        types: tuple[int, ...] = (),
+        secret: frozenset[int] = frozenset(),
+    ) -> None:
+        self.name = name  # of the statement
+        self.about = about
+        self.types = types
+        self.secret = secret
+        self.portal = ""
+        self.statement: Prepared | None = None  # of a portal
+        self.parameters: list[Any] | None = None
+        self.joined = False
+
+    def state(self) -> list[Any]:
+        """Return it as JSON."""
+        secret = sorted(self.secret)
+        parts = (self.name, self.about, self.types, secret, self.portal, self.parameters)
+        return [*parts, self.joined]
+
+    @classmethod
+    def restored(cls, state: list[Any]) -> "Prepared":
+        """Return what ``state`` told of."""
+        name, about, types, secret, portal, parameters, joined, *_ = state
+        made = cls(name, about, tuple(types), frozenset(secret))
+        made.portal, made.parameters, made.joined = portal, parameters, joined
+        return made
+
+
+class Item:
+    """A message whose answer is awaited, and the record that it becomes (None: it makes none).
+
+    What most items never have stands in the class.
+    """
+
+    made: Prepared | None = None  # what a Parse, Bind or Describe is about
+    previous: Prepared | None = None  # what the name meant before
+    tags: list[str] | None = None
+    rows = -1  # -1: not known
+    size = -1
+    run = -1  # rows since the last tag
+    direction = ""  # of COPY
+    failed = False
+    ignored = False  # PostgreSQL passes over it
+    done = 0  # when its answer came, if that made no record yet
+    position = 0
+
+    def __init__(self, kind: int, time: int, record: Fields | None = None) -> None:
+        self.kind = kind
+        self.time = time
+        self.record = record
+
+    PLAIN = ("tags", "rows", "size", "run", "direction", "failed", "ignored", "done", "position")
+    """What ``state`` writes down as it is, besides the arguments."""

@@ -1,0 +1,165 @@
+"""Frames of one tape in, records out: the same frames always give the same records.
+
+Pure: time is the frames', and what is open can be written down (``state``) and taken up again.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Self
+
+from pgward.audit.records.checkpoint import restored, saved
+from pgward.audit.records.fields import SESSION_FIELDS
+from pgward.audit.records.items import Fields
+from pgward.audit.records.session import Session
+from pgward.audit.records.times import stamp
+from pgward.audit.tape.frames import (
+    CLOSE,
+    COUNT,
+    DENIED,
+    DOWN,
+    GAP,
+    NOTE,
+    OPEN,
+    PIECE,
+    UP,
+    Frame,
+)
+from pgward.core.errors import InvalidInputError
+
+KILLED = "the edge's worker ended without closing the session"
+_VERSION = 1
+_BEGIN = frozenset({OPEN, UP, DOWN, PIECE, COUNT})
+_ALONE = {GAP: "GAP", DENIED: "DENIED", NOTE: "NOTICE"}
+
+
+class Joiner:
+    """Joins the frames of the tape ``boot``, which a worker of ``edge`` wrote."""
+
+    def __init__(self, boot: str, edge: str) -> None:
+        self._boot = boot
+        self._edge = edge
+        self._prefix = f"{boot}-"
+        self._sessions: dict[int, Session] = {}
+        self._last = 0  # time of the last frame
+
+    def feed(self, frame: Frame) -> list[Fields]:
+        """Return the records that a frame completes; most complete none or one."""
+        position, time, number, kind, data = frame
+        session = self._sessions.get(number)
+        if session is None:
+            if kind not in _BEGIN:
+                return [self._alone(frame)] if kind in _ALONE else []
+            session = self._sessions[number] = Session(self._prefix, number, {"edge": self._edge})
+            session.began = time
+        self._last = time
+        if kind == UP:
+            session.up(position, time, data)
+        elif kind == DOWN:
+            session.down(time, data)
+        else:
+            self._rare(session, frame)
+        out = session.out
+        if out:
+            session.out = []
+        return out
+
+    def finish(self) -> list[Fields]:
+        """Return the records of what is open when the writer is gone and all is read."""
+        found: list[Fields] = []
+        for session in self._sessions.values():
+            told = {"reason": KILLED, "status": "unknown"}
+            session.end(f"{self._prefix}{session.number:x}.end", self._last, told)
+            found += session.out
+        self._sessions.clear()
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Return what is open, as JSON."""
+        sessions = [saved(session) for session in self._sessions.values()]
+        return {"version": _VERSION, "last": self._last, "sessions": sessions}
+
+    @classmethod
+    def restore(cls, boot: str, edge: str, state: dict[str, Any]) -> Self:
+        """Return a joiner that goes on where ``state`` was told; InvalidInputError for another."""
+        if state.get("version") != _VERSION:
+            raise InvalidInputError("what joining had begun was written by another version")
+        found = cls(boot, edge)
+        found._last = state["last"]
+        for each in state["sessions"]:
+            session = restored(found._prefix, each)
+            found._sessions[session.number] = session
+        return found
+
+    def _rare(self, session: Session, frame: Frame) -> None:
+        position, time, _, kind, data = frame
+        if kind == PIECE:
+            session.piece(position, time, data)
+        elif kind == COUNT:
+            session.count(data)
+        elif kind == OPEN:
+            self._open(session, frame)
+        elif kind == CLOSE:
+            session.end(f"{self._prefix}{position:x}", time, _told(data))
+            del self._sessions[session.number]
+        elif kind == DENIED:
+            told = _told(data)
+            session.denied[told.get("place", 0)] = _pick(told, ("rule", "reason"))
+        elif kind == NOTE:
+            self._note(session, frame)
+
+    def _open(self, session: Session, frame: Frame) -> None:
+        told = _told(frame.data)
+        known = {key: str(told.pop(key)) for key in SESSION_FIELDS if told.get(key) is not None}
+        session.began = session.seen = frame.time
+        session.fields.update(known)
+        record = self._record(frame, "SESSION_START", session.fields)
+        if told:
+            record["details"] = told
+        session.out.append(record)
+
+    def _note(self, session: Session, frame: Frame) -> None:
+        told = _told(frame.data)
+        if told.pop("sensitive", False):
+            session.sensitive = True
+        if not told:
+            return
+        kind = "CANCEL" if told.pop("cancel", False) else "NOTICE"
+        record = self._record(frame, kind, session.fields)
+        record.update(_pick(told, ("reason", "sqlstate")))
+        if told:
+            record["details"] = told
+        session.out.append(record)
+
+    def _alone(self, frame: Frame) -> Fields:
+        """Return the record of a frame that belongs to no session."""
+        fields = {"session": f"{self._prefix}{frame.session}", "edge": self._edge}
+        if frame.kind == GAP:
+            record = self._record(frame, "GAP", fields)
+            return {**record, "bytes": int.from_bytes(frame.data, "big")}
+        told = _told(frame.data)
+        known = _pick(told, (*SESSION_FIELDS, "rule", "reason", "sqlstate"))
+        kind = "CANCEL" if told.pop("cancel", False) else _ALONE[frame.kind]
+        record = self._record(frame, kind, {**fields, **known})
+        if kind == "DENIED":
+            record.update(denied="CONNECT", status="denied")
+        if told:
+            record["details"] = told
+        return record
+
+    def _record(self, frame: Frame, kind: str, fields: Fields) -> Fields:
+        record: Fields = {"id": f"{self._prefix}{frame.position:x}", "type": kind}
+        return {**record, "time": stamp(frame.time), **fields}
+
+
+def _told(data: bytes) -> Fields:
+    """Return the JSON object that the edge put on tape."""
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"unreadable": len(data)}
+
+
+def _pick(told: Fields, keys: Iterable[str]) -> Fields:
+    """Take what has one of these keys out."""
+    return {key: told.pop(key) for key in keys if key in told}

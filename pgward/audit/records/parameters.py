@@ -1,0 +1,65 @@
+"""Values of parameters as text, by their types and formats.
+
+Binary forms are those of the types' ``*_recv`` functions in PostgreSQL's sources (src/backend/
+utils/adt); texts are what PostgreSQL itself would print, with ISO dates. A value that its type
+does not explain is shown in hex.
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from pgward.audit.records.binary import BINARY
+from pgward.audit.redact import redact_value, suspicious
+
+HIDDEN = "***"
+Told = dict[str, Any]  # a large value, by "bytes" and "sha256"
+Value = str | Told | None
+_SHORT = 7  # bytes, too few for a secret and its name
+MOST = 8192
+"""Values of more bytes than this are told by their size and SHA-256."""
+
+
+def parameters(
+    values: Sequence[bytes | Told | None],
+    formats: Sequence[int],
+    types: Sequence[int],
+    secret: AbstractSet[int],
+) -> list[Value]:
+    """Return the values of a Bind or FunctionCall; ``secret`` are numbers, from 1, to hide."""
+    if not values:
+        return []
+    count = len(values)
+    all_formats = formats if len(formats) == count else (formats[0] if formats else 0,) * count
+    all_types = (*types, *(0,) * (count - len(types)))
+    found = list(map(value, values, all_formats, all_types))
+    for number in secret:
+        if number <= count:
+            found[number - 1] = HIDDEN
+    return found
+
+
+def value(data: bytes | Told | None, form: int, oid: int) -> Value:
+    """Return one value: a text, None for NULL, size and hash of a large one."""
+    if not isinstance(data, bytes):
+        return data
+    if len(data) > MOST:
+        return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    if form:
+        return binary(data, oid)
+    if len(data) > _SHORT and suspicious(data):
+        data = redact_value(data)
+    return data.decode("utf-8", "backslashreplace")
+
+
+def binary(data: bytes, oid: int) -> str:
+    """Return a value in binary form as text; in hex, if its type does not explain it."""
+    reader = BINARY.get(oid)
+    if reader is not None:
+        try:
+            return reader(data)
+        except (ValueError, ArithmeticError, struct.error, RecursionError):
+            pass
+    return "\\x" + data.hex()

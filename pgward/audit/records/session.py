@@ -1,0 +1,355 @@
+"""One database session off the tape: its messages become records.
+
+Follows both ends as ``pgward.pgwire.exchange`` does live: PostgreSQL answers in order; after an
+error in the extended protocol it skips all up to the next Sync; while it takes COPY data it
+ignores Sync (manual, chapter 54.2). What does not fit is passed over, as a tape may begin late.
+"""
+
+import contextlib
+import re
+import struct
+from collections import deque
+from functools import lru_cache
+
+from pgward.audit.records import items as it
+from pgward.audit.records.items import Fields, Item
+from pgward.audit.records.large import Large
+from pgward.audit.records.requests import Requests
+from pgward.audit.records.times import stamp
+from pgward.audit.tape.frames import read_piece
+from pgward.pgwire import backend
+from pgward.pgwire.errors import WireError
+
+_HEADER = struct.Struct("!BI")
+_RUN = struct.Struct("!QQ")
+_RUN_KIND = ord("#")
+_IDLE = ord("I")
+_LEAST = 4  # the length of a message counts itself
+_WITH_READY = frozenset({it.QUERY, it.SYNC, it.FUNCTION_CALL})
+_STRAYS = frozenset({it.COPY_DONE, it.COPY_FAIL})
+_PASSED_OVER = _STRAYS | {it.DESCRIBE}
+_AWAITED = frozenset(it.TYPES) | {it.SYNC} | _PASSED_OVER
+_DEALLOCATE = re.compile(r'\s*deallocate\s+(?:prepare\s+)?("(?:[^"]|"")+"|[\w$]+)', re.IGNORECASE)
+
+
+class Session(Requests):
+    """Reads one session's frames, and appends records to ``out``."""
+
+    # --- the frontend -----------------------------------------------------------------
+
+    def up(self, position: int, time: int, data: bytes) -> None:
+        """Take whole messages."""
+        at, end, place = 0, len(data), 0
+        self.seen = time
+        while at + 5 <= end:
+            kind, length = _HEADER.unpack_from(data, at)
+            following = at + 1 + length
+            if length < _LEAST or following > end:
+                return
+            if kind in _AWAITED:
+                denied = self.denied.pop(place, None) if self.denied else None
+                self.asked(kind, position + at, time, data[at + 5 : following], denied)
+            at = following
+            place += 1
+
+    def asked(
+        self, kind: int, position: int, time: int, body: bytes, denied: Fields | None
+    ) -> None:
+        """Take one message of the frontend that is answered, or would be."""
+        if self.skipping and kind == it.SYNC:
+            self.skipping = False
+        ignored = self.skipping or self.copying
+        if ignored and kind not in it.TYPES:
+            self.copying = self.copying and kind not in _STRAYS
+            return
+        self._asked(self.request(kind, position, time, body, ignored=ignored), time, denied)
+
+    def _asked(self, item: Item, time: int, denied: Fields | None) -> None:
+        if denied is not None and item.record is not None:
+            item.record.update(denied, type="DENIED", denied=it.TYPES[item.kind])
+        if item.ignored:
+            self._finish(item, time, "skipped")
+        else:
+            self.queue.append(item)
+
+    def count(self, data: bytes) -> None:
+        """Take how much COPY data the frontend sent."""
+        item = self._head()
+        if item is not None and len(data) >= 5 + _RUN.size:
+            item.size = max(item.size, 0) + _RUN.unpack_from(data, 5)[1]
+
+    def piece(self, position: int, time: int, data: bytes) -> None:
+        """Take a piece of a message that is larger than a frame."""
+        offset, total, content = read_piece(data)
+        self.seen = time
+        if not offset:
+            name = f"{self.prefix}{position:x}"
+            self.large = Large(content[0] if content else 0, name, time, self.denied.pop(0, None))
+        large = self.large
+        if large is None:
+            return
+        text = large.feed(content)
+        if text:
+            self.out.append(self.text_piece(large, position, time, text))
+        if offset + len(content) >= total:
+            self.large = None
+            if large.kind in it.TYPES:
+                item = self.large_request(large, ignored=self.skipping or self.copying)
+                self._asked(item, time, large.denied)
+
+    # --- the backend ------------------------------------------------------------------
+
+    def down(self, time: int, data: bytes) -> None:
+        """Take what tells of answers."""
+        at, end = 0, len(data)
+        self.seen = time
+        while at + 5 <= end:
+            kind, length = _HEADER.unpack_from(data, at)
+            following = at + 1 + length
+            if length < _LEAST or following > end:
+                return
+            if kind == it.COMMAND_COMPLETE:
+                self._complete(time, data[at + 5 : following - 1])
+            elif kind == it.READY:
+                self._ready(time, data[at + 5] if length > _LEAST else _IDLE)
+            elif kind == _RUN_KIND:
+                self._run(data[at + 5 : following])
+            else:
+                self._rare(kind, time, data[at + 5 : following])
+            at = following
+
+    def _rare(self, kind: int, time: int, body: bytes) -> None:
+        if kind == it.ERROR:
+            self._error(time, body)
+        elif kind == it.PARAMETER_DESCRIPTION:
+            self._described(body)
+        elif (item := self._head()) is None:
+            return
+        elif kind in {it.COPY_IN, it.COPY_BOTH, it.COPY_OUT}:
+            if item.kind in _ENDED_BY[it.COMMAND_COMPLETE]:
+                self._copy(kind, item)
+        elif kind in _ENDED_BY and item.kind in _ENDED_BY[kind]:
+            self._ended(item, time)
+
+    def _head(self) -> Item | None:
+        """Return what is answered now; the answer to a Describe is on tape only in part."""
+        queue = self.queue
+        while queue and queue[0].kind in _PASSED_OVER:
+            queue.popleft()
+        return queue[0] if queue else None
+
+    def _run(self, body: bytes) -> None:
+        item = self._head()
+        if item is not None and len(body) == _RUN.size:
+            rows, size = _RUN.unpack(body)
+            item.run = max(item.run, 0) + rows
+            item.size = max(item.size, 0) + size
+
+    def _complete(self, time: int, tag: bytes) -> None:
+        item = self._head()
+        if item is None or item.kind not in _ENDED_BY[it.COMMAND_COMPLETE]:
+            return
+        text, number = _tag(tag)
+        if item.tags is None:
+            item.tags = [text]
+        else:
+            item.tags.append(text)
+        rows = item.run if item.run >= 0 and not item.direction else number
+        if rows >= 0:
+            item.rows = max(item.rows, 0) + rows
+        item.run = -1
+        if text.startswith("D"):
+            self._forget(text, item)
+        if item.kind == it.EXECUTE:
+            self._ended(item, time)
+
+    def _forget(self, tag: str, item: Item) -> None:
+        """Forget prepared statements that SQL deallocated."""
+        if tag in {"DEALLOCATE ALL", "DISCARD ALL"}:
+            self.statements.clear()
+        elif tag == "DEALLOCATE" and item.record is not None:
+            found = _DEALLOCATE.match(item.record.get("text", ""))
+            if found is not None:
+                name = found[1]
+                quoted = name.startswith('"')
+                plain = name[1:-1].replace('""', '"') if quoted else name.lower()
+                self.statements.pop(plain, None)
+
+    def _ended(self, item: Item, time: int) -> None:
+        """Take that the oldest message was done."""
+        if item.kind == it.QUERY:
+            return  # ReadyForQuery ends it
+        self.queue.popleft()
+        made = item.made
+        unnamed = made is not None and not made.name and "pieces" not in made.about
+        if item.kind == it.BIND or (item.kind == it.PARSE and unnamed):
+            item.done = time
+            self.waiting.append(item)
+        else:
+            self._finish(item, time, "ok")
+
+    def _described(self, body: bytes) -> None:
+        queue = self.queue
+        while queue and queue[0].kind in _STRAYS:
+            queue.popleft()
+        if not queue or queue[0].kind != it.DESCRIBE:
+            return
+        made = queue.popleft().made
+        if made is not None:
+            with contextlib.suppress(WireError):
+                made.types = backend.read_parameter_description(body)
+
+    def _copy(self, kind: int, item: Item) -> None:
+        item.direction = {it.COPY_IN: "in", it.COPY_OUT: "out"}.get(kind, "both")
+        if kind == it.COPY_OUT:
+            return
+        queue = self.queue
+        first, rest = queue.popleft(), list(queue)
+        ends = next((n for n, each in enumerate(rest) if each.kind in _STRAYS), None)
+        within, behind = (rest, []) if ends is None else (rest[:ends], rest[ends + 1 :])
+        self.copying = ends is None
+        self.queue = deque([first, *(each for each in within if each.kind != it.SYNC), *behind])
+
+    def _error(self, time: int, body: bytes) -> None:
+        self.copying = False
+        fault = _fault(body, hidden=self.sensitive)
+        item = self._head()
+        if item is None:
+            self.fault = fault
+        elif item.kind == it.SYNC:
+            if item.failed:
+                return
+            item.failed = True
+            item.record = {**self.commit(item.position, item.time), **fault}
+            self._finish(item, time, "error")
+        elif item.kind in _WITH_READY:
+            item.failed = True
+            if item.record is not None:
+                item.record.update(fault)
+        else:
+            self._failed(time, fault)
+
+    def _failed(self, time: int, fault: Fields) -> None:
+        """End a message of the extended protocol, and skip what stands behind it."""
+        queue = self.queue
+        dropped = [queue.popleft()]
+        while queue and queue[0].kind != it.SYNC:
+            dropped.append(queue.popleft())
+        self.skipping = not queue
+        for item in reversed(dropped):
+            self.undo(item)
+        first, *behind = dropped
+        first.failed = True
+        if first.record is not None:
+            first.record.update(fault)
+        self._finish(first, time, "error")
+        for item in behind:
+            self._lost(item, time, "skipped")
+
+    def _ready(self, time: int, status: int) -> None:
+        queue = self.queue
+        self.skipping = self.copying = False
+        while queue:
+            item = queue.popleft()
+            if item.kind in _WITH_READY:
+                if item.record is not None:
+                    self._finish(item, time, "error" if item.failed else "ok")
+                break
+            self._lost(item, time, "unknown")
+        if self.waiting:
+            self._settle()
+        if status == _IDLE:
+            self.portals.clear()
+        if not queue:
+            self.sensitive = False
+
+    def _settle(self) -> None:
+        """Make records of what no execution has joined into its own."""
+        for item in self.waiting:
+            if item.made is None or not item.made.joined:
+                self._finish(item, item.done, "ok")
+        self.waiting.clear()
+
+    def _lost(self, item: Item, time: int, status: str) -> None:
+        """End what was not answered, unless the record of an execution tells of it."""
+        made = item.made
+        large = item.kind == it.PARSE and made is not None and "pieces" in made.about
+        if made is None or not made.joined or large:
+            self._finish(item, time, status)
+
+    def _finish(self, item: Item, time: int, status: str) -> None:
+        """Make the record of a message that has been answered, or never will be."""
+        record = item.record
+        if record is None:
+            return
+        item.record = None
+        if item.direction:
+            record["direction"] = item.direction
+            if record["type"] != "DENIED":
+                record["type"] = "COPY"
+        if item.tags is not None:
+            record["commands"] = item.tags
+        rows = item.rows if item.run < 0 else max(item.rows, 0) + item.run
+        if rows >= 0:
+            record["rows"] = rows
+        if item.size >= 0:
+            record["bytes"] = item.size
+        record["duration_us"] = max(0, time - item.time)
+        record["status"] = status if record["type"] != "DENIED" else "denied"
+        self.out.append(record)
+
+    # --- the end ----------------------------------------------------------------------
+
+    def end(self, name: str, time: int, told: Fields) -> None:
+        """Take that the session has ended; ``told`` is what the edge said of it, ``name`` an id."""
+        if self.large is not None and self.large.kind in it.TYPES:
+            self._finish(self.large_request(self.large, ignored=True), time, "unknown")
+        while self.queue:
+            item = self.queue.popleft()
+            if item.failed:
+                self._finish(item, time, "error")
+            else:
+                self._lost(item, time, "unknown")
+        self._settle()
+        record: Fields = {
+            "id": name,
+            "type": "SESSION_END",
+            "time": stamp(time),
+            **self.fields,
+            "statements": self.numbered,
+            "duration_us": max(0, time - self.began),
+            **self.fault,
+            "status": "ok",
+            **{key: told.pop(key) for key in ("reason", "sqlstate", "status") if told.get(key)},
+        }
+        told = {key: value for key, value in told.items() if value is not None}
+        if told:
+            record["details"] = told
+        self.out.append(record)
+
+
+_ENDED_BY = {
+    it.COMMAND_COMPLETE: frozenset({it.QUERY, it.EXECUTE}),
+    it.EMPTY_QUERY: frozenset({it.EXECUTE}),
+    it.PORTAL_SUSPENDED: frozenset({it.EXECUTE}),
+    it.PARSE_COMPLETE: frozenset({it.PARSE}),
+    it.BIND_COMPLETE: frozenset({it.BIND}),
+    it.CLOSE_COMPLETE: frozenset({it.CLOSE}),
+}
+
+
+@lru_cache(maxsize=1024)
+def _tag(tag: bytes) -> tuple[str, int]:
+    """Return a tag, and the number of rows that it tells, -1 if none."""
+    text = tag.decode("utf-8", "replace")
+    number = text.rpartition(" ")[2]
+    return text, int(number) if number.isdecimal() and len(number) < 20 else -1  # noqa: PLR2004
+
+
+def _fault(body: bytes, *, hidden: bool) -> Fields:
+    """Return what a record says of an error."""
+    found = {part[:1]: part[1:].decode("utf-8", "replace") for part in body.split(b"\0")}
+    fault: Fields = {"sqlstate": found.get(b"C", "XX000")}
+    if not hidden:
+        fault["message"] = found.get(b"M", "")
+    return fault
