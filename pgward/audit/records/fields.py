@@ -74,6 +74,7 @@ class Record(TypedDict):
     duration_us: NotRequired[int]  # from the message to its last answer
     status: NotRequired[Status]
     sqlstate: NotRequired[str]
+    failed_at: NotRequired[Literal["PARSE", "BIND"]]  # of an EXECUTE that failed before it ran
     message: NotRequired[str]  # PostgreSQL's error; left out where it could quote a password
     denied: NotRequired[str]  # QUERY, PARSE, EXECUTE, FUNCTION_CALL, CONNECT
     rule: NotRequired[str]

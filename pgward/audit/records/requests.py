@@ -131,6 +131,7 @@ class Requests:
             return
         _tell(record, portal)
         if not item.ignored:
+            item.made = portal
             portal.joined = True
             if portal.statement is not None:
                 portal.statement.joined = True

@@ -9,6 +9,7 @@ import contextlib
 import re
 import struct
 from collections import deque
+from collections.abc import Iterable
 from functools import lru_cache
 
 from pgward.audit.records import items as it
@@ -239,12 +240,16 @@ class Session(Requests):
         for item in reversed(dropped):
             self.undo(item)
         first, *behind = dropped
-        first.failed = True
-        if first.record is not None:
-            first.record.update(fault)
-        self._finish(first, time, "error")
-        for item in behind:
-            self._lost(item, time, "skipped")
+        blamed = _blamed(first, behind)
+        if blamed.record is not None:
+            blamed.record.update(fault)
+            if blamed is not first:
+                blamed.record["failed_at"] = it.TYPES[first.kind]
+        for item in dropped:
+            if item is blamed:
+                self._finish(item, time, "error")
+            else:
+                self._lost(item, time, "skipped")
 
     def _ready(self, time: int, status: int) -> None:
         queue = self.queue
@@ -273,8 +278,12 @@ class Session(Requests):
     def _lost(self, item: Item, time: int, status: str) -> None:
         """End what was not answered, unless the record of an execution tells of it."""
         made = item.made
-        large = item.kind == it.PARSE and made is not None and "pieces" in made.about
-        if made is None or not made.joined or large:
+        if (
+            item.kind == it.EXECUTE
+            or made is None
+            or not made.joined
+            or (item.kind == it.PARSE and (made.name or "pieces" in made.about))
+        ):
             self._finish(item, time, status)
 
     def _finish(self, item: Item, time: int, status: str) -> None:
@@ -336,6 +345,20 @@ _ENDED_BY = {
     it.BIND_COMPLETE: frozenset({it.BIND}),
     it.CLOSE_COMPLETE: frozenset({it.CLOSE}),
 }
+
+
+def _blamed(failed: Item, behind: Iterable[Item]) -> Item:
+    """Return the execution that tells of a failed Parse or Bind in its own record."""
+    made = failed.made
+    if made is None or failed.kind not in {it.PARSE, it.BIND}:
+        return failed
+    if failed.kind == it.PARSE and (made.name or "pieces" in made.about):
+        return failed
+    for item in behind:
+        portal = item.made
+        if item.kind == it.EXECUTE and portal is not None and made in (portal, portal.statement):
+            return item
+    return failed
 
 
 @lru_cache(maxsize=1024)

@@ -155,10 +155,9 @@ def test_behind_an_error_all_is_skipped_up_to_the_sync():
         .down(b.error("ERROR", "42601", "syntax error"), READY)
     )
     talk.down(PARSED, BOUND, done("SELECT 1"), READY)
-    assert talk.told("type", "text", "status", "sqlstate") == [
-        ("PARSE", "selec", "error", "42601"),
-        ("EXECUTE", "selec", "skipped", None),
-        ("EXECUTE", "select $1", "ok", None),
+    assert talk.told("type", "text", "status", "sqlstate", "failed_at") == [
+        ("EXECUTE", "selec", "error", "42601", "PARSE"),
+        ("EXECUTE", "select $1", "ok", None, None),
     ]
 
 
@@ -184,10 +183,15 @@ def test_a_name_means_what_it_did_before_when_a_parse_is_skipped():
 
 def test_a_bind_that_fails_is_told_with_its_parameters():
     talk = Talk().up(*extended(b"x")).down(PARSED, b.error("ERROR", "22P02", "not a number"), READY)
-    assert talk.told("type", "parameters", "status") == [
-        ("BIND", ["x"], "error"),
-        ("EXECUTE", ["x"], "skipped"),
+    assert talk.told("type", "parameters", "status", "failed_at") == [
+        ("EXECUTE", ["x"], "error", "BIND")
     ]
+
+
+def test_only_the_first_execution_of_what_failed_is_an_error():
+    talk = Talk().up(f.parse("", "selec"), *2 * [f.bind("", ""), f.execute()], f.sync())
+    talk.down(b.error("ERROR", "42601", "syntax error"), READY)
+    assert talk.told("type", "status") == [("EXECUTE", "error"), ("EXECUTE", "skipped")]
 
 
 def test_a_commit_that_fails_at_the_sync_is_on_record():
@@ -221,7 +225,7 @@ def test_a_copy_that_the_client_gives_up_is_an_error():
 
 
 def test_a_sync_during_copy_data_is_answered_by_nothing():
-    talk = Talk().up(f.parse("", "copy"), f.bind(), f.execute(), f.sync()) if False else Talk()
+    talk = Talk()
     talk.up(f.parse("", "copy"), f.bind("", ""), f.execute(), f.sync()).down(PARSED, BOUND, COPY_IN)
     talk.up(f.sync(), f.copy_done(), f.sync()).down(done("COPY 1"), READY)
     talk.up(f.query("select 1")).down(done("SELECT 1"), READY)
