@@ -51,11 +51,14 @@ class StatementRuler:
         if kind == "function":
             one = function_call(oid)
             return _denial(self._engine.statement(self._context, self._now(), one))
-        key = ("simple" if kind == "query" else "extended", text or b"")
+        protocol = "simple" if kind == "query" else "extended"
+        if text is None or not whole:
+            return self._decide(protocol, text or b"", whole=False)
+        key = (protocol, text)
         if key in self._known:
             return self._known[key]
-        found = self._decide(*key, whole=whole and text is not None)
-        if self._timeless and whole and len(key[1]) <= _CACHED_BYTES:
+        found = self._decide(protocol, text, whole=True)
+        if self._timeless and len(text) <= _CACHED_BYTES:
             if len(self._known) >= _CACHED:
                 self._known.clear()
             self._known[key] = found

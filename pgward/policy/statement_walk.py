@@ -99,7 +99,8 @@ def _statement(
     node: Node, fields: list[tuple[str, Any]], scope: Names, facts: Facts
 ) -> Iterable[tuple[Node, Names]]:
     one = dict(fields)
-    facts.kinds[kinds.name_of(node.name, one)] = None
+    if not (facts.kinds and "values_lists" in one):  # INSERT's VALUES is a SELECT by type only
+        facts.kinds[kinds.name_of(node.name, one)] = None
     if node.name == "VariableSetStmt" and "name" in one:
         facts.settings[str(one["name"]).lower()] = None
     elif node.name in ("DropStmt", "CommentStmt", "SecLabelStmt"):

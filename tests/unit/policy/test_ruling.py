@@ -1,0 +1,77 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from pgward.policy.context import Context, On, ServiceFacts, User
+from pgward.policy.model import Condition, Effect, How, Policy, Rule
+from pgward.policy.rules import Engine
+from pgward.policy.ruling import StatementRuler
+
+ALICE = Context(User("alice"), ServiceFacts("orders"))
+NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
+READS = "ctx.request.postgres.statement.reads"
+
+
+def ruler(source=READS, *, now=lambda: NOW, **options):
+    rule = Rule("reads", Effect.ALLOW, Condition(How.MATCH, source), On.STATEMENT)
+    engine = Engine.compile([Policy("p", (rule,), statements=Effect.DENY)])
+    return StatementRuler(engine, ALICE, now, **options)
+
+
+@pytest.mark.parametrize("kind", ["query", "parse", "execute"])
+def test_messages_with_a_text(kind):
+    rules = ruler()
+    assert rules.statement(kind, b"SELECT 1", whole=True) is None
+    denied = rules.statement(kind, b"DELETE FROM a", whole=True)
+    assert (denied.policy, denied.rule, denied.reason) == ("p", "", "no rule of policy p allows it")
+
+
+def test_what_was_not_seen_whole_is_denied():
+    rules = ruler()
+    assert rules.statement("query", b"", whole=True) is None
+    assert rules.statement("query", b"SELECT 1", whole=True) is None
+    assert rules.statement("query", None, whole=False) is not None
+    assert rules.statement("query", b"SELECT 1", whole=False).reason == (
+        "policy p denies what cannot be read: it is too long"
+    )
+    assert rules.statement("execute", None, whole=True) is not None
+    assert rules.statement("query", b"SELECT 1", whole=True) is None
+
+
+def test_function_calls_are_ruled():
+    assert ruler().statement("function", None, whole=True, oid=1598) is not None
+    mine = "ctx.request.postgres.statement.functions == ['1598']"
+    assert ruler(mine).statement("function", None, whole=True, oid=1598) is None
+
+
+def test_rules_see_the_protocol():
+    simple = ruler("ctx.request.postgres.statement.protocol == 'simple'")
+    assert simple.statement("query", b"SELECT 1", whole=True) is None
+    assert simple.statement("parse", b"SELECT 1", whole=True) is not None
+
+
+def test_a_text_is_decided_once_unless_the_clock_matters():
+    times = iter([NOW.replace(hour=hour) for hour in (9, 9, 20)])
+    timed = ruler("ctx.now.getHours() < 18", now=lambda: next(times))
+    found = [timed.statement("query", b"SELECT 1", whole=True) is None for _ in range(3)]
+    assert found == [True, True, False]
+    once = iter([NOW])
+    timeless = ruler(now=lambda: next(once))
+    assert [timeless.statement("query", b"SELECT 1", whole=True) for _ in range(3)] == [None] * 3
+
+
+def test_what_is_remembered_is_bounded():
+    rules = ruler()
+    for number in range(1000):
+        rules.statement("query", b"SELECT %d" % number, whole=True)
+    assert len(rules._known) <= 256
+
+
+def test_the_clients_encoding_is_followed():
+    rules = ruler(encoding="LATIN1")
+    text = b"SELECT '\xe9'"
+    assert rules.statement("query", text, whole=True) is None
+    rules.parameter_status("TimeZone", "UTC")
+    assert rules.statement("query", text, whole=True) is None
+    rules.parameter_status("client_encoding", "UTF8")
+    assert "not in UTF8" in rules.statement("query", text, whole=True).reason
