@@ -30,6 +30,11 @@ class Decision:
     reason: str = ""
     failed: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What decided, as logs have it: policy and rule, or the policy whose default it is."""
+        return f"{self.policy}/{self.rule}" if self.rule else self.policy
+
 
 @dataclass(frozen=True, slots=True)
 class Test:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from pgward.policy.context import Context
+from pgward.policy.context import Context, Statement
 from pgward.policy.rules import Decision, Engine
-from pgward.policy.statements import UTF8, classify, function_call
+from pgward.policy.statements import UTF8, classify, function_call, unread
 
 Asked = Literal["query", "parse", "execute", "function"]
+_UNSEEN, _TOO_LONG = "what it executes was not seen here", "it is too long"
 _CACHED = 256
 _CACHED_BYTES = 4096
 
@@ -41,32 +42,34 @@ class StatementRuler:
             self._encoding = value
             self._known.clear()
 
-    def statement(
-        self, kind: Asked, text: bytes | None, *, whole: bool, oid: int = 0
-    ) -> Decision | None:
+    def statement(self, kind: Asked, text: bytes | None, *, whole: bool) -> Decision | None:
         """Return the decision that denies a message, or None; never raises.
 
-        ``text`` is the statement's, of a prepared one what was prepared; ``oid`` the function's.
+        ``text`` is the statement's, of a prepared one what was prepared (None: that was not seen),
+        of a function call the function's OID in digits. Not ``whole``: it is longer than this.
         """
         if kind == "function":
-            one = function_call(oid)
-            return _denial(self._engine.statement(self._context, self._now(), one))
+            return self._one(function_call(int(text or b"0")))
         protocol = "simple" if kind == "query" else "extended"
         if text is None or not whole:
-            return self._decide(protocol, text or b"", whole=False)
+            why = _UNSEEN if text is None else _TOO_LONG
+            return self._one(unread(why, whole=False, protocol=protocol))
         key = (protocol, text)
         if key in self._known:
             return self._known[key]
-        found = self._decide(protocol, text, whole=True)
+        found = self._decide(protocol, text)
         if self._timeless and len(text) <= _CACHED_BYTES:
             if len(self._known) >= _CACHED:
                 self._known.clear()
             self._known[key] = found
         return found
 
-    def _decide(self, protocol: str, text: bytes, *, whole: bool) -> Decision | None:
-        statements = classify(text, encoding=self._encoding, protocol=protocol, whole=whole)
+    def _decide(self, protocol: str, text: bytes) -> Decision | None:
+        statements = classify(text, encoding=self._encoding, protocol=protocol)
         return _denial(self._engine.text(self._context, self._now(), statements))
+
+    def _one(self, statement: Statement) -> Decision | None:
+        return _denial(self._engine.statement(self._context, self._now(), statement))
 
 
 def _denial(decision: Decision) -> Decision | None:

@@ -25,16 +25,27 @@ _CACHED = 1024
 _SWALLOWED = re.compile(rb"(?<=[\x80-\xff])\\")
 
 
-def classify(
-    text: bytes, *, encoding: str = UTF8, protocol: str = "simple", whole: bool = True
-) -> Sequence[Statement]:
+def classify(text: bytes, *, encoding: str = UTF8, protocol: str = "simple") -> Sequence[Statement]:
     """Return the statements of a text in the client's encoding; none for an empty one.
 
     Never raises for any text: what cannot be read is one statement of the kind UNPARSED.
     """
-    if len(text) <= _CACHED_BYTES and whole:
+    if len(text) <= _CACHED_BYTES:
         return _cached(text, encoding, protocol)
-    return _classify(text, encoding, protocol, whole=whole)
+    return _classify(text, encoding, protocol)
+
+
+def unread(why: str, *, text: str = "", whole: bool = True, protocol: str = "simple") -> Statement:
+    """Return what stands for a text that was not read, or not to its end."""
+    return Statement(
+        UNPARSED,
+        (UNPARSED,),
+        text=text.replace("\0", "\ufffd"),
+        whole=whole,
+        protocol=protocol,
+        parsed=False,
+        why=why,
+    )
 
 
 def function_call(oid: int) -> Statement:
@@ -44,29 +55,15 @@ def function_call(oid: int) -> Statement:
 
 @lru_cache(maxsize=_CACHED)
 def _cached(text: bytes, encoding: str, protocol: str) -> Sequence[Statement]:
-    return _classify(text, encoding, protocol, whole=True)
+    return _classify(text, encoding, protocol)
 
 
-def _classify(text: bytes, encoding: str, protocol: str, *, whole: bool) -> Sequence[Statement]:
-    if not whole:
-        return (_unparsed(text, protocol, UnparsedError("it is too long", whole=False)),)
+def _classify(text: bytes, encoding: str, protocol: str) -> Sequence[Statement]:
     try:
         return _read(to_utf8(text, encoding), protocol)
     except UnparsedError as error:
-        return (_unparsed(text, protocol, error),)
-
-
-def _unparsed(text: bytes, protocol: str, error: UnparsedError) -> Statement:
-    seen = text.decode(errors="replace") if error.whole else ""
-    return Statement(
-        UNPARSED,
-        (UNPARSED,),
-        text=seen.replace("\0", "\ufffd"),
-        whole=error.whole,
-        protocol=protocol,
-        parsed=False,
-        why=str(error),
-    )
+        seen = text.decode(errors="replace") if error.whole else ""
+        return (unread(str(error), text=seen, whole=error.whole, protocol=protocol),)
 
 
 def _read(text: bytes, protocol: str) -> Sequence[Statement]:

@@ -34,14 +34,16 @@ def test_what_was_not_seen_whole_is_denied():
     assert rules.statement("query", b"SELECT 1", whole=False).reason == (
         "policy p denies what cannot be read: it is too long"
     )
-    assert rules.statement("execute", None, whole=True) is not None
+    assert rules.statement("execute", None, whole=True).reason == (
+        "policy p denies what cannot be read: what it executes was not seen here"
+    )
     assert rules.statement("query", b"SELECT 1", whole=True) is None
 
 
 def test_function_calls_are_ruled():
-    assert ruler().statement("function", None, whole=True, oid=1598) is not None
+    assert ruler().statement("function", b"1598", whole=True) is not None
     mine = "ctx.request.postgres.statement.functions == ['1598']"
-    assert ruler(mine).statement("function", None, whole=True, oid=1598) is None
+    assert ruler(mine).statement("function", b"1598", whole=True) is None
 
 
 def test_rules_see_the_protocol():

@@ -98,7 +98,6 @@ def test_equal_readings_are_one():
         (b"SELECT 1\0", {}, "it has a zero byte", True),
         (b"SELECT '\xff'", {}, "it is not in UTF8", True),
         ("SELECT 'é'".encode("shift_jis_2004"), {"encoding": "SJIS"}, "not known here", True),
-        (b"SELECT 1", {"whole": False}, "it is too long", False),
         (b"DROP TABLE a --" + b"x" * tree.MAX_BYTES, {}, "longer than 16384 bytes", False),
     ],
 )

@@ -1,0 +1,234 @@
+"""Cases that a policy must decide as expected: read from plain values, and tried out.
+
+A case says who asks for what, and what must become of it. ``given`` holds for all cases of a list.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pgward.policy.context import (
+    NEVER,
+    Connect,
+    Context,
+    Device,
+    ServiceFacts,
+    Session,
+    Statement,
+    User,
+)
+from pgward.policy.model import Effect
+from pgward.policy.reading import SpecError, known, text
+from pgward.policy.rules import Decision, Engine
+from pgward.policy.statements import classify, function_call
+
+_FACTS = ("user", "device", "session", "service", "connect", "at")
+_CASE = (*_FACTS, "name", "sql", "function", "expect", "rule", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, when, and for which statements (None: for a connection)."""
+
+    context: Context
+    at: datetime
+    statements: Sequence[Statement] | None = None
+
+    def decide(self, engine: Engine) -> Decision:
+        """Return what the engine says to it."""
+        if self.statements is None:
+            return engine.connect(self.context, self.at)
+        return engine.text(self.context, self.at, self.statements)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question and the answer that is expected; ``rule`` and ``reason`` only where given."""
+
+    name: str
+    asked: Asked
+    expect: Effect
+    rule: str | None = None
+    reason: str | None = None
+
+    def problem(self, engine: Engine) -> str | None:
+        """Return what is not as expected, or None."""
+        found = self.asked.decide(engine)
+        if found.allowed is not self.expect.allows:
+            return f"expected {self.expect.value}, but {shown(found)}"
+        if self.rule is not None and self.rule not in (found.rule, found.name):
+            return f"{found_effect(found)} as expected, but not by {self.rule}: {shown(found)}"
+        if self.reason is not None and self.reason != found.reason:
+            return f"the reason is {found.reason!r}"
+        return None
+
+
+def found_effect(decision: Decision) -> str:
+    """Return the decision in one word."""
+    return (Effect.ALLOW if decision.allowed else Effect.DENY).value
+
+
+def shown(decision: Decision) -> str:
+    """Return a decision and where it comes from, in one line."""
+    said = "allowed" if decision.allowed else "denied"
+    if decision.rule:
+        by = f"by rule {decision.rule} of policy {decision.policy}"
+    elif decision.policy:
+        by = f"by the default of policy {decision.policy}"
+    else:
+        by = "as no policy rules it"
+    return f"{said} {by}"
+
+
+def read_cases(spec: object, *, now: datetime) -> list[Case]:
+    """Read ``given`` and ``cases`` of a list of cases; raise SpecError.
+
+    ``now`` is the time of cases that give none.
+    """
+    fields = known(spec, "", ("service", "policies", "given", "cases"))
+    given = known(fields.get("given", {}), "given", _FACTS)
+    cases = fields.get("cases")
+    if not isinstance(cases, list) or not cases:
+        raise SpecError("cases", "must be a list with something in it")
+    return [_case(given, each, f"cases[{index}]", now) for index, each in enumerate(cases)]
+
+
+def _case(given: Mapping[str, Any], value: object, path: str, now: datetime) -> Case:
+    own = known(value, path, _CASE)
+    expect = own.get("expect")
+    if expect not in list(Effect):
+        raise SpecError(f"{path}.expect", "must be 'ALLOW' or 'DENY'")
+    return Case(
+        name=text(own.get("name"), f"{path}.name"),
+        asked=_asked(_joined(given, own), path, now),
+        expect=Effect(expect),
+        rule=_maybe(own, "rule", path),
+        reason=_maybe(own, "reason", path),
+    )
+
+
+def _joined(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a case's facts over those given for all: field by field, and a name is one field."""
+    found = {**given, **own}
+    for part in ("user", "device", "session", "service", "connect"):
+        both = [_named(each[part]) for each in (given, own) if part in each]
+        if both and all(isinstance(each, dict) for each in both):
+            found[part] = {name: each for values in both for name, each in values.items()}
+    return found
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _maybe(fields: Mapping[str, Any], name: str, path: str) -> str | None:
+    value = fields.get(name)
+    return None if value is None else text(value, f"{path}.{name}")
+
+
+def _asked(fields: Mapping[str, Any], path: str, now: datetime) -> Asked:
+    at = fields.get("at")
+    return Asked(
+        _context(fields, path),
+        now if at is None else _time(at, f"{path}.at"),
+        _statements(fields, path),
+    )
+
+
+def _statements(fields: Mapping[str, Any], path: str) -> Sequence[Statement] | None:
+    sql, function = fields.get("sql"), fields.get("function")
+    if sql is not None and function is not None:
+        raise SpecError(path, "has sql and function: ask for one of them")
+    if function is not None:
+        if type(function) is not int:
+            raise SpecError(f"{path}.function", "must be the function's number (oid)")
+        return (function_call(function),)
+    return None if sql is None else classify(text(sql, f"{path}.sql").encode())
+
+
+def _context(fields: Mapping[str, Any], path: str) -> Context:
+    return Context(
+        user=_user(fields.get("user"), f"{path}.user"),
+        service=_service(fields.get("service", "service"), f"{path}.service"),
+        connect=_connect(fields.get("connect", {}), f"{path}.connect"),
+        session=_session(fields.get("session", {}), f"{path}.session"),
+        device=_device(fields.get("device", {}), f"{path}.device"),
+    )
+
+
+def _user(value: object, path: str) -> User:
+    if value is None:
+        raise SpecError(path, "is missing")
+    fields = known(_named(value), path, ("name", "groups", "email"))
+    groups = fields.get("groups", [])
+    if not isinstance(groups, list) or not all(isinstance(each, str) for each in groups):
+        raise SpecError(f"{path}.groups", "must be a list of texts")
+    return User(
+        text(fields.get("name"), f"{path}.name"),
+        tuple(groups),
+        text(fields.get("email", ""), f"{path}.email"),
+    )
+
+
+def _service(value: object, path: str) -> ServiceFacts:
+    fields = known(_named(value), path, ("name", "labels"))
+    labels = _texts(fields.get("labels", {}), f"{path}.labels")
+    return ServiceFacts(text(fields.get("name", "service"), f"{path}.name"), labels)
+
+
+def _connect(value: object, path: str) -> Connect:
+    names = ("user", "database", "applicationName", "parameters")
+    fields = known(value, path, names)
+    user, database, application = (
+        text(fields.get(name, ""), f"{path}.{name}") for name in names[:3]
+    )
+    parameters = _texts(fields.get("parameters", {}), f"{path}.parameters")
+    said = {"user": user, "database": database, "application_name": application}
+    told = {name: each for name, each in said.items() if each}
+    return Connect(user, database, application, {**told, **parameters})
+
+
+def _session(value: object, path: str) -> Session:
+    fields = known(value, path, ("id", "method", "client", "started", "mfa", "reason"))
+    started = fields.get("started")
+    return Session(
+        id=text(fields.get("id", ""), f"{path}.id"),
+        method=text(fields.get("method", "certificate"), f"{path}.method"),
+        client=text(fields.get("client", ""), f"{path}.client"),
+        started=NEVER if started is None else _time(started, f"{path}.started"),
+        mfa=_flag(fields.get("mfa", False), f"{path}.mfa"),
+        reason=text(fields.get("reason", ""), f"{path}.reason"),
+    )
+
+
+def _device(value: object, path: str) -> Device:
+    fields = known(value, path, ("id", "trusted", "posture"))
+    posture = fields.get("posture", {})
+    if not isinstance(posture, dict):
+        raise SpecError(f"{path}.posture", "must be an object")
+    return Device(
+        text(fields.get("id", ""), f"{path}.id"),
+        _flag(fields.get("trusted", False), f"{path}.trusted"),
+        posture,
+    )
+
+
+def _texts(value: object, path: str) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise SpecError(path, "must be an object")
+    return {str(name): text(each, f"{path}.{name}") for name, each in value.items()}
+
+
+def _flag(value: object, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise SpecError(path, "must be true or false")
+    return value
+
+
+def _time(value: object, path: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text(value, path))
+    except ValueError:
+        raise SpecError(path, "is no time, such as 2026-11-22T09:30:00+01:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
