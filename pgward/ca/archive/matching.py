@@ -1,7 +1,7 @@
 """Whether a line is wanted: told by its bytes where they can tell, then by what it says."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from pgward.core.clock import precise_rfc3339
 from pgward.core.errors import InvalidInputError
 
 _SEARCHED = ("text", "message", "reason", "parameters", "name", "application")
+_SLICE = 500  # lines that are read at once: their texts may be long
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,32 @@ class Matcher:
         self._contains = None if text.contains is None else text.contains.casefold()
         self._needle = _needle(text.contains)
         self._regex = None if text.regex is None else patterns.matcher(text.regex)
+        self._regex_of_many = None if text.regex is None else patterns.of_many(text.regex)
 
-    def find(self, lines: Iterable[bytes]) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    def find(self, lines: Sequence[bytes]) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """Yield the lines that are wanted, with their records."""
-        for line in lines:
-            if self._may_match(line):
-                record = json.loads(line)
-                if self._wants(record):
-                    yield line, record
-
-    def _may_match(self, line: bytes) -> bool:
         for member in self._members:
-            if member not in line:
-                return False
-        return self._needle is None or self._needle in line.lower()
+            lines = [line for line in lines if member in line]
+        if self._needle is not None:
+            if self._needle not in b"\n".join(lines).lower():
+                return
+            lines = [line for line in lines if self._needle in line.lower()]
+        for start in range(0, len(lines), _SLICE):
+            some = lines[start : start + _SLICE]
+            records: list[dict[str, Any]] = json.loads(b"[%b]" % b",".join(some))
+            if self._may_say(records):
+                yield from (
+                    each for each in zip(some, records, strict=True) if self._wants(each[1])
+                )
+
+    def _may_say(self, records: Iterable[Mapping[str, Any]]) -> bool:
+        """Tell of many records at once whether any of them may have what is looked for."""
+        if self._regex_of_many is None and (self._contains is None or self._needle is not None):
+            return True
+        said = "\n".join(text for record in records for text in _texts(record))
+        if self._contains is not None and self._contains not in said.casefold():
+            return False
+        return self._regex_of_many is None or self._regex_of_many(said)
 
     def _wants(self, record: Mapping[str, Any]) -> bool:
         if any(record.get(name) != value for name, value in self._equal.items()):

@@ -4,6 +4,7 @@ Python's own may take for ever over a text of a few letters, and hold up the who
 """
 
 import json
+import re
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
@@ -11,6 +12,8 @@ from typing import Any, Final
 from pgward.core.errors import InvalidInputError
 
 MOST_LETTERS: Final = 500
+# The beginning or the end of all text, a mode that is switched off, an odd end of the pattern.
+_ENDS = re.compile(r"\\[AzQC]|\(\?[a-zA-Z]*-|\\$")
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
@@ -38,6 +41,20 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         return expression.eval(data={"text": clean}).value() is True
 
     return matches
+
+
+def of_many(pattern: str) -> Callable[[str], bool] | None:
+    """Return what tells whether any of many texts, each behind a line feed, may have a match.
+
+    That is a hundred times as fast as to ask for each. None for a pattern whose meaning depends
+    on where a text begins or ends in a way that line feeds do not show.
+    """
+    if _ENDS.search(pattern):
+        return None
+    try:
+        return matcher(f"(?m:{pattern})")
+    except InvalidInputError:  # a letter too long
+        return None
 
 
 def _reason(text: str) -> str:
