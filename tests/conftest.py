@@ -57,6 +57,7 @@ pytest_plugins = [
     "tests.fixtures.logins",  # after ca_service, which it imports
     "tests.fixtures.factors",  # after logins, which it imports
     "tests.fixtures.lying_provider",
+    "tests.fixtures.object_stores",
     "tests.fixtures.oidc_provider",
     "tests.fixtures.oidc_world",  # after ca_service and lying_provider, which it imports
     "tests.fixtures.fake_ca",

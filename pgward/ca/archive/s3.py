@@ -90,6 +90,10 @@ class S3Objects:
             raise InvalidInputError(f"{text!r} cannot be used: {error}", hint=_EXAMPLE) from error
         return cls(client, where)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Store an object; False when that key is there already."""
         wanted = {**self._named(key), "Body": data, **self._sealing}

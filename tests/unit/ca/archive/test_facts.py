@@ -1,0 +1,130 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgward.audit.chain.encoding import encode, encode_plainly
+from pgward.audit.chain.lines import Chain, Head
+from pgward.ca.archive import facts
+from pgward.core.clock import parse_rfc3339
+from pgward.core.errors import InvalidInputError
+from tests.fixtures.chunks import CHAIN, at, record
+
+
+def chained(*records):
+    chain = Chain(Head.origin(CHAIN))
+    return [chain.append(each) for each in records]
+
+
+def test_what_lines_say():
+    found = facts.read(
+        chained(
+            record(3, type="SESSION_START"),
+            record(1, status="error", rows=0),
+            record(2, user="bob", session="s2", service="books"),
+        ),
+        "e1",
+    )
+    assert (found.first_time, found.last_time) == (parse_rfc3339(at(1)), parse_rfc3339(at(3)))
+    assert found.names == {
+        "user": ("alice", "bob"),
+        "service": ("books", "orders"),
+        "session": ("0123456789abcdef-1", "s2"),
+        "type": ("QUERY", "SESSION_START"),
+        "status": ("error", "ok"),
+    }
+    assert found.services == {"orders", "books"}
+
+
+def test_what_a_session_did():
+    session = facts.read(
+        chained(
+            record(1, type="SESSION_START", status="ok"),
+            record(2, rows=5),
+            record(3, status="error", type="EXECUTE", rows=0),
+            record(4, type="DENIED", status="denied"),
+            record(5, type="PARSE"),
+            record(6, type="SESSION_END", reason="idle", sqlstate="57P05", status="error"),
+        ),
+        "e1",
+    ).sessions["0123456789abcdef-1"]
+    assert session.about["user"] == "alice"
+    assert (session.started, session.ended) == (at(1), at(6))
+    assert (session.statements, session.errors, session.denied, session.rows) == (2, 1, 1, 5)
+    assert (session.status, session.sqlstate, session.end_reason) == ("error", "57P05", "idle")
+
+
+def test_names_that_are_too_many_or_too_long_are_named_by_a_star():
+    many = facts.read(chained(*(record(i, session=f"s{i}") for i in range(300))), "e1").names
+    assert len(many["session"]) == 200
+    assert many["session"][-1] == "*"
+    long = facts.read(chained(record(user="x" * 300), record(user="*")), "e1").names["user"]
+    assert long == ("*", "*") or "*" in long
+
+
+def test_texts_that_no_database_takes():
+    found = facts.read(chained(record(user="a\0b", role="r\ud800", application="x" * 999)), "e1")
+    assert found.names["user"] == ("*",)
+    (session,) = found.sessions.values()
+    assert session.about["user"] == "a\ufffdb"
+    assert session.about["role"] == "r?"
+    assert len(session.about["application"]) == 256
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"edge": "e2"}, "line 1 is of another edge"),
+        ({"time": "2026-11-21T12:00:00Z"}, "line 1 has no time in UTC with microseconds"),
+        ({"time": 5}, "line 1 has no time in UTC with microseconds"),
+        ({"time": "2026-02-30T12:00:00.000000Z"}, "2026-02-30T12:00:00.000000Z is no time"),
+        ({"type": None}, "line 1 has no type"),
+        ({"user": 5}, "user in line 1 is no text"),
+        ({"session": "x" * 257}, "session in line 1 is no name"),
+        ({"session": "a\0"}, "session in line 1 is no name"),
+    ],
+)
+def test_what_no_record_says(more, message):
+    with pytest.raises(InvalidInputError, match=f"^{message}$"):
+        facts.read(chained(record(1, **more)), "e1")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"seq":1, "type":"QUERY","time":"2026-11-21T12:00:00.000000Z","hash":"x"}',
+        b'{"seq":1,"type":"QUERY","user":"\\u0061","time":"2026-11-21T12:00:00.000000Z"}',
+        b'{"seq":1,"type":"QUERY","user":"a","user":"b","time":"2026-11-21T12:00:00.000000Z"}',
+        b'["seq"]',
+        b"",
+        b'{"seq":1,"x":' + b"[" * 100_000,
+    ],
+)
+def test_lines_that_hide_what_they_say_from_a_search(line):
+    with pytest.raises(InvalidInputError, match="is not written as a record is"):
+        facts.read([line], "e1")
+
+
+def test_a_chunk_without_lines():
+    with pytest.raises(InvalidInputError, match="a chunk without lines"):
+        facts.read([], "e1")
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.text(min_size=1), _values, max_size=4))
+def test_whatever_an_edge_writes_is_taken(details):
+    whole = {"seq": 1, **record(details=details)}
+    for encoder in (encode, encode_plainly):
+        try:
+            line = encoder(whole)
+        except (OverflowError, TypeError):  # an integer that msgspec cannot write
+            continue
+        if json.loads(line) is not None and b"Infinity" not in line:
+            facts.read([line], "e1")
