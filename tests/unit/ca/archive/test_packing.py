@@ -15,7 +15,9 @@ def test_an_object_gives_back_what_it_is_made_of(manifest, chunk):
 
 
 def test_zstd_itself_shows_the_lines():
-    data = packing.pack("the.manifest.jws", zstandard.ZstdCompressor().compress(b"line 1\nline 2\n"))
+    data = packing.pack(
+        "the.manifest.jws", zstandard.ZstdCompressor().compress(b"line 1\nline 2\n")
+    )
     reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True)
     assert reader.read() == b"line 1\nline 2\n"
 

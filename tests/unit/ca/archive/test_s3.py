@@ -62,7 +62,11 @@ def test_objects_stand_below_the_prefix(bucket, s3_url):
 
 def test_a_bucket_that_is_not_there(s3_url):
     place = S3Objects.open(s3_url.replace("s3://b", "s3://no-such-b"))
-    for ask in (lambda: place.get("a"), lambda: place.put_if_absent("a", b""), lambda: [*place.list("")]):
+    for ask in (
+        lambda: place.get("a"),
+        lambda: place.put_if_absent("a", b""),
+        lambda: [*place.list("")],
+    ):
         with pytest.raises(UnavailableError, match="refused .*: NoSuchBucket"):
             ask()
     place.close()

@@ -1,0 +1,103 @@
+import pytest
+
+from pgward.ca.archive import sessions
+from pgward.ca.archive.sessions import SessionFilter
+from pgward.core.clock import parse_rfc3339
+from pgward.core.errors import InvalidInputError, NotFoundError
+from tests.fixtures.chunks import at, record
+
+
+def listed(archived, limit=100, before=None, **wanted):
+    with archived.store.read() as connection:
+        return sessions.find(connection, SessionFilter(**wanted), limit=limit, before=before)
+
+
+def test_a_session_grows_with_its_records(archived):
+    archived.add(record(1, type="SESSION_START"), record(2, rows=4))
+    (session,) = listed(archived)
+    assert session == {
+        "id": "0123456789abcdef-1",
+        "edge": "e1",
+        "user": "alice",
+        "service": "orders",
+        "database": "shop",
+        "role": "app",
+        "client": "10.0.0.7",
+        "application": "psql",
+        "started_at": at(1),
+        "ended_at": None,
+        "status": None,
+        "sqlstate": None,
+        "end_reason": None,
+        "statements": 1,
+        "errors": 0,
+        "denied": 0,
+        "rows": 4,
+    }
+    archived.add(record(3, status="error", rows=0), record(4, type="DENIED"))
+    archived.add(record(5, type="SESSION_END", status="ok", reason="the client left"))
+    (after,) = listed(archived)
+    assert after == session | {
+        "ended_at": at(5),
+        "status": "ok",
+        "end_reason": "the client left",
+        "statements": 2,
+        "errors": 1,
+        "denied": 1,
+    }
+
+
+def test_a_session_whose_beginning_was_lost(archived):
+    archived.add(record(7))
+    assert listed(archived)[0]["started_at"] == at(7)
+
+
+def test_an_end_stays_what_it_was(archived):
+    archived.add(record(1, type="SESSION_END", status="ok"))
+    archived.add(record(2, type="SESSION_END", status="error", sqlstate="57P01"))
+    (session,) = listed(archived)
+    assert (session["ended_at"], session["status"]) == (at(1), "ok")
+
+
+def test_filters_and_pages(archived):
+    for number in range(5):
+        user = "bob" if number == 3 else "alice"
+        start = record(number, session=f"s{number}", type="SESSION_START", user=user)
+        archived.add(start, *([] if number % 2 else [start | {"type": "SESSION_END"}]))
+
+    def ids(**wanted):
+        return [each["id"] for each in listed(archived, **wanted)]
+
+    assert ids() == ["s4", "s3", "s2", "s1", "s0"]
+    assert ids(user="bob") == ["s3"]
+    assert ids(open=True) == ["s3", "s1"]
+    assert ids(open=False) == ["s4", "s2", "s0"]
+    since, until = parse_rfc3339(at(1)), parse_rfc3339(at(3))
+    assert ids(since=since, until=until) == ["s2", "s1"]
+    assert ids(service="books") == ids(edge="e2") == ids(database="x") == []
+    (first, second) = listed(archived, limit=2)
+    assert first["id"] == "s4"
+    assert ids(limit=2, before=sessions.place(second)) == ["s2", "s1"]
+
+
+@pytest.mark.parametrize("place", ["", "x,e1,s1", f"{at(1)}", f"{at(1)},e1"])
+def test_a_place_that_is_none(archived, place):
+    with pytest.raises(InvalidInputError, match="that cursor is none of ours"):
+        listed(archived, before=place)
+
+
+def test_one_session(archived):
+    archived.add(record(1, session="s1"))
+    archived.add(record(2, session="s1", edge="e2"), edge="e2")
+    with archived.store.read() as connection:
+        assert sessions.get(connection, "s1", "e2")["started_at"] == at(2)
+        with pytest.raises(NotFoundError, match="several edges have a session 's1'"):
+            sessions.get(connection, "s1")
+        with pytest.raises(NotFoundError, match="there is no database session 's2'"):
+            sessions.get(connection, "s2")
+
+
+def test_more_sessions_than_fit_in_a_statement(archived):
+    for part in ("SESSION_START", "SESSION_END"):
+        archived.add(*(record(1, session=f"s{number}", type=part) for number in range(1200)))
+    assert len(listed(archived, limit=2000, open=False)) == 1200
