@@ -1,0 +1,46 @@
+import pytest
+
+from tests.fixtures.chunks import Teller, at, record
+
+
+@pytest.fixture
+def teller(edge) -> Teller:
+    made = Teller(edge)
+    made.tell(
+        record(1, session="s1", type="SESSION_START"),
+        record(2, session="s1", rows=3),
+        record(3, session="s1", type="SESSION_END", reason="the client left"),
+        record(4, session="s2", type="SESSION_START", user="bob"),
+    )
+    return made
+
+
+def ids(admin, query=""):
+    reply = admin.call("GET", f"/v1/database-sessions{query}").json()
+    return [each["id"] for each in reply["sessions"]], reply["cursor"]
+
+
+def test_sessions_those_that_began_last_first(admin, teller):
+    assert ids(admin) == (["s2", "s1"], None)
+    assert ids(admin, "?user=bob") == (["s2"], None)
+    assert ids(admin, "?open=false") == (["s1"], None)
+    found, cursor = ids(admin, "?limit=1")
+    assert found == ["s2"]
+    assert ids(admin, f"?limit=1&cursor={cursor}")[0] == ["s1"]
+
+
+def test_one_session(admin, teller):
+    found = admin.call("GET", "/v1/database-sessions/s1").json()
+    assert (found["user"], found["started_at"], found["ended_at"]) == ("alice", at(1), at(3))
+    assert (found["statements"], found["rows"], found["end_reason"]) == (1, 3, "the client left")
+    assert admin.call("GET", "/v1/database-sessions/s1?edge=e2").status_code == 404
+
+
+def test_other_people_see_none(alice, teller):
+    for path in ("", "/s1"):
+        assert alice.call("GET", f"/v1/database-sessions{path}").status_code == 403
+
+
+@pytest.mark.parametrize("query", ["?limit=0", "?open=x", "?cursor=x", "?since=x"])
+def test_bounds_of_a_question(admin, query):
+    assert admin.call("GET", f"/v1/database-sessions{query}").status_code == 422
