@@ -223,6 +223,11 @@ COMMANDS: Mapping[str, Entry] = {
         "pgward.client.secret_commands:secret",
         _ADMIN,
     ),
+    "policy": Entry(
+        "try policies out: cases, and why a rule decides",
+        "pgward.client.policy_commands:policy",
+        _ADMIN,
+    ),
     "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
     "hosts": Entry("list and remove PostgreSQL hosts", "pgward.client.host_commands:hosts", _ADMIN),
     "audit": Entry(

@@ -44,6 +44,14 @@ _RULES = {
     "description": "DESCRIPTION",
 }
 
+_POLICIES = {
+    "name": "NAME",
+    "rules": "RULES",
+    "on": "ON",
+    "otherwise": "OTHERWISE",
+    "description": "DESCRIPTION",
+}
+
 _ROLE_MAPS = {
     "name": "NAME",
     "hosts": "HOSTS",
@@ -112,7 +120,8 @@ def apply(*, sources: tuple[str, ...], dry_run: bool, output: str, **given: bool
 def get(kind: str, name: str | None, output: str) -> None:
     """Show the resources of a KIND, or the one called NAME.
 
-    KINDs are services, certificateprofiles, loginrules, rolemaps and identityproviders.
+    KINDs are services, policies, certificateprofiles, loginrules, rolemaps and
+    identityproviders.
 
     What `-o yaml` prints can be changed and applied again.
     """
@@ -223,6 +232,8 @@ def _show(found: Sequence[dict[str, Any]], kind: str) -> None:
         terminal.table([_profile(each) for each in found], _PROFILES, empty=f"there are no {kind}")
     elif kind.lower().startswith("loginrule"):
         terminal.table([_rule(each) for each in found], _RULES, empty=f"there are no {kind}")
+    elif kind.lower().startswith("polic"):
+        terminal.table([_policy(each) for each in found], _POLICIES, empty=f"there are no {kind}")
     elif kind.lower().startswith("rolemap"):
         terminal.table(
             [_role_map(each) for each in found], _ROLE_MAPS, empty=f"there are no {kind}"
@@ -284,6 +295,26 @@ def _role_map(resource: dict[str, Any]) -> dict[str, Any]:
         "people": list(dict.fromkeys(each for rule in rules for each in _whom(rule))),
         "roles": list(dict.fromkeys(role for rule in rules for role in rule.get("roles") or ())),
         "managed": "yes" if (spec.get("roles") or {}).get("manage") else "no",
+        "description": metadata.get("description"),
+    }
+
+
+def _policy(resource: dict[str, Any]) -> dict[str, Any]:
+    spec, metadata = resource["spec"], resource["metadata"]
+    rules, otherwise = spec.get("rules") or (), []
+    for part, name in (
+        ("connect", "default"),
+        ("statements", "default"),
+        ("statements", "unparsed"),
+    ):
+        effect = (spec.get(part) or {}).get(name)
+        if effect is not None:
+            otherwise.append(f"{effect} {part if name == 'default' else name}")
+    return {
+        "name": metadata["name"],
+        "rules": [f"{rule.get('effect')} {rule.get('name')}" for rule in rules],
+        "on": sorted({rule.get("on") for rule in rules}),
+        "otherwise": otherwise,
         "description": metadata.get("description"),
     }
 

@@ -81,17 +81,45 @@ def shown(decision: Decision) -> str:
     return f"{said} {by}"
 
 
-def read_cases(spec: object, *, now: datetime) -> list[Case]:
-    """Read ``given`` and ``cases`` of a list of cases; raise SpecError.
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A list of cases, not read yet: of a service's policies, or of those that are named."""
 
-    ``now`` is the time of cases that give none.
-    """
+    service: str | None
+    policies: tuple[str, ...] | None
+    given: Mapping[str, Any]
+    cases: Sequence[object]
+
+    def read_cases(self, service: ServiceFacts, *, now: datetime) -> list[Case]:
+        """Read the cases; raise SpecError. ``now`` is the time of those that give none."""
+        facts = {"name": service.name, "labels": dict(service.labels)}
+        given = _joined({"service": facts}, self.given)
+        return [_case(given, each, f"cases[{index}]", now) for index, each in enumerate(self.cases)]
+
+
+def read_test(spec: object) -> Test:
+    """Read what a list of cases is about; raise SpecError."""
     fields = known(spec, "", ("service", "policies", "given", "cases"))
-    given = known(fields.get("given", {}), "given", _FACTS)
-    cases = fields.get("cases")
+    cases, policies = fields.get("cases"), fields.get("policies")
     if not isinstance(cases, list) or not cases:
         raise SpecError("cases", "must be a list with something in it")
-    return [_case(given, each, f"cases[{index}]", now) for index, each in enumerate(cases)]
+    return Test(
+        service=_maybe(fields, "service", ""),
+        policies=None if policies is None else _names(policies, "policies"),
+        given=known(fields.get("given", {}), "given", _FACTS),
+        cases=cases,
+    )
+
+
+def read_asked(fields: Mapping[str, Any], *, now: datetime) -> Asked:
+    """Read one question, with the fields of a case; raise SpecError."""
+    return _asked(fields, "", now)
+
+
+def _names(value: object, path: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise SpecError(path, "must be a list")
+    return tuple(text(each, f"{path}[{index}]") for index, each in enumerate(value))
 
 
 def _case(given: Mapping[str, Any], value: object, path: str, now: datetime) -> Case:
@@ -161,12 +189,9 @@ def _user(value: object, path: str) -> User:
     if value is None:
         raise SpecError(path, "is missing")
     fields = known(_named(value), path, ("name", "groups", "email"))
-    groups = fields.get("groups", [])
-    if not isinstance(groups, list) or not all(isinstance(each, str) for each in groups):
-        raise SpecError(f"{path}.groups", "must be a list of texts")
     return User(
         text(fields.get("name"), f"{path}.name"),
-        tuple(groups),
+        _names(fields.get("groups", []), f"{path}.groups"),
         text(fields.get("email", ""), f"{path}.email"),
     )
 

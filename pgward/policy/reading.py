@@ -22,8 +22,8 @@ class SpecError(InvalidInputError):
     """A field that is wrong, by its path (``rules[0].effect``)."""
 
     def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path} {message}".strip())
-        self.path, self.what = path, message
+        self.path, self.what = path.lstrip("."), message
+        super().__init__(f"{self.path} {message}".strip())
 
 
 def read_spec(name: str, spec: object) -> Policy:
@@ -56,7 +56,7 @@ def known(value: object, path: str, names: tuple[str, ...]) -> Mapping[str, Any]
         if name not in names:
             near = get_close_matches(str(name), names, n=1)
             more = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
-            raise SpecError(f"{path}.{name}".lstrip("."), f"is not a field; {more}")
+            raise SpecError(f"{path}.{name}", f"is not a field; {more}")
     return value
 
 

@@ -57,6 +57,26 @@ def test_login_rules_are_shown_by_what_they_require(logged_in, fake_ca):
     ]
 
 
+def test_policies_are_shown_by_their_rules(logged_in, fake_ca):
+    rules = [
+        {"name": "dba", "effect": "ALLOW", "on": "connect"},
+        {"name": "drop", "effect": "DENY", "on": "statement"},
+    ]
+    specs = {
+        "p": {"rules": rules, "statements": {"default": "DENY", "unparsed": "ALLOW"}},
+        "q": {"rules": [], "connect": {"default": "DENY"}},
+    }
+    fake_ca.routes["GET /v1/resources/policies"] = {
+        "resources": [{"metadata": {"name": name}, "spec": spec} for name, spec in specs.items()]
+    }
+    assert logged_in("get", "policies").stdout == (
+        "NAME  RULES                 ON                  OTHERWISE"
+        "                        DESCRIPTION\n"
+        "p     ALLOW dba, DENY drop  connect, statement  DENY statements, ALLOW unparsed  -\n"
+        "q     -                     -                   DENY connect                     -\n"
+    )
+
+
 def test_a_dry_run_only_checks(logged_in, resources):
     result = logged_in("apply", "-f", "-", "--dry-run", stdin=TWO)
     assert result.stdout == "Service a created (dry run)\nService b created (dry run)\n"

@@ -1,0 +1,124 @@
+"""Where policies come from: files as ``pgward apply`` reads them, and else the CA.
+
+Files may hold the kinds Policy, Service and PolicyTest; others in them are passed over.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pgward.client import manifest
+from pgward.client.manifest import Document, ManifestError
+from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.policy.context import ServiceFacts
+from pgward.policy.model import Policy
+from pgward.policy.reading import SpecError, read_spec
+
+INLINE = "inline"
+"""How the policy is called that stands in the service itself."""
+TEST = "PolicyTest"
+
+Ask = Callable[[str, str], dict[str, Any]]
+"""Gives a resource of the CA by kind and name; raises NotFoundError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A service as rules see it, and its policies."""
+
+    facts: ServiceFacts
+    policies: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Files that were read, and the CA behind them (None: it is not to be asked)."""
+
+    documents: Sequence[Document] = ()
+    ask: Ask | None = None
+    _read: dict[str, Policy] = field(default_factory=dict)
+
+    def tests(self) -> list[Document]:
+        """Return the documents with cases."""
+        return [each for each in self.documents if each.kind == TEST]
+
+    def all_policies(self) -> tuple[Policy, ...]:
+        """Return the policies of the files, in their order."""
+        return tuple(self.policy(each.name) for each in self.documents if each.kind == "Policy")
+
+    def policies(self, names: Iterable[str]) -> tuple[Policy, ...]:
+        """Return policies by name."""
+        return tuple(self.policy(name) for name in names)
+
+    def policy(self, name: str) -> Policy:
+        """Return a policy; raise ManifestError when it is wrong, NotFoundError without it."""
+        if name not in self._read:
+            document = self._in_files("Policy", name)
+            self._read[name] = (
+                read_spec(name, self._asked("policy", name).get("spec"))
+                if document is None
+                else within(document, lambda: read_spec(name, document.value.get("spec")))
+            )
+        return self._read[name]
+
+    def has_service(self, name: str) -> bool:
+        """Tell whether a file has a service."""
+        return self._in_files("Service", name) is not None
+
+    def service(self, name: str, only: Iterable[str] | None = None) -> Ruled:
+        """Return a service with its policies, that in its own block the last; or with ``only``."""
+        document = self._in_files("Service", name)
+        found = self._asked("service", name) if document is None else document.value
+        spec = _object(found.get("spec"))
+        labels = {str(key): str(value) for key, value in _object(spec.get("labels")).items()}
+        postgres = _object(spec.get("postgres"))
+        if only is not None:
+            return Ruled(ServiceFacts(name, labels), self.policies(only))
+        policies = self.policies(str(each) for each in postgres.get("policies") or ())
+        own = postgres.get("policy")
+        if own is not None:
+            policies = (*policies, read_spec(INLINE, own))
+        return Ruled(ServiceFacts(name, labels), policies)
+
+    def _in_files(self, kind: str, name: str) -> Document | None:
+        return next((d for d in self.documents if (d.kind, d.name) == (kind, name)), None)
+
+    def _asked(self, kind: str, name: str) -> dict[str, Any]:
+        if self.ask is None:
+            raise NotFoundError(
+                f"no file has the {kind} {name!r}", hint="name its file, or log in to ask the CA"
+            )
+        return self.ask(kind, name)
+
+
+def within(document: Document, read: Callable[[], Any]) -> Any:
+    """Read something of a document; what is wrong is told with its file and line."""
+    try:
+        return read()
+    except SpecError as error:
+        path = f"spec.{error.path}" if error.path else "spec"
+        raise ManifestError([document.error(path, error.what)]) from None
+
+
+def read_files(sources: Iterable[str]) -> list[Document]:
+    """Read files, directories or ``-``; raise ManifestError."""
+    found = manifest.join([_one(each) for each in sources])
+    manifest.refuse_twice(found)
+    return found
+
+
+def _one(source: str) -> list[Document]:
+    if source != "-":
+        return manifest.read_path(Path(source))
+    data = sys.stdin.buffer.read(manifest.MAX_BYTES + 1)
+    return manifest.read_text(manifest.decode(data, "stdin"), "stdin")
+
+
+def _object(value: object) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidInputError("a service's spec is no object")
+    return value
