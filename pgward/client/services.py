@@ -65,6 +65,11 @@ class ServiceInfo:
     edges: tuple[EdgeInfo, ...]
     step_up: StepUp | None = None
 
+    @property
+    def is_aware(self) -> bool:
+        """Whether the edge speaks PostgreSQL itself: there is no TLS but the link's own."""
+        return self.mode == "postgres"
+
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:
         """Read the API's service."""

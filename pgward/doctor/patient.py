@@ -55,14 +55,21 @@ class Patient:
             self.session.close()
 
     @property
+    def is_aware(self) -> bool:
+        """Whether the edge on the way speaks PostgreSQL itself."""
+        return self.service is not None and self.service.is_aware and self.direct is None
+
+    @property
     def ssl_mode(self) -> str:
-        """How PostgreSQL is to be checked."""
-        return self.service.ssl_mode if self.service is not None else "verify-full"
+        """How PostgreSQL, or an edge that speaks it, is to be checked."""
+        if self.service is None or (self.service.is_aware and self.direct is not None):
+            return "verify-full"
+        return self.service.ssl_mode
 
     @property
     def server_name(self) -> str:
         """The name that PostgreSQL's certificate must have."""
-        if self.service is not None:
+        if self.service is not None and not (self.service.is_aware and self.direct is not None):
             return self.service.server_name
         return self.direct.host if self.direct is not None else ""
 

@@ -60,7 +60,13 @@ class Facts:
         """Return the facts of the way straight to PostgreSQL, which is always verified.
 
         ``host`` is an address at which to find the server, or another name of its certificate.
+        Where an edge speaks PostgreSQL it is that edge's name for the service.
         """
+        if service.is_aware and (host is None or _address(host)):
+            raise InvalidInputError(
+                f"{service.name} is reached through an edge only (mode: postgres)",
+                hint=f"leave --native out, or --host {service.name}.DOMAIN of the edge",
+            )
         address = _address(host) if host else None
         name = service.server_name if host is None or address else host
         # A weak mode was meant for inside the tunnel: here nothing else protects.

@@ -32,7 +32,8 @@ def look(patient: Patient) -> Finding | None:
             "no tunnel leads to it",
             "an administrator names edges in the service, or see PostgreSQL itself: --host HOST",
         )
-    told = f"{service.name} is yours to use, sslMode {service.ssl_mode}, edges: {edges or 'none'}"
+    how = "mode postgres" if service.is_aware else f"sslMode {service.ssl_mode}"
+    told = f"{service.name} is yours to use, {how}, edges: {edges or 'none'}"
     if not patient.ca_answers:
         return warn(CHECK, told, "the CA said so last; it may have changed since")
     return ok(CHECK, told)

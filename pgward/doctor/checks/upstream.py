@@ -23,6 +23,10 @@ def look(patient: Patient) -> Finding | None:
         return problem
     if patient.edge_tls is not None:
         patient.edge_tls.settimeout(EDGE_DIALS)
+    if patient.is_aware:
+        return ok(
+            CHECK, "the edge speaks PostgreSQL itself (mode: postgres), inside the link's TLS"
+        )
     if patient.ssl_mode == "disable":
         return ok(CHECK, "sslMode is disable: PostgreSQL is asked without TLS of its own")
     return _asked(patient.upstream)

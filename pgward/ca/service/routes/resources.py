@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from pgward.ca.login import lockout
 from pgward.ca.login.oidc import administering
 from pgward.ca.login.trying_out import Trial
-from pgward.ca.resources import host_roles, kinds
+from pgward.ca.resources import host_roles, kinds, service_notes
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import FieldError, FieldsError
 from pgward.ca.resources.identity_provider import IdentityProvider
-from pgward.ca.resources.kinds import Resource
+from pgward.ca.resources.kinds import Resource, Service
 from pgward.ca.resources.role_map import RoleMap
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
@@ -114,9 +114,11 @@ def delete(
 
 
 def _notes(context: Context, wanted: Resource) -> list[str]:
-    if not isinstance(wanted, RoleMap):
+    if not isinstance(wanted, RoleMap | Service):
         return []
     with context.store.read() as connection:
+        if isinstance(wanted, Service):
+            return service_notes.about(connection, wanted.spec)
         return host_roles.notes_about(connection, wanted.spec)
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from pgward.ca.identity import holders
 from pgward.core.errors import NotFoundError
+from tests.fixtures.aware_services import aware
 from tests.fixtures.ca_service import service
 
 
@@ -23,3 +24,15 @@ def test_who_may_use_a_service_and_who_serves_it(api, admin):
 def test_no_such_service(store):
     with store.read() as connection, pytest.raises(NotFoundError, match="no service 'x'"):
         holders.of_service(connection, "x")
+
+
+@pytest.mark.usefixtures("alice", "edge")
+def test_every_server_of_a_service_in_mode_postgres_serves_it(api, admin):
+    for number in range(1, 4):
+        api.machine(admin, "host", f"h{number}", dns=[f"db{number}.internal"])
+    block = {"serverName": "DB3.internal", "upstreams": [{"host": "db1.internal"}]}
+    changed = aware(block, upstream=None)
+    assert admin.call("PUT", "/v1/resources/service/orders", changed).status_code in (200, 201)
+    with api.store.read() as connection:
+        found = dict(holders.of_service(connection, "orders"))
+    assert found["host"] == ["h1", "h3"]

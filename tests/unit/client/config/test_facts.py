@@ -129,3 +129,30 @@ def test_a_home_that_no_client_takes_is_refused(name):
     with pytest.raises(InvalidInputError, match="no client takes the path") as error:
         tunnel(paths=paths)
     assert error.value.hint == "set PGWARD_HOME to a plain path"
+
+
+# --- where the edge speaks PostgreSQL -----------------------------------------------------
+
+AWARE = ServiceInfo("orders", "", "postgres", "orders", "app", "disable", ())
+
+
+def test_through_a_tunnel_to_an_edge_that_speaks_postgresql_there_is_no_tls_inside():
+    found = tunnel(AWARE)
+    assert (found.host, found.address, found.sslmode) == ("orders", "127.0.0.1", "disable")
+
+
+@pytest.mark.parametrize("host", [None, "10.0.0.7"])
+def test_there_is_no_native_way_past_an_edge_that_speaks_postgresql(host):
+    with pytest.raises(InvalidInputError) as caught:
+        Facts.native(AWARE, host, 5432, "alice", PATHS)
+    assert caught.value.message == "orders is reached through an edge only (mode: postgres)"
+    assert caught.value.hint == "leave --native out, or --host orders.DOMAIN of the edge"
+
+
+def test_an_edge_that_speaks_postgresql_is_reached_by_its_name_for_the_service():
+    found = Facts.native(AWARE, "orders.edge.example.com", 6432, "alice", PATHS)
+    assert (found.host, found.address, found.sslmode) == (
+        "orders.edge.example.com",
+        None,
+        "verify-full",
+    )

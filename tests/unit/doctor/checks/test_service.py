@@ -1,6 +1,7 @@
 from pgward.core.address import Address
 from pgward.doctor.checks import service
 from pgward.doctor.finding import Status
+from tests.fixtures.patients import aware
 from tests.fixtures.patients import service as a_service
 
 EDGE = {"name": "e1", "address": "edge.test:6432", "server_name": "edge.test"}
@@ -46,3 +47,12 @@ def test_one_without_an_edge(patient, fake_ca):
     assert service.look(patient).what == "orders has no edge"
     patient.direct = Address("db1.test", 5432)
     assert service.look(patient).status is Status.OK
+
+
+def test_one_whose_edge_speaks_postgresql(patient, fake_ca):
+    listing = aware().to_json() | {"edges": [EDGE]}
+    fake_ca.routes["GET /v1/services"] = {"services": [listing]}
+    patient.service_name, patient.ca_answers = "orders", True
+    assert service.look(patient).what == (
+        "orders is yours to use, mode postgres, edges: e1 edge.test:6432"
+    )

@@ -5,7 +5,7 @@ from pgward.doctor.finding import Status
 from pgward.pgwire.startup import ssl_request
 from pgward.tunnel import pgerror
 from pgward.tunnel.preface import Reason, RefusedError
-from tests.fixtures.patients import Script, answering, service
+from tests.fixtures.patients import Script, answering, aware, service
 
 
 def test_nothing_to_ask(patient):
@@ -45,3 +45,10 @@ def test_postgresql_at_its_own_address(patient):
         assert upstream.look(patient).status is Status.OK
         patient.close()
     assert "connection refused" in upstream.look(patient).what
+
+
+def test_an_edge_that_speaks_postgresql_itself(patient):
+    patient.upstream, patient.service = Script(), aware()
+    assert upstream.look(patient).what == (
+        "the edge speaks PostgreSQL itself (mode: postgres), inside the link's TLS"
+    )

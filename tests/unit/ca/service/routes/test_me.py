@@ -1,6 +1,7 @@
 from contextlib import suppress
 
 from pgward.core.errors import DeniedError
+from tests.fixtures.aware_services import aware
 from tests.fixtures.ca_service import PASSWORD, Device
 
 
@@ -36,3 +37,20 @@ def test_who_guesses_at_the_login_keeps_nobody_from_a_new_password(api, alice):
             context.throttle.begin(f"192.0.2.{number}", "alice", context.monotonic())
     body = {"old": PASSWORD, "new": "quite another one"}
     assert alice.call("POST", "/v1/me/password", body).status_code == 200
+
+
+def test_a_service_in_mode_postgres_is_shown_without_what_is_behind_its_edge(admin, alice):
+    body = aware({"database": {"force": "shop"}})
+    assert admin.call("PUT", "/v1/resources/service/orders", body).json()["change"] == "created"
+    assert alice.call("GET", "/v1/services").json()["services"] == [
+        {
+            "name": "orders",
+            "description": "",
+            "mode": "postgres",
+            "server_name": "orders",
+            "database": "shop",
+            "ssl_mode": "disable",
+            "edges": [],
+            "step_up": None,
+        }
+    ]
