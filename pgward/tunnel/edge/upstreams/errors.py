@@ -86,7 +86,7 @@ def _of_tls(error: ssl.SSLError, address: Address, server_name: str) -> Upstream
             address=address,
             hint="the service's serverName and sslRootCert say who it should be",
         )
-    why = error.reason or error
+    why = getattr(error, "reason", None) or error.strerror
     return UpstreamError(f"no TLS with the database at {address}: {why}", address=address)
 
 
