@@ -61,8 +61,9 @@ def test_tls_is_spoken_until_the_end(contexts):
         await here.send(b"hello")
         heard = await there.receive()
         await there.send(b"bye")
+        certificate = there.certificate()
         there.close()
-        found = there.certificate(), heard, await here.receive(), await here.receive()
+        found = certificate, heard, await here.receive(), await here.receive()
         here.close()
         return found
 
