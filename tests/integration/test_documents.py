@@ -60,3 +60,10 @@ def test_every_unit_starts_a_command(unit):
 def test_the_services_of_the_examples_are_valid(site):
     said = site.admin.ok("apply", "--dry-run", "-f", ROOT / "examples" / "services.yaml")
     assert said == "Service orders created (dry run)\nService reports created (dry run)\n"
+
+
+def test_the_services_in_mode_postgres_of_the_examples_are_valid(site):
+    file = ROOT / "examples" / "services-postgres.yaml"
+    said = site.admin.ok("apply", "--dry-run", "-f", file)
+    names = ("shop", "ledger", "warehouse", "legacy")
+    assert said == "".join(f"Service {name} created (dry run)\n" for name in names)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pgward.core.address import Address
+from pgward.tunnel.edge.landing import landing, split_options
 from pgward.tunnel.edge.state_postgres import SecretRef, SshJump
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.values import Credentials
@@ -219,3 +220,30 @@ def test_a_jump_host_may_be_away(upstream_server, edge, sshd, jump):
     away = replace(jump, address=unused())
     error = refused(edge, upstream_server.config(jump=away), through(sshd))
     assert f"the edge cannot reach the jump host {away.address}: " in error.message
+
+
+def test_what_a_service_sets_wins_over_what_a_client_hides_in_options(upstream_server, edge):
+    config = upstream_server.config(set_parameters={"TimeZone": "Asia/Tokyo", "work_mem": "5MB"})
+    startup = {"user": "alice", "options": "-c timezone=UTC -c sort_mem=9MB", "SORT_MEM": "8MB"}
+    landed = landing(config, startup, "alice")
+    sql = "SELECT current_setting('TimeZone') || ' ' || current_setting('work_mem')"
+    credentials = upstream_server.credentials
+    _, answer = edge.open(config, credentials, sql=sql, **landed.parameters)
+    assert answer == "Asia/Tokyo 5MB"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("--work-mem=3MB", "work_mem"),
+        ("-cwork_mem=3MB", "work_mem"),
+        (r"-c work\_mem=3MB", "work_mem"),
+        ("-c sort_mem=3MB", "work_mem"),
+        ("-c\tWORK_MEM=3MB", "work_mem"),
+    ],
+)
+def test_options_are_read_as_postgresql_reads_them(upstream_server, edge, text, name):
+    assert dict(split_options(text, strict=True)) == {name: "3MB"}
+    credentials = upstream_server.credentials
+    _, answer = edge.open(upstream_server.config(), credentials, sql="SHOW work_mem", options=text)
+    assert answer == "3MB"

@@ -19,6 +19,13 @@ REASON_PARAMETER = "pgward.reason"
 _MAX_REASON = 500
 _PROTOCOL_OPTION = "_pq_."
 _MAX_SHOWN = 10
+# Names that PostgreSQL still takes for settings that are called otherwise now (guc.c).
+_FORMER = {
+    "sort_mem": "work_mem",
+    "vacuum_mem": "maintenance_work_mem",
+    "force_parallel_mode": "debug_parallel_query",
+    "ssl_ecdh_curve": "ssl_groups",
+}
 _VARIABLE = re.compile(r"\{(user|application|service|role)\}")
 
 
@@ -60,10 +67,10 @@ def landing(
         for name, value in startup.items()
         if name not in ("user", "database") and not name.startswith(_PROTOCOL_OPTION)
     }
-    asked_for = {**options, **{name.lower(): value for name, value in settings.items()}}
+    asked_for = {**options, **{_known(name): value for name, value in settings.items()}}
     _check_forbidden(config, asked_for)
     application = asked_for.get("application_name", "")
-    settings = {n: v for n, v in settings.items() if n.lower() not in _overridden(config)}
+    settings = {n: v for n, v in settings.items() if _known(n) not in _overridden(config)}
     settings |= _set(config, startup.get("options", ""))
     names = {"user": person, "application": application, "service": service, "role": user}
     settings["application_name"] = application_name(config.application_name, names)
@@ -72,7 +79,7 @@ def landing(
 
 
 def _overridden(config: Config) -> frozenset[str]:
-    taken = {name.lower() for name in config.set_parameters} - {"options"}
+    taken = {_known(name) for name in config.set_parameters} - {"options"}
     return frozenset({"application_name", REASON_PARAMETER, *taken})
 
 
@@ -142,7 +149,12 @@ def _words(text: str) -> Iterator[str]:
 
 def _setting(word: str) -> tuple[str, str]:
     name, _, value = word.partition("=")
-    return name.replace("-", "_").lower(), value
+    return _known(name.replace("-", "_")), value
+
+
+def _known(name: str) -> str:
+    """Return what a setting is called now, in lower case."""
+    return _FORMER.get(name.lower(), name.lower())
 
 
 def _user(rule: UserRule, asked: str, person: str) -> str:
@@ -202,7 +214,7 @@ def _check_name(what: str, name: str) -> None:
 
 
 def _check_forbidden(config: Config, asked: Mapping[str, str]) -> None:
-    for name in sorted(config.forbidden_parameters & asked.keys()):
+    for name in sorted({_known(each) for each in config.forbidden_parameters} & asked.keys()):
         raise RefusedError(
             Reason.DENIED,
             f"this service forbids the parameter {name}",

@@ -233,6 +233,12 @@ def test_a_forbidden_parameter_is_refused_however_it_is_written(startup):
     )
 
 
+@pytest.mark.parametrize("startup", [{"Sort_Mem": "1GB"}, {"options": "-c sort-mem=1GB"}])
+def test_a_forbidden_parameter_is_refused_by_its_former_name_too(startup):
+    config = replace(FORCED, forbidden_parameters=frozenset({"work_mem"}))
+    assert refused(config, **startup).message == "this service forbids the parameter work_mem"
+
+
 def test_other_switches_are_refused_where_parameters_are_forbidden():
     startup = {"options": "-S 64"}
     assert landing(FORCED, startup, "alice").parameters["options"] == "-S 64"
