@@ -21,6 +21,7 @@ from pgward.system import terminal
 
 _SERVICES = {
     "name": "NAME",
+    "mode": "MODE",
     "upstream": "UPSTREAM",
     "groups": "GROUPS",
     "users": "USERS",
@@ -247,15 +248,25 @@ def _show(found: Sequence[dict[str, Any]], kind: str) -> None:
 
 def _service(resource: dict[str, Any]) -> dict[str, Any]:
     spec, metadata = resource["spec"], resource["metadata"]
-    upstream, allow = spec.get("upstream") or {}, spec.get("allow") or {}
+    allow = spec.get("allow") or {}
     return {
         "name": metadata["name"],
-        "upstream": f"{upstream.get('host')}:{upstream.get('port')}",
+        "mode": spec.get("mode"),
+        "upstream": _upstreams(spec),
         "groups": allow.get("groups"),
         "users": allow.get("users"),
         "edges": spec.get("edges") or "all",
         "description": metadata.get("description"),
     }
+
+
+def _upstreams(spec: dict[str, Any]) -> list[str]:
+    """Return every server that a service may lead to, each once."""
+    postgres = spec.get("postgres") or {}
+    found = [spec["upstream"]] if spec.get("upstream") else []
+    for config in (postgres, *(postgres.get("configs") or {}).values()):
+        found += config.get("upstreams") or []
+    return list(dict.fromkeys(f"{each.get('host')}:{each.get('port')}" for each in found))
 
 
 def _profile(resource: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_get_as_table_and_json(site):
     name = site.service(groups=("dba",), users=("alice", "bob"))
     lines = site.admin.ok("get", "service", name).splitlines()
     assert lines[0].startswith("NAME ")
-    assert f"{name}  db1.internal:5432  dba     alice, bob  all    -" in lines
+    assert f"{name}  tcp   db1.internal:5432  dba     alice, bob  all    -" in lines
     assert site.admin.data("get", "services", name)["metadata"]["name"] == name
     assert name in {each["metadata"]["name"] for each in site.admin.data("get", "services")}
 

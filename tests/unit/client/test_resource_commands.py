@@ -186,3 +186,21 @@ def test_get_without_any(logged_in, fake_ca):
 def test_delete_what_files_name(logged_in):
     result = logged_in("delete", "-f", "-", stdin=TWO)
     assert result.stdout == "Service a deleted\nService b deleted\n"
+
+
+def test_services_are_shown_with_every_server_behind_them(logged_in, fake_ca):
+    several = [{"host": "a", "port": 5432}, {"host": "b", "port": 5432}]
+    configs = {"prod": {"upstreams": [{"host": "b", "port": 5432}, {"host": "c", "port": 6432}]}}
+    specs = {
+        "one": {"mode": "tcp", "upstream": several[0], "allow": {"groups": ["dba"]}},
+        "two": {"mode": "postgres", "postgres": {"upstreams": several, "configs": configs}},
+    }
+    fake_ca.routes["GET /v1/resources/services"] = {
+        "resources": [{"metadata": {"name": name}, "spec": spec} for name, spec in specs.items()]
+    }
+    lines = logged_in("get", "services").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["NAME", "MODE", "UPSTREAM", "GROUPS", "USERS", "EDGES", "DESCRIPTION"],
+        ["one", "tcp", "a:5432", "dba", "-", "all", "-"],
+        ["two", "postgres", "a:5432,", "b:5432,", "c:6432", "-", "-", "all", "-"],
+    ]
