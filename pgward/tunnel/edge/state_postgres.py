@@ -46,13 +46,6 @@ _RECORDINGS: dict[str, Recording] = {
 _WAYS: dict[str, Way] = {"certificate": "certificate", "otp": "otp", "token": "token"}
 
 
-_CALLED: dict[Way, str] = {
-    "certificate": "a login certificate",
-    "otp": "a one-time password",
-    "token": "a token",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class SecretRef:
     """Where a secret comes from: its name there, and for a vault the field and the mount."""
@@ -204,24 +197,6 @@ class PostgresService:
                 hint="ask whoever runs the service",
             )
         return self.default
-
-    def check_way(self, way: Way) -> None:
-        """Raise RefusedError unless people may come in by it."""
-        if way not in self.login:
-            raise RefusedError(
-                Reason.DENIED,
-                f"{_CALLED[way]} does not count at this service",
-                hint=f"come in by {' or '.join(_CALLED[each] for each in sorted(self.login))}",
-            )
-
-    def check_reason(self, reason: str | None) -> None:
-        """Raise RefusedError where somebody must say why, and did not."""
-        if self.reason_required and not reason:
-            raise RefusedError(
-                Reason.DENIED,
-                "this service wants to know why you connect",
-                hint="PGOPTIONS='-c pgward.reason=…'",
-            )
 
     def check_policies(self) -> None:
         """Raise RefusedError where a policy that the service names does not exist."""

@@ -200,23 +200,3 @@ def test_a_policy_that_does_not_exist_lets_nobody_in():
     read_postgres(snapshot_block()).check_policies()
     with pytest.raises(RefusedError, match="the service's policy gone does not exist"):
         read_postgres(snapshot_block({"policies": ["gone"]})).check_policies()
-
-
-# --- ways in, and reasons -----------------------------------------------------------------
-
-
-def test_people_come_in_by_the_ways_that_count():
-    found = read_postgres(snapshot_block({"login": {"token": False}}))
-    found.check_way("certificate")
-    with pytest.raises(RefusedError) as caught:
-        found.check_way("token")
-    assert caught.value.message == "a token does not count at this service"
-    assert caught.value.hint == "come in by a login certificate or a one-time password"
-
-
-def test_a_reason_may_be_required():
-    read_postgres(snapshot_block()).check_reason(None)
-    found = read_postgres(snapshot_block({"reasonRequired": True}))
-    found.check_reason("TICKET-7")
-    with pytest.raises(RefusedError, match="this service wants to know why you connect"):
-        found.check_reason("")
