@@ -19,6 +19,7 @@ from pgward.system import terminal
 from pgward.system.files import atomic_write, storage_errors
 from pgward.system.secrecy import keep_secrets
 from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
+from pgward.tunnel.edge.upstreams import health_file
 from pgward.tunnel.edge.workers import supervise
 from pgward.tunnel.loop import run
 
@@ -184,4 +185,8 @@ def edge_status(directory: Path, output: str) -> None:
         "services": [service["name"] for service in payload.get("services", ())],
         "blocked": len(payload.get("blocked", ())),
     }
-    terminal.record(facts, _STATUS, output)
+    health, titles = health_file.read(directory), dict(_STATUS)
+    if health is not None:
+        facts |= {"databases": list(health.servers), "databases_asked_at": health.asked_at}
+        titles |= {"databases": "databases", "databases_asked_at": "databases asked at"}
+    terminal.record(facts, titles, output)

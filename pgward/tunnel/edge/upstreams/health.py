@@ -8,7 +8,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pgward.core.address import Address
@@ -26,6 +26,7 @@ _AT_ONCE = 20
 
 Secure = Callable[[Config, Address, Credentials], Awaitable[Channel]]
 FindKey = Callable[[Config], Awaitable[bytes | None]]
+Keep = Callable[[Sequence["Health"], bool], None]  # in a thread: what is known; has it changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class HealthWatch:
     """Asks all servers of all services in ``mode: postgres``, again and again.
 
     ``secure`` connects as sessions do, up to TLS (``Upstreams.secure``); ``find_key`` returns the
-    key for a configuration's jump host.
+    key for a configuration's jump host, ``keep`` is called after each round.
     """
 
     def __init__(
@@ -71,12 +72,15 @@ class HealthWatch:
         secure: Secure,
         find_key: FindKey,
         *,
+        keep: Keep = lambda _known, _changed: None,
         every: float = EVERY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._services = services
         self._secure = secure
         self._find_key = find_key
+        self._keep = keep
+        self._kept: tuple[tuple[str, Address, str | None], ...] | None = None
         self._every = every
         self._clock = clock
         self._known: dict[tuple[str, Address], Health] = {}
@@ -91,6 +95,9 @@ class HealthWatch:
         """Ask until cancelled."""
         while True:
             await self.ask_all()
+            now = tuple((each.service, each.address, each.problem) for each in self.known)
+            await asyncio.to_thread(self._keep, self.known, now != self._kept)
+            self._kept = now
             # Edges that began together shall not ask together.
             await asyncio.sleep(self._every * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
 

@@ -4,8 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from pgward.core.address import Address
 from pgward.pki import jws, keys
 from pgward.tunnel.edge import commands
+from pgward.tunnel.edge.upstreams.health import Health
+from pgward.tunnel.edge.upstreams.health_file import Keeper
 from tests.fixtures.fake_ca import URL
 
 
@@ -121,6 +124,16 @@ def test_the_status_of_an_edge_for_people(enroll, pgward, directory):
         "services",
         "people blocked",
     ]
+
+
+def test_the_status_of_an_edge_tells_of_the_databases_that_it_logs_in_to(enroll, pgward, directory):
+    enroll()
+    keep(directory, {"version": 12})
+    known = [Health("orders", Address("db1", 5432), "it does not answer", 5.0, 1.0)]
+    Keeper(directory)(known, True)
+    facts = json.loads(pgward("edge", "status", directory, "--output", "json").stdout)
+    assert facts["databases"] == ["orders db1:5432: it does not answer"]
+    assert facts["databases_asked_at"].endswith("Z")
 
 
 def test_an_edge_without_configuration_says_so(enroll, pgward, directory):

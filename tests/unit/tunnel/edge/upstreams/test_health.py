@@ -31,8 +31,13 @@ class Servers:
         self.closed = 0
         self.now = 100.0
         self.services = {"orders": PostgresService(default=OWN)}
+        self.kept: list[tuple[int, bool]] = []
         self.watch = HealthWatch(
-            lambda: self.services, self.secure, self.find_key, clock=lambda: self.now
+            lambda: self.services,
+            self.secure,
+            self.find_key,
+            keep=lambda known, changed: self.kept.append((len(known), changed)),
+            clock=lambda: self.now,
         )
 
     async def secure(self, _config, address, credentials):
@@ -100,26 +105,34 @@ def test_servers_of_services_that_are_gone_are_forgotten(servers):
     assert servers.ask() == []
 
 
-def test_it_goes_on_until_it_is_ended(servers, monkeypatch):
+def test_it_goes_on_until_it_is_ended_and_tells_when_something_changed(servers, monkeypatch):
+    rounds = iter([set(), {B}, None])
+
     async def main() -> None:
-        slept: list[float] = []
-        again = asyncio.Event()
+        over = asyncio.Event()
 
         async def sleep(seconds):
-            slept.append(seconds)
-            if len(slept) == 3:
-                again.set()
+            assert 12 <= seconds <= 18
+            servers.away = next(rounds)
+            if servers.away is None:
+                over.set()
                 await asyncio.get_running_loop().create_future()
 
+        async def secure(_config, address, _credentials):
+            if address in servers.away:
+                raise OSError(113, "No route")
+            return servers
+
+        servers.watch._secure = secure
         monkeypatch.setattr(health.asyncio, "sleep", sleep)
         task = asyncio.create_task(servers.watch.run())
-        await again.wait()
+        await over.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    servers.services = {}
     asyncio.run(main())
+    assert servers.kept == [(2, True), (2, False), (2, True)]
 
 
 def test_health_is_plain_data():
