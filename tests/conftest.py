@@ -54,6 +54,7 @@ pytest_plugins = [
     "tests.fixtures.acme",  # after ca_service, which it imports
     "tests.fixtures.handles",  # after ca_service, which it imports
     "tests.fixtures.keyboard",
+    "tests.fixtures.vault",
     "tests.fixtures.logins",  # after ca_service, which it imports
     "tests.fixtures.factors",  # after logins, which it imports
     "tests.fixtures.lying_provider",

@@ -71,12 +71,13 @@ class SecretValue:
 class MintedCertificate:
     """A certificate in a person's name for one login at PostgreSQL, and its key; both PEM.
 
-    ``chain`` is the leaf and the CAs behind it, without the root.
+    ``chain`` is the leaf and the CAs behind it, without the root; times are the CA's.
     """
 
     serial: str
     chain: bytes
     key_pem: bytes = field(repr=False)
+    issued_at: datetime
     not_after: datetime
 
 
@@ -152,8 +153,11 @@ def mint(
     }
     given = {"session": session, "serial": serial}
     fields |= {name: value for name, value in given.items() if value is not None}
-    made = NewCertificate.read(machine.call("POST", f"{_SELF}/certificates", fields), key)
-    return MintedCertificate(made.serial, made.chain, made.key_pem, made.not_after)
+    reply = machine.call("POST", f"{_SELF}/certificates", fields)
+    made = NewCertificate.read(reply, key)
+    with _reading():
+        issued_at = parse_rfc3339(reply["issued_at"])
+    return MintedCertificate(made.serial, made.chain, made.key_pem, issued_at, made.not_after)
 
 
 @contextmanager

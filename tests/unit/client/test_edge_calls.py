@@ -71,7 +71,7 @@ def test_a_secret_may_be_any_bytes_and_is_not_shown():
 
 def test_minting_makes_a_key_of_its_own_for_each():
     ca = FakeCa()
-    asked = Asked(ca.issue)
+    asked = Asked(lambda fields: ca.issue(fields) | {"issued_at": "2026-11-21T12:00:00Z"})
     made = edge_calls.mint(asked, service="prod", user="alice", role="app", session="5" * 32)
     other = edge_calls.mint(asked, service="prod", user="alice", role="app", serial="abc")
     assert made.key_pem != other.key_pem

@@ -87,6 +87,12 @@ class SecretReply(BaseModel):
     value: str
 
 
+class MintReply(CertificateReply):
+    """The certificate, and the CA's time: its own begins earlier, for clocks that are behind."""
+
+    issued_at: Time
+
+
 class MintRequest(Body):
     """A key, and for whom; ``role`` is whom the edge logs in as, for the record."""
 
@@ -163,7 +169,7 @@ def secret(context: Current, edge: Edge, name: Annotated[str, Path(max_length=63
 
 
 @router.post("/certificates", summary="Get a certificate in a person's name")
-def mint(context: Current, edge: Edge, body: MintRequest) -> CertificateReply:
+def mint(context: Current, edge: Edge, body: MintRequest) -> MintReply:
     """Issue one with which the edge logs in to PostgreSQL for a person who is logged in."""
     # For each person apart: an edge asks for all who use it.
     context.limits.issuing(f"{edge.actor} for {body.user[:63].lower()}", context.monotonic())
@@ -180,7 +186,8 @@ def mint(context: Current, edge: Edge, body: MintRequest) -> CertificateReply:
             "role": body.role,
             "session": grounds.session_id,
         }
-    return replies.certificate(context.authority, issued)
+    reply = replies.certificate(context.authority, issued)
+    return MintReply(**dict(reply), issued_at=context.now())
 
 
 def _redeemed(context: Context, edge: Machine, body: RedeemRequest) -> Login:

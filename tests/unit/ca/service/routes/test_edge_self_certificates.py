@@ -2,8 +2,8 @@ import pytest
 from cryptography import x509
 
 from pgward.pki import chain, pem
-from tests.fixtures.edge_services import SELF, aware, declare
 from tests.fixtures.ca_service import request_pem
+from tests.fixtures.edge_services import SELF, aware, declare
 
 
 @pytest.fixture

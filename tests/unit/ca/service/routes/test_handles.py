@@ -1,8 +1,8 @@
 import pytest
 
 from pgward.core import handles
-from tests.fixtures.edge_services import actions, aware, declare
 from tests.fixtures.ca_service import service
+from tests.fixtures.edge_services import actions, aware, declare
 
 
 def test_a_person_gets_a_one_time_password_for_what_they_may_use(api, orders):

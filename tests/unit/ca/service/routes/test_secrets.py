@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from pgward.ca.secrets import kept
 from pgward.ca.store.schema_secrets import secret_keys, secrets
-from tests.fixtures.edge_services import actions, aware, declare
 from tests.fixtures.ca_service import SEALER
+from tests.fixtures.edge_services import actions, aware, declare
 
 CANARY = "canary-Zx81-secret"
 

@@ -1,0 +1,68 @@
+"""Secrets of the CA, of files and of the environment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pgward.client import edge_calls
+from pgward.client.edge_calls import Caller
+from pgward.core.errors import PgwardError, UnavailableError
+from pgward.system import secret_file
+from pgward.tunnel.edge.secrets import provider
+from pgward.tunnel.edge.secrets.provider import MAX_BYTES, SecretAwayError, SecretError
+from pgward.tunnel.edge.state_postgres import SecretRef
+
+ENV_PREFIX = "PGWARD_UPSTREAM_"
+
+
+class CaSecrets:
+    """Secrets that the CA keeps (``fromSecret``); it looks whether this edge may have them."""
+
+    def __init__(self, ca: Caller) -> None:
+        self._ca = ca
+
+    def get(self, reference: SecretRef) -> bytes:
+        """Return the secret of this name."""
+        try:
+            return edge_calls.secret(self._ca, reference.name).value
+        except UnavailableError as error:
+            raise SecretAwayError(
+                f"the CA does not tell the secret {reference.name} now: {error.message}",
+                hint=error.hint,
+            ) from error
+        except PgwardError as error:
+            raise SecretError(
+                f"the CA does not tell the secret {reference.name}: {error.message}",
+                hint=error.hint,
+            ) from error
+
+
+class FileSecrets:
+    """Secrets in files of the edge (``fromFile``), which others must not be able to read."""
+
+    def get(self, reference: SecretRef) -> bytes:
+        """Return what the file holds."""
+        path = Path(reference.name)
+        try:
+            with secret_file.opened(path, "secret") as file:
+                data = file.read(MAX_BYTES + 3)
+        except PgwardError as error:
+            raise SecretError(error.message, hint=error.hint) from error
+        return provider.value(data, str(path))
+
+
+class EnvironmentSecrets:
+    """Secrets in the edge's environment (``fromEnv``); only variables made for it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def get(self, reference: SecretRef) -> bytes:
+        """Return what the variable holds."""
+        if not reference.name.startswith(ENV_PREFIX):  # who declares services may not read others
+            raise SecretError(f"{reference.name} does not begin with {ENV_PREFIX}")
+        found = self._environment.get(reference.name)
+        if found is None:
+            raise SecretError(
+                f"the edge has no variable {reference.name}", hint="set it, and restart the edge"
+            )
+        return provider.value(found.encode("utf-8", "surrogateescape"), reference.name)

@@ -1,0 +1,97 @@
+import os
+from base64 import b64encode
+
+import pytest
+
+from pgward.core.errors import (
+    DeniedError,
+    NotFoundError,
+    PgwardError,
+    TooManyRequestsError,
+    UnavailableError,
+)
+from pgward.tunnel.edge.secrets.places import CaSecrets, EnvironmentSecrets, FileSecrets
+from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError
+from pgward.tunnel.edge.state_postgres import SecretRef
+
+CANARY = "canary-Zx81"
+
+
+class Ca:
+    """Gives one answer, or raises it."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def call(self, _method, _path, _fields):
+        if isinstance(self.answer, PgwardError):
+            raise self.answer
+        return self.answer
+
+
+def test_the_authority_is_asked_by_name():
+    ca = Ca({"value": b64encode(CANARY.encode()).decode(), "version": 1})
+    assert CaSecrets(ca).get(SecretRef("secret", "db")) == CANARY.encode()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (DeniedError("no"), SecretError),
+        (NotFoundError("no"), SecretError),
+        (UnavailableError("no"), SecretAwayError),
+        (TooManyRequestsError("no"), SecretAwayError),
+    ],
+)
+def test_the_authoritys_no_is_told(error, kind):
+    with pytest.raises(kind, match=r"^the CA does not tell the secret db( now)?: no$"):
+        CaSecrets(Ca(error)).get(SecretRef("secret", "db"))
+
+
+def test_a_file_is_read_anew_each_time(tmp_path):
+    path = tmp_path / "password"
+    for text in (CANARY, "next"):
+        path.write_text(f"{text}\n")
+        path.chmod(0o600)
+        assert FileSecrets().get(SecretRef("file", str(path))) == text.encode()
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o606, 0o644, 0o602])
+def test_a_file_that_everyone_may_read_or_change_is_refused(tmp_path, mode):
+    path = tmp_path / "password"
+    path.write_text(CANARY)
+    path.chmod(mode)
+    with pytest.raises(SecretError, match="everyone on this machine") as caught:
+        FileSecrets().get(SecretRef("file", str(path)))
+    assert caught.value.hint == f"chmod 600 {path}"
+
+
+def test_files_that_are_none_are_told(tmp_path):
+    empty = tmp_path / "empty"
+    empty.touch(mode=0o600)
+    huge = tmp_path / "huge"
+    huge.write_bytes(b"x" * 20_000)
+    huge.chmod(0o600)
+    for path, message in (
+        (tmp_path / "none", "there is no secret file"),
+        (tmp_path, "cannot be read: is a directory"),
+        (empty, "is empty"),
+        (huge, "is longer than 16384 bytes"),
+    ):
+        with pytest.raises(SecretError, match=message):
+            FileSecrets().get(SecretRef("file", str(path)))
+
+
+def test_the_environment_gives_only_what_is_meant_for_it():
+    provider = EnvironmentSecrets({"PGWARD_UPSTREAM_DB": f"{CANARY}\n", "AWS_SECRET": "x"})
+    assert provider.get(SecretRef("env", "PGWARD_UPSTREAM_DB")) == CANARY.encode()
+    with pytest.raises(SecretError, match="AWS_SECRET does not begin with PGWARD_UPSTREAM_"):
+        provider.get(SecretRef("env", "AWS_SECRET"))
+    with pytest.raises(SecretError, match="the edge has no variable PGWARD_UPSTREAM_NONE"):
+        provider.get(SecretRef("env", "PGWARD_UPSTREAM_NONE"))
+
+
+def test_the_environment_may_hold_any_bytes(monkeypatch):
+    monkeypatch.setitem(os.environb, b"PGWARD_UPSTREAM_DB", b"\xff\xfe")
+    provider = EnvironmentSecrets(os.environ)
+    assert provider.get(SecretRef("env", "PGWARD_UPSTREAM_DB")) == b"\xff\xfe"
