@@ -118,9 +118,16 @@ def listing(connection: Connection) -> list[Listed]:
 
 
 def versions(connection: Connection, wanted: Collection[str]) -> dict[str, int]:
-    """Return the versions of those of these secrets that are there: what a snapshot may say."""
+    """Return the versions of those of these secrets that are there."""
     statement = sa.select(secrets.c.name, secrets.c.version).where(secrets.c.name.in_(wanted))
     return {row.name: row.version for row in connection.execute(statement)}
+
+
+def notes_about(connection: Connection, spec: ServiceSpec) -> list[str]:
+    """Return which secrets a service refers to that are not there yet."""
+    wanted = frozenset() if spec.postgres is None else spec.postgres.secrets()
+    missing = sorted(wanted - versions(connection, wanted).keys())
+    return [f"there is no secret {name!r} yet: pgward secret create {name}" for name in missing]
 
 
 def served(connection: Connection, edge: str, name: str) -> list[str]:

@@ -16,6 +16,7 @@ from pgward.ca.resources.fields import FieldError, FieldsError
 from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.kinds import Resource, Service
 from pgward.ca.resources.role_map import RoleMap
+from pgward.ca.secrets import kept as secrets
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
@@ -114,12 +115,13 @@ def delete(
 
 
 def _notes(context: Context, wanted: Resource) -> list[str]:
-    if not isinstance(wanted, RoleMap | Service):
-        return []
     with context.store.read() as connection:
+        if isinstance(wanted, RoleMap):
+            return host_roles.notes_about(connection, wanted.spec)
         if isinstance(wanted, Service):
-            return service_notes.about(connection, wanted.spec)
-        return host_roles.notes_about(connection, wanted.spec)
+            spec = wanted.spec
+            return service_notes.about(connection, spec) + secrets.notes_about(connection, spec)
+    return []
 
 
 def _write(

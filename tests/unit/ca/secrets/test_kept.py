@@ -9,7 +9,7 @@ from pgward.ca.secrets.kept import Listed, Opened
 from pgward.ca.store.schema_secrets import secrets
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tests.fixtures.authority import START
-from tests.fixtures.ca_service import SEALER
+from tests.fixtures.ca_service import SEALER, service
 from tests.fixtures.edge_services import aware
 
 BY = {"now": START, "by": "root"}
@@ -98,6 +98,18 @@ def test_an_edge_serves_a_secret_when_its_services_refer_to_it(store):
         assert kept.served(connection, "e1", "db") == ["orders"]
         assert kept.served(connection, "e2", "db") == []
         assert kept.served(connection, "e1", "other") == []
+
+
+def test_what_a_service_refers_to_and_is_not_there_is_noted(store):
+    wanted = kinds.read("Service", aware("orders")).spec
+    with store.read() as connection:
+        assert kept.notes_about(connection, wanted) == [
+            "there is no secret 'db' yet: pgward secret create db"
+        ]
+    create(store)
+    plain = kinds.read("Service", service("plain")).spec
+    with store.read() as connection:
+        assert kept.notes_about(connection, wanted) == kept.notes_about(connection, plain) == []
 
 
 def test_a_row_that_was_moved_does_not_open(store):
