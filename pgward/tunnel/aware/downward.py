@@ -1,0 +1,314 @@
+"""What PostgreSQL answers, on its way to the client: its headers, and how each answer ends.
+
+Rows pass as they come. What tells how an answer ends goes on tape first, with the number of rows
+before it. The error of a denied statement becomes the rule's reason.
+"""
+
+from struct import Struct
+
+from pgward.audit.tape.frames import DOWN, MOST_WHOLE, RESULT, run
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.states import (
+    COMMAND_COMPLETE,
+    COPY_BOTH,
+    COPY_DATA,
+    COPY_DONE,
+    COPY_IN,
+    COPY_OUT,
+    DATA_ROW,
+    DESCRIBE,
+    ENDING,
+    ERROR,
+    FUNCTION_RESULT,
+    LEAST,
+    QUERY,
+    READY,
+    READY_ENDS,
+    ROW_DESCRIPTION,
+    UNTAPED,
+)
+from pgward.tunnel.aware.copying import CopyOut
+from pgward.tunnel.aware.denials import told, without_texts
+from pgward.tunnel.aware.pending import Pending
+
+_HEADER = 5
+_header = Struct("!BI").unpack_from
+
+Parts = list[bytes | memoryview]
+
+# What to do with a message: one look into a table.
+_NO_MESSAGE, _COPIED, _PASSED, _TAPED, _DONE, _RARE = range(6)
+_ROLES = bytearray(256)
+for _kind in UNTAPED:
+    _ROLES[_kind] = _PASSED
+for _kind in ENDING:
+    _ROLES[_kind] = _TAPED
+_ROLES[COPY_DATA] = _COPIED
+_ROLES[READY] = _DONE
+for _kind in (ERROR, COPY_IN, COPY_OUT, COPY_BOTH):
+    _ROLES[_kind] = _RARE
+ROLES = bytes(_ROLES)
+
+
+class Downward:
+    """Inspects the backend's bytes of one logged-in session.
+
+    ``results``: how many bytes of each answer go on tape as they are, for recordings.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_append",
+        "_copy",
+        "_exchange",
+        "_out",
+        "_passed",
+        "_pending",
+        "_results",
+        "_results_left",
+        "_row_bytes",
+        "_rows",
+        "_session",
+        "_skip",
+        "_summary",
+        "_waiting",
+    )
+
+    def __init__(self, pending: Pending, *, results: int = 0) -> None:
+        self._pending = pending
+        self._append = pending.append
+        self._session = pending.session
+        self._exchange = pending.exchange
+        self._results = self._results_left = results
+        self._answered = False  # ReadyForQuery has come
+        self._waiting = b""  # the beginning of a message that must be read whole
+        self._skip = 0  # bytes of a message that pass without being looked at
+        self._rows = self._row_bytes = 0  # that are not on tape yet
+        self._copy: CopyOut | None = None  # COPY data as text is coming
+        self._summary: list[bytes | memoryview] = []  # for the tape, of this read
+        self._out: Parts | None = None  # what to pass on of this read, if not all as it is
+        self._passed = 0
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether a message of the edge's own may be put in here."""
+        return not self._skip and not self._waiting
+
+    def feed(self, view: memoryview) -> Parts | None:
+        """Return what to pass on in place of these bytes, None for just these; raise WireError.
+
+        What is returned may be parts of ``view``. TapeFullError goes through.
+        """
+        return self._feed(view) if not self._results else self._recorded(view)
+
+    def _feed(self, view: memoryview) -> Parts | None:
+        if self._waiting:
+            data = self._waiting + view
+            self._waiting = b""
+            parts = self._read(memoryview(data), 0)
+            return [data] if parts is None else parts
+        at = self._skip
+        if not at:
+            return self._read(view, 0)
+        if at >= len(view):
+            self._skip = at - len(view)
+            return None
+        self._skip = 0
+        return self._read(view, at)
+
+    # One flat loop is the fastest.
+    def _read(  # noqa: C901, PLR0912, PLR0915
+        self, view: memoryview, at: int
+    ) -> Parts | None:
+        size = len(view)
+        last = size - _HEADER
+        queue, roles = self._exchange.queue, ROLES
+        start = -1  # of messages for the tape that are not in the summary yet
+        while at <= last:
+            kind, length = _header(view, at)
+            if kind == DATA_ROW:
+                if start >= 0:
+                    self._summary.append(view[start:at])
+                    start = -1
+                begin, rows = at, 0
+                while kind == DATA_ROW:
+                    at += length + 1
+                    rows += 1
+                    if at > last:
+                        break
+                    kind, length = _header(view, at)
+                self._rows += rows
+                self._row_bytes += at - begin - _HEADER * rows
+                if at > last:
+                    break
+            role = roles[kind]
+            if role == _COPIED:
+                if start >= 0:
+                    self._summary.append(view[start:at])
+                    start = -1
+                at = self._copy_data(view, at)
+                continue
+            if not role or length < LEAST:
+                raise _unknown(kind, length)
+            end = at + length + 1
+            if role == _PASSED:
+                if start >= 0:
+                    self._summary.append(view[start:at])
+                    start = -1
+                if kind == ROW_DESCRIPTION:
+                    if queue and queue[0] == DESCRIBE:
+                        self._exchange.came(kind)
+                elif kind == FUNCTION_RESULT:
+                    self._rows += 1
+                    self._row_bytes += length - 4
+                at = end
+                continue
+            if end > size:
+                break
+            if self._rows or self._copy is not None:
+                if start >= 0:
+                    self._summary.append(view[start:at])
+                    start = -1
+                self._count(kind, view[at + _HEADER : end])
+            if start < 0:
+                start = at
+            if role == _DONE:
+                self._ready(view[end - 1])
+            elif role == _TAPED:
+                if queue and queue[0] != QUERY:
+                    self._exchange.came(kind)
+            else:
+                start = self._rare(view, at, end, start)
+            at = end
+        return self._finish(view, at, start)
+
+    def _copy_data(self, view: memoryview, at: int) -> int:
+        """Count COPY data from ``at`` on; return where it ends, which may be behind the view."""
+        if self._copy is not None:
+            at = self._copy.ahead(view, at)
+        begin, rows, last = at, 0, len(view) - _HEADER
+        while at <= last:
+            kind, length = _header(view, at)
+            if kind != COPY_DATA:
+                break
+            at += length + 1
+            rows += 1
+        self._rows += rows
+        self._row_bytes += at - begin - _HEADER * rows
+        if self._copy is not None:
+            self._copy.walked(rows)
+        return at
+
+    def _count(self, kind: int, body: memoryview) -> None:
+        """Put the number of rows into the summary, before what follows them."""
+        if kind == COPY_DONE:
+            return  # how many there were, the command's tag says
+        if self._copy is not None:
+            tag = bytes(body).rstrip(b"\0") if kind == COMMAND_COMPLETE else b""
+            rows, size = self._copy.finished(tag)
+            self._copy = None
+            self._rows += rows
+            self._row_bytes += size
+        if self._row_bytes or self._rows:
+            self._summary.append(run(self._rows, self._row_bytes))
+            self._rows = self._row_bytes = 0
+
+    def _ready(self, status: int) -> None:
+        exchange = self._exchange
+        queue = exchange.queue
+        if queue and queue[0] in READY_ENDS and not exchange.deaf:
+            queue.popleft()
+            exchange.status = status
+            exchange.at_ready = True
+        else:
+            exchange.ready(status)
+        if self._pending.marked and not queue:
+            self._pending.settle()
+        self._answered = True
+
+    def _rare(self, view: memoryview, at: int, end: int, start: int) -> int:
+        """Take an error, or the start of a COPY; return where the stretch for the tape begins."""
+        kind = view[at]
+        if kind == COPY_OUT:
+            if end > at + _HEADER and not view[at + _HEADER]:  # the format of all: text
+                self._copy = CopyOut()
+            return start
+        if kind != ERROR:
+            self._exchange.copy_in()
+            return start
+        self._exchange.failed()
+        if not self._pending.marked:
+            return start
+        return self._marked_error(view, at, end, start)
+
+    def _marked_error(self, view: memoryview, at: int, end: int, start: int) -> int:
+        body = bytes(view[at + _HEADER : end])
+        denial = self._pending.denials.of(body)
+        if denial is not None:
+            taped = told(body, denial)
+            self._pass(view[self._passed : at], end)
+            self._pass(taped, end)
+        elif self._pending.sensitive:
+            taped = without_texts(body)
+        else:
+            return start
+        self._summary += (view[start:at], taped)
+        return -1
+
+    def _finish(self, view: memoryview, at: int, start: int) -> Parts | None:
+        """Put the summary on tape; keep what must be read whole, and return what to pass on."""
+        size = len(view)
+        if start >= 0:
+            self._summary.append(view[start:at])
+        if at < size:
+            if size - at < MOST_WHOLE:
+                self._waiting = bytes(view[at:])
+                self._pass(view[self._passed : at], size)
+            else:
+                at = self._large(view, at)
+        if self._summary:
+            self._append(DOWN, self._session, b"".join(self._summary))
+            self._summary.clear()
+        if at > size:
+            self._skip = at - size
+        out = self._out
+        if out is not None:
+            self._pass(view[self._passed :], size)
+            self._out = None
+        self._passed = 0
+        return out
+
+    def _large(self, view: memoryview, at: int) -> int:
+        """Pass an error on that is larger than what is kept of it; return where it ends."""
+        kind, length = _header(view, at)
+        if kind != ERROR:
+            raise _unknown(kind, length)
+        self._exchange.failed()
+        body = bytes(view[at + _HEADER : at + MOST_WHOLE])
+        self._summary.append(without_texts(body[: body.rfind(b"\0") + 1] + b"\0"))
+        return at + 1 + int(length)
+
+    def _pass(self, part: bytes | memoryview, up_to: int) -> None:
+        if self._out is None:
+            self._out = []
+        if part:
+            self._out.append(part)
+        self._passed = up_to
+
+    def _recorded(self, view: memoryview) -> Parts | None:
+        """Feed, and put the first bytes of each answer on tape, unless they may hold a secret."""
+        hidden, left = self._pending.sensitive, self._results_left
+        self._answered = False
+        parts = self._feed(view)
+        for part in () if hidden else (view,) if parts is None else parts:
+            if left and part:
+                self._append(RESULT, self._session, part[:left])
+                left = max(0, left - len(part))
+        self._results_left = self._results if self._answered else left
+        return parts
+
+
+def _unknown(kind: int, length: int) -> WireError:
+    return WireError(
+        f"PostgreSQL's answer cannot be read: type {kind}, length {length}", sqlstate="08006"
+    )

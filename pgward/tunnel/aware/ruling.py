@@ -1,0 +1,25 @@
+"""What decides on statements, as the inspectors see it."""
+
+from typing import Literal, NamedTuple, Protocol
+
+Way = Literal["query", "parse", "execute", "function"]
+
+
+class Denial(NamedTuple):
+    """A rule says no; ``reason`` is for the person who asked."""
+
+    rule: str
+    reason: str
+
+
+class Ruling(Protocol):
+    """Decides on the statements of one session."""
+
+    def statement(self, kind: Way, text: bytes | None, *, whole: bool) -> Denial | None:
+        """Return a denial, or None to let the statement pass.
+
+        ``text`` is the statement's, of a function call the function's OID in digits, None of
+        something to execute that is not remembered. Not ``whole``: it goes on, ``text`` is how
+        it begins.
+        """
+        ...

@@ -1,0 +1,314 @@
+"""What a client says, on its way to PostgreSQL: read strictly, put on tape, ruled.
+
+Nothing is passed on before it is on tape, and no message before its header is known to be one. A
+message that is not all there waits for its rest if it is a short one; COPY data and large
+messages pass in pieces.
+"""
+
+import json
+from struct import Struct
+
+from pgward.audit.tape.frames import COUNT, DENIED, MOST_WHOLE, UP, run
+from pgward.pgwire.body import decoded
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.states import (
+    COPY_DATA,
+    COPY_ENDS,
+    FLUSH,
+    LARGE,
+    LEAST,
+    MOST_LENGTH,
+    PARSE,
+    QUERY,
+    TERMINATE,
+)
+from pgward.tunnel.aware.hiding import Hiding, suspicious
+from pgward.tunnel.aware.judging import LOOKED_AT, Judging
+from pgward.tunnel.aware.pending import Pending
+from pgward.tunnel.aware.pieces import Pieces
+from pgward.tunnel.aware.ruling import Denial, Ruling
+
+_HEADER = 5
+_ONE_QUERY = (QUERY,)
+_UNANSWERED = frozenset({FLUSH, TERMINATE})
+_AWAITED = bytes(set(MOST_LENGTH) - _UNANSWERED)
+# The longest length, by type, of messages that may go straight on.
+_LONGEST = [
+    0 if kind == COPY_DATA or kind in COPY_ENDS else min(MOST_LENGTH.get(kind, 0), MOST_WHOLE - 1)
+    for kind in range(256)
+]
+_WAYS = {ord("Q"): "query", ord("P"): "parse", ord("E"): "execute", ord("F"): "function"}
+_header = Struct("!BI").unpack_from
+
+Parts = list[bytes | memoryview]
+
+
+class Upward:
+    """Inspects the frontend's bytes of one logged-in session."""
+
+    __slots__ = (
+        "_append",
+        "_copied",
+        "_exchange",
+        "_hiding",
+        "_judging",
+        "_needed",
+        "_out",
+        "_passed",
+        "_pending",
+        "_pieces",
+        "_rows",
+        "_session",
+        "_simple",
+        "_skip",
+        "_taped",
+        "_waiting",
+    )
+
+    def __init__(self, pending: Pending, ruling: Ruling | None = None) -> None:
+        self._pending = pending
+        self._append = pending.append
+        self._session = pending.session
+        self._exchange = pending.exchange
+        self._hiding = Hiding()
+        self._judging = None if ruling is None else Judging(ruling)
+        if self._judging is not None:
+            self._exchange.watcher = self._judging.names
+        self._waiting = bytearray()  # the beginning of a message
+        self._needed = 0  # how long that must be before it is looked at again
+        self._skip = 0  # bytes of COPY data that are still to come
+        self._pieces: Pieces | None = None
+        self._rows = self._copied = 0  # of COPY data that is not counted on tape yet
+        self._simple = ruling is None  # nothing of the above, so that a query may go straight on
+        self._out: Parts | None = None  # what to pass on of this read, if not all as it is
+        self._passed = self._taped = 0  # up to where in this read
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether a message of the edge's own may be put in here."""
+        return not self._skip and self._pieces is None
+
+    def feed(self, view: memoryview) -> Parts | None:
+        """Return what to pass on in place of these bytes, None for just these; raise WireError.
+
+        What is returned may be parts of ``view``. TapeFullError goes through.
+        """
+        size = len(view)
+        exchange = self._exchange
+        if not self._simple or exchange.deaf or size < _HEADER:
+            return self._feed(view)
+        kind, length = _header(view)
+        if kind == QUERY and length == size - 1:
+            kinds: tuple[int, ...] | list[int] = _ONE_QUERY
+        else:
+            kinds, at, last = [], 0, size - _HEADER
+            while at <= last:
+                kind, length = _header(view, at)
+                if not LEAST <= length <= _LONGEST[kind]:
+                    return self._feed(view)
+                if kind in _AWAITED:
+                    kinds.append(kind)
+                at += length + 1
+            if at != size:
+                return self._feed(view)
+        if suspicious(view) or self._hiding.takers:
+            return self._feed(view)
+        self._append(UP, self._session, view)
+        exchange.queue += kinds
+        return None
+
+    def close(self) -> None:
+        """Put on tape what is known of COPY data that never came to its end."""
+        if self._rows:
+            self._count()
+
+    def _feed(self, view: memoryview) -> Parts | None:
+        waiting = self._waiting
+        if not waiting:
+            return self._read(view)
+        waiting += view
+        if len(waiting) < self._needed:
+            return []
+        data = bytes(waiting)
+        waiting.clear()
+        parts = self._read(memoryview(data))
+        return [data] if parts is None else parts
+
+    def _read(self, view: memoryview) -> Parts | None:
+        self._passed = self._taped = 0
+        if self._judging is not None:
+            self._judging.began()
+        at = self._go_on(view) if self._skip or self._pieces is not None else 0
+        at = self._messages(view, at)
+        size = len(view)
+        if self._taped < at:
+            self._put(view[self._taped : at])
+        if at < size:
+            self._waiting += view[at:]
+            self._pass(view[self._passed : at], size)
+        elif self._out is not None:
+            self._pass(view[self._passed :], size)
+        self._simple = (
+            self._judging is None
+            and not self._waiting
+            and not self._skip
+            and self._pieces is None
+            and not self._rows
+        )
+        out, self._out = self._out, None
+        return out
+
+    def _go_on(self, view: memoryview) -> int:
+        """Take the rest of a message that is passed on in pieces; return where it ends."""
+        size = len(view)
+        pieces = self._pieces
+        if pieces is None:
+            at = min(size, self._skip)
+            self._skip -= at
+        else:
+            at = min(size, pieces.left)
+            pieces.take(view[:at])
+            if pieces.dropped:
+                self._pass(b"", at)
+            if not pieces.left:
+                self._pieces = None
+        self._taped = at
+        return at
+
+    def _messages(self, view: memoryview, at: int) -> int:
+        """Read messages from ``at``; return up to where they are whole, or passed in pieces."""
+        size = len(view)
+        exchange, judging = self._exchange, self._judging
+        last = size - _HEADER
+        while at <= last:
+            kind, length = _header(view, at)
+            if kind == COPY_DATA:
+                at = self._copy_data(view, at)
+                continue
+            if not LEAST <= length <= MOST_LENGTH.get(kind, 0):
+                raise _unknown(kind, length)
+            end = at + 1 + length
+            if length >= MOST_WHOLE and (judging is None or size - at >= MOST_WHOLE):
+                at = self._large(view, at, kind, 1 + length)
+                continue
+            if end > size:
+                self._needed = min(1 + length, MOST_WHOLE)
+                return at
+            if kind in COPY_ENDS and self._rows:
+                self._put(view[self._taped : at])
+                self._count()
+                self._taped = at
+            if judging is not None and kind in LOOKED_AT:
+                self._judge(judging, view, at, end)
+            elif exchange.deaf:
+                exchange.sent(kind)
+            elif kind not in _UNANSWERED:
+                exchange.queue.append(kind)
+            at = end
+        self._needed = _HEADER
+        return at
+
+    def _copy_data(self, view: memoryview, at: int) -> int:
+        """Count COPY data from ``at`` on; it is not kept, and the last of it may go on."""
+        if self._taped < at:
+            self._put(view[self._taped : at])
+        begin, rows, last = at, 0, len(view) - _HEADER
+        kind = COPY_DATA
+        while at <= last:
+            kind, length = _header(view, at)
+            if kind != COPY_DATA:
+                break
+            if not LEAST <= length <= LARGE:
+                raise _unknown(kind, length)
+            at += 1 + length
+            rows += 1
+        self._rows += rows
+        self._copied += at - begin - _HEADER * rows
+        self._skip = max(0, at - len(view))
+        self._taped = at = at - self._skip
+        return at
+
+    def _count(self) -> None:
+        self._append(COUNT, self._session, run(self._rows, self._copied))
+        self._rows = self._copied = 0
+
+    def _put(self, messages: memoryview) -> None:
+        """Put whole messages on tape, without the secrets in them."""
+        if not messages:
+            return
+        hiding = self._hiding
+        if suspicious(messages) or hiding.takers:
+            redacted = hiding.redacted(bytes(messages))
+            if redacted is not None:
+                self._pending.hide()
+                messages = memoryview(redacted)
+        self._append(UP, self._session, messages)
+
+    def _pass(self, part: bytes | memoryview, up_to: int) -> None:
+        if self._out is None:
+            self._out = []
+        if part:
+            self._out.append(part)
+        self._passed = up_to
+
+    # --- rules ------------------------------------------------------------------------
+
+    def _judge(self, judging: Judging, view: memoryview, at: int, end: int) -> None:
+        kind = view[at]
+        denial = self._ask(judging, kind, bytes(view[at + _HEADER : end]), whole=True)
+        if denial is None:
+            return
+        self._put(view[self._taped : at])
+        self._replace(kind, view, at, denial)
+        self._put(view[at:end])
+        self._taped = self._passed = end
+
+    def _ask(self, judging: Judging, kind: int, body: bytes, *, whole: bool) -> Denial | None:
+        heard = self._exchange.sent(kind)
+        return judging.denial(kind, body, whole=whole, heard=heard)
+
+    def _replace(self, kind: int, view: memoryview, at: int, denial: Denial) -> None:
+        """Pass a message on that PostgreSQL refuses, in place of the one at ``at``.
+
+        The tape says so before the message itself, which is the first of its frame.
+        """
+        pending = self._pending
+        told = {"rule": denial.rule, "reason": denial.reason, "kind": _WAYS[kind], "place": 0}
+        self._append(DENIED, self._session, json.dumps(told).encode())
+        name = b""
+        if kind == PARSE:
+            name = bytes(view[at + _HEADER : at + MOST_WHOLE]).partition(b"\0")[0]
+        replacement = pending.denials.deny(kind, decoded(name), denial)
+        pending.marked = True
+        self._pass(view[self._passed : at], at)
+        self._pass(replacement, at)
+
+    # --- large messages ---------------------------------------------------------------
+
+    def _large(self, view: memoryview, at: int, kind: int, total: int) -> int:
+        """Begin to pass a message in pieces, or to drop it; return its end, or the read's."""
+        end = min(at + total, len(view))
+        judging = self._judging
+        if self._taped < at:
+            self._put(view[self._taped : at])
+        denial = None
+        if judging is not None and kind in LOOKED_AT:
+            beginning = bytes(view[at + _HEADER : at + MOST_WHOLE])
+            denial = self._ask(judging, kind, beginning, whole=False)
+        else:
+            self._exchange.sent(kind)
+        if denial is not None:
+            self._replace(kind, view, at, denial)
+            self._passed = end
+        self._pieces = pieces = Pieces(self._pending, total, dropped=denial is not None)
+        pieces.take(view[at:end])
+        if not pieces.left:
+            self._pieces = None
+        self._taped = end
+        return end
+
+
+def _unknown(kind: int, length: int) -> WireError:
+    if kind in MOST_LENGTH:
+        return WireError(f"the client sent a message of an impossible length: {length} bytes")
+    return WireError(f"the client sent what is no message of PostgreSQL's protocol: type {kind}")

@@ -1,0 +1,93 @@
+"""Statements before a ruling."""
+
+import pytest
+
+from pgward.pgwire import backend, frontend
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.framing import message
+from tests.fixtures.inspecting import Inspected, Rules, kinds
+
+SYNC = frontend.sync()
+NAMED = frontend.parse("s", "select 1") + SYNC
+RUN = frontend.bind("", "s") + frontend.execute() + SYNC
+PARSED = message(b"1") + backend.ready(b"I")
+
+
+def asked(session: Inspected) -> list:
+    found, session.rules.asked = session.rules.asked, []
+    return found
+
+
+def test_a_prepared_statement_is_asked_about_when_it_is_run():
+    session = Inspected(Rules())
+    session.up(NAMED)
+    assert asked(session) == [("parse", b"select 1", True)]
+    session.down(PARSED)
+    session.up(RUN)
+    assert asked(session) == [("execute", b"select 1", True)]
+
+
+def test_what_is_parsed_and_run_at_once_is_asked_about_once():
+    session = Inspected(Rules())
+    session.up(frontend.parse("", "select 1") + frontend.bind("", "") + frontend.execute() + SYNC)
+    assert asked(session) == [("parse", b"select 1", True)]
+
+
+def test_what_nobody_knows_is_asked_about_without_a_text():
+    session = Inspected(Rules())
+    session.up(RUN)
+    assert asked(session) == [("execute", None, True)]
+
+
+def test_another_text_under_the_name_of_a_denied_one_does_not_help():
+    """A Parse of a name that is taken fails, so the name still stands for the first text."""
+    session = Inspected(Rules(word=b"never"))
+    session.up(frontend.parse("s", "delete from t") + SYNC)
+    session.down(PARSED)
+    session.rules.word = b"delete"
+    passed = session.up(frontend.parse("s", "select 1") + SYNC, RUN)
+    assert kinds(passed) == "PSBPS"
+    session.down(backend.error("ERROR", "42P05", "exists") + backend.ready(b"I"))
+    assert kinds(session.up(RUN)) == "BPS"
+
+
+def test_a_parse_that_is_ignored_does_not_help():
+    session = Inspected(Rules(word=b"never"))
+    session.up(frontend.parse("", "delete from t") + SYNC)
+    session.down(PARSED)
+    session.rules.word = b"delete"
+    bad = frontend.parse("x", "selekt")
+    session.up(bad + frontend.parse("", "select 1") + SYNC)
+    session.down(backend.error("ERROR", "42601", "selekt") + backend.ready(b"I"))
+    passed = session.up(frontend.bind("", "") + frontend.execute() + SYNC)
+    assert kinds(passed) == "BPS"
+
+
+def test_what_is_said_to_deaf_ears_is_not_remembered():
+    session = Inspected(Rules())
+    session.up(frontend.parse("", "selekt") + frontend.flush())
+    session.down(backend.error("ERROR", "42601", "selekt"))
+    session.up(frontend.parse("s", "select 1") + SYNC)
+    session.down(backend.ready(b"I"))
+    asked(session)
+    session.up(RUN)
+    assert asked(session) == [("execute", None, True)]
+
+
+def test_a_statement_whose_beginning_is_known_is_ruled_by_that():
+    session = Inspected(Rules())
+    text = "select '" + "x" * 100_000 + "'"
+    said = frontend.parse("s", text) + SYNC
+    assert session.up(said[:65536], said[65536:]) == said
+    session.down(PARSED)
+    session.up(RUN)
+    (_, first, whole), (_, again, whole_again) = asked(session)
+    assert (whole, whole_again) == (False, False)
+    assert first == again
+    assert text.encode().startswith(first)
+
+
+@pytest.mark.parametrize("kind", [b"P", b"B", b"E", b"C"])
+def test_a_name_without_an_end_is_refused(kind):
+    with pytest.raises(WireError, match="without an end"):
+        Inspected(Rules()).up(message(kind, b"name"))

@@ -1,0 +1,14 @@
+"""A ruling and what it says."""
+
+from pgward.tunnel.aware.ruling import Denial, Ruling
+from tests.fixtures.inspecting import DENIAL, Rules
+
+
+def test_a_denial_is_a_rule_and_a_reason():
+    assert Denial(rule="no deletes", reason="nothing is deleted on a Friday") == DENIAL
+
+
+def test_whatever_has_the_method_is_a_ruling():
+    ruling: Ruling = Rules()
+    assert ruling.statement("query", b"delete", whole=True) == DENIAL
+    assert ruling.statement("execute", None, whole=True) is None
