@@ -73,6 +73,7 @@ pytest_plugins = [
     "tests.fixtures.pki",
     "tests.fixtures.ledger",
     "tests.fixtures.links",  # after pki, which it imports
+    "tests.fixtures.aware_database",  # after links, which it imports
     "tests.fixtures.many_cas",  # after ca, ca_process and pkilint, which it imports
     "tests.fixtures.material",  # after pki, which it imports
     "tests.fixtures.hba_host",  # after ca, ca_process and material, which it imports

@@ -27,13 +27,11 @@ _SINGLE = rb""" '(?:[^'\\]++|''|\\.)*+(?:'|\Z) """
 _FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
 
 
-def _embedded(quote: bytes, quoted: bytes) -> re.Pattern[bytes]:
+def _embedded(quoted: bytes) -> re.Pattern[bytes]:
     return re.compile(
         rb"(?P<before> (?: passw | secret | passphrase | "
         + _PWD
-        + rb""" )[\w.-]{0,64}+ (?: " | \\" | \\' | """
-        + quote
-        + rb""" )?+ \s*+ )
+        + rb""" )[\w.-]{0,64}+ (?: \\?+["'] | '' )?+ \s*+ )
             (?: (?P<sign> (?: =>?+ | :=?+ ) \s*+ ) (?P<value> """
         + rb"|".join((quoted, _JSON, _BARE))
         + rb") | (?P<quoted> "
@@ -43,8 +41,8 @@ def _embedded(quote: bytes, quoted: bytes) -> re.Pattern[bytes]:
     )
 
 
-_IN_LITERAL = _embedded(rb"''", _DOUBLED)
-_IN_RAW = _embedded(rb"'", _SINGLE)
+_IN_LITERAL = _embedded(_DOUBLED)
+_IN_RAW = _embedded(_SINGLE)
 _URL = re.compile(rb"(://[^/?#\s:@'\"]{0,256}+:)[^@\s'/]{1,1024}+(?=@)")
 
 
@@ -97,11 +95,11 @@ class _Output:
 
     def hide_literal(self, start: int, end: int) -> None:
         """Put a literal there that is one token, whatever stands beside it."""
-        before = (
-            self._parts[-1] if self._kept == start and self._parts else self.text[start - 1 : start]
-        )
-        spaced = b" " + _LITERAL if before.endswith((b"'", b"&")) else _LITERAL
-        self.replace(start, end, spaced + b" " if self.text.startswith(b"'", end) else spaced)
+        before = self.text[start - 1 : start] if start else b""
+        after = self.text[end : end + 1]
+        space_before = b" " if before in (b"'", b"&") else b""
+        space_after = b" " if after == b"'" else b""
+        self.replace(start, end, space_before + _LITERAL + space_after)
 
     def finished(self) -> bytes:
         if not self._parts:
@@ -237,10 +235,20 @@ class _Level:
         if secret:
             self._output.hide_literal(token.start, token.end)
         elif token.kind is Kind.DOLLAR:
-            if self._depth < _DEEPEST:
-                _Level(self._output, self._depth + 1).read(token.first, token.last)
+            self._body(token)
         else:
-            self._content(token)
+            content = self._text[token.start : token.end]
+            if self._setting == 1 and _SENSITIVE.search(content):
+                self._setting = 2
+            self._content(token, _hide(_IN_LITERAL, content), content)
+
+    def _body(self, token: Token) -> None:
+        start = token.start + len(token.tag)
+        end = token.end - len(token.tag)
+        if end < start or not self._text.startswith(token.tag, end):
+            end = token.end  # not terminated
+        if self._depth < _DEEPEST:
+            _Level(self._output, self._depth + 1).read(start, end)
 
     def _comment(self, token: Token) -> None:
         text = self._text
@@ -252,13 +260,9 @@ class _Level:
         closing = b" */" if token.kind is Kind.BLOCK and content.endswith(b"*/") else b""
         self._output.replace(token.start, token.end, content[:2] + b" ***" + closing)
 
-    def _content(self, token: Token) -> None:
-        content = self._text[token.first : token.last]
-        if self._setting == 1 and _SENSITIVE.search(content):
-            self._setting = 2
-        hidden = _hide(_IN_LITERAL, content)
+    def _content(self, token: Token, hidden: bytes, content: bytes) -> None:
         if hidden != content:
-            self._output.replace(token.first, token.last, hidden)
+            self._output.replace(token.start, token.end, hidden)
 
     def _parameter(self, digits: bytes) -> None:
         if len(digits) <= 5:  # noqa: PLR2004  # a Bind has 65535 at most

@@ -14,8 +14,8 @@ _TOKEN = re.compile(
     rb"""
     (?P<space>    [ \t\n\r\f\v]++ | --[^\n\r]*+ )
   | (?P<block>    /\* )
-  | (?P<literal>  (?: [bBxXnN] | [uU]& )?+ '[^']*+(?:''[^']*+)*+ (?P<plain>'?+)
-               |  [eE]'(?: [^'\\]++ | '' | \\. )*+ (?: (?P<escaped>') | \\?+\Z ) )
+  | (?P<literal>  (?: [bBxXnN] | [uU]& )?+ '[^']*+(?:''[^']*+)*+ '?+
+               |  [eE]'(?: [^'\\]++ | '' | \\. )*+ (?: ' | \\\Z | \Z ) )
   | (?P<dollar>   \$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)?+\$ )
   | (?P<name>     (?: [uU]& )?+ "[^"]*+(?:""[^"]*+)*+ "?+ )
   | (?P<word>     """
@@ -48,13 +48,12 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 class Token(NamedTuple):
-    """One token, ``text[start:end]``; of a LITERAL or DOLLAR the content, ``text[first:last]``."""
+    """One token: ``text[start:end]``; of a DOLLAR, ``tag`` with both of its ``$``."""
 
     kind: Kind
     start: int
     end: int
-    first: int = 0
-    last: int = 0
+    tag: bytes = b""
 
 
 def tokens(text: bytes, start: int = 0, end: int | None = None) -> Iterator[Token]:
@@ -67,23 +66,16 @@ def tokens(text: bytes, start: int = 0, end: int | None = None) -> Iterator[Toke
         if found is None:  # the pattern has a case for every byte
             raise AssertionError(at)
         kind = _KINDS[found.lastgroup or ""]
+        tag = b""
         following = found.end()
-        if kind is Kind.LITERAL:
-            closing = 1 if found["plain"] or found["escaped"] else 0
-            yield Token(kind, at, following, text.index(b"'", at) + 1, following - closing)
+        if kind is Kind.BLOCK:
+            following = _end_of_comment(text, following, stop)
         elif kind is Kind.DOLLAR:
-            first, (last, following) = following, _end_of_dollar(text, found[0], following, stop)
-            yield Token(kind, at, following, first, last)
-        else:
-            if kind is Kind.BLOCK:
-                following = _end_of_comment(text, following, stop)
-            yield Token(kind, at, following)
+            tag = found[0]
+            closing = text.find(tag, following, stop)
+            following = stop if closing < 0 else closing + len(tag)
+        yield Token(kind, at, following, tag)
         at = following
-
-
-def _end_of_dollar(text: bytes, tag: bytes, at: int, stop: int) -> tuple[int, int]:
-    closing = text.find(tag, at, stop)
-    return (stop, stop) if closing < 0 else (closing, closing + len(tag))
 
 
 def _end_of_comment(text: bytes, at: int, stop: int) -> int:

@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
+from typing import Any, Protocol
 
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason
 from pgward.tunnel.tls import TlsConnection
@@ -28,6 +29,26 @@ _READS_OF_A_FAILED_SOCKET = 256
 # One buffer serves every connection of the process: a callback never waits while it uses it.
 _buffer = bytearray(BUFFER_SIZE)
 _view = memoryview(_buffer)
+
+
+class Plain(Protocol):
+    """The side that is not the link: a socket, or what behaves like a non-blocking one."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        ...
+
+    def recv_into(self, buffer: bytearray, /) -> int:
+        """Read; return how much, 0 at the end."""
+        ...
+
+    def send(self, data: Any, /) -> int:
+        """Write; return how much was taken."""
+        ...
+
+    def shutdown(self, how: int, /) -> None:
+        """End a direction."""
+        ...
 
 
 class Relay:
@@ -61,7 +82,7 @@ class Relay:
         self,
         loop: asyncio.AbstractEventLoop,
         tls: TlsConnection,
-        plain: socket.socket,
+        plain: Plain,
         controls: Controls | None,
         on_end: Callable[[bool, Reason | None], None],
     ) -> None:

@@ -1,0 +1,326 @@
+"""The relay of an aware session: the same hot path, with an inspector in each direction.
+
+PostgreSQL's side may be TLS as well. Both logins are over before it begins.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+
+from pgward.core.errors import PgwardError
+from pgward.pgwire import backend, frontend
+from pgward.tunnel.aware.downward import Downward, Parts
+from pgward.tunnel.aware.pending import Pending, Tape
+from pgward.tunnel.aware.ruling import Ruling
+from pgward.tunnel.aware.upward import Upward
+from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason
+from pgward.tunnel.relay import BUFFER_SIZE, RECORD_SIZE, Plain, Relay, _buffer, _view
+from pgward.tunnel.tls import TlsConnection
+
+log = logging.getLogger("pgward.edge")
+
+FATAL = "FATAL"
+_NOTICE_SQLSTATE = "00000"
+# PostgreSQL writes its buffer of 8 KiB as one record; behind a shorter one nothing waits.
+_FULL_RECORD = 8 * 1024
+_SQLSTATES = {"tape_full": "53100", "protocol": "08P01"}
+
+
+class TlsPlain:
+    """A TLS connection to PostgreSQL that behaves like a non-blocking socket."""
+
+    __slots__ = ("_read", "_socket", "_write")
+
+    def __init__(self, tls: TlsConnection) -> None:
+        self._socket = tls.socket
+        self._read = tls.read_into
+        self._write = tls.write
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        return self._socket.fileno()
+
+    def recv_into(self, buffer: bytearray, /) -> int:
+        """Read records while they are full and there is room for one more."""
+        try:
+            size = last = self._read(BUFFER_SIZE, buffer)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+        except ssl.SSLZeroReturnError:
+            return 0
+        view = memoryview(buffer) if last >= _FULL_RECORD else None
+        while view is not None and last >= _FULL_RECORD and size <= BUFFER_SIZE - RECORD_SIZE:
+            try:
+                last = self._read(RECORD_SIZE, view[size:])
+            except OSError:  # nothing more is here; what broke, the next read hears of as well
+                break
+            size += last
+        return size
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        """Write all or nothing; what was refused must be offered again as it was (SSL_write)."""
+        try:
+            return self._write(data)
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            raise BlockingIOError from None
+
+    def shutdown(self, how: int, /) -> None:
+        """End a direction of TCP below TLS: PostgreSQL takes it for the client's end."""
+        socket.socket.shutdown(self._socket, how)
+
+
+class AwareRelay(Relay):
+    """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did.
+
+    ``last_active`` is when bytes moved last, by the loop's clock.
+    """
+
+    __slots__ = (
+        "_chores",
+        "_down",
+        "_up",
+        "ended_by",
+        "exchange",
+        "last_active",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tls: TlsConnection,
+        upstream: socket.socket | TlsConnection,
+        controls: Controls | None,
+        on_end: Callable[[bool, Reason | None], None],
+        *,
+        tape: Tape,
+        session: int,
+        salt: str,
+        ruling: Ruling | None = None,
+        results: int = 0,
+    ) -> None:
+        pending = Pending(tape, session, salt)
+        self._up = Upward(pending, ruling)
+        self._down = Downward(pending, results=results)
+        self.exchange = pending.exchange
+        self.last_active = loop.time()
+        self.ended_by: tuple[str, str] | None = None  # SQLSTATE and text
+        self._chores: list[Callable[[], bool]] = []  # each returns whether it is done
+        plain: Plain = TlsPlain(upstream) if isinstance(upstream, TlsConnection) else upstream
+        super().__init__(loop, tls, plain, controls, on_end)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether PostgreSQL said last that a transaction is open."""
+        return self.exchange.in_transaction
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs: all is answered."""
+        return self.exchange.idle
+
+    def start(self, first: bytes = b"", outgoing: bytes = b"") -> None:
+        """Register both directions; ``first`` and ``outgoing`` as in Relay, behind both logins."""
+        super().start()
+        if outgoing:
+            self._pass_down(memoryview(outgoing))
+        if first and not self._ended and not (len(first) == CONTROL_SIZE and self._control(first)):
+            self._pass_up(memoryview(first))
+
+    # --- polite limits ----------------------------------------------------------------
+
+    def notice(self, text: str) -> None:
+        """Tell the person something, as soon as it fits between two messages."""
+        self._soon(lambda: self._say(backend.notice("NOTICE", _NOTICE_SQLSTATE, text)))
+
+    def end(self, sqlstate: str, text: str, *, hint: str | None = None, force: bool) -> None:
+        """End the session: once nothing runs and no transaction is open, or at once by force."""
+        if force:
+            self._end_by(sqlstate, text, hint)
+        else:
+            self._soon(lambda: self._end_politely(sqlstate, text, hint))
+
+    def _soon(self, chore: Callable[[], bool]) -> None:
+        if not self._ended and not chore():
+            self._chores.append(chore)
+
+    def _do_chores(self) -> None:
+        waiting, self._chores[:] = list(self._chores), []
+        for chore in waiting:
+            self._soon(chore)
+
+    def _say(self, message: bytes) -> bool:
+        if self._waiting_tls is not None or self._to_tls_done or not self._down.at_boundary:
+            return False
+        self._write_tls(message)
+        return True
+
+    def _end_politely(self, sqlstate: str, text: str, hint: str | None) -> bool:
+        if self._waiting_tls is not None or not self.idle or self.in_transaction:
+            return False
+        self._end_by(sqlstate, text, hint)
+        return True
+
+    def _end_by(self, sqlstate: str, text: str, hint: str | None) -> None:
+        """Say why, if it fits, take leave of PostgreSQL, and end."""
+        if self._ended:
+            return
+        self.ended_by = sqlstate, text
+        self._say(backend.error(FATAL, sqlstate, text, hint=hint))
+        if self._may_take_leave():
+            self._send_plain(frontend.terminate())
+        self._end(clean=False, reason=None)
+
+    def _may_take_leave(self) -> bool:
+        return not self._ended and self._waiting_plain is None and self._up.at_boundary
+
+    def _refused(self, error: PgwardError) -> None:
+        """End a session that cannot go on: nothing of this read was passed on."""
+        sqlstate = getattr(error, "sqlstate", None) or _SQLSTATES.get(error.code, "XX000")
+        log.info("ended a session: %s", error.message)
+        self._end_by(sqlstate, error.message, error.hint)
+
+    def _end(self, *, clean: bool, reason: Reason | None) -> None:
+        if not self._ended:
+            self._chores.clear()
+            try:
+                self._up.close()
+            except PgwardError as error:
+                log.warning("the end of COPY data is not on record: %s", error.message)
+        super()._end(clean=clean, reason=reason)
+
+    # --- the two hot directions, as in Relay ------------------------------------------
+
+    def _make_outbound(self) -> Callable[[], None]:
+        """Return the callback PostgreSQL → client."""
+        receive, write, buffer, view = self._plain.recv_into, self._tls.write, _buffer, _view
+        full, failed, plain_ended = self._tls_full, self._failed, self._plain_ended
+        feed, instead, refused = self._down.feed, self._write_parts, self._refused
+        chores, do_chores, now = self._chores, self._do_chores, self._loop.time
+
+        def outbound() -> None:
+            try:
+                size = receive(buffer)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                failed()
+                return
+            if not size:
+                plain_ended()
+                return
+            data = view[:size]
+            try:
+                parts = feed(data)
+            except PgwardError as error:
+                refused(error)
+                return
+            if parts is None:
+                try:
+                    write(data)
+                except ssl.SSLWantWriteError:
+                    full(size)
+                except (ssl.SSLError, OSError):
+                    failed()
+            else:
+                instead(parts)
+            self.last_active = now()
+            if chores:
+                do_chores()
+
+        return outbound
+
+    def _make_inbound(self) -> Callable[[], None]:  # noqa: C901 - one flat callback is the fastest
+        """Return the callback client → PostgreSQL."""
+        read, send, buffer, view = self._tls.read_into, self._plain.send, _buffer, _view
+        plain_full, failed, tls_ended = self._plain_full, self._failed, self._tls_ended
+        control, retry, gather = self._control, self._read_wants_write, self._gather
+        control_size = CONTROL_SIZE if self._controls else -1
+        feed, instead, refused = self._up.feed, self._send_parts, self._refused
+        now = self._loop.time
+
+        def inbound() -> None:  # noqa: C901, PLR0911, PLR0912 - see above
+            try:
+                size = read(BUFFER_SIZE, buffer)
+            except ssl.SSLWantReadError:
+                return
+            except ssl.SSLWantWriteError:
+                retry()
+                return
+            except ssl.SSLZeroReturnError:
+                size = 0
+            except (ssl.SSLError, OSError):
+                failed()
+                return
+            if not size:
+                tls_ended()
+                return
+            if size == control_size and control(bytes(view[:size])):
+                return
+            after = None
+            if size == RECORD_SIZE:
+                size, after = gather()
+            data = view[:size]
+            try:
+                parts = feed(data)
+            except PgwardError as error:
+                refused(error)
+                return
+            if parts is None:
+                try:
+                    sent = send(data)
+                except (BlockingIOError, InterruptedError):
+                    sent = 0
+                except OSError:
+                    failed()
+                    return
+                if sent != size:
+                    plain_full(bytes(view[sent:size]))
+            else:
+                instead(parts)
+            self.last_active = now()
+            if after is not None:
+                after()
+
+        return inbound
+
+    def _last_words(self) -> None:
+        """Read on until PostgreSQL has ended, once it was told our end; see Relay."""
+        while not self._ended and not self._to_tls_done and self._waiting_tls is None:
+            try:
+                size = self._plain.recv_into(_buffer)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                size = 0
+            if size:
+                self._pass_down(memoryview(bytes(_view[:size])))
+            else:
+                self._plain_ended()
+
+    # --- bytes that do not pass as they are -------------------------------------------
+
+    def _pass_up(self, data: memoryview) -> None:
+        try:
+            parts = self._up.feed(data)
+        except PgwardError as error:
+            self._refused(error)
+        else:
+            self._send_parts([data] if parts is None else parts)
+
+    def _pass_down(self, data: memoryview) -> None:
+        try:
+            parts = self._down.feed(data)
+        except PgwardError as error:
+            self._refused(error)
+        else:
+            self._write_parts([data] if parts is None else parts)
+
+    def _send_parts(self, parts: Parts) -> None:
+        if parts:
+            self._send_plain(b"".join(parts))
+
+    def _write_parts(self, parts: Parts) -> None:
+        if parts:
+            self._write_tls(b"".join(parts))
