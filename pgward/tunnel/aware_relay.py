@@ -128,6 +128,11 @@ class AwareRelay(Relay):
         if first and not self._ended and not (len(first) == CONTROL_SIZE and self._control(first)):
             self._pass_up(memoryview(first))
 
+    @property
+    def answered(self) -> int:
+        """How often PostgreSQL has brought something to its end: a command, a whole answer."""
+        return self._down.answers
+
     # --- polite limits ----------------------------------------------------------------
 
     def notice(self, text: str) -> None:

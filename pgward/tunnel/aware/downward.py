@@ -72,6 +72,7 @@ class Downward:
         "_skip",
         "_summary",
         "_waiting",
+        "answers",
     )
 
     def __init__(self, pending: Pending, *, results: int = 0) -> None:
@@ -88,6 +89,7 @@ class Downward:
         self._summary: list[bytes | memoryview] = []  # for the tape, of this read
         self._out: Parts | None = None  # what to pass on of this read, if not all as it is
         self._passed = 0
+        self.answers = 0  # how often something came to its end
 
     @property
     def at_boundary(self) -> bool:
@@ -175,6 +177,7 @@ class Downward:
             if role == _DONE:
                 self._ready(view[end - 1])
             elif role == _TAPED:
+                self.answers += 1
                 if queue and queue[0] != QUERY:
                     self._exchange.came(kind)
             else:
@@ -214,6 +217,7 @@ class Downward:
             self._rows = self._row_bytes = 0
 
     def _ready(self, status: int) -> None:
+        self.answers += 1
         exchange = self._exchange
         queue = exchange.queue
         if queue and queue[0] in READY_ENDS and not exchange.deaf:

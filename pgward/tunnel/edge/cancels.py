@@ -10,7 +10,8 @@ import hmac
 import logging
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -49,6 +50,21 @@ class Mailbox:
         for end in (incoming, outgoing):
             end.setblocking(False)
         return cls(incoming, outgoing)
+
+    def close(self) -> None:
+        """Close both ends in this process."""
+        self.incoming.close()
+        self.outgoing.close()
+
+
+@contextmanager
+def mailboxes(workers: int) -> Iterator[tuple[Mailbox, ...]]:
+    """Give a mailbox for each worker; they are closed at the end."""
+    with ExitStack() as stack:
+        made = tuple(Mailbox.new() for _ in range(workers))
+        for each in made:
+            stack.callback(each.close)
+        yield made
 
 
 class Cancels:

@@ -18,6 +18,7 @@ from pgward.pki import jws
 from pgward.system import terminal
 from pgward.system.files import atomic_write, storage_errors
 from pgward.system.secrecy import keep_secrets
+from pgward.tunnel.edge.cancels import mailboxes
 from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
 from pgward.tunnel.edge.upstreams import health_file
 from pgward.tunnel.edge.workers import supervise
@@ -123,15 +124,16 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     # A listening socket here would get its share of connections, which nobody accepts.
     held = reserve(Address.parse(listen))
     address = _address(held.getsockname())
-    code = supervise(
-        workers,
-        lambda index: _work(
-            replace(settings, worker=index, workers=workers),
-            address,
-            partial(bind, address, shared=True),
-            ready_file,
-        ),
-    )
+    with mailboxes(workers) as boxes:
+        code = supervise(
+            workers,
+            lambda index: _work(
+                replace(settings, worker=index, workers=workers, mailboxes=boxes),
+                address,
+                partial(bind, address, shared=True),
+                ready_file,
+            ),
+        )
     held.close()
     sys.exit(code)
 

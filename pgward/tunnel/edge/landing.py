@@ -74,8 +74,16 @@ def landing(
     settings |= _set(config, startup.get("options", ""))
     names = {"user": person, "application": application, "service": service, "role": user}
     settings["application_name"] = application_name(config.application_name, names)
-    reason = asked_for.get(REASON_PARAMETER, "").strip()[:_MAX_REASON]
-    return Landing(user, database, settings, application, reason or None)
+    return Landing(user, database, settings, application, reason_of(startup))
+
+
+def reason_of(startup: Mapping[str, str]) -> str | None:
+    """Return why a client says that it connects, if it does."""
+    given = {name.lower(): value for name, value in startup.items()}
+    found = given.get(REASON_PARAMETER)
+    if found is None:
+        found = dict(split_options(startup.get("options", ""))).get(REASON_PARAMETER, "")
+    return found.strip()[:_MAX_REASON] or None
 
 
 def _overridden(config: Config) -> frozenset[str]:

@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,14 @@ from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import ConflictError
 from pgward.system.process import port_holder
 from pgward.tunnel.edge.accept import Door
+from pgward.tunnel.edge.aware.worker import AwareWorker
+from pgward.tunnel.edge.cancels import Cancels, Mailbox
 from pgward.tunnel.edge.duties import EdgeDuties
 from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
 from pgward.tunnel.edge.outlived import Outlived
+from pgward.tunnel.edge.secrets.credentials import Keyring
 from pgward.tunnel.edge.sessions import Links
 from pgward.tunnel.edge.source import CaSource, certificate, domains
 from pgward.tunnel.edge.state import EdgeState
@@ -48,6 +51,7 @@ class EdgeSettings:
     max_connections_per_user: int | None = None
     worker: int = 0
     workers: int = 1
+    mailboxes: Sequence[Mailbox] = ()
 
     @property
     def most_per_user(self) -> int:
@@ -70,13 +74,18 @@ class EdgeServer:
         self._listener = listener
         self._clock = clock or SystemClock()
         self._context: ssl.SSLContext | None = None
-        self._roots = ""
+        self._trusted: tuple[str, bool] | None = None
         self._stop_requests = 0
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal cuts at once."""
         self._loop = asyncio.get_running_loop()
-        self._links = Links(self._loop, Dialer(), self._clock)
+        dialer = Dialer()
+        self._links = Links(self._loop, dialer, self._clock)
+        self._cancels = Cancels(self._settings.worker, self._settings.mailboxes)
+        self._cancels.listen(self._loop)
+        self._aware = self._make_aware(dialer)
+        self._links.aware = self._aware.sessions
         self._spool = Spool(
             self._settings.directory / "spool",
             f"worker-{self._settings.worker}",
@@ -105,6 +114,7 @@ class EdgeServer:
         await stop
         feed.stop()
         await self._drain()
+        self._aware.stop()
         self._spool.stop()
 
     def _make_door(self) -> Door:
@@ -117,6 +127,20 @@ class EdgeServer:
             max_per_user=self._settings.most_per_user,
             timeout=self._settings.handshake_timeout,
             refused=self._journal.refusal,
+            guests=self._aware.reception,
+            cancels=self._cancels,
+        )
+
+    def _make_aware(self, dialer: Dialer) -> AwareWorker:
+        return AwareWorker(
+            self._settings.directory,
+            self._machine,
+            Keyring.open(self._machine),
+            clock=self._clock,
+            cancels=self._cancels,
+            dialer=dialer,
+            state=lambda: self._links.state,
+            is_first=self._settings.worker == 0,
         )
 
     def _make_feed(self) -> Feed:
@@ -146,11 +170,13 @@ class EdgeServer:
 
     def _adopt(self, state: EdgeState) -> None:
         self._links.adopt(state)  # first of all: it cuts what is revoked
-        if state.user_roots != self._roots:
+        self._aware.adopt(state)
+        trusted = state.user_roots, state.takes_guests
+        if trusted != self._trusted:
             # Trust can only be added to a context, so a change makes a new one.
-            paths = self._machine.paths
-            self._context = edge_context(paths.cert, paths.key, state.user_roots)
-            self._roots = state.user_roots
+            paths, (roots, guests) = self._machine.paths, trusted
+            self._context = edge_context(paths.cert, paths.key, roots, guests=guests)
+            self._trusted = trusted
         if not self._configured.done():
             self._configured.set_result(None)
         count = len(state.services)
@@ -166,6 +192,7 @@ class EdgeServer:
         except (ssl.SSLError, OSError) as error:
             log.error("the certificate cannot be reloaded, the old one stays: %s", error)
             return
+        self._aware.certificate_changed()
         log.info("certificate reloaded")
 
     def _current_context(self) -> ssl.SSLContext:

@@ -36,7 +36,8 @@ class Peer:
     """Who a client certificate names, and what can end it.
 
     Without a certificate, ``login`` is the login session that a one-time password or a token rests
-    on, which ends at ``not_after``; there is no serial number, and no issuer.
+    on, which ends at ``not_after``; there is no serial number, and no issuer. ``factors`` and
+    ``device`` are what the CA says of that.
     """
 
     user: str
@@ -45,6 +46,8 @@ class Peer:
     not_after: datetime
     login: str | None = None
     token: str | None = None
+    factors: tuple[str, ...] = ()
+    device: str | None = None
 
     @property
     def by_certificate(self) -> bool:
@@ -152,6 +155,12 @@ class EdgeState:
             )
         except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
             raise SnapshotError(f"the CA's snapshot cannot be used: {error}") from error
+
+    @property
+    def takes_guests(self) -> bool:
+        """Whether anybody may come without a certificate, and prove otherwise who it is."""
+        aware = (each.postgres for each in self.services.values() if each.postgres is not None)
+        return any(not each.login.isdisjoint(("otp", "token")) for each in aware)
 
     def check_peer(self, peer: Peer, now: datetime) -> None:
         """Raise RefusedError unless this person's certificate counts, at this time."""

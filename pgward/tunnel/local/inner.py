@@ -176,10 +176,10 @@ async def _startup(client: socket.socket) -> bytes:
             if not more:
                 raise ConnectionResetError("the client left before it said what it wants")
             said += more
-        if said[: REQUEST_SIZE] not in (ssl_request(), gssenc_request()):
+        if said[:REQUEST_SIZE] not in (ssl_request(), gssenc_request()):
             return said
         client.send(b"N")
-        said = said[REQUEST_SIZE :]
+        said = said[REQUEST_SIZE:]
 
 
 async def _handshake(

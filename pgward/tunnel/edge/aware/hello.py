@@ -1,8 +1,10 @@
 """What a client wants by its first packets: a session, or the end of another one's query."""
 
 from pgward.pgwire import startup
+from pgward.pgwire.errors import WireError
 from pgward.pgwire.startup import Cancel, GssencRequest, SslRequest, Startup
 from pgward.tunnel.edge.aware.talk import Talk
+from pgward.tunnel.preface import Reason, RefusedError
 
 _NO = b"N"
 
@@ -22,3 +24,8 @@ async def hear(talk: Talk) -> Startup | Cancel:
         if not isinstance(first, SslRequest | GssencRequest):
             return first
         await talk.say(_NO)
+
+
+def of_wire(error: WireError) -> RefusedError:
+    """Return what to tell a client whose bytes make no sense."""
+    return RefusedError(Reason.PROTOCOL, error.message, hint=error.hint, sqlstate=error.sqlstate)

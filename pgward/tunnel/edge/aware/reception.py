@@ -12,11 +12,11 @@ from pgward.core.errors import DeniedError, NotFoundError, PgwardError, TooManyR
 from pgward.core.handles import Handle, HandleKind
 from pgward.pgwire import startup
 from pgward.pgwire.errors import WireError
-from pgward.pgwire.login_in import PasswordIn
+from pgward.pgwire.login_in import PasswordIn, agree
 from pgward.pgwire.scram import Verifier
 from pgward.pgwire.startup import Cancel, Startup
 from pgward.tunnel.edge.accept import Guest
-from pgward.tunnel.edge.aware.hello import hear
+from pgward.tunnel.edge.aware.hello import hear, of_wire
 from pgward.tunnel.edge.aware.talk import Talk
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.state import Peer
@@ -55,12 +55,26 @@ class Reception:
             if isinstance(hello, Cancel):
                 await self._cancels.request(hello.pid, hello.key)
                 return None
+            agreed = agree(hello)
+            if agreed.message:
+                await talk.say(agreed.message)
             login, token = await self._identify(talk, hello, address.rpartition(":")[0])
         except WireError as error:
-            raise RefusedError(Reason.PROTOCOL, error.message, hint=error.hint) from error
-        peer = Peer(login.user, 0, b"", login.session_ends, login=login.session, token=token)
-        begun = startup.startup(hello.parameters, hello.minor)
-        return Guest(peer, login.service, begun + talk.unread)
+            raise of_wire(error) from error
+        peer = Peer(
+            login.user,
+            serial=0,
+            issuer_key_id=b"",
+            not_after=login.session_ends,
+            login=login.session,
+            token=token,
+            factors=login.factors,
+            device=login.device,
+        )
+        parameters = {
+            name: value for name, value in hello.parameters.items() if name not in hello.options
+        }
+        return Guest(peer, login.service, startup.startup(parameters, agreed.minor) + talk.unread)
 
     async def _identify(
         self, talk: Talk, hello: Startup, client: str

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from pgward.tunnel.edge import cancels as module
-from pgward.tunnel.edge.cancels import LONG, SHORT, Cancels, Mailbox
+from pgward.tunnel.edge.cancels import LONG, SHORT, Cancels, Mailbox, mailboxes
 
 
 class Calls:
@@ -19,11 +19,8 @@ class Calls:
 
 @pytest.fixture
 def boxes() -> Iterator[list[Mailbox]]:
-    made = [Mailbox.new(), Mailbox.new()]
-    yield made
-    for box in made:
-        box.incoming.close()
-        box.outgoing.close()
+    with mailboxes(2) as made:
+        yield list(made)
 
 
 @pytest.mark.parametrize(("long", "size"), [(False, SHORT), (True, LONG)])

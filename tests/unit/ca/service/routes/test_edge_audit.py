@@ -1,8 +1,7 @@
 """What edges deliver: a chain grows at its end, and nothing of it is ever replaced."""
 
-import zstandard
-
 import pytest
+import zstandard
 
 from pgward.audit.chain.lines import Head
 from tests.fixtures.ca_service import service

@@ -1,0 +1,142 @@
+"""What is known of a session before it runs: for rules to look at, and for the record."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pgward.core import handles
+from pgward.core.clock import rfc3339
+from pgward.pgwire.startup import Startup
+from pgward.policy.context import Connect, Context, Device, ServiceFacts, User
+from pgward.policy.context import Session as SessionFacts
+from pgward.tunnel.edge.landing import Landing, reason_of
+from pgward.tunnel.edge.secrets.credentials import Session
+from pgward.tunnel.edge.sessions import Client
+from pgward.tunnel.edge.state_postgres import Config, PostgresService
+from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A session that somebody wants; ``parameters`` are the client's, without a handle.
+
+    ``number`` is the session's on tape, and ``id`` the one on record.
+    """
+
+    number: int
+    id: str
+    client: Client
+    service: str
+    postgres: PostgresService
+    groups: tuple[str, ...]
+    parameters: Mapping[str, str]
+    started: datetime
+
+    @property
+    def user(self) -> str:
+        """The person."""
+        return self.client.peer.user
+
+    @property
+    def method(self) -> str:
+        """By what the person is known: certificate, tunnel, otp or token."""
+        peer = self.client.peer
+        if peer.by_certificate:
+            return "certificate" if self.client.controls is None else "tunnel"
+        return "otp" if peer.token is None else "token"
+
+    def context(self) -> Context:
+        """Return what rules see of it."""
+        peer, parameters = self.client.peer, self.parameters
+        return Context(
+            user=User(peer.user, self.groups),
+            service=ServiceFacts(self.service, self.postgres.labels),
+            connect=Connect(
+                user=parameters.get("user", ""),
+                database=parameters.get("database", ""),
+                application_name=parameters.get("application_name", ""),
+                parameters=parameters,
+            ),
+            session=SessionFacts(
+                id=self.id,
+                method=self.method,
+                client=self.client.address.rpartition(":")[0],
+                started=self.started,
+                mfa=bool(peer.factors),
+                reason=reason_of(parameters) or "",
+            ),
+            device=Device(id=peer.device or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A session that may be: as whom, where, how, and by which rule."""
+
+    asked: Asked
+    config: Config
+    landing: Landing
+    rule: str
+    minor: int
+
+    @property
+    def session(self) -> Session:
+        """For whom credentials are wanted."""
+        peer = self.asked.client.peer
+        return Session(
+            service=self.asked.service,
+            user=peer.user,
+            role=self.landing.user,
+            session=peer.login,
+            serial=f"{peer.serial:x}" if peer.by_certificate else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A session for which PostgreSQL has let the edge in."""
+
+    decided: Decided
+    credentials: Credentials
+    upstream: Upstream
+
+    def opened(self, edge: str) -> bytes:
+        """Return what goes on tape as it begins: JSON."""
+        decided, upstream = self.decided, self.upstream
+        asked, landed = decided.asked, decided.landing
+        peer = asked.client.peer
+        facts = {
+            "user": peer.user,
+            "service": asked.service,
+            "database": landed.database,
+            "role": landed.user,
+            "client": asked.client.address,
+            "application": landed.application,
+            "edge": edge,
+            "method": asked.method,
+            "serial": f"{peer.serial:x}" if peer.by_certificate else None,
+            "login": peer.login,
+            "token": peer.token,
+            "upstream": str(upstream.address),
+            "upstream_method": upstream.method,
+            "upstream_encrypted": upstream.is_encrypted,
+            "config": decided.config.name,
+            "rule": decided.rule or None,
+            "reason": landed.reason,
+            "recording": decided.config.recording,
+            "started": rfc3339(asked.started),
+        }
+        known = {name: value for name, value in facts.items() if value is not None}
+        return json.dumps(known, separators=(",", ":")).encode()
+
+
+def without_handle(hello: Startup) -> dict[str, str]:
+    """Return a client's parameters; where a handle stands for the user, only its role is left."""
+    parameters = dict(hello.parameters)
+    handle = handles.read(hello.user)
+    if handle is not None:
+        parameters["user"] = handle.role or ""
+        if parameters.get("database") == hello.user:
+            del parameters["database"]  # libpq's default is the user's name
+    return parameters

@@ -1,0 +1,139 @@
+"""An aware session that runs: its relay, its limits of time, and its end."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pgward.audit.tape.frames import CLOSE
+from pgward.core.errors import PgwardError
+from pgward.tunnel.aware.pending import Tape
+from pgward.tunnel.aware_relay import AwareRelay
+from pgward.tunnel.edge.state_postgres import TimeLimits
+from pgward.tunnel.edge.upstreams.values import Upstream
+from pgward.tunnel.preface import EXPLANATIONS, Reason
+
+log = logging.getLogger("pgward.edge")
+
+GRACE_SECONDS = 60.0
+"""How long an idle transaction may hold up the end of a session whose time is over."""
+
+ADMIN_SHUTDOWN = "57P01"
+IDLE_SESSION_TIMEOUT = "57P05"
+IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
+
+
+@dataclass(slots=True, eq=False)
+class Live:
+    """One session; ``number`` is its own on tape, ``pid`` what its cancel key begins with.
+
+    ``on_close`` is called once it is over. Times are the event loop's.
+    """
+
+    number: int
+    pid: int
+    relay: AwareRelay
+    upstream: Upstream
+    tape: Tape
+    limits: TimeLimits
+    began: float
+    cancel: Callable[[], None]
+    on_close: Callable[["Live"], None]
+    first: bytes = b""
+    is_told: bool = False
+    _closed: bool = False
+    _warned: set[str] = field(default_factory=set)
+    _over_since: float | None = None
+    _busy: tuple[float, int] | None = None
+
+    def start(self) -> None:
+        """Begin to carry: what the client said behind its login, and PostgreSQL behind its own."""
+        first, self.first = self.first, b""
+        self.relay.start(first, self.upstream.rest)
+
+    def tell(self, reason: Reason) -> None:
+        """Tell the client why the edge ends its session now; whoever calls this closes it."""
+        self.is_told = True
+        message, hint = EXPLANATIONS[reason]
+        self.relay.end(ADMIN_SHUTDOWN, message, hint=hint, force=True)
+
+    def end(self, text: str, *, force: bool, sqlstate: str = ADMIN_SHUTDOWN) -> None:
+        """End the session: at once by force, else when no statement and no transaction runs."""
+        self.relay.end(sqlstate, text, force=force)
+
+    def close(self) -> None:
+        """Stop, and close PostgreSQL's end; safe to call again."""
+        if self._closed:
+            return
+        self._closed = True
+        self.relay.stop()
+        sqlstate, why = self.relay.ended_by or (None, "the connection ended")
+        try:
+            said = json.dumps({"reason": why, "sqlstate": sqlstate})
+            self.tape.append(CLOSE, self.number, said.encode())
+        except PgwardError as error:
+            log.error("the end of a session is not on record: %s", error.message)
+        self.upstream.connection.close()
+        self.on_close(self)
+
+    # --- limits of time ---------------------------------------------------------------
+
+    def look(self, now: float) -> None:
+        """See whether a limit of time is reached, or near; call it about every second."""
+        limits = self.limits
+        if limits.session is not None:
+            self._look_at_session(now, limits.session)
+        if self.relay.idle:
+            self._busy = None
+            self._look_at_rest(now - self.relay.last_active)
+        elif limits.statement is not None:
+            self._look_at_statement(now, limits.statement)
+
+    def _look_at_session(self, now: float, most: int) -> None:
+        left = self.began + most - now
+        if left > 0:
+            if left <= self.limits.warn_before:
+                self._warn("session", f"this session ends in {_minutes(left)}")
+            return
+        if self._over_since is None:
+            self._over_since = now
+            self.end(f"the session has reached its limit of {_minutes(most)}", force=False)
+        elif self.relay.idle and now - self._over_since > GRACE_SECONDS:
+            self.end(f"the session has reached its limit of {_minutes(most)}", force=True)
+
+    def _look_at_rest(self, seconds: float) -> None:
+        limits = self.limits
+        if self.relay.in_transaction:
+            most, sqlstate = limits.idle_in_transaction, IDLE_IN_TRANSACTION_TIMEOUT
+            what = "idle in a transaction"
+        else:
+            most, sqlstate, what = limits.idle, IDLE_SESSION_TIMEOUT, "idle"
+        if most is None:
+            return
+        if seconds >= most:
+            self.end(f"the session was {what} for {_minutes(most)}", force=True, sqlstate=sqlstate)
+        elif most > limits.warn_before and seconds >= most - limits.warn_before:
+            self._warn(what, f"this session is {what}, and ends in {_minutes(most - seconds)}")
+        else:
+            self._warned.discard(what)
+
+    def _look_at_statement(self, now: float, most: int) -> None:
+        """Cancel a statement that runs too long, whatever the session set for itself."""
+        answered = self.relay.answered
+        if self._busy is None or self._busy[1] != answered:
+            self._busy = now, answered
+        elif now - self._busy[0] >= most:
+            self._busy = None
+            self.relay.notice(f"the statement has reached its limit of {_minutes(most)}")
+            self.cancel()
+
+    def _warn(self, what: str, text: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            self.relay.notice(text)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 2 * 60:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} minutes"

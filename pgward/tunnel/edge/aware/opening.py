@@ -1,0 +1,247 @@
+"""Opens aware sessions: hears what is wanted, decides, logs in to PostgreSQL, and joins both."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Protocol
+
+from pgward.audit.tape.frames import OPEN, TapeFullError
+from pgward.core.clock import Clock
+from pgward.core.errors import PgwardError
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.login_in import agree, welcome
+from pgward.pgwire.startup import Cancel, Startup
+from pgward.tunnel.aware.pending import Tape
+from pgward.tunnel.aware_relay import AwareRelay
+from pgward.tunnel.edge.aware.facts import Asked, Decided, Ready, without_handle
+from pgward.tunnel.edge.aware.hello import hear, of_wire
+from pgward.tunnel.edge.aware.judge import Judge
+from pgward.tunnel.edge.aware.live import Live
+from pgward.tunnel.edge.aware.refusals import (
+    check_reason,
+    check_way,
+    no_room,
+    nothing_to_show,
+    told,
+)
+from pgward.tunnel.edge.aware.talk import Talk
+from pgward.tunnel.edge.cancels import Cancels
+from pgward.tunnel.edge.carrying import OnEnd
+from pgward.tunnel.edge.landing import landing
+from pgward.tunnel.edge.secrets.credentials import Session
+from pgward.tunnel.edge.sessions import Client
+from pgward.tunnel.edge.state import EdgeState, Service
+from pgward.tunnel.edge.state_postgres import Config
+from pgward.tunnel.edge.upstreams.cancelling import cancel
+from pgward.tunnel.edge.upstreams.errors import UpstreamError
+from pgward.tunnel.edge.upstreams.opening import Upstreams
+from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
+from pgward.tunnel.preface import Reason, RefusedError
+
+HELLO_SECONDS = 10.0
+LOOK_SECONDS = 1.0
+_SALT_BYTES = 8
+
+
+class WorkersTape(Tape, Protocol):
+    """The tape of a worker; ``boot`` is its name."""
+
+    boot: str
+
+    def check(self) -> None:
+        """Raise TapeFullError if no room is left: then nothing new begins."""
+
+
+class Keys(Protocol):
+    """Gets what the edge logs in with (``secrets.credentials.Keyring``)."""
+
+    async def get(self, config: Config, session: Session) -> Credentials:
+        """Return what a configuration asks for; raise PgwardError."""
+        ...
+
+    async def after_refusal(
+        self, config: Config, session: Session, refused: Credentials
+    ) -> Credentials | None:
+        """Return other credentials after PostgreSQL refused these; None if there are none."""
+        ...
+
+
+@dataclass(slots=True)
+class AwareSessions:
+    """What the aware sessions of a worker share, and those that run (``sessions.Aware``).
+
+    ``tape`` gives the worker's, which is made when it is first wanted; it raises TapeFullError.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    edge: str
+    clock: Clock
+    state: Callable[[], EdgeState | None]
+    tape: Callable[[], WorkersTape]
+    cancels: Cancels
+    judge: Judge
+    keyring: Keys
+    upstreams: Upstreams
+    live: dict[int, Live] = field(default_factory=dict)
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    _cancelling: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def open(
+        self, client: Client, service: Service, first: bytes, on_end: OnEnd
+    ) -> Live | None:
+        """Return a session that may start; None for a cancel request, which is carried out.
+
+        Raises RefusedError, and OSError when the client is gone.
+        """
+        talk = Talk(client.tls, first, client.controls)
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                hello = await hear(talk)
+        except TimeoutError:
+            raise RefusedError(Reason.PROTOCOL, "the client said too little") from None
+        except WireError as error:
+            raise of_wire(error) from error
+        if isinstance(hello, Cancel):
+            await self.cancels.request(hello.pid, hello.key)
+            return None
+        tape = self._room()
+        decided = self._decide(self._asked(tape, client, service, hello), hello)
+        ready = await self._log_in(decided)
+        try:
+            return await self._join(talk, tape, hello, ready, on_end)
+        except TapeFullError as error:
+            raise no_room(error) from error
+        finally:
+            if decided.asked.number not in self.live:
+                ready.upstream.connection.close()
+
+    def look(self) -> None:
+        """See about the limits of all sessions that run; again after a second."""
+        now = self.loop.time()
+        for each in tuple(self.live.values()):
+            each.look(now)
+        self.loop.call_later(LOOK_SECONDS, self.look)
+
+    # --- from what is asked for to a login at PostgreSQL --------------------------------
+
+    def _room(self) -> WorkersTape:
+        try:
+            tape = self.tape()
+            tape.check()
+        except TapeFullError as error:
+            raise no_room(error) from error
+        return tape
+
+    def _asked(self, tape: WorkersTape, client: Client, service: Service, hello: Startup) -> Asked:
+        if service.postgres is None:
+            raise TypeError(f"{service.name} is not in mode postgres")
+        state, number = self.state(), next(self._numbers)
+        return Asked(
+            number=number,
+            id=f"{tape.boot}-{number}",
+            client=client,
+            service=service.name,
+            postgres=service.postgres,
+            groups=() if state is None else state.people.get(client.peer.user, ()),
+            parameters=without_handle(hello),
+            started=self.clock.now(),
+        )
+
+    def _decide(self, asked: Asked, hello: Startup) -> Decided:
+        """Return what becomes of it; raise RefusedError."""
+        check_way(asked)
+        context = asked.context()
+        rule = self.judge.connect(asked.service, asked.postgres, context)
+        config = asked.postgres.choose(self.judge.variables(context))
+        landed = landing(config, asked.parameters, asked.user, service=asked.service)
+        check_reason(asked.postgres, landed)
+        return Decided(asked, config, landed, rule, agree(hello).minor)
+
+    async def _log_in(self, decided: Decided) -> Ready:
+        """Log in to PostgreSQL; once more with a secret that was changed meanwhile."""
+        config, session = decided.config, decided.session
+        try:
+            credentials = await self.keyring.get(config, session)
+        except PgwardError as error:
+            raise nothing_to_show(error, decided) from error
+        try:
+            return Ready(decided, credentials, await self._open(decided, credentials))
+        except UpstreamError as error:
+            if not error.is_about_credentials:
+                raise told(error, decided) from error
+            other = await self.keyring.after_refusal(config, session, credentials)
+            if other is None:
+                raise told(error, decided) from error
+        try:
+            return Ready(decided, other, await self._open(decided, other))
+        except UpstreamError as error:
+            raise told(error, decided) from error
+
+    async def _open(self, decided: Decided, credentials: Credentials) -> Upstream:
+        return await self.upstreams.open(
+            decided.config, decided.landing, credentials, decided.minor
+        )
+
+    # --- from a login at PostgreSQL to a session ----------------------------------------
+
+    async def _join(
+        self, talk: Talk, tape: WorkersTape, hello: Startup, ready: Ready, on_end: OnEnd
+    ) -> Live:
+        upstream, decided = ready.upstream, ready.decided
+        number = decided.asked.number
+        cancelling = partial(cancel, self.upstreams, decided.config, ready.credentials, upstream)
+        tape.append(OPEN, number, ready.opened(self.edge))
+        pid, key = self.cancels.issue(cancelling, long=decided.minor > 0)
+        live = self.live[number] = Live(
+            number=number,
+            pid=pid,
+            relay=self._relay(ready, tape, on_end),
+            upstream=upstream,
+            tape=tape,
+            limits=decided.asked.postgres.limits,
+            began=self.loop.time(),
+            cancel=lambda: self._cancel(cancelling),
+            on_close=self._closed,
+        )
+        try:
+            said = [agree(hello).message, *upstream.notices]
+            await talk.say(b"".join(said) + welcome(upstream.parameters, (pid, key)))
+        except BaseException:  # the client is gone, or the edge is stopping
+            live.close()
+            raise
+        live.first = talk.unread
+        return live
+
+    def _relay(self, ready: Ready, tape: WorkersTape, on_end: OnEnd) -> AwareRelay:
+        def ended(clean: bool, reason: Reason | None) -> None:
+            live = self.live.get(asked.number)
+            if live is None or not live.is_told:  # or else whoever told the client goes on
+                on_end(clean, reason)
+
+        asked, config = ready.decided.asked, ready.decided.config
+        encoding = ready.upstream.parameters.get("client_encoding", "UTF8")
+        ruling = self.judge.ruling(asked.service, asked.postgres, asked.context(), encoding)
+        return AwareRelay(
+            self.loop,
+            asked.client.tls,
+            ready.upstream.connection,
+            asked.client.controls,
+            ended,
+            tape=tape,
+            session=asked.number,
+            salt=secrets.token_hex(_SALT_BYTES),
+            ruling=ruling,
+            results=config.result_limit if config.recording == "results" else 0,
+        )
+
+    def _cancel(self, cancelling: Callable[[], Coroutine[None, None, None]]) -> None:
+        task = self.loop.create_task(cancelling())
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
+
+    def _closed(self, live: Live) -> None:
+        self.live.pop(live.number, None)
+        self.cancels.forget(live.pid)

@@ -1,0 +1,80 @@
+"""Why a session may not be, in words for the client."""
+
+import logging
+
+from pgward.audit.tape.frames import TapeFullError
+from pgward.core.errors import PgwardError
+from pgward.tunnel.edge.aware.facts import Asked, Decided
+from pgward.tunnel.edge.landing import Landing
+from pgward.tunnel.edge.state_postgres import PostgresService
+from pgward.tunnel.edge.upstreams.errors import UpstreamError
+from pgward.tunnel.preface import Reason, RefusedError
+
+log = logging.getLogger("pgward.edge")
+
+_WAYS = {
+    "certificate": "a login certificate",
+    "otp": "a one-time password",
+    "token": "a token",
+}
+# invalid_authorization_specification (PostgreSQL manual, appendix A)
+_OF_CREDENTIALS = "28"
+
+
+def check_way(asked: Asked) -> None:
+    """Raise RefusedError unless the service lets people in by what this one came with."""
+    way = "certificate" if asked.method == "tunnel" else asked.method
+    ways = asked.postgres.login
+    if way not in ways:
+        raise RefusedError(
+            Reason.DENIED,
+            f"this service lets nobody in by {_WAYS[way]}",
+            hint=f"use {' or '.join(_WAYS[each] for each in sorted(ways))}",
+        )
+
+
+def check_reason(postgres: PostgresService, landed: Landing) -> None:
+    """Raise RefusedError where a service asks why somebody connects, and nobody says so."""
+    if postgres.reason_required and landed.reason is None:
+        raise RefusedError(
+            Reason.DENIED,
+            "this service asks why you connect",
+            hint='PGOPTIONS="-c pgward.reason=TICKET-7"',
+        )
+
+
+def told(error: UpstreamError, decided: Decided) -> RefusedError:
+    """Return what a client is told of a login that failed: of the edge's own means, nothing."""
+    asked = decided.asked
+    log.warning("no session on %s for %s: %s", asked.service, asked.user, error.message)
+    if not error.sqlstate.startswith(_OF_CREDENTIALS):
+        return error
+    return RefusedError(
+        Reason.UNREACHABLE,
+        "the database does not let the edge in",
+        hint="tell whoever runs the service: the edge's log has the reason",
+        sqlstate="08004",
+    )
+
+
+def nothing_to_show(error: PgwardError, decided: Decided) -> RefusedError:
+    """Return what a client is told when the edge has nothing to log in with; its log has why."""
+    asked = decided.asked
+    log.warning("no credentials on %s for %s: %s", asked.service, asked.user, error.message)
+    return RefusedError(
+        Reason.UNREACHABLE,
+        f"the edge has nothing to log in to {asked.service} with",
+        hint="tell whoever runs the service: the edge's log has the reason",
+        sqlstate="08001",
+    )
+
+
+def no_room(error: TapeFullError) -> RefusedError:
+    """Return what a client is told when nothing can be put on record."""
+    log.error("sessions are refused: %s", error.message)
+    return RefusedError(
+        Reason.LIMIT,
+        "the edge has no room to put sessions on record",
+        hint="tell whoever runs the edge",
+        sqlstate="53100",
+    )

@@ -1,0 +1,123 @@
+"""All that a worker of an edge needs for aware sessions, put together."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pgward.audit.tape.writer import TapeWriter
+from pgward.client.machine import Machine
+from pgward.core.clock import Clock
+from pgward.pgwire import binding
+from pgward.tunnel.edge.aware.judge import Judge
+from pgward.tunnel.edge.aware.opening import AwareSessions
+from pgward.tunnel.edge.aware.reception import Reception
+from pgward.tunnel.edge.cancels import Cancels
+from pgward.tunnel.edge.secrets.credentials import Keyring, Session
+from pgward.tunnel.edge.source import certificate
+from pgward.tunnel.edge.state import EdgeState
+from pgward.tunnel.edge.state_postgres import Config, NoAuth, PostgresService
+from pgward.tunnel.edge.upstream import Dialer
+from pgward.tunnel.edge.upstreams.health import HealthWatch
+from pgward.tunnel.edge.upstreams.health_file import Keeper
+from pgward.tunnel.edge.upstreams.jumping import Jumps
+from pgward.tunnel.edge.upstreams.opening import Upstreams
+
+
+class AwareWorker:
+    """A worker's aware sessions, whoever comes to them, and the tape that they are put on.
+
+    The first of several workers also watches the databases behind the services.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        machine: Machine,
+        keyring: Keyring,
+        *,
+        clock: Clock,
+        cancels: Cancels,
+        dialer: Dialer,
+        state: Callable[[], EdgeState | None],
+        is_first: bool = True,
+    ) -> None:
+        self._directory = directory
+        self._machine = machine
+        self._keyring = keyring
+        self._tape: TapeWriter | None = None
+        self._binding: bytes | None = None
+        self._looks = False
+        self._is_first = is_first
+        self._watching: asyncio.Task[None] | None = None
+        upstreams = Upstreams(dialer, Jumps(), roots=lambda: _roots(state()))
+        self.certificate_changed()
+        self.reception = Reception(
+            machine, cancels, binding=lambda: self._binding, mocking=_mocking(machine)
+        )
+        self.sessions = AwareSessions(
+            loop=asyncio.get_running_loop(),
+            edge=machine.name,
+            clock=clock,
+            state=state,
+            tape=self._started_tape,
+            cancels=cancels,
+            judge=Judge(clock.now),
+            keyring=keyring,
+            upstreams=upstreams,
+        )
+        self._watch = HealthWatch(
+            lambda: _services(state()), upstreams.secure, self._jump_key, keep=Keeper(directory)
+        )
+
+    def certificate_changed(self) -> None:
+        """Bind proofs of passwords to the certificate that is on disk now."""
+        leaf = certificate(self._machine)
+        self._binding = binding.end_point(leaf.public_bytes(Encoding.DER))
+
+    def adopt(self, state: EdgeState) -> None:
+        """Forget secrets that no service needs any more, and watch the databases of those left."""
+        aware = _services(state)
+        self._keyring.keep_only({ref for each in aware.values() for ref in each.secrets()})
+        if aware and self._is_first and self._watching is None:
+            self._watching = self.sessions.loop.create_task(self._watch.run())
+
+    async def _jump_key(self, config: Config) -> bytes | None:
+        session = Session(service="", user="", role="")
+        found = await self._keyring.get(replace(config, auth=NoAuth()), session)
+        return found.jump_key
+
+    def stop(self) -> None:
+        """End the tape in order; no session runs any more."""
+        if self._watching is not None:
+            self._watching.cancel()
+        self._keyring.close()
+        if self._tape is not None:
+            self._tape.close()
+
+    def _started_tape(self) -> TapeWriter:
+        """Return the tape; it and the look at limits begin with the first session."""
+        if self._tape is None:
+            self._tape = TapeWriter(self._directory)
+        if not self._looks:
+            self._looks = True
+            self.sessions.look()
+        return self._tape
+
+
+def _services(state: EdgeState | None) -> dict[str, PostgresService]:
+    services = {} if state is None else state.services
+    return {name: each.postgres for name, each in services.items() if each.postgres is not None}
+
+
+def _roots(state: EdgeState | None) -> str:
+    return "" if state is None else state.server_roots
+
+
+def _mocking(machine: Machine) -> bytes:
+    """Return a secret that all workers of an edge have, and nobody else."""
+    key = machine.paths.key.read_bytes()
+    return hashlib.sha256(b"pgward: tokens that do not exist\0" + key).digest()

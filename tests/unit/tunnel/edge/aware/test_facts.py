@@ -1,0 +1,65 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from pgward.core.handles import new_one_time
+from pgward.pgwire.startup import Startup
+from pgward.tunnel.edge.aware.facts import Asked, without_handle
+from pgward.tunnel.edge.sessions import Client
+from pgward.tunnel.preface import Controls
+from tests.fixtures.aware_sessions import ALICE, GUEST, NOW, POSTGRES
+
+
+def asked(peer=ALICE, controls=None, **parameters: str) -> Asked:
+    client = Client(SimpleNamespace(), controls, peer, "[2001:db8::1]:5555")
+    return Asked(1, "boot-1", client, "orders", POSTGRES, ("dba",), parameters, NOW)
+
+
+@pytest.mark.parametrize(
+    ("peer", "controls", "method"),
+    [
+        (ALICE, None, "certificate"),
+        (ALICE, Controls.new(), "tunnel"),
+        (GUEST, None, "otp"),
+        (replace(GUEST, token="tk-1"), None, "token"),
+    ],
+)
+def test_by_what_somebody_is_known(peer, controls, method):
+    assert asked(peer, controls).method == method
+
+
+def test_what_rules_see():
+    found = asked(
+        GUEST,
+        user="reader",
+        database="prod",
+        application_name="report",
+        options="-c pgward.reason=why",
+    ).context()
+    assert (found.user.name, found.user.groups) == ("alice", ("dba",))
+    assert (found.service.name, found.session.id) == ("orders", "boot-1")
+    assert (found.session.method, found.session.mfa) == ("otp", True)
+    assert (found.session.client, found.session.started) == ("[2001:db8::1]", NOW)
+    assert (found.session.reason, found.device.id) == ("why", "d1")
+    assert (found.connect.user, found.connect.database) == ("reader", "prod")
+    assert found.connect.application_name == "report"
+    assert not asked().context().session.mfa
+
+
+def hello(**parameters: str) -> Startup:
+    return Startup(3, 0, parameters, 100)
+
+
+def test_a_plain_role_stays():
+    assert without_handle(hello(user="reader", database="x")) == {"user": "reader", "database": "x"}
+
+
+@pytest.mark.parametrize("role", ["", "reader~"])
+def test_of_a_handle_the_role_is_left(role):
+    handle = f"{role}{new_one_time()}"
+    expected = {"user": role.rstrip("~")}
+    assert without_handle(hello(user=handle)) == expected
+    # what libpq puts where nobody names a database
+    assert without_handle(hello(user=handle, database=handle)) == expected
+    assert without_handle(hello(user=handle, database="prod")) == expected | {"database": "prod"}

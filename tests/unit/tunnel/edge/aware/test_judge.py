@@ -1,0 +1,72 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pgward.policy.context import Connect, Context, On, ServiceFacts, User
+from pgward.policy.model import Condition, Effect, How, Policy, Rule
+from pgward.tunnel.aware.ruling import Denial
+from pgward.tunnel.edge.aware.judge import Judge
+from pgward.tunnel.preface import Reason, RefusedError
+from tests.fixtures.authority import MovableClock
+from tests.fixtures.aware_sessions import NOW, POSTGRES
+
+CONTEXT = Context(User("alice", ("dba",)), ServiceFacts("orders"), Connect("app", "prod"))
+
+
+def policy(source: str, effect: Effect = Effect.ALLOW, on: On = On.CONNECT) -> Policy:
+    return Policy("p", (Rule("r", effect, Condition(How.MATCH, source), on=on, reason="so it is"),))
+
+
+def judge() -> Judge:
+    return Judge(MovableClock(NOW).now)
+
+
+def test_without_policies_everyone_may():
+    assert judge().connect("orders", POSTGRES, CONTEXT) == ""
+    assert judge().ruling("orders", POSTGRES, CONTEXT, "UTF8") is None
+
+
+def test_the_rule_that_lets_in_is_named():
+    postgres = replace(POSTGRES, policies=(policy("'dba' in ctx.user.groups"),))
+    assert judge().connect("orders", postgres, CONTEXT) == "p/r"
+
+
+def test_a_refusal_says_why():
+    postgres = replace(POSTGRES, policies=(policy("true", Effect.DENY),))
+    with pytest.raises(RefusedError, match="so it is") as caught:
+        judge().connect("orders", postgres, CONTEXT)
+    assert (caught.value.reason, caught.value.sqlstate) == (Reason.DENIED, "42501")
+
+
+def test_a_service_that_changed_is_judged_anew():
+    made = judge()
+    assert made.connect("orders", POSTGRES, CONTEXT) == ""
+    denying = replace(POSTGRES, policies=(policy("true", Effect.DENY),))
+    with pytest.raises(RefusedError):
+        made.connect("orders", denying, CONTEXT)
+    assert made.connect("orders", POSTGRES, CONTEXT) == ""
+
+
+def test_time_passes():
+    clock = MovableClock(NOW)
+    made = Judge(clock.now)
+    until = (NOW + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    postgres = replace(POSTGRES, policies=(policy(f"ctx.now < timestamp('{until}')"),))
+    made.connect("orders", postgres, CONTEXT)
+    clock.move(minutes=2)
+    with pytest.raises(RefusedError):
+        made.connect("orders", postgres, CONTEXT)
+
+
+def test_statements_are_ruled_as_the_relay_asks():
+    source = "ctx.request.postgres.statement.kind in ['DELETE', 'FUNCTION_CALL']"
+    postgres = replace(POSTGRES, policies=(policy(source, Effect.DENY, On.STATEMENT),))
+    ruler = judge().ruling("orders", postgres, CONTEXT, "UTF8")
+    assert ruler is not None
+    assert ruler.statement("query", b"select 1", whole=True) is None
+    denied = ruler.statement("parse", b"delete from t", whole=True)
+    assert denied == Denial("p/r", "so it is")
+    ruler.parameter_status("client_encoding", "LATIN1")
+    assert ruler.statement("query", "select 'ü'".encode("latin-1"), whole=True) is None
+    assert ruler.statement("function", b"1598", whole=True) is not None

@@ -1,0 +1,176 @@
+"""Limits of time, on a clock that a test moves; the relay is one that remembers."""
+
+import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from pgward.audit.tape.frames import CLOSE, TapeFullError
+from pgward.core.address import Address
+from pgward.tunnel.edge.aware.live import GRACE_SECONDS, Live
+from pgward.tunnel.edge.state_postgres import TimeLimits
+from pgward.tunnel.edge.upstreams.values import Upstream
+from pgward.tunnel.preface import EXPLANATIONS, Reason
+from tests.fixtures.aware_sessions import Tape
+
+
+@dataclass
+class Relay:
+    idle: bool = True
+    in_transaction: bool = False
+    last_active: float = 0.0
+    answered: int = 0
+    ended_by: tuple[str, str] | None = None
+    said: list[tuple] = field(default_factory=list)
+    hint: str | None = None
+
+    def start(self, *first) -> None:
+        self.said.append(("start", *first))
+
+    def stop(self) -> None:
+        self.said.append(("stop",))
+
+    def notice(self, text) -> None:
+        self.said.append(("notice", text))
+
+    def end(self, sqlstate, text, *, force, hint=None) -> None:
+        self.said.append(("end", sqlstate, text, force))
+        if force:
+            self.ended_by = sqlstate, text
+            self.hint = hint
+
+
+class Bench:
+    def __init__(self, **limits) -> None:
+        self.relay, self.tape = Relay(), Tape()
+        self.closed: list[str] = []
+        self.cancelled = 0
+        connection = SimpleNamespace(close=lambda: self.closed.append("upstream"))
+        self.live = Live(
+            number=3,
+            pid=77,
+            relay=self.relay,
+            upstream=Upstream(connection, Address("db", 5432), {}, (0, b""), 0, "", rest=b"rest"),
+            tape=self.tape,
+            limits=TimeLimits(**limits),
+            began=1000.0,
+            cancel=self._cancel,
+            on_close=lambda live: self.closed.append(f"session {live.number}"),
+            first=b"first",
+        )
+        self.relay.last_active = 1000.0
+
+    def _cancel(self) -> None:
+        self.cancelled += 1
+
+    def looks(self, *times: float) -> list[tuple]:
+        """Return what is said at these seconds from its beginning on."""
+        self.relay.said.clear()
+        for each in times:
+            self.live.look(1000.0 + each)
+        return self.relay.said
+
+
+def test_it_starts_with_what_was_said_behind_both_logins():
+    bench = Bench()
+    bench.live.start()
+    assert bench.relay.said == [("start", b"first", b"rest")]
+
+
+def test_without_limits_nothing_ends():
+    assert Bench().looks(1, 1e6, 1e9) == []
+
+
+def test_a_session_is_warned_and_ends_when_nothing_runs():
+    bench = Bench(session=3600, warn_before=300)
+    assert bench.looks(3299) == []
+    assert bench.looks(3300, 3400) == [("notice", "this session ends in 5 minutes")]
+    ended = ("end", "57P01", "the session has reached its limit of 60 minutes", False)
+    bench.relay.idle = False
+    assert bench.looks(3600, 3601, 5000) == [ended]  # the relay sees to it; nothing is cut
+
+
+def test_an_idle_transaction_holds_the_end_up_for_a_while_only():
+    bench = Bench(session=3600)
+    bench.relay.in_transaction = True
+    assert [each[-1] for each in bench.looks(3600, 3600 + GRACE_SECONDS)] == [False]
+    assert [each[-1] for each in bench.looks(3601 + GRACE_SECONDS)] == [True]
+
+
+def test_an_idle_session_ends():
+    bench = Bench(idle=600, warn_before=60)
+    assert bench.looks(539) == []
+    assert bench.looks(540, 541) == [("notice", "this session is idle, and ends in 60 s")]
+    bench.relay.last_active += 545
+    assert bench.looks(600, 1084) == []
+    assert [each[0] for each in bench.looks(1085)] == ["notice"]
+    assert bench.looks(1145) == [("end", "57P05", "the session was idle for 10 minutes", True)]
+
+
+def test_an_idle_transaction_ends():
+    bench = Bench(idle_in_transaction=30, idle=10)
+    bench.relay.in_transaction = True
+    assert bench.looks(29) == []
+    text = "the session was idle in a transaction for 30 s"
+    assert bench.looks(30) == [("end", "25P03", text, True)]
+
+
+def test_what_works_is_not_idle():
+    bench = Bench(idle=10, idle_in_transaction=10)
+    bench.relay.idle = False
+    assert bench.looks(5, 100, 1000) == []
+
+
+def test_a_statement_that_takes_too_long_is_cancelled():
+    bench = Bench(statement=30)
+    bench.relay.idle = False
+    assert bench.looks(1, 30) == []
+    assert bench.looks(31) == [("notice", "the statement has reached its limit of 30 s")]
+    assert bench.cancelled == 1
+    bench.looks(32, 50)
+    assert bench.cancelled == 1
+
+
+def test_many_short_statements_are_not_one_long_one():
+    bench = Bench(statement=30)
+    bench.relay.idle = False
+    for second in range(100):
+        bench.relay.answered += 1
+        bench.looks(second)
+    bench.relay.idle = True
+    bench.looks(100)
+    bench.relay.idle = False
+    bench.looks(101, 130)
+    assert bench.cancelled == 0
+
+
+@pytest.mark.parametrize("reason", [Reason.BLOCKED, Reason.STOPPING])
+def test_a_cut_says_why(reason):
+    bench = Bench()
+    bench.live.tell(reason)
+    ((_, sqlstate, text, force),) = bench.relay.said
+    assert (force, bench.live.is_told) == (True, True)
+    assert (text, bench.relay.hint) == EXPLANATIONS[reason]
+    bench.live.close()
+    ((kind, number, data),) = bench.tape.frames
+    assert (kind, number) == (CLOSE, 3)
+    assert json.loads(data) == {"reason": text, "sqlstate": sqlstate}
+    assert sqlstate == "57P01"
+
+
+def test_a_session_is_closed_once():
+    bench = Bench()
+    bench.live.close()
+    bench.live.close()
+    assert bench.closed == ["upstream", "session 3"]
+    ((_, _, data),) = bench.tape.frames
+    assert json.loads(data) == {"reason": "the connection ended", "sqlstate": None}
+
+
+def test_a_full_tape_does_not_keep_a_session_open(caplog):
+    bench = Bench()
+    bench.tape.full = TapeFullError("the disk is full")
+    bench.live.close()
+    assert bench.closed == ["upstream", "session 3"]
+    assert "the end of a session is not on record: the disk is full" in caplog.text

@@ -1,0 +1,76 @@
+"""How a worker's parts are put together; what they do is shown with each of them."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pgward.core.clock import SystemClock
+from pgward.pgwire import binding
+from pgward.pki import pem
+from pgward.tunnel.edge.aware.worker import AwareWorker
+from pgward.tunnel.edge.cancels import Cancels
+from pgward.tunnel.edge.secrets.credentials import Keyring
+from pgward.tunnel.edge.upstream import Dialer
+
+
+@pytest.fixture
+def machine(tls_keys):
+    certificate, key = tls_keys.edge()
+    return SimpleNamespace(name="e1", paths=SimpleNamespace(cert=certificate, key=key))
+
+
+def made(machine, directory) -> AwareWorker:
+    return AwareWorker(
+        directory,
+        machine,
+        Keyring.open(machine, {}),
+        clock=SystemClock(),
+        cancels=Cancels(),
+        dialer=Dialer(),
+        state=lambda: None,
+    )
+
+
+def test_nothing_is_reserved_on_disk_before_the_first_session(machine, tmp_path):
+    async def main() -> None:
+        worker = made(machine, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        tape = worker.sessions.tape()
+        assert worker.sessions.tape() is tape
+        assert tape.directory.parent.parent == tmp_path
+        worker.stop()
+
+    asyncio.run(main())
+
+
+def test_without_a_session_there_is_nothing_to_stop(machine, tmp_path):
+    async def main() -> None:
+        made(machine, tmp_path).stop()
+
+    asyncio.run(main())
+
+
+def test_proofs_are_bound_to_the_certificate_on_disk(machine, tmp_path, tls_keys):
+    async def main() -> None:
+        worker = made(machine, tmp_path)
+        for _ in range(2):
+            leaf = pem.split(machine.paths.cert.read_bytes())[0]
+            expected = binding.end_point(leaf.public_bytes(Encoding.DER))
+            assert worker.reception._binding() == expected
+            machine.paths.cert, machine.paths.key = tls_keys.edge()
+            worker.certificate_changed()
+
+    asyncio.run(main())
+
+
+def test_all_workers_of_an_edge_mock_alike(machine, tmp_path, tls_keys):
+    async def main() -> None:
+        same = {made(machine, tmp_path).reception._mocking for _ in range(2)}
+        machine.paths.cert, machine.paths.key = tls_keys.edge()
+        other = made(machine, tmp_path).reception._mocking
+        assert len(same) == 1
+        assert other not in same
+
+    asyncio.run(main())
