@@ -1,17 +1,17 @@
-"""Secrets that were fetched, remembered in memory for minutes; for one event loop.
+"""Secrets that were fetched, remembered in memory for minutes; safe to use from any thread.
 
-A secret that was rotated is met when PostgreSQL refuses the one before (`other_than`), or after
+A secret that was rotated is met when PostgreSQL refuses the one before (``fresh``), or after
 minutes: whichever of the two is changed first, nobody who logs in between them is refused.
 """
 
-import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pgward.core.errors import PgwardError
-from pgward.tunnel.edge.secrets.flights import Flights
 from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError, SecretProvider
 from pgward.tunnel.edge.state_postgres import SecretRef, SecretSource
 
@@ -25,6 +25,7 @@ AGAIN = 5.0
 """Seconds at least between two times that a secret is asked for."""
 PATIENCE = 2.0
 """Seconds that a session waits for a place that does not answer, when a secret is known."""
+_THREADS = 4
 
 
 @dataclass(slots=True)
@@ -34,10 +35,19 @@ class _Kept:
     asked: float  # the last time, in vain or not
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is being fetched, and what is known meanwhile: that counts after ``patience``."""
+
+    future: "Future[bytes]"
+    known: bytes | None = field(repr=False)
+    patience: float | None
+
+
 class Cupboard:
     """Gets secrets by their references; whoever asks at once for the same waits for one answer.
 
-    ``monotonic`` returns seconds. Nothing blocks the event loop: providers run in threads.
+    ``monotonic`` returns seconds. Providers run in threads of its own; close it after use.
     """
 
     def __init__(
@@ -50,71 +60,88 @@ class Cupboard:
         self._providers = dict(providers)
         self._monotonic = monotonic
         self._patience = patience
+        self._lock = threading.Lock()
         self._kept: dict[SecretRef, _Kept] = {}
         self._refused: dict[SecretRef, tuple[float, PgwardError]] = {}
-        self._flights: Flights[SecretRef, bytes] = Flights()
+        self._flights: dict[SecretRef, Future[bytes]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="secrets")
 
-    async def get(self, reference: SecretRef) -> bytes:
-        """Return the secret; raise SecretError, SecretAwayError."""
-        now = self._monotonic()
-        kept = self._kept.get(reference)
-        if kept is None:
-            self._check_refused(reference, now)
-            return await self._fetched(reference)
-        # In the second case its place is away, as it was some moments ago.
-        if now - kept.fetched < FRESH or now - kept.asked < AGAIN:
-            return kept.value
-        try:
-            async with asyncio.timeout(self._patience):
-                return await self._fetched(reference)
-        except TimeoutError:
-            return kept.value
+    def close(self) -> None:
+        """Begin nothing any more; what is being fetched ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def other_than(self, reference: SecretRef, failed: bytes) -> bytes | None:
-        """Return the secret as it is now, after PostgreSQL refused ``failed``.
+    def get(self, reference: SecretRef, *, fresh: bool = False) -> bytes:
+        """Return the secret; raise SecretError, SecretAwayError. Blocks.
 
-        None when it is the same still, or was looked at a moment ago: another try is no use.
+        ``fresh``: PostgreSQL refused what is remembered. Who asks so again and again still gets
+        it, as no place is asked for the same twice in seconds.
         """
-        kept = self._kept.get(reference)
-        if kept is not None and kept.value != failed:
-            return kept.value  # somebody else met the change before
-        if kept is not None and self._monotonic() - kept.asked < AGAIN:
-            return None
+        found = self.ask(reference, fresh=fresh)
+        if not isinstance(found, Asking):
+            return found
         try:
-            found = await self._fetched(reference)
-        except (SecretError, SecretAwayError):
-            return None
-        return None if found == failed else found
+            return found.future.result(found.patience)
+        except TimeoutError:
+            if found.known is None or found.future.done():
+                raise
+            return found.known
+
+    def ask(self, reference: SecretRef, *, fresh: bool = False) -> bytes | Asking:
+        """Return the secret, or what to wait for; raise what was said a moment ago."""
+        now = self._monotonic()
+        with self._lock:
+            kept = self._kept.get(reference)
+            if kept is None:
+                self._check_refused(reference, now)
+                return Asking(self._flight(reference), None, None)
+            lately = now - kept.asked < AGAIN  # it is known still, or its place is away
+            if lately or (not fresh and now - kept.fetched < FRESH):
+                return kept.value
+            patience = None if fresh else self._patience
+            return Asking(self._flight(reference), kept.value, patience)
 
     def keep_only(self, needed: Collection[SecretRef]) -> None:
         """Forget what no service refers to any more."""
-        self._kept = {each: kept for each, kept in self._kept.items() if each in needed}
-        self._refused.clear()
+        with self._lock:
+            self._kept = {each: kept for each, kept in self._kept.items() if each in needed}
+            self._refused.clear()
 
     def _check_refused(self, reference: SecretRef, now: float) -> None:
         at, error = self._refused.get(reference, (now - AGAIN, None))
         if error is not None and now - at < AGAIN:
             raise error
 
-    async def _fetched(self, reference: SecretRef) -> bytes:
-        return await self._flights.join(reference, lambda: self._fetch(reference))
+    def _flight(self, reference: SecretRef) -> "Future[bytes]":
+        if reference not in self._flights:
+            try:
+                self._flights[reference] = self._threads.submit(self._fetch, reference)
+            except RuntimeError as error:  # closed
+                raise SecretAwayError("the edge is stopping") from error
+        return self._flights[reference]
 
-    async def _fetch(self, reference: SecretRef) -> bytes:
+    def _fetch(self, reference: SecretRef) -> bytes:
         try:
             provider = self._providers.get(reference.source)
             if provider is None:
                 raise _unknown(reference)
-            value = await asyncio.to_thread(provider.get, reference)
+            value = provider.get(reference)
         except SecretAwayError as error:
-            return self._stale(reference, error)
+            with self._lock:
+                return self._stale(reference, error)
         except SecretError as error:
-            self._kept.pop(reference, None)  # it was taken away
-            self._refused[reference] = (self._monotonic(), error)
+            with self._lock:
+                self._kept.pop(reference, None)  # it was taken away
+                self._refused[reference] = (self._monotonic(), error)
             raise
-        now = self._monotonic()
-        self._refused.pop(reference, None)
-        self._kept[reference] = _Kept(value, now, now)
-        return value
+        else:
+            with self._lock:
+                now = self._monotonic()
+                self._refused.pop(reference, None)
+                self._kept[reference] = _Kept(value, now, now)
+            return value
+        finally:
+            with self._lock:
+                self._flights.pop(reference, None)
 
     def _stale(self, reference: SecretRef, error: SecretAwayError) -> bytes:
         now = self._monotonic()

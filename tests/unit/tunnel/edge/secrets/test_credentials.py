@@ -1,12 +1,13 @@
 import asyncio
+import threading
 from base64 import b64encode
 
 import pytest
 
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError
-from pgward.tunnel.edge.secrets.credentials import Keyring, Session
-from pgward.tunnel.edge.secrets.provider import SecretError
+from pgward.tunnel.edge.secrets.credentials import Keyring
+from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.edge.state_postgres import (
     CertificateAuth,
     Config,
@@ -16,11 +17,12 @@ from pgward.tunnel.edge.state_postgres import (
     SshJump,
     UserRule,
 )
+from pgward.tunnel.edge.upstreams.errors import UNABLE, UpstreamError
 from pgward.tunnel.edge.upstreams.values import Credentials
-from tests.fixtures.fake_ca import FakeCa
+from tests.fixtures.fake_ca import NOW, FakeCa
 
 CANARY = b"canary-Zx81"
-WHOSE = Session("orders", "alice", "app", session="s1")
+ALICE = Peer("alice", 0xABC, b"k", NOW)
 
 
 class Ca:
@@ -29,9 +31,11 @@ class Ca:
     def __init__(self):
         self.secrets = {"db": CANARY}
         self.fake = FakeCa()
+        self.minted = []
 
     def call(self, _method, path, fields):
         if path.endswith("/certificates"):
+            self.minted.append({each: fields.get(each) for each in ("user", "session", "serial")})
             return self.fake.issue(fields) | {"issued_at": "2026-11-21T12:00:00Z"}
         value = self.secrets[path.rpartition("/")[2]]
         return {"value": b64encode(value).decode(), "version": 1}
@@ -57,8 +61,12 @@ def keyring(ca, tmp_path):
     made.close()
 
 
-def get(keyring, wanted):
-    return asyncio.run(keyring.get(wanted, WHOSE))
+def get(keyring, wanted, **options):
+    async def scenario():
+        asked = keyring.credentials(wanted, service="orders", peer=ALICE, role="app", **options)
+        return await asyncio.wait_for(asked, 10)
+
+    return asyncio.run(scenario())
 
 
 def test_a_password_comes_from_where_the_reference_says(keyring):
@@ -76,38 +84,42 @@ def test_a_jump_host_has_a_key_of_its_own(keyring, tmp_path):
     assert found == Credentials(jump_key=(tmp_path / "key").read_bytes())
 
 
-def test_a_certificate_is_minted(keyring):
-    found = get(keyring, config(CertificateAuth(5)))
+def test_a_certificate_is_minted_for_whom_the_peer_is(ca, keyring):
+    minted = config(CertificateAuth(5))
+    found = get(keyring, minted)
     assert found.password is None
     assert found.certificate.chain.startswith(b"-----BEGIN CERTIFICATE-----")
+    assert get(keyring, minted) == found
+    assert get(keyring, minted, fresh=True) != found
+    guest = Peer("bob", 0, b"", NOW, login="s1")
+    asyncio.run(keyring.credentials(minted, service="orders", peer=guest, role="app"))
+    alice = {"user": "alice", "session": None, "serial": "abc"}
+    assert ca.minted == [alice, alice, {"user": "bob", "session": "s1", "serial": None}]
 
 
 def test_a_password_that_was_changed_is_met_by_a_refusal(ca, keyring, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(keyring._cupboard, "_monotonic", lambda: now[0])
+    monkeypatch.setattr(keyring.secrets, "_monotonic", lambda: now[0])
     by_ca = config(PasswordAuth(SecretRef("secret", "db")))
-
-    async def scenario():
-        used = await keyring.get(by_ca, WHOSE)
-        ca.secrets["db"] = b"next"
-        now[0] += 10
-        other = await keyring.after_refusal(by_ca, WHOSE, used)
-        assert other == Credentials(password=b"next")
-        assert await keyring.after_refusal(by_ca, WHOSE, other) is None
-
-    asyncio.run(scenario())
+    assert get(keyring, by_ca) == Credentials(password=CANARY)
+    ca.secrets["db"] = b"next"
+    now[0] += 10
+    assert get(keyring, by_ca) == Credentials(password=CANARY)
+    assert get(keyring, by_ca, fresh=True) == Credentials(password=b"next")
+    assert get(keyring, by_ca) == Credentials(password=b"next")
 
 
-def test_a_certificate_that_was_refused_is_not_shown_again(keyring):
-    minted = config(CertificateAuth(5))
-
-    async def scenario():
-        used = await keyring.get(minted, WHOSE)
-        assert await keyring.get(minted, WHOSE) == used
-        assert await keyring.after_refusal(minted, WHOSE, used) is None
-        assert await keyring.get(minted, WHOSE) != used
-
-    asyncio.run(scenario())
+def test_who_waits_too_long_gets_what_is_known(ca, keyring, monkeypatch):
+    now, go = [1000.0], threading.Event()
+    monkeypatch.setattr(keyring.secrets, "_monotonic", lambda: now[0])
+    monkeypatch.setattr(keyring.secrets, "_patience", 0.01)
+    by_ca = config(PasswordAuth(SecretRef("secret", "db")))
+    get(keyring, by_ca)
+    answer = ca.call
+    ca.call = lambda *asked: go.wait(10) and answer(*asked)
+    now[0] += 1000
+    assert get(keyring, by_ca) == Credentials(password=CANARY)
+    go.set()
 
 
 def test_vault_is_there_when_the_environment_names_it(ca, vault):
@@ -117,8 +129,10 @@ def test_vault_is_there_when_the_environment_names_it(ca, vault):
     assert get(keyring, by_vault) == Credentials(password=CANARY)
     keyring.keep_only([])
     vault.denied.add("apps/orders")
-    with pytest.raises(SecretError):
+    with pytest.raises(UpstreamError, match="nothing to log in with for orders: Vault") as caught:
         get(keyring, by_vault)
+    assert caught.value.sqlstate == UNABLE
+    assert not caught.value.is_about_credentials
     keyring.close()
     with pytest.raises(InvalidInputError):
         Keyring.open(ca, {"VAULT_ADDR": "http://vault"})

@@ -1,6 +1,6 @@
-import asyncio
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -37,144 +37,144 @@ class World:
         self.place = Place()
         self.cupboard = Cupboard({"secret": self.place}, monotonic=lambda: self.now, patience=0.05)
 
-    async def get(self, reference=DB):
-        return await self.cupboard.get(reference)
+    def get(self, reference=DB, **options):
+        return self.cupboard.get(reference, **options)
 
-    async def refusal(self, kind):
+    def refusal(self, kind):
         with pytest.raises(kind) as caught:
-            await self.get()
+            self.get()
         return caught.value
 
 
-def scenario(test):
-    """Run a coroutine with a world."""
-    asyncio.run(test(World()))
+@pytest.fixture
+def world():
+    made = World()
+    yield made
+    made.place.wait.set()
+    made.cupboard.close()
 
 
-def test_a_secret_is_asked_for_once_in_minutes():
-    async def run(world):
-        assert await asyncio.gather(*(world.get() for _ in range(5))) == [CANARY] * 5
-        world.now += FRESH - 1
-        world.place.answer = b"next"
-        assert await world.get() == CANARY
-        assert world.place.count == 1
-        world.now += 1
-        assert await world.get() == b"next"
-        assert world.place.count == 2
+def test_a_secret_is_asked_for_once_in_minutes(world):
+    world.place.wait.clear()
+    with ThreadPoolExecutor(5) as threads:
+        found = [threads.submit(world.get) for _ in range(5)]
+        world.place.wait.set()
+        assert [each.result() for each in found] == [CANARY] * 5
+    world.now += FRESH - 1
+    world.place.answer = b"next"
+    assert world.get() == CANARY
+    assert world.place.count == 1
+    world.now += 1
+    world.cupboard._patience = 10
+    assert world.get() == b"next"
+    assert world.place.count == 2
 
-    scenario(run)
 
-
-def test_while_its_place_is_away_the_known_one_counts_for_a_day(caplog):
-    async def run(world):
-        await world.get()
-        world.place.answer = SecretAwayError("the CA is away")
-        world.now += FRESH
+def test_while_its_place_is_away_the_known_one_counts_for_a_day(world, caplog):
+    world.cupboard._patience = 10
+    world.get()
+    world.place.answer = SecretAwayError("the CA is away")
+    world.now += FRESH
+    with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert await world.get() == CANARY
+            assert world.get() == CANARY
         assert world.place.count == 2
         world.now += AGAIN
-        assert await world.get() == CANARY
+        assert world.get() == CANARY
         assert world.place.count == 3
         world.now += STALE
-        await world.refusal(SecretAwayError)
-
-    with caplog.at_level(logging.WARNING):
-        scenario(run)
+        world.refusal(SecretAwayError)
     assert [each.message for each in caplog.records] == [
         "the CA is away; the one that is known goes on to be used"
     ]
 
 
-def test_a_place_that_does_not_answer_holds_nobody_up_who_has_a_known_one():
-    async def run(world):
-        await world.get()
-        world.now += FRESH
-        world.place.wait.clear()
-        world.place.answer = b"next"
-        assert await world.get() == CANARY
-        world.place.wait.set()
-        world.cupboard._patience = 10
-        assert await world.get() == b"next"
-        assert world.place.count == 2
-
-    scenario(run)
+def test_a_place_that_does_not_answer_holds_nobody_up_who_has_a_known_one(world):
+    world.get()
+    world.now += FRESH
+    world.place.wait.clear()
+    world.place.answer = b"next"
+    assert world.get() == CANARY
+    world.place.wait.set()
+    world.cupboard._patience = 10
+    assert world.get() == b"next"
+    assert world.place.count == 2
 
 
-def test_a_no_is_remembered_for_some_seconds_only():
-    async def run(world):
-        world.place.answer = SecretError("there is none")
-        first = await world.refusal(SecretError)
-        assert await world.refusal(SecretError) is first
-        assert world.place.count == 1
-        world.place.answer = CANARY
-        world.now += AGAIN
-        assert await world.get() == CANARY
-
-    scenario(run)
+def test_a_no_is_remembered_for_some_seconds_only(world):
+    world.place.answer = SecretError("there is none")
+    first = world.refusal(SecretError)
+    assert world.refusal(SecretError) is first
+    assert world.place.count == 1
+    world.place.answer = CANARY
+    world.now += AGAIN
+    assert world.get() == CANARY
 
 
-def test_what_was_taken_away_counts_no_more():
-    async def run(world):
-        await world.get()
-        world.now += FRESH
-        world.place.answer = SecretError("denied")
-        await world.refusal(SecretError)
-        world.place.answer = SecretAwayError("away")
-        world.now += AGAIN
-        await world.refusal(SecretAwayError)
-
-    scenario(run)
+def test_what_was_taken_away_counts_no_more(world):
+    world.cupboard._patience = 10
+    world.get()
+    world.now += FRESH
+    world.place.answer = SecretError("denied")
+    world.refusal(SecretError)
+    world.place.answer = SecretAwayError("away")
+    world.now += AGAIN
+    world.refusal(SecretAwayError)
 
 
-def test_after_postgresql_refused_it_another_one_is_looked_for():
-    async def run(world):
-        used = await world.get()
-        world.place.answer = b"next"
-        assert await world.cupboard.other_than(DB, used) is None  # it was fetched just now
-        world.now += AGAIN
-        assert await world.cupboard.other_than(DB, used) == b"next"
-        assert world.place.count == 2
-        assert await world.cupboard.other_than(DB, used) == b"next"
-        assert await world.cupboard.other_than(DB, b"next") is None
-        assert world.place.count == 2
-        world.now += AGAIN
-        assert await world.cupboard.other_than(DB, b"next") is None
-        world.now += AGAIN
-        world.place.answer = SecretAwayError("away")
-        assert await world.cupboard.other_than(DB, b"next") is None
-        assert await world.get() == b"next"
-
-    scenario(run)
+def test_after_postgresql_refused_it_another_one_is_looked_for(world):
+    assert world.get() == CANARY
+    world.place.answer = b"next"
+    assert world.get(fresh=True) == CANARY  # it was fetched just now
+    world.now += AGAIN
+    assert world.get() == CANARY
+    assert world.get(fresh=True) == b"next"
+    assert world.get(fresh=True) == b"next"
+    assert world.place.count == 2
+    world.now += AGAIN
+    world.place.answer = SecretAwayError("away")
+    assert world.get(fresh=True) == b"next"
 
 
-def test_what_no_service_needs_is_forgotten():
-    async def run(world):
-        await world.get()
-        world.cupboard.keep_only([DB])
-        await world.get()
-        assert world.place.count == 1
-        world.cupboard.keep_only([])
-        await world.get()
-        assert world.place.count == 2
-
-    scenario(run)
+def test_what_no_service_needs_is_forgotten(world):
+    world.get()
+    world.cupboard.keep_only([DB])
+    world.get()
+    assert world.place.count == 1
+    world.cupboard.keep_only([])
+    world.get()
+    assert world.place.count == 2
 
 
-def test_a_place_that_this_edge_does_not_have_is_told():
-    async def run(world):
-        with pytest.raises(SecretError, match="this edge knows no Vault") as caught:
-            await world.get(SecretRef("vault", "db"))
-        assert "VAULT_TOKEN_FILE" in caught.value.hint
-        with pytest.raises(SecretError, match="no secrets of the kind env"):
-            await world.get(SecretRef("env", "db"))
-
-    scenario(run)
+def test_a_place_that_this_edge_does_not_have_is_told(world):
+    with pytest.raises(SecretError, match="this edge knows no Vault") as caught:
+        world.get(SecretRef("vault", "db"))
+    assert "VAULT_TOKEN_FILE" in caught.value.hint
+    with pytest.raises(SecretError, match="no secrets of the kind env"):
+        world.get(SecretRef("env", "db"))
 
 
-def test_nothing_shows_a_secret():
-    async def run(world):
-        await world.get()
-        assert CANARY.decode() not in repr(world.cupboard._kept)
+def test_what_a_provider_fails_by_is_whoevers_asks_and_leaves_nothing_behind(world):
+    world.place.answer = ValueError("a bug")
+    with pytest.raises(ValueError, match="a bug"):
+        world.get()
+    world.place.answer = CANARY
+    assert world.get() == CANARY
 
-    scenario(run)
+
+def test_an_edge_that_stops_fetches_nothing_any_more(world):
+    world.get()
+    world.cupboard.close()
+    assert world.get() == CANARY
+    world.cupboard.keep_only([])
+    with pytest.raises(SecretAwayError, match="the edge is stopping"):
+        world.get()
+
+
+def test_nothing_shows_a_secret(world):
+    world.get()
+    world.now += FRESH
+    asking = world.cupboard.ask(DB)
+    assert asking.known == CANARY
+    assert CANARY.decode() not in f"{world.cupboard._kept}{asking}"
+    asking.future.result(10)
