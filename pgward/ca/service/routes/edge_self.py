@@ -132,7 +132,7 @@ def token(
         with context.store.read() as connection:
             found = tokens.find(connection, token_id, edge=edge.name, now=now)
     except DeniedError as error:
-        _guessed(context, edge, client, "token.use", token_id, error)
+        _guessed(context, edge, client, "access-token.use", token_id, error)
         raise
     context.guesses.succeeded(edge.name, client)
     if not tokens.is_seen_lately(found, now):

@@ -82,7 +82,7 @@ def new_otp(context: Current, session: Person, body: ForService) -> OneTimePassw
 @router.post("/me/tokens", summary="Make a token", status_code=201)
 def new_token(context: Current, session: Person, body: TokenRequest) -> NewToken:
     """Make a token for a service: for clients that know nothing but a user name and a password."""
-    with context.acts.act(session.user.name, "token.make", body.service) as act:
+    with context.acts.act(session.user.name, "access-token.create", body.service) as act:
         made = tokens.create(
             act.transaction,
             session,
@@ -132,7 +132,7 @@ def _listed(context: Context, user: str) -> Tokens:
 
 
 def _revoked(context: Context, user: str, token_id: str, *, by: str) -> Change:
-    with context.acts.act(by, "token.revoke", token_id) as act:
+    with context.acts.act(by, "access-token.revoke", token_id) as act:
         tokens.revoke(act.transaction, user, token_id, now=context.now(), by=by)
         act.details |= {"user": user}
     return Change(change="deleted")

@@ -19,7 +19,10 @@ def test_guesses_are_refused_counted_and_slowed_down(api, edge):
     for _ in range(FREE):
         assert edge.call("GET", f"{SELF}/tokens/tk-unknown").status_code == 403
     assert edge.call("GET", f"{SELF}/tokens/tk-unknown").status_code == 429
-    assert actions(api, "token.use") == [("edge:e1", "token.use", "denied", "tk-unknown")] * FREE
+    assert (
+        actions(api, "access-token.use")
+        == [("edge:e1", "access-token.use", "denied", "tk-unknown")] * FREE
+    )
 
 
 def test_what_was_ended_is_told_to_edges_that_ask(edge, orders):

@@ -35,10 +35,10 @@ def test_a_token_is_shown_once_listed_and_revoked(api, orders):
     assert orders.call("DELETE", f"/v1/me/tokens/{made['id']}").json() == {"change": "deleted"}
     assert orders.call("GET", "/v1/me/tokens").json() == {"tokens": []}
     assert orders.call("DELETE", f"/v1/me/tokens/{made['id']}").status_code == 404
-    assert [each[1:3] for each in actions(api, "token.")] == [
-        ("token.make", "ok"),
-        ("token.revoke", "ok"),
-        ("token.revoke", "failed"),
+    assert [each[1:3] for each in actions(api, "access-token.")] == [
+        ("access-token.create", "ok"),
+        ("access-token.revoke", "ok"),
+        ("access-token.revoke", "failed"),
     ]
 
 
@@ -48,7 +48,9 @@ def test_an_administrator_sees_and_revokes_a_persons_tokens(api, admin, orders):
     assert [each["id"] for each in listed] == [made["id"]]
     assert admin.call("DELETE", f"/v1/users/alice/tokens/{made['id']}").status_code == 200
     assert admin.call("GET", "/v1/users/alice/tokens").json() == {"tokens": []}
-    assert actions(api, "token.revoke") == [("root", "token.revoke", "ok", made["id"])]
+    assert actions(api, "access-token.revoke") == [
+        ("root", "access-token.revoke", "ok", made["id"])
+    ]
 
 
 def test_tokens_of_others_are_nobodys_business(api, orders):
