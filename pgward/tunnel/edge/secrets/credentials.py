@@ -3,16 +3,15 @@
 import asyncio
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Self
 
 from pgward.client.edge_calls import Caller
-from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.secrets.cupboard import Asking, Cupboard
 from pgward.tunnel.edge.secrets.mint import Mint, Wanted
 from pgward.tunnel.edge.secrets.places import CaSecrets, EnvironmentSecrets, FileSecrets
-from pgward.tunnel.edge.secrets.provider import SecretProvider
+from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError, SecretProvider
 from pgward.tunnel.edge.secrets.vault import VaultSecrets, VaultSettings
-from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.edge.state_postgres import (
     CertificateAuth,
     Config,
@@ -20,9 +19,18 @@ from pgward.tunnel.edge.state_postgres import (
     SecretRef,
     SecretSource,
 )
-from pgward.tunnel.edge.upstreams.contexts import ClientCertificate
-from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.values import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Whose session it is, as which role, and by what the person came (see `mint.Wanted`)."""
+
+    service: str
+    user: str
+    role: str
+    session: str | None = None
+    serial: str | None = None
 
 
 class Keyring:
@@ -56,45 +64,38 @@ class Keyring:
         if self._vault is not None:
             self._vault.close()
 
-    async def credentials(
-        self, config: Config, *, service: str, peer: Peer, role: str, fresh: bool = False
-    ) -> Credentials:
-        """Return what a configuration logs in with; raise UpstreamError.
+    async def get(self, config: Config, session: Session) -> Credentials:
+        """Return what the configuration asks for.
 
-        ``fresh``: PostgreSQL refused what it was given before (28P01, 28000). When that comes once
-        more, another try is no use.
+        Raises SecretError, SecretAwayError; and as `edge_calls.mint` for certificates.
         """
+        auth, found = config.auth, Credentials()
+        if isinstance(auth, PasswordAuth):
+            found = replace(found, password=await self._secret(auth.secret))
+        elif isinstance(auth, CertificateAuth):
+            found = replace(found, certificate=await self._mint.get(_wanted(auth, session)))
+        if config.jump is not None:
+            found = replace(found, jump_key=await self._secret(config.jump.key))
+        return found
+
+    async def after_refusal(
+        self, config: Config, session: Session, refused: Credentials
+    ) -> Credentials | None:
+        """Return other credentials after PostgreSQL refused these (28P01, 28000); None if none."""
+        auth = config.auth
+        if isinstance(auth, CertificateAuth):
+            self._mint.forget(_wanted(auth, session))
+        if not isinstance(auth, PasswordAuth):
+            return None
         try:
-            return Credentials(
-                password=await self._password(config, fresh=fresh),
-                certificate=await self._certificate(config, service, peer, role, fresh=fresh),
-                jump_key=None if config.jump is None else await self._secret(config.jump.key),
-            )
-        except PgwardError as error:
-            raise UpstreamError(
-                f"the edge has nothing to log in with for {service}: {error.message}",
-                hint=error.hint,
-            ) from error
+            other = await self._secret(auth.secret, fresh=True)
+        except (SecretError, SecretAwayError):
+            return None
+        return None if other == refused.password else replace(refused, password=other)
 
     def keep_only(self, needed: Collection[SecretRef]) -> None:
         """Forget secrets that no service of the newest configuration refers to."""
         self.secrets.keep_only(needed)
-
-    async def _password(self, config: Config, *, fresh: bool) -> bytes | None:
-        if not isinstance(config.auth, PasswordAuth):
-            return None
-        return await self._secret(config.auth.secret, fresh=fresh)
-
-    async def _certificate(
-        self, config: Config, service: str, peer: Peer, role: str, *, fresh: bool
-    ) -> ClientCertificate | None:
-        if not isinstance(config.auth, CertificateAuth):
-            return None
-        serial = f"{peer.serial:x}" if peer.by_certificate else None
-        wanted = Wanted(service, peer.user, role, config.auth.minutes, peer.login, serial)
-        if fresh:
-            self._mint.forget(wanted)
-        return await self._mint.get(wanted)
 
     async def _secret(self, reference: SecretRef, *, fresh: bool = False) -> bytes:
         found = self.secrets.ask(reference, fresh=fresh)
@@ -105,6 +106,17 @@ class Keyring:
         # One who gives up must not take the answer from the others.
         done, _ = await asyncio.wait([waiting], timeout=found.patience)
         return waiting.result() if done or found.known is None else found.known
+
+
+def _wanted(auth: CertificateAuth, session: Session) -> Wanted:
+    return Wanted(
+        service=session.service,
+        user=session.user,
+        role=session.role,
+        minutes=auth.minutes,
+        session=session.session,
+        serial=session.serial,
+    )
 
 
 def _seen(waiting: "asyncio.Future[bytes]") -> None:

@@ -5,9 +5,9 @@ from base64 import b64encode
 import pytest
 
 from pgward.core.address import Address
-from pgward.core.errors import InvalidInputError
-from pgward.tunnel.edge.secrets.credentials import Keyring
-from pgward.tunnel.edge.state import Peer
+from pgward.core.errors import DeniedError, InvalidInputError
+from pgward.tunnel.edge.secrets.credentials import Keyring, Session
+from pgward.tunnel.edge.secrets.provider import SecretError
 from pgward.tunnel.edge.state_postgres import (
     CertificateAuth,
     Config,
@@ -17,12 +17,11 @@ from pgward.tunnel.edge.state_postgres import (
     SshJump,
     UserRule,
 )
-from pgward.tunnel.edge.upstreams.errors import UNABLE, UpstreamError
 from pgward.tunnel.edge.upstreams.values import Credentials
-from tests.fixtures.fake_ca import NOW, FakeCa
+from tests.fixtures.fake_ca import FakeCa
 
 CANARY = b"canary-Zx81"
-ALICE = Peer("alice", 0xABC, b"k", NOW)
+WHOSE = Session("orders", "alice", "app", serial="abc")
 
 
 class Ca:
@@ -32,8 +31,11 @@ class Ca:
         self.secrets = {"db": CANARY}
         self.fake = FakeCa()
         self.minted = []
+        self.error = None
 
     def call(self, _method, path, fields):
+        if self.error is not None:
+            raise self.error
         if path.endswith("/certificates"):
             self.minted.append({each: fields.get(each) for each in ("user", "session", "serial")})
             return self.fake.issue(fields) | {"issued_at": "2026-11-21T12:00:00Z"}
@@ -61,12 +63,15 @@ def keyring(ca, tmp_path):
     made.close()
 
 
-def get(keyring, wanted, **options):
+def get(keyring, wanted, session=WHOSE):
     async def scenario():
-        asked = keyring.credentials(wanted, service="orders", peer=ALICE, role="app", **options)
-        return await asyncio.wait_for(asked, 10)
+        return await asyncio.wait_for(keyring.get(wanted, session), 10)
 
     return asyncio.run(scenario())
+
+
+def after_refusal(keyring, wanted, used):
+    return asyncio.run(keyring.after_refusal(wanted, WHOSE, used))
 
 
 def test_a_password_comes_from_where_the_reference_says(keyring):
@@ -84,15 +89,15 @@ def test_a_jump_host_has_a_key_of_its_own(keyring, tmp_path):
     assert found == Credentials(jump_key=(tmp_path / "key").read_bytes())
 
 
-def test_a_certificate_is_minted_for_whom_the_peer_is(ca, keyring):
+def test_a_certificate_is_minted_for_whom_the_session_is(ca, keyring):
     minted = config(CertificateAuth(5))
     found = get(keyring, minted)
     assert found.password is None
     assert found.certificate.chain.startswith(b"-----BEGIN CERTIFICATE-----")
     assert get(keyring, minted) == found
-    assert get(keyring, minted, fresh=True) != found
-    guest = Peer("bob", 0, b"", NOW, login="s1")
-    asyncio.run(keyring.credentials(minted, service="orders", peer=guest, role="app"))
+    assert after_refusal(keyring, minted, found) is None
+    assert get(keyring, minted) != found
+    get(keyring, minted, Session("orders", "bob", "app", session="s1"))
     alice = {"user": "alice", "session": None, "serial": "abc"}
     assert ca.minted == [alice, alice, {"user": "bob", "session": "s1", "serial": None}]
 
@@ -101,12 +106,19 @@ def test_a_password_that_was_changed_is_met_by_a_refusal(ca, keyring, monkeypatc
     now = [1000.0]
     monkeypatch.setattr(keyring.secrets, "_monotonic", lambda: now[0])
     by_ca = config(PasswordAuth(SecretRef("secret", "db")))
-    assert get(keyring, by_ca) == Credentials(password=CANARY)
+    used = get(keyring, by_ca)
+    assert used == Credentials(password=CANARY)
+    assert after_refusal(keyring, by_ca, used) is None
     ca.secrets["db"] = b"next"
     now[0] += 10
-    assert get(keyring, by_ca) == Credentials(password=CANARY)
-    assert get(keyring, by_ca, fresh=True) == Credentials(password=b"next")
-    assert get(keyring, by_ca) == Credentials(password=b"next")
+    assert get(keyring, by_ca) == used
+    assert after_refusal(keyring, by_ca, used) == Credentials(password=b"next")
+    assert after_refusal(keyring, by_ca, used) == Credentials(password=b"next")
+    assert after_refusal(keyring, by_ca, Credentials(password=b"next")) is None
+    del ca.secrets["db"]
+    now[0] += 10
+    ca.error = DeniedError("no")
+    assert after_refusal(keyring, by_ca, used) is None
 
 
 def test_who_waits_too_long_gets_what_is_known(ca, keyring, monkeypatch):
@@ -129,10 +141,8 @@ def test_vault_is_there_when_the_environment_names_it(ca, vault):
     assert get(keyring, by_vault) == Credentials(password=CANARY)
     keyring.keep_only([])
     vault.denied.add("apps/orders")
-    with pytest.raises(UpstreamError, match="nothing to log in with for orders: Vault") as caught:
+    with pytest.raises(SecretError, match="Vault does not let this edge read"):
         get(keyring, by_vault)
-    assert caught.value.sqlstate == UNABLE
-    assert not caught.value.is_about_credentials
     keyring.close()
     with pytest.raises(InvalidInputError):
         Keyring.open(ca, {"VAULT_ADDR": "http://vault"})
