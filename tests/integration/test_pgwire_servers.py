@@ -21,14 +21,14 @@ from tests.fixtures.postgres import VERSIONS, matrix_binaries, reachable
 PASSWORD = "Gr\u00fc\u00dfe\u00ad 'quoted'"  # SASLprep has work to do
 HBA = """\
 local all postgres trust
-host all trusted 127.0.0.1/32 trust
+host all,replication trusted 127.0.0.1/32 trust
 host all clear 127.0.0.1/32 password
 host all hashed 127.0.0.1/32 md5
 hostssl all certified 127.0.0.1/32 cert
 host all all 127.0.0.1/32 scram-sha-256
 """
 ROLES = f"""
-create role trusted login; create role certified login;
+create role trusted login replication; create role certified login;
 create role clear login password '{PASSWORD.replace("'", "''")}';
 create role salted login password '{PASSWORD.replace("'", "''")}';
 set password_encryption = 'md5';
@@ -256,6 +256,19 @@ def test_what_a_session_says_is_understood(server) -> None:
         assert "disk full" in backend.read_fields(failed[b"E"])["M"]
         stream.sendall(frontend.terminate())
         assert stream.recv(1) == b""
+
+
+def test_replication_copies_both_ways(server) -> None:
+    parameters = {"user": "trusted", "replication": "true"}
+    login = LoginOut(parameters, password=None, encrypted=False, binding=None, nonce="abc")
+    with reached(server, tls=False) as (stream, _):
+        log_in(stream, login)
+        said = dict(ask(stream, frontend.query("IDENTIFY_SYSTEM")))
+        place = backend.read_data_row(said[b"D"])[2].decode()
+        begin = frontend.query(f"START_REPLICATION PHYSICAL {place}")
+        said = dict(ask(stream, begin, frontend.copy_done()))
+        assert backend.read_copy_response(said[backend.COPY_BOTH]) == (0, ())
+        assert said[backend.COPY_DONE] == b""
 
 
 LENGTH = "select oid from pg_proc where proname = 'length' and proargtypes = '25'"
