@@ -12,6 +12,7 @@ from pgward.pgwire.framing import Framer, message
 from pgward.pgwire.login_in import PasswordIn
 from pgward.pgwire.login_out import LoginOut
 from pgward.pgwire.scram import Verifier
+from tests.fuzz import inspectors
 
 # Each reader, and how what it found is said again: in the same bytes.
 _FRONTEND = {
@@ -189,6 +190,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "frontend": said_by_frontends,
     "login-in": login_in,
     "login-out": login_out,
+    **inspectors.TARGETS,
 }
 
 # Where to begin from: whole messages, which chance alone would not find.
@@ -224,4 +226,5 @@ SEEDS: dict[str, list[bytes]] = {
         startup.negotiate(0, ["_pq_.a"]) + backend.authentication(3),
         b"Ecould not fork\n\0",
     ],
+    **inspectors.SEEDS,
 }
