@@ -84,7 +84,7 @@ class Prepared:
 
 
 class Item:
-    """A message whose answer is awaited, and the record that it becomes (None: it makes none).
+    """A message whose answer is awaited, and the record that it becomes, once there is one.
 
     What most items never have stands in the class.
     """
@@ -100,11 +100,23 @@ class Item:
     ignored = False  # PostgreSQL passes over it
     done = 0  # when its answer came, if that made no record yet
     position = 0
+    number = 0  # within its session; 0: it makes no record
 
     def __init__(self, kind: int, time: int, record: Fields | None = None) -> None:
         self.kind = kind
         self.time = time
         self.record = record
 
-    PLAIN = ("tags", "rows", "size", "run", "direction", "failed", "ignored", "done", "position")
+    PLAIN = (
+        "tags",
+        "rows",
+        "size",
+        "run",
+        "direction",
+        "failed",
+        "ignored",
+        "done",
+        "position",
+        "number",
+    )
     """What ``state`` writes down as it is, besides the arguments."""

@@ -133,9 +133,13 @@ class Values:
 class Large:
     """One large message; ``id`` is that of its record, ``denied`` what a rule said of it."""
 
-    def __init__(self, kind: int, name: str, time: int, denied: Fields | None) -> None:
+    def __init__(
+        self, kind: int, prefix: str, position: int, time: int, denied: Fields | None
+    ) -> None:
         self.kind = kind
-        self.id = name
+        self.prefix = prefix
+        self.position = position
+        self.id = f"{prefix}{position:x}"
         self.time = time
         self.denied = denied
         self.text = Text()
@@ -194,7 +198,7 @@ class Large:
     def state(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {
-            "begun": [self.kind, self.id, self.time, self.denied],
+            "begun": [self.kind, self.prefix, self.position, self.time, self.denied],
             "text": self.text.state(),
             "values": None if self.values is None else self.values.state(),
             "head": self.head.hex(),

@@ -1,33 +1,21 @@
 """What a frontend asks for, as the beginning of a record; prepared statements and portals."""
 
-import contextlib
 import struct
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from pgward.audit.records import items as it
 from pgward.audit.records.items import Fields, Item, Prepared
 from pgward.audit.records.large import Large, Value
-from pgward.audit.records.parameters import parameters
-from pgward.audit.records.texts import about
+from pgward.audit.records.parameters import parameters, read_bind
+from pgward.audit.records.texts import about, decoded, prepared
 from pgward.audit.records.times import stamp
-from pgward.audit.redact import secret_parameters, suspicious
 from pgward.pgwire import frontend
-from pgward.pgwire.body import decoded as decoded_name
 from pgward.pgwire.errors import WireError
 
 _NONE: frozenset[int] = frozenset()
+_NO_TYPES = b"\0\0"
 _OID, _INT16 = struct.Struct("!I"), struct.Struct("!H")
-
-
-class Bound(NamedTuple):
-    """A Bind; large values are told by size and hash."""
-
-    portal: str
-    statement: str
-    formats: Sequence[int]
-    values: Sequence[Value]
 
 
 class Requests:
@@ -56,74 +44,86 @@ class Requests:
 
     def request(self, kind: int, position: int, time: int, body: bytes, *, ignored: bool) -> Item:
         """Return what is awaited for a message; of one that is ``ignored`` nothing is learned."""
+        item = Item(kind, time)
+        item.position = position
         if kind not in it.TYPES:
-            item = Item(kind, time)
-            item.position = position
-            if kind == it.DESCRIBE and body[:1] == frontend.STATEMENT:
-                item.made = self.statements.get(_name(body[1:]))
+            if kind == it.DESCRIBE:
+                item.made = self.statements.get(decoded(body[1:-1]))
             return item
-        record = self.begun(kind, f"{self.prefix}{position:x}", time)
-        item = Item(kind, time, record)
+        self.numbered += 1
+        item.number = self.numbered
         if ignored:
             item.ignored = True
         if kind == it.QUERY:
+            item.record = record = self.begun(item)
             record.update(about(body[:-1]))
             if not ignored and self.statements:
                 self.statements.pop("", None)
             return item
-        # What cannot be read is on record without its parts; PostgreSQL will refuse it as well.
-        with contextlib.suppress(WireError):
-            _READERS[kind](self, item, record, body)
+        try:
+            _READERS[kind](self, item, body)
+        except (WireError, ValueError, struct.error):  # PostgreSQL will not read it either
+            self.told(item)["details"] = {"unreadable": len(body)}
         return item
 
-    def begun(self, kind: int, name: str, time: int) -> Fields:
+    def begun(self, item: Item) -> Fields:
         """Return the beginning of a record."""
-        self.numbered += 1
         return {
-            "id": name,
-            "type": it.TYPES[kind],
-            "time": stamp(time),
+            "id": f"{self.prefix}{item.position:x}",
+            "type": it.TYPES[item.kind],
+            "time": stamp(item.time),
             **self.fields,
-            "statement": self.numbered,
+            "statement": item.number,
         }
 
-    def parse(self, item: Item, record: Fields, body: bytes) -> None:
+    def told(self, item: Item) -> Fields:
+        """Return the record of a message; most Parses and Binds never need one."""
+        record = item.record
+        if record is None:
+            record = item.record = self.begun(item)
+            if item.made is not None:
+                _tell(record, item.made)
+        return record
+
+    def parse(self, item: Item, body: bytes) -> None:
         """Read a Parse."""
-        name, text, types = frontend.read_parse(body)
-        told = about(text)
-        if name:
-            record["name"] = name
-        record.update(told)
-        secret = secret_parameters(text) if "sensitive" in told or suspicious(text) else _NONE
-        self.prepare(item, Prepared(name, told, types, secret))
+        name, text, rest = body.split(b"\0", 2)
+        types = () if rest == _NO_TYPES else frontend.read_parse(body).types
+        told, secret = prepared(text)
+        self.prepare(item, Prepared(decoded(name), told, types, secret))
 
     def prepare(self, item: Item, made: Prepared) -> None:
         """Give a name to a statement, until PostgreSQL says that it did not."""
+        item.made = made
         if not item.ignored:
-            item.made = made
             item.previous = self.statements.get(made.name)
             self.statements[made.name] = made
 
-    def bind(self, item: Item, record: Fields, body: bytes) -> None:
+    def bind(self, item: Item, body: bytes) -> None:
         """Read a Bind."""
-        portal, statement, formats, values, _ = frontend.read_bind(body)
-        self.bound(item, record, Bound(portal, statement, formats, values))
+        self.bound(item, *read_bind(body))
 
-    def bound(self, item: Item, record: Fields, bind: Bound) -> None:
-        """Make a portal of a statement and its parameters."""
-        statement = self.statements.get(bind.statement)
-        portal = Prepared(bind.statement, {} if statement is None else statement.about)
-        portal.statement = statement
-        portal.portal = bind.portal
-        types, secret = ((), _NONE) if statement is None else (statement.types, statement.secret)
-        portal.parameters = parameters(bind.values, bind.formats, types, secret)
-        _tell(record, portal)
+    def bound(
+        self, item: Item, name: str, of: str, formats: Sequence[int], values: Sequence[Value]
+    ) -> None:
+        """Make a portal ``name`` of the statement ``of`` and its parameters."""
+        statement = self.statements.get(of)
+        if statement is None:
+            portal = Prepared(of, {})
+            portal.parameters = parameters(values, formats, (), _NONE)
+        else:
+            portal = Prepared(of, statement.about)
+            portal.statement = statement
+            portal.parameters = parameters(values, formats, statement.types, statement.secret)
+        portal.portal = name
+        item.made = portal
         if not item.ignored:
-            item.made = self.portals[bind.portal] = portal
+            self.portals[name] = portal
 
-    def execute(self, item: Item, record: Fields, body: bytes) -> None:
+    def execute(self, item: Item, body: bytes) -> None:
         """Read an Execute, and join what its portal was made of."""
-        name = frontend.read_execute(body).portal
+        name = decoded(body[: body.index(b"\0")])
+        item.record = record = self.begun(item)
         portal = self.portals.get(name)
         if portal is None:
             if name:
@@ -136,13 +136,13 @@ class Requests:
             if portal.statement is not None:
                 portal.statement.joined = True
 
-    def close(self, item: Item, record: Fields, body: bytes) -> None:
+    def close(self, item: Item, body: bytes) -> None:
         """Read a Close; what has no name makes no record, as drivers close it all the time."""
         kind, name = frontend.read_close(body)
-        if not name:
-            item.record = None
+        if name:
+            self.told(item)["name" if kind == frontend.STATEMENT else "portal"] = name
         else:
-            record["name" if kind == frontend.STATEMENT else "portal"] = name
+            item.number = 0
         if item.ignored:
             return
         if kind == frontend.STATEMENT:
@@ -150,29 +150,31 @@ class Requests:
         else:
             self.portals.pop(name, None)
 
-    def function_call(self, _item: Item, record: Fields, body: bytes) -> None:
+    def function_call(self, item: Item, body: bytes) -> None:
         """Read a FunctionCall."""
         call = frontend.read_function_call(body)
+        record = self.told(item)
         record["function"] = call.oid
         record["parameters"] = parameters(call.values, call.formats, (), _NONE)
 
     def large_request(self, large: Large, *, ignored: bool) -> Item:
         """Return what is awaited for a message that has come in pieces, all or as far as it did."""
-        record = self.begun(large.kind, large.id, large.time)
-        item = Item(large.kind, large.time, record)
+        item = Item(large.kind, large.time)
+        item.position = large.position
+        self.numbered += 1
+        item.number = self.numbered
         item.ignored = ignored
         told = large.text.about(large.id) if large.text.pieces else {}
         if large.kind == it.PARSE:
-            name = decoded_name(large.head[:-1])
-            if name:
-                record["name"] = name
-            types = tuple(number for (number,) in _OID.iter_unpack(_whole(large.tail[2:])))
-            self.prepare(item, Prepared(name, told, types))
+            types = tuple(number for (number,) in _OID.iter_unpack(_whole(large.tail[2:], 4)))
+            self.prepare(item, Prepared(decoded(large.head[:-1]), told, types))
         elif large.kind == it.BIND and large.values is not None:
-            self.bound(item, record, _bind(large.head, large.values.found))
-        elif large.kind == it.FUNCTION_CALL and large.values is not None:
-            oid, *_ = _OID.unpack_from(large.head)
-            record["function"] = oid
+            portal, statement, rest = large.head.split(b"\0", 2)
+            formats = _formats(rest[:-2])
+            self.bound(item, decoded(portal), decoded(statement), formats, large.values.found)
+        record = self.told(item)
+        if large.kind == it.FUNCTION_CALL and large.values is not None:
+            record["function"] = int.from_bytes(large.head[:4], "big")
             formats = _formats(large.head[4:-2])
             record["parameters"] = parameters(large.values.found, formats, (), _NONE)
         record.update(told)
@@ -203,12 +205,12 @@ class Requests:
         elif item.kind == it.CLOSE and item.previous is not None:
             statements.setdefault(item.previous.name, item.previous)
 
-    def commit(self, position: int, time: int) -> Fields:
+    def commit(self, item: Item) -> Fields:
         """Return the beginning of a record that a Sync, which commits, failed."""
         return {
-            "id": f"{self.prefix}{position:x}",
+            "id": f"{self.prefix}{item.position:x}",
             "type": "COMMIT",
-            "time": stamp(time),
+            "time": stamp(item.time),
             **self.fields,
         }
 
@@ -233,20 +235,10 @@ def _tell(record: Fields, portal: Prepared) -> None:
         record["parameters"] = portal.parameters
 
 
-def _bind(head: bytes, values: list[Value]) -> Bound:
-    """Return a large Bind by what stands before its values."""
-    portal, statement, rest = head.split(b"\0", 2)
-    return Bound(decoded_name(portal), decoded_name(statement), _formats(rest[:-2]), values)
-
-
 def _formats(data: bytes) -> tuple[int, ...]:
     """Return the formats of values, which their count stands before."""
     return tuple(number for (number,) in _INT16.iter_unpack(_whole(data[2:], 2)))
 
 
-def _whole(data: bytes, size: int = 4) -> bytes:
+def _whole(data: bytes, size: int) -> bytes:
     return data[: len(data) // size * size]
-
-
-def _name(body: bytes) -> str:
-    return decoded_name(body.partition(b"\0")[0])

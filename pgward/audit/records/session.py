@@ -18,7 +18,7 @@ from pgward.audit.records.large import Large
 from pgward.audit.records.requests import Requests
 from pgward.audit.records.times import stamp
 from pgward.audit.tape.frames import read_piece
-from pgward.pgwire import backend
+from pgward.pgwire import backend, frontend
 from pgward.pgwire.errors import WireError
 
 _HEADER = struct.Struct("!BI")
@@ -63,11 +63,13 @@ class Session(Requests):
         if ignored and kind not in it.TYPES:
             self.copying = self.copying and kind not in _STRAYS
             return
+        if kind == it.DESCRIBE and body[:1] == frontend.PORTAL:
+            return  # its answer is not on tape
         self._asked(self.request(kind, position, time, body, ignored=ignored), time, denied)
 
     def _asked(self, item: Item, time: int, denied: Fields | None) -> None:
-        if denied is not None and item.record is not None:
-            item.record.update(denied, type="DENIED", denied=it.TYPES[item.kind])
+        if denied is not None:
+            self.told(item).update(denied, type="DENIED", denied=it.TYPES[item.kind])
         if item.ignored:
             self._finish(item, time, "skipped")
         else:
@@ -84,8 +86,8 @@ class Session(Requests):
         offset, total, content = read_piece(data)
         self.seen = time
         if not offset:
-            name = f"{self.prefix}{position:x}"
-            self.large = Large(content[0] if content else 0, name, time, self.denied.pop(0, None))
+            kind, denied = content[0] if content else 0, self.denied.pop(0, None)
+            self.large = Large(kind, self.prefix, position, time, denied)
         large = self.large
         if large is None:
             return
@@ -181,13 +183,11 @@ class Session(Requests):
         if item.kind == it.QUERY:
             return  # ReadyForQuery ends it
         self.queue.popleft()
-        made = item.made
-        unnamed = made is not None and not made.name and "pieces" not in made.about
-        if item.kind == it.BIND or (item.kind == it.PARSE and unnamed):
+        if _stands_alone(item):
+            self._finish(item, time, "ok")
+        elif item.made is None or not item.made.joined:
             item.done = time
             self.waiting.append(item)
-        else:
-            self._finish(item, time, "ok")
 
     def _described(self, body: bytes) -> None:
         queue = self.queue
@@ -221,12 +221,11 @@ class Session(Requests):
             if item.failed:
                 return
             item.failed = True
-            item.record = {**self.commit(item.position, item.time), **fault}
+            item.record = {**self.commit(item), **fault}
             self._finish(item, time, "error")
         elif item.kind in _WITH_READY:
             item.failed = True
-            if item.record is not None:
-                item.record.update(fault)
+            self.told(item).update(fault)
         else:
             self._failed(time, fault)
 
@@ -241,10 +240,10 @@ class Session(Requests):
             self.undo(item)
         first, *behind = dropped
         blamed = _blamed(first, behind)
-        if blamed.record is not None:
-            blamed.record.update(fault)
+        if blamed.number:
+            self.told(blamed).update(fault)
             if blamed is not first:
-                blamed.record["failed_at"] = it.TYPES[first.kind]
+                self.told(blamed)["failed_at"] = it.TYPES[first.kind]
         for item in dropped:
             if item is blamed:
                 self._finish(item, time, "error")
@@ -257,8 +256,7 @@ class Session(Requests):
         while queue:
             item = queue.popleft()
             if item.kind in _WITH_READY:
-                if item.record is not None:
-                    self._finish(item, time, "error" if item.failed else "ok")
+                self._finish(item, time, "error" if item.failed else "ok")
                 break
             self._lost(item, time, "unknown")
         if self.waiting:
@@ -277,21 +275,15 @@ class Session(Requests):
 
     def _lost(self, item: Item, time: int, status: str) -> None:
         """End what was not answered, unless the record of an execution tells of it."""
-        made = item.made
-        if (
-            item.kind == it.EXECUTE
-            or made is None
-            or not made.joined
-            or (item.kind == it.PARSE and (made.name or "pieces" in made.about))
-        ):
+        if _stands_alone(item) or item.made is None or not item.made.joined:
             self._finish(item, time, status)
 
     def _finish(self, item: Item, time: int, status: str) -> None:
         """Make the record of a message that has been answered, or never will be."""
-        record = item.record
-        if record is None:
+        if item.record is None and not item.number:
             return
-        item.record = None
+        record = self.told(item)
+        item.record, item.number = None, 0
         if item.direction:
             record["direction"] = item.direction
             if record["type"] != "DENIED":
@@ -347,12 +339,18 @@ _ENDED_BY = {
 }
 
 
+def _stands_alone(item: Item) -> bool:
+    """Tell whether a message has its own record even where an execution tells of it."""
+    if item.kind == it.PARSE:
+        made = item.made
+        return made is None or made.name != "" or "pieces" in made.about
+    return item.kind != it.BIND
+
+
 def _blamed(failed: Item, behind: Iterable[Item]) -> Item:
     """Return the execution that tells of a failed Parse or Bind in its own record."""
     made = failed.made
-    if made is None or failed.kind not in {it.PARSE, it.BIND}:
-        return failed
-    if failed.kind == it.PARSE and (made.name or "pieces" in made.about):
+    if made is None or _stands_alone(failed):
         return failed
     for item in behind:
         portal = item.made

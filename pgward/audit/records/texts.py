@@ -1,7 +1,11 @@
 """Texts of statements, as records show them."""
 
+from functools import lru_cache
+
 from pgward.audit.records.items import Fields
-from pgward.audit.redact import redact_sql, suspicious
+from pgward.audit.redact import redact_sql, secret_parameters, suspicious
+
+_MOST_KNOWN = 4096
 
 
 def decoded(data: bytes) -> str:
@@ -18,3 +22,13 @@ def about(data: bytes) -> Fields:
     if hidden != data or b"***" in data:
         found["sensitive"] = True
     return found
+
+
+def prepared(data: bytes) -> tuple[Fields, frozenset[int]]:
+    """Return ``about`` of a prepared statement, and the numbers of its secret parameters."""
+    return _known(data) if len(data) <= _MOST_KNOWN else _known.__wrapped__(data)
+
+
+@lru_cache(maxsize=512)  # clients prepare the same few again and again
+def _known(data: bytes) -> tuple[Fields, frozenset[int]]:
+    return about(data), secret_parameters(data)
