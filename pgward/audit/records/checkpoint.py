@@ -19,6 +19,7 @@ def saved(session: Session) -> dict[str, Any]:
         "denied": list(session.denied.items()),
         "queue": [_saved_item(table, item) for item in session.queue],
         "waiting": [_saved_item(table, item) for item in session.waiting],
+        "dropped": [_saved_item(table, item) for item in session.dropped],
         "statements": {name: table.place(made) for name, made in session.statements.items()},
         "portals": {name: table.place(made) for name, made in session.portals.items()},
         "large": None if session.large is None else session.large.state(),
@@ -38,6 +39,7 @@ def restored(prefix: str, state: dict[str, Any]) -> Session:
         each.statement = None if statement is None else made[statement]
     session.queue.extend(_restored_item(made, row) for row in state["queue"])
     session.waiting = [_restored_item(made, row) for row in state["waiting"]]
+    session.dropped = [_restored_item(made, row) for row in state["dropped"]]
     session.statements = {name: made[place] for name, place in state["statements"].items()}
     session.portals = {name: made[place] for name, place in state["portals"].items()}
     if state["large"] is not None:

@@ -33,11 +33,12 @@ class Requests:
         self.numbered = 0  # messages that are recorded
         self.queue: deque[Item] = deque()
         self.waiting: list[Item] = []  # done; records of their own if no execution joins them
+        self.dropped: list[Item] = []  # what failed, and what is skipped behind it
         self.statements: dict[str, Prepared] = {}
         self.portals: dict[str, Prepared] = {}
         self.denied: dict[int, Fields] = {}  # messages of the next frame, by their place
         self.large: Large | None = None  # the message whose pieces are coming
-        self.fault: Fields = {}  # the last error that belongs to no message
+        self.fault: Fields = {}  # the error of what failed first, or that belongs to no message
         self.sensitive = False
         self.skipping = False
         self.copying = False

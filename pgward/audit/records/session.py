@@ -30,6 +30,7 @@ _WITH_READY = frozenset({it.QUERY, it.SYNC, it.FUNCTION_CALL})
 _STRAYS = frozenset({it.COPY_DONE, it.COPY_FAIL})
 _PASSED_OVER = _STRAYS | {it.DESCRIBE}
 _AWAITED = frozenset(it.TYPES) | {it.SYNC} | _PASSED_OVER
+_MOST_DROPPED = 1000  # messages behind an error that are kept up to the Sync
 _DEALLOCATE = re.compile(r'\s*deallocate\s+(?:prepare\s+)?("(?:[^"]|"")+"|[\w$]+)', re.IGNORECASE)
 
 
@@ -58,28 +59,26 @@ class Session(Requests):
     ) -> None:
         """Take one message of the frontend that is answered, or would be."""
         if self.skipping and kind == it.SYNC:
-            self.skipping = False
-        ignored = self.skipping or self.copying
-        if ignored and kind not in it.TYPES:
+            self._give_up(time)
+        if (self.skipping or self.copying) and kind not in it.TYPES:
             self.copying = self.copying and kind not in _STRAYS
             return
         if kind == it.DESCRIBE and body[:1] == frontend.PORTAL:
             return  # its answer is not on tape
+        ignored = self.copying or (self.skipping and kind == it.QUERY)
         self._asked(self.request(kind, position, time, body, ignored=ignored), time, denied)
 
     def _asked(self, item: Item, time: int, denied: Fields | None) -> None:
         if denied is not None:
             self.told(item).update(denied, type="DENIED", denied=it.TYPES[item.kind])
-        if item.ignored:
+        if self.skipping:
+            self.dropped.append(item)
+            if len(self.dropped) > _MOST_DROPPED:
+                self._tell_dropped(time)
+        elif item.ignored:
             self._finish(item, time, "skipped")
         else:
             self.queue.append(item)
-
-    def count(self, data: bytes) -> None:
-        """Take how much COPY data the frontend sent."""
-        item = self._head()
-        if item is not None and len(data) >= 5 + _RUN.size:
-            item.size = max(item.size, 0) + _RUN.unpack_from(data, 5)[1]
 
     def piece(self, position: int, time: int, data: bytes) -> None:
         """Take a piece of a message that is larger than a frame."""
@@ -97,8 +96,13 @@ class Session(Requests):
         if offset + len(content) >= total:
             self.large = None
             if large.kind in it.TYPES:
-                item = self.large_request(large, ignored=self.skipping or self.copying)
-                self._asked(item, time, large.denied)
+                self._asked(self.large_request(large, ignored=self.copying), time, large.denied)
+
+    def count(self, data: bytes) -> None:
+        """Take how much COPY data the frontend sent."""
+        item = self._head()
+        if item is not None and len(data) >= 5 + _RUN.size:
+            item.size = max(item.size, 0) + _RUN.unpack_from(data, 5)[1]
 
     # --- the backend ------------------------------------------------------------------
 
@@ -215,9 +219,11 @@ class Session(Requests):
         self.copying = False
         fault = _fault(body, hidden=self.sensitive)
         item = self._head()
-        if item is None:
+        if item is None or _is_fatal(body):
             self.fault = fault
-        elif item.kind == it.SYNC:
+        if item is None:
+            return
+        if item.kind == it.SYNC:
             if item.failed:
                 return
             item.failed = True
@@ -232,27 +238,46 @@ class Session(Requests):
     def _failed(self, time: int, fault: Fields) -> None:
         """End a message of the extended protocol, and skip what stands behind it."""
         queue = self.queue
-        dropped = [queue.popleft()]
+        queue[0].done = time
         while queue and queue[0].kind != it.SYNC:
-            dropped.append(queue.popleft())
-        self.skipping = not queue
-        for item in reversed(dropped):
+            self.dropped.append(queue.popleft())
+        self.fault = fault
+        self.skipping = True
+        if queue:
+            self._give_up(time)
+
+    def _give_up(self, time: int) -> None:
+        """Take the Sync behind an error: names mean again what they did before it."""
+        for item in reversed(self.dropped):
             self.undo(item)
-        first, *behind = dropped
-        blamed = _blamed(first, behind)
-        if blamed.number:
+        self._tell_dropped(time)
+        self.skipping = False
+
+    def _tell_dropped(self, time: int) -> None:
+        """Make records of what failed and was skipped, so far."""
+        if not self.dropped:
+            return
+        dropped, self.dropped = self.dropped, []
+        fault, self.fault = self.fault, {}
+        if fault:
+            first, *behind = dropped
+            blamed = _blamed(first, behind)
+            blamed.failed = True
             self.told(blamed).update(fault)
             if blamed is not first:
                 self.told(blamed)["failed_at"] = it.TYPES[first.kind]
         for item in dropped:
-            if item is blamed:
-                self._finish(item, time, "error")
+            if item.failed:
+                self._finish(item, item.done or time, "error")
             else:
                 self._lost(item, time, "skipped")
 
     def _ready(self, time: int, status: int) -> None:
         queue = self.queue
-        self.skipping = self.copying = False
+        if self.skipping:
+            self._give_up(time)
+        self.copying = False
+        self.fault = {}
         while queue:
             item = queue.popleft()
             if item.kind in _WITH_READY:
@@ -305,6 +330,7 @@ class Session(Requests):
         """Take that the session has ended; ``told`` is what the edge said of it, ``name`` an id."""
         if self.large is not None and self.large.kind in it.TYPES:
             self._finish(self.large_request(self.large, ignored=True), time, "unknown")
+        self._tell_dropped(time)
         while self.queue:
             item = self.queue.popleft()
             if item.failed:
@@ -365,6 +391,11 @@ def _tag(tag: bytes) -> tuple[str, int]:
     text = tag.decode("utf-8", "replace")
     number = text.rpartition(" ")[2]
     return text, int(number) if number.isdecimal() and len(number) < 20 else -1  # noqa: PLR2004
+
+
+def _is_fatal(body: bytes) -> bool:
+    """Tell whether an error ends the session (the field V is not translated)."""
+    return b"\0VFATAL\0" in body or b"\0VPANIC\0" in body
 
 
 def _fault(body: bytes, *, hidden: bool) -> Fields:

@@ -161,6 +161,24 @@ def test_behind_an_error_all_is_skipped_up_to_the_sync():
     ]
 
 
+def test_an_execution_that_is_sent_after_its_error_tells_of_it():
+    talk = Talk().up(f.parse("", "selec"), f.flush()).down(ZERO).up(f.bind("", "", [b"x"]))
+    talk.up(f.execute(), f.parse("t", "x"), f.sync()).down(READY)
+    talk.up(f.bind("", "t"), f.execute(), f.sync()).down(ZERO, READY)
+    assert talk.told("type", "text", "parameters", "status", "failed_at") == [
+        ("EXECUTE", "selec", ["x"], "error", "PARSE"),
+        ("PARSE", "x", None, "skipped", None),
+        ("EXECUTE", None, None, "error", "BIND"),
+    ]
+
+
+def test_who_never_syncs_is_not_kept_in_memory():
+    talk = Talk().up(f.parse("", "selec"), f.flush()).down(ZERO)
+    for _ in range(3000):
+        talk.up(f.execute())
+    assert len(talk.records()) > 2000
+
+
 def test_what_is_sent_after_an_error_is_skipped_too():
     talk = Talk().up(f.parse("", "selec"), f.flush()).down(ZERO)
     talk.up(f.parse("", "select 2"), f.query("select 3"), f.sync(), f.query("select 4"))
