@@ -19,6 +19,7 @@ from pgward.policy.context import (
     CONNECT_TYPES,
     NOW,
     STATEMENT_TYPES,
+    TEXT,
     Context,
     On,
     ServiceFacts,
@@ -57,11 +58,15 @@ class Variables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One compiled expression; ``timeless`` when it does not look at the clock."""
+    """One compiled expression.
+
+    ``timeless``: it does not look at the clock. ``textless``: nor at the text of statements.
+    """
 
     source: str
     on: On
     timeless: bool
+    textless: bool
     _expression: Any
 
     def evaluate(self, variables: Variables) -> bool | Failed:
@@ -95,7 +100,8 @@ def compile(source: str, on: On = On.CONNECT) -> Match:  # noqa: A001 - what it 
             f"the condition is of type {_type_name(expression)}, not true or false",
             hint="compare it with something, for example with == or in",
         )
-    match = Match(source, on, _is_timeless(source, on), expression)
+    timeless, textless = (not _looks_at(name, source, on) for name in (NOW, TEXT))
+    match = Match(source, on, timeless, textless, expression)
     _try(match)
     return match
 
@@ -103,7 +109,7 @@ def compile(source: str, on: On = On.CONNECT) -> Match:  # noqa: A001 - what it 
 def bind(context: Context, now: datetime, statement: Statement | None = None) -> Variables:
     """Return the values of one question, once for all matches that look at it."""
     on = On.CONNECT if statement is None else On.STATEMENT
-    found: Variables = _environment(on, False).Activation(context.variables(now, statement))
+    found: Variables = _environment(on, "").Activation(context.variables(now, statement))
     return found
 
 
@@ -136,11 +142,9 @@ def _cel() -> Any:
 
 
 @cache  # one for each: values bound in one environment mean nothing in another
-def _environment(on: On, timeless: bool) -> Any:
-    types = dict(CONNECT_TYPES if on is On.CONNECT else STATEMENT_TYPES)
-    if timeless:
-        del types[NOW]
-    return _new_environment(types)
+def _environment(on: On, without: str) -> Any:
+    types = CONNECT_TYPES if on is On.CONNECT else STATEMENT_TYPES
+    return _new_environment({name: kind for name, kind in types.items() if name != without})
 
 
 def _new_environment(types: Mapping[str, str]) -> Any:
@@ -168,21 +172,21 @@ def _new_environment(types: Mapping[str, str]) -> Any:
     )
 
 
-def _compiled(source: str, on: On, *, timeless: bool = False) -> Any:
-    environment = _environment(on, timeless)
+def _compiled(source: str, on: On, *, without: str = "") -> Any:
+    environment = _environment(on, without)
     try:
         return environment.compile(source)
     except Exception as error:  # noqa: BLE001 - RuntimeError, or what comes of odd texts
         raise _explained(str(error), on) from None
 
 
-def _is_timeless(source: str, on: On) -> bool:
-    """Compile it again where there is no clock: no reading of the text is as sure."""
+def _looks_at(name: str, source: str, on: On) -> bool:
+    """Compile it again where there is no such variable: no reading of the text is as sure."""
     try:
-        _compiled(source, on, timeless=True)
+        _compiled(source, on, without=name)
     except ConditionError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _explained(text: str, on: On) -> ConditionError:

@@ -150,6 +150,7 @@ def _plain(value: Any) -> Any:
 
 NOW = "ctx.now"
 _STATEMENT = "ctx.request.postgres.statement"
+TEXT = f"{_STATEMENT}.text"
 _OF_STATEMENT = {
     "kind": "string",
     "kinds": "list<string>",

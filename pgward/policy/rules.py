@@ -120,7 +120,16 @@ class Engine:
     @property
     def timeless(self) -> bool:
         """Tell whether statements are decided alike at any time."""
-        return all(match.timeless for step in self.statements for match in step.test.matches())
+        return all(match.timeless for match in self._matches())
+
+    @property
+    def textless(self) -> bool:
+        """Tell whether statements are decided by what they are, whatever their very words."""
+        return all(match.textless for match in self._matches())
+
+    def _matches(self) -> Iterator[Match]:
+        for step in self.statements:
+            yield from step.test.matches()
 
     def connect(self, context: Context, now: datetime) -> Decision:
         """Decide about a connection as it begins."""

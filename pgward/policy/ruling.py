@@ -6,10 +6,12 @@ from typing import Literal
 
 from pgward.policy.context import Context, Statement
 from pgward.policy.rules import Decision, Engine
+from pgward.policy.skeleton import skeleton
 from pgward.policy.statements import UTF8, classify, function_call, unread
 
 Asked = Literal["query", "parse", "execute", "function"]
 _UNSEEN, _TOO_LONG = "what it executes was not seen here", "it is too long"
+_UNKNOWN = Decision(allowed=False)
 _CACHED = 256
 _CACHED_BYTES = 4096
 
@@ -17,8 +19,9 @@ _CACHED_BYTES = 4096
 class StatementRuler:
     """Decides about messages; holds what one session has been told already.
 
-    ``now`` gives the time. Where no rule looks at the clock, a text is decided once. The client's
-    encoding is what its startup message says, then what PostgreSQL reports.
+    ``now`` gives the time. Where no rule looks at the clock, a text is decided once; where none
+    looks at texts, those that differ in literals only are allowed alike. The client's encoding is
+    what its startup message says, then what PostgreSQL reports.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class StatementRuler:
         self._now = now
         self._encoding = encoding
         self._timeless = engine.timeless
+        self._textless = engine.textless
         self._known: dict[tuple[str, bytes], Decision | None] = {}
 
     def parameter_status(self, name: str, value: str) -> None:
@@ -54,14 +58,21 @@ class StatementRuler:
         if text is None or not whole:
             why = _UNSEEN if text is None else _TOO_LONG
             return self._one(unread(why, whole=False, protocol=protocol))
+        known = self._known
         key = (protocol, text)
-        if key in self._known:
-            return self._known[key]
+        if key in known:
+            return known[key]
+        if not self._timeless or len(text) > _CACHED_BYTES:
+            return self._decide(protocol, text)
+        plain = skeleton(text) if self._textless else None
+        if plain is not None and plain != text:
+            key = (protocol, plain)
+            if known.get(key, _UNKNOWN) is None:
+                return None
         found = self._decide(protocol, text)
-        if self._timeless and len(text) <= _CACHED_BYTES:
-            if len(self._known) >= _CACHED:
-                self._known.clear()
-            self._known[key] = found
+        if len(known) >= _CACHED:
+            known.clear()
+        known[key] = found
         return found
 
     def _decide(self, protocol: str, text: bytes) -> Decision | None:

@@ -152,6 +152,12 @@ def test_what_looks_at_the_clock_is_known():
     assert not cel.compile("ctx . now > ctx.session.started").timeless
 
 
+def test_what_looks_at_texts_is_known():
+    prefix = "ctx.request.postgres.statement"
+    assert cel.compile(f"{prefix}.kind == 'text'", On.STATEMENT).textless
+    assert not cel.compile(f"{prefix}\n.text == ''", On.STATEMENT).textless
+
+
 def test_iterations_are_bounded():
     many = Context(User("a", tuple(f"g{n}" for n in range(1000))), ServiceFacts("s"))
     source = "ctx.user.groups.all(a, ctx.user.groups.all(b, a != '' || b != ''))"
