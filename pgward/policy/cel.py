@@ -123,7 +123,7 @@ def in_network(address: str, network: str) -> bool:
     except ValueError as error:
         raise ValueError(f"{network!r} is no network: {error}") from None
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(address.strip("[]"))
     except ValueError:
         return False
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None

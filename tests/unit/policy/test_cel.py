@@ -191,6 +191,7 @@ def test_every_variable_has_a_value():
         ("11.1.2.3", "10.0.0.0/8", False),
         ("::ffff:10.1.2.3", "10.0.0.0/8", True),
         ("fd00::1", "fd00::/8", True),
+        ("[fd00::1]", "fd00::/8", True),
         ("10.1.2.3", "fd00::/8", False),
         ("", "0.0.0.0/0", False),
         ("localhost", "0.0.0.0/0", False),
