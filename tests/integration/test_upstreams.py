@@ -52,7 +52,8 @@ def test_every_way_to_log_in(upstream_server, edge, mode, method, said):
 
 def test_a_certificate_for_the_person_logs_in_as_the_role(upstream_server, edge):
     credentials = Credentials(certificate=upstream_server.certificate("alice"))
-    sql = "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    column = "client_dn" if upstream_server.cluster.version > 11 else "clientdn"
+    sql = f"SELECT {column} FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
     _, answer = edge.open(upstream_server.config(), credentials, "by_certificate", sql=sql)
     assert answer == "/CN=alice"
 
