@@ -1,11 +1,12 @@
 """The edge's own login at real servers: every method, every sslmode."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from pgward.core.address import Address
-from pgward.tunnel.edge.landing import landing, split_options
+from pgward.tunnel.edge.landing import Landing, landing, split_options
 from pgward.tunnel.edge.state_postgres import SecretRef, SshJump
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.values import Credentials
@@ -184,6 +185,34 @@ def test_a_jump_host_leads_to_the_database(upstream_server, edge, sshd, jump):
     config, credentials = upstream_server.config(jump=jump), through(sshd)
     found, answer = edge.open(config, credentials, sql=sql, most=4_000_000)
     assert (found.method, len(answer)) == ("SCRAM-SHA-256-PLUS", 3_000_000)
+
+
+def test_sessions_share_a_connection_to_a_jump_host(upstream_server, sshd, jump):
+    edge = Edge(upstream_server.ca.server_root.decode())
+    config, credentials = upstream_server.config(jump=jump), through(sshd)
+    landed = Landing("by_scram", "postgres")
+
+    async def main() -> list[int]:
+        jumps = edge.jumps
+        both = await asyncio.gather(
+            *(edge.upstreams.open(config, landed, credentials) for _ in range(2))
+        )
+        counts = [len(jumps._kept), sum(jumps._sessions.values())]
+        renewed = Credentials(PASSWORD, jump_key=credentials.jump_key + b"\n")
+        other = await edge.upstreams.open(config, landed, renewed)
+        counts += [len(jumps._kept), len(jumps._sessions)]
+        (former,) = {each for each in jumps._sessions if each not in jumps._kept.values()}
+        for each in both:
+            each.connection.close()
+        async with asyncio.timeout(10):
+            await former.wait_closed()
+        counts += [len(jumps._kept), len(jumps._sessions)]
+        other.connection.close()
+        await jumps.close()
+        return counts
+
+    # Both share one; with another key comes another, and the first goes with its last session.
+    assert asyncio.run(main()) == [1, 2, 1, 2, 1, 1]
 
 
 def test_a_jump_host_must_have_its_key(upstream_server, edge, sshd, jump):

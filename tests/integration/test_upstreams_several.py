@@ -31,7 +31,6 @@ listen_port = {listen}
 unix_socket_dir =
 auth_type = any
 pool_mode = session
-ignore_startup_parameters = application_name
 """
 
 
@@ -134,6 +133,16 @@ def test_an_old_pooler_gets_the_older_protocol(old_pooler):
     assert (found.minor, answer, found.is_encrypted) == (0, "1", False)
     assert set(edge.upstreams._old) == {old_pooler}
     assert edge.open(config, Credentials(), minor=2)[1] == "1"
+
+
+def test_a_pooler_tells_of_settings_that_it_does_not_know(old_pooler):
+    config = Config(None, (old_pooler,), UserRule(force="anybody"), NoAuth(), ssl_mode="prefer")
+    with pytest.raises(UpstreamError) as caught:
+        Edge("").open(config, Credentials(), work_mem="5MB")
+    assert caught.value.message == (
+        f"the database at {old_pooler} does not let the edge in as anybody:"
+        " unsupported startup parameter: work_mem"
+    )
 
 
 def test_a_pooler_without_tls_is_refused_where_the_service_wants_it(old_pooler):

@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections import Counter
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -28,7 +30,9 @@ class Jumps:
     """Connections to jump hosts, made when they are needed and kept while they hold."""
 
     def __init__(self) -> None:
+        # One for each jump host; with another key (the secret was changed) comes another.
         self._kept: dict[tuple[SshJump, bytes], Any] = {}
+        self._sessions: Counter[Any] = Counter()
         self._locks: dict[tuple[SshJump, bytes], asyncio.Lock] = {}
         self._pumps: set[asyncio.Task[None]] = set()
 
@@ -50,18 +54,19 @@ class Jumps:
         except (asyncssh.Error, OSError) as error:
             self._kept.pop((jump, key), None)
             raise unreachable(upstream, f"the jump host {jump.address} is gone: {error}") from error
-        return await self._joined(reader, writer)
+        return await self._joined(client, reader, writer)
 
     async def close(self) -> None:
         """End all connections, and with them the sessions that go through them."""
-        for client in self._kept.values():
+        clients = {*self._kept.values(), *self._sessions}
+        self._kept.clear()
+        for client in clients:
             client.close()
         for pump in tuple(self._pumps):
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
-        for client in self._kept.values():
+        for client in clients:
             await client.wait_closed()
-        self._kept.clear()
 
     async def _client(self, jump: SshJump, key: bytes) -> Any:
         """Return the connection to a jump host; those who come at once share one."""
@@ -69,17 +74,34 @@ class Jumps:
         async with self._locks.setdefault(which, asyncio.Lock()):
             client = self._kept.get(which)
             if client is None or client.is_closed():
-                client = self._kept[which] = await _connected(jump, key)
+                client = await _connected(jump, key)
+                former = [each for each in self._kept if each[0] == jump]
+                for each in former:
+                    self._leave(self._kept.pop(each))
+                self._kept[which] = client
             return client
 
-    async def _joined(self, reader: Any, writer: Any) -> socket.socket:
+    def _leave(self, client: Any) -> None:
+        """Close a connection that gets no new sessions, when its last one has ended."""
+        if not self._sessions[client] and client not in self._kept.values():
+            client.close()
+
+    def _ended(self, client: Any, pump: asyncio.Task[None]) -> None:
+        self._pumps.discard(pump)
+        self._sessions[client] -= 1
+        if not self._sessions[client]:
+            del self._sessions[client]
+            self._leave(client)
+
+    async def _joined(self, client: Any, reader: Any, writer: Any) -> socket.socket:
         near, far = socket.socketpair()
         for end in (near, far):
             end.setblocking(False)
         mine, theirs = await asyncio.open_connection(sock=far)
         pump = asyncio.create_task(_carry(mine, theirs, reader, writer))
         self._pumps.add(pump)
-        pump.add_done_callback(self._pumps.discard)
+        self._sessions[client] += 1
+        pump.add_done_callback(partial(self._ended, client))
         return near
 
 
