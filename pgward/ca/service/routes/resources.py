@@ -109,6 +109,8 @@ def delete(
         lockout.guarded(act.transaction),
     ):
         resources.delete(act.transaction, real, name, version=version)
+        if real == "Policy":
+            service_notes.check_unused(act.transaction.connection, name)
         if real == administering.KIND:
             administering.forget(context.oidc, act, name)
     return Change(change="deleted")
