@@ -206,18 +206,24 @@ def _for_postgres(state: State, specs: Sequence[ServiceSpec]) -> dict[str, Any]:
     """
     if not specs:
         return {}
-    of_person: dict[str, list[str]] = {name: [] for name in state.names.values()}
+    people: dict[str, list[str]] = {name: [] for name in sorted(_entitled(state, specs))}
     for group, members in sorted(state.groups.items()):
-        for name in members:
-            of_person.setdefault(name, []).append(group)
+        for name in people.keys() & set(members):
+            people[name].append(group)
     return {
-        "people": {
-            name: {"groups": groups}
-            for name, groups in sorted(of_person.items())
-            if any(spec.is_for(name, tuple(groups)) for spec in specs)
-        },
+        "people": {name: {"groups": groups} for name, groups in people.items()},
         "server_roots": [pem.text(root) for root in state.trust.server_roots],
     }
+
+
+def _entitled(state: State, specs: Sequence[ServiceSpec]) -> set[str]:
+    """Return everyone in the directory who may use one of these services."""
+    found: set[str] = set()
+    for spec in specs:
+        found.update(*(state.groups.get(group, ()) for group in spec.allow.groups))
+        users = (state.names.get(user.lower()) for user in spec.allow.users)
+        found.update(user for user in users if user is not None)
+    return found
 
 
 def _blocked(connection: Connection, now: datetime) -> list[str]:

@@ -277,7 +277,7 @@ def _config(name: str | None, fields: Mapping[str, Any]) -> Config:
         forbidden_parameters=frozenset(str(each).lower() for each in parameters["forbid"]),
         application_name=str(fields["application_name"]),
         recording=_RECORDINGS[fields["recording"]],
-        result_limit=int(fields["result_limit"]),
+        result_limit=_number(fields["result_limit"]),
     )
 
 
@@ -307,7 +307,7 @@ def _auth(fields: Mapping[str, Any]) -> Auth:
     if "password" in fields:
         return PasswordAuth(_secret(fields["password"]))
     if "certificate" in fields:
-        return CertificateAuth(int(fields["certificate"]["minutes"]))
+        return CertificateAuth(_number(fields["certificate"]["minutes"]))
     if fields["none"] is not True:
         raise ValueError("a config that says not how to log in")
     return NoAuth()
@@ -339,15 +339,21 @@ def _jump(fields: Mapping[str, Any] | None) -> SshJump | None:
 def _limits(fields: Mapping[str, Any]) -> TimeLimits:
     def seconds(name: str) -> int | None:
         found = fields[name]
-        return None if found is None else int(found)
+        return None if found is None else _number(found)
 
     return TimeLimits(
         statement=seconds("statement_timeout"),
         idle=seconds("idle_timeout"),
         idle_in_transaction=seconds("idle_in_transaction_timeout"),
         session=seconds("session_timeout"),
-        warn_before=int(fields["warn_before"]),
+        warn_before=_number(fields["warn_before"]),
     )
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
 
 
 def _text(value: Any) -> str | None:

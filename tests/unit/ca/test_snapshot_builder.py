@@ -90,11 +90,14 @@ def test_a_service_that_asks_for_step_ups_has_a_mode_of_its_own():
 
 
 def test_edges_that_speak_postgresql_get_peoples_groups_and_whom_to_trust(hierarchy):
-    root = hierarchy.root.certificate
+    root, both = hierarchy.root.certificate, ["BOB", "ghost"]
     state = State(
         version=7,
         services=[
-            ("a", ServiceSpec.model_validate(aware(allow={"groups": ["dba"]})["spec"])),
+            (
+                "a",
+                ServiceSpec.model_validate(aware(allow={"groups": ["dba"], "users": both})["spec"]),
+            ),
             ("b", _spec(allow={"groups": ["other"]})),
             ("c", ServiceSpec.model_validate(aware(stepUp={}, edges=["e2"])["spec"])),
         ],

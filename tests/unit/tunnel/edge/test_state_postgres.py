@@ -1,7 +1,10 @@
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pgward.ca.resources.policy import PolicySpec
 from pgward.core.address import Address
@@ -140,6 +143,7 @@ def test_all_secrets_that_may_be_needed_are_known():
         (("default", "ssl_mode"), "allow"),
         (("default", "target_session_attrs"), "master"),
         (("default", "recording"), "video"),
+        (("default", "result_limit"), float("inf")),
         (("default", "parameters"), None),
         (("default", "jump"), {"socks": {}}),
         (("login",), ["psychic"]),
@@ -156,6 +160,28 @@ def test_a_block_that_is_not_understood_is_refused(place, value):
         inner = inner[name]
     inner[place[-1]] = value
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError, PgwardError)):
+        read_postgres(block)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_whatever_stands_in_a_block_is_read_or_refused(data):
+    block = snapshot_block(CHOSEN)
+    inner = block
+    while isinstance(inner, dict) and inner:
+        name = data.draw(st.sampled_from(sorted(inner)))
+        if not isinstance(inner[name], dict) or data.draw(st.booleans()):
+            inner[name] = data.draw(JSON)
+            break
+        inner = inner[name]
+    with suppress(KeyError, TypeError, ValueError, AttributeError, PgwardError):
         read_postgres(block)
 
 
