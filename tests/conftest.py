@@ -94,6 +94,7 @@ pytest_plugins = [
     "tests.fixtures.oidc_site",  # after ca, ca_process and oidc_provider, which it imports
     "tests.fixtures.stack",  # after ca and ca_process, which it imports
     "tests.fixtures.archived",  # after ca_service and pki, which it imports
+    "tests.fixtures.fake_archive",  # after archived and fake_ca, which it imports
     "tests.fixtures.rotating_ca",  # after ca_service, which it imports
     "tests.fixtures.rotation",  # after stack, which it imports
 ]

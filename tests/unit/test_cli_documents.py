@@ -168,6 +168,7 @@ ELSEWHERE = {
     "agent install",
     "agent start",
     "agent uninstall",
+    "audit export",
     "ca log accept",
     "ca log export",
     "ca rotate start",

@@ -55,25 +55,6 @@ def test_edges_are_removed(logged_in, fake_ca):
     )
 
 
-def test_audit_passes_its_filters_on(logged_in, fake_ca):
-    event = {"time": "2026-01-01T00:00:00Z", "actor": "a", "action": "x.y", "outcome": "ok"}
-    fake_ca.routes["GET /v1/audit"] = {"events": [event]}
-    result = logged_in("audit", "--actor", "a", "--action", "x.*", "--after", "5", "--limit", "9")
-    assert result.stdout.splitlines()[1].split() == [
-        *("2026-01-01T00:00:00Z", "a", "x.y", "-", "ok", "-", "-")
-    ]
-    assert dict(fake_ca.requests[-1].url.params) == {
-        "actor": "a",
-        "action": "x.*",
-        "after": "5",
-        "limit": "9",
-    }
-
-
-def test_a_limit_out_of_range_is_a_usage_error(logged_in):
-    assert logged_in("audit", "--limit", "0").exit_code == 2
-
-
 def test_any_option_can_be_set_by_a_variable(logged_in, fake_ca, monkeypatch):
     fake_ca.routes["GET /v1/certificates"] = {"certificates": []}
     monkeypatch.setenv("PGWARD_CA_LIST_LIMIT", "50")

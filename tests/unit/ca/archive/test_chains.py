@@ -1,5 +1,7 @@
 """Chains in the store; how chunks are refused stands in test_edge_audit.py."""
 
+from dataclasses import replace
+
 from pgward.audit.chain.lines import Head
 from pgward.ca.archive import chains
 from tests.fixtures.authority import START
@@ -36,8 +38,6 @@ def test_gaps_stand_with_their_chain(archived):
     chunk, _ = packed([plain(4)], head)
     with archived.store.write() as transaction:
         about = chunk.manifest
-        from dataclasses import replace
-
         assert chains.note_gap(transaction, replace(about, edge="e1"), START) == (2, 3)
     with archived.store.read() as connection:
         assert chains.every(connection)[0]["gaps"] == [[2, 3]]

@@ -1,4 +1,3 @@
-import os
 import stat
 
 import pytest
@@ -19,7 +18,7 @@ def test_nothing_but_the_object_is_left_behind(tmp_path):
     place = DirectoryObjects(tmp_path)
     place.put_if_absent("y", b"data")
     place.put_if_absent("y", b"data")
-    assert os.listdir(tmp_path) == ["y"]
+    assert [each.name for each in tmp_path.iterdir()] == ["y"]
 
 
 def test_what_a_crash_left_behind_is_no_object(tmp_path):

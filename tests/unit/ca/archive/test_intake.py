@@ -38,6 +38,7 @@ def intake(api, objects, news) -> Intake:
 
 @pytest.fixture
 def e1(api, edge):
+    assert edge.chain
     with api.store.read() as connection:
         return machines.get(connection, Kind.EDGE, "e1")
 
@@ -73,7 +74,7 @@ def test_two_deliveries_at_once_are_kept_once(api, intake, e1, edge):
         assert connection.execute(sa.select(database_sessions.c.statements)).scalars().all() == [50]
 
 
-def test_an_object_without_its_row_is_nothing(api, intake, e1, edge, monkeypatch):
+def test_an_object_without_its_row_is_nothing(intake, e1, edge, monkeypatch):
     teller = Teller(edge)
     delivery = teller.pack(record(1))
     with monkeypatch.context() as patched:
@@ -104,7 +105,9 @@ def test_much_is_recovered_in_several_requests(api, intake, e1, edge, monkeypatc
         assert connection.execute(sa.select(database_sessions.c.statements)).scalars().all() == [4]
 
 
-def test_a_damaged_object_is_not_recovered(api, intake, e1, edge, objects, tmp_path):
+def test_a_damaged_object_is_not_recovered(  # noqa: PLR0917 - fixtures
+    api, intake, e1, edge, objects, tmp_path
+):
     teller = Teller(edge)
     intake.take(e1, teller.pack(record(1)))
     (key,) = objects.list("")

@@ -1,6 +1,7 @@
 """Objects in a bucket; what every place does stands in test_objects.py."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pgward.ca.archive.s3 import S3Objects, S3Url
 from pgward.core.errors import InvalidInputError, UnavailableError
@@ -67,12 +68,13 @@ def test_a_bucket_that_is_not_there(s3_url):
         lambda: place.put_if_absent("a", b""),
         lambda: [*place.list("")],
     ):
-        with pytest.raises(UnavailableError, match="refused .*: NoSuchBucket"):
+        with pytest.raises(UnavailableError, match=r"refused .*: NoSuchBucket"):
             ask()
     place.close()
 
 
-def test_a_server_that_is_not_there(s3_url, monkeypatch):
+@pytest.mark.usefixtures("s3_url")
+def test_a_server_that_is_not_there(monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     place = S3Objects.open("s3://b/x?endpoint=http://127.0.0.1:1&region=us-east-1")
     with pytest.raises(UnavailableError, match="the archive's bucket cannot be reached"):
@@ -88,8 +90,6 @@ class _Old:
 
     def put_object(self, **wanted):
         if "IfNoneMatch" in wanted:
-            from botocore.exceptions import ClientError
-
             raise ClientError({"Error": {"Code": "NotImplemented"}}, "PutObject")
         return self._client.put_object(**wanted)
 

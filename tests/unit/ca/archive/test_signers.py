@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -73,8 +75,6 @@ def test_a_stranger_s(api):
 
 def test_a_certificate_in_the_name_of_one_that_is_known(api, signed):
     """The serial number is an edge's, and the key another."""
-    from dataclasses import replace
-
     leaf = signed.certificates[0]
     forged = of_unknown(TestCa.root("server CA")).certificates[0]
     fake = type(

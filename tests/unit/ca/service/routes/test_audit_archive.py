@@ -92,7 +92,7 @@ def test_bounds_of_a_question(admin, query):
 
 
 @pytest.mark.parametrize("path", ["records", "chains", "chunks", f"chunks/e1/{CHAIN}/1"])
-def test_other_people_read_nothing(api, alice, path):
+def test_other_people_read_nothing(alice, path):
     answer = alice.call("GET", f"/v1/audit/{path}")
     assert (answer.status_code, answer.json()["error"]["message"]) == (
         403,
@@ -106,7 +106,7 @@ def test_an_auditor_changes_nothing(auditor):
     assert auditor.call("POST", "/v1/users", {"name": "x"}).status_code == 403
 
 
-def test_who_follows_gets_what_comes_in(api, auditor, teller, monkeypatch):
+def test_who_follows_gets_what_comes_in(auditor, teller, monkeypatch):
     monkeypatch.setattr(audit_archive, "LONGEST_WAIT", 20.0)
     teller.tell(record(1))
     begin = ask(auditor, "?follow=true")
@@ -131,7 +131,7 @@ def test_who_follows_waits_no_longer_than_it_may(auditor, teller, monkeypatch):
     assert (texts(answer), page(answer)["cursor"]) == ([], "at,1")
 
 
-@pytest.mark.parametrize("cursor", ["1", "at,", "at,x", "at,-1", "at,١"])
+@pytest.mark.parametrize("cursor", ["1", "at,", "at,x", "at,-1", "at,\u0661"])
 def test_a_cursor_to_follow_from_that_is_none(auditor, cursor):
     answer = auditor.call("GET", f"/v1/audit/records?follow=true&cursor={cursor}")
     assert answer.status_code == 422

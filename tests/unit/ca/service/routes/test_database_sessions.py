@@ -20,7 +20,8 @@ def ids(admin, query=""):
     return [each["id"] for each in reply["sessions"]], reply["cursor"]
 
 
-def test_sessions_those_that_began_last_first(admin, teller):
+@pytest.mark.usefixtures("teller")
+def test_sessions_those_that_began_last_first(admin):
     assert ids(admin) == (["s2", "s1"], None)
     assert ids(admin, "?user=bob") == (["s2"], None)
     assert ids(admin, "?open=false") == (["s1"], None)
@@ -29,14 +30,16 @@ def test_sessions_those_that_began_last_first(admin, teller):
     assert ids(admin, f"?limit=1&cursor={cursor}")[0] == ["s1"]
 
 
-def test_one_session(admin, teller):
+@pytest.mark.usefixtures("teller")
+def test_one_session(admin):
     found = admin.call("GET", "/v1/database-sessions/s1").json()
     assert (found["user"], found["started_at"], found["ended_at"]) == ("alice", at(1), at(3))
     assert (found["statements"], found["rows"], found["end_reason"]) == (1, 3, "the client left")
     assert admin.call("GET", "/v1/database-sessions/s1?edge=e2").status_code == 404
 
 
-def test_other_people_see_none(alice, teller):
+@pytest.mark.usefixtures("teller")
+def test_other_people_see_none(alice):
     for path in ("", "/s1"):
         assert alice.call("GET", f"/v1/database-sessions{path}").status_code == 403
 

@@ -1,9 +1,11 @@
 """What edges deliver: a chain grows at its end, and nothing of it is ever replaced."""
 
 import pytest
+import sqlalchemy as sa
 import zstandard
 
 from pgward.audit.chain.lines import Head
+from pgward.ca.store.schema_archive import audit_chains, audit_chunk_names, audit_chunks
 from tests.fixtures.ca_service import service
 from tests.fixtures.chunks import CHAIN, Teller, record
 
@@ -70,10 +72,6 @@ def test_what_an_edge_has_lost_is_put_on_record(api, teller, admin):
 
 
 def test_a_gap_is_filled_from_the_archive_when_the_store_alone_was_put_back(api, teller, admin):
-    import sqlalchemy as sa
-
-    from pgward.ca.store.schema_archive import audit_chains, audit_chunk_names, audit_chunks
-
     teller.tell(record(1))
     teller.tell(record(2), record(3))
     with api.store.write() as transaction:
@@ -130,7 +128,7 @@ def test_the_path_must_be_the_manifest_s(teller):
     assert teller.machine.put_content(path, delivery.data, headers)[0] == 403
 
 
-def test_an_edge_tells_of_services_that_it_serves(api, admin, teller):
+def test_an_edge_tells_of_services_that_it_serves(admin, teller):
     assert admin.call("PUT", "/v1/resources/Service/orders", service()).status_code in (200, 201)
     elsewhere = service("books", edges=["e2"])
     assert admin.call("PUT", "/v1/resources/Service/books", elsewhere).status_code in (200, 201)
@@ -148,10 +146,10 @@ def test_an_edge_tells_of_services_that_it_serves(api, admin, teller):
     [
         lambda data: data[:-1],
         lambda data: data + b"x",
-        lambda data: b"",
-        lambda data: zstandard.ZstdCompressor().compress(b"\0" * (64 * 1024 * 1024 + 1)),
-        lambda data: zstandard.ZstdCompressor(write_content_size=False).compress(b"\0" * 9999999),
-        lambda data: zstandard.ZstdCompressor().compress(b"{}\n"),
+        lambda _: b"",
+        lambda _: zstandard.ZstdCompressor().compress(b"\0" * (64 * 1024 * 1024 + 1)),
+        lambda _: zstandard.ZstdCompressor(write_content_size=False).compress(b"\0" * 9999999),
+        lambda _: zstandard.ZstdCompressor().compress(b"{}\n"),
     ],
     ids=["cut", "longer", "empty", "bomb", "bomb without its size", "other lines"],
 )
