@@ -49,6 +49,11 @@ class Signers:
         return None
 
 
+def span(first: int, last: int) -> str:
+    """Say which lines are something."""
+    return f"line {first} is" if first == last else f"lines {first} to {last} are"
+
+
 @dataclass(slots=True)
 class ChainCheck:
     """One chain as it is verified, chunk after chunk, from ``start`` on.
@@ -90,15 +95,16 @@ class ChainCheck:
             self._check_memory(about.first_seq, lines)
         self.head = about.end
 
-    def unreadable(self, first_seq: int, why: str) -> None:
-        """Note that a chunk cannot be had."""
+    def unreadable(self, first_seq: int, why: str, end: Head | None = None) -> None:
+        """Note that a chunk cannot be had; ``end`` is where it ends, if that is known."""
         self._note(first_seq, why)
+        self.head = end or self.head
 
     def end(self, expected: Head | None = None) -> Head:
         """Note what is missing at the end: up to ``expected``, or to where it went before."""
         known = self.head.seq
         if expected is not None and known < expected.seq:
-            self._note(known + 1, f"lines {known + 1} to {expected.seq} are missing")
+            self._note(known + 1, f"{span(known + 1, expected.seq)} missing")
         elif self.remembered is not None and known < int(self.remembered["seq"]):
             self._note(known + 1, f"it ends here, and went to line {self.remembered['seq']} before")
         return self.head
@@ -110,7 +116,7 @@ class ChainCheck:
         if start.seq > self.head.seq and self._is_gap(first, last):
             self.missing += last - first + 1
         elif start.seq > self.head.seq:
-            self._note(first, f"lines {first} to {last} are missing")
+            self._note(first, f"{span(first, last)} missing")
         elif start.seq < self.head.seq:
             self._note(start.seq + 1, f"line {start.seq + 1} is there twice")
         else:

@@ -8,6 +8,7 @@ import click
 
 from pgward.client import audit_archive, options
 from pgward.client.audit_archive import Page
+from pgward.client.audit_checking import span
 from pgward.client.audit_verify_commands import export, verify
 from pgward.client.time_option import TimeOption
 from pgward.core.errors import InvalidInputError, UnavailableError
@@ -169,8 +170,8 @@ def _asked(wanted: dict[str, Any]) -> dict[str, Any]:
 def _warn(page: Page) -> None:
     for each in page.lost:
         terminal.note(
-            f"warning: lines {each['first_seq']} to {each['last_seq']} of {each['edge']} cannot be"
-            f" read: {each['why']}"
+            f"warning: {span(each['first_seq'], each['last_seq'])} lost, of {each['edge']}:"
+            f" {each['why']}"
         )
 
 

@@ -27,6 +27,7 @@ from pgward.system.files import storage_errors
 from pgward.system.paths import pgward_home
 
 _PATH = click.Path(path_type=Path)
+_NOT_ITS_FAULT = ("unavailable", "denied", "login_needed", "rate_limited")
 _CHECKED = {
     "edge": "EDGE",
     "chain": "CHAIN",
@@ -134,13 +135,15 @@ def _fetch(api: ApiClient, check: ChainCheck) -> None:
     for row in audit_archive.chunks(api, edge=check.edge, chain=check.start.chain):
         try:
             signed = manifests.read(str(row["manifest"]))
-            lines = audit_archive.lines(api, signed)
         except ManifestError as error:
             check.unreadable(int(row["first_seq"]), error.message)
+            continue
+        try:
+            lines = audit_archive.lines(api, signed)
         except PgwardError as error:
-            if error.code in ("unavailable", "denied", "login_needed", "rate_limited"):
+            if error.code in _NOT_ITS_FAULT:
                 raise
-            check.unreadable(int(row["first_seq"]), error.message)
+            check.unreadable(signed.manifest.first_seq, error.message, signed.manifest.end)
         else:
             check.take(signed, lines)
 

@@ -159,8 +159,14 @@ def test_what_is_remembered(archive):
 
 def test_a_chunk_that_cannot_be_had():
     made = ChainCheck("e1", Head.origin(CHAIN), Signers([]))
-    made.unreadable(5, "it was changed")
-    assert problems(made) == [(5, "it was changed")]
+    made.unreadable(1, "it was changed")
+    made.unreadable(5, "it was changed, too", Head(CHAIN, 9, bytes(32)))
+    made.end(Head(CHAIN, 10, bytes(32)))
+    assert problems(made) == [
+        (1, "it was changed"),
+        (5, "it was changed, too"),
+        (10, "line 10 is missing"),
+    ]
 
 
 def test_roots_of_before_and_after_a_rotation(archive):

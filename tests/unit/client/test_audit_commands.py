@@ -111,7 +111,7 @@ def test_nothing_in_a_record_moves_the_cursor(logged_in, fake_ca):
 def test_what_the_ca_cannot_read_is_a_warning(logged_in, fake_ca):
     lost = {"edge": "e1", "chain": "x", "first_seq": 5, "last_seq": 9, "why": "it was changed"}
     fake_ca.routes[ROUTE] = records_page(record(1), lost=[lost])
-    told = "warning: lines 5 to 9 of e1 cannot be read: it was changed\n"
+    told = "warning: lines 5 to 9 are lost, of e1: it was changed\n"
     assert logged_in("audit", "search").stderr == told
 
 

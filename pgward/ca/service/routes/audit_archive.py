@@ -172,7 +172,7 @@ def every_chunk(
 ) -> Chunks:
     """Return the manifests of chunks that may hold what is wanted, in the order of arrival."""
     if after is None:
-        _note(context, by, "audit.export", dict(request.query_params))
+        _note(context, by, "audit.read", dict(request.query_params))
     with context.store.read() as connection:
         rows = index.by_arrival(connection, wanted, after=after or 0, most=limit, chain=chain)
     cursor = rows[-1]["arrival"] if len(rows) == limit else None

@@ -164,7 +164,7 @@ def test_chains_and_chunks(auditor, teller, api):
     assert chunks("?user=bob") == ([3], None)
     assert chunks(f"?edge=e1&chain={CHAIN}") == ([1, 3], None)
     assert chunks(f"?chain={'ff' * 8}") == ([], None)
-    assert len(events(api, "audit.export")) == 5  # a second page is the same reading
+    assert len(events(api, "audit.read")) == 5  # a second page is the same reading
 
 
 def test_the_lines_of_a_chunk(auditor, teller):
