@@ -82,6 +82,7 @@ pytest_plugins = [
     "tests.fixtures.pair",  # after ca_service, database and factors, which it imports
     "tests.fixtures.postgres",
     "tests.fixtures.upstream_servers",  # after material and postgres, which it imports
+    "tests.fixtures.receivers",
     "tests.fixtures.applied",  # after material and postgres, which it imports
     "tests.fixtures.drivers",  # after postgres, which it imports
     "tests.fixtures.go_oracle",  # after drivers, which it imports
