@@ -71,6 +71,7 @@ pytest_plugins = [
     "tests.fixtures.fifo",
     "tests.fixtures.filled",  # after ca_process, which it imports
     "tests.fixtures.pki",
+    "tests.fixtures.archive_ca",  # after pki, which it imports
     "tests.fixtures.ledger",
     "tests.fixtures.links",  # after pki, which it imports
     "tests.fixtures.aware_database",  # after links, which it imports

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from pgward.audit.sinks.schemes import open_sink
 from pgward.client import options
 from pgward.client.machine import Machine
 from pgward.core.address import Address
@@ -18,6 +19,8 @@ from pgward.pki import jws
 from pgward.system import terminal
 from pgward.system.files import atomic_write, storage_errors
 from pgward.system.secrecy import keep_secrets
+from pgward.tunnel.edge.auditor import status as auditor_status
+from pgward.tunnel.edge.auditor.settings import PLACE, SPOOL_MAX, AuditorSettings
 from pgward.tunnel.edge.cancels import mailboxes
 from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
 from pgward.tunnel.edge.upstreams import health_file
@@ -81,6 +84,12 @@ def _any(address: Address) -> str:
               help="Per worker; one more is turned away.")  # fmt: skip
 @click.option("--max-connections-per-user", type=click.IntRange(1),
               help="With a session or without.  [default: a fifth of them all]")  # fmt: skip
+@click.option("--audit-sink", multiple=True, metavar="URL",
+              help="Where records of sessions go besides the CA: file, syslog+tls, otlp+https, "
+              "webhook+https and others, see docs/reference/audit-sinks.md.")  # fmt: skip
+@click.option("--audit-spool-max", type=click.IntRange(1), default=SPOOL_MAX >> 20,
+              show_default=True, metavar="MIB",
+              help="So much may wait on disk for the CA; then sessions are refused.")  # fmt: skip
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False),
               help="Write the address here once connections are accepted.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
@@ -95,6 +104,8 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     idle_timeout: float,
     max_connections: int,
     max_connections_per_user: int | None,
+    audit_sink: tuple[str, ...],
+    audit_spool_max: int,
     ready_file: Path | None,
     log_level: str,
 ) -> None:
@@ -107,6 +118,8 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         level=log_level.upper(), format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr
     )
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for url in audit_sink:
+        open_sink(url)[1].close()  # one that is wrong ends us here, and not the auditor later
     settings = EdgeSettings(
         directory,
         default_service,
@@ -115,6 +128,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         idle_timeout=idle_timeout,
         max_connections=max_connections,
         max_connections_per_user=max_connections_per_user,
+        audit=AuditorSettings(directory, audit_sink, audit_spool_max << 20, log_level),
     )
     Machine.load(directory).close()
     if workers == 1:
@@ -191,4 +205,7 @@ def edge_status(directory: Path, output: str) -> None:
     if health is not None:
         facts |= {"databases": list(health.servers), "databases_asked_at": health.asked_at}
         titles |= {"databases": "databases", "databases_asked_at": "databases asked at"}
+    if (audit := auditor_status.load(directory / PLACE)) is not None:
+        titles["audit"] = "audit"
+        facts["audit"] = auditor_status.shown(audit) if output == "table" else audit
     terminal.record(facts, titles, output)

@@ -17,6 +17,8 @@ from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import ConflictError
 from pgward.system.process import port_holder
 from pgward.tunnel.edge.accept import Door
+from pgward.tunnel.edge.auditor.attendant import Attendant
+from pgward.tunnel.edge.auditor.settings import AuditorSettings
 from pgward.tunnel.edge.aware.worker import AwareWorker
 from pgward.tunnel.edge.cancels import Cancels, Mailbox
 from pgward.tunnel.edge.duties import EdgeDuties
@@ -36,6 +38,7 @@ from pgward.tunnel.tls import edge_context
 log = logging.getLogger("pgward.edge")
 
 BACKLOG = 4096
+AUDITOR_SECONDS = 5.0  # for what is on tape when the last session has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class EdgeSettings:
     worker: int = 0
     workers: int = 1
     mailboxes: Sequence[Mailbox] = ()
+    audit: AuditorSettings | None = None
 
     @property
     def most_per_user(self) -> int:
@@ -100,6 +104,7 @@ class EdgeServer:
             log.info("waiting for the CA's configuration")
         feed.start()
         self._spool.start()
+        auditor = self._make_attendant()
         self._links.sweep()
         close_idle(self._links, self._settings.idle_timeout)
         self._links.record = self._journal.session
@@ -116,6 +121,17 @@ class EdgeServer:
         await self._drain()
         self._aware.stop()
         self._spool.stop()
+        if auditor is not None:  # other workers of the edge may still drain, and write tapes
+            seconds = self._settings.drain_timeout + AUDITOR_SECONDS
+            await self._loop.run_in_executor(None, auditor.end, seconds)
+
+    def _make_attendant(self) -> Attendant | None:
+        """Return what looks after the auditor: the first worker does, for all of them."""
+        if self._settings.audit is None or self._settings.worker:
+            return None
+        made = Attendant(self._settings.audit)
+        made.look()
+        return made
 
     def _make_door(self) -> Door:
         return Door(

@@ -7,9 +7,11 @@ import pytest
 from pgward.core.address import Address
 from pgward.pki import jws, keys
 from pgward.tunnel.edge import commands
+from pgward.tunnel.edge.auditor.settings import AuditorSettings
+from pgward.tunnel.edge.auditor.status import Status, StatusFile, Waiting
 from pgward.tunnel.edge.upstreams.health import Health
 from pgward.tunnel.edge.upstreams.health_file import Keeper
-from tests.fixtures.fake_ca import URL
+from tests.fixtures.fake_ca import URL, FakeClock
 
 
 @pytest.fixture
@@ -136,6 +138,19 @@ def test_the_status_of_an_edge_tells_of_the_databases_that_it_logs_in_to(enroll,
     assert facts["databases_asked_at"].endswith("Z")
 
 
+def test_the_status_tells_how_far_the_auditor_is(enroll, pgward, directory):
+    enroll()
+    keep(directory, {"version": 12, "issued_at": "2026-11-21T12:00:00Z"})
+    waiting = {"ca": Waiting(2, "it is away"), "file-1": Waiting(0, None)}
+    (directory / "audit").mkdir()
+    StatusFile(directory / "audit", FakeClock()).write(Status(9, 0, 2, 900, waiting))
+    last = pgward("edge", "status", directory).stdout.splitlines()[-1]
+    assert last.split("  ")[0] == "audit"
+    assert last.endswith("  9 records since the start; 2 chunks wait for ca (it is away)")
+    facts = json.loads(pgward("edge", "status", directory, "--output", "json").stdout)
+    assert facts["audit"]["targets"]["ca"] == {"chunks": 2, "problem": "it is away"}
+
+
 def test_an_edge_without_configuration_says_so(enroll, pgward, directory):
     enroll()
     result = pgward("edge", "status", directory)
@@ -205,6 +220,7 @@ def test_options_reach_the_server(enroll, pgward, directory, served):
         idle_timeout=5.0,
         max_connections=9,
         max_connections_per_user=4,
+        audit=AuditorSettings(directory),
     )
     assert served.settings == [expected]
 
@@ -235,4 +251,22 @@ def test_a_port_in_use_is_told_before_anything_starts(enroll, pgward, directory,
         result = pgward("edge", "serve", directory, "--listen", f"127.0.0.1:{port}")
     assert result.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
+    assert served.settings == []
+
+
+def test_sinks_reach_the_auditors_settings(enroll, pgward, directory, served):
+    enroll()
+    sinks = ("--audit-sink", "file:///a", "--audit-sink", "syslog+tcp://b", "--audit-spool-max", 5)
+    assert pgward("edge", "serve", directory, "--listen", "127.0.0.1:0", *sinks).exit_code == 0
+    (settings,) = served.settings
+    expected = AuditorSettings(directory, ("file:///a", "syslog+tcp://b"), 5 << 20, "info")
+    assert settings.audit == expected
+
+
+def test_a_sink_that_cannot_be_is_refused_at_once(enroll, pgward, directory, served):
+    enroll()
+    result = pgward("edge", "serve", directory, "--audit-sink", "https://u:hunter2@host/")
+    assert result.exit_code == 2
+    assert "a sink's URL has no user or password" in result.stderr
+    assert "hunter2" not in result.stderr
     assert served.settings == []

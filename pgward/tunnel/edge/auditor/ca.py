@@ -1,0 +1,81 @@
+"""The CA as a target: it takes a chunk once, and only where it follows what it has."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pgward.audit.chain import manifest
+from pgward.client.machine import Machine
+from pgward.core.errors import ConflictError, UnavailableError
+from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
+
+NAME: Final = "ca"
+MISSING: Final = "Pgward-Missing"
+_CONFLICT = 409
+
+
+class CaTarget:
+    """Signs chunks with the machine's present key, and puts them into the CA's archive."""
+
+    name = NAME
+
+    def __init__(self, machine: Machine, shelf: Shelf) -> None:
+        self._machine = machine
+        self._shelf = shelf
+
+    def deliver(self, entry: Entry, data: bytes) -> int:
+        """Deliver a chunk; when the CA stands elsewhere, say where to go on."""
+        self._machine.reload()
+        status, answer = self._put(entry, data, {})
+        if status != _CONFLICT:
+            return entry.number
+        seq, reason = _standing(answer)
+        if reason == "behind" and seq >= entry.manifest.last_seq:
+            return entry.number
+        if reason != "gap" or seq >= entry.manifest.first_seq:
+            raise ConflictError(
+                f"the CA has other lines of chain {entry.manifest.chain} than this edge, from "
+                f"{entry.manifest.first_seq} on: {_message(answer)}",
+                hint="was the edge's directory restored from a backup, or is it served twice?",
+            )
+        return self._fill_gap(entry, data, seq)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._machine.close()
+
+    def _fill_gap(self, entry: Entry, data: bytes, seq: int) -> int:
+        """Go back to what the CA lost if it is here, or else tell it that nobody has it."""
+        for number in self._shelf.numbers:
+            if number >= entry.number:
+                break
+            earlier = self._shelf.entry(number).manifest
+            if earlier.chain == entry.manifest.chain and seq < earlier.first_seq:
+                return number - 1
+        missing = f"{seq + 1}-{entry.manifest.first_seq - 1}"
+        status, answer = self._put(entry, data, {MISSING: missing})
+        if status == _CONFLICT:
+            raise ConflictError(
+                f"the CA does not go on without lines {missing}: {_message(answer)}"
+            )
+        return entry.number
+
+    def _put(
+        self, entry: Entry, data: bytes, more: Mapping[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        key, certificates = self._machine.credentials
+        text = manifest.sign(entry.manifest, key, certificates)
+        path = f"/v1/edges/self/audit/{entry.manifest.chain}/{entry.manifest.first_seq}"
+        headers = {"Content-Type": "application/zstd", manifest.HEADER: text, **more}
+        return self._machine.put_content(path, data, headers)
+
+
+def _standing(answer: Mapping[str, Any]) -> tuple[int, str]:
+    try:
+        return int(answer["head"]["seq"]), str(answer["reason"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnavailableError(f"the CA's answer cannot be read: {error!r}") from error
+
+
+def _message(answer: Mapping[str, Any]) -> str:
+    error = answer.get("error")
+    return str(error.get("message", "conflict")) if isinstance(error, dict) else "conflict"

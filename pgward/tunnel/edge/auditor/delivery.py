@@ -1,0 +1,167 @@
+"""Chunks on their way to one target, at its own pace: a thread, a cursor on disk, and patience."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from pgward.audit.chain.chunk import unpack
+from pgward.audit.sinks.sink import Sink, SinkError, batches
+from pgward.core.errors import PgwardError
+from pgward.system.files import StorageError, atomic_write, storage_errors
+from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
+
+log = logging.getLogger("pgward.auditor")
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+_PREFIX = "cursor-"
+
+
+class Target(Protocol):
+    """Takes chunks in order; ``name`` is its cursor's."""
+
+    name: str
+
+    def deliver(self, entry: Entry, data: bytes) -> int:
+        """Deliver a chunk; return the number of the chunk behind which to go on.
+
+        Raises PgwardError or OSError, and is asked again later.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close its connections."""
+        ...
+
+
+class SinkTarget:
+    """A sink as a target; what it took of a chunk before it failed is not sent again."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self.name = name
+        self._sink = sink
+        self._number = self._taken = 0
+
+    def deliver(self, entry: Entry, data: bytes) -> int:
+        """Deliver the chunk's lines in batches."""
+        if self._number != entry.number:
+            self._number, self._taken = entry.number, 0
+        for batch in batches(unpack(data)[self._taken :]):
+            self._sink.deliver(batch)
+            self._taken += len(batch)
+        return entry.number
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()
+
+
+class Deliverer:
+    """Delivers in a thread; ``problem`` is why the last attempt failed, None when it did not."""
+
+    def __init__(self, target: Target, shelf: Shelf, place: Path) -> None:
+        self.name = target.name
+        self.problem: str | None = None
+        self._target = target
+        self._shelf = shelf
+        self._path = place / f"{_PREFIX}{target.name}"
+        self._cursor = read_cursor(self._path)
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"pgward-{target.name}", daemon=True)
+
+    @property
+    def cursor(self) -> int:
+        """The number of the last chunk that the target has."""
+        return self._cursor
+
+    def start(self) -> None:
+        """Begin with what is there."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Deliver nothing further; wait a little for what is on its way."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def give_up(self, upto: int) -> None:
+        """Count chunks as delivered that the target never gets."""
+        with self._lock:
+            self._move(max(self._cursor, upto))
+
+    def once(self) -> bool:
+        """Deliver the next chunk if there is one; tell whether there was. Raises as targets do."""
+        number = self._shelf.behind(self._cursor)
+        if number is None:
+            return False
+        entry, data = self._shelf.load(number)
+        after = self._target.deliver(entry, data)
+        with self._lock:
+            given_up = self._cursor >= number
+            if not given_up:
+                self._move(after)
+        return True
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            if self._shelf.wait(self._cursor) is None:
+                break
+            pause = self._try(self.once, pause)
+        self._target.close()
+
+    def _try(self, act: Callable[[], object], pause: float) -> float:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - the thread must go on; it tells
+            self._failed(error)
+            self._stopping.wait(pause)
+            return LONGEST_PAUSE if _is_hopeless(error) else min(2 * pause, LONGEST_PAUSE)
+        if self.problem is not None:
+            log.info("%s takes records again", self.name)
+            self.problem = None
+        return FIRST_PAUSE
+
+    def _failed(self, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        if text == self.problem:
+            return
+        self.problem = text
+        hint = error.hint if isinstance(error, PgwardError) and error.hint else ""
+        log.warning(
+            "%s does not take records, which wait: %s%s", self.name, text, hint and f"; {hint}"
+        )
+        if not isinstance(error, PgwardError | OSError):
+            log.error("this is a fault of pgward's", exc_info=error)
+
+    def _move(self, number: int) -> None:
+        self._cursor = number
+        try:
+            atomic_write(self._path, b"%d\n" % number)
+        except StorageError as error:  # what the target has already it gets again after a restart
+            log.debug("%s", error.message)
+
+
+def read_cursor(path: Path) -> int:
+    """Return the number in a cursor's file, 0 when there is none."""
+    with storage_errors(path, "read"):
+        text = path.read_bytes() if path.exists() else b""
+    return int(text) if text.strip().isdigit() else 0
+
+
+def tidy_cursors(place: Path, names: set[str]) -> int:
+    """Remove the cursors of targets that are no longer wanted; return the highest of them all."""
+    highest = 0
+    for path in place.glob(f"{_PREFIX}*"):
+        highest = max(highest, read_cursor(path))
+        if path.name.removeprefix(_PREFIX) not in names and path.suffix != ".tmp":
+            log.info("%s is no longer a target of records", path.name.removeprefix(_PREFIX))
+            path.unlink()
+    return highest
+
+
+def _is_hopeless(error: Exception) -> bool:
+    return isinstance(error, SinkError) and not error.retryable

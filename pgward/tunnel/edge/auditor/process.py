@@ -1,0 +1,201 @@
+"""The auditor's process: rounds of work, threads that deliver, and an end in order."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Final
+
+from pgward.audit.sinks.schemes import open_sink
+from pgward.client.machine import Machine
+from pgward.core.clock import Clock, SystemClock
+from pgward.core.errors import PgwardError, UnavailableError
+from pgward.system.files import FileLock, private_dir
+from pgward.system.secrecy import keep_secrets
+from pgward.tunnel.edge.auditor import ca
+from pgward.tunnel.edge.auditor.delivery import Deliverer, SinkTarget, Target, tidy_cursors
+from pgward.tunnel.edge.auditor.life_line import LifeLine
+from pgward.tunnel.edge.auditor.settings import AuditorSettings
+from pgward.tunnel.edge.auditor.shelf import Shelf
+from pgward.tunnel.edge.auditor.source import TapeFiles
+from pgward.tunnel.edge.auditor.status import Status, StatusFile, Waiting
+from pgward.tunnel.edge.auditor.work import Work
+
+log = logging.getLogger("pgward.auditor")
+
+POLL_SECONDS: Final = 0.05  # nobody tells when a worker wrote: it makes no system call for it
+_TIDY_SECONDS: Final = 0.25
+_STATUS_SECONDS: Final = 5.0
+_TELL_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 0.5
+_LAG_BYTES: Final = 32 * 1024 * 1024  # two segments of a tape
+_LAST_SECONDS: Final = 3.0  # for what is on its way to targets when the edge ends
+_NICE: Final = 5
+
+
+class StoppedError(PgwardError):
+    """There is no more time; what was not committed is still on tape."""
+
+
+class Auditor:
+    """One run, from the settings to the end of the life line."""
+
+    def __init__(self, settings: AuditorSettings, life: LifeLine, clock: Clock) -> None:
+        self._settings = settings
+        self._life = life
+        self._shelf = Shelf(private_dir(settings.place))
+        self._deliverers = self._make_deliverers()
+        self._told: dict[str, float] = {}
+        self._tidied_at = self._status_at = 0.0
+        self._status = StatusFile(settings.place, clock)
+        self._work = Work(
+            settings.place,
+            self._edge,
+            TapeFiles(settings.directory, self._edge),
+            self._shelf,
+            least_number=self._highest + 1,
+            wait=self._disk_refuses,
+        )
+
+    def run(self) -> None:
+        """Work until the edge ends, then finish what can be finished."""
+        for deliverer in self._deliverers:
+            deliverer.start()
+        try:
+            while self._life.ends_at is None:
+                if not self._round():
+                    self._life.wait(POLL_SECONDS)
+            self._finish()
+        except StoppedError as error:
+            log.warning("%s: it is read again from the tapes at the next start", error)
+        finally:
+            self._shelf.close()
+            for deliverer in self._deliverers:
+                deliverer.stop(_LAST_SECONDS)
+            self._write_status()
+            self._work.close()
+
+    def _make_deliverers(self) -> list[Deliverer]:
+        sinks = dict(map(open_sink, self._settings.sinks))
+        self._highest = tidy_cursors(self._settings.place, {ca.NAME, *sinks})
+        machine = Machine.load(self._settings.directory)
+        self._edge = machine.name
+        targets: list[Target] = [ca.CaTarget(machine, self._shelf)]
+        targets += [SinkTarget(name, sink) for name, sink in sinks.items()]
+        return [Deliverer(each, self._shelf, self._settings.place) for each in targets]
+
+    def _round(self) -> bool:
+        """Do some work; tell whether there was any."""
+        now = time.monotonic()
+        if now - self._tidied_at >= _TIDY_SECONDS:
+            self._tidied_at = now
+            self._tidy()
+            if now - self._status_at >= _STATUS_SECONDS:
+                self._status_at = now
+                self._write_status()
+        if self._shelf.size >= self._settings.spool_max:
+            self._work.settle()  # so that what is delivered can be removed
+            self._tell("full", "%d MiB of records wait for delivery, and no more are taken: the "
+                       "tapes fill, and then sessions of audited services are refused",
+                       self._shelf.size >> 20)  # fmt: skip
+            return False
+        return self._work.round()
+
+    def _finish(self) -> None:
+        """Read what is on tape, in order also what sessions that end will put there; deliver."""
+        while not self._life.over:
+            busy = self._round()
+            if self._work.idle or not (busy or self._life.in_order):
+                break
+            if not busy:
+                self._life.wait(POLL_SECONDS)
+        self._work.settle()
+        while not self._life.over and self._waiting():
+            self._life.wait(POLL_SECONDS)
+
+    def _waiting(self) -> bool:
+        highest = max(self._shelf.numbers, default=0)
+        return any(each.cursor < highest and each.problem is None for each in self._deliverers)
+
+    def _tidy(self) -> None:
+        """Remove what every target has, and what sinks that are long away keep in the way."""
+        archive, *sinks = self._deliverers
+        if self._shelf.size > self._settings.spool_max // 2:
+            for sink in sinks:
+                if sink.cursor < archive.cursor:
+                    log.error(
+                        "%s was away too long: it does not get chunks %d to %d, which the CA has",
+                        sink.name, sink.cursor + 1, archive.cursor,
+                    )  # fmt: skip
+                    sink.give_up(archive.cursor)
+        everywhere = min(each.cursor for each in self._deliverers)
+        self._shelf.remove(min(everywhere, self._work.checkpoint.number - 1))
+        if (behind := self._work.behind) >= _LAG_BYTES:
+            self._tell("lag", "%d MiB on tape are not records yet", behind >> 20)
+
+    def _disk_refuses(self, reason: str) -> None:
+        self._tell("disk", "records cannot be kept, and wait on tape: %s", reason)
+        self._tidy()
+        self._life.wait(_RETRY_SECONDS)
+        if self._life.over:
+            raise StoppedError(f"the edge ends, and records cannot be kept ({reason})")
+
+    def _tell(self, about: str, text: str, *words: object) -> None:
+        """Log a warning that lasts once a minute."""
+        now = time.monotonic()
+        if now - self._told.get(about, -_TELL_SECONDS) >= _TELL_SECONDS:
+            self._told[about] = now
+            log.warning(text, *words)
+
+    def _write_status(self) -> None:
+        numbers = self._shelf.numbers
+        waiting = {
+            each.name: Waiting(sum(number > each.cursor for number in numbers), each.problem)
+            for each in self._deliverers
+        }
+        self._status.write(
+            Status(self._work.records, self._work.behind, len(numbers), self._shelf.size, waiting)
+        )
+
+
+def main(descriptor: int = 0, start: Callable[..., Auditor] = Auditor) -> int:
+    """Be the auditor whose life line is a descriptor; return the exit code."""
+    keep_secrets()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # They reach the whole group or unit, of which the auditor must be the last to end.
+        signal.signal(number, signal.SIG_IGN)
+    life = LifeLine(descriptor)
+    try:
+        settings = AuditorSettings.from_line(life.first_line())
+        logging.basicConfig(
+            level=settings.log_level.upper(),
+            format="%(asctime)s %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
+        os.nice(_NICE)
+        with ExitStack() as held:
+            _be_the_only(held, settings, life)
+            start(settings, life, SystemClock()).run()
+    except PgwardError as error:
+        log.error("the auditor ends: %s", error)
+        return error.exit_code
+    return 0
+
+
+def _be_the_only(held: ExitStack, settings: AuditorSettings, life: LifeLine) -> None:
+    """Wait for the auditor of a worker that was killed, which ends soon."""
+    lock = partial(FileLock, private_dir(settings.place) / "lock", timeout=1.0)
+    while True:
+        try:
+            held.enter_context(lock())
+        except UnavailableError:
+            life.wait(0)
+            if life.over:
+                raise
+        else:
+            return

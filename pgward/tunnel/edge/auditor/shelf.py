@@ -1,0 +1,141 @@
+"""Chunks on disk: each file comes into being whole, and stays until every target has it.
+
+``NUMBER.chunk`` is a line of JSON, then the chunk. The line has the chunk's manifest, not signed
+yet, and how many records of each tape have been chained since the checkpoint of ``generation``.
+"""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from pgward.audit.chain.manifest import Manifest
+from pgward.core.errors import PgwardError
+from pgward.system.files import atomic_write, private_dir, storage_errors, sync_dir
+
+_SUFFIX: Final = ".chunk"
+
+
+class Chained(NamedTuple):
+    """How many records of a tape have been chained since the checkpoint, and the last one's id."""
+
+    records: int
+    last: str
+
+
+class DamagedChunkError(PgwardError):
+    """A chunk's file is not what was written."""
+
+    code = "damaged_chunk"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a chunk's file says of it."""
+
+    number: int
+    generation: int
+    progress: Mapping[str, Chained]
+    manifest: Manifest
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        """Read what ``to_line`` wrote; raise DamagedChunkError."""
+        try:
+            fields = json.loads(line)
+            progress = {boot: Chained(*each) for boot, each in fields["progress"].items()}
+            manifest = Manifest.from_payload(fields["manifest"])
+            return cls(fields["number"], fields["generation"], progress, manifest)
+        except (PgwardError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedChunkError(f"a chunk's file is damaged: {error}") from error
+
+    def to_line(self) -> bytes:
+        """Write it as a line."""
+        fields = {
+            "number": self.number,
+            "generation": self.generation,
+            "progress": self.progress,
+            "manifest": self.manifest.to_payload(),
+        }
+        return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+
+class Shelf:
+    """The chunks that wait. One thread adds, all may read; ``size`` is of all files, in bytes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = private_dir(directory)
+        self._changed = threading.Condition()
+        self._closed = False
+        self._sizes: dict[int, int] = {}
+        for path in sorted(directory.iterdir()):
+            if path.suffix == ".tmp":
+                path.unlink()  # of a process that was killed
+            elif path.suffix == _SUFFIX and path.stem.isdecimal():
+                self._sizes[int(path.stem)] = path.stat().st_size
+        self.size = sum(self._sizes.values())
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the chunks, in order."""
+        with self._changed:
+            return sorted(self._sizes)
+
+    def add(self, entry: Entry, data: bytes) -> None:
+        """Put a chunk on disk; raise StorageError, and nothing is there then."""
+        line = entry.to_line()
+        atomic_write(self._path(entry.number), line + data)
+        with self._changed:
+            self._sizes[entry.number] = len(line) + len(data)
+            self.size += len(line) + len(data)
+            self._changed.notify_all()
+
+    def entry(self, number: int) -> Entry:
+        """Return what a chunk's file says of it; raise StorageError, DamagedChunkError."""
+        with storage_errors(self._path(number), "read"), self._path(number).open("rb") as file:
+            return Entry.from_line(file.readline())
+
+    def load(self, number: int) -> tuple[Entry, bytes]:
+        """Return what a chunk's file says of it, and the chunk."""
+        with storage_errors(self._path(number), "read"):
+            line, _, data = self._path(number).read_bytes().partition(b"\n")
+        return Entry.from_line(line), data
+
+    def remove(self, upto: int) -> int:
+        """Remove the chunks up to this number; return how many."""
+        gone = [number for number in self.numbers if number <= upto]
+        for number in gone:
+            self._path(number).unlink(missing_ok=True)
+            with self._changed:
+                self.size -= self._sizes.pop(number)
+        if gone:
+            sync_dir(self._directory)
+        return len(gone)
+
+    def behind(self, number: int) -> int | None:
+        """Return the number of the next chunk after this one, or None."""
+        with self._changed:
+            return min((each for each in self._sizes if each > number), default=None)
+
+    def wait(self, number: int, seconds: float | None = None) -> int | None:
+        """Return the number of the next chunk after this one as soon as there is one.
+
+        None when the shelf was closed, or the seconds have passed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._after(number), seconds)
+            return None if self._closed else self.behind(number)
+
+    def close(self) -> None:
+        """Wake all who wait."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _after(self, number: int) -> bool:
+        return any(each > number for each in self._sizes)
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{number:012}{_SUFFIX}"

@@ -1,0 +1,112 @@
+import json
+from base64 import urlsafe_b64encode
+
+import httpx2
+import pytest
+
+from pgward.audit.chain import manifest
+from pgward.audit.chain.chunk import open_chunk
+from pgward.client.machine import Machine
+from pgward.core.errors import ConflictError, DeniedError, UnavailableError
+from pgward.tunnel.edge.auditor.ca import CaTarget
+from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
+from tests.fixtures.fake_ca import URL, error
+from tests.fixtures.records import CHAIN, packed, record
+
+
+class World:
+    """A machine, three chunks of three lines on a shelf, and a CA that keeps what it is sent."""
+
+    def __init__(self, fake_ca, directory):
+        fields = {"url": URL, "fingerprint": fake_ca.fingerprint, "secret": "s3cret"}
+        token = "pgj1." + urlsafe_b64encode(json.dumps(fields).encode()).decode()
+        self.machine = Machine.enroll(directory / "m", token, advertise="e:1", clock=fake_ca.clock)
+        self.ca = fake_ca
+        self.shelf = Shelf(directory / "audit")
+        self.target = CaTarget(self.machine, self.shelf)
+        head = None
+        for number in (1, 2, 3):
+            chunk, head = packed([record(each) for each in range(3)], head)
+            self.shelf.add(Entry(number, 1, {}, chunk.manifest), chunk.data)
+        fake_ca.requests.clear()
+
+    def answer(self, first_seq, *answers):
+        """Let the CA answer a PUT, with one answer after the other."""
+        left = list(answers)
+        route = f"PUT /v1/edges/self/audit/{CHAIN}/{first_seq}"
+        self.ca.routes[route] = lambda _body: left.pop(0)
+
+    def deliver(self, number):
+        return self.target.deliver(*self.shelf.load(number))
+
+
+@pytest.fixture
+def world(fake_ca, tmp_path):
+    made = World(fake_ca, tmp_path)
+    yield made
+    made.target.close()
+
+
+def conflict(reason, seq, message="no"):
+    answer = {"error": {"code": "conflict", "message": message}, "reason": reason}
+    return httpx2.Response(409, json=answer | {"head": {"seq": seq, "hash": "x"}})
+
+
+def test_a_chunk_is_put_with_a_manifest_that_the_machine_signed(world):
+    world.answer(4, {"head": {"seq": 6}})
+    assert world.deliver(2) == 2
+    (request,) = world.ca.requests
+    read = manifest.read(request.headers[manifest.HEADER])
+    assert read.certificates[0] == world.machine.leaf
+    assert len(open_chunk(request.content, read.manifest)) == 3
+    assert request.headers["Content-Type"] == "application/zstd"
+
+
+def test_it_is_signed_with_the_present_key_though_another_process_renewed_it(world, fake_ca):
+    other = Machine.load(world.machine.directory, clock=fake_ca.clock)
+    other.renew()
+    world.answer(1, {})
+    world.deliver(1)
+    read = manifest.read(fake_ca.requests[-1].headers[manifest.HEADER])
+    assert read.certificates[0] == other.leaf == world.machine.leaf
+    other.close()
+
+
+def test_what_the_ca_has_already_is_gone_past(world):
+    world.answer(4, conflict("behind", 6))
+    assert world.deliver(2) == 2
+
+
+def test_it_goes_back_to_what_the_ca_lost(world):
+    world.answer(7, conflict("gap", 3))
+    assert world.deliver(3) == 1
+
+
+def test_the_ca_is_told_of_what_nobody_has_any_more(world):
+    world.shelf.remove(2)
+    world.answer(7, conflict("gap", 3), {"head": {"seq": 9}})
+    assert world.deliver(3) == 3
+    assert [each.headers.get("Pgward-Missing") for each in world.ca.requests] == [None, "4-6"]
+
+
+def test_a_ca_that_does_not_go_on_is_told_of(world):
+    world.shelf.remove(2)
+    world.answer(7, conflict("gap", 3), conflict("gap", 3, "ask an administrator"))
+    with pytest.raises(ConflictError, match="without lines 4-6: ask an administrator"):
+        world.deliver(3)
+
+
+@pytest.mark.parametrize(("reason", "seq"), [("fork", 3), ("behind", 4), ("gap", 5)])
+def test_a_fork_is_an_error_that_says_how_it_may_have_come(world, reason, seq):
+    world.answer(4, conflict(reason, seq, "line 4 has another hash"))
+    with pytest.raises(ConflictError, match="line 4 has another hash") as caught:
+        world.deliver(2)
+    assert "restored from a backup" in caught.value.hint
+
+
+def test_refusals_and_answers_that_make_no_sense_are_errors(world):
+    world.answer(1, error("denied", "not an edge"), httpx2.Response(409, json={"reason": "gap"}))
+    with pytest.raises(DeniedError, match="not an edge"):
+        world.deliver(1)
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        world.deliver(1)
