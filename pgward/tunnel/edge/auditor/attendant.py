@@ -69,16 +69,22 @@ class Attendant:
 
     def _attend(self) -> None:
         pause = FIRST_PAUSE
-        while not self._stopping.is_set():
+        while True:
             started = time.monotonic()
             code = self._run_once()
-            if self._stopping.is_set():
+            if self._stopping.is_set() and (code == 0 or time.monotonic() >= self._ends_at):
                 return
             if time.monotonic() - started >= HEALTHY_SECONDS:
                 pause = FIRST_PAUSE
             log.error("the auditor ended with %s and is started again in %g s", code, pause)
-            self._stopping.wait(pause)
+            self._wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _wait(self, pause: float) -> None:
+        """Wait before the next start; at the end what is on tape has little time."""
+        if not self._stopping.wait(pause):
+            return
+        time.sleep(min(pause, FIRST_PAUSE))
 
     def _run_once(self) -> int | str:
         try:

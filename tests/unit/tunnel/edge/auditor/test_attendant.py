@@ -121,3 +121,14 @@ def test_when_the_edge_dies_the_pipe_closes(tmp_path):
     for end in reader:
         os.close(end)
     eventually(lambda: path.read_text().endswith("gone\n"))
+
+
+def test_one_that_is_killed_at_the_end_is_started_once_more(heard):
+    one = heard("end", 1)
+    one.attendant.need()
+    eventually(lambda: len(one.lines()) == 2)
+    one.attendant.end(0.3)
+    assert len(one.pids()) > 1
+    assert [line.split()[0] for line in one.lines() if line.startswith("end")] == ["end"] * len(
+        one.pids()
+    )

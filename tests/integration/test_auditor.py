@@ -1,0 +1,83 @@
+"""The auditor as the process that an edge starts, killed while it works."""
+
+import os
+import random
+import signal
+from collections import Counter
+
+import psutil
+import pytest
+
+from pgward.audit.chain.lines import Head, verify
+from pgward.tunnel.edge.auditor import attendant
+from pgward.tunnel.edge.auditor.attendant import Attendant
+from pgward.tunnel.edge.auditor.settings import AuditorSettings
+from tests.fixtures.taped import Taped
+from tests.fixtures.waiting import eventually
+
+PATIENCE = 60
+
+
+@pytest.fixture
+def directory(archive_ca, tmp_path):
+    return archive_ca.enroll(tmp_path / "edge")
+
+
+@pytest.fixture
+def attended(directory, tmp_path, monkeypatch):
+    """An edge's attendant, with a file as a sink."""
+    monkeypatch.setattr(attendant, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(attendant, "LONGEST_PAUSE", 0.001)
+    made = Attendant(AuditorSettings(directory, (f"file://{tmp_path}/sink",)))
+    yield made
+    made.end(PATIENCE)
+
+
+def kill_the_auditor() -> None:
+    """Kill -9 what runs now; nothing when it is just being started."""
+    for child in psutil.Process().children():
+        if "pgward.tunnel.edge.auditor" in " ".join(child.cmdline()):
+            os.kill(child.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.soak)])
+def test_killed_at_random_moments_it_neither_loses_nor_doubles_a_record(
+    archive_ca, directory, attended, tmp_path, kills
+):
+    tapes = [Taped(directory, segment_size=64 * 1024) for _ in range(2)]
+    attended.need()
+    for kill in range(kills):
+        for tape in tapes:
+            tape.session(queries=300)
+        reached = random.randrange(kill * 600, kill * 600 + 600)
+        eventually(lambda least=reached: len(archive_ca.archive.lines) >= least, PATIENCE)
+        kill_the_auditor()
+    for tape in tapes:
+        tape.close()
+    attended.end(PATIENCE)
+    archive = archive_ca.archive
+    kinds = Counter(record["type"] for record in archive.records)
+    sessions = 2 * kills
+    assert kinds == {
+        "SESSION_START": sessions,
+        "QUERY": sessions * 300,
+        "SESSION_END": sessions,
+    }
+    assert len(set(archive.ids)) == len(archive.ids)
+    ((chain, head),) = archive.heads.items()
+    assert verify(archive.lines, Head.origin(chain)) == head
+    # A sink may get a line twice, but it gets each.
+    assert set((tmp_path / "sink").read_bytes().splitlines()) == set(archive.lines)
+    assert list((directory / "tape").iterdir()) == []
+
+
+def test_it_ends_with_the_process_that_started_it(archive_ca, directory):
+    tape = Taped(directory)
+    tape.session(queries=10, ended=False)
+    if not (pid := os.fork()):
+        Attendant(AuditorSettings(directory)).need()
+        eventually(lambda: psutil.Process().children(), PATIENCE)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    eventually(lambda: len(archive_ca.archive.lines) == 11, PATIENCE)
+    tape.close()

@@ -1,0 +1,47 @@
+import pytest
+
+from pgward.tunnel.edge.auditor.shelf import Chained
+from pgward.tunnel.edge.auditor.source import TapeFiles
+from tests.fixtures.taped import Taped
+
+NONE = Chained(0, "")
+
+
+@pytest.fixture
+def taped(tmp_path):
+    made = Taped(tmp_path)
+    made.session(queries=2, ended=False)
+    return made
+
+
+@pytest.fixture
+def files(tmp_path):
+    return TapeFiles(tmp_path, "edge-1")
+
+
+def kinds(records):
+    return [each["type"] for each in records]
+
+
+def test_a_tape_is_opened_and_gone_on_with_where_it_was_left(files, taped):
+    assert files.boots() == [taped.boot]
+    tape = files.open(taped.boot, None, NONE)
+    assert kinds(tape.records()) == ["SESSION_START", "QUERY", "QUERY"]
+    taped.query(1, "select 'more'")
+    again = files.open(taped.boot, tape.mark(), NONE)
+    (record,) = again.records()
+    assert (record["text"], record["user"], record["edge"]) == ("select 'more'", "alice", "edge-1")
+    for each in (tape, again):
+        each.close()
+    taped.close()
+
+
+def test_a_tape_that_is_done_is_removed(files, taped, tmp_path):
+    taped.close()
+    files.remove(taped.boot)
+    files.remove(taped.boot)
+    assert (files.boots(), list((tmp_path / "tape").iterdir())) == ([], [])
+
+
+def test_there_is_nothing_at_first(files):
+    assert files.boots() == []
