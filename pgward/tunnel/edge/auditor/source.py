@@ -28,7 +28,7 @@ class TapeFiles:
         if mark is None:
             joiner = Joiner(boot, self._edge)
         else:
-            joiner = Joiner.restore(boot, self._edge, mark.joiner)
+            joiner = Joiner.restore(boot, self._edge, dict(mark.joiner))
         return Tape(boot, reader, joiner, chained)
 
     def remove(self, boot: str) -> None:
