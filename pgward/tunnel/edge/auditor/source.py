@@ -1,5 +1,6 @@
 """The tapes below an edge's directory."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class TapeFiles:
         if mark is None:
             joiner = Joiner(boot, self._edge)
         else:
-            joiner = Joiner.restore(boot, self._edge, dict(mark.joiner))
+            # A copy: the mark may have to be saved again while the joiner goes on from it.
+            joiner = Joiner.restore(boot, self._edge, json.loads(json.dumps(mark.joiner)))
         return Tape(boot, reader, joiner, chained)
 
     def remove(self, boot: str) -> None:

@@ -8,6 +8,7 @@ joiners know), so it takes a twentieth of the time at most.
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -121,11 +122,14 @@ class Work:
         going = [boot for boot, tape in self._open.items() if not (tape.finished or tape.repeats)]
         made = self._make_checkpoint(finished, going)
         self._patiently(lambda: made.save(self._place))
-        self._checkpoint, self._progress, self._read_since = made, dict(made.chained), False
+        self._progress, self._read_since = dict(made.chained), False
         for boot in finished:
             self._open.pop(boot).remove()
         for boot in going:
             self._open[boot].settled(made.tapes[boot].position)
+        # What a joiner knew is not kept twice: it shares that with its mark, and changes it.
+        left = {boot: mark for boot, mark in made.tapes.items() if boot not in going}
+        self._checkpoint = replace(made, tapes=left)
         self._last_checkpoint = self._now()
         self._took = self._last_checkpoint - started
 
