@@ -1,5 +1,6 @@
 """The auditor as the process that an edge starts, killed while it works."""
 
+import json
 import os
 import random
 import signal
@@ -80,3 +81,35 @@ def test_it_ends_with_the_process_that_started_it(archive_ca, directory):
     os.waitpid(pid, 0)
     eventually(lambda: len(archive_ca.archive.lines) == 11, PATIENCE)
     tape.close()
+
+
+def processes_of(edge) -> list[psutil.Process]:
+    return psutil.Process(edge.process.pid).children(recursive=True)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", 2)])
+def test_an_edge_brings_what_is_on_tape_to_its_ca_and_ends_with_its_auditor(stack, arguments):
+    person = stack.person()
+    edge = stack.new_edge(*arguments)
+    service = stack.service(person, edges=(edge,), sslMode="disable")
+    auditors = [p for p in processes_of(edge) if "pgward.tunnel.edge.auditor" in p.cmdline()]
+    assert auditors == []  # nobody needs one
+    assert edge.stop() == 0
+    tape = Taped(edge.directory)
+    tape.session(queries=20, service=service, user=person.name)
+    tape.close()
+    edge.restart()
+
+    def found():
+        text = stack.site.api.get_bytes("/v1/audit/records", service=service)
+        records = [json.loads(line) for line in text.splitlines()]
+        return Counter(each["type"] for each in records if "type" in each)
+
+    expected = {"SESSION_START": 1, "QUERY": 20, "SESSION_END": 1}
+    eventually(lambda: found() == expected, PATIENCE)
+    eventually(lambda: not list((edge.directory / "tape").iterdir()), PATIENCE)
+    left = processes_of(edge)
+    (auditor,) = [p for p in left if "pgward.tunnel.edge.auditor" in p.cmdline()]
+    assert auditor.nice() > 0
+    assert edge.stop() == 0
+    assert not any(each.is_running() for each in left)
