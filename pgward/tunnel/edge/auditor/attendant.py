@@ -89,7 +89,11 @@ class Attendant:
     def _run_once(self) -> int | str:
         try:
             process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                bufsize=0,
+                process_group=0,  # Ctrl-C is for the edge, which tells the auditor
             )
         except OSError as error:
             return str(error)

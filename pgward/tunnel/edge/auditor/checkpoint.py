@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
+from pgward.audit.chain.encoding import encode
 from pgward.audit.chain.lines import Head
 from pgward.system.files import atomic_write, storage_errors
 from pgward.tunnel.edge.auditor.shelf import Chained
@@ -79,4 +80,4 @@ class Checkpoint:
             "done": self.done,
             "chained": self.chained,
         }
-        atomic_write(directory / FILE, json.dumps(fields, separators=(",", ":")).encode())
+        atomic_write(directory / FILE, encode(fields))

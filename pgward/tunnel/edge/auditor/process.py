@@ -97,7 +97,7 @@ class Auditor:
             if now - self._status_at >= _STATUS_SECONDS:
                 self._status_at = now
                 self._write_status()
-        if self._shelf.size >= self._settings.spool_max:
+        if self._is_full:
             self._work.settle()  # so that what is delivered can be removed
             self._tell("full", "%d MiB of records wait for delivery, and no more are taken: the "
                        "tapes fill, and then sessions of audited services are refused",
@@ -109,13 +109,21 @@ class Auditor:
         """Read what is on tape, in order also what sessions that end will put there; deliver."""
         while not self._life.over:
             busy = self._round()
-            if self._work.idle or not (busy or self._life.in_order):
+            if self._work.idle or not (busy or self._life.in_order) or self._is_stuck():
                 break
             if not busy:
                 self._life.wait(POLL_SECONDS)
         self._work.settle()
         while not self._life.over and self._waiting():
             self._life.wait(POLL_SECONDS)
+
+    def _is_stuck(self) -> bool:
+        """Tell whether nothing more can be read, as nobody takes what was."""
+        return self._is_full and not self._waiting()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._shelf.size >= self._settings.spool_max
 
     def _waiting(self) -> bool:
         highest = max(self._shelf.numbers, default=0)
@@ -157,8 +165,10 @@ class Auditor:
             each.name: Waiting(sum(number > each.cursor for number in numbers), each.problem)
             for each in self._deliverers
         }
+        work, shelf = self._work, self._shelf
+        unreadable = tuple(work.unreadable)
         self._status.write(
-            Status(self._work.records, self._work.behind, len(numbers), self._shelf.size, waiting)
+            Status(work.records, work.behind, len(numbers), shelf.size, unreadable, waiting)
         )
 
 

@@ -95,13 +95,13 @@ class Shelf:
     def entry(self, number: int) -> Entry:
         """Return what a chunk's file says of it; raise StorageError, DamagedChunkError."""
         with storage_errors(self._path(number), "read"), self._path(number).open("rb") as file:
-            return Entry.from_line(file.readline())
+            return self._read(number, file.readline())
 
     def load(self, number: int) -> tuple[Entry, bytes]:
         """Return what a chunk's file says of it, and the chunk."""
         with storage_errors(self._path(number), "read"):
             line, _, data = self._path(number).read_bytes().partition(b"\n")
-        return Entry.from_line(line), data
+        return self._read(number, line), data
 
     def remove(self, upto: int) -> int:
         """Remove the chunks up to this number; return how many."""
@@ -136,6 +136,13 @@ class Shelf:
 
     def _after(self, number: int) -> bool:
         return any(each > number for each in self._sizes)
+
+    def _read(self, number: int, line: bytes) -> Entry:
+        try:
+            return Entry.from_line(line)
+        except DamagedChunkError as error:
+            hint = f"move {self._path(number)} away: the CA will put on record that it is missing"
+            raise DamagedChunkError(error.message, hint=hint) from error
 
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:012}{_SUFFIX}"

@@ -26,12 +26,16 @@ class Waiting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Records made since the start, bytes on tape that are not records yet, what is on disk."""
+    """Records made since the start, bytes on tape that are not records yet, what is on disk.
+
+    ``unreadable`` are tapes that are left alone.
+    """
 
     records: int
     tape_bytes: int
     chunks: int
     chunk_bytes: int
+    unreadable: tuple[str, ...]
     targets: Mapping[str, Waiting]
 
 
@@ -73,6 +77,8 @@ def shown(status: Mapping[str, Any]) -> str:
     words = [f"{status['records']} records since the start"]
     if status["tape_bytes"] >= _MIB:
         words.append(f"{status['tape_bytes'] // _MIB} MiB on tape are not records yet")
+    if status.get("unreadable"):
+        words.append(f"tapes that cannot be read: {', '.join(status['unreadable'])}")
     for name, target in status["targets"].items():
         if target["chunks"]:
             because = f" ({target['problem']})" if target["problem"] else ""

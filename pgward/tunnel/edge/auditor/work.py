@@ -92,6 +92,11 @@ class Work:
         return sum(tape.behind for tape in self._open.values())
 
     @property
+    def unreadable(self) -> list[str]:
+        """The tapes that cannot be read, and are left as they are until the next start."""
+        return sorted(self._bad)
+
+    @property
     def idle(self) -> bool:
         """Whether every tape that can be read has ended and is in chunks."""
         return not self._open and not self._packer and not self._to_read()
@@ -103,7 +108,7 @@ class Work:
             tape = self._open.get(boot) or self._begin(boot)
             if tape is None or tape.finished:
                 continue
-            self._chain(boot, tape.records())
+            self._chain(boot, self._records(tape))
             if tape.moved:
                 found = self._read_since = True
         now = self._now()
@@ -187,13 +192,30 @@ class Work:
         try:
             tape = self._source.open(boot, mark, self._chained.get(boot, _NONE))
         except (PgwardError, OSError) as error:
-            # The others' sessions shall go on; this one is tried again at the next start.
-            self._bad.add(boot)
-            log.error("tape %s cannot be read, and is left as it is: %s", boot, error)
+            self._leave(boot, error)
             return None
         self._chained.pop(boot, None)
         self._open[boot] = tape
         return tape
+
+    def _records(self, tape: Tape) -> list[Record]:
+        try:
+            return tape.records()
+        except Exception as error:  # noqa: BLE001 - whatever it is, other tapes must be read
+            self._open.pop(tape.boot).close()
+            # As it is saved: what the joiner knew is spoiled now.
+            saved = Checkpoint.load(self._place)
+            if saved is not None and (mark := saved.tapes.get(tape.boot)) is not None:
+                marks = {**self._checkpoint.tapes, tape.boot: mark}
+                self._checkpoint = replace(self._checkpoint, tapes=marks)
+            self._leave(tape.boot, error)
+            return []
+
+    def _leave(self, boot: str, error: Exception) -> None:
+        """Leave a tape alone until the next start, so that others' sessions can go on."""
+        self._bad.add(boot)
+        ours = None if isinstance(error, PgwardError | OSError) else error
+        log.error("tape %s cannot be read, and is left as it is: %r", boot, error, exc_info=ours)
 
     def _chain(self, boot: str, records: list[Record]) -> None:
         if not records:

@@ -143,7 +143,7 @@ def test_the_status_tells_how_far_the_auditor_is(enroll, pgward, directory):
     keep(directory, {"version": 12, "issued_at": "2026-11-21T12:00:00Z"})
     waiting = {"ca": Waiting(2, "it is away"), "file-1": Waiting(0, None)}
     (directory / "audit").mkdir()
-    StatusFile(directory / "audit", FakeClock()).write(Status(9, 0, 2, 900, waiting))
+    StatusFile(directory / "audit", FakeClock()).write(Status(9, 0, 2, 900, (), waiting))
     last = pgward("edge", "status", directory).stdout.splitlines()[-1]
     assert last.split("  ")[0] == "audit"
     assert last.endswith("  9 records since the start; 2 chunks wait for ca (it is away)")

@@ -68,5 +68,6 @@ def test_the_next_one_is_waited_for(shelf):
 def test_a_damaged_file_is_told_of(shelf, tmp_path, line):
     shelf.add(entry(1), CHUNK.data)
     (tmp_path / "audit" / "000000000001.chunk").write_bytes(line + b"\nrest")
-    with pytest.raises(DamagedChunkError, match="damaged"):
+    with pytest.raises(DamagedChunkError, match="damaged") as caught:
         shelf.load(1)
+    assert "000000000001.chunk away" in caught.value.hint

@@ -4,7 +4,9 @@ from pgward.tunnel.edge.auditor import status
 from pgward.tunnel.edge.auditor.status import Status, StatusFile, Waiting
 from tests.fixtures.fake_ca import FakeClock
 
-STATUS = Status(7, 3 << 20, 2, 900, {"ca": Waiting(2, "it is away"), "file-1": Waiting(0, None)})
+STATUS = Status(
+    7, 3 << 20, 2, 900, ("ab",), {"ca": Waiting(2, "it is away"), "file-1": Waiting(0, None)}
+)
 
 
 def test_what_was_written_is_shown(tmp_path):
@@ -14,7 +16,7 @@ def test_what_was_written_is_shown(tmp_path):
     assert found["targets"]["ca"] == {"chunks": 2, "problem": "it is away"}
     assert status.shown(found) == (
         "7 records since the start; 3 MiB on tape are not records yet; "
-        "2 chunks wait for ca (it is away)"
+        "tapes that cannot be read: ab; 2 chunks wait for ca (it is away)"
     )
 
 
@@ -24,7 +26,9 @@ def test_it_is_written_when_something_changed(tmp_path):
     (tmp_path / "status.json").unlink()
     file.write(STATUS)
     assert status.load(tmp_path) is None
-    file.write(replace(STATUS, records=8, tape_bytes=0, targets={"ca": Waiting(1, None)}))
+    file.write(
+        replace(STATUS, records=8, tape_bytes=0, unreadable=(), targets={"ca": Waiting(1, None)})
+    )
     assert status.shown(status.load(tmp_path)) == "8 records since the start; 1 chunks wait for ca"
 
 
