@@ -27,7 +27,10 @@ from pgward.tunnel.edge.auditor.work import Work
 
 log = logging.getLogger("pgward.auditor")
 
-POLL_SECONDS: Final = 0.05  # nobody tells when a worker wrote: it makes no system call for it
+# Nobody tells when a worker wrote, as it makes no system call for that: it is looked for, less
+# often the longer there was nothing.
+FIRST_POLL: Final = 0.02
+LAST_POLL: Final = 0.25
 _TIDY_SECONDS: Final = 0.25
 _STATUS_SECONDS: Final = 5.0
 _TELL_SECONDS: Final = 60.0
@@ -66,9 +69,13 @@ class Auditor:
         for deliverer in self._deliverers:
             deliverer.start()
         try:
+            pause = FIRST_POLL
             while self._life.ends_at is None:
-                if not self._round():
-                    self._life.wait(POLL_SECONDS)
+                if self._round():
+                    pause = FIRST_POLL
+                    continue
+                self._life.wait(pause)
+                pause = min(LAST_POLL, 1.5 * pause)
             self._finish()
         except StoppedError as error:
             log.warning("%s: it is read again from the tapes at the next start", error)
@@ -112,10 +119,10 @@ class Auditor:
             if self._work.idle or not (busy or self._life.in_order) or self._is_stuck():
                 break
             if not busy:
-                self._life.wait(POLL_SECONDS)
+                self._life.wait(FIRST_POLL)
         self._work.settle()
         while not self._life.over and self._waiting():
-            self._life.wait(POLL_SECONDS)
+            self._life.wait(FIRST_POLL)
 
     def _is_stuck(self) -> bool:
         """Tell whether nothing more can be read, as nobody takes what was."""

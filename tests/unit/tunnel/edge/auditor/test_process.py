@@ -56,8 +56,9 @@ class Running:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    for module, name in ((delivery, "FIRST_PAUSE"), (process, "POLL_SECONDS")):
-        monkeypatch.setattr(module, name, 0.005)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.005)
+    for name in ("FIRST_POLL", "LAST_POLL"):
+        monkeypatch.setattr(process, name, 0.005)
     for name in ("_TIDY_SECONDS", "_RETRY_SECONDS", "_STATUS_SECONDS", "_LAST_SECONDS"):
         monkeypatch.setattr(process, name, 0.01)
     monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.02)
