@@ -88,6 +88,7 @@ class EdgeServer:
         self._links = Links(self._loop, dialer, self._clock)
         self._cancels = Cancels(self._settings.worker, self._settings.mailboxes)
         self._cancels.listen(self._loop)
+        self._auditor = self._make_attendant()
         self._aware = self._make_aware(dialer)
         self._links.aware = self._aware.sessions
         self._spool = Spool(
@@ -104,7 +105,6 @@ class EdgeServer:
             log.info("waiting for the CA's configuration")
         feed.start()
         self._spool.start()
-        auditor = self._make_attendant()
         self._links.sweep()
         close_idle(self._links, self._settings.idle_timeout)
         self._links.record = self._journal.session
@@ -121,9 +121,9 @@ class EdgeServer:
         await self._drain()
         self._aware.stop()
         self._spool.stop()
-        if auditor is not None:  # other workers of the edge may still drain, and write tapes
+        if self._auditor is not None:  # other workers may still drain, and write tapes
             seconds = self._settings.drain_timeout + AUDITOR_SECONDS
-            await self._loop.run_in_executor(None, auditor.end, seconds)
+            await self._loop.run_in_executor(None, self._auditor.end, seconds)
 
     def _make_attendant(self) -> Attendant | None:
         """Return what looks after the auditor: the first worker does, for all of them."""
@@ -187,6 +187,8 @@ class EdgeServer:
     def _adopt(self, state: EdgeState) -> None:
         self._links.adopt(state)  # first of all: it cuts what is revoked
         self._aware.adopt(state)
+        if state.aware and self._auditor is not None:
+            self._auditor.need()
         trusted = state.user_roots, state.takes_guests
         if trusted != self._trusted:
             # Trust can only be added to a context, so a change makes a new one.

@@ -159,8 +159,13 @@ class EdgeState:
     @property
     def takes_guests(self) -> bool:
         """Whether anybody may come without a certificate, and prove otherwise who it is."""
-        aware = (each.postgres for each in self.services.values() if each.postgres is not None)
-        return any(not each.login.isdisjoint(("otp", "token")) for each in aware)
+        return any(not each.login.isdisjoint(("otp", "token")) for each in self.aware.values())
+
+    @property
+    def aware(self) -> dict[str, PostgresService]:
+        """The services in ``mode: postgres``, by name."""
+        services = self.services.items()
+        return {name: each.postgres for name, each in services if each.postgres is not None}
 
     def check_peer(self, peer: Peer, now: datetime) -> None:
         """Raise RefusedError unless this person's certificate counts, at this time."""

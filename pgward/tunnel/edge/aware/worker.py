@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +80,7 @@ class AwareWorker:
 
     def adopt(self, state: EdgeState) -> None:
         """Forget secrets that no service needs any more, and watch the databases of those left."""
-        aware = _services(state)
+        aware = state.aware
         self._keyring.keep_only({ref for each in aware.values() for ref in each.secrets()})
         if aware and self._is_first and self._watching is None:
             self._watching = self.sessions.loop.create_task(self._watch.run())
@@ -108,9 +108,8 @@ class AwareWorker:
         return self._tape
 
 
-def _services(state: EdgeState | None) -> dict[str, PostgresService]:
-    services = {} if state is None else state.services
-    return {name: each.postgres for name, each in services.items() if each.postgres is not None}
+def _services(state: EdgeState | None) -> Mapping[str, PostgresService]:
+    return {} if state is None else state.aware
 
 
 def _roots(state: EdgeState | None) -> str:
