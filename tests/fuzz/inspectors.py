@@ -54,6 +54,11 @@ def session(data: bytes) -> None:
         assert _known(whole, "DOWN") == _known(cut, "DOWN")
 
 
+def played(data: bytes) -> Inspected:
+    """Return a session of which ``session`` takes the bytes, as far as it goes."""
+    return _run(_turns(data[1:]), ruled=data[:1] == bytes([_RULED])).session
+
+
 def _run(turns: Iterable[_Said], *, ruled: bool) -> _End:
     made, up, down = Inspected(Rules(_WORD) if ruled else None), b"", b""
     try:

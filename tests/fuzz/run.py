@@ -16,7 +16,9 @@ def main(words: list[str]) -> int:
     """Fuzz one target for as long as the options say, which never returns; or all."""
     import atheris  # noqa: PLC0415 - before what it is to instrument
 
-    with atheris.instrument_imports(include=["pgward.pgwire", "pgward.tunnel.aware"]):
+    with atheris.instrument_imports(
+        include=["pgward.pgwire", "pgward.tunnel.aware", "pgward.audit"]
+    ):
         from tests.fuzz.targets import SEEDS, TARGETS  # noqa: PLC0415
     name, *options = words or ["--help"]
     if name == "all":
