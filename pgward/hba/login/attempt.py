@@ -79,12 +79,12 @@ class _Talk:
         return Seen(Outcome.BROKEN, "the server goes on and on")
 
     def _answer(self, kind: bytes, body: bytes) -> Seen | None:
-        if kind == b"E":
+        if kind == backend.ERROR:
             fields = backend.read_fields(body)
             return self._failed(fields.get("C", ""), fields.get("M", ""))
-        if kind == b"R":
+        if kind == backend.AUTHENTICATION:
             return self._authenticate(*backend.read_authentication(body))
-        if kind == b"Z" and self._is_in:
+        if kind == backend.READY and self._is_in:
             return Seen(Outcome.IN, "" if self._scram is None else f"by {self._scram.mechanism}")
         if kind in b"NSKv" and (self._is_in or kind in b"Nv"):
             return None

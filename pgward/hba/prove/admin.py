@@ -118,15 +118,15 @@ class Admin:
         failed: SqlError | None = None
         while True:
             kind, body = self._messages.next()
-            if kind == b"E":
+            if kind == backend.ERROR:
                 failed = SqlError(backend.read_fields(body).get("M", ""))
                 if logging_in:
                     raise failed
-            elif kind == b"R" and backend.read_authentication(body)[0]:
+            elif kind == backend.AUTHENTICATION and backend.read_authentication(body)[0]:
                 raise PgwardError("the server asks for a password")
-            elif kind == b"D":
+            elif kind == backend.DATA_ROW:
                 rows.append(_text(backend.read_data_row(body)))
-            elif kind == b"Z":
+            elif kind == backend.READY:
                 if failed is not None:
                     raise failed
                 return rows

@@ -61,7 +61,7 @@ def without_certificate(
     with _secured(host, port, None, dial) as tls:
         tls.send(beginning(user, database))
         kind, body = Messages(tls).next()
-    if kind != b"E":
+    if kind != backend.ERROR:
         return Answer(None, "the server went on to authenticate")
     fields = backend.read_fields(body)
     return Answer(fields.get("C", ""), fields.get("M", ""))
