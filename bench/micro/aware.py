@@ -5,6 +5,7 @@ Microseconds a call, the best of several rounds, with the real tape in a tempora
 
 import tempfile
 import timeit
+from collections.abc import Callable
 from pathlib import Path
 
 from pgward.audit.tape.writer import TapeWriter
@@ -31,7 +32,7 @@ BINARY_START = backend.message(b"H", b"\1\0\4" + bytes(8))
 DATA_ROWS = b"".join(backend.data_row([b"%d" % n, b"1", b"0"]) for n in range(100_000, 102_000))
 
 
-def measure(name: str, function, calls: int = 3000, per: int = 1) -> None:
+def measure(name: str, function: Callable[[], object], calls: int = 3000, per: int = 1) -> None:
     best = min(timeit.repeat(function, number=calls, repeat=ROUNDS)) / calls
     print(
         f"{name:42} {best * 1e6:9.2f} µs"
@@ -57,11 +58,11 @@ def _inspectors(tape: TapeWriter) -> None:
     ):
         said, answered = memoryview(bytearray(asked)), memoryview(bytearray(answer))
 
-        def there(said=said) -> None:
+        def there(said: memoryview = said) -> None:
             up.feed(said)
             queries.clear()
 
-        def both(said=said, answered=answered) -> None:
+        def both(said: memoryview = said, answered: memoryview = answered) -> None:
             up.feed(said)
             down.feed(answered)
 

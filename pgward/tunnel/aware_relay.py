@@ -100,8 +100,8 @@ class AwareRelay(Relay):
         ruling: Ruling | None = None,
         results: int = 0,
     ) -> None:
-        pending = Pending(tape, session, salt)
-        self._up = Upward(pending, ruling)
+        pending = Pending(tape, session, salt, ruling)
+        self._up = Upward(pending)
         self._down = Downward(pending, results=results)
         self.exchange = pending.exchange
         self.last_active = loop.time()

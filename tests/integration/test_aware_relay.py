@@ -24,12 +24,16 @@ class Rules:
     def __init__(self, *words: bytes) -> None:
         self.words = set(words)
         self.asked: list[tuple[str, bytes | None, bool]] = []
+        self.settings: dict[str, str] = {}
 
     def statement(self, kind, text, *, whole):
         self.asked.append((kind, text, whole))
         if text is not None and any(word in text for word in self.words):
             return Denial("r1", "not on a Friday")
         return None
+
+    def parameter_status(self, name, value):
+        self.settings[name] = value
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "tls"])
@@ -88,7 +92,7 @@ def test_denied_in_psql_and_the_session_goes_on(aware_database, tls):
 def test_a_commit_behind_a_denied_statement_keeps_nothing(aware_database, tls):
     with aware_database.harness(tls=tls, ruling=Rules(b"forbidden")) as harness:
         psql(harness, "drop table if exists halves", "create table halves (a int)")
-        with connect(harness) as connection, connection.pipeline():
+        with connect(harness) as connection, connection.pipeline() as pipeline:
             for text in (
                 "begin",
                 "insert into halves values (1)",
@@ -97,7 +101,7 @@ def test_a_commit_behind_a_denied_statement_keeps_nothing(aware_database, tls):
             ):
                 connection.execute(text)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.pgconn and connection._pipeline.sync()  # noqa: SLF001
+                pipeline.sync()
         assert psql(harness, "select count(*) from halves") == ("0\n", "")
 
 
@@ -112,6 +116,13 @@ def test_denied_extended_and_prepared(aware_database, tls):
             rules.words.clear()
             assert sqlstate(connection, "select 'later' || %s", ["x"], prepare=True) is None
         assert ("execute", b"select 'later' || $1", True) in rules.asked
+
+
+def test_a_ruling_hears_of_the_encoding(aware_database):
+    rules = Rules()
+    with aware_database.harness(tls=False, ruling=rules) as harness:
+        assert psql(harness, "set client_encoding to latin1", "select 1") == ("1\n", "")
+    assert rules.settings == {"client_encoding": "LATIN1"}
 
 
 def test_a_denied_function_call(aware_database, tls, tmp_path):
@@ -213,8 +224,8 @@ def test_a_limit_ends_a_session_politely(aware_database, tls):
         harness.call(lambda: relay.notice("one minute is left"))
         harness.call(lambda: relay.end("57P05", "the session has ended", force=False))
         connection.execute("select 1")
+        connection.execute("commit")
         with pytest.raises(psycopg.OperationalError, match="the session has ended"):
-            connection.execute("commit")
             connection.execute("select 1")
         assert notices == ["one minute is left"]
 

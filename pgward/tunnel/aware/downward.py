@@ -7,6 +7,7 @@ before it. The error of a denied statement becomes the rule's reason.
 from struct import Struct
 
 from pgward.audit.tape.frames import DOWN, MOST_WHOLE, RESULT, run
+from pgward.pgwire import backend
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.states import (
     COMMAND_COMPLETE,
@@ -21,6 +22,7 @@ from pgward.pgwire.states import (
     ERROR,
     FUNCTION_RESULT,
     LEAST,
+    PARAMETER_STATUS,
     QUERY,
     READY,
     READY_ENDS,
@@ -162,7 +164,11 @@ class Downward:
                         self._exchange.came(kind)
                 elif kind == FUNCTION_RESULT:
                     self._rows += 1
-                    self._row_bytes += length - 4
+                    self._row_bytes += length - LEAST
+                elif kind == PARAMETER_STATUS and self._pending.ruling is not None:
+                    if end > size:
+                        break
+                    self._report(bytes(view[at + _HEADER : end]))
                 at = end
                 continue
             if end > size:
@@ -229,6 +235,11 @@ class Downward:
         if self._pending.marked and not queue:
             self._pending.settle()
         self._answered = True
+
+    def _report(self, body: bytes) -> None:
+        """Tell the ruling of a setting; there is one."""
+        if self._pending.ruling is not None:
+            self._pending.ruling.parameter_status(*backend.read_parameter_status(body))
 
     def _rare(self, view: memoryview, at: int, end: int, start: int) -> int:
         """Take an error, or the start of a COPY; return where the stretch for the tape begins."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from pgward.audit.tape.frames import NOTE
 from pgward.pgwire.exchange import Exchange
 from pgward.tunnel.aware.denials import Denials
+from pgward.tunnel.aware.ruling import Ruling
 
 Data = bytes | bytearray | memoryview
 
@@ -25,13 +26,14 @@ class Pending:
     can guess. ``marked``: there is more than exchanges to look at when answers end.
     """
 
-    __slots__ = ("append", "denials", "exchange", "marked", "sensitive", "session")
+    __slots__ = ("append", "denials", "exchange", "marked", "ruling", "sensitive", "session")
 
-    def __init__(self, tape: Tape, session: int, salt: str) -> None:
+    def __init__(self, tape: Tape, session: int, salt: str, ruling: Ruling | None = None) -> None:
         self.append: Callable[[int, int, Data], None] = tape.append
         self.session = session
         self.exchange = Exchange()
         self.denials = Denials(salt)
+        self.ruling = ruling
         self.sensitive = False
         self.marked = False
 

@@ -23,3 +23,7 @@ class Ruling(Protocol):
         it begins.
         """
         ...
+
+    def parameter_status(self, name: str, value: str) -> None:
+        """Take what PostgreSQL reports of a setting: ``client_encoding`` is how texts are read."""
+        ...

@@ -26,7 +26,7 @@ from pgward.tunnel.aware.hiding import Hiding, suspicious
 from pgward.tunnel.aware.judging import LOOKED_AT, Judging
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.pieces import Pieces
-from pgward.tunnel.aware.ruling import Denial, Ruling
+from pgward.tunnel.aware.ruling import Denial
 
 _HEADER = 5
 _ONE_QUERY = (QUERY,)
@@ -65,7 +65,8 @@ class Upward:
         "_waiting",
     )
 
-    def __init__(self, pending: Pending, ruling: Ruling | None = None) -> None:
+    def __init__(self, pending: Pending) -> None:
+        ruling = pending.ruling
         self._pending = pending
         self._append = pending.append
         self._session = pending.session

@@ -199,7 +199,7 @@ class Backend:
         self.over = False
         self._copying = ""  # the kind of message whose COPY takes data
 
-    def step(self) -> str | None:
+    def step(self) -> str | None:  # noqa: PLR0911 - one for each kind of answer
         """Answer the next message, None when there is none."""
         if not self.inbox or self.over:
             return None

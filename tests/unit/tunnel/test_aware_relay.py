@@ -6,6 +6,7 @@ import itertools
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 import pytest
 
@@ -78,7 +79,7 @@ class World:
     tape: ListTape = field(default_factory=ListTape)
     ruling: Rules | None = None
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         edge, tunnel = await tls_pair(self.contexts, unix_pair(self.buffers))
         self.client, self._open = TlsEnd(tunnel), [edge, tunnel]
         if self.upstream == "tls":

@@ -12,7 +12,7 @@ from pgward.pgwire import backend, frontend
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import message
 from pgward.tunnel.aware.denials import WITHHELD
-from tests.fixtures.inspecting import Inspected, ListTape, kinds, messages, split
+from tests.fixtures.inspecting import Inspected, ListTape, Rules, kinds, messages, split
 
 QUERY = frontend.query("select 1")
 COLUMNS = backend.row_description([])
@@ -134,6 +134,13 @@ def test_a_large_error_passes_and_its_sqlstate_is_on_tape():
 def test_a_tag_that_is_too_large_is_refused():
     with pytest.raises(WireError, match="cannot be read"):
         Inspected().down(message(b"C", bytes(2 * MOST_WHOLE))[:MOST_WHOLE])
+
+
+def test_a_ruling_hears_of_settings_however_they_come():
+    session = Inspected(Rules())
+    said = backend.parameter_status("client_encoding", "LATIN1")
+    assert session.down(ROW + said[:9], said[9:], said) == ROW + said * 2
+    assert session.rules.settings == [("client_encoding", "LATIN1")] * 2
 
 
 # --- errors -----------------------------------------------------------------------------

@@ -9,6 +9,9 @@ def test_a_denial_is_a_rule_and_a_reason():
 
 
 def test_whatever_has_the_method_is_a_ruling():
-    ruling: Ruling = Rules()
+    rules = Rules()
+    ruling: Ruling = rules
     assert ruling.statement("query", b"delete", whole=True) == DENIAL
     assert ruling.statement("execute", None, whole=True) is None
+    ruling.parameter_status("client_encoding", "UTF8")
+    assert rules.settings == [("client_encoding", "UTF8")]
