@@ -72,18 +72,15 @@ class TlsPlain:
 
 
 class AwareRelay(Relay):
-    """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did.
-
-    ``last_active`` is when bytes moved last, by the loop's clock.
-    """
+    """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did."""
 
     __slots__ = (
+        "_answered_at",
         "_chores",
         "_down",
         "_up",
         "ended_by",
         "exchange",
-        "last_active",
     )
 
     def __init__(
@@ -104,7 +101,7 @@ class AwareRelay(Relay):
         self._up = Upward(pending)
         self._down = Downward(pending, results=results)
         self.exchange = pending.exchange
-        self.last_active = loop.time()
+        self._answered_at = loop.time()
         self.ended_by: tuple[str, str] | None = None  # SQLSTATE and text
         self._chores: list[Callable[[], bool]] = []  # each returns whether it is done
         plain: Plain = TlsPlain(upstream) if isinstance(upstream, TlsConnection) else upstream
@@ -114,6 +111,11 @@ class AwareRelay(Relay):
     def in_transaction(self) -> bool:
         """Whether PostgreSQL said last that a transaction is open."""
         return self.exchange.in_transaction
+
+    @property
+    def last_active(self) -> float:
+        """When the last answer came, by the loop's clock; now, while one is awaited."""
+        return self._answered_at if self.idle else self._loop.time()
 
     @property
     def idle(self) -> bool:
@@ -230,7 +232,7 @@ class AwareRelay(Relay):
                     failed()
             else:
                 instead(parts)
-            self.last_active = now()
+            self._answered_at = now()
             if chores:
                 do_chores()
 
@@ -243,7 +245,6 @@ class AwareRelay(Relay):
         control, retry, gather = self._control, self._read_wants_write, self._gather
         control_size = CONTROL_SIZE if self._controls else -1
         feed, instead, refused = self._up.feed, self._send_parts, self._refused
-        now = self._loop.time
 
         def inbound() -> None:  # noqa: C901, PLR0911, PLR0912 - see above
             try:
@@ -284,7 +285,6 @@ class AwareRelay(Relay):
                     plain_full(bytes(view[sent:size]))
             else:
                 instead(parts)
-            self.last_active = now()
             if after is not None:
                 after()
 

@@ -103,7 +103,9 @@ class Downward:
 
         What is returned may be parts of ``view``. TapeFullError goes through.
         """
-        return self._feed(view) if not self._results else self._recorded(view)
+        if self._results:
+            return self._recorded(view)
+        return self._feed(view) if self._skip or self._waiting else self._read(view, 0)
 
     def _feed(self, view: memoryview) -> Parts | None:
         if self._waiting:
@@ -189,7 +191,15 @@ class Downward:
             else:
                 start = self._rare(view, at, end, start)
             at = end
-        return self._finish(view, at, start)
+        if at != size or self._out is not None:
+            return self._finish(view, at, start)
+        summary = self._summary
+        if start >= 0:
+            summary.append(view[start:])
+        if summary:
+            self._append(DOWN, self._session, b"".join(summary))
+            summary.clear()
+        return None
 
     def _copy_data(self, view: memoryview, at: int) -> int:
         """Count COPY data from ``at`` on; return where it ends, which may be behind the view."""
