@@ -13,6 +13,7 @@ import pytest
 from pgward.audit.tape import frames
 from pgward.system.pg_programs import find_client
 from pgward.tunnel.aware.ruling import Denial
+from tests.fixtures.aware_harness import Harness, server_context
 from tests.fixtures.inspecting import kinds, messages
 
 TIMEOUT = 120
@@ -260,3 +261,21 @@ def test_a_statement_of_200_mb(aware_database, tls, tmp_path):
     assert tape.largest <= frames.MOST_WHOLE + 16 + 4096
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 50_000  # KB
+
+
+def test_every_version_refuses_what_takes_a_denied_statement_s_place(pg_each, tls_keys):
+    context = server_context(*tls_keys.edge("localhost"))
+    path = f"{pg_each.socket_dir}/.s.PGSQL.{pg_each.port}"
+    rules = Rules(b"forbidden")
+    with Harness(context, path, ruling=rules) as harness, connect(harness) as connection:
+        assert sqlstate(connection, "select 'forbidden'") == "42501"
+        assert sqlstate(connection, "select 'forbidden' || %s", ["x"]) == "42501"
+        connection.execute("begin")
+        assert sqlstate(connection, "select 1/0") == "22012"
+        assert sqlstate(connection, "select 'forbidden'") == "42501"  # in a failed transaction
+        assert sqlstate(connection, "select 1") == "25P02"
+        connection.execute("rollback")
+        assert sqlstate(connection, "select 'later' || %s", ["x"], prepare=True) is None
+        rules.words.add(b"later")
+        assert sqlstate(connection, "select 'later' || %s", ["x"], prepare=True) == "42501"
+        assert connection.execute("select 1").fetchone() == (1,)
