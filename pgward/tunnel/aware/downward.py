@@ -175,11 +175,14 @@ class Downward:
                 continue
             if end > size:
                 break
-            if self._rows or self._copy is not None:
+            if self._copy is not None:
+                self._end_copy(kind, view[at + _HEADER : end])
+            if (self._rows or self._row_bytes) and kind != COPY_DONE:
                 if start >= 0:
                     self._summary.append(view[start:at])
                     start = -1
-                self._count(kind, view[at + _HEADER : end])
+                self._summary.append(run(self._rows, self._row_bytes))
+                self._rows = self._row_bytes = 0
             if start < 0:
                 start = at
             if role == _DONE:
@@ -218,19 +221,14 @@ class Downward:
             self._copy.walked(rows)
         return at
 
-    def _count(self, kind: int, body: memoryview) -> None:
-        """Put the number of rows into the summary, before what follows them."""
-        if kind == COPY_DONE:
-            return  # how many there were, the command's tag says
-        if self._copy is not None:
+    def _end_copy(self, kind: int, body: memoryview) -> None:
+        """Add the rows of COPY data that were not looked at: how many, the command's tag says."""
+        if self._copy is not None and kind != COPY_DONE:
             tag = bytes(body).rstrip(b"\0") if kind == COMMAND_COMPLETE else b""
             rows, size = self._copy.finished(tag)
-            self._copy = None
             self._rows += rows
             self._row_bytes += size
-        if self._row_bytes or self._rows:
-            self._summary.append(run(self._rows, self._row_bytes))
-            self._rows = self._row_bytes = 0
+            self._copy = None
 
     def _ready(self, status: int) -> None:
         self.answers += 1

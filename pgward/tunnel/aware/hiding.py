@@ -17,8 +17,8 @@ _MOST_NAMES: Final = 10_000
 
 def suspicious(data: bytes | bytearray | memoryview) -> bool:
     """Tell, in well under a microsecond for a short statement, whether a secret may be in it."""
-    find = bytes(data).lower().find
-    return find(b"pass") >= 0 or find(b"secret") >= 0 or find(b"pwd") >= 0 or find(b"://") >= 0
+    text = str(data, "latin-1").lower()  # of texts, this is twice as fast as of bytes
+    return "pass" in text or "secret" in text or "pwd" in text or "://" in text
 
 
 class Hiding:

@@ -196,6 +196,18 @@ def test_a_copy_that_fails():
     assert kinds(session.tape.of("DOWN")) == "H#EZ"
 
 
+def test_bytes_of_a_failed_copy_are_not_those_of_what_follows():
+    session = asked()
+    session.up(QUERY)
+    row = b"some text, to make the row long enough\n"
+    skipped = copied([row] * 100) + message(b"d", row)[:9]
+    session.down(TEXT_COPY, skipped)
+    assert session.down(message(b"d", row)[9:] + ERROR + READY + ANSWER)
+    summary = messages(session.tape.of("DOWN"))
+    assert [kind for kind, _ in summary] == ["H", "#", "E", "Z", "#", "C", "Z"]
+    assert summary[4][1] == run(1, 11)[5:]
+
+
 def test_rows_of_a_query_behind_a_failed_copy():
     session = asked()
     session.up(QUERY)
