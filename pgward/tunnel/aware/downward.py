@@ -19,6 +19,7 @@ from pgward.pgwire.states import (
     DATA_ROW,
     DESCRIBE,
     ENDING,
+    ENDS,
     ERROR,
     FUNCTION_RESULT,
     LEAST,
@@ -50,6 +51,12 @@ _ROLES[READY] = _DONE
 for _kind in (ERROR, COPY_IN, COPY_OUT, COPY_BOTH):
     _ROLES[_kind] = _RARE
 ROLES = bytes(_ROLES)
+
+# What a message is the answer to, of what one message alone answers; for the hot loop.
+_ASKED = bytearray(256)
+for _kind, _ends in ENDS.items():
+    for _end in _ends - {READY}:
+        _ASKED[_end] = _kind
 
 
 class Downward:
@@ -128,7 +135,8 @@ class Downward:
     ) -> Parts | None:
         size = len(view)
         last = size - _HEADER
-        queue, roles = self._exchange.queue, ROLES
+        exchange, roles = self._exchange, ROLES
+        queue = exchange.queue
         start = -1  # of messages for the tape that are not in the summary yet
         while at <= last:
             kind, length = _header(view, at)
@@ -163,7 +171,7 @@ class Downward:
                     start = -1
                 if kind == ROW_DESCRIPTION:
                     if queue and queue[0] == DESCRIBE:
-                        self._exchange.came(kind)
+                        exchange.came(kind)
                 elif kind == FUNCTION_RESULT:
                     self._rows += 1
                     self._row_bytes += length - LEAST
@@ -189,8 +197,12 @@ class Downward:
                 self._ready(view[end - 1])
             elif role == _TAPED:
                 self.answers += 1
-                if queue and queue[0] != QUERY:
-                    self._exchange.came(kind)
+                if queue and (asked := queue[0]) != QUERY:
+                    if asked == _ASKED[kind] and exchange.watcher is None:
+                        queue.popleft()  # what exchange.came would do, without a call
+                        exchange.at_ready = False
+                    else:
+                        exchange.came(kind)
             else:
                 start = self._rare(view, at, end, start)
             at = end
