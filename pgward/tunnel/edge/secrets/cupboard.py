@@ -63,6 +63,8 @@ class Cupboard:
         self._lock = threading.Lock()
         self._kept: dict[SecretRef, _Kept] = {}
         self._refused: dict[SecretRef, tuple[float, PgwardError]] = {}
+        # When each was asked for as PostgreSQL had refused it.
+        self._freshened: dict[SecretRef, float] = {}
         self._flights: dict[SecretRef, Future[bytes]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="secrets")
 
@@ -73,8 +75,8 @@ class Cupboard:
     def get(self, reference: SecretRef, *, fresh: bool = False) -> bytes:
         """Return the secret; raise SecretError, SecretAwayError. Blocks.
 
-        ``fresh``: PostgreSQL refused what is remembered. Who asks so again and again still gets
-        it, as no place is asked for the same twice in seconds.
+        ``fresh``: PostgreSQL refused what is remembered. Who asks so again in seconds gets that all
+        the same.
         """
         found = self.ask(reference, fresh=fresh)
         if not isinstance(found, Asking):
@@ -94,8 +96,7 @@ class Cupboard:
             if kept is None:
                 self._check_refused(reference, now)
                 return Asking(self._flight(reference), None, None)
-            lately = now - kept.asked < AGAIN  # it is known still, or its place is away
-            if lately or (not fresh and now - kept.fetched < FRESH):
+            if not self._is_due(reference, kept, now, fresh=fresh):
                 return kept.value
             patience = None if fresh else self._patience
             return Asking(self._flight(reference), kept.value, patience)
@@ -105,6 +106,16 @@ class Cupboard:
         with self._lock:
             self._kept = {each: kept for each, kept in self._kept.items() if each in needed}
             self._refused.clear()
+            self._freshened.clear()
+
+    def _is_due(self, reference: SecretRef, kept: _Kept, now: float, *, fresh: bool) -> bool:
+        if fresh:
+            is_due = now - self._freshened.get(reference, now - AGAIN) >= AGAIN
+            if is_due:
+                self._freshened[reference] = now
+            return is_due
+        # Where it was asked for a moment ago, its place is away.
+        return now - kept.fetched >= FRESH and now - kept.asked >= AGAIN
 
     def _check_refused(self, reference: SecretRef, now: float) -> None:
         at, error = self._refused.get(reference, (now - AGAIN, None))
