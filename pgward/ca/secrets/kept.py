@@ -1,6 +1,6 @@
 """Secrets in the store: made, given a new value, listed, removed; and opened for an edge."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
-from pgward.ca.resources.stored import Resource
 from pgward.ca.secrets import envelope, store_keys
 from pgward.ca.secrets.envelope import Sealed
 from pgward.ca.store import Transaction
@@ -80,7 +79,7 @@ def remove(transaction: Transaction, name: str, *, force: bool = False) -> list[
     service begins to refer to it meanwhile.
     """
     _get(transaction.connection, name)
-    using = _referring(resources.services(transaction.connection), name)
+    using = [each for each, _ in _referring(transaction.connection, name)]
     if using and not force:
         raise ConflictError(
             f"the secret {name!r} is in use: {', '.join(using)}",
@@ -101,13 +100,13 @@ def read(connection: Connection, sealer: Sealer, name: str) -> Opened:
 
 def listing(connection: Connection) -> list[Listed]:
     """Return all secrets by name."""
-    services = resources.services(connection)
+    using = _users(connection)
     rows = connection.execute(sa.select(secrets).order_by(secrets.c.name))
     return [
         Listed(
             name=row.name,
             version=row.version,
-            services=tuple(_referring(services, row.name)),
+            services=tuple(using.get(row.name, ())),
             created_at=row.created_at,
             created_by=row.created_by,
             rotated_at=row.rotated_at,
@@ -125,15 +124,14 @@ def versions(connection: Connection, wanted: Collection[str]) -> dict[str, int]:
 
 def notes_about(connection: Connection, spec: ServiceSpec) -> list[str]:
     """Return which secrets a service refers to that are not there yet."""
-    wanted = frozenset() if spec.postgres is None else spec.postgres.secrets()
+    wanted = _secrets(spec)
     missing = sorted(wanted - versions(connection, wanted).keys())
     return [f"there is no secret {name!r} yet: pgward secret create {name}" for name in missing]
 
 
 def served(connection: Connection, edge: str, name: str) -> list[str]:
     """Return the services that an edge serves and that refer to a secret."""
-    on_edge = [each for each in resources.services(connection) if each[1].is_on(edge)]
-    return _referring(on_edge, name)
+    return [each for each, spec in _referring(connection, name) if spec.is_on(edge)]
 
 
 def _seal(
@@ -173,9 +171,28 @@ def _get(connection: Connection, name: str) -> sa.Row[Any]:
     return found
 
 
-def _referring(services: Iterable[tuple[Resource, ServiceSpec]], name: str) -> list[str]:
-    return sorted(
-        each.name
-        for each, spec in services
-        if spec.postgres is not None and name in spec.postgres.secrets()
-    )
+def _referring(connection: Connection, name: str) -> list[tuple[str, ServiceSpec]]:
+    """Return the services that refer to a secret, by name.
+
+    Only those are read whole that have the name in them somewhere: there may be many, and while a
+    secret is told to an edge all other writers wait.
+    """
+    likely = [
+        (each.name, ServiceSpec.model_validate(each.spec))
+        for each in resources.every(connection, "Service")
+        if name in str(each.spec)
+    ]
+    return [(each, spec) for each, spec in likely if name in _secrets(spec)]
+
+
+def _users(connection: Connection) -> dict[str, list[str]]:
+    """Return by secret which services refer to it."""
+    found: dict[str, list[str]] = {}
+    for each, spec in resources.services(connection):
+        for name in _secrets(spec):
+            found.setdefault(name, []).append(each.name)
+    return found
+
+
+def _secrets(spec: ServiceSpec) -> frozenset[str]:
+    return frozenset() if spec.postgres is None else spec.postgres.secrets()
