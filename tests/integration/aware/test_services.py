@@ -5,8 +5,10 @@ import json
 import psycopg
 import pytest
 
+from tests.fixtures.edge_process import eventually
 from tests.fixtures.tunnel_process import psql
 from tests.fixtures.upstream_servers import unused
+from tests.integration.test_tunnel_clients import cancelled
 
 pytestmark = pytest.mark.integration
 
@@ -60,6 +62,8 @@ def test_postgresql_itself_checks_the_certificate_of_each_person(stack, person):
     with stack.tunnel(person, service.name) as tunnel:
         assert tunnel.psql(BY) == f"{person.name}|/CN={person.name}"
         refused = psql_error(tunnel.conninfo, user="postgres")
+        with psycopg.connect(tunnel.conninfo, autocommit=True) as session:
+            assert cancelled(session)
     assert "you may not connect as the user 'postgres'" in refused
 
 
@@ -141,3 +145,12 @@ def test_the_snapshot_on_disk_names_secrets_and_has_none(stack, service):
     )
     assert block["default"]["auth"] == {"password": {"from_secret": service.name}}
     assert service.password not in json.dumps(stack.edge.snapshot())
+
+
+@pytest.mark.usefixtures("service")
+def test_the_edge_tells_how_the_databases_are(stack, person):
+    directory = stack.edge.directory
+    eventually((directory / "health.json").exists, what="nothing was asked")
+    told = person.data("edge", "status", directory)["databases"]
+    assert all(line.endswith(": answers") or "cannot reach" in line for line in told)
+    assert told != []

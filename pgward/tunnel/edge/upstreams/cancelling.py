@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from pgward.core.address import Address
@@ -10,6 +13,7 @@ from pgward.pgwire import startup
 from pgward.tunnel.edge.state_postgres import Config
 from pgward.tunnel.edge.upstreams.channel import Channel
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
+from pgward.tunnel.tls import TlsConnection
 
 log = logging.getLogger("pgward.edge")
 
@@ -35,15 +39,54 @@ async def cancel(
     if not key:
         log.info("%s gives no keys to cancel with", upstream.address)
         return
+    config, address = _there(config, upstream)
     try:
         async with asyncio.timeout(CANCEL_SECONDS):
-            channel = await upstreams.secure(config, upstream.address, credentials)
-            try:
-                await channel.send(startup.cancel(pid, key))
-                await channel.receive()  # the server ends it when it has signalled its process
-            finally:
-                channel.close()
+            for each in _attempts(credentials):
+                problem = await _problem(upstreams, config, address, each, startup.cancel(pid, key))
+                if problem is None:
+                    return
+                log.warning("no cancel request reached %s: %s", upstream.address, problem)
     except TimeoutError:
         log.warning("%s does not take a cancel request in time", upstream.address)
+
+
+async def _problem(
+    upstreams: Securing, config: Config, address: Address, credentials: Credentials, request: bytes
+) -> PgwardError | OSError | None:
+    """Send the request; return what went wrong, if anything did."""
+    try:
+        channel = await upstreams.secure(config, address, credentials)
+        try:
+            await channel.send(request)
+            await channel.receive()  # the server ends it when it has signalled its process
+        finally:
+            channel.close()
     except (PgwardError, OSError) as error:
-        log.warning("no cancel request reached %s: %s", upstream.address, error)
+        return error
+    return None
+
+
+def _there(config: Config, upstream: Upstream) -> tuple[Config, Address]:
+    """Return where the connection really is: its name may lead to another server by now."""
+    connection = upstream.connection
+    sock = connection.socket if isinstance(connection, TlsConnection) else connection
+    if config.jump is not None or sock.family == socket.AF_UNIX or sock.fileno() == -1:
+        return config, upstream.address
+    try:
+        host, port = sock.getpeername()[:2]
+    except OSError:
+        return config, upstream.address
+    # The certificate is that of the name all the same.
+    name = config.server_name or upstream.address.host
+    return replace(config, server_name=name), Address(host, port)
+
+
+def _attempts(credentials: Credentials) -> Iterator[Credentials]:
+    """Yield what to show: nothing, as that is enough for PostgreSQL, and then a certificate.
+
+    A minted one has expired minutes after the session began, and would be refused.
+    """
+    yield replace(credentials, certificate=None)
+    if credentials.certificate is not None:
+        yield credentials

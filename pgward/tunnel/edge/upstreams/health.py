@@ -94,12 +94,18 @@ class HealthWatch:
     async def run(self) -> None:
         """Ask until cancelled."""
         while True:
-            await self.ask_all()
-            now = tuple((each.service, each.address, each.problem) for each in self.known)
-            await asyncio.to_thread(self._keep, self.known, now != self._kept)
-            self._kept = now
+            try:
+                await self._round()
+            except Exception:  # whatever it was, it must not be the last round
+                log.exception("the databases could not be asked how they are")
             # Edges that began together shall not ask together.
             await asyncio.sleep(self._every * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+
+    async def _round(self) -> None:
+        await self.ask_all()
+        now = tuple((each.service, each.address, each.problem) for each in self.known)
+        await asyncio.to_thread(self._keep, self.known, now != self._kept)
+        self._kept = now
 
     async def ask_all(self) -> None:
         """Ask every server once."""

@@ -1,14 +1,16 @@
 import asyncio
+from dataclasses import replace
 
 from pgward.core.address import Address
 from pgward.pgwire import startup
 from pgward.tunnel.edge.upstreams import cancelling as module
 from pgward.tunnel.edge.upstreams.cancelling import cancel
 from pgward.tunnel.edge.upstreams.channel import Channel
+from pgward.tunnel.edge.upstreams.contexts import ClientCertificate
 from pgward.tunnel.edge.upstreams.errors import unreachable
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 from tests.fixtures.aware_sessions import CONFIG
-from tests.fixtures.links import unix_pair
+from tests.fixtures.links import tcp_pair, unix_pair
 
 DB = Address("db", 5432)
 CREDENTIALS = Credentials(b"password")
@@ -89,3 +91,41 @@ def test_a_server_that_does_not_answer_holds_nobody_up(run, caplog, monkeypatch)
 
     run(main())
     assert "db:5432 does not take a cancel request in time" in caplog.text
+
+
+def test_the_request_goes_to_the_server_that_the_session_is_on(run):
+    async def main() -> None:
+        securing, session = Securing(unreachable(DB, "it is away")), Session(b"key!")
+        close(Securing(), session)
+        session.sockets = tcp_pair()
+        upstream = replace(session.upstream, connection=session.sockets[1])
+        await cancel(securing, CONFIG, CREDENTIALS, upstream)
+        ((config, address, _),) = securing.asked
+        assert address == Address(*session.sockets[1].getpeername())
+        assert config == replace(CONFIG, server_name=CONFIG.server_name or "db")
+        close(securing, session)
+
+    run(main())
+
+
+def test_a_session_that_is_gone_leaves_the_name(run):
+    async def main() -> None:
+        securing, session = Securing(unreachable(DB, "it is away")), Session(b"key!")
+        session.sockets[0].close()
+        await cancel(securing, CONFIG, CREDENTIALS, session.upstream)
+        assert [each[:2] for each in securing.asked] == [(CONFIG, DB)]
+        close(securing, session)
+
+    run(main())
+
+
+def test_a_certificate_is_shown_only_where_nothing_is_not_enough(run):
+    credentials = replace(CREDENTIALS, certificate=ClientCertificate(b"chain", b"key"))
+
+    async def main() -> None:
+        securing, session = Securing(unreachable(DB, "wants one")), Session(b"key!")
+        await cancel(securing, CONFIG, credentials, session.upstream)
+        assert [each[2] for each in securing.asked] == [CREDENTIALS, credentials]
+        close(securing, session)
+
+    run(main())

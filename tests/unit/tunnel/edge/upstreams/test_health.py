@@ -105,8 +105,8 @@ def test_servers_of_services_that_are_gone_are_forgotten(servers):
     assert servers.ask() == []
 
 
-def test_it_goes_on_until_it_is_ended_and_tells_when_something_changed(servers, monkeypatch):
-    rounds = iter([set(), {B}, None])
+def test_it_goes_on_until_it_is_ended_and_tells_what_changed(servers, monkeypatch, caplog):
+    rounds = iter([set(), {A}, {B}, None])
 
     async def main() -> None:
         over = asyncio.Event()
@@ -119,6 +119,8 @@ def test_it_goes_on_until_it_is_ended_and_tells_when_something_changed(servers, 
                 await asyncio.get_running_loop().create_future()
 
         async def secure(_config, address, _credentials):
+            if servers.away == {A}:
+                raise ValueError("what nobody thought of")
             if address in servers.away:
                 raise OSError(113, "No route")
             return servers
@@ -133,6 +135,7 @@ def test_it_goes_on_until_it_is_ended_and_tells_when_something_changed(servers, 
 
     asyncio.run(main())
     assert servers.kept == [(2, True), (2, False), (2, True)]
+    assert "the databases could not be asked how they are" in caplog.text
 
 
 def test_health_is_plain_data():
