@@ -41,13 +41,17 @@ class TapeWriter:
         self._now = now
         self._retry_at = 0.0
         self._at: int
-        self._pool = ThreadPoolExecutor(1, "pgward-tape")
         try:
             self._lock = _locked_directory(self.directory)
+        except OSError as error:
+            raise _full(error) from error
+        try:
             self._segment = self._reserve(1)
         except (OSError, TapeFullError) as error:
-            self._pool.shutdown()
+            self.directory.rmdir()
+            os.close(self._lock)
             raise _full(error) from error
+        self._pool = ThreadPoolExecutor(1, "pgward-tape")
         self._use(self._segment)
 
     def append(self, kind: int, session: int, data: bytes | bytearray | memoryview) -> None:
