@@ -9,7 +9,8 @@ import math
 import re
 import struct
 from collections.abc import Callable
-from ipaddress import ip_address
+from decimal import Decimal
+from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
 from pgward.audit.records.moments import date, interval, time, timestamp, timetz
@@ -23,10 +24,11 @@ _NUMERIC = struct.Struct("!HhHH")
 _ARRAY = struct.Struct("!iiI")
 _DIMENSION = struct.Struct("!ii")
 
-_FLOAT_DIGITS = range(6, 10)
+_FLOAT4_EXPONENT, _FLOAT8_EXPONENT = 6, 15
+_FLOAT4_MOST = 3.4028235e38
 _NEGATIVE, _NAN, _INFINITE, _MINUS_INFINITE = 0x4000, 0xC000, 0xD000, 0xF000
 _MOST_DIMENSIONS = 6
-_MOST_SCALE = 16_383  # numeric's, after its point
+_MOST_ZEROS = 1024  # digits of a numeric: a few bytes can ask for 147,000
 _JSONB_VERSION = 1
 
 
@@ -60,30 +62,36 @@ def _uuid(data: bytes) -> str:
 
 def _float4(data: bytes) -> str:
     (found,) = _FLOAT.unpack(data)
-    for digits in _FLOAT_DIGITS:
-        short = float(f"{found:.{digits}g}")
-        if math.isnan(found) or (abs(short) <= 3.4028235e38 and _FLOAT.pack(short) == data):  # noqa: PLR2004
-            return _shown(short)
-    return _shown(found)
+    if not math.isfinite(found):
+        return _shown(found, _FLOAT4_EXPONENT)
+    shorter = (float(f"{found:.{digits}g}") for digits in range(1, 10))
+    exact = (each for each in shorter if abs(each) <= _FLOAT4_MOST and _FLOAT.pack(each) == data)
+    return _shown(next(exact, found), _FLOAT4_EXPONENT)
 
 
 def _float8(data: bytes) -> str:
-    return _shown(_DOUBLE.unpack(data)[0])
+    return _shown(_DOUBLE.unpack(data)[0], _FLOAT8_EXPONENT)
 
 
-def _shown(found: float) -> str:
-    """Return the shortest text, with the exponents that PostgreSQL writes."""
+def _shown(found: float, most: int) -> str:
+    """Return the shortest text; from an exponent of ``most`` on, it is written as such."""
     if not math.isfinite(found):
         return "NaN" if math.isnan(found) else "Infinity" if found > 0 else "-Infinity"
-    text = repr(found)
-    return text.removesuffix(".0")
+    sign, digits, exponent = Decimal(repr(found)).normalize().as_tuple()
+    exponent = int(exponent)
+    first = exponent + len(digits) - 1
+    if -5 < first < most:  # noqa: PLR2004  # as %g
+        return f"{Decimal(repr(found)).normalize():f}"
+    text = "".join(map(str, digits))
+    fraction = f".{text[1:]}" if len(text) > 1 else ""
+    return f"{'-' if sign else ''}{text[0]}{fraction}e{first:+03d}"
 
 
 def _numeric(data: bytes) -> str:
     count, weight, sign, scale = _NUMERIC.unpack_from(data)
     if sign in (_NAN, _INFINITE, _MINUS_INFINITE):
         return {_NAN: "NaN", _INFINITE: "Infinity", _MINUS_INFINITE: "-Infinity"}[sign]
-    if len(data) != _NUMERIC.size + 2 * count or scale > _MOST_SCALE:
+    if len(data) != _NUMERIC.size + 2 * count or 4 * weight + scale > _MOST_ZEROS:
         raise ValueError(data)
     digits = struct.unpack_from(f"!{count}H", data, _NUMERIC.size)
     before = [digits[n] if n < count else 0 for n in range(weight + 1)] or [0]
@@ -94,13 +102,13 @@ def _numeric(data: bytes) -> str:
 
 
 def _inet(data: bytes) -> str:
-    family, bits, is_cidr, size = data[:4]
+    _, bits, is_cidr, size = data[:4]  # the family follows from the size
     if len(data) != 4 + size or size not in (4, 16):
         raise ValueError(data)
-    del family
     address = ip_address(data[4:])
-    full = bits == 8 * size
-    return str(address) if full and not is_cidr else f"{address}/{bits}"
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    shown = str(address) if mapped is None else f"::ffff:{mapped}"
+    return shown if bits == 8 * size and not is_cidr else f"{shown}/{bits}"
 
 
 def _macaddr(data: bytes) -> str:

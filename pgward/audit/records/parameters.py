@@ -19,6 +19,7 @@ HIDDEN = "***"
 Told = dict[str, Any]  # a large value, by "bytes" and "sha256"
 Value = str | Told | None
 _UINT16, _INT32 = struct.Struct("!H"), struct.Struct("!i")
+_MOST_GROWTH, _MOST_TEXT = 8, 1024  # letters a byte, and besides
 _SHORT = 7  # bytes, too few for a secret and its name
 MOST = 8192
 """Values of more bytes than this are told by their size and SHA-256."""
@@ -61,7 +62,9 @@ def binary(data: bytes, oid: int) -> str:
     reader = BINARY.get(oid)
     if reader is not None:
         try:
-            return reader(data)
+            text = reader(data)
+            if len(text) <= _MOST_GROWTH * len(data) + _MOST_TEXT:
+                return text
         except (ValueError, ArithmeticError, struct.error, RecursionError):
             pass
     return "\\x" + data.hex()
