@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -85,6 +85,7 @@ class Match:
         return self.evaluate(variables) is True
 
 
+@lru_cache(maxsize=2048)  # resources are read, and so compiled, again and again
 def compile(source: str, on: On = On.CONNECT) -> Match:  # noqa: A001 - what it does, as in re
     """Compile an expression that is true or false; raise ConditionError.
 

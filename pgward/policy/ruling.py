@@ -12,8 +12,8 @@ from pgward.policy.statements import UTF8, classify, function_call, unread
 Asked = Literal["query", "parse", "execute", "function"]
 _UNSEEN, _TOO_LONG = "what it executes was not seen here", "it is too long"
 _UNKNOWN = Decision(allowed=False)
-_CACHED = 256
-_CACHED_BYTES = 4096
+_CACHED = 128
+_CACHED_BYTES = 2048
 
 
 class StatementRuler:

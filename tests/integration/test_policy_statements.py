@@ -1,5 +1,7 @@
 """What is said of statements, held against what a real PostgreSQL does with them."""
 
+import re
+import subprocess
 from collections.abc import Iterator
 
 import psycopg
@@ -56,6 +58,24 @@ NOTIFY a
 LOCK t IN ROW EXCLUSIVE MODE
 REFRESH MATERIALIZED VIEW m
 COMMENT ON TABLE t IS 'x'
+"""
+DESCRIBE = r"""
+\d
+\d+ t
+\d+ v
+\d s
+\l+
+\df+ own
+\dn+
+\du+
+\dp
+\dx
+\dT+
+\sf own
+\sv v
+\dC+
+\drds
+\ddp
 """
 # PostgreSQL lets these through, though others notice them.
 WAITING = ("NOTIFY", "pg_notify", "LOCK")
@@ -124,6 +144,16 @@ def test_a_change_that_hides_behind_a_backslash_is_seen(connection, settings, te
     changed = refusal is None and rows(connection) != before
     assert changed or b"off" in settings
     assert "DELETE" in [kind for each in classify(text) for kind in each.kinds]
+
+
+def test_what_psql_asks_to_describe_things_only_reads(server):
+    where = f"host={server.socket_dir} port={server.port} user=postgres dbname=postgres"
+    done = subprocess.run(
+        ["psql", "-X", "-E", where], input=DESCRIBE, capture_output=True, text=True, check=True
+    )
+    asked = re.findall(r"\*+ QUERY \*+/?\n(.*?)\n/?\*+", done.stdout, re.DOTALL)
+    assert len(asked) > 20
+    assert [each for text in asked for each in classify(text.encode()) if not each.reads] == []
 
 
 def test_a_text_of_unknown_length_hides_nothing(connection):

@@ -68,7 +68,7 @@ def test_what_is_remembered_is_bounded():
     rules = ruler()
     for number in range(1000):
         rules.statement("query", b"SELECT a%d" % number, whole=True)
-    assert len(rules._known) <= 256
+    assert len(rules._known) <= 128
 
 
 def test_the_clients_encoding_is_followed():
