@@ -22,6 +22,11 @@ _SAFE_STACK = 8 * 1024 * 1024  # twice what the worst text needed
 MAX_COMMENTS = 500  # nested ones are read over and over again
 _LONG_OPERATOR = re.compile(rb"[-+*/<>=~!@#%^&|`?]{1000}")  # so are letters of operators in a row
 MAX_NODES = 20_000
+MAX_OPERATORS = 2000  # each may be a level, and what a text costs grows with its depth squared
+_OPERATORS = b"-+*/<>=~!@#%^&|`?:"
+_NESTING = re.compile(rb"(?<=[^\s,(])\s*[-+*/<>=~!@#%^&|`?:]")
+_STRING = re.compile(rb"'[^']*'")
+_HIDES_QUOTES = re.compile(rb'["\\$]|--|/\*')
 # What is not a number, of the wire types; the grammar's answers have no others.
 _LENGTH = 2
 _MORE = 0x80  # set in a varint's byte when another follows
@@ -123,6 +128,17 @@ def _refuse_what_is_dear(text: bytes) -> None:
         raise UnparsedError("it has a zero byte")
     if text.count(b"/*") > MAX_COMMENTS or _LONG_OPERATOR.search(text):
         raise UnparsedError("it has too many comments, or too long an operator")
+    if _operators(text) > MAX_OPERATORS:
+        raise UnparsedError("it has too many operators")
+
+
+def _operators(text: bytes) -> int:
+    """Return how many operators a text may have at most; signs of numbers in lists are none."""
+    found = len(text) - len(text.translate(None, _OPERATORS))
+    if found <= MAX_OPERATORS:
+        return found
+    plain = text if _HIDES_QUOTES.search(text) else _STRING.sub(b"''", text)
+    return len(_NESTING.findall(plain))
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

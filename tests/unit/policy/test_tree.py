@@ -86,6 +86,10 @@ def test_a_backslash_means_what_the_setting_says():
         (b"/*" * 501 + b"*/" * 501, "too many comments"),
         (b"SELECT " + b"-+" * 600 + b"1", "too long an operator"),
         (b"SELECT " + b"(1," * 5000, "memory exhausted"),
+        (b"SELECT 1" + b"+1" * 2001, "too many operators"),
+        (b"SELECT " + b"- " * 2002 + b"1", "too many operators"),
+        (b"SELECT 1" + b"::int" * 1001, "too many operators"),
+        (b"SELECT 1 --'\n" + b"+1" * 2001 + b" --'\n", "too many operators"),
     ],
 )
 def test_what_cannot_be_read_says_why(text, said):
@@ -97,6 +101,18 @@ def test_no_more_than_the_stack_can_take_is_parsed():
     padding = b"/*" + b" " * tree.MAX_BYTES + b"*/"
     error = why(b"DROP TABLE a " + padding)
     assert (str(error), error.whole) == ("it is longer than 16384 bytes", False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"INSERT INTO a VALUES " + b",".join([b"(-1,-2, -3)"] * 1200),
+        b"INSERT INTO a VALUES " + b",".join([b"('2026-11-22 10:00:00+01')"] * 550),
+        b"SELECT '" + b"+- " * 5000 + b"'",
+    ],
+)
+def test_numbers_and_strings_have_no_operators(text):
+    assert len(parse(text)) == 1
 
 
 @pytest.mark.parametrize(

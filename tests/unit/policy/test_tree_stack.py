@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-PIN = "from pgward.policy import tree; tree.longest = lambda: tree.MAX_BYTES\n"
+PIN = """from pgward.policy import tree
+tree.longest = lambda: tree.MAX_BYTES
+tree.MAX_OPERATORS = 10**9
+"""
 RUN = """import sys
 from tests.fixtures import deep_sql
 sys.argv = ['deep', '{}', '{}', '{}']
