@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from pgward.audit.chain.encoding import encode_plainly
+from pgward.audit.chain.encoding import encode, encode_plainly, msgspec
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError
 
@@ -23,9 +24,11 @@ MORE: Final = "*"
 
 _MOST_NAMES = 200
 _MOST_LETTERS = 256
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z", re.ASCII)
 _EXECUTED = frozenset({"QUERY", "EXECUTE", "FUNCTION_CALL"})
 _ABOUT = ("user", "service", "database", "role", "client", "application")
+_TEXTS = tuple(dict.fromkeys((*NAMED, *_ABOUT)))
+_decode: Any = json.loads if msgspec is None else msgspec.json.decode
 
 _FRACTION = re.compile('"\ue000([0-9.eE+-]+)\ue000"'.encode())
 
@@ -66,17 +69,20 @@ def read(lines: Iterable[bytes], edge: str) -> Facts:
     """
     times: list[str] = []
     found: dict[str, set[str]] = {kind: set() for kind in NAMED}
+    adding = [(kind, names.add) for kind, names in found.items()]
     sessions: dict[str, SessionFacts] = {}
     for line in lines:
         record = _record(line)
         _check(record, edge)
         time = record["time"]
         times.append(time)
-        for kind, names in found.items():
+        for kind, add in adding:
             if (name := record.get(kind)) is not None:
-                names.add(name)
+                add(name)
         if (session := record.get("session")) is not None:
             if session not in sessions:
+                if len(session) > _MOST_LETTERS or not _storable(session):
+                    raise InvalidInputError(f"session in line {record['seq']} is no name")
                 sessions[session] = SessionFacts(session, time)
             _note(sessions[session], record)
     if not times:
@@ -91,6 +97,12 @@ def read(lines: Iterable[bytes], edge: str) -> Facts:
 
 
 def _record(line: bytes) -> dict[str, Any]:
+    try:
+        quick = _decode(line)
+        if isinstance(quick, dict) and encode(quick) == line:
+            return quick
+    except (ValueError, TypeError, RecursionError):
+        pass  # where it is not at fault, the standard library reads it
     try:
         record = json.loads(line)
         if isinstance(record, dict) and (encode_plainly(record) == line or _is_written(line)):
@@ -115,17 +127,15 @@ def _check(record: Mapping[str, Any], edge: str) -> None:
     time = record.get("time")
     if not isinstance(time, str) or not _TIME.fullmatch(time):
         raise InvalidInputError(f"line {seq} has no time in UTC with microseconds")
-    _moment(time)
+    _check_day(time[:10])
     if record.get("edge", edge) != edge:
         raise InvalidInputError(f"line {seq} is of another edge")
     if not isinstance(record.get("type"), str):
         raise InvalidInputError(f"line {seq} has no type")
-    for name in (*NAMED, *_ABOUT):
-        if not isinstance(record.get(name, ""), str):
+    for name in _TEXTS:
+        value = record.get(name)
+        if value is not None and type(value) is not str:
             raise InvalidInputError(f"{name} in line {seq} is no text")
-    session = record.get("session", "")
-    if len(session) > _MOST_LETTERS or not _storable(session):
-        raise InvalidInputError(f"session in line {seq} is no name")
 
 
 def _note(session: SessionFacts, record: Mapping[str, Any]) -> None:
@@ -175,6 +185,12 @@ def _listed(names: set[str]) -> tuple[str, ...]:
 def _storable(name: str) -> bool:
     """Tell whether every database takes a name: no NUL, and no half of a surrogate pair."""
     return "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+@lru_cache(64)
+def _check_day(text: str) -> None:
+    """Raise InvalidInputError for a day that no month has."""
+    _moment(f"{text}T00:00:00Z")
 
 
 def _moment(text: str) -> datetime:

@@ -78,7 +78,7 @@ def test_texts_that_no_database_takes():
         ({"edge": "e2"}, "line 1 is of another edge"),
         ({"time": "2026-11-21T12:00:00Z"}, "line 1 has no time in UTC with microseconds"),
         ({"time": 5}, "line 1 has no time in UTC with microseconds"),
-        ({"time": "2026-02-30T12:00:00.000000Z"}, "2026-02-30T12:00:00.000000Z is no time"),
+        ({"time": "2026-02-30T12:00:00.000000Z"}, "2026-02-30T00:00:00Z is no time"),
         ({"type": None}, "line 1 has no type"),
         ({"user": 5}, "user in line 1 is no text"),
         ({"session": "x" * 257}, "session in line 1 is no name"),
@@ -104,6 +104,13 @@ def test_what_no_record_says(more, message):
 def test_lines_that_hide_what_they_say_from_a_search(line):
     with pytest.raises(InvalidInputError, match="is not written as a record is"):
         facts.read([line], "e1")
+
+
+def test_what_is_null_is_as_if_left_out():
+    found = facts.read(chained(record(1, user=None, status=None, application=None)), "e1")
+    assert (found.names["user"], found.names["status"]) == ((), ())
+    (session,) = found.sessions.values()
+    assert "user" not in session.about
 
 
 def test_a_chunk_without_lines():
