@@ -1,9 +1,9 @@
 """The auditor as the process that an edge starts, killed while it works."""
 
 import json
-import os
 import random
-import signal
+import subprocess
+import sys
 from collections import Counter
 
 import psutil
@@ -40,6 +40,26 @@ def kill_the_auditor(attended: Attendant) -> None:
         process.kill()
 
 
+WORKER = """
+import pathlib, signal, sys
+from pgward.tunnel.edge.auditor.attendant import Attendant
+from pgward.tunnel.edge.auditor.settings import AuditorSettings
+Attendant(AuditorSettings(pathlib.Path(sys.argv[1]))).need()
+signal.pause()
+"""
+
+
+def other_worker(directory):
+    """Start a process that has an auditor."""
+    return subprocess.Popen([sys.executable, "-c", WORKER, str(directory)])
+
+
+def kill(worker):
+    """End it as nothing that it could prepare for."""
+    with worker:
+        worker.kill()
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(25, marks=pytest.mark.soak)])
 def test_killed_at_random_moments_it_neither_loses_nor_doubles_a_record(
     archive_ca, directory, attended, tmp_path, kills
@@ -74,13 +94,30 @@ def test_killed_at_random_moments_it_neither_loses_nor_doubles_a_record(
 def test_it_ends_with_the_process_that_started_it(archive_ca, directory):
     tape = Taped(directory)
     tape.session(queries=10, ended=False)
-    if not (pid := os.fork()):
-        Attendant(AuditorSettings(directory)).need()
-        eventually(lambda: psutil.Process().children(), PATIENCE)
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(pid, 0)
+    worker = other_worker(directory)
+    eventually(lambda: psutil.Process(worker.pid).children(), PATIENCE)
+    kill(worker)
     eventually(lambda: len(archive_ca.archive.lines) == 11, PATIENCE)
     tape.close()
+
+
+def test_one_takes_over_from_that_of_a_worker_that_was_killed(archive_ca, directory, attended):
+    tape = Taped(directory)
+    tape.session(queries=10, ended=False)
+    first = other_worker(directory)
+    eventually(lambda: len(archive_ca.archive.lines) == 11, PATIENCE)
+    attended.need()  # as a worker does that was started in place of the first
+    tape.query(1, "select 'while both are there'")
+    kill(first)
+    for each in range(20):
+        tape.query(1, f"select {each}")
+    eventually(lambda: len(archive_ca.archive.lines) == 32, PATIENCE)
+    tape.query(1, "select 'last'")
+    tape.close()
+    attended.end(PATIENCE)
+    archive = archive_ca.archive
+    assert len(archive.ids) == len(set(archive.ids)) == 34
+    assert next(iter(archive.heads.values())).seq == 34
 
 
 def processes_of(edge) -> list[psutil.Process]:
