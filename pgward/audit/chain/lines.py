@@ -98,11 +98,23 @@ class Chain:
 
         Raises TypeError for what JSON cannot hold; the chain stays as it was.
         """
+        return self.append_json(encode(record))
+
+    def append_json(self, record: bytes) -> bytes:
+        """Return the line of a record that is JSON already: an object, compact, not empty."""
         seq = self._seq + 1
-        plain = b'{"seq":%d,%b' % (seq, encode(record)[1:])
+        plain = b'{"seq":%d,%b' % (seq, record[1:])
         self._hash = digest = sha256(self._hash + plain).digest()
         self._seq = seq
         return plain[:-1] + _tail(digest)
+
+
+def record_of(line: bytes) -> bytes:
+    """Return the record of a line as JSON, without what the chain added; raise ValueError."""
+    found = _SEQ.match(line)
+    if found is None or len(line) <= found.end() + _TAIL:
+        raise ValueError("that is no line of a chain")
+    return b"{" + line[found.end() : -_TAIL] + b"}"
 
 
 def verify(lines: Iterable[bytes], start: Head, end: Head | None = None) -> Head:

@@ -13,6 +13,17 @@ MISSING: Final = "Pgward-Missing"
 _CONFLICT = 409
 
 
+class ForkedError(ConflictError):
+    """The CA has other lines of a chain than this edge: the records need another chain."""
+
+    def __init__(self, chain: str, why: str) -> None:
+        super().__init__(
+            f"the CA has other lines of chain {chain} than this edge: {why}",
+            hint="was the edge's directory restored from a backup, or is it served twice?",
+        )
+        self.chain = chain
+
+
 class CaTarget:
     """Signs chunks with the machine's present key, and puts them into the CA's archive."""
 
@@ -32,11 +43,7 @@ class CaTarget:
         if reason == "behind" and seq >= entry.manifest.last_seq:
             return entry.number
         if reason != "gap" or seq >= entry.manifest.first_seq:
-            raise ConflictError(
-                f"the CA has other lines of chain {entry.manifest.chain} than this edge, from "
-                f"{entry.manifest.first_seq} on: {_message(answer)}",
-                hint="was the edge's directory restored from a backup, or is it served twice?",
-            )
+            raise ForkedError(entry.manifest.chain, _message(answer))
         return self._fill_gap(entry, data, seq)
 
     def close(self) -> None:

@@ -59,11 +59,12 @@ class SinkTarget:
 
 
 class Deliverer:
-    """Delivers in a thread; ``problem`` is why the last attempt failed, None when it did not."""
+    """Delivers in a thread; ``problem`` and ``error``: why the last attempt failed, or None."""
 
     def __init__(self, target: Target, shelf: Shelf, place: Path) -> None:
         self.name = target.name
         self.problem: str | None = None
+        self.error: Exception | None = None
         self._target = target
         self._shelf = shelf
         self._path = place / f"{_PREFIX}{target.name}"
@@ -122,17 +123,20 @@ class Deliverer:
             return LONGEST_PAUSE if _is_hopeless(error) else min(2 * pause, LONGEST_PAUSE)
         if self.problem is not None:
             log.info("%s takes records again", self.name)
-            self.problem = None
+            self.problem = self.error = None
         return FIRST_PAUSE
 
     def _failed(self, error: Exception) -> None:
+        self.error = error
         text = str(error) or type(error).__name__
         if text == self.problem:
             return
         self.problem = text
-        hint = error.hint if isinstance(error, PgwardError) and error.hint else ""
+        hint = f"; {error.hint}" if isinstance(error, PgwardError) and error.hint else ""
+        number = self._shelf.behind(self._cursor)
         log.warning(
-            "%s does not take records, which wait: %s%s", self.name, text, hint and f"; {hint}"
+            "%s does not take records, which wait from chunk %s on: %s%s",
+            *(self.name, number, text, hint),
         )
         if not isinstance(error, PgwardError | OSError):
             log.error("this is a fault of pgward's", exc_info=error)

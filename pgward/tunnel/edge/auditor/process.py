@@ -37,6 +37,7 @@ _TELL_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 0.5
 _LAG_BYTES: Final = 32 * 1024 * 1024  # two segments of a tape
 _LAST_SECONDS: Final = 3.0  # for what is on its way to targets when the edge ends
+_PATIENT_SECONDS: Final = 0.5  # with targets that just had a problem
 _NICE: Final = 5
 
 
@@ -121,7 +122,8 @@ class Auditor:
             if not busy:
                 self._life.wait(FIRST_POLL)
         self._work.settle()
-        while not self._life.over and self._waiting():
+        patient_until = time.monotonic() + _PATIENT_SECONDS
+        while not self._life.over and self._waiting(time.monotonic() < patient_until):
             self._life.wait(FIRST_POLL)
 
     def _is_stuck(self) -> bool:
@@ -132,9 +134,12 @@ class Auditor:
     def _is_full(self) -> bool:
         return self._shelf.size >= self._settings.spool_max
 
-    def _waiting(self) -> bool:
+    def _waiting(self, patient: bool = False) -> bool:
+        """Tell whether a target still gets chunks; also one that had a problem, if patient."""
         highest = max(self._shelf.numbers, default=0)
-        return any(each.cursor < highest and each.problem is None for each in self._deliverers)
+        return any(
+            each.cursor < highest and (patient or each.problem is None) for each in self._deliverers
+        )
 
     def _tidy(self) -> None:
         """Remove what every target has, and what sinks that are long away keep in the way."""
@@ -149,8 +154,19 @@ class Auditor:
                     sink.give_up(archive.cursor)
         everywhere = min(each.cursor for each in self._deliverers)
         self._shelf.remove(min(everywhere, self._work.checkpoint.number - 1))
+        if isinstance(error := archive.error, ca.ForkedError):
+            self._leave_chain(error.chain, archive.cursor)
         if (behind := self._work.behind) >= _LAG_BYTES:
             self._tell("lag", "%d MiB on tape are not records yet", behind >> 20)
+
+    def _leave_chain(self, chain: str, after: int) -> None:
+        """Begin another chain, unless that has been done and the CA has not been asked since."""
+        number = self._shelf.behind(after)
+        if number is not None and self._shelf.entry(number).manifest.chain == chain:
+            log.error(
+                "chain %s is left: its records from chunk %d on begin a new one", chain, number
+            )
+            self._work.begin_chain(after)
 
     def _disk_refuses(self, reason: str) -> None:
         self._tell("disk", "records cannot be kept, and wait on tape: %s", reason)

@@ -84,12 +84,15 @@ class Shelf:
             return sorted(self._sizes)
 
     def add(self, entry: Entry, data: bytes) -> None:
-        """Put a chunk on disk; raise StorageError, and nothing is there then."""
+        """Put a chunk on disk, in place of the one with its number if there is one.
+
+        Raises StorageError, and all is as before then.
+        """
         line = entry.to_line()
         atomic_write(self._path(entry.number), line + data)
         with self._changed:
+            self.size += len(line) + len(data) - self._sizes.get(entry.number, 0)
             self._sizes[entry.number] = len(line) + len(data)
-            self.size += len(line) + len(data)
             self._changed.notify_all()
 
     def entry(self, number: int) -> Entry:

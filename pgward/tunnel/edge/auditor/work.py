@@ -6,6 +6,7 @@ joiners know), so it takes a twentieth of the time at most.
 """
 
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pgward.audit.chain.chunk import Packer
 from pgward.audit.chain.lines import Chain, Head
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.auditor.checkpoint import Checkpoint, Mark
+from pgward.tunnel.edge.auditor.rechain import rechained
 from pgward.tunnel.edge.auditor.shelf import Chained, Entry, Shelf
 from pgward.tunnel.edge.auditor.tapes import Record, Tape
 
@@ -137,6 +139,19 @@ class Work:
         self._checkpoint = replace(made, tapes=left)
         self._last_checkpoint = self._now()
         self._took = self._last_checkpoint - started
+
+    def begin_chain(self, after: int) -> None:
+        """Put what is on the shelf behind this number into a new chain, and go on in that."""
+        self.settle()
+        chain = Chain(Head.origin(secrets.token_hex(8)))
+        for number in self._shelf.numbers:
+            if number > after:
+                entry, data = self._shelf.load(number)
+                again, packed = rechained(entry, data, chain)
+                self._patiently(partial(self._shelf.add, again, packed))
+        self._chain_of = chain
+        self._packer = Packer(chain.head)
+        self.settle()
 
     def close(self) -> None:
         """Let go of the tapes."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.audit.chain.lines import Chain, ChainBrokenError, Head, read_hash, verify
+from pgward.audit.chain.lines import Chain, ChainBrokenError, Head, read_hash, record_of, verify
 from pgward.pki import jws
 from tests.fixtures.records import CHAIN, chained, record
 
@@ -102,6 +102,16 @@ def test_what_json_cannot_hold_leaves_the_chain_as_it_was():
     with pytest.raises(TypeError):
         chain.append({"x": object()})
     assert chain.head == ORIGIN
+
+
+def test_the_record_of_a_line_can_be_chained_again():
+    other, end = Chain(Head.origin("ff" * 8)), Head.origin("ff" * 8)
+    lines = [other.append_json(record_of(line)) for line in LINES]
+    assert verify(lines, end) == other.head
+    assert json.loads(record_of(lines[4])) == record(5)
+    for bad in (b"", b'{"seq":1,', b'{"a":1}'):
+        with pytest.raises(ValueError, match="no line"):
+            record_of(bad)
 
 
 def test_heads_become_json_and_back():

@@ -89,11 +89,11 @@ def test_a_target_that_is_away_gets_all_when_it_is_back(deliverer, target, caplo
         deliverer.start()
         eventually(lambda: deliverer.cursor == 3)
         eventually(lambda: deliverer.problem is None)
-    assert target.taken == [1, 2, 3]
+    assert (target.taken, deliverer.error) == ([1, 2, 3], None)
     assert caplog.messages == [
-        "target does not take records, which wait: it is away; wait",
-        "target does not take records, which wait: broken",
-        "target does not take records, which wait: bad",
+        "target does not take records, which wait from chunk 1 on: it is away; wait",
+        "target does not take records, which wait from chunk 1 on: broken",
+        "target does not take records, which wait from chunk 1 on: bad",
         "target takes records again",
     ]
 

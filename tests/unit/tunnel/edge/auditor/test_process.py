@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import threading
 from collections import Counter
 
@@ -167,6 +168,34 @@ def test_a_ca_that_lost_what_it_had_is_told_of_the_gap(archive_ca, run, tape):
     auditor.end()
     assert archive_ca.archive.missing == ["1-7"]
     assert kinds(archive_ca.archive) == all_of(1)
+
+
+def test_an_edge_that_was_restored_from_a_backup_begins_another_chain(
+    archive_ca, run, tape, directory, caplog
+):
+    place, backup = directory / "audit", directory / "backup"
+    auditor = run()
+    tape.session(queries=3, ended=False)
+    eventually(lambda: kinds(archive_ca.archive)["QUERY"] == 3)
+    auditor.die()
+    shutil.copytree(place, backup)
+    tape.query(1, "select 'after the backup'")
+    run().die()
+    shutil.rmtree(place)
+    backup.rename(place)
+    again = run()
+    tape.query(1, "select 'after the restore'")
+    eventually(lambda: kinds(archive_ca.archive)["QUERY"] == 6)
+    tape.query(1, "select 'last'")
+    tape.close()
+    again.end()
+    archive = archive_ca.archive
+    assert len(archive.heads) == 2
+    assert "is left: its records from chunk" in caplog.text
+    texts = [record.get("text", "")[7:] for record in archive.records[4:]]
+    # One record came in both chains; its id tells that it is the same.
+    assert texts == [*["'after the backup'"] * 2, "'after the restore'", "'last'", ""]
+    assert len(set(archive.ids)) == len(archive.ids) - 1
 
 
 def test_sinks_get_the_same_lines(archive_ca, run, tape, tmp_path, plain_receiver):

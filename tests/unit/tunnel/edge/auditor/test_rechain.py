@@ -1,0 +1,24 @@
+import json
+
+from pgward.audit.chain.chunk import open_chunk
+from pgward.audit.chain.lines import Chain, Head
+from pgward.tunnel.edge.auditor.rechain import rechained
+from pgward.tunnel.edge.auditor.shelf import Chained, Entry
+from tests.fixtures.records import packed, record
+
+RECORDS = [record(each, text=f"sélect {each}") for each in range(1, 4)]
+
+
+def test_the_records_are_the_same_in_another_chain():
+    chunk, _ = packed(RECORDS)
+    entry = Entry(7, 3, {"0" * 16: Chained(3, "x")}, chunk.manifest)
+    chain = Chain(Head.origin("f" * 16))
+    again, data = rechained(entry, chunk.data, chain)
+    lines = [json.loads(line) for line in open_chunk(data, again.manifest)]
+    made = [{"seq": n, **each, "hash": lines[n - 1]["hash"]} for n, each in enumerate(RECORDS, 1)]
+    assert lines == made
+    assert (again.number, again.generation, again.progress) == (7, 3, entry.progress)
+    assert (again.manifest.chain, again.manifest.end) == ("f" * 16, chain.head)
+    assert again.manifest.users == chunk.manifest.users
+    following, _ = rechained(entry, chunk.data, chain)
+    assert following.manifest.start == again.manifest.end
