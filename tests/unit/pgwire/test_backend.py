@@ -9,6 +9,7 @@ from pgward.pgwire import backend
 from pgward.pgwire.backend import Column, Copy, Notification
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import Framer
+from tests.fixtures.fuzz import fuzz
 
 READERS = [
     backend.read_authentication,
@@ -162,6 +163,7 @@ def test_answers_come_back(values, types, name, text, pid) -> None:
 
 
 @pytest.mark.parametrize("read", READERS)
+@fuzz
 @given(data=st.binary(max_size=60))
 def test_garbage_is_read_or_refused(read, data) -> None:
     with contextlib.suppress(WireError):

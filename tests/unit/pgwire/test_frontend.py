@@ -8,6 +8,7 @@ from pgward.pgwire import frontend
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import Framer
 from pgward.pgwire.frontend import Bind, Execute, FunctionCall, Named, Parse, SaslInitial
+from tests.fixtures.fuzz import fuzz
 
 READERS = [
     frontend.read_bind,
@@ -105,6 +106,7 @@ def test_calls_come_back(oid, formats, values, result) -> None:
 
 
 @pytest.mark.parametrize("read", READERS)
+@fuzz
 @given(data=st.binary(max_size=60))
 def test_garbage_is_read_or_refused(read, data) -> None:
     with contextlib.suppress(WireError):
