@@ -7,11 +7,6 @@ whole protocol.
 from pgward.pgwire import backend, startup
 from pgward.pgwire.errors import WireError
 
-SSL_REQUEST = startup.ssl_request()
-GSSENC_REQUEST = startup.gssenc_request()
-REQUEST_SIZE = startup.REQUEST_SIZE
-TLS_HANDSHAKE = startup.TLS_HANDSHAKE
-
 
 def is_cancel(first: bytes) -> bool:
     """Tell whether ``first`` is a CancelRequest and nothing else: no session follows."""

@@ -45,6 +45,7 @@ ACCEPT_BATCH = 64
 MOST_WAITING = 2_000
 MAKE_ROOM = 16
 TELL_EVERY_SECONDS = 60.0  # a flood must not fill the disk with lines
+_SSL_REQUEST, _GSSENC_REQUEST = startup.ssl_request(), startup.gssenc_request()
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -264,14 +265,14 @@ async def _until_tls(sock: socket.socket) -> Cancel | None:
     """
     while True:
         head = await _peek(sock, 1)
-        if head[0] == pgerror.TLS_HANDSHAKE:
+        if head[0] == startup.TLS_HANDSHAKE:
             return None
-        request = await _peek(sock, pgerror.REQUEST_SIZE) if head[0] == 0 else b""
-        if request == pgerror.SSL_REQUEST:
-            sock.recv(pgerror.REQUEST_SIZE)
+        request = await _peek(sock, startup.REQUEST_SIZE) if head[0] == 0 else b""
+        if request == _SSL_REQUEST:
+            sock.recv(startup.REQUEST_SIZE)
             sock.send(b"S")
-        elif request == pgerror.GSSENC_REQUEST:
-            sock.recv(pgerror.REQUEST_SIZE)
+        elif request == _GSSENC_REQUEST:
+            sock.recv(startup.REQUEST_SIZE)
             sock.send(b"N")
         elif startup.is_cancel(request):
             return await _cancel(sock, int.from_bytes(request[:4]))

@@ -38,12 +38,7 @@ def test_a_nul_cannot_end_a_field():
 def test_other_letters_than_ascii():
     assert fields(pgerror.fatal("José ist gesperrt"))["M"] == "pgward: José ist gesperrt"
 
-
-def test_requests_are_those_of_the_manual():
-    assert bytes.fromhex("0000000804d2162f") == pgerror.SSL_REQUEST
-    assert bytes.fromhex("0000000804d21630") == pgerror.GSSENC_REQUEST
-    assert len(pgerror.SSL_REQUEST) == pgerror.REQUEST_SIZE
-    assert ord("M") == psycopg.pq.DiagnosticField.MESSAGE_PRIMARY
+assert ord("M") == psycopg.pq.DiagnosticField.MESSAGE_PRIMARY
     assert ord("H") == psycopg.pq.DiagnosticField.MESSAGE_HINT
 
 

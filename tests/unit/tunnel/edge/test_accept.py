@@ -5,6 +5,7 @@ import ssl
 
 import pytest
 
+from pgward.pgwire import startup
 from pgward.tunnel import pgerror, preface
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import read_line, write_all
@@ -133,8 +134,8 @@ def test_ssl_request_and_gssenc_request_byte_by_byte(run, contexts, tls_keys):
             sock = await made.connect()
             loop = asyncio.get_running_loop()
             for request, answer in (
-                (pgerror.GSSENC_REQUEST, b"N"),
-                (pgerror.SSL_REQUEST, b"S"),
+                (startup.gssenc_request(), b"N"),
+                (startup.ssl_request(), b"S"),
             ):
                 for byte in request:
                     await loop.sock_sendall(sock, bytes([byte]))

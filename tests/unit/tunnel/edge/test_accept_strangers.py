@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pgward.tunnel import pgerror, preface
+from pgward.pgwire import startup
+from pgward.tunnel import preface
 from pgward.tunnel.edge.accept import MAKE_ROOM
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection, read_line, write_all
@@ -98,7 +99,7 @@ def test_a_client_that_resets(run, contexts, tls_keys, after):
     async def main() -> None:
         async with edge(contexts, tls_keys) as made:
             sock = await made.connect()
-            await asyncio.get_running_loop().sock_sendall(sock, pgerror.SSL_REQUEST[:after])
+            await asyncio.get_running_loop().sock_sendall(sock, startup.ssl_request()[:after])
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             sock.close()
             await asyncio.sleep(0.01)
