@@ -1,0 +1,103 @@
+"""Policies, kept by a real edge in front of a real PostgreSQL."""
+
+import psycopg
+import pytest
+import yaml
+
+from tests.integration.aware.test_services import psql_error
+
+pytestmark = pytest.mark.integration
+
+READS = {
+    "name": "reads",
+    "effect": "ALLOW",
+    "on": "statement",
+    "condition": "ctx.request.postgres.statement.reads",
+}
+POLICIES = {
+    "read-only": {"statements": {"default": "DENY"}, "rules": [READS]},
+    "not-bob": {
+        "connect": {"default": "ALLOW"},
+        "rules": [
+            {
+                "name": "database",
+                "effect": "DENY",
+                "condition": "ctx.request.postgres.connect.database == 'postgres'",
+                "reason": "that one is for administrators",
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def tunnel(stack):
+    person = stack.person("analysts")
+    documents = [
+        {"kind": "Policy", "metadata": {"name": name}, "spec": spec}
+        for name, spec in POLICIES.items()
+    ]
+    stack.site.admin.ok("apply", "-f", "-", stdin=yaml.safe_dump_all(documents))
+    block = {
+        "policies": list(POLICIES),
+        "database": {"allow": ["app", "postgres"], "default": "app"},
+    }
+    service = stack.aware(person, postgres=block)
+    stack.cluster.psql("CREATE TABLE IF NOT EXISTS public.ruled (a int)", database="app")
+    with stack.tunnel(person, service.name) as running:
+        yield running
+
+
+@pytest.fixture
+def session(tunnel):
+    with psycopg.connect(tunnel.conninfo, autocommit=True) as opened:
+        yield opened
+
+
+def in_one_go(session: psycopg.Connection, *texts: str) -> None:
+    with session.pipeline():
+        for each in texts:
+            session.execute(each, [1])
+
+
+DENIED = "no rule of policy read-only allows it"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO ruled VALUES (1)",
+        "WITH x AS (DELETE FROM ruled RETURNING *) SELECT * FROM x",
+        "SELECT 1; CREATE TABLE other ()",
+        "SELECT nextval('s')",
+        "DO 'BEGIN END'",
+        r"SELECT 'a\'; DELETE FROM ruled; --'",
+    ],
+)
+def test_what_writes_is_denied_and_the_session_goes_on(session, text):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=DENIED):
+        session.execute(text)
+    assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_prepared_and_pipelined_statements_are_ruled(session):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=DENIED):
+        session.execute("INSERT INTO ruled VALUES (%s)", [1], prepare=True)
+    assert session.execute("SELECT %s::int", [7], prepare=True).fetchone() == (7,)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=DENIED):
+        in_one_go(session, "SELECT %s::int", "DELETE FROM ruled WHERE a = %s", "SELECT %s::int")
+    assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_is_too_long_to_be_read_is_denied(session):
+    said = r"policy read-only denies what cannot be read: it is longer than 16384 bytes"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match=said):
+        session.execute("SELECT 1 /*" + "x" * 20_000 + "*/; DELETE FROM ruled")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="denies what cannot be read"):
+        session.execute("SELECT 1 /*" + "x" * 200_000 + "*/; DELETE FROM ruled")
+    assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_connection_is_denied_with_the_rules_reason(tunnel):
+    said = psql_error(tunnel.conninfo, dbname="postgres")
+    assert "that one is for administrators" in said
