@@ -38,7 +38,9 @@ def test_a_nul_cannot_end_a_field():
 def test_other_letters_than_ascii():
     assert fields(pgerror.fatal("José ist gesperrt"))["M"] == "pgward: José ist gesperrt"
 
-assert ord("M") == psycopg.pq.DiagnosticField.MESSAGE_PRIMARY
+
+def test_letters_of_fields_are_libpqs():
+    assert ord("M") == psycopg.pq.DiagnosticField.MESSAGE_PRIMARY
     assert ord("H") == psycopg.pq.DiagnosticField.MESSAGE_HINT
 
 

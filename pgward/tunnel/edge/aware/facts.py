@@ -17,6 +17,10 @@ from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 
 
+# What a login session proved besides a first factor, as the CA calls it.
+_SECOND_FACTORS = frozenset({"totp", "webauthn", "recovery", "mfa"})
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A session that somebody wants; ``parameters`` are the client's, without a handle.
@@ -61,9 +65,9 @@ class Asked:
             session=SessionFacts(
                 id=self.id,
                 method=self.method,
-                client=self.client.address.rpartition(":")[0],
+                client=self.client.address.rpartition(":")[0].strip("[]"),
                 started=self.started,
-                mfa=bool(peer.factors),
+                mfa=not _SECOND_FACTORS.isdisjoint(peer.factors),
                 reason=reason_of(parameters) or "",
             ),
             device=Device(id=peer.device or ""),

@@ -40,11 +40,12 @@ def test_what_rules_see():
     assert (found.user.name, found.user.groups) == ("alice", ("dba",))
     assert (found.service.name, found.session.id) == ("orders", "boot-1")
     assert (found.session.method, found.session.mfa) == ("otp", True)
-    assert (found.session.client, found.session.started) == ("[2001:db8::1]", NOW)
+    assert (found.session.client, found.session.started) == ("2001:db8::1", NOW)
     assert (found.session.reason, found.device.id) == ("why", "d1")
     assert (found.connect.user, found.connect.database) == ("reader", "prod")
     assert found.connect.application_name == "report"
     assert not asked().context().session.mfa
+    assert not asked(replace(GUEST, factors=("password",))).context().session.mfa
 
 
 def hello(**parameters: str) -> Startup:
