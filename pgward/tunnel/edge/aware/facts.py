@@ -16,7 +16,6 @@ from pgward.tunnel.edge.sessions import Client
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 
-
 # What a login session proved besides a first factor, as the CA calls it.
 _SECOND_FACTORS = frozenset({"totp", "webauthn", "recovery", "mfa"})
 
