@@ -48,23 +48,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def is_known(connection: Connection, sha256: str) -> bool:
-    """Tell whether there is, or was lately, such a one: without, no writer is kept waiting."""
-    statement = sa.select(one_time_passwords.c.sha256).where(one_time_passwords.c.sha256 == sha256)
-    return connection.execute(statement).first() is not None
-
-
-def redeem(
-    transaction: Transaction, sha256: str, *, edge: str, service: str | None, now: datetime
+def find(
+    connection: Connection, sha256: str, *, edge: str, service: str | None, now: datetime
 ) -> Login:
-    """Use one up; raise RefusedError. Who is refused leaves it as it is.
-
-    ``service`` is what the client asked for, if it did. There is one writer of all replicas at a
-    time, and the row is looked at again where it changes: one asker wins.
-    """
-    columns = one_time_passwords.c
-    statement = sa.select(one_time_passwords).where(columns.sha256 == sha256)
-    row = transaction.execute(statement).one_or_none()
+    """Return who would come by it; raise RefusedError. ``service`` is what the client asked for."""
+    statement = sa.select(one_time_passwords).where(one_time_passwords.c.sha256 == sha256)
+    row = connection.execute(statement).one_or_none()
     if row is None:
         raise logins.refused("the one-time password is unknown")
     who = f"{row.user_name} for {row.service}"
@@ -75,12 +64,24 @@ def redeem(
     if service not in (None, row.service):
         raise logins.refused(f"the one-time password is not for {service}: {who}")
     claim = Claim(row.user_name, row.service, row.session_id, row.created_at)
-    found = logins.check(transaction.connection, claim, edge=edge, way="otp", now=now)
+    return logins.check(connection, claim, edge=edge, way="otp", now=now)
+
+
+def redeem(
+    transaction: Transaction, sha256: str, *, edge: str, service: str | None, now: datetime
+) -> Login:
+    """Use one up; raise RefusedError. Who is refused leaves it as it is.
+
+    There is one writer of all replicas at a time, and the row is looked at again where it changes:
+    one asker wins.
+    """
+    found = find(transaction.connection, sha256, edge=edge, service=service, now=now)
+    columns = one_time_passwords.c
     unused = sa.update(one_time_passwords).where(
         columns.sha256 == sha256, columns.used_at.is_(None)
     )
     if transaction.execute(unused.values(used_at=now, used_by=edge)).rowcount != 1:
-        raise logins.refused(f"the one-time password was used already: {who}")
+        raise logins.refused("the one-time password was used already")
     return found
 
 

@@ -28,7 +28,7 @@ class Guesses:
         self._records = Buckets(_RECORDED)
 
     def begin(self, edge: str, client: str | None, now: float) -> None:
-        """Raise TooManyRequestsError where too many were wrong; nothing was looked at then."""
+        """Raise TooManyRequestsError where too many were wrong."""
         wait = self._places.wait(_place(edge, client), now)
         if wait > 0:
             observe.event("rate_limited", limit="guesses")
@@ -43,10 +43,6 @@ class Guesses:
         """Count a wrong one; tell whether to put it on record: from many places come too many."""
         self._places.failed(_place(edge, client), now)
         return not self._records.take(edge, now)
-
-    def succeeded(self, edge: str, client: str | None) -> None:
-        """Take one failure back, and no more: one good login must not wash many guesses off."""
-        self._places.undo(_place(edge, client))
 
 
 def _place(edge: str, client: str | None) -> tuple[str, object]:

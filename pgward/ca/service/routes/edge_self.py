@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import BaseModel, Field
@@ -108,13 +108,11 @@ class MintRequest(Body):
 @router.post("/otp/redeem", summary="Use a one-time password up")
 def redeem(context: Current, edge: Edge, body: RedeemRequest) -> LoginReply:
     """Tell whose it is, exactly once; a refusal leaves it as it is."""
-    context.guesses.begin(edge.name, body.client, context.monotonic())
     try:
         login = _redeemed(context, edge, body)
     except DeniedError as error:
         _guessed(context, edge, body.client, "otp.redeem", None, error)
         raise
-    context.guesses.succeeded(edge.name, body.client)
     return LoginReply.of(login)
 
 
@@ -126,7 +124,6 @@ def token(
     client: Annotated[Client | None, Query(description="the address that shows it")] = None,
 ) -> TokenReply:
     """Tell whose it is, and by what its secret is verified; the edge may remember it shortly."""
-    context.guesses.begin(edge.name, client, context.monotonic())
     now = context.now()
     try:
         with context.store.read() as connection:
@@ -134,7 +131,6 @@ def token(
     except DeniedError as error:
         _guessed(context, edge, client, "access-token.use", token_id, error)
         raise
-    context.guesses.succeeded(edge.name, client)
     if not tokens.is_seen_lately(found, now):
         with context.store.write() as transaction:
             tokens.seen(transaction, found, client, now)
@@ -191,17 +187,11 @@ def mint(context: Current, edge: Edge, body: MintRequest) -> MintReply:
 
 
 def _redeemed(context: Context, edge: Machine, body: RedeemRequest) -> Login:
-    with context.store.read() as connection:
-        if not one_time.is_known(connection, body.otp_sha256):  # no writer waits for a guess
-            raise logins.refused("the one-time password is unknown")
+    asked: dict[str, Any] = {"edge": edge.name, "service": body.service, "now": context.now()}
+    with context.store.read() as connection:  # no writer waits for a guess
+        one_time.find(connection, body.otp_sha256, **asked)
     with context.acts.unrecorded(edge.actor, "otp.redeem") as act:
-        login = one_time.redeem(
-            act.transaction,
-            body.otp_sha256,
-            edge=edge.name,
-            service=body.service,
-            now=context.now(),
-        )
+        login = one_time.redeem(act.transaction, body.otp_sha256, **asked)
         act.target = login.service
         act.details |= {"user": login.user, "session": login.session_id, "from": body.client}
     return login
@@ -215,7 +205,13 @@ def _guessed(  # noqa: PLR0917 - what goes on record
     target: str | None,
     error: DeniedError,
 ) -> None:
-    if context.guesses.failed(edge.name, client, context.monotonic()):
+    """Count a wrong one; raise TooManyRequestsError where there were too many.
+
+    Only wrong ones are slowed down: behind a balancer all clients of an edge have one address.
+    """
+    now = context.monotonic()
+    context.guesses.begin(edge.name, client, now)
+    if context.guesses.failed(edge.name, client, now):
         context.acts.refused(edge.actor, action, target, error, {"from": client})
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from pgward.ca.limiting.buckets import Buckets, Rate
 from pgward.ca.limiting.guesses import FREE
 from tests.fixtures.edge_services import SELF, actions, aware, declare, otp, redeem, sha256
 
@@ -55,11 +56,21 @@ def test_an_edge_that_does_not_serve_it_uses_nothing_up(api, admin, edge, orders
 def test_whoever_guesses_is_slowed_down_and_nobody_else_is(api, edge, orders):
     for number in range(FREE):
         assert redeem(edge, f"otp-{number}").status_code == 403
-    slowed = redeem(edge, otp(orders))
+    slowed = redeem(edge, "otp-unknown")
     assert (slowed.status_code, slowed.json()["error"]["code"]) == (429, "rate_limited")
     assert slowed.headers["retry-after"] == "1"
-    assert redeem(edge, otp(orders), client="192.0.2.2").status_code == 200
-    assert len(actions(api, "otp.redeem")) == FREE + 1
+    assert redeem(edge, otp(orders)).status_code == 200
+    assert redeem(edge, "otp-unknown", client="192.0.2.2").status_code == 403
+    assert redeem(edge, "otp-unknown").status_code == 429
+    assert len(actions(api, "otp.redeem")) == FREE + 2
+
+
+def test_guessing_keeps_no_edge_from_hearing_of_a_revocation(app, edge):
+    app.state.context.limits._callers = Buckets(Rate(per_second=0.001, burst=1))
+    assert redeem(edge, "otp-unknown").status_code == 403
+    refused = redeem(edge, "otp-unknown").json()["error"]["message"]
+    assert refused == "too many requests of edge:e1 for guests"
+    assert edge.call("GET", "/v1/edge/snapshot").status_code == 200
 
 
 @pytest.mark.parametrize("body", [{}, {"otp_sha256": "x"}, {"otp": "otp-a"}])
