@@ -4,6 +4,7 @@ PostgreSQL manual, chapter 34.19. What libpq does under each ``sslmode`` is done
 ``require`` never verifies.
 """
 
+import asyncio
 import contextlib
 import os
 import ssl
@@ -34,14 +35,17 @@ class Contexts:
     def __init__(self) -> None:
         self._kept: OrderedDict[object, ssl.SSLContext] = OrderedDict()
 
-    def get(
+    async def get(
         self, mode: SslMode, roots: str | None, shown: ClientCertificate | None
     ) -> ssl.SSLContext:
         """Return a context; ``roots`` is PEM, or ``system``; PgwardError for what is no PEM."""
         key = (mode, roots if mode in _VERIFYING else None, shown)
         found = self._kept.get(key)
-        if found is None:
-            found = self._kept[key] = _made(mode, roots, shown)
+        if found is None and roots == SYSTEM_ROOTS:  # reading those takes 20 ms
+            found = await asyncio.to_thread(_made, mode, roots, shown)
+        elif found is None:
+            found = _made(mode, roots, shown)
+        self._kept[key] = found
         self._kept.move_to_end(key)
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)

@@ -157,7 +157,7 @@ class Upstreams:
             if not await speaking.wants_tls(Channel(sock), mode):
                 return Channel(sock)
             roots = config.ssl_root_cert or self._roots()
-            context = self._contexts.get(mode, roots, credentials.certificate)
+            context = await self._contexts.get(mode, roots, credentials.certificate)
         except BaseException:
             sock.close()
             raise

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import ssl
 from pathlib import Path
@@ -9,6 +10,10 @@ from pgward.pki import keys, pem
 from pgward.tunnel.edge.upstreams import contexts
 from pgward.tunnel.edge.upstreams.contexts import ClientCertificate, Contexts
 from tests.fixtures.material import CLIENT, SmallCa
+
+
+def get(contexts: Contexts, *what) -> ssl.SSLContext:
+    return asyncio.run(contexts.get(*what))
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +39,24 @@ def shown(ca) -> ClientCertificate:
     ],
 )
 def test_what_is_checked_under_each_mode(ca, mode, verify, name):
-    made = Contexts().get(mode, ca.server_root.decode(), None)
+    made = get(Contexts(), mode, ca.server_root.decode(), None)
     assert (made.verify_mode, made.check_hostname) == (verify, name)
     assert made.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_a_service_without_roots_trusts_nobody():
-    assert Contexts().get("verify-full", "", None).cert_store_stats()["x509"] == 0
+    assert get(Contexts(), "verify-full", "", None).cert_store_stats()["x509"] == 0
 
 
 def test_the_roots_of_the_machine_may_be_meant():
-    made = Contexts().get("verify-full", "system", None)
+    made = get(Contexts(), "verify-full", "system", None)
     assert made.cert_store_stats()["x509_ca"] > 0 or made.get_ca_certs() == []
 
 
 def test_a_certificate_is_shown_and_leaves_no_file(ca, shown, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = len(list(Path("/proc/self/fd").iterdir()))
-    Contexts().get("verify-full", ca.server_root.decode(), shown)
+    get(Contexts(), "verify-full", ca.server_root.decode(), shown)
     assert list(tmp_path.iterdir()) == []
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -61,30 +66,30 @@ def test_where_there_are_no_files_in_memory_one_is_written_and_removed(
 ):
     monkeypatch.delattr(os, "memfd_create", raising=False)
     monkeypatch.setattr(contexts.tempfile, "tempdir", str(tmp_path))
-    Contexts().get("verify-full", ca.server_root.decode(), shown)
+    get(Contexts(), "verify-full", ca.server_root.decode(), shown)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_used_last_is_kept(ca, shown, monkeypatch):
     monkeypatch.setattr(contexts, "_MOST_KEPT", 2)
     made, roots = Contexts(), ca.server_root.decode()
-    first = made.get("verify-ca", roots, None)
-    other = made.get("verify-ca", roots, shown)
-    assert made.get("verify-ca", roots, None) is first
+    first = get(made, "verify-ca", roots, None)
+    other = get(made, "verify-ca", roots, shown)
+    assert get(made, "verify-ca", roots, None) is first
     assert other is not first
-    made.get("require", None, None)
-    assert made.get("verify-ca", roots, None) is first
-    assert made.get("verify-ca", roots, shown) is not other
+    get(made, "require", None, None)
+    assert get(made, "verify-ca", roots, None) is first
+    assert get(made, "verify-ca", roots, shown) is not other
 
 
 @pytest.mark.parametrize("roots", ["no PEM", "-----BEGIN CERTIFICATE-----\nAA\n"])
 def test_wrong_roots_are_told(roots):
     with pytest.raises(PgwardError, match="TLS to PostgreSQL cannot be set up"):
-        Contexts().get("verify-ca", roots, None)
+        get(Contexts(), "verify-ca", roots, None)
 
 
 def test_a_key_of_another_certificate_is_told(ca, shown):
     other = ClientCertificate(shown.chain, keys.to_pem(keys.generate(), None))
     with pytest.raises(PgwardError, match="KEY_VALUES_MISMATCH"):
-        Contexts().get("verify-ca", ca.server_root.decode(), other)
+        get(Contexts(), "verify-ca", ca.server_root.decode(), other)
     assert "PRIVATE" not in repr(other)
