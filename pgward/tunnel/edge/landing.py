@@ -170,14 +170,17 @@ def _user(rule: UserRule, asked: str, person: str) -> str:
         return rule.force
     _check_name("user", asked)
     own = rule.own(person)
-    if rule.from_person and asked in ("", person, own):
+    if own is not None and asked in ("", person, own):
         return own
     if asked in rule.allow or (asked and asked == rule.default):
         return asked
     if asked in ("", person) and rule.default is not None:
         return rule.default
-    mine = {own} if rule.from_person else set()
-    may = rule.allow | mine | ({rule.default} if rule.default is not None else set())
+    may = rule.allow | {each for each in (own, rule.default) if each is not None}
+    if not may:
+        raise RefusedError(
+            Reason.DENIED, f"people of {rule.strip_domain} only are themselves at this service"
+        )
     if asked in ("", person):
         raise RefusedError(
             Reason.DENIED, "you must say as which user you connect", hint=_choice("user", may)

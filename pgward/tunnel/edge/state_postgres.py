@@ -88,11 +88,18 @@ class UserRule:
     from_person: bool = False
     strip_domain: str | None = None
 
-    def own(self, person: str) -> str:
-        """Return the role that is called as the person."""
+    def own(self, person: str) -> str | None:
+        """Return the role that is called as the person, if there is one.
+
+        Where a domain is taken off, nobody of another name has one: it might be somebody else's.
+        """
+        if not self.from_person:
+            return None
+        if self.strip_domain is None:
+            return person
         end = f"@{self.strip_domain}"
-        stripped = self.strip_domain is not None and person.lower().endswith(end)
-        return person[: -len(end)] if stripped else person
+        is_of_it = person.lower().endswith(end) and len(person) > len(end)
+        return person[: -len(end)] if is_of_it else None
 
 
 @dataclass(frozen=True, slots=True)

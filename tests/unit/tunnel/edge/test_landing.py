@@ -89,22 +89,28 @@ def test_a_person_whose_name_is_an_allowed_user_is_that():
 @pytest.mark.parametrize(
     ("person", "asked", "expected"),
     [
-        ("alice", "alice", "alice"),
-        ("alice", "", "alice"),
         ("ann@example.com", "ann@example.com", "ann"),
         ("ann@example.com", "ann", "ann"),
         ("Ann@EXAMPLE.com", "", "Ann"),
-        ("ann@other.com", "", "ann@other.com"),
     ],
 )
 def test_people_land_as_themselves(person, asked, expected):
     assert user(OWN, asked, person) == expected
 
 
+def test_people_may_keep_their_whole_names():
+    config = replace(FORCED, user=UserRule(from_person=True))
+    names = ("alice", "ann@example.com")
+    assert [user(config, asked, name) for name in names for asked in ("", name)] == [
+        *("alice", "alice"),
+        *("ann@example.com", "ann@example.com"),
+    ]
+
+
 def test_nobody_lands_as_somebody_else():
-    error = refused(OWN, user="bob")
+    error = refused(OWN, person="ann@example.com", user="bob")
     assert error.message == "you may not connect as the user 'bob'"
-    assert error.hint == "user=alice"
+    assert error.hint == "user=ann"
 
 
 def test_people_may_land_as_themselves_or_as_an_allowed_user():
@@ -113,9 +119,19 @@ def test_people_may_land_as_themselves_or_as_an_allowed_user():
     assert refused(config, user="rw").hint == "user=alice or ro"
 
 
-def test_the_role_of_a_person_is_not_another_persons_name():
-    """A prefix is no domain: whoever is called alice@example.com.evil stays so."""
-    assert user(OWN, "", "alice@example.com.evil") == "alice@example.com.evil"
+@pytest.mark.parametrize(
+    "person", ["ann", "ann@other.com", "ann@example.com.evil", "annexample.com", "@example.com"]
+)
+def test_where_a_domain_is_taken_off_nobody_else_may_be_taken_for_one_of_it(person):
+    for asked in ("", person, "ann"):
+        error = refused(OWN, person=person, user=asked)
+        assert error.message == "people of example.com only are themselves at this service"
+
+
+def test_somebody_without_a_role_of_the_own_name_may_have_others():
+    config = replace(FORCED, user=replace(OWN.user, allow=frozenset({"ro"})))
+    assert user(config, "ro", "ann") == "ro"
+    assert refused(config, person="ann", user="ann").hint == "user=ro"
 
 
 # --- where --------------------------------------------------------------------------------
