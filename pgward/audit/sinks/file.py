@@ -14,6 +14,8 @@ from pgward.system.files import open_regular
 OPTIONS: Final = frozenset({"max-size", "keep"})
 _MAX_SIZE: Final = 100 * 1024 * 1024
 _KEEP: Final = 10
+_BLOCK: Final = 64 * 1024
+_OURS: Final = b'{"seq":'
 
 
 class FileSink:
@@ -65,7 +67,7 @@ class FileSink:
         if self._file is None:
             descriptor = open_regular(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             self._file = FileIO(descriptor, "ab+")
-            _end_line(self._file)
+            _mend(self._file)
         size = os.fstat(self._file.fileno()).st_size
         if size and size + more > self._max_size:
             self.close()
@@ -98,9 +100,16 @@ def _write(file: FileIO, data: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def _end_line(file: FileIO) -> None:
-    """End the line that a process which was killed, or lost its power, began."""
-    if size := file.seek(0, os.SEEK_END):
-        file.seek(size - 1)
-        if file.read(1) != b"\n":
-            file.write(b"\n")
+def _mend(file: FileIO) -> None:
+    """Cut off the line that a process which was killed began; it comes again, whole."""
+    size = begin = file.seek(0, os.SEEK_END)
+    tail = b""
+    while begin and b"\n" not in tail:
+        begin = max(0, begin - _BLOCK)
+        file.seek(begin)
+        tail = file.read(size - begin)
+    torn = tail[tail.rfind(b"\n") + 1 :]
+    if torn.startswith(_OURS[: len(torn)]):
+        file.truncate(size - len(torn))
+    else:
+        file.write(b"\n")  # somebody else's line: ours begins behind it

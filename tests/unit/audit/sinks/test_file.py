@@ -51,10 +51,29 @@ def test_it_goes_on_when_somebody_else_rotated_or_removed_the_file(sink, path):
     assert path.with_name("moved").read_bytes() == b"one\n"
 
 
-def test_a_torn_line_is_ended(sink, path):
-    path.write_bytes(b"whole\ntorn")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'whole\n{"seq":12,"te', b"whole\n"),
+        (b'whole\n{"s', b"whole\n"),
+        (b'{"seq":1', b""),
+        (b"whole\n", b"whole\n"),
+        (b"", b""),
+        (b"whole\nsomebody's", b"whole\nsomebody's\n"),
+    ],
+)
+def test_a_line_that_a_killed_process_began_is_cut_off(sink, path, before, after):
+    path.write_bytes(before)
     sink.deliver([b"next"])
-    assert path.read_bytes() == b"whole\ntorn\nnext\n"
+    assert path.read_bytes() == after + b"next\n"
+
+
+def test_a_long_line_that_was_begun_is_cut_off_as_a_whole(path):
+    path.write_bytes(b"whole\n" + b'{"seq":12,' + b"x" * 200_000)
+    sink = FileSink(path)
+    sink.deliver([b"next"])
+    sink.close()
+    assert path.read_bytes() == b"whole\nnext\n"
 
 
 def test_what_a_full_disk_took_is_cut_off(small_disk_of):
