@@ -102,6 +102,7 @@ class Auditor:
         if now - self._tidied_at >= _TIDY_SECONDS:
             self._tidied_at = now
             self._tidy()
+            self._life.wait(0)  # however much there is to do
             if now - self._status_at >= _STATUS_SECONDS:
                 self._status_at = now
                 self._write_status()

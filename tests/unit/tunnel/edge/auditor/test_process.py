@@ -141,6 +141,25 @@ def test_when_the_edge_died_what_is_on_tape_is_done_at_once(archive_ca, run, tap
     assert kinds(archive_ca.archive) == all_of(11)
 
 
+def test_an_end_is_heard_while_there_is_always_more_to_do(archive_ca, run, tape, monkeypatch):
+    monkeypatch.setattr(life_line, "ABRUPT_SECONDS", 0.3)
+    auditor = run()
+    tape.session(queries=1, ended=False)
+    stop = threading.Event()
+
+    def talk():
+        while not stop.is_set():
+            tape.query(1, "select 'again'")
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    auditor.die()
+    stop.set()
+    talking.join()
+    run().die()
+    assert len(set(archive_ca.archive.ids)) == len(archive_ca.archive.ids)
+
+
 def test_while_the_ca_is_away_records_wait_on_disk(archive_ca, run, tape, directory, caplog):
     archive_ca.away()
     auditor = run()
