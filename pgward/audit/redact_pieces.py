@@ -10,8 +10,7 @@ _WORDS = rb"passw|secret|passphrase|(?<![a-z0-9])pwd(?![a-z0-9])"
 _MOST = 1024  # bytes of a secret; libpq takes no longer password
 _HELD = 4096  # bytes from a sensitive word on that are waited for
 _LONGEST_WORD = 16
-_NEEDLE = re.compile(rb"passw|secret|passphrase|pwd")
-_WORD = re.compile(_WORDS, re.IGNORECASE)
+_NEEDLES = (b"passw", b"secret", b"passphrase", b"pwd")
 _SECRET = re.compile(
     rb"(?P<before>(?:"
     + _WORDS
@@ -42,8 +41,9 @@ class PieceRedactor:
         """Return what can be kept already."""
         text = b"".join((self._held, data))
         start = max(0, len(text) - _HELD)
-        word = _WORD.search(text, start)
-        cut = max(0, min(word.start() if word else len(text), len(text) - _LONGEST_WORD))
+        tail = text[start:].lower()
+        words = [start + at for word in _NEEDLES if (at := tail.find(word)) >= 0]
+        cut = max(0, min(*words, len(text), len(text) - _LONGEST_WORD))
         text = self._masked(text, cut)
         self._held = text[cut:]
         return text[:cut]
@@ -55,7 +55,8 @@ class PieceRedactor:
 
     def _masked(self, text: bytes, cut: int) -> bytes:
         """Mask what begins before ``cut``; behind it, more may have to come."""
-        if not _NEEDLE.search(text.lower()):
+        find = text.lower().find  # three times as fast as one pattern
+        if all(find(word) < 0 for word in _NEEDLES):
             return text
         return _SECRET.sub(
             lambda found: self._mask(found) if found.start() < cut else found[0], text
@@ -65,6 +66,6 @@ class PieceRedactor:
         self.found = True
         value = found["value"]
         opening = _QUOTES.match(value)
-        size = opening.end() if opening else 0
+        size = min(opening.end(), len(value) // 2) if opening else 0
         hidden = b"*" * (len(value) - 2 * size)
         return b"".join((found["before"], value[:size], hidden, value[len(value) - size :]))

@@ -1,15 +1,20 @@
 """Where secrets stand in SQL: behind which words, in which columns, in which parameters."""
 
 import re
+import string
+from bisect import bisect_left
 from dataclasses import dataclass
 
-from pgward.audit.sql_tokens import Kind, Token, tokens
+from pgward.audit.sql_tokens import Kind, Token, skip, tokens
 
 HIDDEN = b"***"
 _LITERAL = b"'***'"
 _DEEPEST = 8  # dollar quotes within dollar quotes
 
 _PWD = rb"(?<![a-z0-9])pwd(?![a-z0-9])"
+_FAR = 256  # a longer word is not looked for
+_LETTERS = b"_$" + bytes(range(0x80, 0x100)) + (string.ascii_letters + string.digits).encode()
+_NEEDLE = re.compile(rb"passw|secret|passphrase|pwd|://")
 _SENSITIVE = re.compile(rb"passw|secret|passphrase|" + _PWD, re.IGNORECASE)
 
 # What a sensitive word may be followed by for the next literal to be the secret.
@@ -27,11 +32,13 @@ _SINGLE = rb""" '(?:[^'\\]++|''|\\.)*+(?:'|\Z) """
 _FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
 
 
-def _embedded(quoted: bytes) -> re.Pattern[bytes]:
+def _embedded(quote: bytes, quoted: bytes) -> re.Pattern[bytes]:
     return re.compile(
         rb"(?P<before> (?: passw | secret | passphrase | "
         + _PWD
-        + rb""" )[\w.-]{0,64}+ (?: \\?+["'] | '' )?+ \s*+ )
+        + rb""" )[\w.-]{0,64}+ (?: " | \\" | \\' | """
+        + quote
+        + rb""" )?+ \s*+ )
             (?: (?P<sign> (?: =>?+ | :=?+ ) \s*+ ) (?P<value> """
         + rb"|".join((quoted, _JSON, _BARE))
         + rb") | (?P<quoted> "
@@ -41,8 +48,8 @@ def _embedded(quoted: bytes) -> re.Pattern[bytes]:
     )
 
 
-_IN_LITERAL = _embedded(_DOUBLED)
-_IN_RAW = _embedded(_SINGLE)
+_IN_LITERAL = _embedded(rb"''", _DOUBLED)
+_IN_RAW = _embedded(rb"'", _SINGLE)
 _URL = re.compile(rb"(://[^/?#\s:@'\"]{0,256}+:)[^@\s'/]{1,1024}+(?=@)")
 
 
@@ -86,6 +93,7 @@ class _Output:
     def __init__(self, text: bytes) -> None:
         self.text = text
         self.parameters: set[int] = set()
+        self.needles = [found.start() for found in _NEEDLE.finditer(text.lower())]
         self._parts: list[bytes] = []
         self._kept = 0  # up to here the text is in the parts
 
@@ -95,11 +103,11 @@ class _Output:
 
     def hide_literal(self, start: int, end: int) -> None:
         """Put a literal there that is one token, whatever stands beside it."""
-        before = self.text[start - 1 : start] if start else b""
-        after = self.text[end : end + 1]
-        space_before = b" " if before in (b"'", b"&") else b""
-        space_after = b" " if after == b"'" else b""
-        self.replace(start, end, space_before + _LITERAL + space_after)
+        before = (
+            self._parts[-1] if self._kept == start and self._parts else self.text[start - 1 : start]
+        )
+        spaced = b" " + _LITERAL if before.endswith((b"'", b"&")) else _LITERAL
+        self.replace(start, end, spaced + b" " if self.text.startswith(b"'", end) else spaced)
 
     def finished(self) -> bytes:
         if not self._parts:
@@ -121,6 +129,11 @@ class _Lists:
     def secret(self) -> bool:
         """Whether what stands here belongs to a secret column."""
         return self._depth > 0 and self._index in self._columns
+
+    @property
+    def idle(self) -> bool:
+        """Whether no secret column is known."""
+        return not self._columns and not (self._plain and self._hits)
 
     @property
     def opened(self) -> bool:
@@ -179,8 +192,34 @@ class _Level:
         self._setting = 0  # 1 in set_config(, 2 behind a name that is sensitive
 
     def read(self, start: int, end: int) -> None:
-        for token in tokens(self._text, start, end):
+        needles = self._output.needles
+        first, behind = bisect_left(needles, start), bisect_left(needles, end)
+        if first == behind:
+            return
+        last = needles[behind - 1]
+        for token in tokens(self._text, self._beginning(start, needles[first]), end):
             self._take(token)
+            if token.end > last and self._idle:
+                break
+
+    def _beginning(self, start: int, needle: int) -> int:
+        """Return where to begin: before the word, or the parentheses, that a needle stands in."""
+        at = self._word_before(start, needle)
+        parenthesis = self._text.rfind(b"(", start, at)
+        if parenthesis >= 0:
+            at = self._word_before(start, parenthesis)
+        return skip(self._text, start, at)
+
+    def _word_before(self, start: int, end: int) -> int:
+        """Return where the word begins that ends, or has spaces, before ``end``."""
+        least = max(start, end - _FAR)
+        word = self._text[least:end].rstrip(b" \t\n\r\f\v").rstrip(_LETTERS)
+        return least + len(word) if word else start
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing that was read bears on what follows."""
+        return not self._armed and not self._setting and self._lists.idle
 
     def _take(self, token: Token) -> None:
         kind = token.kind
@@ -235,20 +274,10 @@ class _Level:
         if secret:
             self._output.hide_literal(token.start, token.end)
         elif token.kind is Kind.DOLLAR:
-            self._body(token)
+            if self._depth < _DEEPEST:
+                _Level(self._output, self._depth + 1).read(token.first, token.last)
         else:
-            content = self._text[token.start : token.end]
-            if self._setting == 1 and _SENSITIVE.search(content):
-                self._setting = 2
-            self._content(token, _hide(_IN_LITERAL, content), content)
-
-    def _body(self, token: Token) -> None:
-        start = token.start + len(token.tag)
-        end = token.end - len(token.tag)
-        if end < start or not self._text.startswith(token.tag, end):
-            end = token.end  # not terminated
-        if self._depth < _DEEPEST:
-            _Level(self._output, self._depth + 1).read(start, end)
+            self._content(token)
 
     def _comment(self, token: Token) -> None:
         text = self._text
@@ -260,9 +289,13 @@ class _Level:
         closing = b" */" if token.kind is Kind.BLOCK and content.endswith(b"*/") else b""
         self._output.replace(token.start, token.end, content[:2] + b" ***" + closing)
 
-    def _content(self, token: Token, hidden: bytes, content: bytes) -> None:
+    def _content(self, token: Token) -> None:
+        content = self._text[token.first : token.last]
+        if self._setting == 1 and _SENSITIVE.search(content):
+            self._setting = 2
+        hidden = _hide(_IN_LITERAL, content)
         if hidden != content:
-            self._output.replace(token.start, token.end, hidden)
+            self._output.replace(token.first, token.last, hidden)
 
     def _parameter(self, digits: bytes) -> None:
         if len(digits) <= 5:  # noqa: PLR2004  # a Bind has 65535 at most

@@ -14,8 +14,8 @@ _TOKEN = re.compile(
     rb"""
     (?P<space>    [ \t\n\r\f\v]++ | --[^\n\r]*+ )
   | (?P<block>    /\* )
-  | (?P<literal>  (?: [bBxXnN] | [uU]& )?+ '[^']*+(?:''[^']*+)*+ '?+
-               |  [eE]'(?: [^'\\]++ | '' | \\. )*+ (?: ' | \\\Z | \Z ) )
+  | (?P<literal>  (?: [bBxXnN] | [uU]& )?+ '[^']*+(?:''[^']*+)*+ (?P<plain>'?+)
+               |  [eE]'(?: [^'\\]++ | '' | \\. )*+ (?: (?P<escaped>') | \\?+\Z ) )
   | (?P<dollar>   \$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)?+\$ )
   | (?P<name>     (?: [uU]& )?+ "[^"]*+(?:""[^"]*+)*+ "?+ )
   | (?P<word>     """
@@ -25,6 +25,19 @@ _TOKEN = re.compile(
   | (?P<number>   \.?[0-9][0-9A-Za-z_.]*+ )
   | (?P<mark>     . )
 """,
+    re.VERBOSE | re.DOTALL,
+)
+_PLAIN = re.compile(
+    rb"""(?:
+    [ \t\n\r\f\v]++ | --[^\n\r]*+[\n\r]
+  | (?: [bBxXnN] | [uU]& )?+ '[^']*+(?:''[^']*+)*+'
+  | [eE]'(?: [^'\\]++ | '' | \\. )*+'
+  | (?: [uU]& )?+ "[^"]*+(?:""[^"]*+)*+"
+  | (?! (?: [eEbBxXnN] | [uU]& ) ['"] ) """
+    + _WORD
+    + rb""" | \$[0-9]++ | \.?[0-9][0-9A-Za-z_.]*+
+  | [^\sA-Za-z_\x80-\xff0-9'"$/\-] | -(?!-) | /(?!\*)
+    )*+""",
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT = re.compile(rb"/\*|\*/")
@@ -48,12 +61,13 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 class Token(NamedTuple):
-    """One token: ``text[start:end]``; of a DOLLAR, ``tag`` with both of its ``$``."""
+    """One token, ``text[start:end]``; of a LITERAL or DOLLAR the content, ``text[first:last]``."""
 
     kind: Kind
     start: int
     end: int
-    tag: bytes = b""
+    first: int = 0
+    last: int = 0
 
 
 def tokens(text: bytes, start: int = 0, end: int | None = None) -> Iterator[Token]:
@@ -66,16 +80,32 @@ def tokens(text: bytes, start: int = 0, end: int | None = None) -> Iterator[Toke
         if found is None:  # the pattern has a case for every byte
             raise AssertionError(at)
         kind = _KINDS[found.lastgroup or ""]
-        tag = b""
         following = found.end()
-        if kind is Kind.BLOCK:
-            following = _end_of_comment(text, following, stop)
+        if kind is Kind.LITERAL:
+            closing = 1 if found["plain"] or found["escaped"] else 0
+            yield Token(kind, at, following, text.index(b"'", at) + 1, following - closing)
         elif kind is Kind.DOLLAR:
-            tag = found[0]
-            closing = text.find(tag, following, stop)
-            following = stop if closing < 0 else closing + len(tag)
-        yield Token(kind, at, following, tag)
+            first, (last, following) = following, _end_of_dollar(text, found[0], following, stop)
+            yield Token(kind, at, following, first, last)
+        else:
+            if kind is Kind.BLOCK:
+                following = _end_of_comment(text, following, stop)
+            yield Token(kind, at, following)
         at = following
+
+
+def skip(text: bytes, start: int, end: int) -> int:
+    """Return where a token begins that is at most ``end``, as near to it as is quickly found.
+
+    ``end`` is where a token begins, or in the middle of a literal or comment.
+    """
+    found = _PLAIN.match(text, start, end)
+    return start if found is None else found.end()
+
+
+def _end_of_dollar(text: bytes, tag: bytes, at: int, stop: int) -> tuple[int, int]:
+    closing = text.find(tag, at, stop)
+    return (stop, stop) if closing < 0 else (closing, closing + len(tag))
 
 
 def _end_of_comment(text: bytes, at: int, stop: int) -> int:

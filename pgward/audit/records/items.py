@@ -50,7 +50,17 @@ class Prepared:
     ``about``: the record's fields of the text. ``joined``: an execution has it in its record.
     """
 
-    __slots__ = ("about", "joined", "name", "parameters", "portal", "secret", "statement", "types")
+    __slots__ = (
+        "about",
+        "denied",
+        "joined",
+        "name",
+        "parameters",
+        "portal",
+        "secret",
+        "statement",
+        "types",
+    )
 
     def __init__(
         self,
@@ -67,19 +77,21 @@ class Prepared:
         self.statement: Prepared | None = None  # of a portal
         self.parameters: list[Any] | None = None
         self.joined = False
+        self.denied: Fields = {}  # what a rule said of a Parse
 
     def state(self) -> list[Any]:
         """Return it as JSON."""
         secret = sorted(self.secret)
         parts = (self.name, self.about, self.types, secret, self.portal, self.parameters)
-        return [*parts, self.joined]
+        return [*parts, self.joined, self.denied]
 
     @classmethod
     def restored(cls, state: list[Any]) -> "Prepared":
         """Return what ``state`` told of."""
-        name, about, types, secret, portal, parameters, joined, *_ = state
+        name, about, types, secret, portal, parameters, joined, denied, *_ = state
         made = cls(name, about, tuple(types), frozenset(secret))
         made.portal, made.parameters, made.joined = portal, parameters, joined
+        made.denied = denied
         return made
 
 

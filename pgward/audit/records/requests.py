@@ -136,6 +136,7 @@ class Requests:
             portal.joined = True
             if portal.statement is not None:
                 portal.statement.joined = True
+                record.update(portal.statement.denied)
 
     def close(self, item: Item, body: bytes) -> None:
         """Read a Close; what has no name makes no record, as drivers close it all the time."""

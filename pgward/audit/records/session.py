@@ -70,7 +70,10 @@ class Session(Requests):
 
     def _asked(self, item: Item, time: int, denied: Fields | None) -> None:
         if denied is not None:
-            self.told(item).update(denied, type="DENIED", denied=it.TYPES[item.kind])
+            denied = {"type": "DENIED", "denied": it.TYPES[item.kind], **denied}
+            self.told(item).update(denied)
+            if item.made is not None and not _stands_alone(item):
+                item.made.denied = denied
         if self.skipping:
             self.dropped.append(item)
             if len(self.dropped) > _MOST_DROPPED:

@@ -260,6 +260,17 @@ def test_a_denied_statement_is_told_with_its_rule():
     ]
 
 
+def test_the_execution_of_a_denied_parse_is_told_with_its_rule():
+    denied = {"rule": "no-drop", "reason": "ask first", "place": 0}
+    for name in ("", "s"):
+        talk = Talk().say(6, denied).up(f.parse(name, "drop table t"))
+        talk.up(f.bind("", name), f.execute(), f.sync())
+        talk.down(b.error("ERROR", "42501", "ask first"), READY)
+        (found, *more) = talk.told("type", "denied", "text", "rule", "status", "sqlstate")
+        assert found == ("DENIED", "PARSE", "drop table t", "no-drop", "denied", "42501")
+        assert [record[4] for record in more] == (["skipped"] if name else [])
+
+
 def test_a_function_call_is_told_by_its_oid():
     call = f.function_call(1299, [b"x"], formats=[0])
     talk = Talk().up(call).down(run(1, 8), READY)
