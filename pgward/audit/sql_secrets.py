@@ -9,6 +9,7 @@ from pgward.audit.sql_tokens import Kind, Token, skip, tokens
 
 HIDDEN = b"***"
 _LITERAL = b"'***'"
+_MOST_ROUNDS = 5
 _DEEPEST = 8  # dollar quotes within dollar quotes
 
 _PWD = rb"(?<![a-z0-9])pwd(?![a-z0-9])"
@@ -59,9 +60,13 @@ def hide_raw(value: bytes) -> bytes:
 
 
 def _hide(pattern: re.Pattern[bytes], content: bytes) -> bytes:
-    if b"://" in content:
-        content = _URL.sub(rb"\1***", content)
-    return pattern.sub(_hidden, content)
+    for _ in range(_MOST_ROUNDS):  # what one round leaves may look otherwise to the next
+        hidden = _URL.sub(rb"\1***", content) if b"://" in content else content
+        hidden = pattern.sub(_hidden, hidden)
+        if hidden == content:
+            break
+        content = hidden
+    return content
 
 
 def _hidden(found: re.Match[bytes]) -> bytes:
@@ -205,10 +210,15 @@ class _Level:
     def _beginning(self, start: int, needle: int) -> int:
         """Return where to begin: before the word, or the parentheses, that a needle stands in."""
         at = self._word_before(start, needle)
-        parenthesis = self._text.rfind(b"(", start, at)
-        if parenthesis >= 0:
-            at = self._word_before(start, parenthesis)
-        return skip(self._text, start, at)
+        for _ in range(_MOST_ROUNDS):
+            parenthesis = self._text.rfind(b"(", start, at)
+            if parenthesis >= 0:
+                at = self._word_before(start, parenthesis)
+            found = skip(self._text, start, at)
+            if found == at:
+                return at
+            at = found  # that was within a literal
+        return start
 
     def _word_before(self, start: int, end: int) -> int:
         """Return where the word begins that ends, or has spaces, before ``end``."""
@@ -250,8 +260,7 @@ class _Level:
             self._listing = self._listing or word in _LISTS
         elif following not in (b"(", b".") or word in _ENDS:
             self._armed = self._listing = False
-        if word == b"set_config":
-            self._setting = 1
+        self._setting = 1 if word == b"set_config" else 0
         self._last = word
 
     def _mark(self, mark: bytes) -> None:

@@ -1,6 +1,11 @@
-import pytest
+import time
 
-from pgward.audit.sql_secrets import find
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgward.audit.sql_secrets import Found, _Level, _Output, find
+from pgward.audit.sql_tokens import tokens
 
 HIDDEN = [
     ("ALTER ROLE bob PASSWORD 'x'", "ALTER ROLE bob PASSWORD '***'"),
@@ -50,6 +55,11 @@ HIDDEN = [
     ("select change_password('bob', 'a'), 'c'", "select change_password('***', '***'), 'c'"),
     ("password=$$x$$'y'", "password='***' '***'"),
 ]
+WORDS = [
+    b"password", b"secret", b"'", b"''", b'"', b"$$", b"$a$", b"/*", b"*/", b"--", b"\n", b"\\",
+    b"=", b":", b"(", b")", b",", b" ", b"E'", b"U&'", b"values", b"x", b"://", b"@", b"1",
+    b"set_config(",
+]  # fmt: skip
 KEPT = [
     "select 'password'; delete from x; select ''",
     "select password, 'x' from users",
@@ -84,3 +94,23 @@ def test_what_is_no_secret_stays(text):
 )
 def test_parameters_that_are_secrets_are_known_by_number(text, expected):
     assert find(text.encode()).parameters == expected
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(WORDS), max_size=20).map(b"".join))
+def test_beginning_near_the_first_word_finds_the_same(text):
+    found = find(text)
+    output = _Output(text)
+    level = _Level(output, 0)
+    for token in tokens(text):
+        level._take(token)
+    assert found == Found(output.finished(), frozenset(output.parameters))
+    assert find(found.text).text == found.text
+
+
+def test_secrets_in_a_long_statement_are_found_in_time():
+    row = b"('bob', 'hunter2', 34, now())"
+    text = b"insert into users (name, password, n) values " + b", ".join([row] * 2000)
+    started = time.process_time()
+    assert find(text).text.count(b"'***'") == 2000
+    assert time.process_time() - started < 2

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.audit.sql_tokens import Kind, tokens
+from pgward.audit.sql_tokens import Kind, skip, tokens
 
 PARTS = [
     b"'",
@@ -59,3 +59,10 @@ def test_what_is_not_terminated_goes_to_the_end():
 @given(st.lists(st.sampled_from(PARTS), max_size=20).map(b"".join) | st.binary(max_size=50))
 def test_every_byte_is_in_one_token(text):
     assert b"".join(text[token.start : token.end] for token in tokens(text)) == text
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=20).map(b"".join), st.integers(0, 40))
+def test_skipping_ends_where_a_token_begins(text, end):
+    begins = {token.start for token in tokens(text)} | {len(text)}
+    near = max(begin for begin in begins if begin <= end)
+    assert skip(text, 0, near) in begins
