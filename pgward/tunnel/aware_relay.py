@@ -7,6 +7,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import traceback
 from collections.abc import Callable
 
 from pgward.core.errors import PgwardError
@@ -182,8 +183,14 @@ class AwareRelay(Relay):
     def _may_take_leave(self) -> bool:
         return not self._ended and self._waiting_plain is None and self._up.at_boundary
 
-    def _refused(self, error: PgwardError) -> None:
+    def _refused(self, error: Exception) -> None:
         """End a session that cannot go on: nothing of this read was passed on."""
+        if not isinstance(error, PgwardError):
+            # Without its text, which may quote a statement.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            log.error("a session ends by a fault of the edge: %s\n%s", type(error).__name__, trace)
+            self._end_by("XX000", "the edge failed", "tell an administrator")
+            return
         sqlstate = getattr(error, "sqlstate", None) or _SQLSTATES.get(error.code, "XX000")
         log.info("ended a session: %s", error.message)
         self._end_by(sqlstate, error.message, error.hint)
@@ -220,7 +227,7 @@ class AwareRelay(Relay):
             data = view[:size]
             try:
                 parts = feed(data)
-            except PgwardError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the session must end
                 refused(error)
                 return
             if parts is None:
@@ -270,7 +277,7 @@ class AwareRelay(Relay):
             data = view[:size]
             try:
                 parts = feed(data)
-            except PgwardError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the session must end
                 refused(error)
                 return
             if parts is None:
@@ -309,7 +316,7 @@ class AwareRelay(Relay):
     def _pass_up(self, data: memoryview) -> None:
         try:
             parts = self._up.feed(data)
-        except PgwardError as error:
+        except Exception as error:  # noqa: BLE001 - see _make_outbound
             self._refused(error)
         else:
             self._send_parts([data] if parts is None else parts)
@@ -317,7 +324,7 @@ class AwareRelay(Relay):
     def _pass_down(self, data: memoryview) -> None:
         try:
             parts = self._down.feed(data)
-        except PgwardError as error:
+        except Exception as error:  # noqa: BLE001 - see _make_outbound
             self._refused(error)
         else:
             self._write_parts([data] if parts is None else parts)

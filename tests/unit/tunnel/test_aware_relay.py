@@ -241,6 +241,27 @@ def test_a_full_tape_ends_the_session(run, contexts):
     run(main())
 
 
+class Broken(Rules):
+    """A ruling with a fault."""
+
+    def statement(self, kind, text, *, whole):
+        raise LookupError(kind, text, whole)
+
+
+def test_a_fault_of_the_edge_ends_the_session_and_lets_nothing_pass(run, contexts, caplog):
+    async def main() -> None:
+        async with World(contexts, ruling=Broken()) as world:
+            world.relay.start()
+            await world.client.send(QUERY)
+            [(_, body)] = messages(await rest_of(world.client))
+            assert backend.read_fields(body)["C"] == "XX000"
+            assert await rest_of(world.database) == frontend.terminate()
+
+    run(main())
+    assert "a fault of the edge: LookupError" in caplog.text
+    assert "select 1" not in caplog.text
+
+
 def test_an_answer_that_cannot_be_read_ends_the_session(run, contexts):
     async def main() -> None:
         async with World(contexts) as world:
