@@ -33,6 +33,7 @@ from pgward.pgwire.states import (
 from pgward.tunnel.aware.copying import CopyOut
 from pgward.tunnel.aware.denials import told, without_texts
 from pgward.tunnel.aware.pending import Pending
+from pgward.tunnel.aware.rows import count
 
 _HEADER = 5
 _header = Struct("!BI").unpack_from
@@ -144,17 +145,22 @@ class Downward:
                 if start >= 0:
                     self._summary.append(view[start:at])
                     start = -1
-                begin, rows = at, 0
-                while kind == DATA_ROW:
-                    at += length + 1
-                    rows += 1
-                    if at > last:
-                        break
-                    kind, length = _header(view, at)
-                self._rows += rows
-                self._row_bytes += at - begin - _HEADER * rows
+                if length < LEAST:
+                    raise _unknown(kind, length)
+                self._rows += 1
+                self._row_bytes += length - LEAST
+                at += length + 1
                 if at > last:
                     break
+                kind, length = _header(view, at)
+                if kind == DATA_ROW:
+                    begin = at
+                    rows, at = count(view, at, kind)
+                    self._rows += rows
+                    self._row_bytes += at - begin - _HEADER * rows
+                    if not rows:
+                        raise _unknown(kind, length)
+                    continue
             role = roles[kind]
             if role == _COPIED:
                 if start >= 0:
@@ -220,13 +226,10 @@ class Downward:
         """Count COPY data from ``at`` on; return where it ends, which may be behind the view."""
         if self._copy is not None:
             at = self._copy.ahead(view, at)
-        begin, rows, last = at, 0, len(view) - _HEADER
-        while at <= last:
-            kind, length = _header(view, at)
-            if kind != COPY_DATA:
-                break
-            at += length + 1
-            rows += 1
+        begin = at
+        rows, at = count(view, at, COPY_DATA)
+        if not rows and at + _HEADER <= len(view):
+            raise _unknown(*_header(view, at))
         self._rows += rows
         self._row_bytes += at - begin - _HEADER * rows
         if self._copy is not None:

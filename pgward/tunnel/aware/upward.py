@@ -15,7 +15,6 @@ from pgward.pgwire.states import (
     COPY_DATA,
     COPY_ENDS,
     FLUSH,
-    LARGE,
     LEAST,
     MOST_LENGTH,
     PARSE,
@@ -26,6 +25,7 @@ from pgward.tunnel.aware.hiding import Hiding, suspicious
 from pgward.tunnel.aware.judging import LOOKED_AT, Judging
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.pieces import Pieces
+from pgward.tunnel.aware.rows import count
 from pgward.tunnel.aware.ruling import Denial
 
 _HEADER = 5
@@ -213,16 +213,10 @@ class Upward:
         """Count COPY data from ``at`` on; it is not kept, and the last of it may go on."""
         if self._taped < at:
             self._put(view[self._taped : at])
-        begin, rows, last = at, 0, len(view) - _HEADER
-        kind = COPY_DATA
-        while at <= last:
-            kind, length = _header(view, at)
-            if kind != COPY_DATA:
-                break
-            if not LEAST <= length <= LARGE:
-                raise _unknown(kind, length)
-            at += 1 + length
-            rows += 1
+        begin = at
+        rows, at = count(view, at, COPY_DATA)
+        if not rows:
+            raise _unknown(*_header(view, at))
         self._rows += rows
         self._copied += at - begin - _HEADER * rows
         self._skip = max(0, at - len(view))

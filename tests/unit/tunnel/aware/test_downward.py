@@ -121,6 +121,12 @@ def test_what_is_no_message_of_postgresql_is_refused(said):
         Inspected().down(said)
 
 
+@pytest.mark.parametrize("said", [b"D\0\0\0\3", ROW + b"D\0\0\0\3", BINARY_COPY + b"d\0\0\0\0"])
+def test_rows_of_an_impossible_length_are_refused(said):
+    with pytest.raises(WireError, match="cannot be read"):
+        asked().down(said + bytes(10))
+
+
 def test_a_large_error_passes_and_its_sqlstate_is_on_tape():
     session = asked()
     error = backend.error("ERROR", "22012", "x" * 200_000)
