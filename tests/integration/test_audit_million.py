@@ -58,4 +58,4 @@ def test_a_search_holds_little(filled):
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < 64 * MIB
+    assert most < 32 * MIB  # 6

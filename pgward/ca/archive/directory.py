@@ -42,12 +42,14 @@ class DirectoryObjects:
     def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """Return an object's bytes from ``start`` to before ``end``; raise NotFoundError."""
         path = self._root / objects.checked(key)
-        size = objects.MOST_BYTES if end is None else max(0, end - start)
         with _unavailable(f"read {key}"):
             try:
                 with path.open("rb") as file:
+                    # Not more than there is: what is asked for is reserved in memory beforehand.
+                    stop = start + objects.MOST_BYTES if end is None else end
+                    stop = min(stop, os.fstat(file.fileno()).st_size)
                     file.seek(start)
-                    return file.read(size)
+                    return file.read(max(0, stop - start))
             except FileNotFoundError:
                 raise objects.missing(key) from None
 
