@@ -1,5 +1,7 @@
 """Sessions of an edge that speaks PostgreSQL, by every way in; the clients are psql and psycopg."""
 
+from contextlib import closing
+
 import psycopg
 import pytest
 
@@ -148,3 +150,24 @@ def test_a_blocked_person_is_told_why_and_cut(stack, straight):
         with pytest.raises(psycopg.OperationalError, match="your account is blocked") as caught:
             busy(connection)
     assert caught.value.sqlstate == "57P01"
+
+
+def test_what_a_blocked_person_has_running_is_ended_at_postgresql(stack, straight):
+    person = stack.person()
+    service = stack.aware(person)
+    paths = Home(person.home).paths
+    conninfo = straight(
+        host=f"{service.name}.edge.test", user=person.name, sslcert=paths.cert, sslkey=paths.key
+    )
+
+    def running() -> str:
+        return stack.cluster.psql(
+            f"select count(*) from pg_stat_activity where usename = '{service.role}'"
+            " and state = 'active' and query like '%pg_sleep(600)%'"
+        ).strip()
+
+    with closing(psycopg.connect(conninfo, autocommit=True)) as connection:
+        connection.pgconn.send_query(b"select pg_sleep(600)")
+        eventually(lambda: running() == "1", what="the statement never ran")
+        stack.site.admin.ok("user", "block", person.name)
+        eventually(lambda: running() == "0", what="the statement goes on")

@@ -52,8 +52,14 @@ class Live:
         self.relay.start(first, self.upstream.rest)
 
     def tell(self, reason: Reason) -> None:
-        """Tell the client why the edge ends its session now; whoever calls this closes it."""
+        """Tell the client why the edge ends its session now; whoever calls this closes it.
+
+        PostgreSQL notices the end of a connection when it next reads or writes, so what runs is
+        cancelled: a statement of somebody whose access is revoked must not go on for hours.
+        """
         self.is_told = True
+        if not self.relay.idle:
+            self.cancel()
         message, hint = EXPLANATIONS[reason]
         self.relay.end(ADMIN_SHUTDOWN, message, hint=hint, force=True)
 

@@ -159,6 +159,14 @@ def test_a_cut_says_why(reason):
     assert sqlstate == "57P01"
 
 
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_cut_ends_the_statement_that_runs(idle):
+    bench = Bench()
+    bench.relay.idle = idle
+    bench.live.tell(Reason.REVOKED)
+    assert bench.cancelled == (0 if idle else 1)
+
+
 def test_a_session_is_closed_once():
     bench = Bench()
     bench.live.close()
