@@ -202,7 +202,7 @@ class _Level:
         if first == behind:
             return
         last = needles[behind - 1]
-        for token in tokens(self._text, self._beginning(start, needles[first]), end):
+        for token in tokens(self._text, self._beginning(start, needles[first]), end, blanks=False):
             self._take(token)
             if token.end > last and self._idle:
                 break
@@ -299,6 +299,9 @@ class _Level:
         self._output.replace(token.start, token.end, content[:2] + b" ***" + closing)
 
     def _content(self, token: Token) -> None:
+        needles = self._output.needles
+        if bisect_left(needles, token.first) == bisect_left(needles, token.last):
+            return
         content = self._text[token.first : token.last]
         if self._setting == 1 and _SENSITIVE.search(content):
             self._setting = 2

@@ -40,6 +40,7 @@ _PLAIN = re.compile(
     )*+""",
     re.VERBOSE | re.DOTALL,
 )
+_DASH = ord("-")  # how a comment to the end of the line begins
 _COMMENT = re.compile(rb"/\*|\*/")
 
 
@@ -70,8 +71,10 @@ class Token(NamedTuple):
     last: int = 0
 
 
-def tokens(text: bytes, start: int = 0, end: int | None = None) -> Iterator[Token]:
-    """Cut ``text[start:end]`` into tokens."""
+def tokens(
+    text: bytes, start: int = 0, end: int | None = None, *, blanks: bool = True
+) -> Iterator[Token]:
+    """Cut ``text[start:end]`` into tokens; without ``blanks``, white space is left out."""
     stop = len(text) if end is None else end
     at = start
     match = _TOKEN.match
@@ -81,6 +84,9 @@ def tokens(text: bytes, start: int = 0, end: int | None = None) -> Iterator[Toke
             raise AssertionError(at)
         kind = _KINDS[found.lastgroup or ""]
         following = found.end()
+        if kind is Kind.SPACE and not blanks and text[at] != _DASH:
+            at = following
+            continue
         if kind is Kind.LITERAL:
             closing = 1 if found["plain"] or found["escaped"] else 0
             yield Token(kind, at, following, text.index(b"'", at) + 1, following - closing)
