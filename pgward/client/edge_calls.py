@@ -59,6 +59,17 @@ class TokenFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginFacts:
+    """What rules may look at of a login; ``device`` is None where none is known."""
+
+    email: str
+    factors: tuple[str, ...]
+    device: str | None
+    device_approved: bool
+    posture: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SecretValue:
     """A secret; ``version`` is higher each time that it is rotated."""
 
@@ -118,6 +129,32 @@ def over(
     reply = machine.call("POST", f"{_SELF}/logins", fields)
     with _reading():
         return {str(name): str(why) for name, why in reply["over"].items()}
+
+
+def login_facts(
+    machine: Caller,
+    *,
+    service: str,
+    user: str,
+    session: str | None = None,
+    serial: str | None = None,
+) -> LoginFacts:
+    """Return what is known of a person's login, by its login session or its certificate's serial.
+
+    DeniedError: this edge does not serve the service to the person.
+    """
+    given = {"service": service, "user": user, "session": session, "serial": serial}
+    asked = {name: value for name, value in given.items() if value is not None}
+    reply = machine.call("GET", f"{_SELF}/login", asked)
+    with _reading():
+        device = reply["device"] or {}
+        return LoginFacts(
+            email=str(reply["email"]),
+            factors=tuple(str(each) for each in reply["factors"]),
+            device=device.get("id"),
+            device_approved=device.get("approved") is True,
+            posture=dict(device.get("posture") or {}),
+        )
 
 
 def secret(machine: Caller, name: str) -> SecretValue:

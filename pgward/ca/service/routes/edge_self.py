@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
-from pgward.ca.handles import logins, minting, one_time, tokens
+from pgward.ca.handles import facts, logins, minting, one_time, tokens
 from pgward.ca.handles.logins import Login
 from pgward.ca.handles.minting import Grounds, Wanted
 from pgward.ca.identity.machines import Machine
@@ -79,6 +79,22 @@ class LoginsReply(BaseModel):
     over: dict[str, str]
 
 
+class DeviceReply(BaseModel):
+    """A device: whether it is approved, and what it says of itself."""
+
+    id: str
+    approved: bool
+    posture: dict[str, Any]
+
+
+class LoginFactsReply(BaseModel):
+    """What rules may look at of somebody's login; what is not known is empty, or null."""
+
+    email: str
+    factors: list[str]
+    device: DeviceReply | None
+
+
 class SecretReply(BaseModel):
     """A secret in base64."""
 
@@ -145,6 +161,27 @@ def standing(context: Current, _edge: Edge, body: LoginsRequest) -> LoginsReply:
     with context.store.read() as connection:
         over = logins.over(connection, body.sessions, body.tokens, context.now())
     return LoginsReply(over=over)
+
+
+@router.get("/login", summary="Ask what rules may know of somebody's login")
+def login_facts(  # noqa: PLR0917 - FastAPI passes them by name
+    context: Current,
+    edge: Edge,
+    service: Annotated[Name, Query(description="the service that is asked for")],
+    user: Annotated[Name, Query(description="the person")],
+    session: Annotated[str | None, Query(max_length=64, description="the login session")] = None,
+    serial: Annotated[Serial | None, Query(description="or the login certificate")] = None,
+) -> LoginFactsReply:
+    """Return the factors and the device of a login, for a service that this edge serves."""
+    asked = facts.Asked(service, user, session, serial)
+    with context.store.read() as connection:
+        found = facts.find(connection, asked, edge=edge.name, now=context.now())
+    device = None
+    if found.device_id is not None:
+        device = DeviceReply(
+            id=found.device_id, approved=found.device_approved, posture=dict(found.posture)
+        )
+    return LoginFactsReply(email=found.email, factors=list(found.factors), device=device)
 
 
 @router.get("/secrets/{name}", summary="Get a secret")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pgward.client.edge_calls import LoginFacts
 from pgward.core import handles
 from pgward.core.clock import rfc3339
 from pgward.pgwire.startup import Startup
@@ -24,7 +25,8 @@ _SECOND_FACTORS = frozenset({"totp", "webauthn", "recovery", "mfa"})
 class Asked:
     """A session that somebody wants; ``parameters`` are the client's, without a handle.
 
-    ``number`` is the session's on tape, and ``id`` the one on record.
+    ``number`` is the session's on tape, and ``id`` the one on record. ``login`` is what the CA says
+    of the person's login, where a rule wants to know.
     """
 
     number: int
@@ -35,6 +37,7 @@ class Asked:
     groups: tuple[str, ...]
     parameters: Mapping[str, str]
     started: datetime
+    login: LoginFacts | None = None
 
     @property
     def user(self) -> str:
@@ -51,9 +54,10 @@ class Asked:
 
     def context(self) -> Context:
         """Return what rules see of it."""
-        peer, parameters = self.client.peer, self.parameters
+        peer, parameters, login = self.client.peer, self.parameters, self.login
+        factors = peer.factors if login is None else login.factors
         return Context(
-            user=User(peer.user, self.groups),
+            user=User(peer.user, self.groups, "" if login is None else login.email),
             service=ServiceFacts(self.service, self.postgres.labels),
             connect=Connect(
                 user=parameters.get("user", ""),
@@ -66,11 +70,17 @@ class Asked:
                 method=self.method,
                 client=self.client.address.rpartition(":")[0].strip("[]"),
                 started=self.started,
-                mfa=not _SECOND_FACTORS.isdisjoint(peer.factors),
+                mfa=not _SECOND_FACTORS.isdisjoint(factors),
                 reason=reason_of(parameters) or "",
             ),
-            device=Device(id=peer.device or ""),
+            device=_device(peer.device, login),
         )
+
+
+def _device(known: str | None, login: LoginFacts | None) -> Device:
+    if login is None or login.device is None:
+        return Device(id=known or "")
+    return Device(login.device, trusted=login.device_approved, posture=login.posture)
 
 
 @dataclass(frozen=True, slots=True)

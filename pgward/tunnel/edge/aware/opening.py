@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Protocol
@@ -20,6 +20,7 @@ from pgward.tunnel.edge.aware.facts import Asked, Decided, Ready, without_handle
 from pgward.tunnel.edge.aware.hello import hear, of_wire
 from pgward.tunnel.edge.aware.judge import Judge
 from pgward.tunnel.edge.aware.live import Live
+from pgward.tunnel.edge.aware.login_book import LoginBook, is_wanted
 from pgward.tunnel.edge.aware.refusals import (
     check_reason,
     check_way,
@@ -84,6 +85,7 @@ class AwareSessions:
     cancels: Cancels
     judge: Judge
     keyring: Keys
+    logins: LoginBook
     upstreams: Upstreams
     live: dict[int, Live] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -108,7 +110,10 @@ class AwareSessions:
             await self.cancels.request(hello.pid, hello.key)
             return None
         tape = self._room()
-        decided = self._decide(self._asked(tape, client, service, hello), hello)
+        asked = self._asked(tape, client, service, hello)
+        if is_wanted(asked.postgres):
+            asked = replace(asked, login=await self.logins.find(service.name, client.peer))
+        decided = self._decide(asked, hello)
         ready = await self._log_in(decided)
         try:
             return await self._join(talk, tape, hello, ready, on_end)

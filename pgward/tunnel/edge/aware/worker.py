@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pgward.client.machine import Machine
 from pgward.core.clock import Clock
 from pgward.pgwire import binding
 from pgward.tunnel.edge.aware.judge import Judge
+from pgward.tunnel.edge.aware.login_book import LoginBook
 from pgward.tunnel.edge.aware.opening import AwareSessions
 from pgward.tunnel.edge.aware.reception import Reception
 from pgward.tunnel.edge.cancels import Cancels
@@ -67,6 +69,7 @@ class AwareWorker:
             cancels=cancels,
             judge=Judge(clock.now),
             keyring=keyring,
+            logins=LoginBook(machine, time.monotonic),
             upstreams=upstreams,
         )
         self._watch = HealthWatch(

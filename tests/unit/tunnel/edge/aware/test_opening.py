@@ -4,6 +4,7 @@ import json
 import pytest
 
 from pgward.audit.tape.frames import CLOSE, OPEN, UP, TapeFullError
+from pgward.client.edge_calls import LoginFacts
 from pgward.core.errors import UnavailableError
 from pgward.pgwire import backend, frontend, startup
 from pgward.pgwire.framing import Framer
@@ -298,6 +299,45 @@ def test_credentials_are_asked_for_in_the_name_of_whoever_came(run, contexts, pe
         world = await World.make(contexts, peer)
         await world.open()
         assert world.keyring.asked == [expected]
+        world.close()
+
+    run(main())
+
+
+TRUSTED = Policy(
+    "p", (Rule("r", Effect.ALLOW, Condition(How.MATCH, "ctx.device.trusted && ctx.session.mfa")),)
+)
+
+
+@pytest.mark.parametrize(
+    ("known", "lets_in"),
+    [
+        (LoginFacts("a@x", ("password", "totp"), "d1", device_approved=True, posture={}), True),
+        (LoginFacts("a@x", ("password", "totp"), "d1", device_approved=False, posture={}), False),
+        (LoginFacts("a@x", ("password",), "d1", device_approved=True, posture={}), False),
+        (None, False),
+    ],
+)
+def test_what_rules_want_to_know_of_a_login_the_ca_is_asked(run, contexts, known, lets_in):
+    async def main() -> None:
+        world = await World.make(contexts)
+        world.logins.known = known
+        if lets_in:
+            assert await world.open(service(TRUSTED)) is not None
+        else:
+            with pytest.raises(RefusedError):
+                await world.open(service(TRUSTED))
+        assert world.logins.asked == [("orders", ALICE)]
+        world.close()
+
+    run(main())
+
+
+def test_nobody_is_asked_what_no_rule_wants_to_know(run, contexts):
+    async def main() -> None:
+        world = await World.make(contexts)
+        await world.open(service(NOT_STAFF))
+        assert world.logins.asked == []
         world.close()
 
     run(main())
