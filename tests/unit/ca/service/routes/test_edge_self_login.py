@@ -38,7 +38,8 @@ def test_nobody_else_s_login_is_told(edge, known, admin):
     assert ask(edge, serial=serial).status_code == 403
 
 
-def test_of_what_is_not_known_nothing_is_said(edge, known):
+@pytest.mark.usefixtures("known")
+def test_of_what_is_not_known_nothing_is_said(edge):
     nothing = {"email": "", "factors": [], "device": None}
     assert ask(edge, serial="abc").json() == nothing
     assert ask(edge, session="none").json() == nothing
@@ -46,6 +47,7 @@ def test_of_what_is_not_known_nothing_is_said(edge, known):
     assert ask(edge, serial="XYZ").status_code == 422
 
 
-def test_a_blocked_persons_service_is_no_secret_to_the_edge(edge, known, admin):
+@pytest.mark.usefixtures("known")
+def test_a_blocked_persons_service_is_no_secret_to_the_edge(edge, admin):
     admin.call("POST", "/v1/users/alice/block")
     assert ask(edge, serial="abc").status_code == 200
