@@ -4,15 +4,19 @@ PostgreSQL's own log is the witness. ``PGWARD_TEST_STATEMENTS=1000000`` makes it
 """
 
 import os
+import random
 import secrets
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
+from pgward.ca.archive import packing
 from pgward.client.home import Home
-from tests.fixtures.ca import Person, environment
+from tests.fixtures.ca import Person, Site, environment
 from tests.fixtures.edge_process import EdgeProcess
 from tests.fixtures.waiting import eventually
 from tests.fixtures.warm import Pgward
@@ -126,8 +130,7 @@ def test_every_statement_that_postgresql_executed_has_its_record(
     recorded = exported(tmp_path / "export", marked)
     in_flight = {key for key, said in recorded.statuses.items() if said == ["unknown"]}
     told = f"{sum(executed.values())} executed, {recorded.types}, {len(in_flight)} in flight"
-    print(told)
-    assert sum(executed.values()) >= statements
+    assert sum(executed.values()) >= statements, told
     assert max(executed.values()) == 1
     assert executed.keys() - recorded.statuses.keys() == set(), told
     assert len(recorded.ids) == recorded.records
@@ -136,4 +139,31 @@ def test_every_statement_that_postgresql_executed_has_its_record(
     assert recorded.statuses.keys() - executed.keys() <= in_flight
     assert len(in_flight) <= 2 * 2 * CLIENTS
     assert recorded.types["GAP"] == 0
-    assert site.admin.ok("audit", "verify")
+    assert slowly(site.admin, "audit", "verify").returncode == 0
+    find_one_changed_byte(site, tmp_path / "export")
+
+
+def find_one_changed_byte(site: Site, export: Path) -> None:
+    """Change one byte of a record in an export, and one of records in the CA's own archive."""
+    objects = site.ca.directory / "archive" / "audit"
+    _changed(
+        random.choice(sorted(export.rglob("*.ndjson"))),
+        0,
+        lambda: slowly(site.admin, "audit", "verify", "--directory", export).returncode,
+    )
+    path = random.choice(sorted(objects.rglob("*.zst")))
+    manifest, _ = packing.unpack(path.read_bytes())
+    _changed(
+        path,
+        8 + len(manifest),  # which the object only repeats
+        lambda: slowly(site.admin, "audit", "verify").returncode,
+    )
+
+
+def _changed(path: Path, start: int, verify: Callable[[], int]) -> None:
+    whole = path.read_bytes()
+    at = random.randrange(start, len(whole))
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    assert verify() == 1, f"{path} at {at}"
+    path.write_bytes(whole)
+    assert verify() == 0
