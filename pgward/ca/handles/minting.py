@@ -19,7 +19,7 @@ from pgward.ca.store.schema import certificates, login_sessions
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """For whom an edge wants a certificate, and by what the person came.
+    """For whom an edge wants a certificate, to log in as which role, and by what the person came.
 
     That is the login session, or the login certificate with this serial number; without both, the
     newest login session of the person counts.
@@ -27,6 +27,7 @@ class Wanted:
 
     service: str
     user: str
+    role: str
     session_id: str | None
     serial: str | None
 
@@ -48,13 +49,15 @@ def find(connection: Connection, wanted: Wanted, *, edge: str, now: datetime) ->
     if spec is None or not spec.is_on(edge):
         raise _refused("this edge serves no such service")
     minutes = None if spec.postgres is None else spec.postgres.minted_minutes()
-    if minutes is None:
+    if spec.postgres is None or minutes is None:
         raise _refused("the service does not log in by certificates")
     person = directory.find(connection, wanted.user)
     if person is None or person.blocked_at is not None or not person.is_valid(now):
         raise _refused(GONE_WHY)
     if not spec.is_for(person.name, person.groups):
         raise _refused("the service is not for this person")
+    if not spec.postgres.mints_for(wanted.role, person.name):
+        raise _refused("the service lets this person not be that role")
     session = _session(connection, wanted, person.name, now)
     return Grounds(person.name, session.id, session.expires_at, timedelta(minutes=minutes))
 

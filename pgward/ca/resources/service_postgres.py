@@ -118,6 +118,21 @@ class UserRule(Model):
             raise ValueError("has stripDomain, which only fromPerson: true needs")
         return self
 
+    def lets_be(self, role: str, person: str) -> bool:
+        """Tell whether a person may land as this role; an edge decides the same."""
+        if self.force is not None:
+            return role == self.force
+        return role in {*(self.allow or ()), self.default} or role == self._own(person)
+
+    def _own(self, person: str) -> str | None:
+        if not self.from_person:
+            return None
+        if self.strip_domain is None:
+            return person
+        end = f"@{self.strip_domain}"
+        is_of_it = person.lower().endswith(end) and len(person) > len(end)
+        return person[: -len(end)] if is_of_it else None
+
 
 class DatabaseRule(Model):
     """Where people land: in ``force``, or where they ask to, among ``allow`` if that is there."""
@@ -287,8 +302,13 @@ class PostgresSpec(PostgresSettings):
 
     def minted_minutes(self) -> int | None:
         """Return how long its minted certificates may live; None when it has none."""
-        configs: list[PostgresSettings] = [self, *self.configs.values()]
-        minutes = [
-            each.auth.certificate.minutes for each in configs if each.auth and each.auth.certificate
-        ]
-        return max(minutes, default=None)
+        return max((minutes for minutes, _ in self._minting()), default=None)
+
+    def mints_for(self, role: str, person: str) -> bool:
+        """Tell whether a configuration with minted certificates lets a person be this role."""
+        return any(rule is not None and rule.lets_be(role, person) for _, rule in self._minting())
+
+    def _minting(self) -> Iterator[tuple[int, UserRule | None]]:
+        for config in (self, *(config.over(self) for config in self.configs.values())):
+            if config.auth is not None and config.auth.certificate is not None:
+                yield config.auth.certificate.minutes, config.user

@@ -14,7 +14,7 @@ from tests.fixtures.edge_services import aware
 from tests.fixtures.sessions import new_session
 
 HOUR = timedelta(hours=1)
-ASKED = Wanted("orders", "alice", None, None)
+ASKED = Wanted("orders", "alice", "app", None, None)
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +123,33 @@ def test_another_persons_session_is_no_ground(world):
 def test_what_an_edge_may_not_do_is_refused(world, act, why):
     act(world)
     assert refusal(world) == why
+
+
+@pytest.mark.parametrize(
+    ("user", "roles", "others"),
+    [
+        ({"force": "app"}, ["app"], ["postgres", "alice", ""]),
+        ({"allow": ["ro", "rw"], "default": "guest"}, ["ro", "rw", "guest"], ["alice", "app"]),
+        ({"allow": ["ro"], "fromPerson": True}, ["ro", "alice"], ["bob", "ALICE"]),
+        ({"fromPerson": True, "stripDomain": "example.com"}, [], ["alice", "app"]),
+    ],
+)
+def test_an_edge_gets_one_for_roles_of_the_service_only(world, user, roles, others):
+    world.apply(aware(secret=None, user=user))
+    for role in roles:
+        assert find(world, replace(ASKED, role=role)) == grounds(world)
+    for role in others:
+        why = refusal(world, replace(ASKED, role=role))
+        assert why == "the service lets this person not be that role"
+
+
+def test_a_role_of_a_configuration_with_a_password_gets_none(world):
+    reader = {"user": {"force": "reader"}, "auth": {"password": {"fromSecret": "db"}}}
+    other = {"user": {"force": "admin"}}
+    rules = [{"match": "true", "config": "reader"}, {"matchAny": True, "config": "other"}]
+    world.apply(aware(secret=None, configs={"reader": reader, "other": other}, rules=rules))
+    assert find(world, replace(ASKED, role="admin")) == grounds(world)
+    assert refusal(world, replace(ASKED, role="reader")).endswith("not be that role")
 
 
 def test_a_service_of_another_mode_or_none_mints_nothing(world):
