@@ -59,6 +59,9 @@ def landing(
     asked = startup.get("user", "")
     user = _user(config.user, asked, person)
     database = _database(config.database, startup.get("database", ""), asked, user)
+    # A person may be called longer, too, and land as who is called as the beginning of that.
+    _check_name("user", user)
+    _check_name("database", database)
     options = dict(
         split_options(startup.get("options", ""), strict=bool(config.forbidden_parameters))
     )
@@ -168,7 +171,8 @@ def _known(name: str) -> str:
 def _user(rule: UserRule, asked: str, person: str) -> str:
     if rule.force is not None:
         return rule.force
-    _check_name("user", asked)
+    if asked != person:
+        _check_name("user", asked)
     own = rule.own(person)
     if own is not None and asked in ("", person, own):
         return own
@@ -193,8 +197,9 @@ def _user(rule: UserRule, asked: str, person: str) -> str:
 def _database(rule: DatabaseRule, asked: str, asked_user: str, user: str) -> str:
     if rule.force is not None:
         return rule.force
-    _check_name("database", asked)
     unsaid = asked in ("", asked_user)
+    if not unsaid:
+        _check_name("database", asked)
     if rule.allow is None:
         if unsaid and rule.default is not None:
             return rule.default

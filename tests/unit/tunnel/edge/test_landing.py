@@ -191,6 +191,19 @@ def test_names_that_postgresql_would_cut_are_refused(asked):
     )
 
 
+def test_nobody_lands_as_the_beginning_of_a_name():
+    """PostgreSQL cuts a name of 64 bytes, and takes its bearer for whoever is called so."""
+    config = replace(FORCED, user=UserRule(from_person=True), database=DatabaseRule())
+    long = "a" * (MAX_NAME + 1)
+    for asked in ("", long):
+        told = refused(config, long, user=asked, database="orders").message
+        assert told == "the name of that user is longer than 63 bytes"
+    assert landing(config, {"database": "orders"}, long[1:]).user == long[1:]
+    # who lands as somebody else may be called as long as they like
+    assert user(CHOICE, long, long) == "ro"
+    assert landing(CHOICE, {"user": long}, long).database == "orders"
+
+
 def test_many_choices_are_not_all_shown():
     names = frozenset(f"role{n:02}" for n in range(12))
     hint = refused(replace(FORCED, user=UserRule(allow=names)), user="x").hint
