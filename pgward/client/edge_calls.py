@@ -50,12 +50,16 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """A token that lives: whose it is, and the verifier of its secret (RFC 5803's text)."""
+    """A token that lives: whose it is, and the verifier of its secret (RFC 5803's text).
+
+    ``seen_lately``: the CA need not hear that it is used now (`token_used`).
+    """
 
     id: str
     login: LoggedIn
     verifier: str = field(repr=False)
     expires_at: datetime
+    seen_lately: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,15 @@ def token(machine: Caller, name: str, *, client: str | None) -> TokenFacts:
     reply = machine.call("GET", f"{_SELF}/tokens/{name}", fields)
     with _reading():
         expires_at = parse_rfc3339(reply["expires_at"])
-        return TokenFacts(name, _login(reply), str(reply["verifier"]), expires_at)
+        # A CA that does not say so takes note by itself.
+        seen = reply.get("seen_lately", True) is True
+        return TokenFacts(name, _login(reply), str(reply["verifier"]), expires_at, seen)
+
+
+def token_used(machine: Caller, name: str, *, client: str | None) -> None:
+    """Tell that somebody proved to have a token's secret; its owner sees when and from where."""
+    fields = {} if client is None else {"client": client}
+    machine.call("POST", f"{_SELF}/tokens/{name}/uses", fields)
 
 
 def over(

@@ -164,6 +164,7 @@ TABLE = {
     # The edge serves nothing that would let it have these.
     "POST /v1/edges/self/otp/redeem": ((401, 403, 403, 403, 403), {"otp_sha256": "0" * 64}),
     "GET /v1/edges/self/tokens/tok": ((401, 403, 403, 403, 403), None),
+    "POST /v1/edges/self/tokens/tok/uses": ((401, 403, 403, 403, 403), {}),
     "POST /v1/edges/self/logins": (EDGE, {}),
     "GET /v1/edges/self/login?service=none&user=none": ((401, 403, 403, 403, 403), None),
     "GET /v1/edges/self/secrets/none": ((401, 403, 403, 403, 403), None),

@@ -119,7 +119,7 @@ class EdgeServer:
         await stop
         feed.stop()
         await self._drain()
-        self._aware.stop()
+        await self._aware.stop()
         self._spool.stop()
         if self._auditor is not None:  # other workers may still drain, and write tapes
             seconds = self._settings.drain_timeout + AUDITOR_SECONDS
@@ -157,6 +157,7 @@ class EdgeServer:
             dialer=dialer,
             state=lambda: self._links.state,
             is_first=self._settings.worker == 0,
+            workers=self._settings.workers,
         )
 
     def _make_feed(self) -> Feed:

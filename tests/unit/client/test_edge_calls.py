@@ -55,6 +55,20 @@ def test_a_token_comes_with_its_verifier_which_is_not_shown():
     assert asked.calls == [(f"GET /v1/edges/self/tokens/{found.id}", {})]
 
 
+def test_the_ca_is_told_of_a_token_that_was_used():
+    reply = REPLY | {"verifier": "v", "expires_at": REPLY["session_ends"]}
+    for seen in (True, False):
+        asked = Asked(reply | {"seen_lately": seen})
+        assert edge_calls.token(asked, "tk-a", client=None).seen_lately is seen
+    # an older CA takes note where it is asked
+    assert edge_calls.token(Asked(reply), "tk-a", client=None).seen_lately
+    asked = Asked({"change": "updated"})
+    edge_calls.token_used(asked, "tk-a", client="192.0.2.1")
+    edge_calls.token_used(asked, "tk-a", client=None)
+    path = "POST /v1/edges/self/tokens/tk-a/uses"
+    assert asked.calls == [(path, {"client": "192.0.2.1"}), (path, {})]
+
+
 def test_what_is_over_is_asked_in_one_call():
     asked = Asked({"over": {"s1": "ended"}})
     assert edge_calls.over(asked, sessions=["s1", "s2"], tokens=["tk-x"]) == {"s1": "ended"}

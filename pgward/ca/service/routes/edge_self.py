@@ -10,13 +10,14 @@ from pydantic import BaseModel, Field
 from pgward.ca.handles import facts, logins, minting, one_time, tokens
 from pgward.ca.handles.logins import Login
 from pgward.ca.handles.minting import Grounds, Wanted
+from pgward.ca.handles.tokens import Token
 from pgward.ca.identity.machines import Machine
 from pgward.ca.issuing.issuance import Issued
 from pgward.ca.secrets import kept
 from pgward.ca.service import replies, strict
 from pgward.ca.service.auth import Edge
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, CertificateReply, Name, Request, Storable, Time
+from pgward.ca.service.models import Body, CertificateReply, Change, Name, Request, Storable, Time
 from pgward.core.errors import DeniedError, PgwardError
 
 router = strict.router("machines", prefix=f"{strict.PREFIX}/edges/self")
@@ -60,10 +61,20 @@ class RedeemRequest(Body):
 
 
 class TokenReply(LoginReply):
-    """A token: what its secret is verified by, and until when it begins sessions."""
+    """A token: what its secret is verified by, and until when it begins sessions.
+
+    ``seen_lately``: nobody needs to hear of another use now.
+    """
 
     verifier: str
     expires_at: Time
+    seen_lately: bool
+
+
+class TokenUse(Body):
+    """From where somebody came who proved to have a token's secret."""
+
+    client: Client | None = None
 
 
 class LoginsRequest(Body):
@@ -110,7 +121,7 @@ class MintReply(CertificateReply):
 
 
 class MintRequest(Body):
-    """A key, and for whom; ``role`` is whom the edge logs in as, for the record."""
+    """A key, and for whom; ``role`` is whom the edge logs in as."""
 
     service: Name
     user: Name
@@ -139,20 +150,32 @@ def token(
     token_id: Annotated[str, Path(max_length=64)],
     client: Annotated[Client | None, Query(description="the address that shows it")] = None,
 ) -> TokenReply:
-    """Tell whose it is, and by what its secret is verified; the edge may remember it shortly."""
+    """Tell whose it is, and by what its secret is verified: nobody has proved to have that yet."""
     now = context.now()
-    try:
-        with context.store.read() as connection:
-            found = tokens.find(connection, token_id, edge=edge.name, now=now)
-    except DeniedError as error:
-        _guessed(context, edge, client, "access-token.use", token_id, error)
-        raise
-    if not tokens.is_seen_lately(found, now):
-        with context.store.write() as transaction:
-            tokens.seen(transaction, found, client, now)
+    found = _token(context, edge, token_id, client)
     return TokenReply(
-        **dict(LoginReply.of(found.login)), verifier=found.verifier, expires_at=found.expires_at
+        **dict(LoginReply.of(found.login)),
+        verifier=found.verifier,
+        expires_at=found.expires_at,
+        seen_lately=tokens.is_seen_lately(found, now),
     )
+
+
+@router.post("/tokens/{token_id}/uses", summary="Tell that a token was used")
+def token_used(
+    context: Current,
+    edge: Edge,
+    token_id: Annotated[str, Path(max_length=64)],
+    body: TokenUse,
+) -> Change:
+    """Note when and from where somebody came with a token and its secret, for its owner to see."""
+    now = context.now()
+    found = _token(context, edge, token_id, body.client)
+    if tokens.is_seen_lately(found, now):
+        return Change(change="unchanged")
+    with context.store.write() as transaction:
+        tokens.seen(transaction, found, body.client, now)
+    return Change(change="updated")
 
 
 @router.post("/logins", summary="Ask whose logins still count")
@@ -234,6 +257,15 @@ def _redeemed(context: Context, edge: Machine, body: RedeemRequest) -> Login:
     return login
 
 
+def _token(context: Context, edge: Machine, token_id: str, client: str | None) -> Token:
+    try:
+        with context.store.read() as connection:
+            return tokens.find(connection, token_id, edge=edge.name, now=context.now())
+    except DeniedError as error:
+        _guessed(context, edge, client, "access-token.use", token_id, error)
+        raise
+
+
 def _guessed(  # noqa: PLR0917 - what goes on record
     context: Context,
     edge: Machine,
@@ -253,7 +285,7 @@ def _guessed(  # noqa: PLR0917 - what goes on record
 
 
 def _minted(context: Context, edge: Machine, body: MintRequest) -> tuple[Grounds, Issued]:
-    wanted = Wanted(body.service, body.user, body.session, body.serial)
+    wanted = Wanted(body.service, body.user, body.role, body.session, body.serial)
     with context.store.read() as connection:
         grounds = minting.find(connection, wanted, edge=edge.name, now=context.now())
     issued = context.authority.begin_minted(

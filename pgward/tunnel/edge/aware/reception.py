@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import TypeVar
 
 from pgward.client import edge_calls
 from pgward.client.edge_calls import Caller, LoggedIn
@@ -17,13 +16,14 @@ from pgward.pgwire.scram import Verifier
 from pgward.pgwire.startup import Cancel, Startup
 from pgward.tunnel.edge.accept import Guest
 from pgward.tunnel.edge.aware.hello import hear, of_wire
+from pgward.tunnel.edge.aware.strangers import Strangers, Turn
 from pgward.tunnel.edge.aware.talk import Talk
+from pgward.tunnel.edge.aware.uses import Uses
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection
 
-T = TypeVar("T")
 _NONCE_BYTES = 18
 
 
@@ -41,11 +41,14 @@ class Reception:
         *,
         binding: Callable[[], bytes | None],
         mocking: bytes,
+        strangers: Strangers,
     ) -> None:
         self._ca = ca
         self._cancels = cancels
         self._binding = binding
         self._mocking = mocking
+        self._strangers = strangers
+        self._uses = Uses(ca)
 
     async def receive(self, tls: TlsConnection, address: str) -> Guest | None:
         """Return who it is; None for a cancel request, which is carried out. Raise RefusedError."""
@@ -86,12 +89,28 @@ class Reception:
                 "this edge wants a login certificate, a one-time password or a token",
                 hint="pgward otp SERVICE prints a whole command; or sslcert and sslkey",
             )
-        if handle.kind is HandleKind.OTP:
-            login = await _asked(edge_calls.redeem, self._ca, handle.text, client=client)
-            return login, None
-        return await self._by_token(talk, handle, client), handle.text
+        async with self._strangers.turn(client) as turn:
+            if handle.kind is HandleKind.OTP:
+                found = await self._by_one_time(handle, client, turn), None
+            else:
+                found = await self._by_token(talk, handle, client, turn), handle.text
+            turn.succeeded()
+        return found
 
-    async def _by_token(self, talk: Talk, handle: Handle, client: str) -> LoggedIn:
+    async def _by_one_time(self, handle: Handle, client: str, turn: Turn) -> LoggedIn:
+        try:
+            return await asyncio.to_thread(edge_calls.redeem, self._ca, handle.text, client=client)
+        except (DeniedError, NotFoundError) as error:
+            raise RefusedError(
+                Reason.DENIED,
+                "that one-time password is not known here, was used, or is too old",
+                hint="pgward otp SERVICE gives another",
+            ) from error
+        except PgwardError as error:
+            turn.undecided()
+            raise _unable(error) from error
+
+    async def _by_token(self, talk: Talk, handle: Handle, client: str, turn: Turn) -> LoggedIn:
         """Return whose token it is; who has no token, or a wrong secret, gets the same answer."""
         found = None
         try:
@@ -100,6 +119,7 @@ class Reception:
         except (DeniedError, NotFoundError):
             verifier = str(Verifier.mock(self._mocking, handle.text))
         except PgwardError as error:
+            turn.undecided()
             raise _unable(error) from error
         exchange = PasswordIn(
             verifier,
@@ -121,20 +141,8 @@ class Reception:
                 "that token is not known here, has ended, or has another password",
                 hint="pgward token SERVICE makes one",
             )
+        self._uses.tell(found, client)
         return found.login
-
-
-async def _asked(ask: Callable[..., T], *arguments: object, client: str) -> T:
-    try:
-        return await asyncio.to_thread(ask, *arguments, client=client)
-    except (DeniedError, NotFoundError) as error:
-        raise RefusedError(
-            Reason.DENIED,
-            "that one-time password is not known here, was used, or is too old",
-            hint="pgward otp SERVICE gives another",
-        ) from error
-    except PgwardError as error:
-        raise _unable(error) from error
 
 
 def _unable(error: PgwardError) -> RefusedError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pgward.tunnel.edge.aware.judge import Judge
 from pgward.tunnel.edge.aware.login_book import LoginBook
 from pgward.tunnel.edge.aware.opening import AwareSessions
 from pgward.tunnel.edge.aware.reception import Reception
+from pgward.tunnel.edge.aware.strangers import Strangers
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.secrets.credentials import Keyring, Session
 from pgward.tunnel.edge.source import certificate
@@ -27,6 +29,11 @@ from pgward.tunnel.edge.upstreams.health import HealthWatch
 from pgward.tunnel.edge.upstreams.health_file import Keeper
 from pgward.tunnel.edge.upstreams.jumping import Jumps
 from pgward.tunnel.edge.upstreams.opening import Upstreams
+
+log = logging.getLogger("pgward.edge")
+
+LEAVE_SECONDS = 2.0
+"""For jump hosts to take leave; connections that are left end with the process."""
 
 
 class AwareWorker:
@@ -46,6 +53,7 @@ class AwareWorker:
         dialer: Dialer,
         state: Callable[[], EdgeState | None],
         is_first: bool = True,
+        workers: int = 1,
     ) -> None:
         self._directory = directory
         self._machine = machine
@@ -55,10 +63,15 @@ class AwareWorker:
         self._looks = False
         self._is_first = is_first
         self._watching: asyncio.Task[None] | None = None
-        upstreams = Upstreams(dialer, Jumps(), roots=lambda: _roots(state()))
+        self._jumps = Jumps()
+        upstreams = Upstreams(dialer, self._jumps, roots=lambda: _roots(state()))
         self.certificate_changed()
         self.reception = Reception(
-            machine, cancels, binding=lambda: self._binding, mocking=_mocking(machine)
+            machine,
+            cancels,
+            binding=lambda: self._binding,
+            mocking=_mocking(machine),
+            strangers=Strangers(share=1 / workers),
         )
         self.sessions = AwareSessions(
             loop=asyncio.get_running_loop(),
@@ -93,13 +106,18 @@ class AwareWorker:
         found = await self._keyring.get(replace(config, auth=NoAuth()), session)
         return found.jump_key
 
-    def stop(self) -> None:
-        """End the tape in order; no session runs any more."""
+    async def stop(self) -> None:
+        """End the tape in order, and leave jump hosts; no session runs any more."""
         if self._watching is not None:
             self._watching.cancel()
         self._keyring.close()
         if self._tape is not None:
             self._tape.close()
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._jumps.close()
+        except TimeoutError:
+            log.warning("a jump host does not take leave")
 
     def _started_tape(self) -> TapeWriter:
         """Return the tape; it and the look at limits begin with the first session."""

@@ -8,11 +8,27 @@ def test_an_edge_learns_what_checks_its_secret(edge, orders):
     assert (found["user"], found["service"]) == ("alice", "orders")
     assert found["verifier"].startswith("SCRAM-SHA-256$4096:")
     assert found["expires_at"] == "2026-11-21T20:00:00Z"
-    (listed,) = orders.call("GET", "/v1/me/tokens").json()["tokens"]
-    assert (listed["last_used_at"], listed["last_client"]) == (
-        "2026-11-21T12:00:00Z",
-        "192.0.2.1",
-    )
+    assert found["seen_lately"] is False
+
+
+def test_a_token_is_used_by_who_has_its_secret_not_by_who_names_it(edge, orders):
+    made = orders.call("POST", "/v1/me/tokens", {"service": "orders"}).json()
+    path = f"{SELF}/tokens/{made['id']}"
+
+    def seen():
+        (listed,) = orders.call("GET", "/v1/me/tokens").json()["tokens"]
+        return listed["last_used_at"], listed["last_client"]
+
+    edge.call("GET", path, query="?client=203.0.113.9")
+    assert seen() == (None, None)
+    assert edge.call("POST", f"{path}/uses", {"client": "192.0.2.1"}).json() == {
+        "change": "updated"
+    }
+    assert seen() == ("2026-11-21T12:00:00Z", "192.0.2.1")
+    again = edge.call("POST", f"{path}/uses", {"client": "192.0.2.2"})
+    assert again.json() == {"change": "unchanged"}
+    assert edge.call("GET", path).json()["seen_lately"] is True
+    assert edge.call("POST", f"{SELF}/tokens/tk-unknown/uses", {}).status_code == 403
 
 
 def test_guesses_are_refused_counted_and_slowed_down(api, edge):

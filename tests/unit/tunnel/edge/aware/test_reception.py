@@ -12,6 +12,7 @@ from pgward.pgwire import backend, frontend, startup
 from pgward.pgwire.framing import Framer
 from pgward.pgwire.scram import Client, Verifier
 from pgward.tunnel.edge.aware.reception import Reception
+from pgward.tunnel.edge.aware.strangers import WRONG, Strangers
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.links import tls_pair
@@ -51,17 +52,25 @@ def token_facts() -> dict:
     return {**LOGIN, "verifier": verifier, "expires_at": ends}
 
 
-def received(run, contexts, ca, user, *, prove=None, cancels=None, said=None):
+def received(run, contexts, ca, user, *, prove=None, cancels=None, said=None, strangers=None):
     """Return the guest that is made of a client's bytes."""
 
     async def main():
         edge, client = await tls_pair(contexts)
-        reception = Reception(ca, cancels or Cancels(), binding=lambda: None, mocking=b"m" * 32)
+        reception = Reception(
+            ca,
+            cancels or Cancels(),
+            binding=lambda: None,
+            mocking=b"m" * 32,
+            strangers=Strangers() if strangers is None else strangers,
+        )
         client.write(said or startup.startup({"user": user, "database": "app"}))
         receiving = asyncio.create_task(reception.receive(edge, "10.0.0.7:5555"))
         proving = asyncio.create_task(asyncio.to_thread(prove, client.socket)) if prove else None
         try:
-            return await receiving
+            guest = await receiving
+            await asyncio.gather(*reception._uses._telling)
+            return guest
         finally:
             client.socket.setblocking(False)
             if proving is not None:
@@ -116,6 +125,49 @@ def test_a_token_is_proved_by_scram(run, contexts):
     guest = received(run, contexts, Ca(token_facts()), TOKEN, prove=proof(PASSWORD))
     assert guest is not None
     assert (guest.peer.user, guest.peer.token, guest.peer.login) == ("alice", TOKEN, "s1")
+
+
+def test_the_ca_hears_of_a_tokens_use_when_its_secret_was_proved(run, contexts):
+    ca = Ca({**token_facts(), "seen_lately": False}, {"change": "updated"})
+    received(run, contexts, ca, TOKEN, prove=proof(PASSWORD))
+    assert [each[:2] for each in ca.asked] == [
+        ("GET", f"/v1/edges/self/tokens/{TOKEN}"),
+        ("POST", f"/v1/edges/self/tokens/{TOKEN}/uses"),
+    ]
+    ca = Ca({**token_facts(), "seen_lately": False})
+    with pytest.raises(RefusedError):
+        received(run, contexts, ca, TOKEN, prove=proof(b"wrong"))
+    assert [each[0] for each in ca.asked] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "user", "prove"),
+    [
+        (DeniedError("no"), new_one_time(), None),
+        (None, TOKEN, proof(b"wrong")),
+    ],
+)
+def test_who_guesses_is_refused_and_the_ca_not_asked(run, contexts, wrong, user, prove):
+    strangers = Strangers()
+    for _ in range(int(WRONG.burst)):
+        ca = Ca(wrong or token_facts())
+        with pytest.raises(RefusedError) as caught:
+            received(run, contexts, ca, user, prove=prove, strangers=strangers)
+        assert caught.value.reason is Reason.DENIED
+    ca = Ca()
+    with pytest.raises(RefusedError, match="too many wrong logins") as caught:
+        received(run, contexts, ca, user, strangers=strangers)
+    assert (caught.value.reason, ca.asked) == (Reason.LIMIT, [])
+
+
+def test_while_the_ca_is_away_nobody_was_wrong(run, contexts):
+    strangers = Strangers()
+    for _ in range(int(WRONG.burst) + 1):
+        with pytest.raises(RefusedError) as caught:
+            received(
+                run, contexts, Ca(UnavailableError("away")), new_one_time(), strangers=strangers
+            )
+        assert caught.value.reason is Reason.UNREACHABLE
 
 
 def test_a_token_that_is_not_there_looks_as_one_with_another_password(run, contexts):

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pgward.core.clock import SystemClock
 from pgward.pgwire import binding
 from pgward.pki import pem
+from pgward.tunnel.edge.aware import worker as module
 from pgward.tunnel.edge.aware.worker import AwareWorker
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.secrets.credentials import Keyring
@@ -40,16 +41,36 @@ def test_nothing_is_reserved_on_disk_before_the_first_session(machine, tmp_path)
         tape = worker.sessions.tape()
         assert worker.sessions.tape() is tape
         assert tape.directory.parent.parent == tmp_path
-        worker.stop()
+        await worker.stop()
 
     asyncio.run(main())
 
 
 def test_without_a_session_there_is_nothing_to_stop(machine, tmp_path):
     async def main() -> None:
-        made(machine, tmp_path).stop()
+        await made(machine, tmp_path).stop()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_jump_hosts_are_left(machine, tmp_path, monkeypatch, caplog, hangs):
+    monkeypatch.setattr(module, "LEAVE_SECONDS", 0.01)
+    left = []
+
+    async def close() -> None:
+        left.append(1)
+        if hangs:
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        worker = made(machine, tmp_path)
+        monkeypatch.setattr(worker._jumps, "close", close)
+        await worker.stop()
+
+    asyncio.run(main())
+    assert left == [1]
+    assert ("does not take leave" in caplog.text) is hangs
 
 
 def test_proofs_are_bound_to_the_certificate_on_disk(machine, tmp_path, tls_keys):
