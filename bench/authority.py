@@ -16,8 +16,8 @@ from bench.certificates import Certificates, Leaf
 from bench.processes import free_port, run, running, wait_listening
 from pgward.core.address import Address
 
-_PERSON = "bench"
-_SERVER_NAME = "localhost"
+PERSON = "bench"
+SERVER_NAME = "localhost"
 # Longer than any run, so that HAProxy and stunnel, which do not renew, keep a valid certificate.
 _LIFETIMES = {"session_hours": 24, "certificate_minutes": 24 * 60}
 
@@ -43,6 +43,7 @@ class Authority:
     directory: Path
     admin: Mapping[str, str] = field(init=False)
     person: Mapping[str, str] = field(init=False)
+    pid: int = 0
     _made: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class Authority:
         self._create(ca, listen)
         with running(pgward("ca", "serve", ca), log) as process:
             wait_listening(listen, process, log)
+            self.pid = process.pid
             self._add_people()
             self.enroll("peers", listen)
             yield self
@@ -64,23 +66,23 @@ class Authority:
         """Enrol an edge that is reached at ``advertise``; return its directory."""
         directory = self.directory / f"edge-{name}"
         token = run(
-            pgward("ca", "token", "edge", name, "--dns", _SERVER_NAME), env=self.admin
+            pgward("ca", "token", "edge", name, "--dns", SERVER_NAME), env=self.admin
         ).strip()
         argv = pgward("edge", "enroll", directory, "--advertise", str(advertise))
         run([*argv, "--token-file", "-"], stdin=f"{token}\n")
         return directory
 
-    def add_service(self, name: str, edge: str, upstream: Address) -> None:
-        """Declare a service that one edge serves and the person may use."""
+    def add_service(self, name: str, edge: str, upstream: Address, **spec: Any) -> None:
+        """Declare a service that one edge serves and the person may use; ``spec`` says more."""
         text = json.dumps(
             {
                 "kind": "Service",
                 "metadata": {"name": name},
                 "spec": {
                     "upstream": {"host": upstream.host, "port": upstream.port},
-                    "sslMode": "disable",
-                    "allow": {"users": [_PERSON]},
+                    "allow": {"users": [PERSON]},
                     "edges": [edge],
+                    **(spec or {"sslMode": "disable"}),
                 },
             }
         )
@@ -100,11 +102,11 @@ class Authority:
             client=_copy(directory, "client", person / "login.crt", person / "login.key"),
             server_roots=server_roots,
             user_roots=user_roots,
-            server_name=_SERVER_NAME,
+            server_name=SERVER_NAME,
         )
 
     def _create(self, ca: Path, listen: Address) -> None:
-        argv = pgward("ca", "init", ca, "--name", "bench", "--dns", _SERVER_NAME)
+        argv = pgward("ca", "init", ca, "--name", "bench", "--dns", SERVER_NAME)
         self._made = json.loads(run([*argv, "--listen", str(listen), "--output", "json"]))
         settings = ca / "pgward.toml"
         text = settings.read_text()
@@ -116,9 +118,9 @@ class Authority:
         administrator = Path(self._made["password_file"]).read_text().strip()
         self._log_in(self._made["administrator"], administrator, self.admin)
         password = secrets.token_urlsafe(15)
-        argv = pgward("user", "add", _PERSON, "--password-stdin")
+        argv = pgward("user", "add", PERSON, "--password-stdin")
         run(argv, env=self.admin, stdin=f"{password}\n")
-        self._log_in(_PERSON, password, self.person)
+        self._log_in(PERSON, password, self.person)
 
     def _log_in(self, user: str, password: str, env: Mapping[str, str]) -> None:
         argv = pgward("login", "--ca", self._made["url"], "--user", user, "--password-stdin")

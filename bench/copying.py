@@ -19,7 +19,7 @@ def seconds_of(text: str) -> float:
     return float(found[-1]) / 1000
 
 
-def copy_out(database: Database, address: Address) -> float:
+def copy_out(database: Database, address: Address | str) -> float:
     """Copy the table to /dev/null; return megabytes (10**6) a second."""
     took = _timed(address, r"\copy copied_out to '/dev/null'")
     return _megabytes(database.copy_file) / took
@@ -32,7 +32,7 @@ def copy_in(database: Database, address: Address) -> float:
     return _megabytes(database.copy_file) / took
 
 
-def _timed(address: Address, command: str) -> float:
+def _timed(address: Address | str, command: str) -> float:
     commands = ("-c", r"\timing on", "-c", command)
     return seconds_of(run([find_client("psql"), "-X", conninfo(address), *commands]))
 

@@ -27,6 +27,7 @@ _SETTINGS = {
 # The tunnel is measured, so PostgreSQL asks no password (SCRAM would cost every connect 1 ms).
 _HBA = "local all all trust\nhost all all 127.0.0.1/32 trust\n"
 _ROW_BYTES = 136
+DATABASE = "postgres"
 _COPY_SQL = """
 create unlogged table copied_out as
     select id::int, repeat(md5(id::text), 4) as text from generate_series(1, {rows}) as id;
@@ -42,14 +43,24 @@ class Database:
     server: Cluster
     copy_file: Path
 
+    @property
+    def pid(self) -> int:
+        """The process id of the postmaster."""
+        return int((self.server.data_dir / "postmaster.pid").read_text().partition("\n")[0])
+
     def psql(self, sql: str) -> str:
         return self.server.psql(sql)
 
 
-def conninfo(address: Address) -> str:
-    """Return the libpq connection string; psql's own TLS is off, for the tunnel is measured."""
+def conninfo(there: Address | str) -> str:
+    """Return the libpq connection string; psql's own TLS is off, for the tunnel is measured.
+
+    ``there`` may be a connection string already, of a peer that takes clients without a tunnel.
+    """
+    if isinstance(there, str):
+        return there
     return (
-        f"host={address.host} port={address.port} user=postgres dbname=postgres "
+        f"host={there.host} port={there.port} user=postgres dbname={DATABASE} "
         "sslmode=disable gssencmode=disable"
     )
 

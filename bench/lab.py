@@ -43,7 +43,7 @@ class Lab:
         """Run a peer, with a network of ``round_trip`` seconds between its hops."""
         site = self._site(name, round_trip)
         with STARTERS[name](site) as peer:
-            wait_ready(peer.address)
+            wait_ready(peer.there)
             if not round_trip:
                 self.configuration.setdefault(name, dict(peer.configuration))
             yield peer
@@ -119,7 +119,7 @@ def open_lab(options: Options, directory: Path) -> Iterator[Lab]:
             running_database(directory, scale=plan.scale, copy_megabytes=plan.copy_megabytes)
         )
         authority = None
-        if "pgward" in options.peers:
+        if "pgward" in options.peers or "aware" in options.measures:
             (directory / "ca").mkdir()
             authority = stack.enter_context(Authority(directory / "ca").running())
         yield Lab(plan, options.peers, directory, database, authority)

@@ -32,6 +32,7 @@ def describe() -> dict[str, str]:
         "pgbench": _said(find_client("pgbench"), "--version"),
         "HAProxy": _said("haproxy", "-v"),
         "stunnel": _said("stunnel", "-version"),
+        "PgBouncer": _said("pgbouncer", "--version"),
     }
 
 

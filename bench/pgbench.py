@@ -41,7 +41,7 @@ def parse(text: str) -> Result:
 
 
 def select_only(
-    address: Address,
+    address: Address | str,
     *,
     clients: int,
     seconds: float,

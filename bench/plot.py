@@ -40,7 +40,7 @@ def draw(samples: Samples, path: Path) -> None:
 
 
 def _shown() -> list[str]:
-    return list(dict.fromkeys(target.metric for target in TARGETS))
+    return list(dict.fromkeys(target.metric for target in TARGETS if target.ours == OURS))
 
 
 def _bars(axes: Axes, samples: Samples, keys: Sequence[str], base: str, shift: float) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from bench.result import Result
 from bench.samples import Metric, Samples
 from bench.stats import Summary
-from bench.targets import OURS, verdicts
+from bench.targets import OURS, Verdict, verdicts
 
 _BASES = ("haproxy", "haproxy-1", "haproxy-full", "stunnel")
 _HEAD = """\
@@ -17,6 +17,15 @@ shows the median of the rounds' ratios, then [first quartile-third quartile] and
 HAProxy runs with two threads (haproxy) and with one (haproxy-1); targets are judged, and the plot
 is drawn, against the one that is better at the metric.
 What the peers are and how each number is taken: docs/concepts/performance.md.
+"""
+_AWARE_HEAD = """\
+# The aware edge
+
+Written by `python -m bench --only aware`, the same way. `edge-tcp` and `edge-aware` are edges in
+mode tcp and in mode postgres before the same PostgreSQL, without TLS to it; `edge-aware-tls` and
+`pgbouncer` (session pooling) have TLS on both sides. Every client shows a certificate. All that
+is said in mode postgres is put on record, and delivered to the CA: the processes that do so, and
+the CA, share the machine with the rest. "Records made" is how long after the last transaction.
 """
 _INCOMPLETE = """
 > This run was quick or partial: it shows that the harness works, and is not the result of record.
@@ -50,12 +59,50 @@ def render(result: Result) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _verdicts(samples: Samples) -> str:
+# (title, which way is good, prefix, pairs of peers to compare)
+_AWARE_SECTIONS = (
+    ("pgbench -S and COPY out through the aware edge", "More is better.", "aware"),
+    ("CPU time through the aware edge", "Less is better.", "aware-cpu"),
+    ("How late records are", "Less is better.", "aware-lag"),
+)
+_AWARE_PAIRS = (("edge-aware", "edge-tcp"), ("edge-aware-tls", "pgbouncer"))
+
+
+def render_aware(result: Result) -> str:
+    """Return what a run of the measure ``aware`` says, as Markdown that goes below ``render``'s."""
+    samples = result.samples
+    parts = [_AWARE_HEAD, "" if result.complete else _INCOMPLETE, _verdicts(samples, "###")]
+    parts += [_aware_section(samples, *section) for section in _AWARE_SECTIONS]
+    parts += [_machine(result, "###"), _configuration(result, "###")]
+    return "\n".join(part for part in parts if part)
+
+
+def _aware_section(samples: Samples, title: str, note: str, prefix: str) -> str:
+    metrics = list(samples.family(prefix))
+    if not metrics:
+        return ""
+    peers = list(dict.fromkeys(peer for metric in metrics for peer in samples.peers(metric.key)))
+    peers.sort()
+    header = ["", "unit", *peers, *(f"{ours} / {base}" for ours, base in _AWARE_PAIRS)]
+    rows = []
+    for metric in metrics:
+        values = [value_cell(samples.summary(metric.key, peer)) for peer in peers]
+        ratios = [ratio_cell(samples.ratio(metric.key, *pair)) for pair in _AWARE_PAIRS]
+        rows.append([metric.title, metric.unit, *values, *ratios])
+    return f"### {title}\n\n{note} Medians, then ratios.\n\n{table(header, rows)}"
+
+
+def _verdicts(samples: Samples, level: str = "##") -> str:
     rows = [
-        (v.title, v.base, v.target.bound, ratio_cell(v.ratio), v.word) for v in verdicts(samples)
+        (v.title, _sides(v, level), v.target.bound, ratio_cell(v.ratio), v.word)
+        for v in verdicts(samples)
     ]
-    header = ("what", f"{OURS} to", "target", "measured", "verdict")
-    return f"## Targets\n\n{table(header, rows)}" if rows else ""
+    header = ("what", f"{OURS} to" if level == "##" else "of", "target", "measured", "verdict")
+    return f"{level} Targets\n\n{table(header, rows)}" if rows else ""
+
+
+def _sides(verdict: Verdict, level: str) -> str:
+    return verdict.base if level == "##" else f"{verdict.target.ours} / {verdict.base}"
 
 
 def _section(samples: Samples, title: str, note: str, prefixes: Iterable[str]) -> str:
@@ -101,14 +148,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _machine(result: Result) -> str:
+def _machine(result: Result, level: str = "##") -> str:
     about = table(("", ""), result.machine.items())
     sizes = ", ".join(f"{name} {value}" for name, value in result.plan.items())
-    return f"## Machine and versions\n\n{about}\nSizes: {sizes}.\n"
+    return f"{level} Machine and versions\n\n{about}\nSizes: {sizes}.\n"
 
 
-def _configuration(result: Result) -> str:
-    return "## Configuration\n" + "".join(_files(result.configuration))
+def _configuration(result: Result, level: str = "##") -> str:
+    return f"{level} Configuration\n" + "".join(_files(result.configuration))
 
 
 def _files(configuration: dict[str, dict[str, str]]) -> Iterator[str]:

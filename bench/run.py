@@ -73,8 +73,15 @@ def _without(directory: Path, files: dict[str, dict[str, str]]) -> dict[str, dic
 
 
 def _write(result: Result, output: Path) -> None:
+    """Save a result; the report is made of the last one of each record, the aware edge's below."""
     output.mkdir(parents=True, exist_ok=True)
-    result.save(output / "results.json")
-    plot.draw(result.samples, output / "results.svg")
-    (output / "RESULTS.md").write_text(report.render(result), encoding="utf-8")
+    record, aware = output / "results.json", output / "aware.json"
+    if any(result.samples.family("aware")):
+        result.save(aware)
+    else:
+        result.save(record)
+        plot.draw(result.samples, output / "results.svg")
+    parts = [report.render(Result.load(record))] if record.exists() else []
+    parts += [report.render_aware(Result.load(aware))] if aware.exists() else []
+    (output / "RESULTS.md").write_text("\n".join(parts), encoding="utf-8")
     print(output / "RESULTS.md")

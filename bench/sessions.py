@@ -16,7 +16,7 @@ _THREADS = 8
 _CONNECT_SECONDS = 30
 
 
-def wait_ready(address: Address, *, timeout: float = 30.0) -> None:
+def wait_ready(address: Address | str, *, timeout: float = 30.0) -> None:
     """Return when a query through ``address`` works; raise BenchError when it never does."""
     deadline = time.monotonic() + timeout
     while True:
@@ -30,7 +30,7 @@ def wait_ready(address: Address, *, timeout: float = 30.0) -> None:
             return
 
 
-def _connect(address: Address, name: str) -> psycopg.Connection[tuple[object, ...]]:
+def _connect(address: Address | str, name: str) -> psycopg.Connection[tuple[object, ...]]:
     connection = psycopg.connect(
         f"{conninfo(address)} application_name=bench-{name}",
         connect_timeout=_CONNECT_SECONDS,

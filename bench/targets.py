@@ -20,6 +20,7 @@ class Target:
     base: str
     least: float | None = None
     most: float | None = None
+    ours: str = OURS
 
     def met(self, value: float) -> bool:
         return (self.least is None or value >= self.least) and (
@@ -46,6 +47,10 @@ def _targets() -> Iterator[Target]:
     for hop in ("client", "edge"):
         yield Target(f"cpu.{hop}", "haproxy", most=1.0)
     yield Target("memory.both", "haproxy", most=1.0)
+    for mode in ("simple", "prepared"):
+        yield Target(f"aware.{mode}", "edge-tcp", least=0.85, ours="edge-aware")
+        yield Target(f"aware.{mode}", "pgbouncer", least=1.0, ours="edge-aware-tls")
+    yield Target("aware.copy", "edge-tcp", least=0.9, ours="edge-aware")
 
 
 TARGETS = tuple(_targets())
@@ -79,7 +84,7 @@ def verdicts(samples: Samples) -> list[Verdict]:
     found = []
     for target in TARGETS:
         base = samples.strongest(target.metric, target.base)
-        ratio = samples.ratio(target.metric, OURS, base)
+        ratio = samples.ratio(target.metric, target.ours, base)
         if ratio is not None:
             found.append(Verdict(target, samples.metrics[target.metric].title, base, ratio))
     return found

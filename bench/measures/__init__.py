@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bench.lab import Lab
+from bench.measures.aware import measure_aware
 from bench.measures.connects import measure_connects
 from bench.measures.copies import measure_copies
 from bench.measures.cpu import measure_cpu
@@ -17,4 +18,5 @@ MEASURES: dict[str, Callable[[Lab], None]] = {
     "cpu": measure_cpu,
     "memory": measure_memory,
     "delay": measure_delay,
+    "aware": measure_aware,
 }

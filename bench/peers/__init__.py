@@ -1,6 +1,6 @@
 """The peers: what a client connects to in each, and the processes of its hops."""
 
-from bench.peers import direct, haproxy, pgward, stunnel
+from bench.peers import aware, direct, haproxy, pgbouncer, pgward, stunnel
 from bench.peers.base import Link, Peer, Site, Starter, straight
 
 STARTERS: dict[str, Starter] = {
@@ -10,6 +10,10 @@ STARTERS: dict[str, Starter] = {
     "haproxy-full": haproxy.start_full_handshakes,
     "stunnel": stunnel.start,
     "pgward": pgward.start,
+    "edge-tcp": aware.start_tcp,
+    "edge-aware": aware.start_aware,
+    "edge-aware-tls": aware.start_aware_tls,
+    "pgbouncer": pgbouncer.start,
 }
 
 __all__ = ["STARTERS", "Link", "Peer", "Site", "Starter", "straight"]

@@ -17,6 +17,8 @@ Hops = Mapping[str, tuple[int, ...]]
 class Peer:
     """A running peer: ``hops`` maps ``client`` and ``edge`` to the roots of their process trees.
 
+    ``login`` is the connection string of a peer that takes PostgreSQL's clients themselves.
+
     ``configuration`` maps file names to what an administrator would have written, for the report.
     """
 
@@ -24,6 +26,12 @@ class Peer:
     address: Address
     hops: Hops = field(default_factory=dict)
     configuration: Mapping[str, str] = field(default_factory=dict)
+    login: str = ""
+
+    @property
+    def there(self) -> Address | str:
+        """Where clients connect to."""
+        return self.login or self.address
 
 
 class Link(Protocol):
