@@ -6,6 +6,7 @@ Blocking, and each read is bounded in time and size (manual, chapter 55.2 and 55
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from pgward.pgwire import backend, frontend, startup
@@ -149,9 +150,14 @@ def ask_for_tls(transport: Transport) -> tuple[bool, str]:
     raise WireError("invalid response to SSL negotiation")
 
 
-def start(transport: Transport, user: str, database: str) -> Answer:
-    """Begin a database session as somebody, and end it as soon as it is known whether it may be."""
-    fields = {"user": user, "database": database, "application_name": "pgward doctor"}
+def start(
+    transport: Transport, user: str, database: str, more: Mapping[str, str] = MappingProxyType({})
+) -> Answer:
+    """Begin a database session as somebody, and end it as soon as it is known whether it may be.
+
+    ``more`` are further parameters of the startup message.
+    """
+    fields = {"user": user, "database": database, "application_name": "pgward doctor", **more}
     transport.send(startup.startup(fields))
     authenticated, version = False, ""
     for kind, body in _messages(transport, b""):

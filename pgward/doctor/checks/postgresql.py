@@ -21,7 +21,7 @@ def look(patient: Patient) -> Finding | None:
     user = patient.need_session().user.name
     database = patient.database or (patient.service and patient.service.database) or user
     try:
-        answer = start(patient.upstream, user, database)
+        answer = start(patient.upstream, user, database, _reason(patient))
     except RefusedError as error:
         return of_refusal(CHECK, error)
     except WireError as error:
@@ -29,6 +29,12 @@ def look(patient: Patient) -> Finding | None:
     except (ssl.SSLError, OSError) as error:
         return _explained(network.tls_text(error), 1)
     return read(answer, user, database)
+
+
+def _reason(patient: Patient) -> dict[str, str]:
+    """Return why it connects, for edges of services that ask (``reasonRequired``)."""
+    is_aware = patient.service is not None and patient.service.is_aware
+    return {"options": "-c pgward.reason=pgward\\ doctor"} if is_aware else {}
 
 
 def read(answer: Answer, user: str, database: str) -> Finding:

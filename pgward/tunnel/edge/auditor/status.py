@@ -82,5 +82,7 @@ def shown(status: Mapping[str, Any]) -> str:
     for name, target in status["targets"].items():
         if target["chunks"]:
             because = f" ({target['problem']})" if target["problem"] else ""
-            words.append(f"{target['chunks']} chunks wait for {name}{because}")
+            chunks = target["chunks"]
+            wait = "1 chunk waits" if chunks == 1 else f"{chunks} chunks wait"
+            words.append(f"{wait} for {name}{because}")
     return "; ".join(words)

@@ -7,7 +7,7 @@ from pgward.doctor.finding import Status
 from pgward.doctor.wire import Answer
 from pgward.tunnel import pgerror
 from pgward.tunnel.preface import Reason, RefusedError
-from tests.fixtures.patients import Script, service
+from tests.fixtures.patients import Script, aware, service
 
 IN = b"R" + struct.pack("!II", 8, 0) + b"Z" + struct.pack("!I", 5) + b"I"
 
@@ -27,6 +27,12 @@ def test_the_database_is_that_of_the_option_the_service_or_the_person(
     patient.service = service() if known else None
     assert postgresql.look(patient).status is Status.OK
     assert b"user\0alice\0database\0" + expected + b"\0" in patient.upstream.sent
+
+
+def test_an_edge_that_asks_why_is_told(patient):
+    patient.upstream, patient.service = Script(IN), aware()
+    assert postgresql.look(patient).status is Status.OK
+    assert b"options\0-c pgward.reason=pgward\\ doctor\0" in patient.upstream.sent
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_it_is_written_when_something_changed(tmp_path):
     file.write(
         replace(STATUS, records=8, tape_bytes=0, unreadable=(), targets={"ca": Waiting(1, None)})
     )
-    assert status.shown(status.load(tmp_path)) == "8 records since the start; 1 chunks wait for ca"
+    assert status.shown(status.load(tmp_path)) == "8 records since the start; 1 chunk waits for ca"
 
 
 def test_a_file_that_cannot_be_read_or_written_is_none(tmp_path):
