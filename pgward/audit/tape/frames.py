@@ -83,7 +83,7 @@ class SegmentHeader(NamedTuple):
 
 def checksum(data: bytes | bytearray | memoryview, session: int, time: int, kind: int) -> int:
     """Return the CRC-32 of a frame."""
-    return crc32(data, (session ^ time ^ kind << 24) & _LOW)
+    return crc32(data, (session ^ session >> 32 ^ time ^ time >> 32 ^ kind << 24) & _LOW)
 
 
 def encode_header(boot: str, number: int, size: int) -> bytes:

@@ -163,7 +163,8 @@ class TapeReader:
             if stop > end or kind not in KINDS:
                 break
             data = block[start:stop]
-            if crc32(data, (session ^ time ^ kind << 24) & 0xFFFFFFFF) != crc:
+            seed = (session ^ session >> 32 ^ time ^ time >> 32 ^ kind << 24) & 0xFFFFFFFF
+            if crc32(data, seed) != crc:
                 break
             append(new(Frame, (base | offset + at, time, session, kind, data)))
             room -= 1

@@ -69,7 +69,8 @@ class TapeWriter:
             start = at + FRAME_SIZE
             end = start + size
         now = self._now() // 1000
-        seed = (session ^ now ^ kind << 24) & 0xFFFFFFFF  # as in frames.checksum
+        # As in frames.checksum.
+        seed = (session ^ session >> 32 ^ now ^ now >> 32 ^ kind << 24) & 0xFFFFFFFF
         _pack_into(self._map, at, size, crc32(data, seed), session, now, kind)
         self._map[start:end] = data
         self._at = self._words[TAIL_WORD] = end + 7 & -8

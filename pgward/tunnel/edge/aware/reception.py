@@ -90,12 +90,13 @@ class Reception:
                 hint="pgward otp SERVICE prints a whole command; or sslcert and sslkey",
             )
         async with self._strangers.turn(client) as turn:
-            if handle.kind is HandleKind.OTP:
-                found = await self._by_one_time(handle, client, turn), None
+            token = None if handle.kind is HandleKind.OTP else handle.text
+            if token is None:
+                login = await self._by_one_time(handle, client, turn)
             else:
-                found = await self._by_token(talk, handle, client, turn), handle.text
+                login = await self._by_token(talk, handle, client, turn)
             turn.succeeded()
-        return found
+        return login, token
 
     async def _by_one_time(self, handle: Handle, client: str, turn: Turn) -> LoggedIn:
         try:

@@ -2,7 +2,7 @@ import os
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pgward.audit.tape import frames
@@ -169,6 +169,7 @@ def test_a_spoiled_end_of_a_segment_does_not_hide_the_next(writer):
 
 @settings(max_examples=60)
 @given(st.integers(0, SMALL - 1), st.binary(min_size=1, max_size=40))
+@example(612, b"\x01")  # the highest byte of a session's number
 def test_no_damage_stops_a_reader_or_makes_frames_up(tmp_path_factory, at, data):
     directory = tmp_path_factory.mktemp("tape")
     writer = TapeWriter(directory, segment_size=SMALL)
