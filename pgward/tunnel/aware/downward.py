@@ -23,6 +23,7 @@ from pgward.pgwire.states import (
     ERROR,
     FUNCTION_RESULT,
     LEAST,
+    PARAMETER_DESCRIPTION,
     PARAMETER_STATUS,
     QUERY,
     READY,
@@ -36,6 +37,8 @@ from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.rows import count
 
 _HEADER = 5
+_MOST_TYPES = _HEADER + 2 + 4 * 0xFFFF  # of parameters: as many as a Bind can give
+_FORMAT_AND_COLUMNS = 3  # bytes of a CopyOutResponse
 _header = Struct("!BI").unpack_from
 
 Parts = list[bytes | memoryview]
@@ -181,7 +184,11 @@ class Downward:
                 elif kind == FUNCTION_RESULT:
                     self._rows += 1
                     self._row_bytes += length - LEAST
-                elif kind == PARAMETER_STATUS and self._pending.ruling is not None:
+                elif (
+                    kind == PARAMETER_STATUS
+                    and self._pending.ruling is not None
+                    and length < MOST_WHOLE  # what rules depend on is never that long
+                ):
                     if end > size:
                         break
                     self._report(bytes(view[at + _HEADER : end]))
@@ -268,7 +275,7 @@ class Downward:
         """Take an error, or the start of a COPY; return where the stretch for the tape begins."""
         kind = view[at]
         if kind == COPY_OUT:
-            if end > at + _HEADER and not view[at + _HEADER]:  # the format of all: text
+            if _is_text(view[at + _HEADER : end]):
                 self._copy = CopyOut()
             return start
         if kind != ERROR:
@@ -299,7 +306,8 @@ class Downward:
         if start >= 0:
             self._summary.append(view[start:at])
         if at < size:
-            if size - at < MOST_WHOLE:
+            most = _MOST_TYPES if view[at] == PARAMETER_DESCRIPTION else MOST_WHOLE
+            if size - at < most:
                 self._waiting = bytes(view[at:])
                 self._pass(view[self._passed : at], size)
             else:
@@ -344,6 +352,11 @@ class Downward:
                 left = max(0, left - len(part))
         self._results_left = self._results if self._answered else left
         return parts
+
+
+def _is_text(copying: memoryview) -> bool:
+    """Tell whether a COPY sends rows as text; a base backup has format 0, no column, and files."""
+    return len(copying) >= _FORMAT_AND_COLUMNS and not copying[0] and any(copying[1:3])
 
 
 def _unknown(kind: int, length: int) -> WireError:

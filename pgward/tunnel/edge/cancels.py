@@ -1,8 +1,9 @@
 """Cancel requests: the keys that clients of aware sessions get, and what each is for.
 
-A key is the edge's own, never PostgreSQL's. It comes back on a connection of its own (manual,
-chapter 54.2.9), which any worker of the edge may have accepted: so the process id that a client is
-told names the worker, and a request for another one is put into its mailbox.
+A key is the edge's own, never PostgreSQL's. The process id is PostgreSQL's: clients compare it to
+who notifies them, and to what pg_stat_activity shows. A key comes back on a connection of its own
+(manual, chapter 54.2.9), which any worker of the edge may have accepted: so one that is not known
+to a worker is put into the mailboxes of all others.
 """
 
 import asyncio
@@ -19,9 +20,7 @@ Cancel = Callable[[], Awaitable[None]]
 log = logging.getLogger("pgward.edge")
 
 SHORT, LONG = 4, 32  # octets of a key in protocol 3.0 and in 3.2
-_WORKER_BITS = 6  # 64 workers at most
-_WORKER_MASK = (1 << _WORKER_BITS) - 1
-_RANDOM_BITS = 24
+_PID_BITS = 31
 # A letter between workers: what it is, who sends it, a tag, and for _ASK process id and key.
 _ASK, _DONE = 1, 2
 _TAG = 8
@@ -77,7 +76,7 @@ class Cancels:
     def __init__(self, worker: int = 0, mailboxes: Sequence[Mailbox] = ()) -> None:
         self._worker = worker
         self._mailboxes = mailboxes
-        self._issued: dict[int, _Issued] = {}
+        self._issued: dict[int, list[_Issued]] = {}  # several servers may have the same process id
         self._asked: dict[bytes, asyncio.Future[None]] = {}
         self._serving: set[asyncio.Task[None]] = set()
 
@@ -87,29 +86,37 @@ class Cancels:
             incoming = self._mailboxes[self._worker].incoming
             loop.add_reader(incoming.fileno(), self._receive, incoming)
 
-    def issue(self, cancel: Cancel, *, long: bool) -> tuple[int, bytes]:
-        """Return a process id and a key with which ``cancel`` is called."""
-        key = secrets.token_bytes(LONG if long else SHORT)
-        while True:
-            number = 1 + secrets.randbelow((1 << _RANDOM_BITS) - 1)
-            pid = number << _WORKER_BITS | self._worker
-            if pid not in self._issued:
-                self._issued[pid] = _Issued(key, cancel)
-                return pid, key
+    def issue(self, cancel: Cancel, *, long: bool, pid: int = 0) -> tuple[int, bytes]:
+        """Return a process id and a key with which ``cancel`` is called.
 
-    def forget(self, pid: int) -> None:
+        ``pid`` is PostgreSQL's; without one, which some poolers do not tell, it is any.
+        """
+        pid = pid or 1 + secrets.randbelow((1 << _PID_BITS) - 1)
+        key = secrets.token_bytes(LONG if long else SHORT)
+        self._issued.setdefault(pid, []).append(_Issued(key, cancel))
+        return pid, key
+
+    def forget(self, pid: int, key: bytes) -> None:
         """Take a key back; safe to call again."""
-        self._issued.pop(pid, None)
+        left = [each for each in self._issued.pop(pid, ()) if each.key != key]
+        if left:
+            self._issued[pid] = left
 
     async def request(self, pid: int, key: bytes) -> None:
         """Cancel what the key is for; a wrong one does nothing, and nobody is told."""
-        worker = pid & _WORKER_MASK
-        if worker == self._worker:
-            issued = self._issued.get(pid)
-            if issued is not None and hmac.compare_digest(issued.key, key):
-                await issued.cancel()
-        elif worker < len(self._mailboxes):
-            await self._pass_on(worker, pid.to_bytes(4) + key)
+        if await self._cancel(pid, key):
+            return
+        request = pid.to_bytes(4) + key
+        others = (at for at in range(len(self._mailboxes)) if at != self._worker)
+        await asyncio.gather(*(self._pass_on(worker, request) for worker in others))
+
+    async def _cancel(self, pid: int, key: bytes) -> bool:
+        """Cancel if the key is of this worker; tell whether it is."""
+        for each in self._issued.get(pid, ()):
+            if hmac.compare_digest(each.key, key):
+                await each.cancel()
+                return True
+        return False
 
     async def _pass_on(self, worker: int, request: bytes) -> None:
         tag = secrets.token_bytes(_TAG)
@@ -147,5 +154,5 @@ class Cancels:
         task.add_done_callback(self._serving.discard)
 
     async def _serve(self, sender: int, tag: bytes, request: bytes) -> None:
-        await self.request(int.from_bytes(request[:4]), request[4:])
+        await self._cancel(int.from_bytes(request[:4]), request[4:])
         self._post(sender, bytes((_DONE, self._worker)) + tag)

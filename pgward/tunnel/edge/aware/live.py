@@ -25,13 +25,13 @@ IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
 
 @dataclass(slots=True, eq=False)
 class Live:
-    """One session; ``number`` is its own on tape, ``pid`` what its cancel key begins with.
+    """One session; ``number`` is its own on tape, ``key`` what its client cancels with.
 
     ``on_close`` is called once it is over. Times are the event loop's.
     """
 
     number: int
-    pid: int
+    key: tuple[int, bytes]
     relay: AwareRelay
     upstream: Upstream
     tape: Tape

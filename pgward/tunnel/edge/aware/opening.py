@@ -199,10 +199,10 @@ class AwareSessions:
         number = decided.asked.number
         cancelling = partial(cancel, self.upstreams, decided.config, ready.credentials, upstream)
         tape.append(OPEN, number, ready.opened(self.edge))
-        pid, key = self.cancels.issue(cancelling, long=decided.minor > 0)
+        key = self.cancels.issue(cancelling, long=decided.minor > 0, pid=upstream.key[0])
         live = self.live[number] = Live(
             number=number,
-            pid=pid,
+            key=key,
             relay=self._relay(ready, tape, on_end),
             upstream=upstream,
             tape=tape,
@@ -213,7 +213,7 @@ class AwareSessions:
         )
         try:
             said = [agree(hello).message, *upstream.notices]
-            await talk.say(b"".join(said) + welcome(upstream.parameters, (pid, key)))
+            await talk.say(b"".join(said) + welcome(upstream.parameters, key))
         except BaseException:  # the client is gone, or the edge is stopping
             live.close()
             raise
@@ -249,4 +249,4 @@ class AwareSessions:
 
     def _closed(self, live: Live) -> None:
         self.live.pop(live.number, None)
-        self.cancels.forget(live.pid)
+        self.cancels.forget(*live.key)

@@ -290,3 +290,25 @@ def test_a_copy_of_any_rows_is_counted_however_it_is_cut(seed):
     assert session.down(*split(said, sizes)) == said
     expected = TEXT_COPY + COPIED + run(60, sum(map(len, rows))) + tag + READY
     assert session.tape.of("DOWN") == expected + run(1, 11) + DONE + READY
+
+
+def test_the_types_of_as_many_parameters_as_there_can_be_are_on_tape():
+    types = backend.parameter_description([25] * 65_535)
+    session = Inspected()
+    reads = split(types + COLUMNS, itertools.cycle([10_000]))
+    assert session.down(*reads) == types + COLUMNS
+    assert b"".join(data for _, data in session.tape.frames) == types
+
+
+def test_a_setting_of_any_length_passes_whatever_rules_there_are():
+    session = Inspected(Rules())
+    said = backend.parameter_status("search_path", "x" * 200_000) + READY
+    assert session.down(*split(said, itertools.cycle([MOST_WHOLE]))) == said
+
+
+def test_files_of_a_base_backup_are_no_rows_as_text():
+    session = asked()
+    row = b"\nd\0\0" * 500
+    said = backend.copy_response(b"H", 0, []) + copied([row] * 9) + COPIED + COPY_DONE
+    assert session.down(*split(said, itertools.cycle([4096]))) == said
+    assert run(9, 9 * len(row)) in session.tape.of("DOWN")

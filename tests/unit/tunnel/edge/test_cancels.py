@@ -43,19 +43,33 @@ def test_a_key_that_was_taken_back_does_nothing(run):
     async def main() -> None:
         calls, cancels = Calls(), Cancels()
         pid, key = cancels.issue(calls, long=False)
-        cancels.forget(pid)
-        cancels.forget(pid)
+        cancels.forget(pid, key)
+        cancels.forget(pid, key)
         await cancels.request(pid, key)
         assert calls.count == 0
 
     run(main())
 
 
-def test_every_session_has_a_key_of_its_own():
-    cancels = Cancels(worker=63)
-    issued = {cancels.issue(Calls(), long=False) for _ in range(500)}
-    assert len({pid for pid, _ in issued}) == 500
-    assert {pid & 63 for pid, _ in issued} == {63}
+def test_a_process_id_is_postgresqls_if_it_tells_one():
+    cancels = Cancels()
+    assert cancels.issue(Calls(), long=False, pid=4711)[0] == 4711
+    assert len({cancels.issue(Calls(), long=False)[0] for _ in range(50)}) == 50
+
+
+def test_sessions_of_two_servers_may_have_the_same_process_id(run):
+    async def main() -> None:
+        one, two, cancels = Calls(), Calls(), Cancels()
+        first = cancels.issue(one, long=False, pid=7)
+        second = cancels.issue(two, long=False, pid=7)
+        await cancels.request(*second)
+        assert (one.count, two.count) == (0, 1)
+        cancels.forget(*first)
+        await cancels.request(*first)
+        await cancels.request(*second)
+        assert (one.count, two.count) == (0, 2)
+
+    run(main())
 
 
 def test_a_request_is_over_once_the_worker_that_has_the_session_carried_it_out(run, boxes):
@@ -79,7 +93,7 @@ def test_a_worker_that_does_not_answer_holds_nobody_up_for_long(run, boxes, monk
     monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.01)
 
     async def main() -> None:
-        await Cancels(0, boxes).request(64 | 1, bytes(4))
+        await Cancels(0, boxes).request(1, bytes(4))
 
     run(main())
     assert "worker 1 does not answer a cancel request" in caplog.text
@@ -91,14 +105,14 @@ def test_a_worker_that_takes_no_more_mail_holds_nobody_up(run, boxes, caplog):
             boxes[1].outgoing.send(bytes(100))
 
     async def main() -> None:
-        await Cancels(0, boxes).request(64 | 1, bytes(4))
+        await Cancels(0, boxes).request(1, bytes(4))
 
     run(main())
     assert "worker 1 does not take a cancel request" in caplog.text
 
 
-def test_a_worker_that_does_not_exist_gets_nothing(run):
+def test_a_worker_without_others_asks_nobody(run):
     async def main() -> None:
-        await Cancels(0, ()).request(64 | 5, bytes(4))
+        await Cancels(0, ()).request(5, bytes(4))
 
     run(main())

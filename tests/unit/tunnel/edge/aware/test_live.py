@@ -49,7 +49,7 @@ class Bench:
         connection = SimpleNamespace(close=lambda: self.closed.append("upstream"))
         self.live = Live(
             number=3,
-            pid=77,
+            key=(77, b"1234"),
             relay=self.relay,
             upstream=Upstream(connection, Address("db", 5432), {}, (0, b""), 0, "", rest=b"rest"),
             tape=self.tape,

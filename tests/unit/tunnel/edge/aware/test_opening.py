@@ -33,7 +33,8 @@ def test_both_logins_end_and_a_session_begins(run, contexts):
         said = messages(await world.heard())
         assert [kind for kind, _ in said] == [b"R", b"S", b"S", b"K", b"Z"]
         pid, key = backend.read_key_data(said[3][1])
-        assert (pid, len(key)) == (live.pid, 4)
+        assert (pid, key) == live.key == (7, key)
+        assert len(key) == 4
         assert key != b"key!"
         live.start()
         world.far.write(frontend.query(b"select 1"))
