@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -30,7 +31,8 @@ def supervise(workers: int, work: Callable[[int], None]) -> int:
 
     A worker that dies is started again, after a growing pause while it dies at once. SIGTERM,
     SIGINT and SIGHUP are passed on; after a stop signal the call returns when every worker
-    has ended. It also returns, with a code that is not 0, when no worker can live.
+    has ended. It also returns, with a code that is not 0, when no worker can live. Workers whose
+    supervisor was killed end as if told to stop: they would keep the port from its successor.
     """
     return _Supervisor(workers, work).run()
 
@@ -43,6 +45,8 @@ class _Supervisor:
         self._quick_deaths: Counter[int] = Counter()
         self._stopping = False
         self._worst = 0
+        # Nobody writes: the other end of it is closed when this process has died.
+        self._life, self._ours = os.pipe()
 
     def run(self) -> int:
         # Held and taken one by one: a handler that runs just before a wait does not end it.
@@ -55,6 +59,8 @@ class _Supervisor:
                     self._reap()
                 else:
                     self._forward(number)
+        for end in (self._life, self._ours):
+            os.close(end)
         return self._worst
 
     def _forward(self, number: int) -> None:
@@ -72,7 +78,8 @@ class _Supervisor:
     def _start(self, index: int, pause: float = 0.0) -> None:
         pid = os.fork()
         if not pid:
-            _be_worker(index, pause, self._work)
+            os.close(self._ours)
+            _be_worker(index, pause, self._work, self._life)
         self._children[pid] = index, time.monotonic() + pause
 
     def _ended(self, pid: int, code: int) -> None:
@@ -112,10 +119,21 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
-def _be_worker(index: int, pause: float, work: Callable[[int], None]) -> None:
+def _end_with(life: int) -> None:
+    """Have this process told to stop when the one that forked it is gone."""
+
+    def wait() -> None:
+        os.read(life, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="pgward-supervisor", daemon=True).start()
+
+
+def _be_worker(index: int, pause: float, work: Callable[[int], None], life: int) -> None:
     """Run ``work`` in the forked process, and end the process whatever happens."""
     code = 1
     try:
+        _end_with(life)
         for number in _HELD:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)

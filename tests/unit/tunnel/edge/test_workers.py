@@ -81,6 +81,15 @@ def wait_for_signals(process: Supervisor, index: int, *, code: int = 0) -> None:
         raise SystemExit(code)
 
 
+def test_workers_end_when_nobody_supervises_them_any_more(supervised):
+    process = supervised(2, wait_for_signals)
+    for _ in range(2):
+        process.line()
+    process.kill(signal.SIGKILL)
+    assert sorted(process.lines()) == ["stop 0 SIGTERM", "stop 1 SIGTERM"]
+    assert process.code() == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_every_worker_runs_and_hears_of_the_end(supervised, number):
     process = supervised(3, wait_for_signals)
@@ -189,6 +198,6 @@ def test_a_worker_ends_its_process_and_says_why(capfd, problem, said):
     pid = os.fork()
     if not pid:
         workers.logging.basicConfig(stream=sys.stderr, force=True)
-        workers._be_worker(0, 0.0, work)
+        workers._be_worker(0, 0.0, work, os.pipe()[0])
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
     assert said in capfd.readouterr().err
