@@ -6,6 +6,7 @@ PostgreSQL's own log is the witness. ``PGWARD_TEST_STATEMENTS=1000000`` makes it
 import os
 import random
 import secrets
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,8 @@ def kill_with_its_auditor(edge: EdgeProcess) -> None:
 
 def deliver_all(edge: EdgeProcess) -> None:
     """End an edge in order, and have it begin again until the CA has all that is on its disk."""
-    edge.stop()
+    edge.send(signal.SIGTERM)
+    edge.ended(HOURS)
     left = {*edge.directory.glob("tape/*"), *edge.directory.glob("audit/*.chunk")}
     if left:
         edge.restart()
