@@ -136,6 +136,10 @@ class AwareRelay(Relay):
         """How often PostgreSQL has brought something to its end: a command, a whole answer."""
         return self._down.answers
 
+    def rule(self, ruling: Ruling) -> None:
+        """Have statements ruled from now on, where none were; see ``Upward.rule``."""
+        self._up.rule(ruling)
+
     # --- polite limits ----------------------------------------------------------------
 
     def notice(self, text: str) -> None:

@@ -26,6 +26,7 @@ Texts = tuple[Text, ...]
 Key = tuple[bytes, bytes]  # b"S" or b"P" for statement or portal, and its name
 
 _NONE: Texts = ()
+_UNSEEN: Key = (b"?", b"")
 
 
 class Names:
@@ -54,6 +55,10 @@ class Names:
     def closed(self, kind: bytes, name: bytes) -> None:
         """Take a Close that was passed on."""
         self._await((kind, name), _NONE)
+
+    def unseen(self) -> None:
+        """Take a Parse, Bind or Close that was passed on before anybody looked."""
+        self._await(_UNSEEN, None)
 
     def synced(self) -> None:
         """Take a Sync: what was said before it may have failed without harm to what follows."""

@@ -17,6 +17,7 @@ from pgward.pgwire.states import (
     FLUSH,
     LEAST,
     MOST_LENGTH,
+    NAMING,
     PARSE,
     QUERY,
     TERMINATE,
@@ -26,7 +27,7 @@ from pgward.tunnel.aware.judging import LOOKED_AT, Judging
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.pieces import Pieces
 from pgward.tunnel.aware.rows import count
-from pgward.tunnel.aware.ruling import Denial
+from pgward.tunnel.aware.ruling import Denial, Ruling
 
 _HEADER = 5
 _ONE_QUERY = (QUERY,)
@@ -117,6 +118,18 @@ class Upward:
         self._append(UP, self._session, view)
         exchange.queue += kinds
         return None
+
+    def rule(self, ruling: Ruling) -> None:
+        """Put statements before a ruling from now on; what was prepared before is not known."""
+        judging = Judging(ruling)
+        exchange = self._exchange
+        for kind in exchange.queue:
+            if kind in NAMING:
+                judging.names.unseen()
+        exchange.watcher = judging.names
+        self._pending.ruling = ruling
+        self._judging = judging
+        self._simple = False
 
     def close(self) -> None:
         """Put on tape what is known of COPY data that never came to its end."""

@@ -5,7 +5,8 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from pgward.tunnel.preface import Controls, Reason
+from pgward.tunnel.edge.state import EdgeState, Service
+from pgward.tunnel.preface import Controls, Reason, RefusedError
 from pgward.tunnel.relay import Relay
 from pgward.tunnel.tls import TlsConnection
 
@@ -25,7 +26,11 @@ class Carrying(Protocol):
         """Begin to carry."""
         ...
 
-    def tell(self, reason: Reason) -> None:
+    def adopt(self, state: EdgeState, service: Service) -> None:
+        """Go on under a newer configuration; raise RefusedError if the session must end."""
+        ...
+
+    def tell(self, why: RefusedError) -> None:
         """Say to the client, if its protocol can, that the edge ends the session now."""
         ...
 
@@ -58,7 +63,14 @@ class Forwarded:
         first, self._first = self._first, b""
         self.relay.start(first)
 
-    def tell(self, reason: Reason) -> None:
+    def adopt(self, _state: EdgeState, service: Service) -> None:
+        """Raise RefusedError where the edge has to speak what the client speaks from now on."""
+        if service.postgres is not None:
+            raise RefusedError(
+                Reason.DENIED, "this edge speaks for the service now", hint="connect again"
+            )
+
+    def tell(self, _why: RefusedError) -> None:
         """Say nothing: the edge does not speak what the client speaks."""
 
     def close(self) -> None:

@@ -93,12 +93,14 @@ class Links:
 
     def adopt(self, state: EdgeState) -> None:
         """Decide by a new snapshot from now on, and cut what it no longer allows."""
+        if self.state is not None:
+            state = state.keeping(self.state)
         self.state = state
         for link in tuple(self.live):
             try:
-                state.may_go_on(link.peer, link.service)
+                link.adopt(state)
             except RefusedError as refusal:
-                link.cut(refusal.reason)
+                link.cut(refusal.reason, refusal)
         self.end_unproved()
 
     def authorize(self, link: "Link", first: bytes) -> Service:
@@ -221,12 +223,18 @@ class Link:
         """What moves the bytes of the running session, if there is one."""
         return None if self._session is None else self._session.relay
 
-    def cut(self, reason: Reason) -> None:
+    def adopt(self, state: EdgeState) -> None:
+        """Go on under a new snapshot; raise RefusedError where this must end."""
+        service = state.may_go_on(self.peer, self.service)
+        if self._session is not None:
+            self._session.adopt(state, service)
+
+    def cut(self, reason: Reason, why: RefusedError | None = None) -> None:
         """End this link at once and tell a tunnel why."""
         if self._tls.fileno() == -1:
             return
         if self._session is not None:
-            self._session.tell(reason)
+            self._session.tell(why or RefusedError(reason))
         if self._controls is not None:
             try:
                 self._tls.write(self._controls.cut(reason))
@@ -300,6 +308,7 @@ class Link:
             self._links.limits.enter(service, self.peer.user)
             self.entered = service.name
             session = await self._carry(service, first)
+            self._check_news(service, session)
         except RefusedError as refusal:
             self._dialling = None
             self._refuse(refusal)
@@ -321,6 +330,17 @@ class Link:
         self._session = session
         self._links.record("session.open", "ok", self, None)
         session.start()
+
+    def _check_news(self, service: Service, session: Carrying | None) -> None:
+        """Raise RefusedError if a snapshot that came meanwhile does not allow the session."""
+        state = self._links.state
+        if session is None or state is None or state.services.get(service.name) is service:
+            return
+        try:
+            session.adopt(state, state.may_go_on(self.peer, self.service))
+        except RefusedError:
+            session.close()
+            raise
 
     async def _carry(self, service: Service, first: bytes) -> Carrying | None:
         if service.postgres is not None:

@@ -3,7 +3,7 @@
 import logging
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -185,15 +185,29 @@ class EdgeState:
         self.check_peer(peer, now)
         return self._allowed(peer, service)
 
-    def may_go_on(self, peer: Peer, service: str) -> None:
-        """Raise RefusedError when a running session must end.
+    def keeping(self, former: Self) -> Self:
+        """Return this with the former's objects where services are as they were.
+
+        So whoever has one sees at a glance that nothing changed.
+        """
+        services = dict(self.services)
+        for name, service in services.items():
+            before = former.services.get(name)
+            if before is not None and before == service:
+                services[name] = before
+            elif before is not None and before.postgres == service.postgres:
+                services[name] = replace(service, postgres=before.postgres)
+        return replace(self, services=services)
+
+    def may_go_on(self, peer: Peer, service: str) -> Service:
+        """Return the service of a running session; raise RefusedError when that must end.
 
         Time alone ends none, as in PostgreSQL itself: neither a certificate that has expired
         meanwhile, nor a revocation list that has, nor a CA that was replaced; all refuse the
         next one.
         """
         self._check_live(peer)
-        self._allowed(peer, service)
+        return self._allowed(peer, service)
 
     def _check_live(self, peer: Peer) -> None:
         if peer.user in self.blocked:
@@ -218,6 +232,12 @@ class EdgeState:
         service = self.services.get(name)
         if service is None or not self._admits(service, peer.user):
             raise RefusedError(Reason.DENIED)
+        if service.postgres is None and not peer.by_certificate:
+            raise RefusedError(
+                Reason.DENIED,
+                f"{name} lets nobody in without a login certificate",
+                hint=f"pgward connect {name}",
+            )
         return service
 
     def _admits(self, service: Service, user: str) -> bool:

@@ -23,13 +23,15 @@ class Judge:
         self._now = now
         self._engines: dict[str, tuple[PostgresService, Engine]] = {}
 
-    def variables(self, context: Context) -> Variables:
-        """Return what conditions see of a connection as it begins now."""
-        return cel.bind(context, self._now())
+    def variables(self, context: Context, at: datetime | None = None) -> Variables:
+        """Return what conditions see of a connection as it begins, now or ``at`` a time."""
+        return cel.bind(context, at or self._now())
 
-    def connect(self, name: str, postgres: PostgresService, context: Context) -> str:
+    def connect(
+        self, name: str, postgres: PostgresService, context: Context, at: datetime | None = None
+    ) -> str:
         """Return the rule that lets a connection begin, if one does; raise RefusedError."""
-        decision = self._engine(name, postgres).connect(context, self._now())
+        decision = self._engine(name, postgres).connect(context, at or self._now())
         if not decision.allowed:
             raise RefusedError(
                 Reason.DENIED,
@@ -46,7 +48,14 @@ class Judge:
         engine = self._engine(name, postgres)
         if not engine.rules_statements:
             return None
-        return Ruler(StatementRuler(engine, context, self._now, encoding=encoding))
+        return Ruler(StatementRuler(engine, context, self._now, encoding=encoding), encoding)
+
+    def rule_anew(
+        self, ruler: "Ruler", name: str, postgres: PostgresService, context: Context
+    ) -> None:
+        """Have a session that is ruled follow other policies, or another context."""
+        engine = self._engine(name, postgres)
+        ruler.ruler = StatementRuler(engine, context, self._now, encoding=ruler.encoding)
 
     def _engine(self, name: str, postgres: PostgresService) -> Engine:
         found = self._engines.get(name)
@@ -56,11 +65,12 @@ class Judge:
         return found[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ruler:
-    """Rules statements as the relay asks."""
+    """Rules statements as the relay asks; ``encoding`` is the client's."""
 
     ruler: StatementRuler
+    encoding: str
 
     def statement(self, kind: Way, text: bytes | None, *, whole: bool) -> Denial | None:
         """Return a denial, or None to let the statement pass."""
@@ -69,6 +79,8 @@ class Ruler:
 
     def parameter_status(self, name: str, value: str) -> None:
         """Take note of what PostgreSQL reports."""
+        if name == "client_encoding":
+            self.encoding = value
         self.ruler.parameter_status(name, value)
 
 

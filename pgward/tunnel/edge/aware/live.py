@@ -9,14 +9,16 @@ from pgward.audit.tape.frames import CLOSE
 from pgward.core.errors import PgwardError
 from pgward.tunnel.aware.pending import Tape
 from pgward.tunnel.aware_relay import AwareRelay
+from pgward.tunnel.edge.aware.standing import Standing
+from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import TimeLimits
 from pgward.tunnel.edge.upstreams.values import Upstream
-from pgward.tunnel.preface import EXPLANATIONS, Reason
+from pgward.tunnel.preface import Reason, RefusedError
 
 log = logging.getLogger("pgward.edge")
 
 GRACE_SECONDS = 60.0
-"""How long an idle transaction may hold up the end of a session whose time is over."""
+"""How long a transaction may hold up the end of a session whose time is over."""
 
 ADMIN_SHUTDOWN = "57P01"
 IDLE_SESSION_TIMEOUT = "57P05"
@@ -39,11 +41,13 @@ class Live:
     began: float
     cancel: Callable[[], None]
     on_close: Callable[["Live"], None]
+    standing: Standing | None = None
     first: bytes = b""
     is_told: bool = False
     _closed: bool = False
     _warned: set[str] = field(default_factory=set)
-    _over_since: float | None = None
+    _retired: str | None = None
+    _over_since: tuple[float, int] | None = None
     _busy: tuple[float, int] | None = None
 
     def start(self) -> None:
@@ -51,7 +55,22 @@ class Live:
         first, self.first = self.first, b""
         self.relay.start(first, self.upstream.rest)
 
-    def tell(self, reason: Reason) -> None:
+    def adopt(self, state: EdgeState, service: Service) -> None:
+        """Go on under a newer configuration; raise RefusedError if the session must end.
+
+        One that began without rules for statements has them from now on, and ends soon: what it
+        prepared before nobody has seen.
+        """
+        if self.standing is None or service.postgres is None:
+            raise RefusedError(Reason.DENIED, "the service has changed", hint="connect again")
+        is_ruled = self.standing.ruler is not None
+        self.standing.adopt(state, service.name, service.postgres)
+        self.limits = service.postgres.limits
+        if self.standing.ruler is not None and not is_ruled:
+            self.relay.rule(self.standing.ruler)
+            self._retired = "the service has other rules now: connect again"
+
+    def tell(self, why: RefusedError) -> None:
         """Tell the client why the edge ends its session now; whoever calls this closes it.
 
         PostgreSQL notices the end of a connection when it next reads or writes, so what runs is
@@ -60,8 +79,7 @@ class Live:
         self.is_told = True
         if not self.relay.idle:
             self.cancel()
-        message, hint = EXPLANATIONS[reason]
-        self.relay.end(ADMIN_SHUTDOWN, message, hint=hint, force=True)
+        self.relay.end(ADMIN_SHUTDOWN, why.message, hint=why.hint, force=True)
 
     def end(self, text: str, *, force: bool, sqlstate: str = ADMIN_SHUTDOWN) -> None:
         """End the session: at once by force, else when no statement and no transaction runs."""
@@ -87,7 +105,9 @@ class Live:
     def look(self, now: float) -> None:
         """See whether a limit of time is reached, or near; call it about every second."""
         limits = self.limits
-        if limits.session is not None:
+        if self._retired is not None:
+            self._over(now, self._retired)
+        elif limits.session is not None:
             self._look_at_session(now, limits.session)
         if self.relay.idle:
             self._busy = None
@@ -101,11 +121,22 @@ class Live:
             if left <= self.limits.warn_before:
                 self._warn("session", f"this session ends in {_minutes(left)}")
             return
+        self._over(now, f"the session has reached its limit of {_minutes(most)}")
+
+    def _over(self, now: float, text: str) -> None:
+        """End the session when nothing runs.
+
+        By force, after a while, where an idle transaction holds that up, or one statement after
+        another; none is cut that has run since before.
+        """
+        answered = self.relay.answered
         if self._over_since is None:
-            self._over_since = now
-            self.end(f"the session has reached its limit of {_minutes(most)}", force=False)
-        elif self.relay.idle and now - self._over_since > GRACE_SECONDS:
-            self.end(f"the session has reached its limit of {_minutes(most)}", force=True)
+            self._over_since = now, answered
+            self.end(text, force=False)
+            return
+        since, then = self._over_since
+        if now - since > GRACE_SECONDS and (self.relay.idle or answered != then):
+            self.end(text, force=True)
 
     def _look_at_rest(self, seconds: float) -> None:
         limits = self.limits

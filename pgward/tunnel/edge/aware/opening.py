@@ -18,7 +18,7 @@ from pgward.tunnel.aware.pending import Tape
 from pgward.tunnel.aware_relay import AwareRelay
 from pgward.tunnel.edge.aware.facts import Asked, Decided, Ready, without_handle
 from pgward.tunnel.edge.aware.hello import hear, of_wire
-from pgward.tunnel.edge.aware.judge import Judge
+from pgward.tunnel.edge.aware.judge import Judge, Ruler
 from pgward.tunnel.edge.aware.live import Live
 from pgward.tunnel.edge.aware.login_book import LoginBook, is_wanted
 from pgward.tunnel.edge.aware.refusals import (
@@ -28,6 +28,7 @@ from pgward.tunnel.edge.aware.refusals import (
     nothing_to_show,
     told,
 )
+from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.aware.talk import Talk
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.carrying import OnEnd
@@ -198,18 +199,20 @@ class AwareSessions:
         upstream, decided = ready.upstream, ready.decided
         number = decided.asked.number
         cancelling = partial(cancel, self.upstreams, decided.config, ready.credentials, upstream)
+        standing = Standing(self.judge, ready, self._ruling(ready))
         tape.append(OPEN, number, ready.opened(self.edge))
         key = self.cancels.issue(cancelling, long=decided.minor > 0, pid=upstream.key[0])
         live = self.live[number] = Live(
             number=number,
             key=key,
-            relay=self._relay(ready, tape, on_end),
+            relay=self._relay(standing, tape, on_end),
             upstream=upstream,
             tape=tape,
             limits=decided.asked.postgres.limits,
             began=self.loop.time(),
             cancel=lambda: self._cancel(cancelling),
             on_close=self._closed,
+            standing=standing,
         )
         try:
             said = [agree(hello).message, *upstream.notices]
@@ -220,15 +223,19 @@ class AwareSessions:
         live.first = talk.unread
         return live
 
-    def _relay(self, ready: Ready, tape: WorkersTape, on_end: OnEnd) -> AwareRelay:
+    def _ruling(self, ready: Ready) -> Ruler | None:
+        asked = ready.decided.asked
+        encoding = ready.upstream.parameters.get("client_encoding", "UTF8")
+        return self.judge.ruling(asked.service, asked.postgres, asked.context(), encoding)
+
+    def _relay(self, standing: Standing, tape: WorkersTape, on_end: OnEnd) -> AwareRelay:
         def ended(clean: bool, reason: Reason | None) -> None:
             live = self.live.get(asked.number)
             if live is None or not live.is_told:  # or else whoever told the client goes on
                 on_end(clean, reason)
 
+        ready = standing.ready
         asked, config = ready.decided.asked, ready.decided.config
-        encoding = ready.upstream.parameters.get("client_encoding", "UTF8")
-        ruling = self.judge.ruling(asked.service, asked.postgres, asked.context(), encoding)
         return AwareRelay(
             self.loop,
             asked.client.tls,
@@ -238,7 +245,7 @@ class AwareSessions:
             tape=tape,
             session=asked.number,
             salt=secrets.token_hex(_SALT_BYTES),
-            ruling=ruling,
+            ruling=standing.ruler,
             results=config.result_limit if config.recording == "results" else 0,
         )
 

@@ -90,11 +90,10 @@ class Reception:
                 hint="pgward otp SERVICE prints a whole command; or sslcert and sslkey",
             )
         async with self._strangers.turn(client) as turn:
-            token = None if handle.kind is HandleKind.OTP else handle.text
-            if token is None:
-                login = await self._by_one_time(handle, client, turn)
+            if handle.kind is HandleKind.OTP:
+                login, token = await self._by_one_time(handle, client, turn), None
             else:
-                login = await self._by_token(talk, handle, client, turn)
+                login, token = await self._by_token(talk, handle, client, turn), handle.text
             turn.succeeded()
         return login, token
 

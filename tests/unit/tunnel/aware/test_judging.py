@@ -91,3 +91,37 @@ def test_a_statement_whose_beginning_is_known_is_ruled_by_that():
 def test_a_name_without_an_end_is_refused(kind):
     with pytest.raises(WireError, match="without an end"):
         Inspected(Rules()).up(message(kind, b"name"))
+
+
+def test_rules_may_come_in_the_middle_of_a_session():
+    session = Inspected()
+    session.up(NAMED)
+    session.down(PARSED)
+    # in flight as the rules come: a Parse and a Bind that nobody has looked at
+    session.up(frontend.parse("late", "delete from t") + frontend.bind("p", "late"))
+    session.rules = Rules()
+    session.upward.rule(session.rules)
+    session.up(frontend.execute("p") + RUN)
+    assert asked(session) == [("execute", None, True)] * 2
+    session.down(message(b"1") + message(b"2") + backend.command_complete("DELETE 1"))
+    session.down(message(b"2") + backend.command_complete("SELECT 1") + backend.ready(b"I"))
+    assert session.exchange.idle
+    session.up(frontend.parse("s", "select 2") + SYNC)
+    session.down(PARSED)
+    asked(session)
+    session.up(RUN)
+    assert asked(session) == [("execute", b"select 2", True)]
+    session.down(backend.parameter_status("client_encoding", "LATIN1"))
+    assert session.rules.settings == [("client_encoding", "LATIN1")]
+    assert session.up(frontend.query("delete from t")) != frontend.query("delete from t")
+
+
+def test_rules_that_come_in_the_middle_of_a_message_count_for_it():
+    session = Inspected()
+    said = frontend.query("delete from t")
+    session.up(said[:8])
+    session.rules = Rules()
+    session.upward.rule(session.rules)
+    assert b"pgward_denied" in session.up(said[8:])
+    large = frontend.query("delete" + " " * 100_000)
+    assert b"pgward_denied" in session.up(large)

@@ -1,8 +1,13 @@
 import asyncio
+from dataclasses import replace
+
+import pytest
 
 from pgward.tunnel.edge.carrying import Forwarded
-from pgward.tunnel.preface import Reason
+from pgward.tunnel.edge.state_postgres import PostgresService
+from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.links import tls_pair, unix_pair
+from tests.fixtures.session_bench import ORDERS, state
 
 
 def test_a_forwarded_session_is_bytes_until_it_is_closed(run, contexts):
@@ -21,7 +26,12 @@ def test_a_forwarded_session_is_bytes_until_it_is_closed(run, contexts):
         )
         session.start()
         assert await loop.sock_recv(database, 100) == b"first"
-        session.tell(Reason.STOPPING)  # nothing that the client could take for PostgreSQL's
+        session.tell(
+            RefusedError(Reason.STOPPING)
+        )  # nothing that the client could take for PostgreSQL's
+        session.adopt(state(), ORDERS)
+        with pytest.raises(RefusedError, match="this edge speaks for the service now"):
+            session.adopt(state(), replace(ORDERS, postgres=PostgresService(None)))
         database.send(b"answer")
         answer = bytearray(100)
         while True:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from pgward.tunnel.edge.carrying import Forwarded
 from pgward.tunnel.edge.sessions import Client
+from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import PostgresService
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.session_bench import ORDERS, Bench, state, until
@@ -18,9 +19,16 @@ class Told(Forwarded):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.told: list[Reason] = []
+        self.adopted: list[Service] = []
+        self.trouble: RefusedError | None = None
 
-    def tell(self, reason: Reason) -> None:
-        self.told.append(reason)
+    def adopt(self, _state: EdgeState, service: Service) -> None:
+        self.adopted.append(service)
+        if self.trouble is not None:
+            raise self.trouble
+
+    def tell(self, why: RefusedError) -> None:
+        self.told.append(why.reason)
 
 
 class Playing:
@@ -32,6 +40,7 @@ class Playing:
         self.outcome: Exception | None = None
         self.nothing = False
         self.session: Told | None = None
+        self.trouble: RefusedError | None = None
 
     async def open(self, client, service, first, on_end):
         assert service is AWARE
@@ -49,6 +58,7 @@ class Playing:
             first=first,
             on_end=on_end,
         )
+        self.session.trouble = self.trouble
         return self.session
 
 
@@ -82,6 +92,49 @@ def test_a_session_is_opened_by_whoever_speaks_the_protocol(run, contexts):
         assert playing.session is not None
         assert playing.session.told == [Reason.BLOCKED]
         assert [event[0] for event in bench.events][-2:] == ["session.cut", "session.close"]
+        bench.close()
+
+    run(main())
+
+
+NEWER = replace(ORDERS, postgres=PostgresService(default=None, reason_required=True))
+
+
+def test_a_session_goes_on_under_each_snapshot(run, contexts):
+    async def main() -> None:
+        bench, playing = await played(contexts)
+        await bench.began()
+        session = playing.session
+        assert session is not None
+        same = replace(ORDERS, postgres=PostgresService(default=None))
+        bench.links.adopt(state(version=2, services={"orders": same}))
+        assert session.adopted[-1] is AWARE  # as it was, and the very same
+        bench.links.adopt(state(version=3, services={"orders": NEWER}))
+        assert session.adopted[-1] is NEWER
+        session.trouble = RefusedError(Reason.DENIED, "others only")
+        bench.links.adopt(state(version=4, services={"orders": AWARE}))
+        assert session.told == [Reason.DENIED]
+        assert bench.events[-2:] == [("session.cut", "ok", "denied"), ("session.close", "ok", None)]
+        bench.close()
+
+    run(main())
+
+
+def test_a_snapshot_that_comes_while_a_session_is_opened_counts(run, contexts):
+    async def main() -> None:
+        bench, playing = await played(contexts, gate=False)
+        playing.trouble = RefusedError(Reason.DENIED, "others only")
+        bench.tls.write(b"query")
+        await until(lambda: bench.dialer.dialled)
+        bench.links.adopt(state(version=2, services={"orders": NEWER}))
+        bench.dialer.gate.set()
+        assert b"others only" in await bench.read()
+        assert playing.session is not None
+        assert playing.session.adopted == [NEWER]
+        assert bench.events == [("session.open", "denied", "others only")]
+        assert bench.links.limits.by_user == {}
+        (database,) = bench.dialer.databases
+        assert await asyncio.get_running_loop().sock_recv(database, 100) == b""
         bench.close()
 
     run(main())

@@ -112,6 +112,32 @@ def test_a_service_in_mode_postgres_is_read(payload, hierarchy):
     assert (state.people, state.server_roots) == ({"alice": ("dba", "night")}, root)
 
 
+def test_what_did_not_change_is_the_very_same(payload):
+    payload["services"] += [aware(), aware("other"), aware("third")]
+    before = EdgeState.load(payload)
+    payload["services"][2]["max_connections"] = 7
+    payload["services"][3]["postgres"]["reason_required"] = True
+    loaded = EdgeState.load(payload)
+    after = loaded.keeping(before)
+    assert after == loaded
+    same = {name: after.services[name] is before.services[name] for name in after.services}
+    assert same == {"orders": True, "aware": True, "other": False, "third": False}
+    assert after.services["other"].postgres is before.services["other"].postgres
+    assert after.services["third"].postgres is not before.services["third"].postgres
+
+
+def test_nobody_comes_to_a_forwarded_service_without_a_certificate(payload):
+    """As a service is told to forward only while somebody shows a one-time password for it."""
+    payload["services"] += [aware()]
+    state = EdgeState.load(payload)
+    guest = Peer("alice", 0, b"", NOW + HOUR, login="s1")
+    assert state.authorize(guest, "aware", NOW).name == "aware"
+    for ask in (lambda: state.authorize(guest, "orders", NOW),
+                lambda: state.may_go_on(guest, "orders")):  # fmt: skip
+        with pytest.raises(RefusedError, match="without a login certificate"):
+            ask()
+
+
 def test_a_service_with_what_a_newer_ca_knows_is_left_out_alone(payload, caplog):
     strange = aware()
     strange["postgres"]["default"]["ssl_mode"] = "quantum"

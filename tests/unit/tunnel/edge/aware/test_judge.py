@@ -59,6 +59,35 @@ def test_time_passes():
         made.connect("orders", postgres, CONTEXT)
 
 
+def test_what_began_is_judged_as_of_then():
+    clock = MovableClock(NOW)
+    made = Judge(clock.now)
+    until = (NOW + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    postgres = replace(POSTGRES, policies=(policy(f"ctx.now < timestamp('{until}')"),))
+    clock.move(minutes=2)
+    assert made.connect("orders", postgres, CONTEXT, NOW) == "p/r"
+    now = made.variables(CONTEXT)
+    assert made.variables(CONTEXT, NOW) != now
+
+
+def test_a_session_follows_newer_policies_in_its_own_encoding():
+    reads = policy("!ctx.request.postgres.statement.reads", Effect.DENY, On.STATEMENT)
+    made = judge()
+    ruler = made.ruling("orders", replace(POSTGRES, policies=(reads,)), CONTEXT, "UTF8")
+    assert ruler is not None
+    ruler.parameter_status("client_encoding", "LATIN1")
+    ruler.parameter_status("TimeZone", "UTC")
+    latin = "select 'ü'".encode("latin-1")
+    assert ruler.statement("query", latin, whole=True) is None
+    nothing = policy("true", Effect.DENY, On.STATEMENT)
+    made.rule_anew(ruler, "orders", replace(POSTGRES, policies=(nothing,)), CONTEXT)
+    assert ruler.statement("query", latin, whole=True) is not None
+    made.rule_anew(ruler, "orders", POSTGRES, CONTEXT)
+    assert ruler.statement("query", b"delete from t", whole=True) is None
+    made.rule_anew(ruler, "orders", replace(POSTGRES, policies=(reads,)), CONTEXT)
+    assert ruler.statement("query", latin, whole=True) is None
+
+
 def test_statements_are_ruled_as_the_relay_asks():
     source = "ctx.request.postgres.statement.kind in ['DELETE', 'FUNCTION_CALL']"
     postgres = replace(POSTGRES, policies=(policy(source, Effect.DENY, On.STATEMENT),))

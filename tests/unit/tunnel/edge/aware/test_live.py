@@ -11,8 +11,9 @@ from pgward.core.address import Address
 from pgward.tunnel.edge.aware.live import GRACE_SECONDS, Live
 from pgward.tunnel.edge.state_postgres import TimeLimits
 from pgward.tunnel.edge.upstreams.values import Upstream
-from pgward.tunnel.preface import EXPLANATIONS, Reason
-from tests.fixtures.aware_sessions import Tape
+from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
+from tests.fixtures.aware_sessions import Tape, service
+from tests.fixtures.session_bench import ORDERS, state
 
 
 @dataclass
@@ -30,6 +31,9 @@ class Relay:
 
     def stop(self) -> None:
         self.said.append(("stop",))
+
+    def rule(self, ruling) -> None:
+        self.said.append(("rule", ruling))
 
     def notice(self, text) -> None:
         self.said.append(("notice", text))
@@ -98,6 +102,64 @@ def test_an_idle_transaction_holds_the_end_up_for_a_while_only():
     assert [each[-1] for each in bench.looks(3601 + GRACE_SECONDS)] == [True]
 
 
+def test_one_statement_after_another_holds_the_end_up_for_a_while_only():
+    bench = Bench(session=3600)
+    bench.relay.idle = False
+    assert [each[-1] for each in bench.looks(3600)] == [False]
+    assert bench.looks(9000) == []  # one that has run since before goes on
+    bench.relay.answered += 1  # and then another came
+    assert [each[-1] for each in bench.looks(9001)] == [True]
+
+
+class FakeStanding:
+    """Adopts what a test says."""
+
+    def __init__(self, ruler=None, then=None) -> None:
+        self.ruler, self.then = ruler, then
+
+    def adopt(self, _state, name, postgres) -> None:
+        assert (name, postgres) == ("orders", service().postgres)
+        if isinstance(self.then, RefusedError):
+            raise self.then
+        self.ruler = self.then
+
+
+def test_a_session_that_is_ruled_from_now_on_ends_soon():
+    bench = Bench()
+    bench.live.standing = FakeStanding(None, "ruler")
+    bench.live.adopt(state(), service())
+    assert bench.relay.said == [("rule", "ruler")]
+    ((_, sqlstate, text, force),) = bench.looks(1)
+    assert (sqlstate, force) == ("57P01", False)
+    assert text == "the service has other rules now: connect again"
+    bench.relay.in_transaction = True
+    assert bench.looks(GRACE_SECONDS) == []
+    assert [each[-1] for each in bench.looks(GRACE_SECONDS + 2)] == [True]
+
+
+def test_a_session_that_was_ruled_before_goes_on():
+    bench = Bench()
+    bench.live.standing = FakeStanding("ruler", "ruler")
+    bench.live.adopt(state(), service())
+    assert bench.looks(1, 1000) == []
+
+
+def test_what_no_longer_may_be_ends():
+    bench = Bench()
+    bench.live.standing = FakeStanding(None, RefusedError(Reason.DENIED, "no"))
+    with pytest.raises(RefusedError, match="no"):
+        bench.live.adopt(state(), service())
+    with pytest.raises(RefusedError, match="the service has changed"):
+        bench.live.adopt(state(), ORDERS)  # in mode tcp now
+
+
+def test_limits_are_those_of_the_newest_configuration():
+    bench = Bench()
+    bench.live.standing = FakeStanding()
+    bench.live.adopt(state(), service())
+    assert bench.live.limits is service().postgres.limits
+
+
 def test_an_idle_session_ends():
     bench = Bench(idle=600, warn_before=60)
     assert bench.looks(539) == []
@@ -148,7 +210,7 @@ def test_many_short_statements_are_not_one_long_one():
 @pytest.mark.parametrize("reason", [Reason.BLOCKED, Reason.STOPPING])
 def test_a_cut_says_why(reason):
     bench = Bench()
-    bench.live.tell(reason)
+    bench.live.tell(RefusedError(reason))
     ((_, sqlstate, text, force),) = bench.relay.said
     assert (force, bench.live.is_told) == (True, True)
     assert (text, bench.relay.hint) == EXPLANATIONS[reason]
@@ -163,7 +225,7 @@ def test_a_cut_says_why(reason):
 def test_a_cut_ends_the_statement_that_runs(idle):
     bench = Bench()
     bench.relay.idle = idle
-    bench.live.tell(Reason.REVOKED)
+    bench.live.tell(RefusedError(Reason.REVOKED))
     assert bench.cancelled == (0 if idle else 1)
 
 

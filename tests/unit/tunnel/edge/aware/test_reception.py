@@ -146,6 +146,7 @@ def test_the_ca_hears_of_a_tokens_use_when_its_secret_was_proved(run, contexts):
         (DeniedError("no"), new_one_time(), None),
         (None, TOKEN, proof(b"wrong")),
     ],
+    ids=["one-time password", "token"],  # or else each worker of a run would name them otherwise
 )
 def test_who_guesses_is_refused_and_the_ca_not_asked(run, contexts, wrong, user, prove):
     strangers = Strangers()

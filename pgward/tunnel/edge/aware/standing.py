@@ -1,0 +1,54 @@
+"""Whether a session that runs may go on, as snapshots change what its service allows.
+
+It may if it could begin with what the service and the person's groups are now, at the time when it
+began (time alone ends none), and would land where it is. Rules for its statements follow at once.
+What else begins with a session stays: its settings, its reason, what is recorded of it.
+"""
+
+from dataclasses import dataclass, replace
+
+from pgward.tunnel.edge.aware.facts import Asked, Ready
+from pgward.tunnel.edge.aware.judge import Judge, Ruler
+from pgward.tunnel.edge.aware.refusals import check_way
+from pgward.tunnel.edge.landing import landing
+from pgward.tunnel.edge.state import EdgeState
+from pgward.tunnel.edge.state_postgres import PostgresService
+from pgward.tunnel.preface import Reason, RefusedError
+
+
+@dataclass(slots=True)
+class Standing:
+    """One session's; ``ruler`` is None as long as no rule is about statements."""
+
+    judge: Judge
+    ready: Ready
+    ruler: Ruler | None
+
+    def adopt(self, state: EdgeState, name: str, postgres: PostgresService) -> None:
+        """Go on under a newer configuration; raise RefusedError if the session must end."""
+        before = self.ready.decided.asked
+        groups = state.people.get(before.user, ())
+        if postgres is before.postgres and groups == before.groups:
+            return
+        asked = replace(before, postgres=postgres, groups=groups)
+        self._check(asked)
+        decided = replace(self.ready.decided, asked=asked)
+        self.ready = replace(self.ready, decided=decided)
+        if self.ruler is not None:
+            self.judge.rule_anew(self.ruler, name, postgres, asked.context())
+        else:
+            encoding = self.ready.upstream.parameters.get("client_encoding", "UTF8")
+            self.ruler = self.judge.ruling(name, postgres, asked.context(), encoding)
+
+    def _check(self, asked: Asked) -> None:
+        """Raise RefusedError unless it could begin so, and would be where it is."""
+        check_way(asked)
+        context, landed = asked.context(), self.ready.decided.landing
+        self.judge.connect(asked.service, asked.postgres, context, asked.started)
+        config = asked.postgres.choose(self.judge.variables(context, asked.started))
+        found = landing(config, asked.parameters, asked.user, service=asked.service)
+        is_there = self.ready.upstream.address in config.upstreams
+        if not is_there or (found.user, found.database) != (landed.user, landed.database):
+            raise RefusedError(
+                Reason.DENIED, "the service leads you elsewhere now", hint="connect again"
+            )

@@ -1,0 +1,181 @@
+"""What becomes of a session when its service, its policies or its person's groups change."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from pgward.core.address import Address
+from pgward.pgwire import frontend
+from pgward.policy import cel
+from pgward.policy.context import On
+from pgward.policy.model import Condition, Effect, How, Policy, Rule
+from pgward.tunnel.edge.aware.facts import Asked, Decided, Ready
+from pgward.tunnel.edge.aware.judge import Judge
+from pgward.tunnel.edge.aware.standing import Standing
+from pgward.tunnel.edge.landing import landing
+from pgward.tunnel.edge.sessions import Client
+from pgward.tunnel.edge.state_postgres import ConfigRule, DatabaseRule, UserRule
+from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
+from pgward.tunnel.preface import Reason, RefusedError
+from tests.fixtures.authority import MovableClock
+from tests.fixtures.aware_sessions import ALICE, CONFIG, GUEST, NOW, POSTGRES, World, service
+from tests.fixtures.session_bench import state
+
+
+def policy(source: str, effect: Effect = Effect.ALLOW, on: On = On.CONNECT) -> Policy:
+    return Policy("p", (Rule("r", effect, Condition(How.MATCH, source), on=on, reason="so it is"),))
+
+
+STAFF = policy("'staff' in ctx.user.groups")
+READS = policy("!ctx.request.postgres.statement.reads", Effect.DENY, On.STATEMENT)
+
+
+@dataclass
+class Bench:
+    standing: Standing
+    clock: MovableClock
+
+    def adopt(self, postgres, groups=("dba", "staff")) -> None:
+        known = replace(state(), people={"alice": groups})
+        self.standing.adopt(known, "orders", postgres)
+
+    def refused(self, postgres, groups=("dba", "staff")) -> str:
+        with pytest.raises(RefusedError) as caught:
+            self.adopt(postgres, groups)
+        assert caught.value.reason is Reason.DENIED
+        return caught.value.message
+
+
+def bench(postgres=POSTGRES, peer=ALICE, **parameters: str) -> Bench:
+    """Return a session that began at noon; it is three hours later."""
+    clock = MovableClock(NOW)
+    judge = Judge(clock.now)
+    client = Client(SimpleNamespace(), None, peer, "10.0.0.7:5555")
+    parameters = {"user": "alice", **parameters}
+    asked = Asked(1, "b-1", client, "orders", postgres, ("dba", "staff"), parameters, NOW)
+    landed = landing(postgres.default, parameters, "alice", service="orders")
+    decided = Decided(asked, postgres.default, landed, "", 0)
+    upstream = Upstream(SimpleNamespace(), Address("db", 5432), {}, (0, b""), 0, "scram")
+    ruler = judge.ruling("orders", postgres, asked.context(), "UTF8")
+    clock.move(hours=3)
+    return Bench(Standing(judge, Ready(decided, Credentials(), upstream), ruler), clock)
+
+
+def test_what_changes_nothing_for_it_lets_it_go_on():
+    made = bench()
+    made.adopt(POSTGRES)
+    made.adopt(replace(POSTGRES, reason_required=True))  # it is asked as a session begins
+    made.adopt(replace(POSTGRES, policies=(STAFF,)))
+    assert made.standing.ruler is None
+    assert made.standing.ready.decided.asked.postgres.policies == (STAFF,)
+
+
+def test_a_policy_that_denies_it_ends_it():
+    assert bench().refused(replace(POSTGRES, policies=(policy("true", Effect.DENY),))) == "so it is"
+    missing = replace(POSTGRES, missing_policies=("gone",))
+    assert "gone does not exist" in bench().refused(missing)
+
+
+def test_who_is_out_of_a_group_is_judged_anew():
+    ruled = replace(POSTGRES, policies=(STAFF,))
+    made = bench(ruled)
+    made.adopt(ruled, ("staff",))
+    assert "no rule of policy p allows it" in made.refused(ruled, ("dba",))
+
+
+def test_time_alone_ends_none():
+    end = (NOW + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at_noon = policy(f"ctx.now < timestamp('{end}')")
+    bench().adopt(replace(POSTGRES, policies=(at_noon,)))
+    rules = (ConfigRule(at_noon_match(end), "noon"),)
+    bench().adopt(replace(POSTGRES, default=None, configs={"noon": CONFIG}, rules=rules))
+
+
+def at_noon_match(end: str):
+    return cel.compile(f"ctx.now < timestamp('{end}')")
+
+
+@pytest.mark.parametrize(("peer", "ways"), [(ALICE, {"otp"}), (GUEST, {"token", "certificate"})])
+def test_by_a_way_that_is_closed_nobody_stays(peer, ways):
+    made = bench(peer=peer)
+    assert "nobody in by" in made.refused(replace(POSTGRES, login=frozenset(ways)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"user": UserRule(force="reader")},
+        {"database": DatabaseRule(force="test")},
+        {"upstreams": (Address("elsewhere", 5432),)},
+    ],
+)
+def test_who_would_land_elsewhere_does_not_stay(changes):
+    elsewhere = replace(POSTGRES, default=replace(CONFIG, **changes))
+    assert bench().refused(elsewhere) == "the service leads you elsewhere now"
+
+
+def test_what_may_not_be_asked_for_any_more_ends_it():
+    forbidding = replace(CONFIG, forbidden_parameters=frozenset({"work_mem"}))
+    postgres = replace(POSTGRES, default=forbidding)
+    bench().adopt(postgres)
+    assert "forbids the parameter" in bench(work_mem="1GB").refused(postgres)
+    chosen = replace(CONFIG, user=UserRule(allow=frozenset({"ro", "rw"}), default="ro"))
+    fewer = replace(chosen, user=UserRule(allow=frozenset({"ro"}), default="ro"))
+    made = bench(replace(POSTGRES, default=chosen), user="rw")
+    assert "may not connect as the user 'rw'" in made.refused(replace(POSTGRES, default=fewer))
+
+
+def test_another_server_of_the_service_is_none_of_its_business():
+    more = replace(CONFIG, upstreams=(Address("db2", 5432), *CONFIG.upstreams))
+    bench().adopt(replace(POSTGRES, default=more))
+
+
+def test_statements_follow_newer_rules_at_once():
+    made = bench(replace(POSTGRES, policies=(READS,)))
+    ruler = made.standing.ruler
+    assert ruler is not None
+    assert ruler.statement("query", b"delete from t", whole=True) is not None
+    made.adopt(POSTGRES)
+    assert ruler.statement("query", b"delete from t", whole=True) is None
+    made.adopt(replace(POSTGRES, policies=(READS,)))
+    assert ruler.statement("query", b"delete from t", whole=True) is not None
+    assert made.standing.ruler is ruler
+
+
+def test_rules_see_the_groups_of_now():
+    for_staff = policy("!('staff' in ctx.user.groups)", Effect.DENY, On.STATEMENT)
+    ruled = replace(POSTGRES, policies=(for_staff,))
+    made = bench(ruled)
+    ruler = made.standing.ruler
+    assert ruler is not None
+    assert ruler.statement("query", b"select 1", whole=True) is None
+    made.adopt(ruled, ("dba",))
+    assert ruler.statement("query", b"select 1", whole=True) is not None
+
+
+def test_where_no_rule_was_there_is_one_now():
+    made = bench()
+    made.adopt(replace(POSTGRES, policies=(READS,)))
+    assert made.standing.ruler is not None
+
+
+def test_a_whole_session_follows(run, contexts):
+    async def main() -> None:
+        world = await World.make(contexts)
+        live = await world.open()
+        assert live is not None
+        live.start()
+        known = replace(state(), people={"alice": ("dba",)})
+        live.adopt(known, service(READS))
+        world.far.write(frontend.query(b"delete from t"))
+        (database,) = world.upstreams.databases
+        got = await asyncio.get_running_loop().sock_recv(database, 1000)
+        assert b"pgward_denied" in got
+        with pytest.raises(RefusedError, match="so it is"):
+            live.adopt(known, service(policy("true", Effect.DENY)))
+        world.close()
+
+    run(main())
