@@ -15,7 +15,7 @@ from pgward.client.spool import Spool
 from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
-from pgward.hba.agent import log_lines, process
+from pgward.hba.agent import process
 from pgward.hba.agent.alarm import Alarms
 from pgward.hba.agent.duty import Duty
 from pgward.hba.agent.ending import Ending
@@ -33,7 +33,7 @@ from pgward.hba.host_options import OpenHost, host_options
 from pgward.hba.install.host import Host
 from pgward.hba.install.source import MachineSource
 from pgward.hba.roles.asking import Asking
-from pgward.system import terminal
+from pgward.system import log_lines, terminal
 from pgward.system.files import StorageError, storage_errors
 from pgward.system.secrecy import keep_secrets
 

@@ -16,7 +16,7 @@ from pgward.core.address import Address
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import jws
-from pgward.system import terminal
+from pgward.system import log_lines, terminal
 from pgward.system.files import atomic_write, storage_errors
 from pgward.system.secrecy import keep_secrets
 from pgward.tunnel.edge.auditor import status as auditor_status
@@ -114,9 +114,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     SIGTERM drains, SIGHUP shows the certificate on disk in new handshakes.
     """
     keep_secrets()
-    logging.basicConfig(
-        level=log_level.upper(), format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    log_lines.set_up(log_level)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     for url in audit_sink:
         open_sink(url)[1].close()  # one that is wrong ends us here, and not the auditor later

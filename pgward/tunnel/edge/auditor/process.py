@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from pgward.audit.sinks.schemes import open_sink
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import PgwardError, UnavailableError
+from pgward.system import log_lines
 from pgward.system.files import FileLock, private_dir
 from pgward.system.secrecy import keep_secrets
 from pgward.tunnel.edge.auditor import ca
@@ -205,11 +205,7 @@ def main(descriptor: int = 0, start: Callable[..., Auditor] = Auditor) -> int:
     life = LifeLine(descriptor)
     try:
         settings = AuditorSettings.from_line(life.first_line())
-        logging.basicConfig(
-            level=settings.log_level.upper(),
-            format="%(asctime)s %(name)s: %(message)s",
-            stream=sys.stderr,
-        )
+        log_lines.set_up(settings.log_level)
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         os.nice(_NICE)
         with ExitStack() as held:

@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from pgward.hba.agent import log_lines
-from pgward.hba.agent.log_lines import OwnLines
+from pgward.system import log_lines
+from pgward.system.log_lines import OwnLines
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""How the agent's log is written: a line of it is the agent's own, whatever names it holds.
+"""How a service's log is written: a line of it is the service's own, whatever it quotes.
 
-Roles and databases are named by whoever may make them, line breaks included.
+Roles and databases are named by whoever may make them, or asks for them, line breaks included; and
+what a server says is its own affair.
 """
 
 import logging
@@ -26,7 +27,7 @@ class OwnLines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Write what the agent says to standard error."""
+    """Write what this process says to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OwnLines(_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
