@@ -47,7 +47,7 @@ def test_what_changes_counts_for_sessions_that_run(stack):
                 eventually(lambda: is_ruled(session) and not session.execute("select 1"))
         with psycopg.connect(tunnel.conninfo, autocommit=True) as session:
             assert is_ruled(session)
-            change(stack, service.name, policy={"rules": []})
+            change(stack, service.name, policy={"connect": {"default": "ALLOW"}})
             eventually(lambda: not is_ruled(session))
             change(stack, service.name, policy={"rules": [NOBODY]})
             with pytest.raises(psycopg.errors.AdminShutdown, match="closed"):

@@ -216,8 +216,9 @@ class AwareSessions:
         )
         try:
             said = [agree(hello).message, *upstream.notices]
-            await talk.say(b"".join(said) + welcome(upstream.parameters, key))
-        except BaseException:  # the client is gone, or the edge is stopping
+            async with asyncio.timeout(HELLO_SECONDS):
+                await talk.say(b"".join(said) + welcome(upstream.parameters, key))
+        except BaseException:  # the client is gone, or does not listen, or the edge is stopping
             live.close()
             raise
         live.first = talk.unread

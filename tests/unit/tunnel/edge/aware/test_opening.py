@@ -288,6 +288,27 @@ def test_a_client_that_is_gone_leaves_nothing_behind(run, contexts):
     run(main())
 
 
+def test_a_client_that_does_not_listen_keeps_no_connection_to_postgresql(
+    run, contexts, monkeypatch
+):
+    monkeypatch.setattr(module, "HELLO_SECONDS", 0.05)
+
+    async def never(_talk, _data) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module.Talk, "say", never)
+
+    async def main() -> None:
+        world = await World.make(contexts)
+        with pytest.raises(TimeoutError):
+            await world.open()
+        assert world.sessions.live == {}
+        assert await asyncio.get_running_loop().sock_recv(world.upstreams.databases[0], 1) == b""
+        world.close()
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("peer", "expected"),
     [
