@@ -72,11 +72,13 @@ class Auditor:
         try:
             pause = FIRST_POLL
             while self._life.ends_at is None:
-                if self._round():
-                    pause = FIRST_POLL
+                found = self._round()
+                if found and self._work.pressing:
+                    self._life.wait(0)
                     continue
+                # Also when there was something: a look costs as much as some ten records.
+                pause = FIRST_POLL if found else min(LAST_POLL, 1.5 * pause)
                 self._life.wait(pause)
-                pause = min(LAST_POLL, 1.5 * pause)
             self._finish()
         except StoppedError as error:
             log.warning("%s: it is read again from the tapes at the next start", error)

@@ -73,6 +73,7 @@ class Tape:
         self.boot = boot
         self.finished = False
         self.moved = False  # whether the last look found anything
+        self.pressing = False  # whether it found as much as is read at once
         self._reader = reader
         self._joiner = joiner
         self._left_out = 0
@@ -100,6 +101,7 @@ class Tape:
             made += self._joiner.finish()
             self.finished = True
         self.moved = bool(frames) or self.finished
+        self.pressing = len(frames) >= MOST_FRAMES
         return made if self._left_out == self._chained.records else self._new(made)
 
     def mark(self) -> Mark:

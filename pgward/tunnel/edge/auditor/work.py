@@ -69,6 +69,7 @@ class Work:
         self._wait = wait
         self._now = now
         self.records = 0
+        self.pressing = False  # whether the last round certainly left something
         self._open: dict[str, Tape] = {}
         self._bad: set[str] = set()
         self._progress: dict[str, Chained]
@@ -105,7 +106,7 @@ class Work:
 
     def round(self) -> bool:
         """Read a little of every tape; tell whether there was anything."""
-        found = False
+        found = self.pressing = False
         for boot in self._to_read():
             tape = self._open.get(boot) or self._begin(boot)
             if tape is None or tape.finished:
@@ -113,6 +114,7 @@ class Work:
             self._chain(boot, self._records(tape))
             if tape.moved:
                 found = self._read_since = True
+            self.pressing = self.pressing or tape.pressing
         now = self._now()
         if self._packer and now - self._oldest >= CHUNK_SECONDS:
             self._commit()
