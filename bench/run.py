@@ -1,5 +1,6 @@
 """The command: measure, then write results.json, RESULTS.md and results.svg."""
 
+import os
 import signal
 import sys
 import time
@@ -49,6 +50,7 @@ def _measure(options: Options) -> Result:
     with temporary_directory("bench-") as directory, open_lab(options, directory) as lab:
         for name in options.measures:
             _one(lab, name)
+        about["Load average after the run"] = f"{os.getloadavg()[0]:.2f}"
         return Result(
             complete=options.complete,
             machine=about,

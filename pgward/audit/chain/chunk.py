@@ -13,7 +13,7 @@ from pgward.core.errors import PgwardError
 from pgward.pki import jws
 
 MOST_LINES: Final = 10_000
-GOAL_BYTES: Final = 4 * 1024 * 1024  # of lines; what is longer than this alone is a chunk of its own
+GOAL_BYTES: Final = 4 * 1024 * 1024  # of lines; what is longer alone is a chunk of its own
 MOST_PLAIN: Final = 64 * 1024 * 1024
 MOST_PACKED: Final = 64 * 1024 * 1024
 
