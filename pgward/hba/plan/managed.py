@@ -75,10 +75,18 @@ INSTEAD = (
         "service: people show their login certificate to the edge"
     ),
     (
+        "mode: postgres: the edge logs in by itself, with a password that the CA keeps (pgward "
+        "secret), rules what people do and puts it on record; people never have a password of the "
+        "database"
+    ),
+    (
         "mode: tcp leaves the database's own login inside the tunnel: no person comes as far as "
         "that without a login certificate"
     ),
-    "verify the service from the edge: sslmode verify-full with the service's root certificates",
+    (
+        "verify the service from the edge: sslMode verify-full, and sslRootCert with the service's "
+        "root certificates (mode: tcp: clients do that)"
+    ),
 )
 """What to do for what none of them can."""
 
