@@ -3,11 +3,18 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from typing import TypeVar
 
 from pgward.client import edge_calls
 from pgward.client.edge_calls import Caller, LoggedIn
 from pgward.core import handles
-from pgward.core.errors import DeniedError, NotFoundError, PgwardError, TooManyRequestsError
+from pgward.core.errors import (
+    DeniedError,
+    NotFoundError,
+    PgwardError,
+    TooManyRequestsError,
+    UnavailableError,
+)
 from pgward.core.handles import Handle, HandleKind
 from pgward.pgwire import startup
 from pgward.pgwire.errors import WireError
@@ -23,6 +30,11 @@ from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection
+
+T = TypeVar("T")
+
+CA_SECONDS = 7.0
+"""How long the CA may take: less than a client has for its login, so that it hears why."""
 
 _NONCE_BYTES = 18
 
@@ -99,7 +111,7 @@ class Reception:
 
     async def _by_one_time(self, handle: Handle, client: str, turn: Turn) -> LoggedIn:
         try:
-            return await asyncio.to_thread(edge_calls.redeem, self._ca, handle.text, client=client)
+            return await _asked(edge_calls.redeem, self._ca, handle.text, client=client)
         except (DeniedError, NotFoundError) as error:
             raise RefusedError(
                 Reason.DENIED,
@@ -114,7 +126,7 @@ class Reception:
         """Return whose token it is; who has no token, or a wrong secret, gets the same answer."""
         found = None
         try:
-            found = await asyncio.to_thread(edge_calls.token, self._ca, handle.text, client=client)
+            found = await _asked(edge_calls.token, self._ca, handle.text, client=client)
             verifier = found.verifier
         except (DeniedError, NotFoundError):
             verifier = str(Verifier.mock(self._mocking, handle.text))
@@ -143,6 +155,15 @@ class Reception:
             )
         self._uses.tell(found, client)
         return found.login
+
+
+async def _asked(ask: Callable[..., T], *arguments: object, client: str) -> T:
+    """Return what the CA says; raise what ``ask`` does, UnavailableError if it says nothing."""
+    try:
+        async with asyncio.timeout(CA_SECONDS):
+            return await asyncio.to_thread(ask, *arguments, client=client)
+    except TimeoutError as error:
+        raise UnavailableError("the CA did not answer in time") from error
 
 
 def _unable(error: PgwardError) -> RefusedError:

@@ -11,6 +11,7 @@ from pgward.core.handles import new_one_time, new_token_id
 from pgward.pgwire import backend, frontend, startup
 from pgward.pgwire.framing import Framer
 from pgward.pgwire.scram import Client, Verifier
+from pgward.tunnel.edge.aware import reception
 from pgward.tunnel.edge.aware.reception import Reception
 from pgward.tunnel.edge.aware.strangers import WRONG, Strangers
 from pgward.tunnel.edge.cancels import Cancels
@@ -198,6 +199,18 @@ def test_what_the_ca_does_not_allow(run, contexts, error, reason):
     with pytest.raises(RefusedError) as caught:
         received(run, contexts, Ca(error), new_one_time())
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("user", [new_one_time(), TOKEN], ids=["one-time", "token"])
+def test_a_ca_that_says_nothing_is_not_waited_for(run, contexts, monkeypatch, user):
+    async def never(*_arguments, **_named):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(reception, "CA_SECONDS", 0.05)
+    monkeypatch.setattr(asyncio, "to_thread", never)
+    with pytest.raises(RefusedError) as caught:
+        received(run, contexts, Ca(), user)
+    assert caught.value.reason is Reason.UNREACHABLE
 
 
 def test_a_token_while_the_ca_is_away(run, contexts):
