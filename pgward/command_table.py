@@ -236,7 +236,7 @@ COMMANDS: Mapping[str, Entry] = {
         _ADMIN,
     ),
     "sessions": Entry(
-        "show database sessions through edges", "pgward.client.sessions_commands:sessions", _ADMIN
+        "show, play and end database sessions", "pgward.client.sessions_commands:sessions", _ADMIN
     ),
     "ca": Entry("run the certificate authority", section=_SERVER, children=_CA),
     "edge": Entry("run the server-side end of tunnels", section=_SERVER, children=_EDGE),

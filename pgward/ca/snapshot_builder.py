@@ -2,7 +2,7 @@
 
 import threading
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.authority import Retired, Trust
 from pgward.ca.identity import directory, step_ups
+from pgward.ca.recordings import endings
+from pgward.ca.recordings.endings import Ending
 from pgward.ca.records import PEOPLES, PublishedCrl
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
@@ -71,6 +73,9 @@ class State:
     # By service and person: until when a fresh second factor counts.
     proofs: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     policies: Mapping[str, PolicySpec] = field(default_factory=dict)
+    # For whom recordings are encrypted, if a service has any; and sessions that are to end.
+    recipient: str | None = None
+    endings: Sequence[Ending] = ()
 
 
 def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
@@ -87,13 +92,19 @@ def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
         "orders": state.has_orders,
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
         "services": [_service(name, spec, state) for name, spec in served],
-        **_for_postgres(state, [spec for _, spec in served if spec.postgres is not None]),
+        **_for_postgres(state, edge, [spec for _, spec in served if spec.postgres is not None]),
         "groups": {group: list(state.groups.get(group, ())) for group in named},
         "blocked": list(state.blocked),
     }
 
 
-def read(connection: Connection, signing: Signing, version: int, now: datetime) -> State:
+def read(
+    connection: Connection,
+    signing: Signing,
+    version: int,
+    now: datetime,
+    recipient: Callable[[], str | None] = lambda: None,
+) -> State:
     """Read all that edges must know, as it is in ``version`` or later."""
     services = resources.services(connection)
     return State(
@@ -108,6 +119,8 @@ def read(connection: Connection, signing: Signing, version: int, now: datetime) 
         has_orders=bool(rotations.under_way(connection)),
         proofs=_proofs(connection, services, now),
         policies=resources.policies(connection),
+        recipient=recipient() if any(_is_recorded(spec) for _, spec in services) else None,
+        endings=endings.current(connection, now),
     )
 
 
@@ -119,7 +132,9 @@ class Snapshots:
         store: Store,
         signing: Signing,
         clock: Clock,
+        recipient: Callable[[], str | None] = lambda: None,
     ) -> None:
+        self._recipient = recipient
         self._store = store
         self._signing = signing
         self._clock = clock
@@ -149,7 +164,7 @@ class Snapshots:
         known = self._store.version()  # first of all, so that it is never too new
         self._signing.refresh()  # it may be a rotation's
         with self._store.read() as connection:
-            state = read(connection, self._signing, known, now)
+            state = read(connection, self._signing, known, now, self._recipient)
         self._state = (now, state)
         self._signed.clear()
         return state
@@ -199,7 +214,15 @@ def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
     return served | {"mode": _STEP_UP_MODE.format(spec.mode), "step_up": asked}
 
 
-def _for_postgres(state: State, specs: Sequence[ServiceSpec]) -> dict[str, Any]:
+def _is_recorded(spec: ServiceSpec) -> bool:
+    """Tell whether one of a service's configurations may record."""
+    if spec.postgres is None:
+        return False
+    configs = spec.postgres.whole(spec.upstream)
+    return any((each.recording or "none") != "none" for each in configs.values())
+
+
+def _for_postgres(state: State, edge: str, specs: Sequence[ServiceSpec]) -> dict[str, Any]:
     """Return what only edges need that speak PostgreSQL: people's groups, for rules to look at.
 
     Those of the people who may use a service of them; and whom to trust of PostgreSQL's servers.
@@ -213,6 +236,12 @@ def _for_postgres(state: State, specs: Sequence[ServiceSpec]) -> dict[str, Any]:
     return {
         "people": {name: {"groups": groups} for name, groups in people.items()},
         "server_roots": [pem.text(root) for root in state.trust.server_roots],
+        "recording": {"recipient": state.recipient},
+        "endings": [
+            {"session": each.session, "reason": each.reason, "force": each.forced}
+            for each in state.endings
+            if each.edge == edge
+        ],
     }
 
 

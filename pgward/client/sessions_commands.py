@@ -1,4 +1,4 @@
-"""``pgward sessions ls | show``: who was connected to which database, and how it ended."""
+"""``pgward sessions``: who was connected to which database, what was said, how it ended."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.phrases import duration, when
+from pgward.client.phrases import counted, duration, when
+from pgward.client.sessions_recording_commands import end, export, play
 from pgward.client.time_option import TimeOption
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.system import terminal
@@ -41,12 +42,13 @@ _SESSION = {
     "errors": "errors",
     "denied": "denied",
     "rows": "rows",
+    "recorded": "recording",
 }
 
 
 @click.group()
 def sessions() -> None:
-    """Show database sessions through edges that put them on record."""
+    """Show, play and end database sessions through edges that put them on record."""
 
 
 @sessions.command("ls")
@@ -90,7 +92,21 @@ def show_session(session: str, edge: str | None, output: str) -> None:
     """Show a database session; `pgward audit search --session ID` shows what was said in it."""
     with options.api() as api:
         found = api.get(options.path("database-sessions", session), edge=edge)
-    terminal.record(found, _SESSION, output)
+    shown = {**found, "recorded": _recorded(found.get("recording"))}
+    terminal.record(shown if output == "table" else found, _SESSION, output)
+
+
+def _recorded(recording: dict[str, Any] | None) -> str | None:
+    if recording is None:
+        return None
+    words = [counted(recording["pieces"], "piece"), counted(recording["events"], "event")]
+    if recording["missing"]:
+        words.append(f"{recording['missing']} missing")
+    return ", ".join(words)
+
+
+for command in (play, export, end):
+    sessions.add_command(command)
 
 
 def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:

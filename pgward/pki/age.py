@@ -25,7 +25,7 @@ _MOST_WORK = 20
 _CHUNK = 64 * 1024
 _TAG = 16
 _KEY, _SALT, _NONCE = 16, 16, 16
-_VERSION = b"age-encryption.org/v1\n"
+VERSION = b"age-encryption.org/v1\n"
 _MOST_HEADER = 512
 _HEADER = re.compile(
     rb"(?P<signed>age-encryption\.org/v1\n"
@@ -107,23 +107,34 @@ class Encryptor:
 def decrypt(source: Readable, passphrase: bytes) -> Iterator[bytes]:
     """Yield the plaintext, chunk by chunk; raise AgeError, at the latest after the last chunk."""
     found, rest = _read_header(source)
-    key = _open(found, passphrase)
+    yield from opened(_open(found, passphrase), source, rest)
+
+
+def sealed(key: bytes, nonce: bytes, data: bytes) -> Iterator[bytes]:
+    """Yield what follows the nonce in a file that holds ``data``."""
+    stream, size = _Stream(key, nonce), max(1, len(data))
+    for start in range(0, size, _CHUNK):
+        yield stream.seal(data[start : start + _CHUNK], last=start + _CHUNK >= size)
+
+
+def opened(key: bytes, source: Readable, rest: bytes = b"") -> Iterator[bytes]:
+    """Yield what a file holds, ``rest`` and ``source`` are what follows its header."""
     nonce, rest = _take(source, rest, _NONCE)
     stream, chunk = _Stream(key, nonce), _CHUNK + _TAG
-    sealed, rest = _take(source, rest, chunk)
+    block, rest = _take(source, rest, chunk)
     while True:
         following, rest = _take(source, rest, chunk)
-        yield stream.open(sealed, last=not following)
+        yield stream.open(block, last=not following)
         if not following:
             return
-        sealed = following
+        block = following
 
 
 class _Stream:
     """STREAM with ChaCha20-Poly1305: a nonce is the chunk's number and whether it is the last."""
 
     def __init__(self, key: bytes, nonce: bytes) -> None:
-        self._cipher = ChaCha20Poly1305(_derive(key, nonce, b"payload"))
+        self._cipher = ChaCha20Poly1305(derive(key, nonce, b"payload"))
         self._number = 0
 
     def seal(self, chunk: bytes, *, last: bool) -> bytes:
@@ -147,14 +158,14 @@ class _Stream:
 def _header(key: bytes, salt: bytes, passphrase: bytes, work: int) -> bytes:
     wrapping = ChaCha20Poly1305(_stretch(passphrase, salt, work))
     body = wrapping.encrypt(bytes(12), key, None)
-    stanza = b"-> scrypt %s %d\n%s\n---" % (_base64(salt), work, _base64(body))
-    signed = _VERSION + stanza
-    return b"%s %s\n" % (signed, _base64(_mac(key, signed).finalize()))
+    stanza = b"-> scrypt %s %d\n%s\n---" % (base64(salt), work, base64(body))
+    signed = VERSION + stanza
+    return b"%s %s\n" % (signed, base64(mac(key, signed).finalize()))
 
 
 def _read_header(source: Readable) -> tuple[re.Match[bytes], bytes]:
     data, _ = _take(source, b"", _MOST_HEADER)
-    if not data.startswith(_VERSION):
+    if not data.startswith(VERSION):
         raise AgeError("it is not an age file")
     found = _HEADER.match(data)
     if found is None:
@@ -166,13 +177,13 @@ def _open(found: re.Match[bytes], passphrase: bytes) -> bytes:
     work = int(found["work"])
     if work > _MOST_WORK:
         raise AgeError(f"it wants a work factor of {work}; at most {_MOST_WORK} is taken")
-    salt, body, mac = (_unbase64(found[name]) for name in ("salt", "body", "mac"))
+    salt, body, told = (unbase64(found[name]) for name in ("salt", "body", "mac"))
     try:
         key = ChaCha20Poly1305(_stretch(passphrase, salt, work)).decrypt(bytes(12), body, None)
     except InvalidTag as error:
         raise AgeError("the passphrase is wrong", hint="or the file's header is damaged") from error
     try:
-        _mac(key, found["signed"]).verify(mac)
+        mac(key, found["signed"]).verify(told)
     except InvalidSignature as error:
         raise AgeError("its header is damaged") from error
     return key
@@ -193,22 +204,26 @@ def _stretch(passphrase: bytes, salt: bytes, work: int) -> bytes:
     return Scrypt(salt=label + salt, length=32, n=1 << work, r=8, p=1).derive(passphrase)
 
 
-def _derive(key: bytes, salt: bytes | None, info: bytes) -> bytes:
+def derive(key: bytes, salt: bytes | None, info: bytes) -> bytes:
+    """Return a key of 32 bytes that follows from another (HKDF-SHA-256, RFC 5869)."""
     return HKDF(hashes.SHA256(), 32, salt, info).derive(key)
 
 
-def _mac(key: bytes, signed: bytes) -> hmac.HMAC:
-    made = hmac.HMAC(_derive(key, None, b"header"), hashes.SHA256())
+def mac(key: bytes, signed: bytes) -> hmac.HMAC:
+    """Return the sum of a header, not finished yet."""
+    made = hmac.HMAC(derive(key, None, b"header"), hashes.SHA256())
     made.update(signed)
     return made
 
 
-def _base64(data: bytes) -> bytes:
+def base64(data: bytes) -> bytes:
+    """Return base64 without padding."""
     return b64encode(data).rstrip(b"=")
 
 
-def _unbase64(text: bytes) -> bytes:
+def unbase64(text: bytes) -> bytes:
+    """Read base64 without padding; raise AgeError."""
     data = b64decode(text + b"=" * (-len(text) % 4))
-    if _base64(data) != text:
+    if base64(data) != text:
         raise AgeError("its header is damaged")
     return data

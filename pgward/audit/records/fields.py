@@ -22,6 +22,7 @@ RecordType = Literal[
     "NOTICE",  # the edge told the client of a limit, or ended the session
     "TEXT",  # a piece of a large text, of the record that ``of`` names
     "GAP",  # bytes of the tape could not be read: records may be missing here
+    "RECORDING",  # a piece of the session's recording was made; ``piece``, ``sha256``, ``bytes``
 ]
 
 Status = Literal[
@@ -63,7 +64,8 @@ class Record(TypedDict):
     text_bytes: NotRequired[int]
     pieces: NotRequired[int]  # how many records of type TEXT hold it all
     of: NotRequired[str]  # in a TEXT: id of the record whose text it is a piece of
-    piece: NotRequired[int]  # in a TEXT: its number, from 1
+    piece: NotRequired[int]  # in a TEXT or RECORDING: its number, from 1
+    sha256: NotRequired[str]  # in a RECORDING: the hash of the piece; hex
     parameters: NotRequired[list[str | Large | None]]
     function: NotRequired[int]  # OID, in a FUNCTION_CALL
 

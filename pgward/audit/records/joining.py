@@ -1,6 +1,7 @@
 """Frames of one tape in, records out: the same frames always give the same records.
 
 Pure: time is the frames', and what is open can be written down (``state``) and taken up again.
+What comes out with the type ``RESULT`` is no record: recordings are made of it (audit.recording).
 """
 
 import json
@@ -21,6 +22,7 @@ from pgward.audit.tape.frames import (
     NOTE,
     OPEN,
     PIECE,
+    RESULT,
     UP,
     Frame,
 )
@@ -106,6 +108,8 @@ class Joiner:
             session.denied[told.get("place", 0)] = _pick(told, ("rule", "reason"))
         elif kind == NOTE:
             self._note(session, frame)
+        elif kind == RESULT:
+            session.out.append(self._result(session, frame))
 
     def _open(self, session: Session, frame: Frame) -> None:
         told = _told(frame.data)
@@ -129,6 +133,16 @@ class Joiner:
         if told:
             record["details"] = told
         session.out.append(record)
+
+    def _result(self, session: Session, frame: Frame) -> Fields:
+        """Return bytes of an answer, which are for a recording and no record of the audit."""
+        return {
+            "id": f"{self._prefix}{frame.position:x}",
+            "type": "RESULT",
+            "time": stamp(frame.time),
+            "session": session.fields["session"],
+            "data": frame.data,
+        }
 
     def _alone(self, frame: Frame) -> Fields:
         """Return the record of a frame that belongs to no session."""

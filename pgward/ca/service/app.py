@@ -31,6 +31,7 @@ from pgward.ca.service.routes import (
     devices,
     edge,
     edge_audit,
+    edge_recordings,
     edge_self,
     edges,
     groups,
@@ -53,6 +54,7 @@ from pgward.ca.service.routes import (
     probes,
     proofs,
     public,
+    recordings,
     resources,
     revocations,
     rotations,
@@ -78,6 +80,7 @@ _ROUTERS = (
     passkeys.router,
     *(ocsp.router, probes.router),
     *(audit_archive.router, database_sessions.router, edge_audit.router),
+    *(recordings.router, edge_recordings.router),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their

@@ -37,6 +37,7 @@ from pgward.ca.login.rule_book import LoginRuleBook
 from pgward.ca.login.stepping_up import SteppingUp
 from pgward.ca.login.trying_out import Trials
 from pgward.ca.observability.health import Checks, Readiness
+from pgward.ca.recordings.recordings import Recordings
 from pgward.ca.resources.rule_book import RuleBook
 from pgward.ca.revoking.ocsp_responder import OcspResponder
 from pgward.ca.revoking.revocation import Revoker
@@ -97,6 +98,7 @@ class Context:
     origins: frozenset[str]
     readiness: Readiness
     archive: Archive
+    recordings: Recordings
 
     def send_home(self) -> None:
         """End all long polls, as the server is about to stop; call it on the event loop."""
@@ -151,6 +153,8 @@ def make(
     oidc, directories = Office.open(desk, revoker), Directories(desk)
     limits = Limits(authority.settings.limits)
     seen = Changes(store, refresh=authority.refresh)
+    kept = objects or NoObjects()
+    recordings = Recordings(store, kept, sealer, authority.clock)
 
     def refusal() -> None:
         limits.refusal(caller.client.get(), time.monotonic())
@@ -175,7 +179,7 @@ def make(
         heads=heads,
         limits=limits,
         guesses=Guesses(),
-        snapshots=Snapshots(store, authority, authority.clock),
+        snapshots=Snapshots(store, authority, authority.clock, recordings.recipient),
         changes=seen,
         host_polls=HostPolls(seen, HostNews(store, authority)),
         replay=ReplayCache(_REMEMBERED_SECONDS),
@@ -189,7 +193,8 @@ def make(
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),
         origins=frozenset(origin for origin in allowed if origin),
         readiness=Checks(authority, store, certificate).readiness(),
-        archive=archive.make(store, objects or NoObjects(), authority),
+        archive=archive.make(store, kept, authority),
+        recordings=recordings,
     )
 
 

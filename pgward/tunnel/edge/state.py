@@ -14,6 +14,7 @@ from pgward.core.address import Address
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import PgwardError
 from pgward.pki import chain, pem
+from pgward.pki.age_keys import Recipient
 from pgward.pki.crl import RevocationList, issuer_key_id, key_id
 from pgward.pki.errors import CrlError
 from pgward.tunnel.edge.state_postgres import PostgresService, read_address, read_postgres
@@ -130,6 +131,9 @@ class EdgeState:
     # The CA's roots for servers: PostgreSQL's certificates come from there, unless a service says
     # another place.
     server_roots: str = ""
+    # For whom recordings are encrypted; and sessions that are to end: why, and whether at once.
+    recipient: str | None = None
+    endings: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, payload: Mapping[str, Any]) -> Self:
@@ -152,6 +156,8 @@ class EdgeState:
                 has_orders=payload.get("orders") is True,
                 people=_people(payload.get("people", {})),
                 server_roots="".join(payload.get("server_roots", ())),
+                recipient=_recipient(payload.get("recording", {})),
+                endings=dict(_ending(each) for each in payload.get("endings", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
             raise SnapshotError(f"the CA's snapshot cannot be used: {error}") from error
@@ -290,6 +296,15 @@ def _limit(value: Any) -> int | None:
     if value is not None and (not isinstance(value, int) or value < 0):
         raise ValueError(f"{value!r} is no limit")
     return value
+
+
+def _recipient(fields: Mapping[str, Any]) -> str | None:
+    text = fields.get("recipient")
+    return None if text is None else str(Recipient.parse(str(text)))
+
+
+def _ending(fields: Mapping[str, Any]) -> tuple[str, tuple[str, bool]]:
+    return str(fields["session"]), (str(fields["reason"]), fields["force"] is True)
 
 
 def _people(value: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:

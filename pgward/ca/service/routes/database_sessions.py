@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from pgward.ca.archive import sessions
 from pgward.ca.archive.sessions import SessionFilter
+from pgward.ca.recordings import reading
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Auditor
 from pgward.ca.service.context import Current
@@ -40,6 +41,22 @@ class DatabaseSession(BaseModel):
     errors: int
     denied: int
     rows: int
+
+
+class Recorded(BaseModel):
+    """How much of a session is recorded: ``missing`` pieces never came, or not yet."""
+
+    pieces: int
+    events: int
+    bytes: int
+    missing: int
+    complete: bool
+
+
+class ShownSession(DatabaseSession):
+    """A session, and its recording if it has one."""
+
+    recording: Recorded | None
 
 
 class DatabaseSessions(BaseModel):
@@ -78,7 +95,10 @@ def one(
     _by: Auditor,
     session: Annotated[str, Path(max_length=256)],
     edge: Word = None,
-) -> DatabaseSession:
+) -> ShownSession:
     """Return one session; its records are found by its id."""
     with context.store.read() as connection:
-        return DatabaseSession(**sessions.get(connection, session, edge))
+        found = sessions.get(connection, session, edge)
+        recorded = reading.summary(connection, found["edge"], session)
+    kept = None if recorded is None else Recorded(**recorded)
+    return ShownSession(**found, recording=kept)

@@ -31,7 +31,7 @@ class Checkpoint:
 
     ``done`` are tapes that may be removed. ``chained`` says of tapes that were left behind their
     marks how many records have been chained since. A chunk that says another ``generation`` does
-    not count from this checkpoint.
+    not count from this checkpoint. ``recordings`` are the last pieces of sessions that run.
     """
 
     generation: int
@@ -40,6 +40,7 @@ class Checkpoint:
     tapes: Mapping[str, Mark] = field(default_factory=dict)
     done: tuple[str, ...] = ()
     chained: Mapping[str, Chained] = field(default_factory=dict)
+    recordings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def first(cls, number: int) -> Self:
@@ -68,7 +69,9 @@ class Checkpoint:
         tapes = {boot: Mark(int(each[0]), dict(each[1])) for boot, each in fields["tapes"].items()}
         head, done = Head.from_json(fields["head"]), tuple(map(str, fields["done"]))
         chained = {boot: Chained(*each) for boot, each in fields["chained"].items()}
-        return cls(int(fields["generation"]), head, int(fields["number"]), tapes, done, chained)
+        recordings = dict(fields.get("recordings", {}))
+        generation, number = int(fields["generation"]), int(fields["number"])
+        return cls(generation, head, number, tapes, done, chained, recordings)
 
     def save(self, directory: Path) -> None:
         """Put it in place of the last one; raise StorageError."""
@@ -79,5 +82,6 @@ class Checkpoint:
             "tapes": self.tapes,
             "done": self.done,
             "chained": self.chained,
+            "recordings": self.recordings,
         }
         atomic_write(directory / FILE, encode(fields))

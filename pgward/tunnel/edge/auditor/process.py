@@ -16,7 +16,7 @@ from pgward.core.errors import PgwardError, UnavailableError
 from pgward.system import log_lines
 from pgward.system.files import FileLock, private_dir
 from pgward.system.secrecy import keep_secrets
-from pgward.tunnel.edge.auditor import ca
+from pgward.tunnel.edge.auditor import ca, recordings
 from pgward.tunnel.edge.auditor.delivery import Deliverer, SinkTarget, Target, tidy_cursors
 from pgward.tunnel.edge.auditor.life_line import LifeLine
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
@@ -91,10 +91,13 @@ class Auditor:
 
     def _make_deliverers(self) -> list[Deliverer]:
         sinks = dict(map(open_sink, self._settings.sinks))
-        self._highest = tidy_cursors(self._settings.place, {ca.NAME, *sinks})
+        self._highest = tidy_cursors(self._settings.place, {ca.NAME, recordings.NAME, *sinks})
         machine = Machine.load(self._settings.directory)
         self._edge = machine.name
-        targets: list[Target] = [ca.CaTarget(machine, self._shelf)]
+        targets: list[Target] = [
+            ca.CaTarget(machine, self._shelf),
+            recordings.RecordingsTarget(Machine.load(self._settings.directory), self._shelf),
+        ]
         targets += [SinkTarget(name, sink) for name, sink in sinks.items()]
         return [Deliverer(each, self._shelf, self._settings.place) for each in targets]
 
@@ -146,7 +149,7 @@ class Auditor:
 
     def _tidy(self) -> None:
         """Remove what every target has, and what sinks that are long away keep in the way."""
-        archive, *sinks = self._deliverers
+        archive, _recordings, *sinks = self._deliverers
         if self._shelf.size > self._settings.spool_max // 2:
             for sink in sinks:
                 if sink.cursor < archive.cursor:

@@ -2,6 +2,8 @@
 
 ``NUMBER.chunk`` is a line of JSON, then the chunk. The line has the chunk's manifest, not signed
 yet, and how many records of each tape have been chained since the checkpoint of ``generation``.
+``NUMBER.parcel`` are the pieces of recordings that were made of the same records; it counts once
+the chunk's file is there.
 """
 
 import json
@@ -16,6 +18,7 @@ from pgward.core.errors import PgwardError
 from pgward.system.files import atomic_write, private_dir, storage_errors, sync_dir
 
 _SUFFIX: Final = ".chunk"
+_PARCEL: Final = ".parcel"
 
 
 class Chained(NamedTuple):
@@ -75,6 +78,11 @@ class Shelf:
                 path.unlink()  # of a process that was killed
             elif path.suffix == _SUFFIX and path.stem.isdecimal():
                 self._sizes[int(path.stem)] = path.stat().st_size
+        for path in sorted(directory.glob(f"*{_PARCEL}")):
+            if path.stem.isdecimal() and int(path.stem) in self._sizes:
+                self._sizes[int(path.stem)] += path.stat().st_size
+            else:
+                path.unlink()  # its chunk was never made
         self.size = sum(self._sizes.values())
 
     @property
@@ -83,17 +91,27 @@ class Shelf:
         with self._changed:
             return sorted(self._sizes)
 
-    def add(self, entry: Entry, data: bytes) -> None:
+    def add(self, entry: Entry, data: bytes, parcel: bytes = b"") -> None:
         """Put a chunk on disk, in place of the one with its number if there is one.
 
-        Raises StorageError, and all is as before then.
+        A parcel that is there stays unless there is another. Raises StorageError, and all is as
+        before then.
         """
-        line = entry.to_line()
+        line, before = entry.to_line(), self._path(entry.number, _PARCEL)
+        if parcel:
+            atomic_write(before, parcel)
         atomic_write(self._path(entry.number), line + data)
+        size = len(line) + len(data) + (before.stat().st_size if before.exists() else 0)
         with self._changed:
-            self.size += len(line) + len(data) - self._sizes.get(entry.number, 0)
-            self._sizes[entry.number] = len(line) + len(data)
+            self.size += size - self._sizes.get(entry.number, 0)
+            self._sizes[entry.number] = size
             self._changed.notify_all()
+
+    def parcel(self, number: int) -> bytes:
+        """Return the parcel with a chunk's number, nothing when there is none."""
+        path = self._path(number, _PARCEL)
+        with storage_errors(path, "read"):
+            return path.read_bytes() if path.exists() else b""
 
     def entry(self, number: int) -> Entry:
         """Return what a chunk's file says of it; raise StorageError, DamagedChunkError."""
@@ -111,6 +129,7 @@ class Shelf:
         gone = [number for number in self.numbers if number <= upto]
         for number in gone:
             self._path(number).unlink(missing_ok=True)
+            self._path(number, _PARCEL).unlink(missing_ok=True)
             with self._changed:
                 self.size -= self._sizes.pop(number)
         if gone:
@@ -147,5 +166,5 @@ class Shelf:
             hint = f"move {self._path(number)} away: the CA will put on record that it is missing"
             raise DamagedChunkError(error.message, hint=hint) from error
 
-    def _path(self, number: int) -> Path:
-        return self._directory / f"{number:012}{_SUFFIX}"
+    def _path(self, number: int, suffix: str = _SUFFIX) -> Path:
+        return self._directory / f"{number:012}{suffix}"

@@ -16,6 +16,9 @@ from typing import Final, Protocol
 
 from pgward.audit.chain.chunk import Packer
 from pgward.audit.chain.lines import Chain, Head
+from pgward.audit.recording import parcel
+from pgward.audit.recording.pieces import RESULT
+from pgward.audit.recording.recorder import Recorder
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.auditor.checkpoint import Checkpoint, Mark
 from pgward.tunnel.edge.auditor.rechain import rechained
@@ -27,6 +30,7 @@ log = logging.getLogger("pgward.auditor")
 CHUNK_SECONDS: Final = 1.0  # so old a record may get before its chunk is made
 _SHARE: Final = 20.0
 _NONE: Final = Chained(0, "")
+_BEGIN: Final = "SESSION_START"
 
 
 class Tapes(Protocol):
@@ -79,6 +83,7 @@ class Work:
         self._checkpoint = self._load(least_number)
         self._number = self._checkpoint.number
         self._chained = dict(self._checkpoint.chained)
+        self._recorder = Recorder.restore(self._checkpoint.recordings)
         head = self._recover()
         self._progress = dict(self._chained)
         self._chain_of = Chain(head)
@@ -102,7 +107,7 @@ class Work:
     @property
     def idle(self) -> bool:
         """Whether every tape that can be read has ended and is in chunks."""
-        return not self._open and not self._packer and not self._to_read()
+        return not (self._open or self._packer or self._recorder or self._to_read())
 
     def round(self) -> bool:
         """Read a little of every tape; tell whether there was anything."""
@@ -116,7 +121,7 @@ class Work:
                 found = self._read_since = True
             self.pressing = self.pressing or tape.pressing
         now = self._now()
-        if self._packer and now - self._oldest >= CHUNK_SECONDS:
+        if (self._packer or self._recorder) and now - self._oldest >= CHUNK_SECONDS:
             self._commit()
         if self._checkpoint_is_due(now):
             self.settle()
@@ -124,7 +129,7 @@ class Work:
 
     def settle(self) -> None:
         """Commit what was read, write a checkpoint, and let go of what it covers on tape."""
-        if self._packer:
+        if self._packer or self._recorder:
             self._commit()
         started = self._now()
         finished = [boot for boot, tape in self._open.items() if tape.finished]
@@ -182,6 +187,9 @@ class Work:
                     hint="was the directory put together from two backups?",
                 )
             head, self._chained = entry.manifest.end, dict(entry.progress)
+            if made := self._shelf.parcel(self._number):
+                for piece in parcel.read(made):
+                    self._recorder.made(piece.info)
             self._number += 1
         return head
 
@@ -197,6 +205,7 @@ class Work:
             | {boot: self._open[boot].mark() for boot in going},
             (*finished, *(boot for boot in last.done if boot in there)),
             {boot: self._progress[boot] for boot in left if boot in self._progress},
+            self._recorder.state(),
         )
 
     def _to_read(self) -> list[str]:
@@ -238,12 +247,17 @@ class Work:
         if not records:
             return
         before = self._progress.get(boot, _NONE).records
-        if not self._packer:
+        if not (self._packer or self._recorder):
             self._oldest = self._now()
         packer, append = self._packer, self._chain_of.append
+        recorder, take = self._recorder, self._recorder.take
         for number, record in enumerate(records, 1):
-            packer.add(append(record), record)
-            if packer.full:
+            kind = record["type"]
+            if kind == _BEGIN or recorder.runs:
+                take(record)
+            if kind != RESULT:
+                packer.add(append(record), record)
+            if packer.full or recorder.full:
                 self._progress[boot] = Chained(before + number, str(record["id"]))
                 self._commit()
                 packer = self._packer
@@ -251,10 +265,15 @@ class Work:
         self.records += len(records)
 
     def _commit(self) -> None:
+        pieces = self._recorder.cut() if self._recorder else []
+        for piece in pieces:
+            record = piece.info.to_record()
+            self._packer.add(self._chain_of.append(record), record)
+        parcels = parcel.pack(pieces) if pieces else b""
         chunk = self._packer.pack(self._edge, self._chain_of.head)
         generation = self._checkpoint.generation
         entry = Entry(self._number, generation, dict(self._progress), chunk.manifest)
-        self._patiently(lambda: self._shelf.add(entry, chunk.data))
+        self._patiently(lambda: self._shelf.add(entry, chunk.data, parcels))
         self._number += 1
         self._packer = Packer(self._chain_of.head)
         self._oldest = self._now()

@@ -92,6 +92,7 @@ class Decided:
     landing: Landing
     rule: str
     minor: int
+    recipient: str | None = None
 
     @property
     def session(self) -> Session:
@@ -117,6 +118,7 @@ class Ready:
     def opened(self, edge: str) -> bytes:
         """Return what goes on tape as it begins: JSON."""
         decided, upstream = self.decided, self.upstream
+        config = decided.config
         asked, landed = decided.asked, decided.landing
         peer = asked.client.peer
         facts = {
@@ -134,10 +136,12 @@ class Ready:
             "upstream": str(upstream.address),
             "upstream_method": upstream.method,
             "upstream_encrypted": upstream.is_encrypted,
-            "config": decided.config.name,
+            "config": config.name,
             "rule": decided.rule or None,
             "reason": landed.reason,
-            "recording": decided.config.recording,
+            "recording": config.recording,
+            "recipient": decided.recipient,
+            "result_limit": config.result_limit if config.recording == "results" else None,
             "started": rfc3339(asked.started),
         }
         known = {name: value for name, value in facts.items() if value is not None}

@@ -27,12 +27,15 @@ IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
 
 @dataclass(slots=True, eq=False)
 class Live:
-    """One session; ``number`` is its own on tape, ``key`` what its client cancels with.
+    """One session; ``number`` is its own on tape, ``id`` the one on record.
+
+    ``key`` is what its client cancels with.
 
     ``on_close`` is called once it is over. Times are the event loop's.
     """
 
     number: int
+    id: str
     key: tuple[int, bytes]
     relay: AwareRelay
     upstream: Upstream
@@ -49,6 +52,7 @@ class Live:
     _retired: str | None = None
     _over_since: tuple[float, int] | None = None
     _busy: tuple[float, int] | None = None
+    _asked_to_end: bool | None = None
 
     def start(self) -> None:
         """Begin to carry: what the client said behind its login, and PostgreSQL behind its own."""
@@ -84,6 +88,12 @@ class Live:
     def end(self, text: str, *, force: bool, sqlstate: str = ADMIN_SHUTDOWN) -> None:
         """End the session: at once by force, else when no statement and no transaction runs."""
         self.relay.end(sqlstate, text, force=force)
+
+    def end_as_asked(self, reason: str, *, force: bool) -> None:
+        """End the session as the CA wants it, which says so again and again."""
+        if self._asked_to_end is None or (force and not self._asked_to_end):
+            self._asked_to_end = force
+            self.end(reason, force=force)
 
     def close(self) -> None:
         """Stop, and close PostgreSQL's end; safe to call again."""

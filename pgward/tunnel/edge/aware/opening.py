@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -23,6 +23,7 @@ from pgward.tunnel.edge.aware.live import Live
 from pgward.tunnel.edge.aware.login_book import LoginBook, is_wanted
 from pgward.tunnel.edge.aware.refusals import (
     check_reason,
+    check_recording,
     check_way,
     no_room,
     nothing_to_show,
@@ -124,6 +125,14 @@ class AwareSessions:
             if decided.asked.number not in self.live:
                 ready.upstream.connection.close()
 
+    def end(self, endings: Mapping[str, tuple[str, bool]]) -> None:
+        """End sessions that the CA wants to end, by what they are called on record."""
+        for each in tuple(self.live.values()):
+            wanted = endings.get(each.id)
+            if wanted is not None:
+                reason, force = wanted
+                each.end_as_asked(reason, force=force)
+
     def look(self) -> None:
         """See about the limits of all sessions that run; again after a second."""
         now = self.loop.time()
@@ -164,7 +173,8 @@ class AwareSessions:
         config = asked.postgres.choose(self.judge.variables(context))
         landed = landing(config, asked.parameters, asked.user, service=asked.service)
         check_reason(asked.postgres, landed)
-        return Decided(asked, config, landed, rule, agree(hello).minor)
+        recipient = check_recording(config, self.state())
+        return Decided(asked, config, landed, rule, agree(hello).minor, recipient)
 
     async def _log_in(self, decided: Decided) -> Ready:
         """Log in to PostgreSQL; once more with a secret that was changed meanwhile."""
@@ -204,6 +214,7 @@ class AwareSessions:
         key = self.cancels.issue(cancelling, long=decided.minor > 0, pid=upstream.key[0])
         live = self.live[number] = Live(
             number=number,
+            id=decided.asked.id,
             key=key,
             relay=self._relay(standing, tape, on_end),
             upstream=upstream,

@@ -6,7 +6,8 @@ from pgward.audit.tape.frames import TapeFullError
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.aware.facts import Asked, Decided
 from pgward.tunnel.edge.landing import Landing
-from pgward.tunnel.edge.state_postgres import PostgresService
+from pgward.tunnel.edge.state import EdgeState
+from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.preface import Reason, RefusedError
 
@@ -41,6 +42,22 @@ def check_reason(postgres: PostgresService, landed: Landing) -> None:
             "this service asks why you connect",
             hint='PGOPTIONS="-c pgward.reason=TICKET-7"',
         )
+
+
+def check_recording(config: Config, state: EdgeState | None) -> str | None:
+    """Return for whom a recording is encrypted; None where nothing is recorded.
+
+    Raises RefusedError where something would be, and the CA has named no key for it.
+    """
+    if config.recording == "none":
+        return None
+    if state is None or state.recipient is None:
+        raise RefusedError(
+            Reason.UNREACHABLE,
+            "this service is recorded, and the edge has no key for that",
+            hint="tell whoever runs the service: the CA must be of a newer version",
+        )
+    return state.recipient
 
 
 def told(error: UpstreamError, decided: Decided) -> RefusedError:

@@ -97,6 +97,7 @@ class AwareWorker:
     def adopt(self, state: EdgeState) -> None:
         """Forget secrets that no service needs any more, and watch the databases of those left."""
         aware = state.aware
+        self.sessions.end(state.endings)
         self._keyring.keep_only({ref for each in aware.values() for ref in each.secrets()})
         if aware and self._is_first and self._watching is None:
             self._watching = self.sessions.loop.create_task(self._watch.run())

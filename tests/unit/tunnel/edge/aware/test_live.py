@@ -52,6 +52,7 @@ class Bench:
         self.cancelled = 0
         connection = SimpleNamespace(close=lambda: self.closed.append("upstream"))
         self.live = Live(
+            id="b-1",
             number=3,
             key=(77, b"1234"),
             relay=self.relay,

@@ -1,0 +1,167 @@
+"""Recorded answers as text: the backend's messages, as psql would show their rows.
+
+What was recorded of an answer may end anywhere, as only its first bytes are kept; the next answer
+begins anew. Formats: PostgreSQL manual, chapter 54.7.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from pgward.audit.records.parameters import binary
+
+_HEADER = struct.Struct("!BI")
+_COLUMN = struct.Struct("!IhIhih")
+_INT16, _INT32 = struct.Struct("!H"), struct.Struct("!i")
+_LEAST: Final = 4
+_ROWS, _ROW, _COMPLETE, _ERROR, _READY, _COPIED = b"TDCEZd"
+_KNOWN: Final = frozenset(b"123CDEGHIKNRSTVWZcdnst")
+_MOST_COLUMNS: Final = 1664
+_WIDEST: Final = 60
+_CUT: Final = "(what followed was not recorded)"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a result; ``binary`` if its values come so."""
+
+    name: str
+    type: int
+    binary: bool
+
+
+@dataclass(slots=True)
+class Answers:
+    """Reads one session's answers; ``limit`` is how many bytes of each were recorded, if known."""
+
+    limit: int | None = None
+    _waiting: bytes = b""
+    _taken: int = 0
+    _columns: list[Column] | None = None
+    _rows: list[list[str]] = field(default_factory=list)
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that more bytes complete."""
+        self._taken += len(data)
+        found = list(self._read(self._waiting + data))
+        if self.limit is not None and self._taken >= self.limit:
+            found += self.cut()
+        return found
+
+    def cut(self) -> list[str]:
+        """Return the lines of an answer of which nothing more was recorded."""
+        found = [*self._table(whole=False), _CUT]
+        self._waiting, self._taken = b"", 0
+        return found
+
+    def _read(self, data: bytes) -> Iterator[str]:
+        at, ready = 0, False
+        while at + _HEADER.size <= len(data):
+            kind, length = _HEADER.unpack_from(data, at)
+            if kind not in _KNOWN or length < _LEAST:  # we lost the thread: the next read begins
+                self._waiting = b""
+                yield from self.cut()
+                return
+            end = at + 1 + length
+            if end > len(data):
+                break
+            yield from self._message(kind, data[at + _HEADER.size : end])
+            ready = ready or kind == _READY
+            at = end
+        self._waiting = data[at:]
+        if ready:
+            self._taken = 0
+
+    def _message(self, kind: int, body: bytes) -> Iterator[str]:
+        if kind == _ROWS:
+            self._columns = _columns(body)
+        elif kind == _ROW:
+            self._rows.append(_values(body, self._columns))
+        elif kind == _COPIED:
+            yield shown(body.rstrip(b"\n"))
+        elif kind == _COMPLETE or (kind in {_ERROR, _READY} and self._rows):
+            yield from self._table()
+
+    def _table(self, *, whole: bool = True) -> Iterator[str]:
+        rows, columns = self._rows, self._columns
+        self._rows, self._columns = [], None if whole else columns
+        if not rows and not columns:
+            return
+        names = [column.name for column in columns or ()]
+        yield from table(names, rows)
+        if whole:
+            yield f"({len(rows)} row{'' if len(rows) == 1 else 's'})"
+
+
+def table(names: list[str], rows: list[list[str]]) -> Iterator[str]:
+    """Yield a table's lines; without names there is no head."""
+    count = max([len(names), *(len(row) for row in rows)])
+    widths = [
+        max((len(line[place]) for line in (names, *rows) if place < len(line)), default=0)
+        for place in range(count)
+    ]
+    widths = [min(width, _WIDEST) for width in widths]
+    if names:
+        yield _line([name.center(width) for name, width in zip(names, widths, strict=False)])
+        yield "-+-".join("-" * width for width in widths)
+    for row in rows:
+        yield _line([value.ljust(width) for value, width in zip(row, widths, strict=False)])
+
+
+def shown(data: bytes) -> str:
+    """Return a value as text: in hex unless it is UTF-8 without control characters."""
+    return data.decode() if _is_text(data) else f"\\x{data.hex()}"
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return not any(letter < " " and letter not in "\n\r\t" for letter in text)
+
+
+def _line(values: list[str]) -> str:
+    return " | ".join(value.replace("\n", "⏎").replace("\t", " ") for value in values).rstrip()
+
+
+def _columns(body: bytes) -> list[Column] | None:
+    try:
+        (count,) = _INT16.unpack_from(body)
+        found, at = [], _INT16.size
+        for _ in range(min(count, _MOST_COLUMNS)):
+            end = body.index(b"\0", at)
+            name = body[at:end].decode("utf-8", "replace")
+            _, _, kind, _, _, form = _COLUMN.unpack_from(body, end + 1)
+            found.append(Column(name, kind, form == 1))
+            at = end + 1 + _COLUMN.size
+    except (struct.error, ValueError):
+        return None
+    return found
+
+
+def _values(body: bytes, columns: list[Column] | None) -> list[str]:
+    found: list[str] = []
+    try:
+        (count,) = _INT16.unpack_from(body)
+        at = _INT16.size
+        for place in range(min(count, _MOST_COLUMNS)):
+            (size,) = _INT32.unpack_from(body, at)
+            at += _INT32.size
+            if size < 0:
+                found.append("NULL")
+                continue
+            column = columns[place] if columns and place < len(columns) else None
+            found.append(_value(body[at : at + size], column))
+            at += size
+    except struct.error:
+        found.append("?")
+    return found
+
+
+def _value(data: bytes, column: Column | None) -> str:
+    # A description of a prepared statement says "text" of what may be asked for in binary.
+    if column is not None and (column.binary or not _is_text(data)):
+        return binary(data, column.type)
+    return shown(data)

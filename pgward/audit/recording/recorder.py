@@ -1,0 +1,159 @@
+"""Makes pieces of the records and answers of those sessions that are recorded. Pure but for salt.
+
+It holds nothing that is not in its pieces: what it knows of sessions that run (``state``) follows
+from what is known at a checkpoint and from the pieces since.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from pgward.audit.chain.encoding import encode
+from pgward.audit.recording import pieces, sealing
+from pgward.audit.recording.pieces import RESULT, Piece, PieceInfo
+from pgward.audit.records.fields import SESSION_FIELDS
+
+Record = Mapping[str, Any]
+MOST_BYTES: Final = 2 * 1024 * 1024
+"""So many bytes of events are waited for; then pieces are made of them."""
+
+_REPEATED: Final = frozenset({"session", *SESSION_FIELDS})
+
+
+@dataclass(slots=True)
+class _Recorded:
+    """A session that runs: its last piece, and the events that come into the next one."""
+
+    recipient: str
+    fields: Mapping[str, str]
+    number: int = 0
+    before: str = ""
+    events: list[bytes] = field(default_factory=list)
+    first_time: str = ""
+    last_time: str = ""
+    ended: bool = False
+
+
+class Recorder:
+    """Takes all records of all tapes, and the answers (``RESULT``) of recorded sessions."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, _Recorded] = {}
+        self._bytes = 0
+
+    def __bool__(self) -> bool:
+        """Tell whether anything waits to become a piece."""
+        return self._bytes > 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether a session is recorded now."""
+        return bool(self._sessions)
+
+    @property
+    def full(self) -> bool:
+        """Whether pieces should be made now."""
+        return self._bytes >= MOST_BYTES
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """Return a recorder that knows what ``state`` told."""
+        found = cls()
+        for info in state.values():
+            found.made(PieceInfo.from_json(info))
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Return the last pieces of sessions that run; nothing may wait."""
+        return {session: self._last(session, each) for session, each in self._sessions.items()}
+
+    def made(self, info: PieceInfo) -> None:
+        """Hear of a piece that was made before this process began."""
+        self._sessions.pop(info.session, None)
+        if not info.last:
+            self._sessions[info.session] = _Recorded(
+                info.recipient, info.fields, info.number, info.sha256
+            )
+
+    def take(self, record: Record) -> None:
+        """Take the next record or answer, if its session is recorded."""
+        session = record.get("session")
+        if record["type"] == "SESSION_START":
+            self._begin(record)
+        elif not self._sessions:
+            return
+        found = self._sessions.get(session)  # type: ignore[arg-type]  # None is no session's name
+        if found is not None:
+            self._add(found, record)
+
+    def cut(self) -> list[Piece]:
+        """Return pieces of all that waits."""
+        made = []
+        for session, each in tuple(self._sessions.items()):
+            if not each.events:
+                continue
+            made.append(_piece(session, each))
+            if each.ended:
+                del self._sessions[session]
+        self._bytes = 0
+        return made
+
+    def _begin(self, record: Record) -> None:
+        details = record.get("details") or {}
+        recipient = details.get("recipient")
+        if details.get("recording") not in {"statements", "results"} or not recipient:
+            return
+        fields = {name: record[name] for name in SESSION_FIELDS if record.get(name)}
+        self._sessions[record["session"]] = _Recorded(str(recipient), fields)
+
+    def _add(self, found: _Recorded, record: Record) -> None:
+        kind, time = record["type"], record["time"]
+        if kind == RESULT:
+            event: Record = {"type": kind, "time": time, "data": record["data"]}
+        elif kind == "SESSION_START":
+            event = record
+        else:
+            event = {name: value for name, value in record.items() if name not in _REPEATED}
+        line = encode(event)
+        found.events.append(line)
+        found.first_time = min(found.first_time or time, time)
+        found.last_time = max(found.last_time, time)
+        found.ended = kind == "SESSION_END"
+        self._bytes += len(line)
+
+    @staticmethod
+    def _last(session: str, found: _Recorded) -> dict[str, Any]:
+        return PieceInfo(
+            session=session,
+            number=found.number,
+            before="",
+            sha256=found.before,
+            recipient=found.recipient,
+            events=0,
+            plain_bytes=0,
+            first_time="",
+            last_time="",
+            last=False,
+            fields=found.fields,
+        ).to_json()
+
+
+def _piece(session: str, each: _Recorded) -> Piece:
+    number = each.number + 1
+    plain = pieces.join([pieces.header(session, number, each.before), *each.events])
+    info = PieceInfo(
+        session=session,
+        number=number,
+        before=each.before,
+        sha256=pieces.hash_of(plain),
+        recipient=each.recipient,
+        events=len(each.events),
+        plain_bytes=len(plain),
+        first_time=each.first_time,
+        last_time=each.last_time,
+        last=each.ended,
+        fields=each.fields,
+    )
+    each.number, each.before = number, info.sha256
+    each.events, each.first_time, each.last_time = [], "", ""
+    return Piece(info, sealing.seal(plain, each.recipient))

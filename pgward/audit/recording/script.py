@@ -1,0 +1,180 @@
+"""What a recording shows, and when: events in, lines with their times out. Pure."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pgward.audit.recording import pieces
+from pgward.audit.recording.answers import Answers
+from pgward.audit.recording.pieces import PIECE, RESULT, PieceError
+from pgward.core.clock import parse_rfc3339
+
+Event = Mapping[str, Any]
+_SAID = frozenset({"QUERY", "EXECUTE", "COPY", "FUNCTION_CALL", "DENIED", "COMMIT"})
+_TOLD = frozenset({"CANCEL", "NOTICE", "GAP"})
+_SECOND = 1_000_000
+# An answer is recorded just after it is on record that it was complete.
+_TOGETHER = 50_000
+
+
+class Shown(NamedTuple):
+    """Lines, and when they were to be seen: microseconds since 1970."""
+
+    time: int
+    lines: list[str]
+
+
+@dataclass(slots=True)
+class Reader:
+    """Checks pieces as they come, and gives their events; ``problems`` tell what is wrong."""
+
+    session: str
+    number: int = 0
+    before: str | None = ""
+    hashes: dict[int, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    _lines: list[bytes] = field(default_factory=list)
+
+    def feed(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """Yield the events of whole pieces."""
+        for line in lines:
+            event = json.loads(line)
+            kind = event.get("type")
+            if kind in {PIECE, "LOST"}:
+                self.end()
+            if kind == "LOST":
+                self._lost(event)
+                continue
+            self._lines.append(line)
+            if kind == PIECE:
+                self._begin(line)
+            else:
+                yield event
+
+    def end(self) -> None:
+        """Hear that the piece is whole."""
+        if self._lines:
+            digest = pieces.hash_of(pieces.join(self._lines))
+            self.hashes[self.number], self.before = digest, digest
+            self._lines = []
+
+    def _begin(self, line: bytes) -> None:
+        number = json.loads(line).get("piece", 0)
+        if number != self.number + 1:
+            self._missing(self.number + 1, number - 1)
+            self.before = None
+        self.number = number
+        try:
+            pieces.check(line + b"\n", self.session, number, self.before)
+        except PieceError as error:
+            self.problems.append(f"piece {number}: {error.message}")
+
+    def _lost(self, event: Event) -> None:
+        self.number, self.before = int(event["piece"]), str(event["sha256"])
+        self.problems.append(f"piece {self.number} cannot be read: {event['why']}")
+
+    def _missing(self, first: int, last: int) -> None:
+        which = f"piece {first} is" if first == last else f"pieces {first} to {last} are"
+        self.problems.append(f"{which} missing")
+
+
+@dataclass(slots=True)
+class Script:
+    """Makes lines of one session's events."""
+
+    began: int | None = None
+    _who: str = ""
+    _answers: Answers = field(default_factory=Answers)
+
+    def show(self, events: Iterable[Event]) -> list[Shown]:
+        """Return what events show, in its order."""
+        found: list[tuple[int, int, Shown | bytes]] = []
+        for event in events:
+            time = _moment(event["time"])
+            if self.began is None:
+                self.began = time
+            found += self._entries(event, time)
+        # An answer stands before the line that says how it ended.
+        found.sort(key=lambda entry: (entry[0], entry[1]))
+        shown = (self._played(time, each) for time, _, each in found)
+        return [each for each in shown if each.lines]
+
+    def _played(self, time: int, entry: Shown | bytes) -> Shown:
+        if isinstance(entry, bytes):
+            return Shown(time, self._answers.feed(entry))
+        return entry
+
+    def _entries(self, event: Event, time: int) -> list[tuple[int, int, Shown | bytes]]:
+        kind = event["type"]
+        if kind == RESULT:
+            return [(time, 1, b64decode(event["data"]))]
+        if kind in _SAID:
+            done = time + event.get("duration_us", 0)
+            said, outcome = [self._stamp(time) + _text(event), *_parameters(event)], _outcome(event)
+            answered = done + (_TOGETHER if event.get("rows") or event.get("commands") else 0)
+            return [(time, 0, Shown(time, said)), (answered, 2, Shown(done, [outcome, ""]))]
+        if kind == "SESSION_START":
+            return [(time, 0, Shown(time, self._start(event)))]
+        if kind == "SESSION_END":
+            why = event.get("reason") or event.get("message") or event.get("status", "")
+            lines = [f"{self._stamp(time)}-- the session ended: {why}"]
+            return [(time + _TOGETHER, 3, Shown(time, lines))]
+        if kind in _TOLD:
+            why = event.get("reason") or json.dumps(event.get("details", {}))
+            return [(time, 0, Shown(time, [f"{self._stamp(time)}-- {kind.lower()}: {why}"]))]
+        return []
+
+    def _start(self, event: Event) -> list[str]:
+        details = event.get("details") or {}
+        self._answers = Answers(details.get("result_limit"))
+        self._who = str(event.get("database", ""))
+        who = f"{event.get('user')} as {event.get('role')} in {event.get('database')}"
+        return [f"-- {who}, from {event.get('client')}, {event['time']}", ""]
+
+    def _stamp(self, time: int) -> str:
+        passed = max(0, time - (self.began or time)) / _SECOND
+        minutes, seconds = divmod(passed, 60)
+        return f"[{int(minutes):02d}:{seconds:06.3f}] "
+
+
+def _text(event: Event) -> str:
+    if event["type"] == "FUNCTION_CALL":
+        return f"(function {event.get('function')})"
+    if event["type"] == "COMMIT":
+        return "(commit)"
+    text = str(event.get("text", "(unknown)"))
+    size = event.get("text_bytes")
+    return text if size is None or "pieces" not in event else f"{text}… ({size} bytes)"
+
+
+def _parameters(event: Event) -> list[str]:
+    values = event.get("parameters")
+    if not values:
+        return []
+    shown = (f"${number} = {_value(value)}" for number, value in enumerate(values, 1))
+    return [f"-- {', '.join(shown)}"]
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, dict):
+        return f"({value.get('bytes')} bytes)"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _outcome(event: Event) -> str:
+    took = event.get("duration_us")
+    spent = "" if took is None else f"  ({took / 1000:.1f} ms)"
+    if event.get("status") == "denied":
+        return f"DENIED by {event.get('rule')}: {event.get('reason')}{spent}"
+    if "sqlstate" in event:
+        return f"ERROR {event['sqlstate']}: {event.get('message', '(withheld)')}{spent}"
+    tags = ", ".join(event.get("commands", ())) or str(event.get("status", ""))
+    return f"{tags}{spent}"
+
+
+def _moment(text: str) -> int:
+    return round(parse_rfc3339(text).timestamp() * _SECOND)

@@ -1,0 +1,105 @@
+"""Reading a recording: its pieces are fetched, decrypted, and compared with their hashes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.audit.chain.encoding import encode
+from pgward.audit.recording import pieces, sealing
+from pgward.audit.recording.pieces import PieceError
+from pgward.ca.archive.objects import ObjectStore
+from pgward.ca.keys.sealing import Sealer
+from pgward.ca.recordings import keys
+from pgward.ca.store import Store
+from pgward.ca.store.schema_recordings import recording_pieces
+from pgward.core.errors import PgwardError, UnavailableError
+
+GOAL_BYTES = 4 * 1024 * 1024
+MOST_PIECES = 1000
+_COLUMNS = recording_pieces.c
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines of some pieces; ``after`` leads on, ``ended`` when the last of all was among them."""
+
+    data: bytes
+    after: int
+    pieces: int
+    ended: bool
+
+
+def page(
+    store: Store, objects: ObjectStore, sealer: Sealer, edge: str, session: str, *, after: int
+) -> Page:
+    """Return the lines of the pieces behind a number; a line tells of what cannot be read.
+
+    Raises UnavailableError.
+    """
+    with store.read() as connection:
+        rows = _rows(connection, edge, session, after)
+        wanted = {row["recipient"] for row in rows}
+        identities = {text: keys.identity_of(connection, sealer, text) for text in wanted}
+    parts = []
+    for row in rows:
+        try:
+            data = objects.get(row["object_key"], row["start"], row["start"] + row["size"])
+            plain = sealing.unseal(data, identities[row["recipient"]])
+            pieces.check(plain, session, row["number"], row["before"])
+            if pieces.hash_of(plain) != row["sha256"]:
+                raise PieceError("a piece is not the one that its edge vouched for")
+            parts.append(plain)
+        except UnavailableError:
+            raise
+        except PgwardError as error:
+            lost = {"type": "LOST", "piece": row["number"], "why": error.message}
+            parts.append(encode({**lost, "sha256": row["sha256"]}) + b"\n")
+    last = rows[-1] if rows else None
+    return Page(
+        data=b"".join(parts),
+        after=after if last is None else last["number"],
+        pieces=len(rows),
+        ended=last is not None and last["is_last"],
+    )
+
+
+def summary(connection: Connection, edge: str, session: str) -> dict[str, Any] | None:
+    """Return how much is recorded of a session; None if nothing is."""
+    columns = (
+        sa.func.count().label("pieces"),
+        sa.func.sum(_COLUMNS.events).label("events"),
+        sa.func.sum(_COLUMNS.plain_bytes).label("bytes"),
+        sa.func.max(_COLUMNS.number).label("last"),
+        sa.func.max(sa.case((_COLUMNS.is_last, 1), else_=0)).label("complete"),
+    )
+    wanted = sa.select(*columns).where(_COLUMNS.edge == edge, _COLUMNS.session == session)
+    row = connection.execute(wanted).mappings().one()
+    if not row["pieces"]:
+        return None
+    return {
+        "pieces": row["pieces"],
+        "events": int(row["events"]),
+        "bytes": int(row["bytes"]),
+        "missing": row["last"] - row["pieces"],
+        "complete": bool(row["complete"]) and row["last"] == row["pieces"],
+    }
+
+
+def _rows(connection: Connection, edge: str, session: str, after: int) -> Sequence[sa.RowMapping]:
+    wanted = (
+        sa.select(recording_pieces)
+        .where(_COLUMNS.edge == edge, _COLUMNS.session == session, _COLUMNS.number > after)
+        .order_by(_COLUMNS.number)
+        .limit(MOST_PIECES)
+    )
+    found: list[sa.RowMapping] = []
+    size = 0
+    for row in connection.execute(wanted).mappings():
+        size += row["plain_bytes"]
+        if found and size > GOAL_BYTES:
+            break
+        found.append(row)
+    return found

@@ -1,0 +1,128 @@
+"""Recordings of database sessions, as auditors read them; and ending a session."""
+
+import json
+import time
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import Path, Query, Response
+from pydantic import BaseModel, Field
+
+from pgward.ca.archive import sessions
+from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.recordings import endings, reading
+from pgward.ca.recordings.endings import Ending
+from pgward.ca.recordings.reading import Page
+from pgward.ca.service import strict
+from pgward.ca.service.auth import Administrator, Auditor
+from pgward.ca.service.context import Context, Current
+from pgward.ca.service.models import Body, Storable
+from pgward.core.errors import NotFoundError
+
+router = strict.router("audit")
+LONGEST_WAIT = 25.0
+NDJSON = "application/x-ndjson"
+SessionId = Annotated[str, Path(max_length=256)]
+Edge = Annotated[str | None, Query(max_length=63)]
+
+
+class EndRequest(Body):
+    """Why a session is to end, for who is in it; ``force`` cuts statements off."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200), Storable] = (
+        "an administrator ended the session"
+    )
+    force: bool = False
+
+
+class EndReply(BaseModel):
+    """The edge that was told."""
+
+    session: str
+    edge: str
+
+
+@router.get(
+    "/database-sessions/{session}/recording",
+    summary="Read the recording of a database session",
+    response_class=Response,
+    responses={200: {"content": {NDJSON: {}}, "description": "events, and at last the page"}},
+)
+async def recording(
+    *,
+    context: Current,
+    by: Auditor,
+    session: SessionId,
+    edge: Edge = None,
+    after: Annotated[int, Query(ge=0, le=2**62, description="a piece")] = 0,
+    purpose: Annotated[str, Query(pattern="^(play|watch|export)$")] = "play",
+    follow: bool = False,
+) -> Response:
+    """Return the lines of pieces as their edge wrote them, behind a line ``PIECE`` for each.
+
+    The last line is ``{"page": …}``: its ``after`` leads on, and ``ended`` tells that nothing will
+    follow. With ``follow`` the answer waits until there is something.
+    """
+    found = await run_sync(_begun, context, by, session, edge, purpose)
+    until = time.monotonic() + LONGEST_WAIT
+    archive = context.archive
+    while True:
+        page = await run_sync(
+            context.recordings.page, found["edge"], session, after, limiter=archive.searching
+        )
+        left = until - time.monotonic()
+        if page.pieces or not follow or left <= 0 or archive.news.closed:
+            return _lines(page, ended=page.ended or await run_sync(_over, context, found, page))
+        await archive.news.wait(left)
+
+
+@router.post("/database-sessions/{session}/end", summary="End a database session")
+def end(
+    context: Current, by: Administrator, session: SessionId, body: EndRequest, edge: Edge = None
+) -> EndReply:
+    """Have its edge end a session: between statements, unless forced."""
+    with context.acts.act(by.user.name, "session.end", session) as act:
+        found = sessions.get(act.transaction.connection, session, edge)
+        ending = Ending(found["edge"], session, body.reason, body.force)
+        endings.ask(act.transaction, found, ending, now=context.now(), by=by.user.name)
+        act.details |= {
+            "edge": found["edge"],
+            "user": found["user"],
+            "service": found["service"],
+            "reason": body.reason,
+            "force": body.force,
+        }
+    return EndReply(session=session, edge=found["edge"])
+
+
+def _begun(
+    context: Context, by: LoginSession, session: str, edge: str | None, purpose: str
+) -> dict[str, Any]:
+    """Return the session, once it is on record who reads its recording."""
+    with context.store.read() as connection:
+        found = sessions.get(connection, session, edge)
+        recorded = reading.summary(connection, found["edge"], session)
+    if recorded is None and found["ended_at"] is not None:
+        raise NotFoundError(
+            f"session {session} has no recording",
+            hint="what was said in it may be in the audit: pgward audit search --session",
+        )
+    news = (by.id, found["edge"], session, purpose)
+    if context.recordings.is_news(*news, now=context.monotonic()):
+        with context.acts.act(by.user.name, f"recording.{purpose}", session) as act:
+            act.details |= {name: found[name] for name in ("edge", "user", "service")}
+    return found
+
+
+def _over(context: Context, found: dict[str, Any], page: Page) -> bool:
+    """Tell whether nothing will follow where no piece was the last."""
+    if page.pieces:
+        return False
+    with context.store.read() as connection:
+        return sessions.get(connection, found["id"], found["edge"])["ended_at"] is not None
+
+
+def _lines(page: Page, *, ended: bool) -> Response:
+    told = {"after": page.after, "pieces": page.pieces, "ended": ended}
+    last = json.dumps({"page": told}, separators=(",", ":")).encode() + b"\n"
+    return Response(page.data + last, media_type=NDJSON)

@@ -1,0 +1,149 @@
+"""``pgward sessions play | export | end``: what was seen and said in a session, and its end."""
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from pgward.audit.recording.script import Reader, Script, Shown
+from pgward.client import audit_archive, options, recordings
+from pgward.client.api import ApiClient
+from pgward.client.phrases import counted
+from pgward.core.errors import PgwardError
+from pgward.system import terminal
+from pgward.system.files import atomic_write
+
+_SECOND = 1_000_000
+_EDGE = click.option("--edge", metavar="NAME", help="Whose session, if several edges have one.")
+
+
+class NotAsRecordedError(PgwardError):
+    """A recording is not what its edge recorded."""
+
+
+@click.command("play")
+@click.argument("session", metavar="ID")
+@_EDGE
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast as it was; 0 shows all at once.",
+)
+@click.option(
+    "--idle", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer than this."
+)
+@click.option("-f", "--follow", is_flag=True, help="Watch a session that runs, until it ends.")
+def play(session: str, edge: str | None, speed: float, idle: float | None, *, follow: bool) -> None:
+    """Show what was said in a recorded session, with the times that it took then.
+
+    That you looked is put on record. Where the service records results, rows are shown as well.
+    """
+    reader, script = Reader(session), Script()
+    player = _Player(0.0 if follow else speed, idle)
+    with options.api() as api:
+        purpose: recordings.Purpose = "watch" if follow else "play"
+        for page in recordings.pages(api, session, edge, purpose, follow=follow):
+            player.play(script.show(list(reader.feed(page.lines))))
+    reader.end()
+    _complain(reader.problems)
+
+
+@click.command("export")
+@click.argument("session", metavar="ID")
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@_EDGE
+def export(session: str, path: Path, edge: str | None) -> None:
+    """Write a recording to FILE: a line of JSON for each event, decrypted.
+
+    Each piece begins with a line that names the hash of the piece before. The hashes are compared
+    with what the edge's audit chain says of them, which `pgward audit verify` verifies.
+    Exit status 1 when anything is wrong or missing.
+    """
+    reader, lines, events = Reader(session), list[bytes](), 0
+    with options.api() as api:
+        for page in recordings.pages(api, session, edge, "export"):
+            events += len(list(reader.feed(page.lines)))
+            lines += page.lines
+        reader.end()
+        _vouched(api, session, edge, reader)
+    atomic_write(path, b"".join(line + b"\n" for line in lines))
+    terminal.report(file=str(path), pieces=len(reader.hashes), events=events)
+    terminal.note(
+        f"{path}: {counted(events, 'event')} in {counted(len(reader.hashes), 'piece')},"
+        " as the audit has them" if not reader.problems else f"{path} is written"
+    )  # fmt: skip
+    _complain(reader.problems)
+
+
+@click.command("end")
+@click.argument("session", metavar="ID")
+@_EDGE
+@click.option("--reason", metavar="TEXT", help="What the person is told.")
+@click.option("--force", is_flag=True, help="At once, also within a statement or a transaction.")
+def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> None:
+    """End a session that runs, when no statement and no transaction is under way.
+
+    The client gets FATAL 57P01 with the reason. That you asked for it is put on record.
+    """
+    body = {"force": force, **({} if reason is None else {"reason": reason})}
+    path = options.path("database-sessions", session, "end")
+    if edge is not None:
+        path += f"?edge={edge}"
+    with options.api() as api:
+        told = api.post(path, body)
+    terminal.note(f"edge {told['edge']} is told to end the session")
+
+
+class _Player:
+    """Shows lines when it is time."""
+
+    def __init__(self, speed: float, idle: float | None) -> None:
+        self._speed = speed
+        self._idle = idle
+        self._last: int | None = None
+        self._never = threading.Event()
+
+    def play(self, script: Iterable[Shown]) -> None:
+        for shown in script:
+            self._wait(shown.time)
+            for text in shown.lines:
+                for line in text.split("\n"):
+                    terminal.echo(terminal.clean(line))
+
+    def _wait(self, time: int) -> None:
+        last, self._last = self._last, max(time, self._last or time)
+        if last is None or not self._speed:
+            return
+        seconds = max(0, time - last) / _SECOND / self._speed
+        self._never.wait(seconds if self._idle is None else min(seconds, self._idle))
+
+
+def _vouched(api: ApiClient, session: str, edge: str | None, reader: Reader) -> None:
+    """Compare hashes with the records of the edge's chain."""
+    wanted = {"session": session, "type": "RECORDING", "edge": edge, "order": "oldest"}
+    said: dict[int, str] = {}
+    for page in audit_archive.search(api, wanted, None):
+        said |= {record["piece"]: record["sha256"] for record in page.records}
+    for number, digest in reader.hashes.items():
+        if number not in said:
+            reader.problems.append(f"piece {number}: the audit does not tell of it")
+        elif said[number] != digest:
+            reader.problems.append(f"piece {number} is not the one that the audit tells of")
+    gone = sorted(said.keys() - reader.hashes.keys())
+    if gone:
+        reader.problems.append(
+            f"{counted(len(gone), 'piece')} of which the audit tells are missing"
+        )
+
+
+def _complain(problems: list[str]) -> None:
+    for problem in problems:
+        terminal.note(problem)
+    if problems:
+        raise NotAsRecordedError(
+            f"{counted(len(problems), 'problem')} in the recording",
+            hint="pgward audit verify looks whether the audit itself is whole",
+        )

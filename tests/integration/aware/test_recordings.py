@@ -1,0 +1,97 @@
+"""Recordings: what is recorded is played with what was seen, and sessions are ended by the CA."""
+
+import json
+
+import psycopg
+import pytest
+
+from pgward.client.home import Home
+from tests.fixtures.waiting import eventually
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def person(stack):
+    return stack.person()
+
+
+@pytest.fixture(scope="module")
+def connect(stack, person):
+    paths = Home(person.home).paths
+
+    def make(service, **options):
+        fields = {
+            "host": f"{service.name}.edge.test",
+            "hostaddr": "127.0.0.1",
+            "port": stack.edge.port,
+            "user": person.name,
+            "sslmode": "verify-full",
+            "sslcert": paths.cert,
+            "sslkey": paths.key,
+            "sslrootcert": paths.ca,
+        } | options
+        return psycopg.connect(psycopg.conninfo.make_conninfo(**fields), autocommit=True)
+
+    return make
+
+
+def session_of(stack, service):
+    """Return the newest session of a service, once it is known."""
+
+    def find():
+        found = stack.site.api.get(f"/v1/database-sessions?service={service.name}")["sessions"]
+        return found[0] if found else None
+
+    return eventually(find)
+
+
+def whole(stack, session):
+    """Wait until the whole recording is at the CA."""
+
+    def complete():
+        found = stack.site.api.get(f"/v1/database-sessions/{session}")
+        return found["recording"] and found["recording"]["complete"]
+
+    eventually(complete)
+
+
+def test_a_recording_with_results_is_played_and_exported(stack, person, connect, tmp_path):
+    service = stack.aware(person, postgres={"recording": "results"})
+    with connect(service) as connection:
+        connection.execute("select 'crème' as word, n from generate_series(1, 3) as n")
+        connection.execute("select %s::int + 1 as sum", (41,))
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            connection.execute("select * from nowhere")
+    session = session_of(stack, service)["id"]
+    whole(stack, session)
+    played = stack.site.admin.ok("sessions", "play", session, "--speed", "0")
+    for expected in ("select 'crème' as word", "crème | 3", "(3 rows)", "$1 = '41'", "42",
+                     "ERROR 42P01", "the session ended"):  # fmt: skip
+        assert expected in played
+    path = tmp_path / "session.ndjson"
+    stack.site.admin.ok("sessions", "export", session, path)
+    kinds = [json.loads(line)["type"] for line in path.read_bytes().splitlines()]
+    assert kinds[:2] == ["PIECE", "SESSION_START"]
+    assert "RESULT" in kinds
+    actions = [each["action"] for each in stack.audit(target=session)]
+    assert actions == ["recording.play", "recording.export"]
+
+
+def test_a_session_is_ended_with_a_reason(stack, person, connect):
+    service = stack.aware(person, postgres={"recording": "statements"})
+    with connect(service) as connection:
+        connection.execute("select 'first'")
+        session = session_of(stack, service)["id"]
+        stack.site.admin.ok("sessions", "end", session, "--reason", "the maintenance begins")
+        with pytest.raises(psycopg.OperationalError, match="the maintenance begins"):
+            eventually(lambda: connection.execute("select 1") and None)
+    whole(stack, session)
+    watched = stack.site.admin.ok("sessions", "play", session, "--follow")
+    assert "select 'first'" in watched
+    assert "the session ended: the maintenance begins" in watched
+    (ended,) = stack.audit(action="session.end", target=session)
+    assert ended["details"]["reason"] == "the maintenance begins"
+    again = stack.site.admin.run("sessions", "end", session)
+    assert again.returncode != 0
+    assert "that session has ended" in again.stderr
