@@ -90,7 +90,7 @@ def test_a_session_is_ended_with_a_reason(stack, person, connect):
     watched = stack.site.admin.ok("sessions", "play", session, "--follow")
     assert "select 'first'" in watched
     assert "the session ended: the maintenance begins" in watched
-    (ended,) = stack.audit(action="session.end", target=session)
+    (ended,) = stack.audit(action="database-session.end", target=session)
     assert ended["details"]["reason"] == "the maintenance begins"
     again = stack.site.admin.run("sessions", "end", session)
     assert again.returncode != 0

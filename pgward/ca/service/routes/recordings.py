@@ -81,7 +81,7 @@ def end(
     context: Current, by: Administrator, session: SessionId, body: EndRequest, edge: Edge = None
 ) -> EndReply:
     """Have its edge end a session: between statements, unless forced."""
-    with context.acts.act(by.user.name, "session.end", session) as act:
+    with context.acts.act(by.user.name, "database-session.end", session) as act:
         found = sessions.get(act.transaction.connection, session, edge)
         ending = Ending(found["edge"], session, body.reason, body.force)
         endings.ask(act.transaction, found, ending, now=context.now(), by=by.user.name)

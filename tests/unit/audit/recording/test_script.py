@@ -1,0 +1,77 @@
+import json
+
+from pgward.audit.recording import sealing
+from pgward.audit.recording.script import Reader, Script
+from tests.fixtures.chunks import record
+from tests.fixtures.recordings import IDENTITY, SESSION, end, pieces_of, result, start
+from tests.unit.audit.recording.test_answers import ANSWER
+
+
+def lines_of(*parts):
+    return [sealing.unseal(piece.data, IDENTITY).splitlines() for piece in pieces_of(*parts)]
+
+
+def read(*pieces):
+    reader = Reader(SESSION)
+    events = [event for piece in pieces for event in reader.feed(piece)]
+    reader.end()
+    return reader, events
+
+
+def played(*records):
+    reader, events = read(*lines_of(records))
+    assert reader.problems == []
+    return Script().show(events)
+
+
+def text(shown):
+    return "\n".join(line for each in shown for line in each.lines)
+
+
+def test_a_session_with_results():
+    said = record(2, parameters=["a'b", None, {"bytes": 9000, "sha256": "ff"}], rows=1)
+    shown = played(start(1), said, result(2.001, ANSWER), end(5))
+    lines = text(shown).splitlines()
+    assert lines[0].startswith("-- alice as app in shop, from 10.0.0.7")
+    assert lines[2:4] == ["[00:01.000] select 2", "-- $1 = 'a''b', $2 = NULL, $3 = (9000 bytes)"]
+    assert lines[6:9] == ["1 | crème", "(1 row)", "SELECT 1  (0.2 ms)"]
+    assert lines[-1] == "[00:04.000] -- the session ended: the client left"
+    assert [each.time for each in shown] == sorted(each.time for each in shown) or shown
+
+
+def test_how_statements_end():
+    shown = text(played(
+        start(1),
+        record(2, status="error", sqlstate="42P01", message="no such table", commands=[]),
+        record(3, type="DENIED", status="denied", rule="no-drop", reason="ask first"),
+        record(4, type="FUNCTION_CALL", function=77, status="ok", commands=[]),
+        record(5, type="CANCEL", reason="somebody asked"),
+        record(6, type="PARSE", text="not shown"),
+        record(7, text="select '", text_bytes=70_000, pieces=2),
+    ))  # fmt: skip
+    assert "ERROR 42P01: no such table  (0.2 ms)" in shown
+    assert "DENIED by no-drop: ask first" in shown
+    assert "(function 77)" in shown
+    assert "-- cancel: somebody asked" in shown
+    assert "not shown" not in shown
+    assert "select '… (70000 bytes)" in shown
+
+
+def test_pieces_that_are_missing_changed_or_lost_are_told():
+    one, two, three = lines_of([start(1)], [record(2)], [record(3)])
+    assert read(one, two, three)[0].problems == []
+    assert read(one, three)[0].problems == ["piece 2 is missing"]
+    assert read(three)[0].problems == ["pieces 1 to 2 are missing"]
+    changed = [two[0], two[1].replace(b"select 2", b"select 9")]
+    (problem,) = read(one, changed, three)[0].problems
+    assert problem == "piece 3: a piece does not follow the one before"
+    sha256 = read(one, two)[0].hashes[2]
+    lost = json.dumps({"type": "LOST", "piece": 2, "why": "it is gone", "sha256": sha256}).encode()
+    assert read(one, [lost], three)[0].problems == ["piece 2 cannot be read: it is gone"]
+
+
+def test_the_hashes_are_those_of_the_edge():
+    pieces = pieces_of([start(1)], [record(2)])
+    opened = [sealing.unseal(piece.data, IDENTITY).splitlines() for piece in pieces]
+    hashes = read(*opened)[0].hashes
+    assert hashes == {piece.info.number: piece.info.sha256 for piece in pieces}
