@@ -36,7 +36,9 @@ def test_a_typo_is_found(data, draw):
         bech32.decode("age", text[:place] + other + text[place + 1 :])
 
 
-@pytest.mark.parametrize("text", ["", "age", "age1", "ages1qqqqqq", "Age1qqqqqqqq", "age1" + "q" * 2000])
+@pytest.mark.parametrize(
+    "text", ["", "age", "age1", "ages1qqqqqq", "Age1qqqqqqqq", "age1" + "q" * 2000]
+)
 def test_what_is_none(text):
     with pytest.raises(ValueError, match=r"begin|case|typing|padded"):
         bech32.decode("age", text)

@@ -1,4 +1,5 @@
 import struct
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def test_a_table():
 @given(st.lists(st.integers(0, len(ANSWER)), max_size=4))
 def test_however_it_is_cut(places):
     answers, found, ends = Answers(), [], [0, *sorted(places), len(ANSWER)]
-    for first, last in zip(ends, ends[1:], strict=False):
+    for first, last in pairwise(ends):
         found += answers.feed(ANSWER[first:last])
     assert strip(found) == strip(SHOWN)
 

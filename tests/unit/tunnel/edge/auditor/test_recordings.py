@@ -53,7 +53,7 @@ def test_a_piece_that_is_refused_does_not_hold_up_the_rest(target, shelf, fake_c
 
 
 def test_a_ca_that_is_away_is_asked_again(target, shelf, fake_ca):
-    fake_ca.routes[ROUTE] = error(503, "unavailable", "later")
+    fake_ca.routes[ROUTE] = error("unavailable", "later")
     with pytest.raises(UnavailableError):
         target.deliver(*shelf.load(2))
 
