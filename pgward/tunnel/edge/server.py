@@ -151,7 +151,7 @@ class EdgeServer:
         return AwareWorker(
             self._settings.directory,
             self._machine,
-            Keyring.open(self._machine),
+            Keyring.open(self._machine, private=(self._settings.directory,)),
             clock=self._clock,
             cancels=self._cancels,
             dialer=dialer,

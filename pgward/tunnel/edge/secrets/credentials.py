@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from pgward.client.edge_calls import Caller
@@ -45,14 +46,24 @@ class Keyring:
         self._vault = vault
 
     @classmethod
-    def open(cls, ca: Caller, environment: Mapping[str, str] = os.environ) -> Self:
-        """Join all providers; raise InvalidInputError for a Vault that is named wrongly."""
+    def open(
+        cls,
+        ca: Caller,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        private: Collection[Path] = (),
+    ) -> Self:
+        """Join all providers; raise InvalidInputError for a Vault that is named wrongly.
+
+        ``private`` are files and directories of the edge's own, which no service may have.
+        """
+        settings = VaultSettings.read(environment)
+        own = [] if settings is None else [settings.token_file]
         providers: dict[SecretSource, SecretProvider] = {
             "secret": CaSecrets(ca),
-            "file": FileSecrets(),
+            "file": FileSecrets([*private, *own]),
             "env": EnvironmentSecrets(environment),
         }
-        settings = VaultSettings.read(environment)
         vault = None if settings is None else VaultSecrets(settings)
         if vault is not None:
             providers["vault"] = vault
@@ -71,7 +82,7 @@ class Keyring:
         """
         auth, found = config.auth, Credentials()
         if isinstance(auth, PasswordAuth):
-            found = replace(found, password=await self._secret(auth.secret))
+            found = replace(found, password=_one_line(await self._secret(auth.secret), auth.secret))
         elif isinstance(auth, CertificateAuth):
             found = replace(found, certificate=await self._mint.get(_wanted(auth, session)))
         if config.jump is not None:
@@ -88,7 +99,7 @@ class Keyring:
         if not isinstance(auth, PasswordAuth):
             return None
         try:
-            other = await self._secret(auth.secret, fresh=True)
+            other = _one_line(await self._secret(auth.secret, fresh=True), auth.secret)
         except (SecretError, SecretAwayError):
             return None
         return None if other == refused.password else replace(refused, password=other)
@@ -106,6 +117,13 @@ class Keyring:
         # One who gives up must not take the answer from the others.
         done, _ = await asyncio.wait([waiting], timeout=found.patience)
         return waiting.result() if done or found.known is None else found.known
+
+
+def _one_line(password: bytes, reference: SecretRef) -> bytes:
+    """Return a password; raise SecretError for what is none, as a key that was meant for no one."""
+    if b"\n" in password or b"\0" in password:
+        raise SecretError(f"the secret {reference.name} is no password: it has several lines")
+    return password
 
 
 def _wanted(auth: CertificateAuth, session: Session) -> Wanted:

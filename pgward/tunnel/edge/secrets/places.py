@@ -1,6 +1,7 @@
 """Secrets of the CA, of files and of the environment."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pgward.client import edge_calls
@@ -12,6 +13,7 @@ from pgward.tunnel.edge.secrets.provider import MAX_BYTES, SecretAwayError, Secr
 from pgward.tunnel.edge.state_postgres import SecretRef
 
 ENV_PREFIX = "PGWARD_UPSTREAM_"
+_KERNEL = (Path("/proc"), Path("/sys"), Path("/dev"))
 
 
 class CaSecrets:
@@ -37,17 +39,33 @@ class CaSecrets:
 
 
 class FileSecrets:
-    """Secrets in files of the edge (``fromFile``), which others must not be able to read."""
+    """Secrets in files of the edge (``fromFile``), which others must not be able to read.
+
+    Who declares services may have a secret sent to any server: so none of ``private``, files and
+    directories of the edge's own, is one, and nothing of the kernel's.
+    """
+
+    def __init__(self, private: Collection[Path] = ()) -> None:
+        self._private = [*private, *_KERNEL]
 
     def get(self, reference: SecretRef) -> bytes:
         """Return what the file holds."""
         path = Path(reference.name)
+        self._check(path)
         try:
             with secret_file.opened(path, "secret") as file:
                 data = file.read(MAX_BYTES + 3)
         except PgwardError as error:
             raise SecretError(error.message, hint=error.hint) from error
         return provider.value(data, str(path))
+
+    def _check(self, path: Path) -> None:
+        """Raise SecretError for what is the edge's own, whichever way leads there."""
+        real = Path(os.path.realpath(path))
+        if any(real.is_relative_to(os.path.realpath(each)) for each in self._private):
+            raise SecretError(
+                f"{path} is no place for secrets of databases", hint="put it into a file elsewhere"
+            )
 
 
 class EnvironmentSecrets:

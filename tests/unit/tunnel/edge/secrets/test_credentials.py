@@ -89,6 +89,29 @@ def test_a_jump_host_has_a_key_of_its_own(keyring, tmp_path):
     assert found == Credentials(jump_key=(tmp_path / "key").read_bytes())
 
 
+@pytest.mark.parametrize("text", [b"-----BEGIN KEY-----\nx\n-----END KEY-----\n", b"HOME=/\0A=b"])
+def test_a_key_is_no_password_and_goes_to_no_server(ca, keyring, tmp_path, text):
+    (tmp_path / "key").write_bytes(text)
+    by_file = config(PasswordAuth(SecretRef("file", str(tmp_path / "key"))))
+    with pytest.raises(SecretError, match="is no password: it has several lines"):
+        get(keyring, by_file)
+    ca.secrets["db"] = text
+    by_ca = config(PasswordAuth(SecretRef("secret", "db")))
+    assert after_refusal(keyring, by_ca, Credentials(password=CANARY)) is None
+
+
+def test_the_edges_own_files_are_no_secrets_of_services(ca, vault, tmp_path):
+    environment, own = vault.environment(), tmp_path / "own"
+    own.mkdir()
+    (own / "key").write_text("password")
+    keyring = Keyring.open(ca, environment, private=[own])
+    for path in (own / "key", environment["VAULT_TOKEN_FILE"]):
+        by_file = config(PasswordAuth(SecretRef("file", str(path))))
+        with pytest.raises(SecretError, match="no place for secrets of databases"):
+            get(keyring, by_file)
+    keyring.close()
+
+
 def test_a_certificate_is_minted_for_whom_the_session_is(ca, keyring):
     minted = config(CertificateAuth(5))
     found = get(keyring, minted)

@@ -66,6 +66,29 @@ def test_a_file_that_everyone_may_read_or_change_is_refused(tmp_path, mode):
     assert caught.value.hint == f"chmod 600 {path}"
 
 
+def test_nothing_of_the_edges_own_is_a_secret_for_a_database(tmp_path):
+    own, elsewhere = tmp_path / "edge", tmp_path / "elsewhere"
+    own.mkdir()
+    (own / "key.pem").write_text(CANARY)
+    (own / "key.pem").chmod(0o600)
+    elsewhere.symlink_to(own)
+    secrets = FileSecrets([own])
+    for path in (
+        own / "key.pem",
+        own / "tape" / ".." / "key.pem",
+        elsewhere / "key.pem",
+        "/proc/self/environ",
+        "/dev/fd/0",
+    ):
+        with pytest.raises(SecretError, match="is no place for secrets") as caught:
+            secrets.get(SecretRef("file", str(path)))
+        assert CANARY not in str(caught.value)
+    beside = tmp_path / "edge-passwords"
+    beside.write_text(CANARY)
+    beside.chmod(0o600)
+    assert secrets.get(SecretRef("file", str(beside))) == CANARY.encode()
+
+
 def test_files_that_are_none_are_told(tmp_path):
     empty = tmp_path / "empty"
     empty.touch(mode=0o600)
