@@ -7,6 +7,7 @@ from pgward.tunnel.edge.aware.talk import Talk
 from pgward.tunnel.preface import Reason, RefusedError
 
 _NO = b"N"
+_TERMINATE = b"X"  # begins what node-postgres says when it is ended before it began
 
 
 async def hear(talk: Talk) -> Startup | Cancel:
@@ -16,6 +17,8 @@ async def hear(talk: Talk) -> Startup | Cancel:
     libpq asks through a tunnel, too.
     """
     while True:
+        if talk.unread.startswith(_TERMINATE):
+            raise ConnectionResetError("the client left before its session began")
         first = startup.read(talk.unread)
         if first is None:
             await talk.more()

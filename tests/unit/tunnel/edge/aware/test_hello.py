@@ -50,3 +50,8 @@ def test_a_cancel_request_is_heard_with_its_key(run, contexts):
 def test_what_is_no_packet_is_refused_at_once(run, contexts):
     with pytest.raises(WireError, match="no PostgreSQL startup packet"):
         hears(run, contexts, b"GET / HTTP/1.1")
+
+
+def test_who_ends_before_a_session_began_is_told_nothing(run, contexts):
+    with pytest.raises(ConnectionResetError):
+        hears(run, contexts, b"X\0\0\0\4")
