@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+_ATTEMPTS = 10
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
@@ -57,6 +58,16 @@ def tree(pids: Iterable[int]) -> list[int]:
 
 def cpu(pids: Iterable[int]) -> Cpu:
     """Return the CPU time that the trees under ``pids`` have used so far."""
+    roots = tuple(pids)
+    for _ in range(_ATTEMPTS):
+        try:
+            return _cpu(roots)
+        except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
+            pass  # a child ended meanwhile: what it used is its parent's now
+    return _cpu(roots)
+
+
+def _cpu(pids: Iterable[int]) -> Cpu:
     stats = (Path(f"/proc/{pid}/stat").read_text() for pid in tree(pids))
     return sum((parse_stat(text, _TICKS) for text in stats), Cpu(0.0, 0.0))
 
