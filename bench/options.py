@@ -52,6 +52,7 @@ class Options:
     peers: tuple[str, ...]
     output: Path
     render: Path | None
+    note: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -73,7 +74,13 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     if given.seconds is not None:
         plan = replace(plan, seconds=given.seconds)
     options = Options(
-        plan, given.quick, given.only, given.peers, given.output or ROOT / "bench", given.render
+        plan,
+        given.quick,
+        given.only,
+        given.peers,
+        given.output or ROOT / "bench",
+        given.render,
+        given.note,
     )
     if given.output is None and not (options.complete or given.render):
         return replace(options, output=ROOT / "build" / "bench")
@@ -106,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=_positive, metavar="N")
     parser.add_argument("--seconds", type=_positive, metavar="S", help="of each pgbench run")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default bench/")
+    parser.add_argument("--note", metavar="TEXT", help="what else ran here, for the report")
     parser.add_argument(
         "--render", type=Path, metavar="JSON", help="measure nothing; write the report of a run"
     )

@@ -47,6 +47,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _measure(options: Options) -> Result:
     about = machine.describe()
+    if options.note:
+        about["Meanwhile"] = options.note
     with temporary_directory("bench-") as directory, open_lab(options, directory) as lab:
         for name in options.measures:
             _one(lab, name)

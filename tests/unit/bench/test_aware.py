@@ -53,6 +53,7 @@ def test_it_is_asked_for_alone_and_is_a_record_then():
     assert options.output == ROOT / "bench"
     assert not set(EXTRA_MEASURES) & set(MEASURES)
     assert not parse(["--only", "aware", "--quick"]).complete
+    assert parse(["--note", "a backup ran"]).note == "a backup ran"
 
 
 def test_both_records_stand_in_one_report_whichever_was_written_last(tmp_path):
