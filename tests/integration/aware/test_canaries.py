@@ -13,6 +13,7 @@ from tests.fixtures import canaries
 from tests.fixtures.ca import pgward
 from tests.fixtures.waiting import eventually
 from tests.fixtures.warm import executed
+from tests.integration.aware.test_completeness import unique_name
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
@@ -30,7 +31,7 @@ class World:
     def __init__(self, stack):
         self.stack, self.site, self.edge = stack, stack.site, stack.edge
         self.person = stack.person()
-        self.service = stack.aware(self.person)
+        self.service = stack.aware(self.person, name=unique_name())
         self.paths = Home(self.person.home).paths
 
     def connect(self, **options):
@@ -133,7 +134,7 @@ def test_no_password_of_a_database_is_in_any_log_file_record_or_backup(world):
     with world.connect() as connection:
         say_secrets(connection)
         assert world.found(*words) == []  # while it is on tape
-        broken = world.stack.aware(world.person)
+        broken = world.stack.aware(world.person, name=unique_name())
         site.admin.ok("secret", "rotate", broken.name, stdin=other)
         eventually(lambda: world.refused(broken.name), what="nobody is told of a wrong secret")
         world.crash()
