@@ -29,6 +29,7 @@ from pgward.audit.tape.frames import (
 from pgward.audit.tape.segments import numbers, path_of
 
 _BLOCK = 256 * 1024
+_MOST_BYTES = 4 * 1024 * 1024  # of one ``read``, and a block more: large texts come in large frames
 _GAP = struct.Struct("!Q")
 _MAYBE = re.compile(rb"[\x01-\x09]\0{7}")  # how the header of a frame ends
 _KIND_AT = 24
@@ -83,16 +84,21 @@ class TapeReader:
         return max(0, found)
 
     def read(self, most: int = 2000) -> list[Frame]:
-        """Return the next frames, at most so many; none when there is nothing new. Never waits."""
+        """Return the next frames, at most so many; none when there is nothing new. Never waits.
+
+        Fewer, and not at the end, when they are large.
+        """
         found: list[Frame] = []
         self.at_end = False
-        while len(found) < most:
+        taken = 0
+        while len(found) < most and taken < _MOST_BYTES:
             if self._file < 0 and not self._open():
                 self.at_end = True
                 break
             self._look()
-            before = len(found)
+            before, offset = len(found), self._offset
             self._take(found, most)
+            taken += self._offset - offset
             if len(found) == before and not self._go_on(found):
                 self.at_end = True
                 break

@@ -216,3 +216,18 @@ def test_a_position_that_is_not_there_any_more_is_the_end(tmp_path):
 
 def test_a_tape_without_segments_is_at_its_end(tmp_path):
     assert all_of(tmp_path) == []
+
+
+def test_large_frames_are_read_some_megabytes_at_a_time(tmp_path):
+    writer = TapeWriter(tmp_path)
+    for number in range(100):
+        writer.append(UP, number, bytes(64 * 1024))
+    with TapeReader(writer.directory) as reader:
+        found = reader.read()
+        assert 60 < len(found) < 70
+        assert not reader.at_end
+        found += reader.read()
+        assert [frame.session for frame in found] == list(range(100))
+        assert reader.read() == []
+        assert reader.at_end
+    writer.close()
