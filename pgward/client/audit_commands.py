@@ -55,6 +55,7 @@ _FILTERS = (
             [
                 *("SESSION_START", "SESSION_END", "QUERY", "PARSE", "BIND", "EXECUTE", "CLOSE"),
                 *("FUNCTION_CALL", "COPY", "CANCEL", "DENIED", "NOTICE", "TEXT", "GAP"),
+                "RECORDING",
             ],
             case_sensitive=False,
         ),

@@ -36,10 +36,15 @@ def pages(
             timeout=_SECONDS, edge=edge, after=after, purpose=purpose, **more,
         )  # fmt: skip
         lines = data.splitlines()
-        told = json.loads(lines.pop()).get("page") if lines else None
-        if not isinstance(told, dict):
-            raise UnavailableError("the authority's answer is cut off", hint="try again")
-        yield Page(lines, bool(told["ended"]))
-        after = int(told["after"])
-        if told["ended"] or not (told["pieces"] or follow):
+        try:
+            told = json.loads(lines.pop())["page"]
+            after, more_pieces, ended = (
+                int(told["after"]),
+                bool(told["pieces"]),
+                bool(told["ended"]),
+            )
+        except (IndexError, KeyError, TypeError, ValueError):
+            raise UnavailableError("the authority's answer is cut off", hint="try again") from None
+        yield Page(lines, ended)
+        if ended or not (more_pieces or follow):
             return

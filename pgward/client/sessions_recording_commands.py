@@ -88,12 +88,10 @@ def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> N
 
     The client gets FATAL 57P01 with the reason. That you asked for it is put on record.
     """
-    body = {"force": force, **({} if reason is None else {"reason": reason})}
-    path = options.path("database-sessions", session, "end")
-    if edge is not None:
-        path += f"?edge={edge}"
+    asked = {"reason": reason, "edge": edge}
+    body = {"force": force, **{name: value for name, value in asked.items() if value is not None}}
     with options.api() as api:
-        told = api.post(path, body)
+        told = api.post(options.path("database-sessions", session, "end"), body)
     terminal.note(f"edge {told['edge']} is told to end the session")
 
 

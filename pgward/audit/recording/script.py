@@ -38,9 +38,9 @@ class Reader:
     _lines: list[bytes] = field(default_factory=list)
 
     def feed(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-        """Yield the events of whole pieces."""
+        """Yield the events of whole pieces; raise PieceError for what is none."""
         for line in lines:
-            event = json.loads(line)
+            event = _event(line)
             kind = event.get("type")
             if kind in {PIECE, "LOST"}:
                 self.end()
@@ -137,6 +137,16 @@ class Script:
         passed = max(0, time - (self.began or time)) / _SECOND
         minutes, seconds = divmod(passed, 60)
         return f"[{int(minutes):02d}:{seconds:06.3f}] "
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise PieceError("an event of a recording cannot be read")
+    return found
 
 
 def _text(event: Event) -> str:

@@ -33,6 +33,7 @@ class EndRequest(Body):
         "an administrator ended the session"
     )
     force: bool = False
+    edge: Annotated[str, Field(max_length=63), Storable] | None = None
 
 
 class EndReply(BaseModel):
@@ -77,12 +78,10 @@ async def recording(
 
 
 @router.post("/database-sessions/{session}/end", summary="End a database session")
-def end(
-    context: Current, by: Administrator, session: SessionId, body: EndRequest, edge: Edge = None
-) -> EndReply:
+def end(context: Current, by: Administrator, session: SessionId, body: EndRequest) -> EndReply:
     """Have its edge end a session: between statements, unless forced."""
     with context.acts.act(by.user.name, "database-session.end", session) as act:
-        found = sessions.get(act.transaction.connection, session, edge)
+        found = sessions.get(act.transaction.connection, session, body.edge)
         ending = Ending(found["edge"], session, body.reason, body.force)
         endings.ask(act.transaction, found, ending, now=context.now(), by=by.user.name)
         act.details |= {

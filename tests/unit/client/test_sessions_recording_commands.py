@@ -1,0 +1,98 @@
+import json
+
+import httpx2
+import pytest
+
+from pgward.audit.recording import sealing
+from tests.fixtures.chunks import record
+from tests.fixtures.commands import body
+from tests.fixtures.recordings import IDENTITY, SESSION, end, pieces_of, result, start
+from tests.unit.audit.recording.test_answers import ANSWER
+
+ROUTE = f"GET /v1/database-sessions/{SESSION}/recording"
+RECORDS = "GET /v1/audit/records"
+
+
+def answer(lines, **page):
+    told = {"page": {"after": 1, "pieces": 1, "ended": True, **page}}
+    return httpx2.Response(200, content=b"".join([*lines, json.dumps(told).encode(), b"\n"]))
+
+
+@pytest.fixture
+def pieces():
+    said = record(2, text="select 'x\x1b[2J'", rows=1)
+    return pieces_of([start(1), said], [result(2.001, ANSWER), end(3)])
+
+
+@pytest.fixture
+def recorded(fake_ca, pieces):
+    plain = [sealing.unseal(piece.data, IDENTITY) for piece in pieces]
+    fake_ca.routes[ROUTE] = answer(plain)
+    records = [json.dumps(piece.info.to_record()).encode() + b"\n" for piece in pieces]
+    page = {"page": {"cursor": None, "lost": []}}
+    content = b"".join([*records, json.dumps(page).encode()])
+    fake_ca.routes[RECORDS] = httpx2.Response(200, content=content)
+    return plain
+
+
+@pytest.mark.usefixtures("recorded")
+def test_play_at_once(logged_in):
+    done = logged_in("sessions", "play", SESSION, "--speed", "0")
+    assert done.exit_code == 0
+    assert "select 'x" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "1 | crème" in done.stdout
+    assert "the session ended: the client left" in done.stdout
+
+
+@pytest.mark.usefixtures("recorded")
+def test_play_takes_its_time(logged_in, monkeypatch):
+    waited = []
+    monkeypatch.setattr("threading.Event.wait", lambda _self, seconds=None: waited.append(seconds))
+    assert logged_in("sessions", "play", SESSION, "--speed", "2").exit_code == 0
+    assert 0.99 < sum(each or 0 for each in waited) < 1.2
+    waited.clear()
+    logged_in("sessions", "play", SESSION, "--idle", "0.1")
+    assert max(each or 0 for each in waited) == 0.1
+
+
+@pytest.mark.usefixtures("recorded")
+def test_watch(logged_in, fake_ca):
+    assert logged_in("sessions", "play", SESSION, "--follow").exit_code == 0
+    asked = dict(fake_ca.requests[-1].url.params)
+    assert (asked["purpose"], asked["follow"]) == ("watch", "true")
+
+
+def test_export(logged_in, recorded, tmp_path):
+    path = tmp_path / "session.ndjson"
+    done = logged_in("sessions", "export", SESSION, path)
+    assert done.exit_code == 0, done.stderr
+    assert path.read_bytes() == b"".join(recorded)
+    assert path.stat().st_mode & 0o077 == 0
+    assert "4 events in 2 pieces, as the audit has them" in done.stderr
+
+
+def test_what_differs_from_the_audit_is_told(logged_in, fake_ca, recorded, tmp_path):
+    changed = recorded[1].replace(b"the client left", b"nothing to see.")
+    fake_ca.routes[ROUTE] = answer([recorded[0], changed])
+    done = logged_in("sessions", "export", SESSION, tmp_path / "x")
+    assert done.exit_code == 1
+    assert "piece 2 is not the one that the audit tells of" in done.stderr
+    fake_ca.routes[ROUTE] = answer(recorded[:1])
+    done = logged_in("sessions", "export", SESSION, tmp_path / "x")
+    assert "1 piece of which the audit tells are missing" in done.stderr
+    fake_ca.routes[ROUTE] = answer(recorded[1:])
+    done = logged_in("sessions", "play", SESSION, "--speed", "0")
+    assert done.exit_code == 1
+    assert "piece 1 is missing" in done.stderr
+
+
+def test_end(logged_in, fake_ca):
+    path = f"/v1/database-sessions/{SESSION}/end"
+    fake_ca.routes[f"POST {path}"] = {"session": SESSION, "edge": "e1"}
+    done = logged_in("sessions", "end", SESSION, "--reason", "maintenance", "--edge", "e1")
+    assert done.exit_code == 0
+    assert "edge e1 is told to end the session" in done.stderr
+    assert body(fake_ca) == {"force": False, "reason": "maintenance", "edge": "e1"}
+    logged_in("sessions", "end", SESSION, "--force")
+    assert body(fake_ca) == {"force": True}
