@@ -38,13 +38,9 @@ def pages(
         lines = data.splitlines()
         try:
             told = json.loads(lines.pop())["page"]
-            after, more_pieces, ended = (
-                int(told["after"]),
-                bool(told["pieces"]),
-                bool(told["ended"]),
-            )
+            after, found, ended = int(told["after"]), bool(told["pieces"]), bool(told["ended"])
         except (IndexError, KeyError, TypeError, ValueError):
             raise UnavailableError("the authority's answer is cut off", hint="try again") from None
         yield Page(lines, ended)
-        if ended or not (more_pieces or follow):
+        if ended or not (found or follow):
             return

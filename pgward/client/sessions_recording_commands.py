@@ -92,6 +92,7 @@ def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> N
     body = {"force": force, **{name: value for name, value in asked.items() if value is not None}}
     with options.api() as api:
         told = api.post(options.path("database-sessions", session, "end"), body)
+    terminal.report(session=session, edge=told["edge"])
     terminal.note(f"edge {told['edge']} is told to end the session")
 
 
@@ -132,9 +133,7 @@ def _vouched(api: ApiClient, session: str, edge: str | None, reader: Reader) -> 
             reader.problems.append(f"piece {number} is not the one that the audit tells of")
     gone = sorted(said.keys() - reader.hashes.keys())
     if gone:
-        reader.problems.append(
-            f"{counted(len(gone), 'piece')} of which the audit tells are missing"
-        )
+        reader.problems.append(f"{counted(len(gone), 'piece')} missing, of which the audit tells")
 
 
 def _complain(problems: list[str]) -> None:

@@ -80,7 +80,7 @@ def test_what_differs_from_the_audit_is_told(logged_in, fake_ca, recorded, tmp_p
     assert "piece 2 is not the one that the audit tells of" in done.stderr
     fake_ca.routes[ROUTE] = answer(recorded[:1])
     done = logged_in("sessions", "export", SESSION, tmp_path / "x")
-    assert "1 piece of which the audit tells are missing" in done.stderr
+    assert "1 piece missing, of which the audit tells" in done.stderr
     fake_ca.routes[ROUTE] = answer(recorded[1:])
     done = logged_in("sessions", "play", SESSION, "--speed", "0")
     assert done.exit_code == 1
