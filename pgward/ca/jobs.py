@@ -11,6 +11,7 @@ from pgward.ca.authority import Authority
 from pgward.ca.identity import endings
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.recordings import purging as recordings
 from pgward.ca.revoking.crl_alarm import CrlAlarm
 from pgward.ca.secrets import store_keys
 from pgward.ca.store import Store
@@ -128,7 +129,19 @@ def archive(
             if gone < purging.BATCH:
                 return
 
-    return [Job("old records", 30, old_records, leader_only=True)] if keep else []
+    def old_recordings() -> None:
+        for _ in range(_ROUNDS):
+            now = authority.clock.now()
+            gone = recordings.purge(store, objects, now, policy, write=leadership.write)
+            if gone < recordings.BATCH:
+                return
+
+    if not keep:
+        return []
+    return [
+        Job("old records", 30, old_records, leader_only=True),
+        Job("old recordings", 30, old_recordings, leader_only=True),
+    ]
 
 
 def renew_crls(authority: Authority, write: Write | None = None) -> None:
