@@ -1,6 +1,7 @@
 """The live links of one edge process: each carries a person's sessions on one service."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -12,6 +13,7 @@ from typing import Protocol
 
 from pgward.core.address import Address
 from pgward.core.clock import Clock
+from pgward.pgwire import startup
 from pgward.tunnel import pgerror
 from pgward.tunnel.edge.carrying import Carrying, Forwarded, OnEnd
 from pgward.tunnel.edge.limits import Limits
@@ -19,13 +21,15 @@ from pgward.tunnel.edge.state import EdgeState, Peer, Service
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.relay import BUFFER_SIZE, Relay
 from pgward.tunnel.sweep import SWEEP_SECONDS, sweep
-from pgward.tunnel.tls import TlsConnection
+from pgward.tunnel.tls import TlsConnection, read_some, write_all
 
 log = logging.getLogger("pgward.edge")
 
 # Serves every link of the process: a callback never waits while it uses it.
 _first = bytearray(BUFFER_SIZE)
 
+_NO = b"N"
+_HEAR_OUT_SECONDS = 3.0
 _TRIED_AGAIN = (Reason.STOPPING, Reason.EXPIRED, Reason.STEP_UP)
 
 Record = Callable[[str, str, "Link", str | None], None]  # action, outcome, link, reason
@@ -310,6 +314,8 @@ class Link:
             session = await self._carry(service, first)
             self._check_news(service, session)
         except RefusedError as refusal:
+            if self._asks_in_vain(first) and not self._is_tried_again(refusal):
+                await self._hear_out()
             self._dialling = None
             self._refuse(refusal)
             return
@@ -373,14 +379,37 @@ class Link:
     def _refuse(self, refusal: RefusedError) -> None:
         log.info("refused %s on %s: %s", self.peer.user, self.service, refusal.message)
         self._links.record("session.open", "denied", self, refusal.message)
-        # A tunnel takes its client to another edge, or here again with a newer certificate or
-        # after a step-up, if nothing at all comes back on this link.
-        if self._controls is None or refusal.reason not in _TRIED_AGAIN:
-            self._say(pgerror.fatal(refusal.message, refusal.hint, sqlstate=refusal.sqlstate))
+        if not self._is_tried_again(refusal):
+            said = pgerror.fatal(refusal.message, refusal.hint, sqlstate=refusal.sqlstate)
+            self._say(said)
         if self._controls is not None:
             self.cut(refusal.reason)
         else:
             self.close()
+
+    def _asks_in_vain(self, first: bytes) -> bool:
+        """Tell whether a client asks for encryption that it has already."""
+        state = self._links.state
+        service = None if state is None else state.services.get(self.service)
+        asks = first in (startup.ssl_request(), startup.gssenc_request())
+        return asks and service is not None and service.postgres is not None
+
+    async def _hear_out(self) -> None:
+        """Answer a question for encryption, and wait for the login that follows.
+
+        libpq shows no error that comes as the answer to the question (CVE-2024-10977).
+        """
+        with contextlib.suppress(TimeoutError, OSError):  # then nobody is there to be told
+            async with asyncio.timeout(_HEAR_OUT_SECONDS):
+                await write_all(self._tls, _NO)
+                await read_some(self._tls, BUFFER_SIZE)
+
+    def _is_tried_again(self, refusal: RefusedError) -> bool:
+        """Tell whether a tunnel takes its client to another edge, or here again.
+
+        It does so with a newer certificate, or after a step-up, if nothing at all comes back.
+        """
+        return self._controls is not None and refusal.reason in _TRIED_AGAIN
 
     def _say(self, last_words: bytes) -> None:
         try:

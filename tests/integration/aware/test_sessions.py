@@ -133,6 +133,19 @@ def test_a_wrong_secret_is_the_administrators_affair(stack, person, straight):
     eventually(lets_in, what="the secret that is right again was never used")
 
 
+@pytest.mark.parametrize("mode", ["disable", "prefer"])
+def test_through_a_tunnel_a_refusal_is_told_whatever_the_client_asks_first(stack, mode):
+    person = stack.person()
+    service = stack.aware(person, limits={"maxConnectionsPerUser": 1})
+    with stack.tunnel(person, service.name) as tunnel:
+        conninfo = psycopg.conninfo.make_conninfo(tunnel.conninfo, sslmode=mode)
+        with psycopg.connect(conninfo):
+            with pytest.raises(psycopg.OperationalError, match="you have all your 1 connections"):
+                psycopg.connect(conninfo)
+            done = run_client("psql", "-XAtq", "-d", conninfo, "-c", "select 1")
+            assert "you have all your 1 connections" in done.stderr
+
+
 def busy(connection: psycopg.Connection) -> None:
     while True:
         connection.execute("select pg_sleep(0.05)")

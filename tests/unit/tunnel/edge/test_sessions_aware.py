@@ -3,6 +3,9 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
+from pgward.pgwire import startup
 from pgward.tunnel.edge.carrying import Forwarded
 from pgward.tunnel.edge.sessions import Client
 from pgward.tunnel.edge.state import EdgeState, Service
@@ -202,6 +205,26 @@ def test_a_direct_client_s_request_ends_its_connection(run, contexts):
         bench.tls.write(b"cancel")
         assert await bench.read() == b""
         await until(lambda: not bench.links.live)
+        bench.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("asks", [startup.ssl_request(), startup.gssenc_request()])
+@pytest.mark.parametrize("is_aware", [True, False])
+def test_whoever_asks_for_encryption_that_it_has_hears_of_a_refusal(run, contexts, asks, is_aware):
+    async def main() -> None:
+        bench, _ = await played(contexts)
+        service = AWARE if is_aware else ORDERS
+        limited = replace(service, max_connections=0)
+        bench.links.state = state(services={"orders": limited})
+        bench.tls.write(asks)
+        if is_aware:
+            assert await bench.read() == b"N"
+            bench.tls.write(startup.startup({"user": "alice"}))
+        said = await bench.read()
+        assert said.startswith(b"E")
+        assert b"all its 0 connections" in said
         bench.close()
 
     run(main())
