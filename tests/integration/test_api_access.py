@@ -184,7 +184,8 @@ ASKING = ("nobody", "person", "administrator", "edge", "host")
 
 
 def _template(path: str) -> str:
-    """Put the parameters back that the table fills in."""
+    """Put the parameters back that the table fills in; leave a query out."""
+    path = path.partition("?")[0].replace("0" * 64, "{sha256}")
     for value, parameter in {
         "user-root": "{name}",
         "AAAA": "{encoded}",
