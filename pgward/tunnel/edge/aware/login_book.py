@@ -13,6 +13,7 @@ from typing import Final
 from pgward.client import edge_calls
 from pgward.client.edge_calls import Caller, LoginFacts
 from pgward.core.errors import PgwardError
+from pgward.tunnel.edge import asking
 from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.edge.state_postgres import PostgresService
 
@@ -47,7 +48,7 @@ class LoginBook:
             return known
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                found = await asyncio.to_thread(self._ask, service, peer)
+                found = await asking.for_person(self._ask, service, peer)
         except TimeoutError:
             return self._else(known, age, f"the CA does not answer about {peer.user}")
         except PgwardError as error:

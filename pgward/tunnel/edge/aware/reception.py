@@ -21,6 +21,7 @@ from pgward.pgwire.errors import WireError
 from pgward.pgwire.login_in import PasswordIn, agree
 from pgward.pgwire.scram import Verifier
 from pgward.pgwire.startup import Cancel, Startup
+from pgward.tunnel.edge import asking
 from pgward.tunnel.edge.accept import Guest
 from pgward.tunnel.edge.aware.hello import hear, of_wire
 from pgward.tunnel.edge.aware.strangers import Strangers, Turn
@@ -161,7 +162,7 @@ async def _asked(ask: Callable[..., T], *arguments: object, client: str) -> T:
     """Return what the CA says; raise what ``ask`` does, UnavailableError if it says nothing."""
     try:
         async with asyncio.timeout(CA_SECONDS):
-            return await asyncio.to_thread(ask, *arguments, client=client)
+            return await asking.for_stranger(ask, *arguments, client=client)
     except TimeoutError as error:
         raise UnavailableError("the CA did not answer in time") from error
 

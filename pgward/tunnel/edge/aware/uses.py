@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pgward.client import edge_calls
 from pgward.client.edge_calls import Caller, TokenFacts
 from pgward.core.errors import PgwardError
+from pgward.tunnel.edge import asking
 
 log = logging.getLogger("pgward.edge")
 
@@ -45,6 +46,6 @@ class Uses:
 
     async def _tell(self, name: str, client: str) -> None:
         try:
-            await asyncio.to_thread(edge_calls.token_used, self._ca, name, client=client)
+            await asking.for_person(edge_calls.token_used, self._ca, name, client=client)
         except PgwardError as error:
             log.info("the CA did not hear that %s is used: %s", name, error.message)

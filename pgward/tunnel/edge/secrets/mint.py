@@ -1,6 +1,5 @@
 """Certificates in people's names, from the CA: each good for the sessions of its first half."""
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pgward.client import edge_calls
 from pgward.client.edge_calls import Caller
+from pgward.tunnel.edge import asking
 from pgward.tunnel.edge.secrets.flights import Flights
 from pgward.tunnel.edge.upstreams.contexts import ClientCertificate
 
@@ -58,7 +58,7 @@ class Mint:
 
     async def _fetch(self, wanted: Wanted) -> ClientCertificate:
         seconds, asked = wanted.minutes * 60, self._monotonic()
-        made = await asyncio.to_thread(
+        made = await asking.for_person(
             edge_calls.mint,
             self._ca,
             service=wanted.service,

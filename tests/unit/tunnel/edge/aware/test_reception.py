@@ -207,7 +207,7 @@ def test_a_ca_that_says_nothing_is_not_waited_for(run, contexts, monkeypatch, us
         await asyncio.Event().wait()
 
     monkeypatch.setattr(reception, "CA_SECONDS", 0.05)
-    monkeypatch.setattr(asyncio, "to_thread", never)
+    monkeypatch.setattr(reception.asking, "for_stranger", never)
     with pytest.raises(RefusedError) as caught:
         received(run, contexts, Ca(), user)
     assert caught.value.reason is Reason.UNREACHABLE
