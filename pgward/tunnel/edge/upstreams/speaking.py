@@ -1,7 +1,10 @@
 """What the edge says to PostgreSQL before a client does: SSLRequest, the login, a question."""
 
+import asyncio
+import re
 import secrets
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from pgward.pgwire import backend, binding, frontend, scram, startup
@@ -18,6 +21,10 @@ _YES, _NO = b"S", b"N"
 
 # PBKDF2 takes a millisecond of the event loop for each login, and its answer stays the same.
 _salted = lru_cache(_KEYS_KEPT)(scram.salted)
+# A server may ask for up to a second of it with each login: not on the loop, where all would wait.
+_COSTLY = re.compile(rb"i=[0-9]{5}")
+_MOST_CUT = 8  # bytes of it in the reads before
+_salting = ThreadPoolExecutor(2, thread_name_prefix="salting")
 
 
 class PlainError(WireError):
@@ -60,9 +67,15 @@ async def log_in(
         salting=_salted,
     )
     await channel.send(login.begin())
+    loop, is_costly, before = asyncio.get_running_loop(), False, b""
     while not login.done:
         data = await _heard(channel, login)
-        answer = login.receive(data)
+        said = before + data
+        is_costly, before = is_costly or bool(_COSTLY.search(said)), said[-_MOST_CUT:]
+        if is_costly:
+            answer = await loop.run_in_executor(_salting, login.receive, data)
+        else:
+            answer = login.receive(data)
         if answer:
             await channel.send(answer)
     return login

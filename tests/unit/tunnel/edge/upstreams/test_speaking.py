@@ -1,15 +1,27 @@
 import asyncio
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from pgward.pgwire import backend, startup
 from pgward.pgwire.errors import LoginFailedError, VersionRefusedError, WireError
+from pgward.pgwire.scram import Server, Verifier
+from pgward.pgwire.scram import salted as module_salted
 from pgward.tunnel.edge.upstreams import speaking
 from pgward.tunnel.edge.upstreams.channel import Channel
 from pgward.tunnel.edge.upstreams.speaking import PlainError
-from tests.fixtures.scripted_backend import READY, Talk, _serve, answering, hangs, welcome
+from tests.fixtures.scripted_backend import (
+    READY,
+    Talk,
+    _serve,
+    answering,
+    hangs,
+    read_message,
+    read_startup,
+    welcome,
+)
 
 PARAMETERS = {"user": "app", "database": "orders"}
 
@@ -73,6 +85,58 @@ def test_a_login_is_done():
 
     login = run(answering(welcome(TimeZone="UTC")), act)
     assert (login.done, login.parameters, login.key) == (True, {"TimeZone": "UTC"}, (7, b"keys"))
+
+
+def scram(iterations: int, cuts: tuple[int, ...]):
+    """A server that asks for so many iterations, in pieces."""
+
+    async def talk(reader, writer):
+        await read_startup(reader)
+        writer.write(backend.authentication_sasl(["SCRAM-SHA-256"]))
+        _, body = await read_message(reader)
+        exchange = Server(Verifier.make(b"password", b"salt", iterations), "s", binding=None)
+        first = exchange.first("SCRAM-SHA-256", body[18:])
+        said = backend.authentication(backend.AUTH_SASL_GOES_ON, first)
+        at = 0
+        for cut in (*cuts, len(said)):
+            writer.write(said[at : cut or len(said)])
+            await writer.drain()
+            await asyncio.sleep(0.01)  # so that they are read apart
+            at = cut
+        _, body = await read_message(reader)
+        final = exchange.final(body)
+        assert final is not None
+        writer.write(backend.authentication(backend.AUTH_SASL_ENDS, final) + welcome())
+        await reader.read()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("iterations", "cuts", "where"),
+    [
+        (4096, (), "MainThread"),
+        (9999, (), "MainThread"),
+        (10_000, (), "salting"),
+        (100_000, (-2,), "salting"),
+        (100_000, (-7, -6, -3), "salting"),
+    ],
+)
+def test_a_server_that_asks_for_much_work_keeps_nobody_else_waiting(
+    monkeypatch, iterations, cuts, where
+):
+    threads = []
+
+    def salted(*what) -> bytes:
+        threads.append(threading.current_thread().name)
+        return module_salted(*what)
+
+    monkeypatch.setattr(speaking, "_salted", salted)
+    talk = scram(iterations, cuts)
+    login = run(talk, lambda channel: speaking.log_in(channel, PARAMETERS, b"password", 0))
+    assert login.method == "SCRAM-SHA-256"
+    (thread,) = threads
+    assert thread.startswith(where)
 
 
 @pytest.mark.parametrize(("minor", "error"), [(0, LoginFailedError), (2, VersionRefusedError)])
