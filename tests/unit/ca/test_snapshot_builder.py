@@ -6,6 +6,7 @@ from pgward.ca import snapshot_builder
 from pgward.ca.authority import Authority, Trust
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import ADMINISTRATORS, NewUser
+from pgward.ca.recordings.endings import Ending
 from pgward.ca.records import CaName, CertificateRecord, Kind
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
@@ -87,6 +88,23 @@ def test_a_service_that_asks_for_step_ups_has_a_mode_of_its_own():
         ("tcp+step-up", {"end_sessions": True, "proofs": {"alice": "2026-11-21T12:15:00Z"}}),
         ("tcp+step-up", {"end_sessions": False, "proofs": {}}),
     ]
+
+
+def test_edges_hear_for_whom_recordings_are_and_which_of_their_sessions_end():
+    state = State(
+        version=7,
+        services=[("a", ServiceSpec.model_validate(aware()["spec"])), ("b", _spec())],
+        groups={},
+        names={},
+        blocked=[],
+        crls=[],
+        trust=Trust("Acme", (), (), ()),
+        recipient="age1x",
+        endings=[Ending("e1", "b-1", "maintenance", True), Ending("e2", "b-2", "no", False)],
+    )
+    found = snapshot_builder.build(state, "e1", now=START)
+    assert found["recording"] == {"recipient": "age1x"}
+    assert found["endings"] == [{"session": "b-1", "reason": "maintenance", "force": True}]
 
 
 def test_edges_that_speak_postgresql_get_peoples_groups_and_whom_to_trust(hierarchy):

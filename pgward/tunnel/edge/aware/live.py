@@ -93,6 +93,8 @@ class Live:
         """End the session as the CA wants it, which says so again and again."""
         if self._asked_to_end is None or (force and not self._asked_to_end):
             self._asked_to_end = force
+            if force and not self.relay.idle:
+                self.cancel()
             self.end(reason, force=force)
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures import pki
 from tests.fixtures.aware_services import snapshot_block
 from tests.fixtures.pki import NOW
+from tests.fixtures.recordings import RECIPIENT
 
 EKU = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 HOUR = timedelta(hours=1)
@@ -407,3 +408,17 @@ def test_a_malformed_replaced_ca(payload, retired):
 def test_orders_are_told(payload):
     assert not EdgeState.load(payload).has_orders
     assert EdgeState.load(payload | {"orders": True}).has_orders
+
+
+def test_for_whom_recordings_are_encrypted_and_what_is_to_end(payload):
+    state = EdgeState.load(payload)
+    assert (state.recipient, state.endings) == (None, {})
+    more = {
+        "recording": {"recipient": RECIPIENT},
+        "endings": [{"session": "b-1", "reason": "maintenance", "force": True}],
+    }
+    state = EdgeState.load(payload | more)
+    assert (state.recipient, state.endings) == (RECIPIENT, {"b-1": ("maintenance", True)})
+    for wrong in ({"recording": {"recipient": "age1x"}}, {"endings": [{}]}):
+        with pytest.raises(SnapshotError):
+            EdgeState.load(payload | wrong)

@@ -112,6 +112,18 @@ def test_one_statement_after_another_holds_the_end_up_for_a_while_only():
     assert [each[-1] for each in bench.looks(9001)] == [True]
 
 
+def test_a_session_ends_as_the_ca_wants_it_and_is_told_once():
+    bench = Bench()
+    bench.relay.idle = False
+    for force in (False, False, True, True, False):
+        bench.live.end_as_asked("maintenance", force=force)
+    assert bench.relay.said == [
+        ("end", "57P01", "maintenance", False),
+        ("end", "57P01", "maintenance", True),
+    ]
+    assert bench.cancelled == 1
+
+
 class FakeStanding:
     """Adopts what a test says."""
 

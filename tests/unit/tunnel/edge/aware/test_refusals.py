@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
 from pgward.audit.tape.frames import TapeFullError
-from pgward.tunnel.edge.aware.refusals import no_room
-from pgward.tunnel.preface import Reason
+from pgward.tunnel.edge.aware.refusals import check_recording, no_room
+from pgward.tunnel.preface import Reason, RefusedError
 
 
 def test_a_full_disk_is_told_as_postgresql_tells_it(caplog: pytest.LogCaptureFixture):
@@ -11,3 +13,12 @@ def test_a_full_disk_is_told_as_postgresql_tells_it(caplog: pytest.LogCaptureFix
     assert (refusal.reason, refusal.sqlstate) == (Reason.LIMIT, "53100")
     assert "/somewhere" not in refusal.message
     assert "the disk is full: /somewhere" in caplog.text
+
+
+def test_nobody_comes_unrecorded_to_a_service_that_records():
+    recorded, other = SimpleNamespace(recording="results"), SimpleNamespace(recording="none")
+    assert check_recording(other, None) is None
+    assert check_recording(recorded, SimpleNamespace(recipient="age1x")) == "age1x"
+    for state in (None, SimpleNamespace(recipient=None)):
+        with pytest.raises(RefusedError, match="has no key"):
+            check_recording(recorded, state)
