@@ -43,9 +43,8 @@ def test_what_changes_counts_for_sessions_that_run(stack):
     with stack.tunnel(person, service.name) as tunnel:
         with psycopg.connect(tunnel.conninfo, autocommit=True) as session:
             change(stack, service.name, policy={"rules": [READS], "connect": {"default": "ALLOW"}})
-            with pytest.raises(
-                psycopg.OperationalError, match="has other rules now|closed the conn"
-            ):
+            # A reset may overtake the reason: the client was sending a statement just then.
+            with pytest.raises(psycopg.OperationalError, match=r"has other rules|closed the"):
                 eventually(lambda: is_ruled(session) and not session.execute("select 1"))
         with psycopg.connect(tunnel.conninfo, autocommit=True) as session:
             assert is_ruled(session)
