@@ -27,6 +27,7 @@ _TAG = 8
 _HEAD = 2 + _TAG
 _MOST_BYTES = _HEAD + 4 + 256
 _ANSWER_SECONDS = 15.0
+TELL_EVERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Cancels:
         self._issued: dict[int, list[_Issued]] = {}  # several servers may have the same process id
         self._asked: dict[bytes, asyncio.Future[None]] = {}
         self._serving: set[asyncio.Task[None]] = set()
+        self._quiet_until = 0.0
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read this worker's mailbox from now on."""
@@ -126,7 +128,7 @@ class Cancels:
                 if self._post(worker, bytes((_ASK, self._worker)) + tag + request):
                     await done
         except TimeoutError:
-            log.warning("worker %d does not answer a cancel request", worker)
+            self._warn("worker %d does not answer a cancel request", worker)
         finally:
             del self._asked[tag]
 
@@ -134,9 +136,16 @@ class Cancels:
         try:
             self._mailboxes[worker].outgoing.send(letter)
         except OSError as error:
-            log.warning("worker %d does not take a cancel request: %s", worker, error.strerror)
+            self._warn("worker %d does not take a cancel request: %s", worker, error.strerror)
             return False
         return True
+
+    def _warn(self, message: str, *values: object) -> None:
+        """Say so once in a while: anybody may send requests, and must not fill the disk."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + TELL_EVERY_SECONDS
+            log.warning(message, *values)
 
     def _receive(self, incoming: socket.socket) -> None:
         try:

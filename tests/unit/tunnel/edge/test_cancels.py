@@ -105,10 +105,12 @@ def test_a_worker_that_takes_no_more_mail_holds_nobody_up(run, boxes, caplog):
             boxes[1].outgoing.send(bytes(100))
 
     async def main() -> None:
-        await Cancels(0, boxes).request(1, bytes(4))
+        cancels = Cancels(0, boxes)
+        for _ in range(50):  # anybody may send them
+            await cancels.request(1, bytes(4))
 
     run(main())
-    assert "worker 1 does not take a cancel request" in caplog.text
+    assert caplog.text.count("worker 1 does not take a cancel request") == 1
 
 
 def test_a_worker_without_others_asks_nobody(run):
