@@ -11,6 +11,7 @@ from pgward.system.postgres import Cluster, find_client, temporary_directory
 from tests.fixtures.ca import Person
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.tunnel_process import TunnelProcess, client_environment, run_client
+from tests.integration.test_tunnel_clients import cancelled
 
 pytestmark = pytest.mark.integration
 
@@ -228,6 +229,24 @@ def test_as_many_parameters_and_columns_as_there_can_be(tunnel):
         ).fetchone() == (65_535,)
         columns = ",".join(f'{i} as "{i:063}"' for i in range(1600))
         assert session.execute(f"select {columns}").fetchone() == tuple(range(1600))
+
+
+@pytest.mark.skipif(psycopg.pq.version() < 180_000, reason="libpq knows no protocol 3.2")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sslnegotiation": "direct"},
+        {"channel_binding": "require", "require_auth": "scram-sha-256"},
+        {"min_protocol_version": "3.2", "max_protocol_version": "latest"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_newer_clients_ask_for(person, service, options):
+    token = person.data("token", service)
+    with psycopg.connect(token["uri"], password=token["password"], **options) as session:
+        inside = session.execute("select pg_backend_pid()").fetchone()
+        assert inside == (session.info.backend_pid,)
+        assert cancelled(session)
 
 
 # --- replication ------------------------------------------------------------------------
