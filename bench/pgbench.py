@@ -47,8 +47,12 @@ def select_only(
     seconds: float,
     mode: Mode = "simple",
     connect_each: bool = False,
+    rate: int | None = None,
 ) -> Result:
-    """Run ``pgbench -S`` against ``address``, with two threads where there is work for two."""
+    """Run ``pgbench -S`` against ``address``, with two threads where there is work for two.
+
+    With ``rate`` it begins so many transactions a second, and no more.
+    """
     argv = [
         find_client("pgbench"),
         "--no-vacuum",
@@ -57,6 +61,7 @@ def select_only(
         *("--client", str(clients), "--jobs", str(min(clients, 2))),
         *("--time", str(max(1, round(seconds)))),
         *(["--connect"] if connect_each else []),
+        *(["--rate", str(rate)] if rate else []),
         conninfo(address),
     ]
     return parse(run(argv, timeout=seconds + 120))

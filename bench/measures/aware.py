@@ -24,6 +24,7 @@ from bench.samples import Metric
 
 WAYS = ("edge-tcp", "edge-aware", "edge-aware-tls", "pgbouncer")
 _CLIENTS = 8
+_RATE = 2000  # transactions a second, which every way can do, so that all work alike
 _LOOK_SECONDS = 0.25
 _QUIET_LOOKS = 5  # longer than the auditor waits for a chunk to fill
 _QUIET_CPU = 0.02  # seconds: two ticks
@@ -46,7 +47,7 @@ def measure_aware(lab: Lab) -> None:
     takes = [partial(_transactions, lab, mode=mode) for mode in get_args(Mode)]
     with ExitStack() as stack:
         peers = {name: stack.enter_context(lab.start(name)) for name in WAYS}
-        lab.alternate(peers, [*takes, partial(_copy, lab)])
+        lab.alternate(peers, [*takes, partial(_paced, lab), partial(_copy, lab)])
 
 
 def _prepare(database: Database) -> None:
@@ -77,6 +78,15 @@ def _transactions(lab: Lab, peer: Peer, *, mode: Mode) -> Iterator[tuple[Metric,
     yield Metric(f"aware.{mode}", title, "tps", "more"), result.tps
     yield from _per_unit(spent, result.transactions, mode, title, "transaction")
     yield _lag(mode, title, behind)
+
+
+def _paced(lab: Lab, peer: Peer) -> Iterator[tuple[Metric, float]]:
+    """Take the CPU time alone, at one rate: a slower way would sleep and wake up more often."""
+    seconds = lab.plan.seconds
+    work = partial(select_only, peer.there, clients=_CLIENTS, seconds=seconds, rate=_RATE)
+    result, spent, _ = _metered(lab, peer, work)
+    title = f"pgbench -S, simple, {_CLIENTS} clients, {_RATE} a second"
+    yield from _per_unit(spent, result.transactions, "paced", title, "transaction")
 
 
 def _copy(lab: Lab, peer: Peer) -> Iterator[tuple[Metric, float]]:

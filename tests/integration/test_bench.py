@@ -1,6 +1,7 @@
 """The bench's peers lead to a real PostgreSQL, and its measures give what they promise."""
 
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import psutil
@@ -9,10 +10,11 @@ import pytest
 from bench import certificates
 from bench.copying import copy_in, copy_out
 from bench.database import running_database
-from bench.lab import Lab
+from bench.lab import Lab, open_lab
+from bench.measures.aware import WAYS, measure_aware
 from bench.measures.connects import measure_connects
 from bench.measures.memory import measure_memory
-from bench.options import Plan
+from bench.options import Plan, parse
 from bench.peers import STARTERS, Site, straight
 from bench.processes import BenchError
 from bench.sessions import connect_times, idle, wait_ready
@@ -117,3 +119,18 @@ def sessions(database, name):
             f"select count(*) from pg_stat_activity where application_name = 'bench-{name}'"
         )
     )
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="pgbouncer is not here")
+def test_the_aware_edge_is_measured_with_all_that_it_costs():
+    plan = replace(TINY, copy_megabytes=1)
+    options = replace(parse(["--only", "aware"]), plan=plan)
+    with temporary_directory() as made, open_lab(options, made) as lab:
+        measure_aware(lab)
+    found = {(row.metric, row.peer): row.value for row in lab.samples.rows}
+    for way in WAYS:
+        assert found["aware.simple", way] > 0
+        assert found["aware-cpu.simple.postgres", way] > 0
+    assert found["aware-cpu.simple.auditor", "edge-aware"] > 0
+    assert ("aware-cpu.simple.auditor", "edge-tcp") not in found

@@ -30,6 +30,7 @@ log = logging.getLogger("pgward.auditor")
 # Nobody tells when a worker wrote, as it makes no system call for that: it is looked for, less
 # often the longer there was nothing.
 FIRST_POLL: Final = 0.02
+GATHER_SECONDS: Final = 0.1  # little beside the second that a chunk takes to fill
 LAST_POLL: Final = 0.25
 _TIDY_SECONDS: Final = 0.25
 _STATUS_SECONDS: Final = 5.0
@@ -76,8 +77,8 @@ class Auditor:
                 if found and self._work.pressing:
                     self._life.wait(0)
                     continue
-                # Also when there was something: a look costs as much as some ten records.
-                pause = FIRST_POLL if found else min(LAST_POLL, 1.5 * pause)
+                # Also when there was something: a look costs as much as some fifty records.
+                pause = GATHER_SECONDS if found else min(LAST_POLL, 1.5 * pause)
                 self._life.wait(pause)
             self._finish()
         except StoppedError as error:
