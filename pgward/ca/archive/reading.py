@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from pgward.audit.chain import chunk as chunks
+from pgward.audit.chain import manifest as manifests
 from pgward.ca.archive import packing
 from pgward.ca.archive.index import Chunk
 from pgward.ca.archive.objects import ObjectStore
@@ -14,6 +15,7 @@ from pgward.ca.archive.packing import DamagedObjectError
 from pgward.core.errors import PgwardError, UnavailableError
 
 AHEAD: Final = 4
+_SAME: Final = ("edge", "chain", "first_seq", "last_seq", "start_hash", "end_hash", "sha256")
 
 Lines = Callable[[], list[bytes]]
 
@@ -23,10 +25,22 @@ def data_of(objects: ObjectStore, row: Chunk) -> bytes:
 
     Raises NotFoundError, DamagedObjectError (it was changed since), UnavailableError.
     """
-    _, data = packing.unpack(objects.get(row["object_key"]))
-    if sha256(data).hexdigest() != row["sha256"]:
+    text, data = packing.unpack(objects.get(row["object_key"]))
+    if sha256(data).hexdigest() != row["sha256"] or not _tells_of(text, row):
         raise DamagedObjectError("an object of the archive was changed")
     return data
+
+
+def _tells_of(text: str, row: Chunk) -> bool:
+    """Tell whether an object's own manifest is whole, and that of this chunk.
+
+    It need not be that of the index to the letter: a chunk that came twice was signed twice.
+    """
+    try:
+        about = manifests.read(text).manifest
+    except manifests.ManifestError:
+        return False
+    return all(getattr(about, name) == row[name] for name in _SAME)
 
 
 def lines_of(objects: ObjectStore, row: Chunk) -> list[bytes]:
