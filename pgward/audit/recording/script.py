@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ _TOLD = frozenset({"CANCEL", "NOTICE", "GAP"})
 _SECOND = 1_000_000
 # An answer is recorded just after it is on record that it was complete.
 _TOGETHER = 50_000
+_BEFORE, _START, _ANSWER, _OUTCOME, _LAST = range(-1, 4)
 
 
 class Shown(NamedTuple):
@@ -24,6 +26,9 @@ class Shown(NamedTuple):
 
     time: int
     lines: list[str]
+
+
+_Entry = tuple[int, int, Shown | bytes]
 
 
 @dataclass(slots=True)
@@ -90,13 +95,15 @@ class Script:
 
     def show(self, events: Iterable[Event]) -> list[Shown]:
         """Return what events show, in its order."""
-        found: list[tuple[int, int, Shown | bytes]] = []
+        found: list[_Entry] = []
         for event in events:
             time = _moment(event["time"])
             if self.began is None:
                 self.began = time
             found += self._entries(event, time)
-        # An answer stands before the line that says how it ended.
+        # An answer stands before the line that says how it ended, and that before what came next.
+        starts = sorted(time for time, rank, _ in found if rank == _START)
+        found = [_not_behind(entry, starts) for entry in found]
         found.sort(key=lambda entry: (entry[0], entry[1]))
         shown = (self._played(time, each) for time, _, each in found)
         return [each for each in shown if each.lines]
@@ -106,24 +113,27 @@ class Script:
             return Shown(time, self._answers.feed(entry))
         return entry
 
-    def _entries(self, event: Event, time: int) -> list[tuple[int, int, Shown | bytes]]:
+    def _entries(self, event: Event, time: int) -> list[_Entry]:
         kind = event["type"]
         if kind == RESULT:
-            return [(time, 1, b64decode(event["data"]))]
+            return [(time, _ANSWER, b64decode(event["data"]))]
         if kind in _SAID:
             done = time + event.get("duration_us", 0)
             said, outcome = [self._stamp(time) + _text(event), *_parameters(event)], _outcome(event)
             answered = done + (_TOGETHER if event.get("rows") or event.get("commands") else 0)
-            return [(time, 0, Shown(time, said)), (answered, 2, Shown(done, [outcome, ""]))]
+            return [
+                (time, _START, Shown(time, said)),
+                (answered, _OUTCOME, Shown(done, [outcome, ""])),
+            ]
         if kind == "SESSION_START":
-            return [(time, 0, Shown(time, self._start(event)))]
+            return [(time, _START, Shown(time, self._start(event)))]
         if kind == "SESSION_END":
             why = event.get("reason") or event.get("message") or event.get("status", "")
             lines = [f"{self._stamp(time)}-- the session ended: {why}"]
-            return [(time + _TOGETHER, 3, Shown(time, lines))]
+            return [(time + _TOGETHER, _LAST, Shown(time, lines))]
         if kind in _TOLD:
             why = event.get("reason") or json.dumps(event.get("details", {}))
-            return [(time, 0, Shown(time, [f"{self._stamp(time)}-- {kind.lower()}: {why}"]))]
+            return [(time, _START, Shown(time, [f"{self._stamp(time)}-- {kind.lower()}: {why}"]))]
         return []
 
     def _start(self, event: Event) -> list[str]:
@@ -137,6 +147,17 @@ class Script:
         passed = max(0, time - (self.began or time)) / _SECOND
         minutes, seconds = divmod(passed, 60)
         return f"[{int(minutes):02d}:{seconds:06.3f}] "
+
+
+def _not_behind(entry: _Entry, starts: list[int]) -> _Entry:
+    """Return the entry of an end, at the latest when the next statement begins."""
+    time, rank, what = entry
+    if rank != _OUTCOME or not isinstance(what, Shown):
+        return entry
+    following = bisect_left(starts, what.time)
+    if following < len(starts) and starts[following] < time:
+        return starts[following], _BEFORE, what
+    return entry
 
 
 def _event(line: bytes) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Config:
     """One configuration: the servers, and how a connection begins and is recorded.
 
     ``name`` is None for the block's own. ``ssl_root_cert`` is PEM, ``system``, or None for the
-    CA's own server roots; ``result_limit`` is in bytes for each session.
+    CA's own server roots; ``result_limit`` is in bytes for each answer.
     """
 
     name: str | None
