@@ -16,6 +16,7 @@ from pgward.ca.recordings import keys
 from pgward.ca.store import Store
 from pgward.ca.store.schema_recordings import recording_pieces
 from pgward.core.errors import PgwardError, UnavailableError
+from pgward.pki.age_keys import Identity
 
 GOAL_BYTES = 4 * 1024 * 1024
 MOST_PIECES = 1000
@@ -42,12 +43,12 @@ def page(
     with store.read() as connection:
         rows = _rows(connection, edge, session, after)
         wanted = {row["recipient"] for row in rows}
-        identities = {text: keys.identity_of(connection, sealer, text) for text in wanted}
+        identities = {text: _identity(connection, sealer, text) for text in wanted}
     parts = []
     for row in rows:
         try:
             data = objects.get(row["object_key"], row["start"], row["start"] + row["size"])
-            plain = sealing.unseal(data, identities[row["recipient"]])
+            plain = sealing.unseal(data, _usable(identities[row["recipient"]]))
             pieces.check(plain, session, row["number"], row["before"])
             if pieces.hash_of(plain) != row["sha256"]:
                 raise PieceError("a piece is not the one that its edge vouched for")
@@ -86,6 +87,20 @@ def summary(connection: Connection, edge: str, session: str) -> dict[str, Any] |
         "missing": row["last"] - row["pieces"],
         "complete": bool(row["complete"]) and row["last"] == row["pieces"],
     }
+
+
+def _identity(connection: Connection, sealer: Sealer, text: str) -> Identity | PgwardError:
+    """Return who decrypts, or why nobody can: other pieces may be readable all the same."""
+    try:
+        return keys.identity_of(connection, sealer, text)
+    except PgwardError as error:
+        return error
+
+
+def _usable(identity: Identity | PgwardError) -> Identity:
+    if isinstance(identity, PgwardError):
+        raise identity
+    return identity
 
 
 def _rows(connection: Connection, edge: str, session: str, after: int) -> Sequence[sa.RowMapping]:

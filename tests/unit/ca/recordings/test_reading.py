@@ -56,6 +56,15 @@ def test_what_was_changed_or_is_gone_is_told(read, store, objects):
     assert kinds(read()) == ["LOST"] * 3
 
 
+def test_a_piece_whose_key_nobody_has_does_not_hide_the_others(read, store):
+    with store.write() as transaction:
+        other = sa.update(recording_pieces).where(recording_pieces.c.number == 2)
+        transaction.execute(other.values(recipient="age1nobody"))
+    lost = [json.loads(line) for line in read().data.splitlines()][2]
+    assert (lost["type"], lost["piece"]) == ("LOST", 2)
+    assert "the key of a recording is not in the store" in lost["why"]
+
+
 @pytest.mark.usefixtures("read")
 def test_how_much_there_is(store):
     with store.write() as transaction:
