@@ -145,7 +145,7 @@ def create_app(
         limits=app.state.context.limits,
         larger={
             **dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
-            edge_audit.PREFIX: edge_audit.MAX_CHUNK_BODY,
+            **dict.fromkeys((edge_audit.PREFIX, edge_recordings.PREFIX), edge_audit.MAX_CHUNK_BODY),
         },
         proxies=networks.parse(authority.settings.listen.forwarded_for_from),
     )
