@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from pgward.tunnel import preface
 from pgward.tunnel.edge.accept import Guest
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.state import Peer
+from pgward.tunnel.edge.state_postgres import PostgresService
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import edge_context, read_line, read_some, write_all
 from tests.fixtures.accepting import edge
@@ -34,6 +36,16 @@ class Receiving:
         return Guest(Peer(self.user, 0, b"", end, login="session"), "orders", first)
 
 
+class Opening:
+    """Takes the first session that is wanted, and opens none."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Future = asyncio.get_running_loop().create_future()
+
+    async def open(self, client, _service, first, _on_end) -> None:
+        self.asked.set_result((client, first))
+
+
 def open_context(keys) -> ssl.SSLContext:
     return edge_context(*keys.edge(), pem(keys.users), guests=True)
 
@@ -51,14 +63,35 @@ def test_a_guest_who_proves_who_it_is_gets_the_service(run, contexts, tls_keys, 
         context = open_context(tls_keys)
         options = {"context": lambda: context, "guests": Receiving("alice")}
         async with edge(contexts, tls_keys, **options) as made:
+            opening = made.door.links.aware = Opening()
+            serve_aware(made)
             tls = await made.tls(bare(tls_keys, *alpn))
             await write_all(tls, BEGIN)
-            while not made.databases:  # noqa: ASYNC110 - the door has no event for it
-                await asyncio.sleep(0)
-            (link,) = made.door.links.live
-            assert (link.peer.user, link.peer.by_certificate) == ("alice", False)
-            assert await asyncio.get_running_loop().sock_recv(made.databases[0], 100) == BEGIN
+            client, first = await opening.asked
+            assert (client.peer.user, client.peer.by_certificate) == ("alice", False)
+            assert first == BEGIN
             tls.close()
+
+    run(main())
+
+
+def serve_aware(made) -> None:
+    """Have the edge speak PostgreSQL for the service, as it must for guests."""
+    links = made.door.links
+    aware = replace(links.state.services["orders"], postgres=PostgresService(default=None))
+    links.state = replace(links.state, services=links.state.services | {"orders": aware})
+
+
+def test_a_guest_gets_no_service_whose_protocol_nobody_speaks(run, contexts, tls_keys):
+    async def main() -> None:
+        context = open_context(tls_keys)
+        options = {"context": lambda: context, "guests": Receiving("alice")}
+        async with edge(contexts, tls_keys, **options) as made:
+            tls = await made.tls(bare(tls_keys))
+            await write_all(tls, BEGIN)
+            assert (await read_some(tls, 1000)).startswith(b"E")
+            tls.close()
+        assert made.databases == []
 
     run(main())
 
