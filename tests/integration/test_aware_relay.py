@@ -90,19 +90,28 @@ def test_denied_in_psql_and_the_session_goes_on(aware_database, tls):
     assert [each["rule"] for each in denied] == ["r1"] * 3
 
 
+def pipelined(pipeline: psycopg.Pipeline, *texts: str) -> None:
+    """Send statements in one pipeline; an error comes with a later one, or with its end."""
+    for text in texts:
+        pipeline._conn.execute(text)
+    pipeline.sync()
+
+
 def test_a_commit_behind_a_denied_statement_keeps_nothing(aware_database, tls):
     with aware_database.harness(tls=tls, ruling=Rules(b"forbidden")) as harness:
         psql(harness, "drop table if exists halves", "create table halves (a int)")
-        with connect(harness) as connection, connection.pipeline() as pipeline:
-            for text in (
+        with (
+            connect(harness) as connection,
+            connection.pipeline() as pipeline,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            pipelined(
+                pipeline,
                 "begin",
                 "insert into halves values (1)",
                 "insert into halves values (2) -- forbidden",
                 "commit",
-            ):
-                connection.execute(text)
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                pipeline.sync()
+            )
         assert psql(harness, "select count(*) from halves") == ("0\n", "")
 
 

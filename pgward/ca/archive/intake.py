@@ -96,6 +96,8 @@ class Intake:
         hashes = [line[_HASH].decode("ascii") for line in lines]
         self._recover_all(edge, manifest)
         with self._store.read() as connection:
+            if chains.is_kept(connection, manifest):  # by another request meanwhile
+                return chains.head(connection, edge.name, manifest.chain)
             self._check_services(connection, edge.name, found)
             chains.place(connection, manifest, hashes, delivery.missing)
         return self._keep(signed, delivery, hashes, found)

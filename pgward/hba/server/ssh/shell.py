@@ -166,7 +166,9 @@ class _Talk:
         self._process = await connection.process(line)
 
     def tell(self, data: bytes) -> None:
-        self._process.stdin.write(data)
+        # A shell that has ended already has said why: that is read next.
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(data)
 
     def end(self) -> None:
         """Send the end of input; what goes on there then ends by itself."""
