@@ -130,6 +130,6 @@ def _stream(address: tuple[str, int], secured: ssl.SSLContext | None) -> socket.
         return made
     try:
         return secured.wrap_socket(made, server_hostname=address[0])
-    except BaseException:
+    except BaseException:  # interrupted as well: nobody else has the socket yet
         made.close()
         raise

@@ -57,7 +57,7 @@ class Segment:
             header = encode_header(boot, number, size)
             self.map[: len(header)] = header
             hidden.rename(self.path)
-        except BaseException:
+        except BaseException:  # interrupted as well: half a segment must not stay on a full disk
             hidden.unlink(missing_ok=True)
             raise
         finally:

@@ -158,7 +158,7 @@ class Upstreams:
                 return Channel(sock)
             roots = config.ssl_root_cert or self._roots()
             context = await self._contexts.get(mode, roots, credentials.certificate)
-        except BaseException:
+        except BaseException:  # cancelled as well: nobody else has the socket yet
             sock.close()
             raise
         name = config.server_name or address.host
