@@ -56,7 +56,7 @@ class TlsConnection:
     def close(self, *, notify: bool = True) -> None:
         """Close; with ``notify`` tell the peer by a close_notify if it can be sent at once."""
         if notify and self.socket.fileno() != -1:
-            _say_goodbye(self.socket)
+            say_goodbye(self.socket)
         self.socket.close()
 
 
@@ -160,7 +160,7 @@ async def close_heard(sock: socket.socket) -> None:
     """
     try:
         if isinstance(sock, ssl.SSLSocket):
-            _say_goodbye(sock)
+            say_goodbye(sock)
         sock.shutdown(socket.SHUT_WR)  # on an SSLSocket it also ends TLS: recv is plain then
         async with asyncio.timeout(LINGER_SECONDS):
             while True:
@@ -173,7 +173,7 @@ async def close_heard(sock: socket.socket) -> None:
         sock.close()
 
 
-def _say_goodbye(wrapped: ssl.SSLSocket) -> None:
+def say_goodbye(wrapped: ssl.SSLSocket) -> None:
     """Send a close_notify if it can be sent at once."""
     with contextlib.suppress(ssl.SSLError, OSError, ValueError):
         wrapped.unwrap()

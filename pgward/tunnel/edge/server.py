@@ -251,6 +251,7 @@ class EdgeServer:
         except TimeoutError:
             log.warning("%d sessions did not end in time and are cut", len(self._links.live))
             self._cut_all()
+        await self._links.left()
 
     def _cut_all(self) -> None:
         for link in tuple(self._links.live):

@@ -18,6 +18,7 @@ from pgward.tunnel import pgerror
 from pgward.tunnel.edge.carrying import Carrying, Forwarded, OnEnd
 from pgward.tunnel.edge.limits import Limits
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
+from pgward.tunnel.lingering import Lingering
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.relay import BUFFER_SIZE, Relay
 from pgward.tunnel.sweep import SWEEP_SECONDS, sweep
@@ -30,6 +31,7 @@ _first = bytearray(BUFFER_SIZE)
 
 _NO = b"N"
 _HEAR_OUT_SECONDS = 3.0
+LEAVE_SECONDS = 2.0
 _TRIED_AGAIN = (Reason.STOPPING, Reason.EXPIRED, Reason.STEP_UP)
 
 Record = Callable[[str, str, "Link", str | None], None]  # action, outcome, link, reason
@@ -89,6 +91,7 @@ class Links:
         self.live: set[Link] = set()
         self.by_user: Counter[str] = Counter()  # links, with a session or without
         self.draining = False
+        self.lingering = Lingering(loop)
         self.state: EdgeState | None = None
         self.record: Record = _no_record
         # How far this machine's clock is ahead of the CA's.
@@ -153,6 +156,15 @@ class Links:
             self._empty = self.loop.create_future()
             await self._empty
 
+    async def left(self) -> None:
+        """Give those that were cut a moment to read why; none lives any more."""
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self.lingering.ended()
+        except TimeoutError:
+            log.debug("%d clients do not hear that the edge stops", len(self.lingering))
+        self.lingering.close_now()
+
     def remember(self, link: "Link") -> None:
         """Take a new link into the books."""
         self.live.add(link)
@@ -179,6 +191,7 @@ class Link:
         "_controls",
         "_dialling",
         "_ends",
+        "_is_closed",
         "_links",
         "_session",
         "_tls",
@@ -206,6 +219,7 @@ class Link:
         self._controls = controls
         self._session: Carrying | None = None
         self._dialling: asyncio.Task[None] | None = None
+        self._is_closed = False
         self._ends = False  # we have ended a session that the client has not ended yet
         self.peer = peer
         self.service = service
@@ -235,7 +249,7 @@ class Link:
 
     def cut(self, reason: Reason, why: RefusedError | None = None) -> None:
         """End this link at once and tell a tunnel why."""
-        if self._tls.fileno() == -1:
+        if self._is_closed:
             return
         if self._session is not None:
             self._session.tell(why or RefusedError(reason))
@@ -250,15 +264,16 @@ class Link:
 
     def close(self) -> None:
         """Close everything that belongs to this link; safe to call again."""
-        fd = self._tls.fileno()
-        if fd == -1:
+        if self._is_closed:
             return
-        if self._dialling is not None:
-            self._dialling.cancel()
-            self._dialling = None
-        self._links.loop.remove_reader(fd)
+        self._is_closed = True
+        self._links.loop.remove_reader(self._tls.fileno())
         self._leave()
-        self._tls.close()
+        dialling, self._dialling = self._dialling, None
+        if dialling is None:
+            self._links.lingering.close(self._tls)
+        else:
+            self._links.lingering.close_after(dialling, self._tls)
         self._links.forget(self)
 
     def begin(self, first: bytes) -> None:

@@ -13,6 +13,7 @@ from pgward.tunnel.edge import idle as module
 from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.sessions import Link, Links
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
+from pgward.tunnel.lingering import Lingering
 from pgward.tunnel.preface import Controls, PrefaceError
 from pgward.tunnel.tls import TlsConnection, read_line
 from tests.fixtures.authority import MovableClock
@@ -88,6 +89,7 @@ class Bench:
         loop, database = StillLoop(), Database()
         database.gate.set()
         links = Links(loop, database, MovableClock(NOW))
+        links.lingering = Lingering(loop.real)
         links.state = STATE
         recorded: list[str] = []
         links.record = lambda action, *_: recorded.append(action)
@@ -99,6 +101,7 @@ class Bench:
     def close(self) -> None:
         for link in tuple(self.links.live):
             link.close()
+        self.links.lingering.close_now()
         for each in (self.tls, *self.database.sockets):
             each.close()
 

@@ -2,9 +2,10 @@ import asyncio
 
 import pytest
 
+from pgward.tunnel.edge import sessions
 from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.preface import Controls, Reason
-from tests.fixtures.links import tls_pair
+from tests.fixtures.links import tcp_pair, tls_pair
 from tests.fixtures.session_bench import (
     ALICE,
     Bench,
@@ -73,6 +74,53 @@ def test_a_cut_while_the_client_reads_nothing(run, contexts):
         assert bench.links.live == set()
         bench.link.cut(Reason.BLOCKED)
         bench.link.close()
+        bench.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("controls", [True, False])
+@pytest.mark.parametrize("phase", ["dialling", "session"])
+def test_who_still_sends_hears_why_it_ends(run, contexts, phase, controls):
+    """On TCP, where unread bytes would reset the connection."""
+
+    async def main() -> None:
+        bench = await Bench.make(
+            contexts, controls=controls, gate=phase == "session", pair=tcp_pair()
+        )
+        if phase == "session":
+            await bench.began()
+        else:
+            bench.tls.write(b"query")
+            await until(lambda: bench.dialer.dialled)
+        bench.tls.write(b"unread")
+        if bench.controls is None:
+            bench.link._say(b"the reason")
+        bench.link.cut(Reason.BLOCKED)
+        await asyncio.sleep(0)
+        bench.tls.write(b"more")
+        said = await bench.read()
+        if bench.controls is None:
+            assert said == b"the reason"
+        else:
+            assert bench.controls.reason(said) is Reason.BLOCKED
+        assert await bench.read() == b""
+        left = asyncio.ensure_future(bench.links.left())
+        bench.tls.close()
+        await left
+        bench.close()
+
+    run(main())
+
+
+def test_an_edge_that_stops_waits_for_nobody_for_long(run, contexts, monkeypatch):
+    monkeypatch.setattr(sessions, "LEAVE_SECONDS", 0.01)
+
+    async def main() -> None:
+        bench = await Bench.make(contexts)
+        bench.link.cut(Reason.STOPPING)
+        await bench.links.left()
+        assert len(bench.links.lingering) == 0
         bench.close()
 
     run(main())
