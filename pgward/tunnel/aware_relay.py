@@ -215,6 +215,7 @@ class AwareRelay(Relay):
         receive, write, buffer, view = self._plain.recv_into, self._tls.write, _buffer, _view
         full, failed, plain_ended = self._tls_full, self._failed, self._plain_ended
         feed, instead, refused = self._down.feed, self._write_parts, self._refused
+        broke, tls_fd = self._broke, self._tls_fd
         chores, do_chores, now = self._chores, self._do_chores, self._loop.time
 
         def outbound() -> None:
@@ -240,7 +241,7 @@ class AwareRelay(Relay):
                 except ssl.SSLWantWriteError:
                     full(size)
                 except (ssl.SSLError, OSError):
-                    failed()
+                    broke(tls_fd)
             else:
                 instead(parts)
             self._answered_at = now()
@@ -256,6 +257,7 @@ class AwareRelay(Relay):
         control, retry, gather = self._control, self._read_wants_write, self._gather
         control_size = CONTROL_SIZE if self._controls else -1
         feed, instead, refused = self._up.feed, self._send_parts, self._refused
+        broke, plain_fd = self._broke, self._plain_fd
 
         def inbound() -> None:  # noqa: C901, PLR0911, PLR0912 - see above
             try:
@@ -290,7 +292,7 @@ class AwareRelay(Relay):
                 except (BlockingIOError, InterruptedError):
                     sent = 0
                 except OSError:
-                    failed()
+                    broke(plain_fd)
                     return
                 if sent != size:
                     plain_full(bytes(view[sent:size]))

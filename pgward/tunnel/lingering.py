@@ -64,7 +64,7 @@ class Lingering:
     def close(self, connection: TlsConnection | socket.socket) -> None:
         """End our direction, and close once the peer has ended its own; safe to call again."""
         sock = connection.socket if isinstance(connection, TlsConnection) else connection
-        if sock.fileno() == -1:
+        if sock.fileno() == -1 or sock.fileno() in self._leaving:
             return
         now = self._loop.time()
         each = _Leaving(sock, now + QUIET_SECONDS, now + WHOLE_SECONDS)

@@ -61,6 +61,7 @@ class Relay:
     """
 
     __slots__ = (
+        "_breaks",
         "_controls",
         "_ended",
         "_inbound",
@@ -94,6 +95,7 @@ class Relay:
         self._controls = controls
         self._on_end = on_end
         self._ended = False
+        self._breaks = False
         self._to_tls_done = False
         self._to_plain_done = False
         self.plain_ended_first = False
@@ -153,6 +155,7 @@ class Relay:
         """Return the callback plain → TLS."""
         receive, write, buffer, view = self._plain.recv_into, self._tls.write, _buffer, _view
         full, failed, plain_ended = self._tls_full, self._failed, self._plain_ended
+        broke, tls_fd = self._broke, self._tls_fd
 
         def outbound() -> None:
             try:
@@ -170,7 +173,7 @@ class Relay:
             except ssl.SSLWantWriteError:
                 full(size)
             except (ssl.SSLError, OSError):
-                failed()
+                broke(tls_fd)
 
         return outbound
 
@@ -180,6 +183,7 @@ class Relay:
         plain_full, failed, tls_ended = self._plain_full, self._failed, self._tls_ended
         control, retry, gather = self._control, self._read_wants_write, self._gather
         control_size = CONTROL_SIZE if self._controls else -1
+        broke, plain_fd = self._broke, self._plain_fd
 
         def inbound() -> None:  # noqa: C901 - see above
             try:
@@ -207,7 +211,7 @@ class Relay:
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:
-                failed()
+                broke(plain_fd)
                 return
             if sent != size:
                 plain_full(bytes(view[sent:size]))
@@ -245,7 +249,7 @@ class Relay:
         except ssl.SSLWantWriteError:
             self._wait_tls(data)
         except (ssl.SSLError, OSError):
-            self._failed()
+            self._broke(self._tls_fd)
 
     def _tls_full(self, size: int) -> None:
         self._wait_tls(bytes(_view[:size]))
@@ -262,7 +266,7 @@ class Relay:
         except ssl.SSLWantWriteError:
             return
         except (ssl.SSLError, OSError):
-            self._failed()
+            self._broke(self._tls_fd)
             return
         self._waiting_tls = None
         self._loop.remove_writer(self._tls_fd)
@@ -277,7 +281,7 @@ class Relay:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            self._failed()
+            self._broke(self._plain_fd)
             return
         if sent != len(data):
             self._plain_full(data[sent:])
@@ -316,7 +320,7 @@ class Relay:
             self._waiting_plain = None
             self._finish_if_done()
         else:
-            self._failed()
+            self._broke(self._plain_fd)
 
     def _read_wants_write(self) -> None:
         """Retry a read once the socket takes what TLS itself must send (a key update)."""
@@ -401,6 +405,13 @@ class Relay:
         done = self._to_tls_done and self._to_plain_done
         if done and self._waiting_plain is None and self._waiting_tls is None:
             self._end(clean=self._controls is not None, reason=None)
+
+    def _broke(self, fd: int) -> None:
+        """End, as a peer takes nothing more; its last words, which may say why, come before."""
+        if not self._breaks:  # the other one may break meanwhile
+            self._breaks = True
+            self.read_on(fd)
+        self._failed()
 
     def _failed(self) -> None:
         self._end(clean=False, reason=None)

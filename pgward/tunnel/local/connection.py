@@ -44,6 +44,10 @@ class Owner(Protocol):
         """Tell a client why it gets no session, and close it."""
         ...
 
+    def leave(self, client: socket.socket) -> None:
+        """Close a client once it could read what it was told last."""
+        ...
+
     def ended(self, connection: "LocalConnection", *, clean: bool, reason: Reason | None) -> None:
         """Take that a connection is over; with ``clean`` its link can be used again."""
         ...
@@ -231,7 +235,7 @@ class LocalConnection:
     def _end(self, *, clean: bool, reason: Reason | None) -> None:
         """Close what is not handed on: a link that is ``clean`` belongs to the owner now."""
         self.relay = self._task = None
-        self.client.close()
+        self._owner.leave(self.client)
         if self.link is not None and not clean:
             self.link.tls.close()
         self._owner.ended(self, clean=clean, reason=reason)

@@ -13,6 +13,7 @@ from pgward.client.services import EdgeInfo, ServiceInfo, choose
 from pgward.core.clock import Clock, rfc3339
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.tunnel import pgerror
+from pgward.tunnel.lingering import Lingering
 from pgward.tunnel.local import inner
 from pgward.tunnel.local.connection import LocalConnection
 from pgward.tunnel.local.connector import EdgeConnector
@@ -77,6 +78,7 @@ class Tunnel:
     _looked_up: bool = False
     _mending: set["asyncio.Task[None]"] = field(default_factory=set)
     _inner: InnerTls = field(init=False)
+    _lingering: Lingering = field(init=False)
     _told: str | None = None  # the problem that the person heard of last, while it lasts
 
     def __post_init__(self, shared: Renewal | None) -> None:
@@ -88,6 +90,7 @@ class Tunnel:
             lambda wait: self.session.stepped_up(self.service.name, wait),
             self._tell_step_up,
         )
+        self._lingering = Lingering(self.loop)
         self._inner = InnerTls(self.loop, lambda: self.service, lambda: self.session.paths)
 
     @property
@@ -159,6 +162,7 @@ class Tunnel:
             self.renewal.members.remove(self)
         self._inner.close()
         self.holding.close()
+        self._lingering.close_now()
         for connection in tuple(self._live):
             connection.close()
             self._forget(connection)
@@ -331,6 +335,10 @@ class Tunnel:
         self._told = message  # who is turned away for that need not be told of again
         self.say(f"{message}\nhint: {hint}")
         self.on_step_up(f"{message}: {hint}")
+
+    def leave(self, client: socket.socket) -> None:
+        """Close a client once it could read what it was told last."""
+        self._lingering.close(client)
 
     def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
         """Take that a connection is over; with ``clean`` its link can be used again."""

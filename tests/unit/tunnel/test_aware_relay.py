@@ -416,6 +416,25 @@ def test_last_words_after_the_client_s_end_are_inspected(run, contexts, upstream
     run(main())
 
 
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_last_words_come_though_postgresql_takes_nothing_more(run, contexts, upstream):
+    """A backend that is terminated while its client sends: whichever way is looked at first."""
+
+    async def main() -> None:
+        async with World(contexts, upstream) as world:
+            world.relay.start()
+            fatal = backend.error("FATAL", "57P01", "terminated")
+            await world.database.send(fatal)
+            world._open[2].close()
+            await world.client.send(QUERY)
+            world.relay._inbound()
+            assert await rest_of(world.client) == fatal
+            assert await world.ended is False
+            assert "DOWN" in [kind for kind, _ in world.tape.frames]
+
+    run(main())
+
+
 def test_a_control_is_no_message(run, contexts):
     async def main() -> None:
         controls = Controls.new()

@@ -9,7 +9,16 @@ import pytest
 
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason
 from pgward.tunnel.relay import RECORD_SIZE
-from tests.fixtures.links import Side, Wire, receive, reset, send, unix_pair
+from tests.fixtures.links import (
+    Side,
+    Wire,
+    receive,
+    reset,
+    send,
+    tcp_pair,
+    tls_pair,
+    unix_pair,
+)
 from tests.fixtures.relays import BROKEN, CLEAN, close_all, edge_side, exchange, fill
 
 # --- controls and data that looks like them ----------------------------------------------
@@ -326,5 +335,66 @@ def test_a_plain_clients_controls_are_data(run, contexts):
         wire.tunnel.write(record)
         assert await asyncio.get_running_loop().sock_recv(database, 100) == record
         close_all(wire, side, database)
+
+    run(main())
+
+
+# --- last words of whoever takes nothing more --------------------------------------------
+
+
+def test_the_databases_last_words_come_though_it_takes_nothing_more(run, contexts):
+    """A backend that is terminated while its client sends: FATAL lies before the reset."""
+
+    async def main() -> None:
+        wire = await Wire.open(contexts)
+        session = wire.session(tcp=True)
+        session.database.send(b"FATAL")
+        session.database.close()
+        session.edge.plain.send(b"query")
+        await gone(session.edge.plain)
+        wire.tunnel.write(b"another")
+        session.edge.relay._inbound()  # before the loop looks at the database
+        assert await asyncio.get_running_loop().sock_recv(session.client, 100) == b"FATAL"
+        session.client.close()
+        await session.result()
+        wire.close()
+
+    run(main())
+
+
+def test_the_edges_last_words_come_though_it_takes_nothing_more(run, contexts):
+    async def main() -> None:
+        edge, tunnel = await tls_pair(contexts, tcp_pair())
+        client, plain = tcp_pair()
+        controls = Controls.new()
+        side = Side(tunnel, plain)
+        side.begin(controls)
+        edge.write(b"FATAL")
+        edge.write(controls.cut(Reason.BLOCKED))
+        edge.close(notify=False)
+        tunnel.write(b"query")
+        await gone(tunnel.socket)
+        client.send(b"another")
+        side.relay._outbound()  # before the loop looks at the edge
+        assert await side.ended == (False, Reason.BLOCKED)
+        assert await receive(client) == b"FATAL"
+        client.close()
+
+    run(main())
+
+
+def test_both_peers_take_nothing_more(run, contexts):
+    async def main() -> None:
+        edge, tunnel = await tls_pair(contexts, tcp_pair())
+        client, plain = tcp_pair()
+        side = Side(tunnel, plain)
+        side.begin(Controls.new())
+        client.send(b"query")
+        edge.write(b"answer")
+        for peer, ours in ((client, plain), (edge.socket, tunnel.socket)):
+            reset(peer)
+            await gone(ours)
+        side.relay._outbound()
+        assert await side.ended == BROKEN
 
     run(main())

@@ -81,6 +81,9 @@ class Owner:
         self.turned_away.append(error)
         client.close()
 
+    def leave(self, client: socket.socket) -> None:
+        client.close()
+
     def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
         assert clean == (connection.link is not None and connection.link.tls.fileno() != -1)
         self.endings.append((clean, reason))
