@@ -1,5 +1,8 @@
 """Sessions that run while their service changes, at a real edge in front of a real PostgreSQL."""
 
+import contextlib
+import queue
+import threading
 from typing import Any
 
 import psycopg
@@ -52,3 +55,37 @@ def test_what_changes_counts_for_sessions_that_run(stack):
             change(stack, service.name, policy={"rules": [NOBODY]})
             with pytest.raises(psycopg.errors.AdminShutdown, match="closed"):
                 eventually(lambda: not session.execute("select 1"))
+
+
+def test_whoever_is_sending_just_then_hears_why(stack):
+    """Each is in the middle of a statement of some megabytes, whose rest nobody reads."""
+    person = stack.person("analysts")
+    service = stack.aware(person)
+    token = person.data("token", service.name)
+    large = "x" * 4_000_000
+
+    def talk(conninfo: str, heard: queue.Queue[Exception], begun: threading.Semaphore) -> None:
+        with contextlib.suppress(psycopg.Error), psycopg.connect(conninfo) as session:
+            try:
+                while True:
+                    session.execute("select length(%s)", (large,))
+                    begun.release()
+            except psycopg.Error as error:
+                heard.put(error)
+
+    with stack.tunnel(person, service.name) as tunnel:
+        direct = psycopg.conninfo.make_conninfo(token["uri"], password=token["password"])
+        heard: queue.Queue[Exception] = queue.Queue()
+        begun = threading.Semaphore(0)
+        ways = [tunnel.conninfo, direct] * 3
+        threads = [threading.Thread(target=talk, args=(way, heard, begun)) for way in ways]
+        for each in threads:
+            each.start()
+        for _ in range(3 * len(ways)):
+            assert begun.acquire(timeout=30)
+        change(stack, service.name, policy={"rules": [NOBODY]})
+        for each in threads:
+            each.join(timeout=10)  # not only at the next sweep
+    said = [heard.get_nowait() for _ in ways]
+    assert [type(each) for each in said] == [psycopg.errors.AdminShutdown] * len(ways), said
+    assert all("closed" in str(each) for each in said)
