@@ -23,7 +23,8 @@ from pgward.pgwire import startup
 from pgward.pgwire.startup import Cancel
 from pgward.tunnel import pgerror, preface
 from pgward.tunnel.edge.cancels import Cancels
-from pgward.tunnel.edge.sessions import Link, Links
+from pgward.tunnel.edge.links import Links
+from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.preface import Controls, Reason, RefusedError
 from pgward.tunnel.tls import (

@@ -1,11 +1,13 @@
-"""What carries a running session between a client and PostgreSQL."""
+"""What carries a session between a client and PostgreSQL, and who opens it."""
 
 import asyncio
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from pgward.tunnel.edge.state import EdgeState, Service
+from pgward.core.address import Address
+from pgward.tunnel.edge.state import EdgeState, Peer, Service
 from pgward.tunnel.preface import Controls, Reason, RefusedError
 from pgward.tunnel.relay import Relay
 from pgward.tunnel.tls import TlsConnection
@@ -77,3 +79,41 @@ class Forwarded:
         """Stop, and close PostgreSQL's end."""
         self.relay.stop()
         self._upstream.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who begins a session, and the connection that it came on."""
+
+    tls: TlsConnection
+    controls: Controls | None
+    peer: Peer
+    address: str
+
+
+class Aware(Protocol):
+    """Opens sessions whose protocol the edge speaks."""
+
+    async def open(
+        self, client: Client, service: Service, first: bytes, on_end: OnEnd
+    ) -> Carrying | None:
+        """Return a session, not started yet; None when none was wanted. Raise RefusedError."""
+        ...
+
+
+class NotAware:
+    """Refuses every service whose protocol should be spoken."""
+
+    async def open(
+        self, _client: Client, service: Service, _first: bytes, _on_end: OnEnd
+    ) -> Carrying | None:
+        """Raise RefusedError."""
+        raise RefusedError(Reason.UNREACHABLE, f"this edge does not serve {service.name} yet")
+
+
+class Dialing(Protocol):
+    """Connects to an upstream."""
+
+    async def dial(self, upstream: Address) -> socket.socket:
+        """Return a non-blocking connection; raise RefusedError."""
+        ...

@@ -6,7 +6,7 @@ is the event loop's own, so a clock that jumps closes nobody.
 
 import logging
 
-from pgward.tunnel.edge.sessions import Links
+from pgward.tunnel.edge.links import Links
 
 log = logging.getLogger("pgward.edge")
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 from pgward.client import edge_calls
 from pgward.core.errors import NotFoundError, UnavailableError
-from pgward.tunnel.edge.sessions import Link, Links
+from pgward.tunnel.edge.links import Links
+from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.preface import Reason
 
 log = logging.getLogger("pgward.edge")

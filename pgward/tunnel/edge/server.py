@@ -25,9 +25,9 @@ from pgward.tunnel.edge.duties import EdgeDuties
 from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
+from pgward.tunnel.edge.links import Links
 from pgward.tunnel.edge.outlived import Outlived
 from pgward.tunnel.edge.secrets.credentials import Keyring
-from pgward.tunnel.edge.sessions import Links
 from pgward.tunnel.edge.source import CaSource, certificate, domains
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.upstream import Dialer

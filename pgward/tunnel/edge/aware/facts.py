@@ -11,9 +11,9 @@ from pgward.core.clock import rfc3339
 from pgward.pgwire.startup import Startup
 from pgward.policy.context import Connect, Context, Device, ServiceFacts, User
 from pgward.policy.context import Session as SessionFacts
+from pgward.tunnel.edge.carrying import Client
 from pgward.tunnel.edge.landing import Landing, reason_of
 from pgward.tunnel.edge.secrets.credentials import Session
-from pgward.tunnel.edge.sessions import Client
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 

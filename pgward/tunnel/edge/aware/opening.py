@@ -32,10 +32,9 @@ from pgward.tunnel.edge.aware.refusals import (
 from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.aware.talk import Talk
 from pgward.tunnel.edge.cancels import Cancels
-from pgward.tunnel.edge.carrying import OnEnd
+from pgward.tunnel.edge.carrying import Client, OnEnd
 from pgward.tunnel.edge.landing import landing
 from pgward.tunnel.edge.secrets.credentials import Session
-from pgward.tunnel.edge.sessions import Client
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import Config
 from pgward.tunnel.edge.upstreams.cancelling import cancel

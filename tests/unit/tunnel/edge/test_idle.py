@@ -11,7 +11,8 @@ from pgward.core.address import Address
 from pgward.pki.crl import RevocationList
 from pgward.tunnel.edge import idle as module
 from pgward.tunnel.edge.idle import close_idle
-from pgward.tunnel.edge.sessions import Link, Links
+from pgward.tunnel.edge.links import Links
+from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
 from pgward.tunnel.lingering import Lingering
 from pgward.tunnel.preface import Controls, PrefaceError

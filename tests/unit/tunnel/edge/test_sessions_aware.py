@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pgward.pgwire import startup
-from pgward.tunnel.edge.carrying import Forwarded
-from pgward.tunnel.edge.sessions import Client
+from pgward.tunnel.edge.carrying import Client, Forwarded
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import PostgresService
 from pgward.tunnel.preface import Reason, RefusedError

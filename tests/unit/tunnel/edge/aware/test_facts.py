@@ -6,7 +6,7 @@ import pytest
 from pgward.core.handles import new_one_time
 from pgward.pgwire.startup import Startup
 from pgward.tunnel.edge.aware.facts import Asked, without_handle
-from pgward.tunnel.edge.sessions import Client
+from pgward.tunnel.edge.carrying import Client
 from pgward.tunnel.preface import Controls
 from tests.fixtures.aware_sessions import ALICE, GUEST, NOW, POSTGRES
 

@@ -15,8 +15,8 @@ from pgward.policy.model import Condition, Effect, How, Policy, Rule
 from pgward.tunnel.edge.aware.facts import Asked, Decided, Ready
 from pgward.tunnel.edge.aware.judge import Judge
 from pgward.tunnel.edge.aware.standing import Standing
+from pgward.tunnel.edge.carrying import Client
 from pgward.tunnel.edge.landing import landing
-from pgward.tunnel.edge.sessions import Client
 from pgward.tunnel.edge.state_postgres import ConfigRule, DatabaseRule, UserRule
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 from pgward.tunnel.preface import Reason, RefusedError
