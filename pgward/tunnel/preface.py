@@ -10,6 +10,8 @@ nothing for it. Controls let one link carry one database session after another:
 - ``END``: this direction of the session has ended (as a FIN does). When both ends have
   sent it, the link is idle again.
 - ``CUT``: the edge ends the session, or the idle link, at once; the code says why.
+- ``WHY``: as CUT, of a session; the next record says why, as the line of a refusal. Only a tunnel
+  that says in its preface that it knows of it gets one.
 """
 
 import json
@@ -17,7 +19,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pgward.core.errors import PgwardError
 
@@ -29,6 +31,7 @@ _MARKER = re.compile(f"[0-9a-f]{{{2 * MARKER_SIZE}}}")
 
 END = 0x45
 CUT = 0x43
+WHY = 0x57
 
 
 class Reason(IntEnum):
@@ -107,14 +110,18 @@ class RefusedError(PgwardError):
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """The records of one link that are not data, all beginning with its marker."""
+    """The records of one link that are not data, all beginning with its marker.
+
+    ``tells_why`` says that the tunnel at the other end knows of WHY.
+    """
 
     marker: bytes
+    tells_why: bool = False
 
     @classmethod
-    def new(cls) -> "Controls":
+    def new(cls, *, tells_why: bool = False) -> "Controls":
         """Make the controls of a new link from fresh random bytes."""
-        return cls(secrets.token_bytes(MARKER_SIZE))
+        return cls(secrets.token_bytes(MARKER_SIZE), tells_why)
 
     @property
     def end(self) -> bytes:
@@ -125,6 +132,18 @@ class Controls:
         """Return the record that ends the session, or the idle link, for a reason."""
         return self.marker + bytes((CUT, reason))
 
+    def cut_by(self, refusal: RefusedError) -> tuple[bytes, ...]:
+        """Return the records that end the session in the words of a refusal, if they can."""
+        line = refuse(refusal)
+        known = EXPLANATIONS[refusal.reason] == (refusal.message, refusal.hint)
+        if known or not self.tells_why or len(line) > MAX_LINE:
+            return (self.cut(refusal.reason),)
+        return self.marker + bytes((WHY, 0)), line
+
+    def is_why(self, record: bytes) -> bool:
+        """Tell whether the next record says why the session ends."""
+        return record == self.marker + bytes((WHY, 0))
+
     def reason(self, record: bytes) -> Reason | None:
         """Return why ``record`` cuts; None when it is no cut of this link."""
         if len(record) == CONTROL_SIZE and record.startswith(self.marker) and record[-2] == CUT:
@@ -132,17 +151,25 @@ class Controls:
         return None
 
 
+class Request(NamedTuple):
+    """What a tunnel wants; ``knows_why`` says that it knows of WHY."""
+
+    service: str
+    knows_why: bool = False
+
+
 def request(service: str) -> bytes:
     """Return the line with which a tunnel names its service."""
-    return _line({"service": service})
+    return _line({"service": service, "why": True})
 
 
-def read_request(line: bytes) -> str:
-    """Return the service that a tunnel names; raise PrefaceError."""
-    service = _fields(line).get("service")
+def read_request(line: bytes) -> Request:
+    """Return what a tunnel wants; raise PrefaceError."""
+    fields = _fields(line)
+    service = fields.get("service")
     if not isinstance(service, str) or not service:
         raise PrefaceError("the tunnel named no service")
-    return service
+    return Request(service, fields.get("why") is True)
 
 
 def accept(controls: Controls) -> bytes:
@@ -155,6 +182,14 @@ def refuse(refusal: RefusedError) -> bytes:
     return _line(
         {"reason": int(refusal.reason), "message": refusal.message, "hint": refusal.hint or ""}
     )
+
+
+def read_refusal(line: bytes) -> RefusedError:
+    """Return what a line says no with; raise PrefaceError."""
+    fields = _fields(line)
+    if "reason" not in fields:
+        raise PrefaceError("the edge does not say why")
+    return _refusal(fields)
 
 
 def read_answer(line: bytes) -> Controls:
@@ -172,7 +207,12 @@ def _refusal(fields: dict[str, Any]) -> RefusedError:
     number, message, hint = fields["reason"], fields.get("message"), fields.get("hint")
     if not isinstance(number, int) or not isinstance(message, str) or not isinstance(hint, str):
         raise PrefaceError("the edge's refusal is malformed")
-    return RefusedError(Reason.of(number), message, hint=hint)
+    return RefusedError(Reason.of(number), _plain(message), hint=_plain(hint))
+
+
+def _plain(text: str) -> str:
+    """Return a text that moves no cursor: some of it may be the database's own."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _line(fields: dict[str, Any]) -> bytes:

@@ -26,7 +26,7 @@ from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.links import Links
 from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.edge.state import Peer
-from pgward.tunnel.preface import Controls, Reason, RefusedError
+from pgward.tunnel.preface import Controls, Reason, RefusedError, Request
 from pgward.tunnel.tls import (
     EdgeSocket,
     TlsConnection,
@@ -200,22 +200,27 @@ class Door:
                 tls.close()
                 return
             user = guest.peer.user
-            service = guest.service or await self._service(tls, ours=ours)
-            self._check(guest.peer, service)
+            wanted = Request(guest.service) if guest.service else await self._wanted(tls, ours=ours)
+            self._check(guest.peer, wanted.service)
         except RefusedError as refusal:
             if user != PROBE_SUBJECT:  # it is ourselves, and no event
                 self.refused(address, user, refusal)
             answer = preface.refuse(refusal) if ours else _fatal(refusal)
             await write_all(tls, answer)
             raise
-        controls = Controls.new() if ours else None
+        controls = Controls.new(tells_why=wanted.knows_why) if ours else None
         if controls is not None:
             await write_all(tls, preface.accept(controls))
         elif not guest.first:
             # A tunnel's link waits ready for a session; anyone else has come to say something.
             await ready(tls.socket, read=True)
         link = Link(
-            self.links, tls, peer=guest.peer, service=service, controls=controls, address=address
+            self.links,
+            tls,
+            peer=guest.peer,
+            service=wanted.service,
+            controls=controls,
+            address=address,
         )
         if guest.first:
             link.begin(guest.first)
@@ -229,20 +234,20 @@ class Door:
             raise _no_certificate()
         return await self.guests.receive(tls, address)
 
-    async def _service(self, tls: TlsConnection, *, ours: bool) -> str:
+    async def _wanted(self, tls: TlsConnection, *, ours: bool) -> Request:
         if ours:
             return preface.read_request(await read_line(tls, preface.MAX_LINE))
         sni = tls.socket.sni if isinstance(tls.socket, EdgeSocket) else None
         label, _, domain = (sni or "").lower().partition(".")
         if domain in self.domains:
-            return label
+            return Request(label)
         if self.default_service is None:
             raise RefusedError(
                 Reason.DENIED,
                 "this edge cannot tell which service you want",
                 hint="connect to SERVICE.DOMAIN of this edge, or use pgward connect",
             )
-        return self.default_service
+        return Request(self.default_service)
 
     def _check(self, peer: Peer, service: str) -> None:
         if self.links.draining:
@@ -322,4 +327,4 @@ def _no_certificate() -> RefusedError:
 
 
 def _fatal(refusal: RefusedError) -> bytes:
-    return pgerror.fatal(refusal.message, refusal.hint)
+    return pgerror.fatal(refusal.message, refusal.hint, sqlstate=refusal.sqlstate)

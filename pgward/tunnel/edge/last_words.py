@@ -17,6 +17,8 @@ log = logging.getLogger("pgward.edge")
 HEAR_OUT_SECONDS: Final = 3.0
 _NO: Final = b"N"
 _TRIED_AGAIN: Final = (Reason.STOPPING, Reason.EXPIRED, Reason.STEP_UP)
+# A tunnel does something about these, and has words of its own for them.
+_MENDED: Final = (*_TRIED_AGAIN, Reason.REVOKED)
 
 
 class LastWords:
@@ -34,10 +36,18 @@ class LastWords:
         if not self._is_tried_again(refusal):
             said = pgerror.fatal(refusal.message, refusal.hint, sqlstate=refusal.sqlstate)
             self._say(said)
-        self.cut(refusal.reason)
+        self.end(refusal)
+
+    def end(self, refusal: RefusedError) -> None:
+        """Tell a tunnel why its session ends, in the words that its client hears."""
+        if refusal.reason in _MENDED:
+            self.cut(refusal.reason)
+        elif self._controls is not None:
+            for record in self._controls.cut_by(refusal):
+                self._say(record)
 
     def cut(self, reason: Reason) -> None:
-        """Tell a tunnel why its link ends; nothing where there is none."""
+        """Tell a tunnel why its link ends, on which no session runs."""
         if self._controls is not None:
             self._say(self._controls.cut(reason))
 

@@ -92,10 +92,13 @@ class Link:
         """End this link at once and tell a tunnel why."""
         if self._is_closed:
             return
+        why = why or RefusedError(reason)
         if self._session is not None:
-            self._session.tell(why or RefusedError(reason))
-        self._last_words.cut(reason)
-        if self.in_session:
+            self._session.tell(why)
+        if not self.in_session:
+            self._last_words.cut(reason)
+        else:
+            self._last_words.end(why)
             self._links.record("session.cut", "ok", self, reason.name.lower())
         self.close()
 

@@ -13,11 +13,12 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from pgward.core.errors import PgwardError, UnavailableError
+from pgward.tunnel.local.hearing import HearingRelay
 from pgward.tunnel.local.holding import Held
 from pgward.tunnel.local.opening import repeatable
 from pgward.tunnel.local.pool import ReadyLink
 from pgward.tunnel.preface import Reason, RefusedError
-from pgward.tunnel.relay import RECORD_SIZE, Relay
+from pgward.tunnel.relay import RECORD_SIZE
 
 log = logging.getLogger("pgward.tunnel")
 
@@ -48,7 +49,9 @@ class Owner(Protocol):
         """Close a client once it could read what it was told last."""
         ...
 
-    def ended(self, connection: "LocalConnection", *, clean: bool, reason: Reason | None) -> None:
+    def ended(
+        self, connection: "LocalConnection", *, clean: bool, refusal: RefusedError | None
+    ) -> None:
         """Take that a connection is over; with ``clean`` its link can be used again."""
         ...
 
@@ -81,7 +84,7 @@ class LocalConnection:
         self.client = client
         self.held: Held | None = None
         self.link: ReadyLink | None = None
-        self.relay: Relay | None = None
+        self.relay: HearingRelay | None = None
         loop.add_reader(client.fileno(), self._on_first)
 
     @property
@@ -114,7 +117,7 @@ class LocalConnection:
             first = b""
         if not first:
             self._stop_reading()
-            self._end(clean=False, reason=None)
+            self._end(clean=False)
             return
         self._first = first
         link = self._owner.take()
@@ -191,7 +194,7 @@ class LocalConnection:
         except PgwardError as error:
             await self._turn_away(error)
         except ConnectionResetError:
-            self._end(clean=False, reason=None)
+            self._end(clean=False)
         else:
             self._task = None
             self._ask(link)
@@ -207,7 +210,7 @@ class LocalConnection:
         self._first = b""
         assert self.link is not None  # noqa: S101 - every way here has one
         link = self.link
-        self.relay = Relay(self._loop, link.tls, self.client, link.controls, self._on_end)
+        self.relay = HearingRelay(self._loop, link.tls, self.client, link.controls, self._on_end)
         self.relay.start(first, outgoing)
 
     # --- ends -------------------------------------------------------------------------
@@ -221,24 +224,27 @@ class LocalConnection:
             self.client.close()
         elif (error := task.exception()) is not None:
             log.error("a connection broke", exc_info=error)
-            self._end(clean=False, reason=None)
+            self._end(clean=False)
 
     async def _turn_away(self, error: PgwardError) -> None:
         await self._owner.turn_away(self.client, error)
-        self._end(clean=False, reason=None)
+        self._end(clean=False)
 
     def _on_end(self, clean: bool, reason: Reason | None) -> None:
         # When the database ended first, the edge may yet fail to deliver our last bytes to it.
         again = clean and self.relay is not None and self.relay.plain_ended_first
-        self._end(clean=again, reason=reason)
+        refusal = None if self.relay is None else self.relay.refusal
+        if refusal is None and reason is not None:
+            refusal = RefusedError(reason)
+        self._end(clean=again, refusal=refusal)
 
-    def _end(self, *, clean: bool, reason: Reason | None) -> None:
+    def _end(self, *, clean: bool, refusal: RefusedError | None = None) -> None:
         """Close what is not handed on: a link that is ``clean`` belongs to the owner now."""
         self.relay = self._task = None
         self._owner.leave(self.client)
         if self.link is not None and not clean:
             self.link.tls.close()
-        self._owner.ended(self, clean=clean, reason=reason)
+        self._owner.ended(self, clean=clean, refusal=refusal)
 
     def _stop_reading(self) -> None:
         descriptors = [self.client.fileno()]

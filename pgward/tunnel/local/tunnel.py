@@ -22,7 +22,7 @@ from pgward.tunnel.local.inner import InnerTls
 from pgward.tunnel.local.peer import is_mine
 from pgward.tunnel.local.pool import Pool, ReadyLink
 from pgward.tunnel.local.renewal import Login, Renewal
-from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
+from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.sweep import sweep
 from pgward.tunnel.tls import close_heard, tune, tunnel_context
 
@@ -100,7 +100,7 @@ class Tunnel:
             self._pool = Pool(
                 self.loop, self._edges, EdgeConnector(self.service.name, self._current_context)
             )
-            self._pool.on_cut = self._on_cut
+            self._pool.on_cut = lambda reason: self._on_cut(RefusedError(reason))
         return self._pool
 
     async def preflight(self) -> None:
@@ -340,43 +340,45 @@ class Tunnel:
         """Close a client once it could read what it was told last."""
         self._lingering.close(client)
 
-    def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
+    def ended(
+        self, connection: LocalConnection, *, clean: bool, refusal: RefusedError | None
+    ) -> None:
         """Take that a connection is over; with ``clean`` its link can be used again."""
         self._forget(connection)
         if clean:
             self._told = None
         if clean and connection.link is not None:
             self.pool.give_back(connection.link)
-        elif reason is not None:
-            self._on_cut(reason, connection.link)
+        elif refusal is not None:
+            self._on_cut(refusal, connection.link)
 
     def _forget(self, connection: LocalConnection) -> None:
         self._live.discard(connection)
         self.counters.active -= 1
 
-    def _on_cut(self, reason: Reason, used: ReadyLink | None = None) -> None:
+    def _on_cut(self, refusal: RefusedError, used: ReadyLink | None = None) -> None:
         """Hear that the edge ended an idle link, or one that a session ``used``."""
-        if reason not in MENDED_BY_A_RENEWAL:
-            self._tell_cut(reason)
+        if refusal.reason not in MENDED_BY_A_RENEWAL:
+            self._tell_cut(refusal)
             return
         epoch = self.pool.epoch if used is None else used.epoch
-        task = self.loop.create_task(self._mend(reason, epoch, lost=used is not None))
+        task = self.loop.create_task(self._mend(refusal, epoch, lost=used is not None))
         self._mending.add(task)
         task.add_done_callback(self._mending.discard)
 
-    async def _mend(self, reason: Reason, epoch: int, *, lost: bool) -> None:
+    async def _mend(self, refusal: RefusedError, epoch: int, *, lost: bool) -> None:
         """Get another certificate than this epoch's at once; tell who has to know."""
         await self.refresh(refused=epoch)
         if epoch == self.pool.epoch:
-            self._tell_cut(reason)
+            self._tell_cut(refusal)
         elif lost:
             message = "the edge ended a connection: its certificate counts no more"
             self._tell_problem(message, message, "there is a new one: connect again")
 
-    def _tell_cut(self, reason: Reason) -> None:
-        message, hint = EXPLANATIONS[reason]
+    def _tell_cut(self, refusal: RefusedError) -> None:
+        message = refusal.message
         self.on_cut(message)
-        self._tell_problem(message, f"the edge ended a connection: {message}", hint)
+        self._tell_problem(message, f"the edge ended a connection: {message}", refusal.hint)
 
     def _tell_problem(self, problem: str, message: str, hint: str | None) -> None:
         """Say once, not for every connection of a pool, what is wrong; again once it was right."""

@@ -30,11 +30,15 @@ fields = st.dictionaries(
 
 @given(st.text(min_size=1, max_size=300))
 def test_a_request_is_read_as_it_was_written(service):
-    assert preface.read_request(preface.request(service)) == service
+    assert preface.read_request(preface.request(service)) == (service, True)
 
 
 def test_a_request_on_the_wire():
-    assert preface.request("orders") == b'{"service":"orders"}\n'
+    assert preface.request("orders") == b'{"service":"orders","why":true}\n'
+
+
+def test_a_request_of_an_older_tunnel():
+    assert preface.read_request(b'{"service":"orders"}\n') == ("orders", False)
 
 
 def test_an_opened_link():
@@ -63,6 +67,12 @@ def test_a_refusal_in_words_of_its_own():
     )
 
 
+def test_a_refusal_moves_no_cursor():
+    said = RefusedError(Reason.LIMIT, "one\n\x1b[2Jtwo", hint="three\rfour")
+    heard = preface.read_refusal(preface.refuse(said))
+    assert (heard.message, heard.hint) == ("one  [2Jtwo", "three four")
+
+
 @pytest.mark.parametrize("number", [0, 200, -1, 10**30])
 def test_a_reason_of_a_newer_edge(number):
     line = json.dumps({"reason": number, "message": "no", "hint": "h"}).encode() + b"\n"
@@ -79,7 +89,7 @@ def test_every_reason_is_explained_and_fits_a_byte():
 
 @given(st.binary(max_size=200) | fields.map(lambda f: json.dumps(f).encode() + b"\n"))
 def test_any_line_is_read_or_refused_by_one_error(line):
-    for parse in (preface.read_request, preface.read_answer):
+    for parse in (preface.read_request, preface.read_answer, preface.read_refusal):
         with contextlib.suppress(PrefaceError, RefusedError):
             parse(line)
 
@@ -156,3 +166,44 @@ def test_an_end_is_no_cut():
     controls = Controls.new()
     assert controls.reason(controls.end) is None
     assert controls.reason(controls.cut(Reason.LIMIT) + b"\0") is None
+
+
+# --- cuts in words -----------------------------------------------------------------------
+
+
+SHUT = RefusedError(Reason.DENIED, "this service asks why you connect", hint="say so")
+
+
+def test_a_tunnel_that_knows_of_it_is_told_why():
+    controls = Controls.new(tells_why=True)
+    control, line = controls.cut_by(SHUT)
+    assert len(control) == CONTROL_SIZE
+    assert controls.is_why(control)
+    assert controls.reason(control) is None
+    heard = preface.read_refusal(line)
+    assert (heard.reason, heard.message, heard.hint) == (SHUT.reason, SHUT.message, SHUT.hint)
+
+
+@pytest.mark.parametrize(
+    ("tells_why", "refusal"),
+    [
+        (False, SHUT),
+        (True, RefusedError(Reason.DENIED)),  # which it knows by its number
+        (True, RefusedError(Reason.DENIED, "x" * MAX_LINE)),
+    ],
+)
+def test_a_number_is_enough(tells_why, refusal):
+    controls = Controls.new(tells_why=tells_why)
+    (record,) = controls.cut_by(refusal)
+    assert controls.reason(record) is Reason.DENIED
+    assert not controls.is_why(record)
+
+
+def test_another_links_why_is_data():
+    control, _ = Controls.new(tells_why=True).cut_by(SHUT)
+    assert not Controls.new().is_why(control)
+
+
+def test_a_line_that_says_nothing():
+    with pytest.raises(PrefaceError, match="does not say why"):
+        preface.read_refusal(b'{"marker":"00"}\n')

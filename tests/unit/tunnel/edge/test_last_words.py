@@ -8,7 +8,7 @@ from pgward.pgwire import startup
 from pgward.tunnel import pgerror
 from pgward.tunnel.edge import last_words as module
 from pgward.tunnel.edge.last_words import LastWords, asks_for_encryption
-from pgward.tunnel.preface import Controls, Reason, RefusedError
+from pgward.tunnel.preface import Controls, Reason, RefusedError, read_refusal
 from tests.fixtures.links import tls_pair
 from tests.fixtures.session_bench import read_record
 
@@ -36,6 +36,34 @@ def test_a_tunnel_is_told_as_well(run, contexts):
         LastWords(edge, controls, "here").refuse(LIMIT)
         assert await read_record(tunnel) == FATAL
         assert controls.reason(await read_record(tunnel)) is Reason.LIMIT
+        edge.close()
+        tunnel.close()
+
+    run(main())
+
+
+def test_a_tunnel_hears_the_same_words(run, contexts):
+    async def main() -> None:
+        edge, tunnel = await tls_pair(contexts)
+        controls = Controls.new(tells_why=True)
+        LastWords(edge, controls, "here").refuse(LIMIT)
+        assert await read_record(tunnel) == FATAL
+        assert controls.is_why(await read_record(tunnel))
+        heard = read_refusal(await read_record(tunnel))
+        assert (heard.reason, heard.message, heard.hint) == (Reason.LIMIT, "too many", "close some")
+        edge.close()
+        tunnel.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("reason", [Reason.STOPPING, Reason.REVOKED])
+def test_what_a_tunnel_does_something_about_is_a_number(run, contexts, reason):
+    async def main() -> None:
+        edge, tunnel = await tls_pair(contexts)
+        controls = Controls.new(tells_why=True)
+        LastWords(edge, controls, "here").end(RefusedError(reason, "in other words"))
+        assert controls.reason(await read_record(tunnel)) is reason
         edge.close()
         tunnel.close()
 

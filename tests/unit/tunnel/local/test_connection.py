@@ -84,9 +84,11 @@ class Owner:
     def leave(self, client: socket.socket) -> None:
         client.close()
 
-    def ended(self, connection: LocalConnection, *, clean: bool, reason: Reason | None) -> None:
+    def ended(
+        self, connection: LocalConnection, *, clean: bool, refusal: RefusedError | None
+    ) -> None:
         assert clean == (connection.link is not None and connection.link.tls.fileno() != -1)
-        self.endings.append((clean, reason))
+        self.endings.append((clean, refusal.reason if refusal else None))
         self.over.set()
         if clean:
             connection.link.tls.close()

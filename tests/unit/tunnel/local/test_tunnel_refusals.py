@@ -1,6 +1,7 @@
 import errno
 import socket
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -102,5 +103,23 @@ def test_a_problem_that_comes_back_is_said_again(run, contexts, tls_keys):
                 assert await rest(cut) == b""
                 await until(lambda: not (made.tunnel.counters.active or made.tunnel._mending))
                 assert len(made.said) == times
+
+    run(main())
+
+
+def test_the_tunnel_says_what_its_client_hears(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            orders = made.links.state.services["orders"]
+            made.links.state.services["orders"] = replace(orders, max_connections=0)
+            message = "orders has all its 0 connections in use"
+            hint = "close some, or ask for a higher limit"
+            for _ in range(2):
+                client = await made.client()
+                client.send(b"query")
+                assert await rest(client) == pgerror.fatal(message, hint)
+            await until(lambda: made.said)
+            assert made.said == [f"orders: the edge ended a connection: {message}\nhint: {hint}"]
+            assert made.tunnel.describe()["problem"] == message
 
     run(main())
