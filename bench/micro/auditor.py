@@ -16,7 +16,7 @@ from bench.micro.aware import ANSWER, ROUNDS
 from pgward.audit.chain.chunk import Chunk, Packer, open_chunk
 from pgward.audit.chain.lines import Chain, Head
 from pgward.audit.records.joining import Joiner
-from pgward.audit.tape.frames import OPEN, Frame
+from pgward.audit.tape.frames import OPEN, Entry
 from pgward.audit.tape.reader import TapeReader
 from pgward.audit.tape.writer import TapeWriter
 from pgward.ca.archive import facts
@@ -28,7 +28,7 @@ from pgward.tunnel.aware.upward import Upward
 
 EDGE = "edge1"
 SESSIONS = 8
-TRANSACTIONS = 8000
+TRANSACTIONS = 6000  # fewer than make a chunk full
 _TEXT = "SELECT abalance FROM pgbench_accounts WHERE aid = "
 _ABOUT = {
     "user": "alice",
@@ -78,20 +78,21 @@ def steps(tape: TapeWriter) -> Iterator[tuple[str, float]]:
     clock = time.process_time
     began = clock()
     with TapeReader(tape.directory) as reader:
-        frames = list[Frame]()
+        frames = list[Entry]()
         while some := reader.read():
             frames += some
     yield "read the tape", clock() - began
     began = clock()
-    joiner, records = Joiner(tape.boot, EDGE), list[Record]()
-    for frame in frames:
-        records += joiner.feed(frame)
+    joiner = Joiner(tape.boot, EDGE)
+    records = joiner.join(frames)
     yield "join records", clock() - began
     began = clock()
     head = Head.origin("0" * 16)
     chain, packer = Chain(head), Packer(head)
-    for record in records:
+    rare = [record for record in records if not isinstance(record, tuple)]
+    for record in rare:
         packer.add(chain.append(record), record)
+    packer.fill(chain, records, len(rare))
     yield "chain them", clock() - began
     began = clock()
     chunk = packer.pack(EDGE, chain.head)

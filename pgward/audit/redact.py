@@ -10,13 +10,11 @@ Not seen: a secret that nothing calls one (``pgp_sym_encrypt(data, 'key')``), or
 together at run time; rows of COPY, which are not kept at all.
 """
 
-import re
 import struct
 from collections.abc import Set as AbstractSet
 
 from pgward.audit.sql_secrets import HIDDEN, find, hide_raw
 
-_NEEDLE = re.compile(rb"passw|secret|passphrase|pwd|://")
 _U16 = struct.Struct("!H")
 _I32 = struct.Struct("!i")
 _NOTHING: frozenset[int] = frozenset()
@@ -24,7 +22,14 @@ _NOTHING: frozenset[int] = frozenset()
 
 def suspicious(data: bytes) -> bool:
     """Tell quickly whether anything could be taken out; of most messages nothing can."""
-    return _NEEDLE.search(data.lower()) is not None
+    # ``in`` looks for a text faster than for bytes, and both faster than one regular expression.
+    text = data.lower().decode("latin-1")
+    return (
+        "secret" in text
+        or "pwd" in text
+        or "://" in text
+        or ("pass" in text and ("passw" in text or "passphrase" in text))
+    )
 
 
 def redact_sql(text: bytes) -> bytes:

@@ -1,14 +1,17 @@
 """Chunks: lines that follow each other, compressed; packed by an edge, opened by who verifies."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 
 import zstandard
 
-from pgward.audit.chain.lines import Head, verify
+from pgward.audit.chain.lines import Chain, Head, verify
 from pgward.audit.chain.manifest import Manifest, listed
+from pgward.audit.chain.written import About, Record, Written
 from pgward.core.errors import PgwardError
 from pgward.pki import jws
 
@@ -43,23 +46,52 @@ class Packer:
         self._lines: list[bytes] = []
         self._bytes = 0
         self._first_time = self._last_time = ""
-        self._about: tuple[set[str], set[str], set[str]] = (set(), set(), set())
+        self._about: set[About] = set()
 
-    def add(self, line: bytes, record: Mapping[str, Any]) -> None:
+    def add(self, line: bytes, record: Record) -> None:
         """Take the next line, and what its record says of time, user, service and session."""
-        time = record["time"]
-        if not self._lines:
-            self._first_time = self._last_time = time
-        elif time > self._last_time:
-            self._last_time = time
-        elif time < self._first_time:
-            self._first_time = time
         self._lines.append(line)
         self._bytes += len(line) + 1
-        users, services, sessions = self._about
-        users.add(record.get("user"))  # type: ignore[arg-type]  # None is left out in the end
-        services.add(record.get("service"))  # type: ignore[arg-type]
-        sessions.add(record.get("session"))  # type: ignore[arg-type]
+        self._about.add(About(record.get("user"), record.get("service"), record.get("session")))
+        self._came(record["time"])
+
+    def fill(
+        self,
+        chain: Chain,
+        records: Sequence[Record | Written],
+        start: int = 0,
+        left_out: Collection[str | None] = frozenset(),
+    ) -> int:
+        """Chain records from the place ``start`` on, and take their lines; return where it ended.
+
+        That is when it is full, or at a record that is not written yet, or whose session is one
+        of those ``left_out``.
+        """
+        written, times, whom = list[bytes](), list[int](), set[About]()
+        room = GOAL_BYTES - self._bytes
+        for record in islice(records, start, start + MOST_LINES - len(self._lines)):
+            if not isinstance(record, tuple) or room <= 0:
+                break
+            line, time, about = record
+            if about.session in left_out:
+                break
+            written.append(line)
+            times.append(time)
+            whom.add(about)
+            room -= len(line)
+        if written:
+            lines = chain.extend(written)
+            self._lines += lines
+            self._bytes += size_of(lines)
+            self._about |= whom
+            for time in (min(times), max(times)):
+                self._came(json.loads(written[times.index(time)])["time"])
+        return start + len(written)
+
+    def _came(self, time: str) -> None:
+        if time < self._first_time or not self._first_time:
+            self._first_time = time
+        self._last_time = max(self._last_time, time)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -79,7 +111,7 @@ class Packer:
         plain = b"\n".join([*self._lines, b""])
         data = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
         users, services, sessions = (
-            listed(name for name in names if name) for names in self._about
+            listed(name for name in set(names) if name) for names in zip(*self._about, strict=True)
         )
         manifest = Manifest(
             edge=edge,
@@ -131,6 +163,6 @@ def open_chunk(data: bytes, manifest: Manifest) -> list[bytes]:
     return lines
 
 
-def size_of(lines: Iterable[bytes]) -> int:
+def size_of(lines: Collection[bytes]) -> int:
     """Return how many bytes lines take, each with its line feed."""
-    return sum(len(line) + 1 for line in lines)
+    return sum(map(len, lines), start=len(lines))

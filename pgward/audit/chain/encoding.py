@@ -43,11 +43,11 @@ def fast_encoder() -> Encode | None:
     """Return msgspec's encoder as one that can do all that ``encode_plainly`` can."""
     if msgspec is None:
         return None
-    quick = msgspec.json.Encoder().encode
+    quick: Encode = msgspec.json.Encoder().encode
 
     def encode(value: Any) -> bytes:
         try:
-            return bytes(quick(value))
+            return quick(value)
         except UnicodeEncodeError:
             return encode_plainly(value)
 

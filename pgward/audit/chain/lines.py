@@ -102,11 +102,19 @@ class Chain:
 
     def append_json(self, record: bytes) -> bytes:
         """Return the line of a record that is JSON already: an object, compact, not empty."""
-        seq = self._seq + 1
-        plain = b'{"seq":%d,%b' % (seq, record[1:])
-        self._hash = digest = sha256(self._hash + plain).digest()
-        self._seq = seq
-        return plain[:-1] + _tail(digest)
+        return self.extend((record,))[0]
+
+    def extend(self, records: Iterable[bytes]) -> list[bytes]:
+        """Return the lines of records that are JSON already, as ``append_json`` does."""
+        seq, digest, lines = self._seq, self._hash, list[bytes]()
+        for record in records:
+            seq += 1
+            hashed = b'%b{"seq":%d,%b' % (digest, seq, record[1:])
+            digest = sha256(hashed).digest()
+            text = b2a_base64(digest, newline=False)[:_HASH_LETTERS].translate(_URL_SAFE)
+            lines.append(b'%b,"hash":"%b"}' % (hashed[_HASH_BYTES:-1], text))
+        self._seq, self._hash = seq, digest
+        return lines
 
 
 def record_of(line: bytes) -> bytes:

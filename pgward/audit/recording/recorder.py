@@ -5,6 +5,7 @@ from what is known at a checkpoint and from the pieces since.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -49,6 +50,11 @@ class Recorder:
     def runs(self) -> bool:
         """Whether a session is recorded now."""
         return bool(self._sessions)
+
+    @property
+    def sessions(self) -> AbstractSet[str]:
+        """The sessions that are recorded now."""
+        return self._sessions.keys()
 
     @property
     def full(self) -> bool:

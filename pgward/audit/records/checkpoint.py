@@ -6,7 +6,7 @@ from pgward.audit.records.items import Item, Prepared
 from pgward.audit.records.large import Large
 from pgward.audit.records.session import Session
 
-_PLAIN = ("began", "seen", "numbered", "fault", "sensitive", "skipping", "copying")
+_PLAIN = ("began", "numbered", "fault", "sensitive", "skipping", "copying")
 
 
 def saved(session: Session) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Prepared:
         "secret",
         "statement",
         "types",
+        "written",
     )
 
     def __init__(
@@ -78,6 +79,7 @@ class Prepared:
         self.parameters: list[Any] | None = None
         self.joined = False
         self.denied: Fields = {}  # what a rule said of a Parse
+        self.written = b""  # what usual executions say of it, as JSON, once there was one
 
     def state(self) -> list[Any]:
         """Return it as JSON."""

@@ -8,11 +8,13 @@ import json
 from collections.abc import Iterable
 from typing import Any, Self
 
+from pgward.audit.chain.written import UNKNOWN, Written
 from pgward.audit.records.checkpoint import restored, saved
 from pgward.audit.records.fields import SESSION_FIELDS
 from pgward.audit.records.items import Fields
 from pgward.audit.records.session import Session
 from pgward.audit.records.times import stamp
+from pgward.audit.records.usual import expect, usual
 from pgward.audit.tape.frames import (
     CLOSE,
     COUNT,
@@ -24,6 +26,7 @@ from pgward.audit.tape.frames import (
     PIECE,
     RESULT,
     UP,
+    Entry,
     Frame,
 )
 from pgward.core.errors import InvalidInputError
@@ -44,13 +47,42 @@ class Joiner:
         self._sessions: dict[int, Session] = {}
         self._last = 0  # time of the last frame
 
-    def feed(self, frame: Frame) -> list[Fields]:
+    def join(self, frames: Iterable[Entry]) -> list[Fields | Written]:
+        """Return the records that frames complete; those of usual exchanges are written already."""
+        found: list[Fields | Written] = []
+        find = self._sessions.get
+        last = self._last
+        for frame in frames:
+            _, time, number, kind, data = frame
+            session = find(number)
+            if session is not None and (held := session.held) is not None:
+                if held:
+                    if kind == DOWN and (made := usual(session, held, time, data)) is not None:
+                        session.held = ()
+                        last = time
+                        found.append(made)
+                        continue
+                elif kind == UP:
+                    session.held = frame
+                    last = time
+                    continue
+            self._last = last
+            found += self.feed(frame)
+            last = self._last
+            if (session := find(number)) is not None:
+                expect(session)
+        self._last = last
+        return found
+
+    def feed(self, frame: Entry) -> list[Fields]:
         """Return the records that a frame completes; most complete none or one."""
         position, time, number, kind, data = frame
         session = self._sessions.get(number)
+        if session is not None and session.held is not None:
+            session.take_held()
         if session is None:
             if kind not in _BEGIN:
-                return [self._alone(frame)] if kind in _ALONE else []
+                return [self._alone(Frame(*frame))] if kind in _ALONE else []
             session = self._sessions[number] = Session(self._prefix, number, {"edge": self._edge})
             session.began = time
         self._last = time
@@ -59,7 +91,7 @@ class Joiner:
         elif kind == DOWN:
             session.down(time, data)
         else:
-            self._rare(session, frame)
+            self._rare(session, Frame(*frame))
         out = session.out
         if out:
             session.out = []
@@ -69,6 +101,7 @@ class Joiner:
         """Return the records of what is open when the writer is gone and all is read."""
         found: list[Fields] = []
         for session in self._sessions.values():
+            session.take_held()
             told = {"reason": KILLED, "status": "unknown"}
             session.end(f"{self._prefix}{session.number:x}.end", self._last, told)
             found += session.out
@@ -77,6 +110,8 @@ class Joiner:
 
     def state(self) -> dict[str, Any]:
         """Return what is open, as JSON."""
+        for session in self._sessions.values():
+            session.take_held()
         sessions = [saved(session) for session in self._sessions.values()]
         return {"version": _VERSION, "last": self._last, "sessions": sessions}
 
@@ -114,8 +149,9 @@ class Joiner:
     def _open(self, session: Session, frame: Frame) -> None:
         told = _told(frame.data)
         known = {key: str(told.pop(key)) for key in SESSION_FIELDS if told.get(key) is not None}
-        session.began = session.seen = frame.time
+        session.began = frame.time
         session.fields.update(known)
+        session.constant = UNKNOWN
         record = self._record(frame, "SESSION_START", session.fields)
         if told:
             record["details"] = told

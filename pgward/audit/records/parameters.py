@@ -18,6 +18,7 @@ from pgward.audit.redact import redact_value, suspicious
 HIDDEN = "***"
 Told = dict[str, Any]  # a large value, by "bytes" and "sha256"
 Value = str | Told | None
+Given = bytes | Told | None
 _UINT16, _INT32 = struct.Struct("!H"), struct.Struct("!i")
 _MOST_GROWTH, _MOST_TEXT = 8, 1024  # letters a byte, and besides
 _SHORT = 7  # bytes, too few for a secret and its name
@@ -26,7 +27,7 @@ MOST = 8192
 
 
 def parameters(
-    values: Sequence[bytes | Told | None],
+    values: Sequence[Given],
     formats: Sequence[int],
     types: Sequence[int],
     secret: AbstractSet[int],
@@ -44,7 +45,7 @@ def parameters(
     return found
 
 
-def value(data: bytes | Told | None, form: int, oid: int) -> Value:
+def value(data: Given, form: int, oid: int) -> Value:
     """Return one value: a text, None for NULL, size and hash of a large one."""
     if not isinstance(data, bytes):
         return data
@@ -70,7 +71,7 @@ def binary(data: bytes, oid: int) -> str:
     return "\\x" + data.hex()
 
 
-def read_bind(body: bytes) -> tuple[str, str, tuple[int, ...], list[bytes | Told | None]]:
+def read_bind(body: bytes) -> tuple[str, str, tuple[int, ...], list[Given]]:
     """Return names of portal and statement, formats and values of a Bind.
 
     As ``frontend.read_bind``, at a third of its cost; ValueError or struct.error where it is cut.
@@ -81,7 +82,7 @@ def read_bind(body: bytes) -> tuple[str, str, tuple[int, ...], list[bytes | Told
     formats = struct.unpack_from(f"!{count}H", rest, 2) if count else ()
     (count,) = _UINT16.unpack_from(rest, at)
     at += 2
-    values: list[bytes | Told | None] = []
+    values: list[Given] = []
     for _ in range(count):
         (size,) = _INT32.unpack_from(rest, at)
         at += 4

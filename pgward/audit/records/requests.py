@@ -4,12 +4,14 @@ import struct
 from collections import deque
 from collections.abc import Sequence
 
+from pgward.audit.chain.written import UNKNOWN
 from pgward.audit.records import items as it
 from pgward.audit.records.items import Fields, Item, Prepared
 from pgward.audit.records.large import Large, Value
 from pgward.audit.records.parameters import parameters, read_bind
 from pgward.audit.records.texts import about, decoded, prepared
 from pgward.audit.records.times import stamp
+from pgward.audit.tape.frames import Entry
 from pgward.pgwire import frontend
 from pgward.pgwire.errors import WireError
 
@@ -29,7 +31,7 @@ class Requests:
         self.number = number
         self.fields: Fields = {"session": f"{prefix}{number}", **facts}
         self.out: list[Fields] = []
-        self.began = self.seen = 0  # microseconds
+        self.began = 0  # microseconds
         self.numbered = 0  # messages that are recorded
         self.queue: deque[Item] = deque()
         self.waiting: list[Item] = []  # done; records of their own if no execution joins them
@@ -42,6 +44,10 @@ class Requests:
         self.sensitive = False
         self.skipping = False
         self.copying = False
+        # For usual exchanges:
+        self.prefix_bytes = prefix.encode()
+        self.constant = UNKNOWN  # what all records say, as JSON, and whom they name
+        self.held: Entry | tuple[()] | None = None  # not taken yet; (): it may be; None: not now
 
     def request(self, kind: int, position: int, time: int, body: bytes, *, ignored: bool) -> Item:
         """Return what is awaited for a message; of one that is ``ignored`` nothing is learned."""

@@ -10,12 +10,12 @@ import re
 import struct
 from collections import deque
 from collections.abc import Iterable
-from functools import lru_cache
 
 from pgward.audit.records import items as it
 from pgward.audit.records.items import Fields, Item
 from pgward.audit.records.large import Large
 from pgward.audit.records.requests import Requests
+from pgward.audit.records.tags import DEALLOCATED, read_tag
 from pgward.audit.records.times import stamp
 from pgward.audit.tape.frames import read_piece
 from pgward.pgwire import backend, frontend
@@ -37,12 +37,18 @@ _DEALLOCATE = re.compile(r'\s*deallocate\s+(?:prepare\s+)?("(?:[^"]|"")+"|[\w$]+
 class Session(Requests):
     """Reads one session's frames, and appends records to ``out``."""
 
+    def take_held(self) -> None:
+        """Take the frame that was held back as its answer could have been the usual one."""
+        held, self.held = self.held, None
+        if held:
+            position, time, _, _, data = held
+            self.up(position, time, data)
+
     # --- the frontend -----------------------------------------------------------------
 
     def up(self, position: int, time: int, data: bytes) -> None:
         """Take whole messages."""
         at, end, place = 0, len(data), 0
-        self.seen = time
         while at + 5 <= end:
             kind, length = _HEADER.unpack_from(data, at)
             following = at + 1 + length
@@ -69,7 +75,7 @@ class Session(Requests):
         self._asked(self.request(kind, position, time, body, ignored=ignored), time, denied)
 
     def _asked(self, item: Item, time: int, denied: Fields | None) -> None:
-        if denied is not None:
+        if denied is not None and item.kind in it.TYPES:
             denied = {"type": "DENIED", "denied": it.TYPES[item.kind], **denied}
             self.told(item).update(denied)
             if item.made is not None and not _stands_alone(item):
@@ -86,7 +92,6 @@ class Session(Requests):
     def piece(self, position: int, time: int, data: bytes) -> None:
         """Take a piece of a message that is larger than a frame."""
         offset, total, content = read_piece(data)
-        self.seen = time
         if not offset:
             kind, denied = content[0] if content else 0, self.denied.pop(0, None)
             self.large = Large(kind, self.prefix, position, time, denied)
@@ -112,7 +117,6 @@ class Session(Requests):
     def down(self, time: int, data: bytes) -> None:
         """Take what tells of answers."""
         at, end = 0, len(data)
-        self.seen = time
         while at + 5 <= end:
             kind, length = _HEADER.unpack_from(data, at)
             following = at + 1 + length
@@ -159,7 +163,7 @@ class Session(Requests):
         item = self._head()
         if item is None or item.kind not in _ENDED_BY[it.COMMAND_COMPLETE]:
             return
-        text, number = _tag(tag)
+        text, number = read_tag(tag)
         if item.tags is None:
             item.tags = [text]
         else:
@@ -168,16 +172,16 @@ class Session(Requests):
         if rows >= 0:
             item.rows = max(item.rows, 0) + rows
         item.run = -1
-        if text.startswith("D"):
+        if text in DEALLOCATED:
             self._forget(text, item)
         if item.kind == it.EXECUTE:
             self._ended(item, time)
 
     def _forget(self, tag: str, item: Item) -> None:
         """Forget prepared statements that SQL deallocated."""
-        if tag in {"DEALLOCATE ALL", "DISCARD ALL"}:
+        if tag != "DEALLOCATE":
             self.statements.clear()
-        elif tag == "DEALLOCATE" and item.record is not None:
+        elif item.record is not None:
             found = _DEALLOCATE.match(item.record.get("text", ""))
             if found is not None:
                 name = found[1]
@@ -386,14 +390,6 @@ def _blamed(failed: Item, behind: Iterable[Item]) -> Item:
         if item.kind == it.EXECUTE and portal is not None and made in (portal, portal.statement):
             return item
     return failed
-
-
-@lru_cache(maxsize=1024)
-def _tag(tag: bytes) -> tuple[str, int]:
-    """Return a tag, and the number of rows that it tells, -1 if none."""
-    text = tag.decode("utf-8", "replace")
-    number = text.rpartition(" ")[2]
-    return text, int(number) if number.isdecimal() and len(number) < 20 else -1  # noqa: PLR2004
 
 
 def _is_fatal(body: bytes) -> bool:

@@ -18,3 +18,9 @@ def _second(second: int) -> str:
         return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     except (OverflowError, ValueError, OSError):  # a spoiled frame
         return "1970-01-01T00:00:00"
+
+
+@lru_cache(maxsize=64)
+def second_bytes(second: int) -> bytes:
+    """Return the part of ``stamp`` before the point, of seconds since 1970, as ASCII."""
+    return _second(second).encode("ascii")

@@ -18,7 +18,7 @@ from pgward.audit.tape.frames import (
     GAP,
     HEADER_SIZE,
     KINDS,
-    Frame,
+    Entry,
     SegmentHeader,
     TapeError,
     checksum,
@@ -83,12 +83,12 @@ class TapeReader:
                 found += header.tail - max(start, HEADER_SIZE)
         return max(0, found)
 
-    def read(self, most: int = 2000) -> list[Frame]:
+    def read(self, most: int = 2000) -> list[Entry]:
         """Return the next frames, at most so many; none when there is nothing new. Never waits.
 
         Fewer, and not at the end, when they are large.
         """
-        found: list[Frame] = []
+        found: list[Entry] = []
         self.at_end = False
         taken = 0
         while len(found) < most and taken < _MOST_BYTES:
@@ -149,35 +149,38 @@ class TapeReader:
         self._tail = min(header.tail, self._size) if header else HEADER_SIZE
         self._closed = header is not None and header.closed
 
-    def _take(self, found: list[Frame], most: int) -> None:
+    def _take(self, found: list[Entry], most: int) -> None:
         """Take whole frames out of one block."""
         # A power cut may have kept frames and lost the tail that was to tell of them.
         limit = self._size if self._gone and not self._closed else self._tail
         offset, base = self._offset, self._number << 32
         block = os.pread(self._file, max(0, min(limit - offset, _BLOCK)), offset)
         if len(block) >= FRAME_SIZE:
-            first = FRAME.unpack_from(block)[0] + FRAME_SIZE
-            if len(block) < first <= limit - offset:
-                block = os.pread(self._file, first, offset)
+            whole = FRAME.unpack_from(block)[0] + FRAME_SIZE
+            if len(block) < whole <= limit - offset:
+                block = os.pread(self._file, whole, offset)
         at, end = 0, len(block)
-        unpack, new, append = FRAME.unpack_from, tuple.__new__, found.append
-        room = most - len(found)
-        while room and at + FRAME_SIZE <= end:
+        last = end - FRAME_SIZE
+        unpack, append, kinds = FRAME.unpack_from, found.append, KINDS
+        first = base | offset
+        for _ in range(most - len(found)):
+            if at > last:
+                break
             size, crc, session, time, kind = unpack(block, at)
             start = at + FRAME_SIZE
             stop = start + size
-            if stop > end or kind not in KINDS:
+            if stop > end or kind not in kinds:
                 break
             data = block[start:stop]
-            seed = (session ^ session >> 32 ^ time ^ time >> 32 ^ kind << 24) & 0xFFFFFFFF
-            if crc32(data, seed) != crc:
+            # As frames.checksum; crc32 takes the lower half of a number.
+            seed = session ^ time
+            if crc32(data, seed ^ seed >> 32 ^ kind << 24) != crc:
                 break
-            append(new(Frame, (base | offset + at, time, session, kind, data)))
-            room -= 1
+            append((first + at, time, session, kind, data))
             at = stop + 7 & -8
         self._offset = min(offset + at, self._size)
 
-    def _go_on(self, found: list[Frame]) -> bool:
+    def _go_on(self, found: list[Entry]) -> bool:
         """Behind the last frame of a block: return whether more may follow."""
         if self._offset < self._tail:
             return self._pass_over(found)
@@ -190,7 +193,7 @@ class TapeReader:
     def _following(self) -> bool:
         return path_of(self.directory, self._number + 1).exists()
 
-    def _pass_over(self, found: list[Frame]) -> bool:
+    def _pass_over(self, found: list[Entry]) -> bool:
         """Leave spoiled bytes out, if they are still spoiled when looked at again."""
         offset = self._offset
         if self._doubted != position_of(self._number, offset) and not self._gone:
@@ -199,7 +202,7 @@ class TapeReader:
         data = os.pread(self._file, self._tail - offset, offset)
         lost = _next_frame(data)
         position = position_of(self._number, offset)
-        found.append(Frame(position, 0, 0, GAP, _GAP.pack(lost)))
+        found.append((position, 0, 0, GAP, _GAP.pack(lost)))
         self._offset = offset + lost
         return True
 

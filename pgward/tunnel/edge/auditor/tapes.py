@@ -1,10 +1,11 @@
 """The records of one tape, without those that a killed auditor has chained already."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from pgward.audit.tape.frames import Frame
+from pgward.audit.chain.written import Record, Written, id_of
+from pgward.audit.tape.frames import Entry
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.auditor.checkpoint import Mark
 from pgward.tunnel.edge.auditor.shelf import Chained
@@ -12,7 +13,6 @@ from pgward.tunnel.edge.auditor.shelf import Chained
 log = logging.getLogger("pgward.auditor")
 
 MOST_FRAMES: Final = 2000  # read at once
-Record = Mapping[str, Any]
 
 
 class Reader(Protocol):
@@ -33,7 +33,7 @@ class Reader(Protocol):
         """How many bytes are written and not read."""
         ...
 
-    def read(self, most: int) -> Sequence[Frame]:
+    def read(self, most: int) -> Sequence[Entry]:
         """Return the next frames, none when there are none yet."""
         ...
 
@@ -53,8 +53,8 @@ class Reader(Protocol):
 class Joiner(Protocol):
     """Makes records of frames (pgward.audit.records.joining)."""
 
-    def feed(self, frame: Frame) -> Sequence[Record]:
-        """Return the records that a frame completes."""
+    def join(self, frames: Iterable[Entry]) -> Sequence[Record | Written]:
+        """Return the records that frames complete."""
         ...
 
     def finish(self) -> Sequence[Record]:
@@ -89,14 +89,11 @@ class Tape:
         """Whether what comes next is chained already."""
         return not self.finished and self._left_out < self._chained.records
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[Record | Written]:
         """Return the next records; an empty list and ``finished`` when there will be no more."""
         gone = self._reader.writer_is_gone  # asked first: what it wrote last is read below
         frames = self._reader.read(MOST_FRAMES)
-        made: list[Record] = []
-        feed: Callable[[Frame], Sequence[Record]] = self._joiner.feed
-        for frame in frames:
-            made += feed(frame)
+        made = list(self._joiner.join(frames))
         if gone and not frames and not self.finished:
             made += self._joiner.finish()
             self.finished = True
@@ -125,12 +122,12 @@ class Tape:
         """Let go of its files."""
         self._reader.close()
 
-    def _new(self, made: list[Record]) -> list[Record]:
+    def _new(self, made: list[Record | Written]) -> list[Record | Written]:
         """Leave out what is chained already, and see that it was the same."""
         known = min(self._chained.records - self._left_out, len(made))
         self._left_out += known
         if known and self._left_out == self._chained.records:
-            found = made[known - 1].get("id")
+            found = id_of(made[known - 1])
             if found != self._chained.last:
                 log.error(
                     "tape %s gives other records than before: %s where %s was",

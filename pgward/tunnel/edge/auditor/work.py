@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from pgward.audit.chain.chunk import Packer
 from pgward.audit.chain.lines import Chain, Head
+from pgward.audit.chain.written import Record, Written, id_of, record_in
 from pgward.audit.recording import parcel
 from pgward.audit.recording.pieces import RESULT
 from pgward.audit.recording.recorder import Recorder
@@ -23,14 +24,14 @@ from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.auditor.checkpoint import Checkpoint, Mark
 from pgward.tunnel.edge.auditor.rechain import rechained
 from pgward.tunnel.edge.auditor.shelf import Chained, Entry, Shelf
-from pgward.tunnel.edge.auditor.tapes import Record, Tape
+from pgward.tunnel.edge.auditor.tapes import Tape
 
 log = logging.getLogger("pgward.auditor")
 
 CHUNK_SECONDS: Final = 1.0  # so old a record may get before its chunk is made
 _SHARE: Final = 20.0
 _NONE: Final = Chained(0, "")
-_BEGIN: Final = "SESSION_START"
+_TELLING: Final = frozenset({"SESSION_START", "NOTICE"})  # of what is to be recorded
 
 
 class Tapes(Protocol):
@@ -224,7 +225,7 @@ class Work:
         self._open[boot] = tape
         return tape
 
-    def _records(self, tape: Tape) -> list[Record]:
+    def _records(self, tape: Tape) -> list[Record | Written]:
         try:
             return tape.records()
         except Exception as error:  # noqa: BLE001 - whatever it is, other tapes must be read
@@ -243,26 +244,34 @@ class Work:
         ours = None if isinstance(error, PgwardError | OSError) else error
         log.error("tape %s cannot be read, and is left as it is: %r", boot, error, exc_info=ours)
 
-    def _chain(self, boot: str, records: list[Record]) -> None:
+    def _chain(self, boot: str, records: list[Record | Written]) -> None:
         if not records:
             return
         before = self._progress.get(boot, _NONE).records
         if not (self._packer or self._recorder):
             self._oldest = self._now()
-        packer, append = self._packer, self._chain_of.append
-        recorder, take = self._recorder, self._recorder.take
-        for number, record in enumerate(records, 1):
-            kind = record["type"]
-            if kind == _BEGIN or recorder.runs:
-                take(record)
-            if kind != RESULT:
-                packer.add(append(record), record)
-            if packer.full or recorder.full:
-                self._progress[boot] = Chained(before + number, str(record["id"]))
+        recorder, place = self._recorder, 0
+        while place < len(records):
+            place = self._packer.fill(self._chain_of, records, place, recorder.sessions)
+            if place < len(records) and not self._packer.full:
+                self._take(records[place])
+                place += 1
+            if self._packer.full or recorder.full:
+                self._progress[boot] = Chained(before + place, id_of(records[place - 1]))
                 self._commit()
-                packer = self._packer
-        self._progress[boot] = Chained(before + len(records), str(records[-1]["id"]))
+        self._progress[boot] = Chained(before + len(records), id_of(records[-1]))
         self.records += len(records)
+
+    def _take(self, record: Record | Written) -> None:
+        """Chain one record that is of a recorded session, or is not written yet."""
+        told = record_in(record) if isinstance(record, tuple) else record
+        kind = told["type"]
+        if kind in _TELLING or self._recorder.runs:
+            self._recorder.take(told)
+        if isinstance(record, tuple):
+            self._packer.add(self._chain_of.append_json(record[0]), told)
+        elif kind != RESULT:
+            self._packer.add(self._chain_of.append(record), record)
 
     def _commit(self) -> None:
         pieces = self._recorder.cut() if self._recorder else []

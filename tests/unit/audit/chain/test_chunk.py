@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pgward.audit.chain import chunk
 from pgward.audit.chain.chunk import ChunkError, Packer, open_chunk, unpack
-from pgward.audit.chain.lines import ChainBrokenError, Head
-from tests.fixtures.records import CHAIN, chained, packed, record
+from pgward.audit.chain.lines import Chain, ChainBrokenError, Head
+from tests.fixtures.records import CHAIN, chained, packed, record, written
 
 RECORDS = [record(2), record(1, user="bob"), record(3, user=None, service=None, session=None)]
 CHUNK, END = packed(RECORDS)
@@ -95,3 +95,36 @@ def test_a_packer_is_full_by_bytes_and_by_lines(monkeypatch):
     monkeypatch.setattr(chunk, "MOST_LINES", 10)
     monkeypatch.setattr(chunk, "GOAL_BYTES", 100)
     assert packer.full
+
+
+def filled(records, start=0, left_out=frozenset()):
+    """Chain records into a packer; return where it ended, the packer and the chain."""
+    head = Head.origin(CHAIN)
+    packer, chain = Packer(head), Chain(head)
+    return packer.fill(chain, records, start, left_out), packer, chain
+
+
+def test_records_that_are_written_already_make_the_same_chunk():
+    place, packer, chain = filled([written(each) for each in RECORDS])
+    assert place == len(RECORDS)
+    assert packer.pack("edge-1", chain.head) == CHUNK
+
+
+def test_a_packer_leaves_what_is_not_written_and_who_is_left_out():
+    other = written(record(4, session="other"))
+    records = [written(RECORDS[0]), RECORDS[1], written(RECORDS[2]), other]
+    assert [filled(records, start)[0] for start in range(5)] == [1, 1, 4, 4, 4]
+    assert [filled(records, start, {"other"})[0] for start in range(5)] == [1, 1, 3, 3, 4]
+    place, packer, chain = filled(records, 1)
+    assert (place, len(packer), chain.head) == (1, 0, Head.origin(CHAIN))
+
+
+def test_a_packer_takes_no_more_than_makes_it_full(monkeypatch):
+    records = [written(each) for each in RECORDS]
+    monkeypatch.setattr(chunk, "MOST_LINES", 2)
+    place, packer, _ = filled(records)
+    assert (place, packer.full) == (2, True)
+    monkeypatch.setattr(chunk, "MOST_LINES", 10)
+    monkeypatch.setattr(chunk, "GOAL_BYTES", len(LINES[0]) + 1)
+    place, packer, _ = filled(records)
+    assert (place, packer.full) == (2, True)

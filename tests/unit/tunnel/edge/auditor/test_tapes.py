@@ -2,6 +2,7 @@ import logging
 
 import pytest
 
+from pgward.audit.chain.written import id_of
 from pgward.tunnel.edge.auditor.checkpoint import Mark
 from pgward.tunnel.edge.auditor.shelf import Chained
 from tests.fixtures.fake_tapes import FakeTapes
@@ -17,7 +18,7 @@ def tapes():
 
 
 def ids(records):
-    return [each["id"] for each in records]
+    return [id_of(each) for each in records]
 
 
 def test_a_tape_gives_its_records_in_rounds(tapes):
