@@ -1,7 +1,7 @@
 """Chunks: lines that follow each other, compressed; packed by an edge, opened by who verifies."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -22,6 +22,7 @@ MOST_PACKED: Final = 64 * 1024 * 1024
 
 _LEVEL: Final = 3
 _WINDOW: Final = 8 * 1024 * 1024
+_AT_ONCE: Final = 256 * 1024
 
 
 class ChunkError(PgwardError):
@@ -137,6 +138,10 @@ def unpack(data: bytes, most: int = MOST_PLAIN) -> list[bytes]:
 
     Raises ChunkError.
     """
+    return _split(_unpacked(data, most))
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
     try:
         size = zstandard.get_frame_parameters(data).content_size
         if not 0 < size <= most:
@@ -147,7 +152,13 @@ def unpack(data: bytes, most: int = MOST_PLAIN) -> list[bytes]:
         raise ChunkError("the chunk cannot be unpacked") from error
     if len(plain) != size or not plain.endswith(b"\n"):
         raise ChunkError("the chunk is cut off")
-    return plain[:-1].split(b"\n")
+    return plain
+
+
+def _split(plain: bytes) -> list[bytes]:
+    lines = plain.split(b"\n")
+    lines.pop()  # what stands behind the last line feed
+    return lines
 
 
 def open_chunk(data: bytes, manifest: Manifest) -> list[bytes]:
@@ -155,12 +166,26 @@ def open_chunk(data: bytes, manifest: Manifest) -> list[bytes]:
 
     Raises ChunkError, and ChainBrokenError, which names the line.
     """
+    return [line for some in opened(data, manifest) for line in some]
+
+
+def opened(data: bytes, manifest: Manifest) -> Iterator[list[bytes]]:
+    """Yield a chunk's verified lines, some at a time, as memory that is used again is fast.
+
+    Only behind the last of them is it known that all of the chunk is as its manifest says. Raises
+    as ``open_chunk`` does.
+    """
     damaged = sha256(data).hexdigest() != manifest.sha256
-    lines = unpack(data)
-    verify(lines, manifest.start, manifest.end)
-    if damaged or size_of(lines) != manifest.plain_bytes:
+    plain = _unpacked(data, MOST_PLAIN)
+    at, head = 0, manifest.start
+    while at < len(plain):
+        end = plain.rfind(b"\n", at, at + _AT_ONCE) + 1 or plain.index(b"\n", at) + 1
+        lines = _split(plain[at:end])
+        at, head = end, verify(lines, head)
+        yield lines
+    verify([], head, manifest.end)
+    if damaged or len(plain) != manifest.plain_bytes:
         raise ChunkError("the chunk is not the one that its manifest was made for")
-    return lines
 
 
 def size_of(lines: Collection[bytes]) -> int:

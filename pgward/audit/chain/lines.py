@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Self
 
+from pgward.audit.chain import bulk
 from pgward.audit.chain.encoding import encode
 from pgward.core.errors import PgwardError
 from pgward.pki import jws
@@ -19,12 +20,8 @@ from pgward.pki import jws
 _ORIGIN: Final = b"pgward audit chain 1\n"
 _CHAIN: Final = re.compile(r"[0-9a-f]{16}")
 _SEQ: Final = re.compile(rb'\{"seq":([1-9][0-9]{0,17}),')
-_KEY: Final = b',"hash":"'
-_END: Final = b'"}'
 _HASH_BYTES: Final = 32
-_HASH_LETTERS: Final = 43
-_TAIL: Final = len(_KEY) + _HASH_LETTERS + len(_END)
-_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_TAIL: Final = bulk.TAIL
 
 
 class ChainBrokenError(PgwardError):
@@ -111,7 +108,7 @@ class Chain:
             seq += 1
             hashed = b'%b{"seq":%d,%b' % (digest, seq, record[1:])
             digest = sha256(hashed).digest()
-            text = b2a_base64(digest, newline=False)[:_HASH_LETTERS].translate(_URL_SAFE)
+            text = b2a_base64(digest, newline=False)[: bulk.HASH_LETTERS].translate(bulk.URL_SAFE)
             lines.append(b'%b,"hash":"%b"}' % (hashed[_HASH_BYTES:-1], text))
         self._seq, self._hash = seq, digest
         return lines
@@ -131,13 +128,21 @@ def verify(lines: Iterable[bytes], start: Head, end: Head | None = None) -> Head
     Raises ChainBrokenError, which names the first line that was changed, is missing or is out of
     place. Only with ``end`` are lines found missing that were cut off at the end.
     """
+    found = lines if isinstance(lines, list) else list(lines)
+    seq, digest = start.seq + len(found), bulk.end_of(found, start.seq, start.hash)
+    if digest is None:
+        digest = _checked_each(found, start)
+    if end is not None and (end.chain, end.seq, end.hash) != (start.chain, seq, digest):
+        _refuse_end(start.chain, seq, end)
+    return Head(start.chain, seq, digest)
+
+
+def _checked_each(lines: Iterable[bytes], start: Head) -> bytes:
     seq, digest = start.seq, start.hash
     for line in lines:
         seq += 1
         digest = _check(line, seq, digest)
-    if end is not None and (end.chain, end.seq, end.hash) != (start.chain, seq, digest):
-        _refuse_end(start.chain, seq, end)
-    return Head(start.chain, seq, digest)
+    return digest
 
 
 def _check(line: bytes, seq: int, before: bytes) -> bytes:
@@ -171,5 +176,5 @@ def _refuse_end(chain: str, seq: int, end: Head) -> None:
 
 
 def _tail(digest: bytes) -> bytes:
-    text = b2a_base64(digest, newline=False)[:_HASH_LETTERS].translate(_URL_SAFE)
-    return _KEY + text + _END
+    text = b2a_base64(digest, newline=False)[: bulk.HASH_LETTERS].translate(bulk.URL_SAFE)
+    return bulk.KEY + text + bulk.END

@@ -25,7 +25,7 @@ def test_its_manifest_says_whom_and_when_it_is_about():
     assert (made.users, made.services) == (("alice", "bob"), ("orders",))
     assert made.sessions == ("0123456789abcdef-17",)
     assert (made.first_time, made.last_time) == (record(1)["time"], record(3)["time"])
-    assert made.plain_bytes == chunk.size_of(LINES)
+    assert made.plain_bytes == sum(len(line) + 1 for line in LINES)
 
 
 def test_the_next_chunk_follows():
@@ -128,3 +128,13 @@ def test_a_packer_takes_no_more_than_makes_it_full(monkeypatch):
     monkeypatch.setattr(chunk, "GOAL_BYTES", len(LINES[0]) + 1)
     place, packer, _ = filled(records)
     assert (place, packer.full) == (2, True)
+
+
+def test_a_chunk_is_verified_some_lines_at_a_time(monkeypatch):
+    monkeypatch.setattr(chunk, "_AT_ONCE", 500)
+    records = [record(number, text="x" * (2000 if number == 3 else 9)) for number in range(1, 9)]
+    made, _ = packed(records)
+    blocks = list(chunk.opened(made.data, made.manifest))
+    assert len(blocks) > 3
+    assert all(blocks)
+    assert [line for some in blocks for line in some] == chunk.unpack(made.data)
