@@ -8,6 +8,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.audit.chain import chunk as chunks
 from pgward.audit.chain.lines import Head
 from pgward.audit.chain.manifest import Manifest
 from pgward.ca.archive.facts import Facts
@@ -23,6 +24,7 @@ from pgward.pki import jws
 
 ARCHIVE = "archive"  # the counter of arrivals
 Reason = Literal["gap", "behind", "fork"]
+_HASH = slice(-45, -2)  # where a verified line's own hash stands in it
 
 _WHY: dict[Reason, str] = {
     "gap": "the chunk does not follow the last line that the authority has",
@@ -78,12 +80,10 @@ def is_kept(connection: Connection, manifest: Manifest) -> bool:
     return row is not None and tuple(row) == (manifest.sha256, manifest.end_hash)
 
 
-def place(
-    connection: Connection, manifest: Manifest, hashes: Sequence[str], missing: str | None
-) -> bool:
+def place(connection: Connection, manifest: Manifest, data: bytes, missing: str | None) -> bool:
     """Tell whether a chunk follows its chain's head, False when it does across a gap.
 
-    ``hashes`` are those of its lines; ``missing`` is what the edge says it has no more
+    ``data`` is the chunk, which was verified; ``missing`` is what the edge says it has no more
     (``5-9``). Raises NotFollowingError.
     """
     known = head(connection, manifest.edge, manifest.chain)
@@ -96,6 +96,7 @@ def place(
         if missing != f"{known.seq + 1}-{start.seq}":
             raise NotFollowingError("gap", known)
         return False
+    hashes = [line[_HASH].decode("ascii") for line in chunks.unpack(data)]
     same = _agrees(connection, manifest, hashes, known)
     raise NotFollowingError("behind" if same else "fork", known)
 

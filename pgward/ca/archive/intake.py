@@ -28,7 +28,6 @@ from pgward.core.clock import Clock
 from pgward.core.errors import DeniedError, InvalidInputError, PgwardError, UnavailableError
 
 _log = logging.getLogger(__name__)
-_HASH = slice(-45, -2)  # where a verified line's own hash stands in it
 _MOST_REMEMBERED = 100_000
 _MOST_RECOVERED = 50  # objects in one request
 CheckSigner = Callable[[Connection, SignedManifest], None]
@@ -92,19 +91,16 @@ class Intake:
             self._check_signer(connection, signed)
             if chains.is_kept(connection, manifest):
                 return chains.head(connection, edge.name, manifest.chain)
-        lines, found = _opened(delivery.data, signed)
-        hashes = [line[_HASH].decode("ascii") for line in lines]
+        found = _opened(delivery.data, signed)
         self._recover_all(edge, manifest)
         with self._store.read() as connection:
             if chains.is_kept(connection, manifest):  # by another request meanwhile
                 return chains.head(connection, edge.name, manifest.chain)
             self._check_services(connection, edge.name, found)
-            chains.place(connection, manifest, hashes, delivery.missing)
-        return self._keep(signed, delivery, hashes, found)
+            chains.place(connection, manifest, delivery.data, delivery.missing)
+        return self._keep(signed, delivery, found)
 
-    def _keep(
-        self, signed: SignedManifest, delivery: Delivery, hashes: list[str], found: Facts
-    ) -> Head:
+    def _keep(self, signed: SignedManifest, delivery: Delivery, found: Facts) -> Head:
         """Store the object, and then what makes it count: without its row it is nothing."""
         manifest, now = signed.manifest, self._clock.now()
         key = packing.key(manifest.edge, manifest.chain, manifest.first_seq, manifest.sha256)
@@ -114,7 +110,9 @@ class Intake:
         with self._store.write() as transaction:
             if chains.is_kept(transaction.connection, manifest):  # by another request meanwhile
                 return chains.head(transaction.connection, manifest.edge, manifest.chain)
-            follows = chains.place(transaction.connection, manifest, hashes, delivery.missing)
+            follows = chains.place(
+                transaction.connection, manifest, delivery.data, delivery.missing
+            )
             if manifest.first_seq == 1:
                 self._note_beginning(transaction, manifest.edge, manifest.chain, now)
             if not follows:
@@ -157,7 +155,7 @@ class Intake:
             try:
                 text, data = packing.unpack(self._objects.get(key))
                 signed = _read(text)
-                lines, found = _opened(data, signed)
+                found = _opened(data, signed)
             except PgwardError as error:
                 _log.warning("an object of the archive cannot be used: %s", error.message)
                 continue
@@ -166,9 +164,8 @@ class Intake:
                 continue
             with self._store.read() as connection:
                 self._check_signer(connection, signed)
-            hashes = [line[_HASH].decode("ascii") for line in lines]
             delivery = Delivery(known.chain, manifest.first_seq, text, data)
-            return self._keep(signed, delivery, hashes, found)
+            return self._keep(signed, delivery, found)
         return None
 
     def _check_services(self, connection: Connection, edge: str, found: Facts) -> None:
@@ -228,10 +225,9 @@ def _read(text: str) -> SignedManifest:
         return manifests.read(text)
 
 
-def _opened(data: bytes, signed: SignedManifest) -> tuple[list[bytes], Facts]:
+def _opened(data: bytes, signed: SignedManifest) -> Facts:
     with _as_invalid():
-        lines = chunks.open_chunk(data, signed.manifest)
-    return lines, facts.read(lines, signed.manifest.edge)
+        return facts.read(chunks.opened(data, signed.manifest), signed.manifest.edge)
 
 
 @contextmanager

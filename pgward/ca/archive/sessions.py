@@ -17,6 +17,7 @@ from pgward.core.errors import InvalidInputError, NotFoundError
 _TABLE = database_sessions
 _COLUMNS = _TABLE.c
 _CHUNK = 500  # ids in one statement
+_MOST = 1 << 62  # what a count of the store goes to
 _ABOUT = {
     "user": "user_name",
     "service": "service",
@@ -141,8 +142,8 @@ def _row(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
     return row | {
         "edge": edge,
         "id": session.id,
-        "started_at": parse_rfc3339(session.started or session.first_time),
-        "ended_at": _moment(session.ended),
+        "started_at": session.started or session.first_time,
+        "ended_at": session.ended,
         "status": session.status,
         "sqlstate": session.sqlstate,
         "end_reason": session.end_reason,
@@ -155,7 +156,7 @@ def _changes(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
     return counts | {
         "of_edge": edge,
         "of_id": session.id,
-        "of_ended_at": _moment(session.ended),
+        "of_ended_at": session.ended,
         "of_status": session.status,
         "of_sqlstate": session.sqlstate,
         "of_end_reason": session.end_reason,
@@ -165,10 +166,7 @@ def _changes(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
 
 def _update() -> sa.Update:
     """Return the statement: counts are added up, and an end stays what it was."""
-    added = {
-        name: _COLUMNS[name] + sa.bindparam(f"of_{name}", type_=sa.BigInteger())
-        for name in _COUNTS.values()
-    }
+    added = {name: _sum(name) for name in _COUNTS.values()}
     ended = {
         name: sa.func.coalesce(
             _COLUMNS[name], sa.bindparam(f"of_{name}", type_=_COLUMNS[name].type)
@@ -178,6 +176,13 @@ def _update() -> sa.Update:
     values = {**added, **ended, "received_at": sa.bindparam("of_received_at")}
     mine = (_COLUMNS.edge == sa.bindparam("of_edge"), _COLUMNS.id == sa.bindparam("of_id"))
     return sa.update(_TABLE).where(*mine).values(values)
+
+
+def _sum(name: str) -> sa.ColumnElement[int]:
+    """Return a count with what is added; a server that lies does not make it overflow."""
+    column = _COLUMNS[name]
+    more = sa.bindparam(f"of_{name}", type_=sa.BigInteger())
+    return sa.case((column > _MOST, column), else_=column + more)
 
 
 _UPDATE = _update()
@@ -199,7 +204,3 @@ def _json(row: sa.RowMapping) -> dict[str, Any]:
         "denied": row["denied"],
         "rows": row["row_count"],
     }
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else parse_rfc3339(text)

@@ -28,7 +28,7 @@ def read(opened: dict[str, str], *said: bytes) -> facts.Facts:
     for at, (kind, data) in enumerate(frames):
         records += joiner.feed(Frame(at + 1, 1_000_000 * (at + 1), 7, kind, data))
     chain = Chain(Head.origin(BOOT))
-    return facts.read([chain.append(each) for each in [*records, *joiner.finish()]], "e1")
+    return facts.read([[chain.append(each) for each in [*records, *joiner.finish()]]], "e1")
 
 
 @given(

@@ -1,7 +1,9 @@
 import pytest
+import sqlalchemy as sa
 
 from pgward.ca.archive import sessions
 from pgward.ca.archive.sessions import SessionFilter
+from pgward.ca.store.schema_archive import database_sessions
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
 from tests.fixtures.chunks import at, record
@@ -57,6 +59,15 @@ def test_an_end_stays_what_it_was(archived):
     archived.add(record(2, type="SESSION_END", status="error", sqlstate="57P01"))
     (session,) = listed(archived)
     assert (session["ended_at"], session["status"]) == (at(1), "ok")
+
+
+def test_counts_do_not_overflow(archived):
+    archived.add(record(1, type="SESSION_START"))
+    with archived.store.write() as transaction:
+        transaction.execute(sa.update(database_sessions).values(row_count=(1 << 63) - 1))
+    archived.add(record(2, rows=10**30))
+    (session,) = listed(archived)
+    assert (session["statements"], session["rows"]) == (1, (1 << 63) - 1)
 
 
 def test_filters_and_pages(archived):
