@@ -67,6 +67,7 @@ def _config(config: PostgresSettings) -> dict[str, Any]:
         "application_name": config.application_name or APPLICATION_NAME,
         "recording": config.recording or "none",
         "result_limit": size(config.result_limit or _RESULT_LIMIT),
+        "protect_role": config.protect_role is not False,
     }
 
 

@@ -72,7 +72,9 @@ def found_effect(decision: Decision) -> str:
 def shown(decision: Decision) -> str:
     """Return a decision and where it comes from, in one line."""
     said = "allowed" if decision.allowed else "denied"
-    if decision.rule:
+    if decision.rule and not decision.policy:
+        by = f"by {decision.rule} of the service"
+    elif decision.rule:
         by = f"by rule {decision.rule} of policy {decision.policy}"
     elif decision.policy:
         by = f"by the default of policy {decision.policy}"

@@ -32,8 +32,11 @@ class Decision:
 
     @property
     def name(self) -> str:
-        """What decided, as logs have it: policy and rule, or the policy whose default it is."""
-        return f"{self.policy}/{self.rule}" if self.rule else self.policy
+        """What decided, as logs have it: policy and rule, or the policy whose default it is.
+
+        A rule that is built in is of no policy.
+        """
+        return "/".join(each for each in (self.policy, self.rule) if each)
 
 
 @dataclass(frozen=True, slots=True)

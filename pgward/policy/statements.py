@@ -58,32 +58,42 @@ def _cached(text: bytes, encoding: str, protocol: str) -> Sequence[Statement]:
     return _classify(text, encoding, protocol)
 
 
-def _classify(text: bytes, encoding: str, protocol: str) -> Sequence[Statement]:
-    try:
-        return _read(to_utf8(text, encoding), protocol)
-    except UnparsedError as error:
-        seen = text.decode(errors="replace") if error.whole else ""
-        return (unread(str(error), text=seen, whole=error.whole, protocol=protocol),)
-
-
-def _read(text: bytes, protocol: str) -> Sequence[Statement]:
-    """Return the statements of every reading: all of them must be allowed.
+def read_raw(text: bytes, *, encoding: str = UTF8) -> Sequence[tuple[Node, bytes]]:
+    """Return the statements (RawStmt) of every reading of a text, each with its own words.
 
     A backslash in a plain string means two things, by a setting that may change unseen. PostgreSQL
     refuses a text in the reading in which it does not parse, so that one is of no consequence.
+    Raises UnparsedError where no reading parses.
     """
-    found: dict[Statement, None] = {}
+    found: list[tuple[Node, bytes]] = []
     problems: list[UnparsedError] = []
-    readings = list(_readings(text))
+    readings = list(_readings(to_utf8(text, encoding)))
     for reading, escapes in readings:
         try:
             raw = parse(reading, backslashes_escape=escapes)
-            found |= dict.fromkeys(_statement(each, reading, protocol) for each in raw)
         except UnparsedError as error:
             problems.append(error)
+        else:
+            found += ((each, _words(each, reading)) for each in raw)
     if len(problems) == len(readings):
         raise problems[0]
-    return tuple(found)
+    return found
+
+
+def _words(raw: Node, text: bytes) -> bytes:
+    fields = dict(raw.fields())
+    begin, length = fields.get("stmt_location", 0), fields.get("stmt_len", 0)
+    return text[begin : begin + length if length else None]
+
+
+def _classify(text: bytes, encoding: str, protocol: str) -> Sequence[Statement]:
+    """Return the statements of every reading: all of them must be allowed."""
+    try:
+        raw = read_raw(text, encoding=encoding)
+        return tuple(dict.fromkeys(_statement(each, words, protocol) for each, words in raw))
+    except UnparsedError as error:
+        seen = text.decode(errors="replace") if error.whole else ""
+        return (unread(str(error), text=seen, whole=error.whole, protocol=protocol),)
 
 
 def _readings(text: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -96,10 +106,8 @@ def _readings(text: bytes) -> Iterator[tuple[bytes, bool]]:
             yield other, True
 
 
-def _statement(raw: Node, text: bytes, protocol: str) -> Statement:
-    fields = dict(raw.fields())
-    begin, length = fields.get("stmt_location", 0), fields.get("stmt_len", 0)
-    facts = facts_of(fields["stmt"])
+def _statement(raw: Node, words: bytes, protocol: str) -> Statement:
+    facts = facts_of(dict(raw.fields())["stmt"])
     kinds = tuple(facts.kinds)
     return Statement(
         kind=kinds[0],
@@ -108,7 +116,7 @@ def _statement(raw: Node, text: bytes, protocol: str) -> Statement:
         names=tuple(facts.names),
         functions=tuple(facts.functions),
         settings=tuple(facts.settings),
-        text=text[begin : begin + length if length else None].decode(errors="replace").strip(),
+        text=words.decode(errors="replace").strip(),
         reads=READING.issuperset(kinds) and HARMLESS.issuperset(facts.functions),
         protocol=protocol,
     )

@@ -22,6 +22,8 @@ TIMEOUT = 120
 class Rules:
     """Denies what holds one of ``words``."""
 
+    every = True
+
     def __init__(self, *words: bytes) -> None:
         self.words = set(words)
         self.asked: list[tuple[str, bytes | None, bool]] = []

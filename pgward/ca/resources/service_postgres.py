@@ -174,6 +174,7 @@ class PostgresSettings(Model):
     application_name: Annotated[str, Field(max_length=200), checked(_template)] | None = None
     recording: Literal["none", "statements", "results"] | None = None
     result_limit: Annotated[str, checked(_result_limit)] | None = None
+    protect_role: bool | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

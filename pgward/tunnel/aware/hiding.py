@@ -16,9 +16,12 @@ _MOST_NAMES: Final = 10_000
 
 
 def suspicious(data: bytes | bytearray | memoryview) -> bool:
-    """Tell, in well under a microsecond for a short statement, whether a secret may be in it."""
+    """Tell, in well under a microsecond for a short statement, whether to look into it.
+
+    A secret may be in it, or a change of the role that people land as.
+    """
     text = str(data, "latin-1").lower()  # of texts, this is twice as fast as of bytes
-    return "pass" in text or "secret" in text or "pwd" in text or "://" in text
+    return "pass" in text or "secret" in text or "pwd" in text or "://" in text or "alter" in text
 
 
 class Hiding:

@@ -4,9 +4,27 @@ from pgward.pgwire.body import UINT32
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.states import BIND, CLOSE, EXECUTE, FUNCTION_CALL, PARSE, QUERY, SYNC
 from pgward.tunnel.aware.names import Names, Text
-from pgward.tunnel.aware.ruling import Denial, Ruling
+from pgward.tunnel.aware.ruling import Denial, Ruling, Way
 
 LOOKED_AT = frozenset({QUERY, PARSE, BIND, EXECUTE, CLOSE, FUNCTION_CALL, SYNC})
+
+
+class Glancing:
+    """Asks a Ruling about texts as they come, and about nothing else."""
+
+    looked_at = frozenset({QUERY, PARSE})
+
+    def __init__(self, ruling: Ruling) -> None:
+        self._ruling = ruling
+
+    def began(self) -> None:
+        """Take that bytes were read."""
+
+    def denial(self, kind: int, body: bytes, *, whole: bool, heard: bool) -> Denial | None:  # noqa: ARG002 - as Judging's
+        """Return a denial of a message, by its body or how that begins."""
+        way: Way = "query" if kind == QUERY else "parse"
+        text = body if kind == QUERY else body.partition(b"\0")[2]
+        return self._ruling.statement(way, text.partition(b"\0")[0], whole=whole)
 
 
 class Judging:
@@ -14,6 +32,8 @@ class Judging:
 
     A statement that is executed in the same read as it is parsed in is asked about once.
     """
+
+    looked_at = LOOKED_AT
 
     def __init__(self, ruling: Ruling) -> None:
         self._ruling = ruling

@@ -15,6 +15,15 @@ class Denial(NamedTuple):
 class Ruling(Protocol):
     """Decides on the statements of one session."""
 
+    @property
+    def every(self) -> bool:
+        """Whether it is asked about all of them, or else about texts as they come only.
+
+        Then nothing is remembered of what they prepare, and those in which ``suspicious`` finds
+        nothing may be left out.
+        """
+        ...
+
     def statement(self, kind: Way, text: bytes | None, *, whole: bool) -> Denial | None:
         """Return a denial, or None to let the statement pass.
 

@@ -23,7 +23,7 @@ from pgward.pgwire.states import (
     TERMINATE,
 )
 from pgward.tunnel.aware.hiding import Hiding, suspicious
-from pgward.tunnel.aware.judging import LOOKED_AT, Judging
+from pgward.tunnel.aware.judging import Glancing, Judging
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.pieces import Pieces
 from pgward.tunnel.aware.rows import count
@@ -59,6 +59,7 @@ class Upward:
         "_pending",
         "_pieces",
         "_rows",
+        "_ruled",
         "_session",
         "_simple",
         "_skip",
@@ -73,17 +74,20 @@ class Upward:
         self._session = pending.session
         self._exchange = pending.exchange
         self._hiding = Hiding()
-        self._judging = None if ruling is None else Judging(ruling)
-        if self._judging is not None:
-            self._exchange.watcher = self._judging.names
+        self._judging: Judging | Glancing | None = None
+        self._ruled = False  # each message is looked at
         self._waiting = bytearray()  # the beginning of a message
         self._needed = 0  # how long that must be before it is looked at again
         self._skip = 0  # bytes of COPY data that are still to come
         self._pieces: Pieces | None = None
         self._rows = self._copied = 0  # of COPY data that is not counted on tape yet
-        self._simple = ruling is None  # nothing of the above, so that a query may go straight on
+        self._simple = True  # nothing of the above, so that a query may go straight on
         self._out: Parts | None = None  # what to pass on of this read, if not all as it is
         self._passed = self._taped = 0  # up to where in this read
+        if ruling is not None and ruling.every:
+            self.rule(ruling)
+        elif ruling is not None:
+            self._judging = Glancing(ruling)
 
     @property
     def at_boundary(self) -> bool:
@@ -129,7 +133,7 @@ class Upward:
         exchange.watcher = judging.names
         self._pending.ruling = ruling
         self._judging = judging
-        self._simple = False
+        self._ruled, self._simple = True, False
 
     def close(self) -> None:
         """Put on tape what is known of COPY data that never came to its end."""
@@ -163,7 +167,7 @@ class Upward:
         elif self._out is not None:
             self._pass(view[self._passed :], size)
         self._simple = (
-            self._judging is None
+            not self._ruled
             and not self._waiting
             and not self._skip
             and self._pieces is None
@@ -212,7 +216,7 @@ class Upward:
                 self._put(view[self._taped : at])
                 self._count()
                 self._taped = at
-            if judging is not None and kind in LOOKED_AT:
+            if judging is not None and kind in judging.looked_at:
                 self._judge(judging, view, at, end)
             elif exchange.deaf:
                 exchange.sent(kind)
@@ -261,7 +265,7 @@ class Upward:
 
     # --- rules ------------------------------------------------------------------------
 
-    def _judge(self, judging: Judging, view: memoryview, at: int, end: int) -> None:
+    def _judge(self, judging: Judging | Glancing, view: memoryview, at: int, end: int) -> None:
         kind = view[at]
         denial = self._ask(judging, kind, bytes(view[at + _HEADER : end]), whole=True)
         if denial is None:
@@ -271,7 +275,9 @@ class Upward:
         self._put(view[at:end])
         self._taped = self._passed = end
 
-    def _ask(self, judging: Judging, kind: int, body: bytes, *, whole: bool) -> Denial | None:
+    def _ask(
+        self, judging: Judging | Glancing, kind: int, body: bytes, *, whole: bool
+    ) -> Denial | None:
         heard = self._exchange.sent(kind)
         return judging.denial(kind, body, whole=whole, heard=heard)
 
@@ -300,7 +306,7 @@ class Upward:
         if self._taped < at:
             self._put(view[self._taped : at])
         denial = None
-        if judging is not None and kind in LOOKED_AT:
+        if judging is not None and kind in judging.looked_at:
             beginning = bytes(view[at + _HEADER : at + MOST_WHOLE])
             denial = self._ask(judging, kind, beginning, whole=False)
         else:

@@ -145,6 +145,7 @@ class Config:
     application_name: str = "{user} via pgward: {application}"
     recording: Recording = "none"
     result_limit: int = 10 << 20
+    protect_role: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +286,7 @@ def _config(name: str | None, fields: Mapping[str, Any]) -> Config:
         application_name=str(fields["application_name"]),
         recording=_RECORDINGS[fields["recording"]],
         result_limit=_number(fields["result_limit"]),
+        protect_role=fields.get("protect_role") is not False,  # an older CA does not speak of it
     )
 
 

@@ -101,3 +101,40 @@ def test_what_is_too_long_to_be_read_is_denied(session):
 def test_a_connection_is_denied_with_the_rules_reason(tunnel):
     said = psql_error(tunnel.conninfo, dbname="postgres")
     assert "that one is for administrators" in said
+
+
+KEPT = [
+    "ALTER ROLE current_user PASSWORD 'mine'",
+    'ALTER USER "{role}" VALID UNTIL \'yesterday\'',
+    'ALTER ROLE "{role}" SET search_path TO mine',
+    "DO $$BEGIN EXECUTE format('ALTER ROLE %I PASSWORD NULL', current_user); END$$",
+]
+
+
+def test_the_role_that_people_land_as_is_not_theirs_to_change(stack):
+    person = stack.person()
+    service = stack.aware(person)
+    with (
+        stack.tunnel(person, service.name) as running,
+        psycopg.connect(running.conninfo, autocommit=True) as session,
+    ):
+        said = f"people land here as {service.role}, so it is not changed here"
+        for prepare in (False, True):
+            for text in KEPT:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match=said) as caught:
+                    session.execute(text.format(role=service.role), prepare=prepare)
+                assert caught.value.diag.message_detail == "pgward's rule protectRole denies it"
+        session.execute("CREATE TABLE IF NOT EXISTS altered ()")
+        session.execute("ALTER TABLE altered ADD COLUMN IF NOT EXISTS a int")
+    with stack.tunnel(person, service.name) as running, psycopg.connect(running.conninfo):
+        pass  # its password is what it was
+
+
+def test_a_service_may_leave_its_role_to_people(stack):
+    person = stack.person()
+    service = stack.aware(person, postgres={"protectRole": False})
+    with (
+        stack.tunnel(person, service.name) as running,
+        psycopg.connect(running.conninfo, autocommit=True) as session,
+    ):
+        session.execute("ALTER ROLE current_user SET work_mem TO '5MB'")

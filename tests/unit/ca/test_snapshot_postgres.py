@@ -23,6 +23,7 @@ def test_the_smallest_block_is_whole_and_names_the_secret_only():
             "application_name": "{user} via pgward: {application}",
             "recording": "none",
             "result_limit": 10485760,
+            "protect_role": True,
         },
         "configs": {},
         "rules": [],

@@ -11,6 +11,7 @@ from pgward.core.clock import rfc3339
 from pgward.pgwire.startup import Startup
 from pgward.policy.context import Connect, Context, Device, ServiceFacts, User
 from pgward.policy.context import Session as SessionFacts
+from pgward.policy.role_guard import RoleGuard
 from pgward.tunnel.edge.carrying import Client
 from pgward.tunnel.edge.landing import Landing, reason_of
 from pgward.tunnel.edge.secrets.credentials import Session
@@ -93,6 +94,14 @@ class Decided:
     rule: str
     minor: int
     recipient: str | None = None
+
+    @property
+    def guard(self) -> RoleGuard | None:
+        """What keeps the role that it lands as from being changed."""
+        if not self.config.protect_role:
+            return None
+        role = self.landing.user
+        return RoleGuard(role, own=role == self.config.user.own(self.asked.user))
 
     @property
     def session(self) -> Session:

@@ -7,7 +7,8 @@ from datetime import datetime
 from pgward.policy import cel
 from pgward.policy.cel import Variables
 from pgward.policy.context import Context
-from pgward.policy.rules import Decision, Engine
+from pgward.policy.role_guard import RoleGuard
+from pgward.policy.rules import Engine
 from pgward.policy.ruling import StatementRuler
 from pgward.tunnel.aware.ruling import Denial, Way
 from pgward.tunnel.edge.state_postgres import PostgresService
@@ -39,23 +40,34 @@ class Judge:
                 hint="pgward policy explain tells administrators more",
                 sqlstate="42501",
             )
-        return named(decision)
+        return decision.name
 
     def ruling(
-        self, name: str, postgres: PostgresService, context: Context, encoding: str
-    ) -> "Ruler | None":
-        """Return what rules the statements of a session; None where no rule is about any."""
-        engine = self._engine(name, postgres)
-        if not engine.rules_statements:
-            return None
-        return Ruler(StatementRuler(engine, context, self._now, encoding=encoding), encoding)
+        self,
+        name: str,
+        postgres: PostgresService,
+        context: Context,
+        encoding: str,
+        guard: RoleGuard | None = None,
+    ) -> "Ruler":
+        """Return what rules the statements of a session."""
+        made = Ruler(encoding)
+        self.rule_anew(made, name, postgres, context, guard)
+        return made
 
     def rule_anew(
-        self, ruler: "Ruler", name: str, postgres: PostgresService, context: Context
+        self,
+        ruler: "Ruler",
+        name: str,
+        postgres: PostgresService,
+        context: Context,
+        guard: RoleGuard | None = None,
     ) -> None:
-        """Have a session that is ruled follow other policies, or another context."""
+        """Have a session follow other policies, or another context; raise RefusedError."""
         engine = self._engine(name, postgres)
-        ruler.ruler = StatementRuler(engine, context, self._now, encoding=ruler.encoding)
+        ruler.guard = guard
+        if ruler.every or engine.rules_statements:
+            ruler.ruler = StatementRuler(engine, context, self._now, encoding=ruler.encoding)
 
     def _engine(self, name: str, postgres: PostgresService) -> Engine:
         found = self._engines.get(name)
@@ -67,23 +79,32 @@ class Judge:
 
 @dataclass(slots=True)
 class Ruler:
-    """Rules statements as the relay asks; ``encoding`` is the client's."""
+    """Rules statements as the relay asks; ``encoding`` is the client's.
 
-    ruler: StatementRuler
+    ``ruler`` is None as long as no policy is about statements.
+    """
+
     encoding: str
+    ruler: StatementRuler | None = None
+    guard: RoleGuard | None = None
+
+    @property
+    def every(self) -> bool:
+        """Whether a policy is about statements."""
+        return self.ruler is not None
 
     def statement(self, kind: Way, text: bytes | None, *, whole: bool) -> Denial | None:
         """Return a denial, or None to let the statement pass."""
-        found = self.ruler.statement(kind, text, whole=whole)
-        return None if found is None else Denial(named(found), found.reason)
+        found = None
+        if self.guard is not None and text is not None and kind != "function":
+            found = self.guard.denial(text, encoding=self.encoding)
+        if found is None and self.ruler is not None:
+            found = self.ruler.statement(kind, text, whole=whole)
+        return None if found is None else Denial(found.name, found.reason)
 
     def parameter_status(self, name: str, value: str) -> None:
         """Take note of what PostgreSQL reports."""
         if name == "client_encoding":
             self.encoding = value
-        self.ruler.parameter_status(name, value)
-
-
-def named(decision: Decision) -> str:
-    """Return policy and rule of a decision as people read them."""
-    return f"{decision.policy}/{decision.rule}" if decision.rule else decision.policy
+        if self.ruler is not None:
+            self.ruler.parameter_status(name, value)

@@ -67,11 +67,12 @@ class Live:
         """
         if self.standing is None or service.postgres is None:
             raise RefusedError(Reason.DENIED, "the service has changed", hint="connect again")
-        is_ruled = self.standing.ruler is not None
+        ruler = self.standing.ruler
+        was_ruled = ruler.every
         self.standing.adopt(state, service.name, service.postgres)
         self.limits = service.postgres.limits
-        if self.standing.ruler is not None and not is_ruled:
-            self.relay.rule(self.standing.ruler)
+        if ruler.every and not was_ruled:
+            self.relay.rule(ruler)
             self._retired = "the service has other rules now: connect again"
 
     def tell(self, why: RefusedError) -> None:

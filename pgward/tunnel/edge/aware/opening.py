@@ -234,10 +234,11 @@ class AwareSessions:
         live.first = talk.unread
         return live
 
-    def _ruling(self, ready: Ready) -> Ruler | None:
+    def _ruling(self, ready: Ready) -> Ruler:
         asked = ready.decided.asked
         encoding = ready.upstream.parameters.get("client_encoding", "UTF8")
-        return self.judge.ruling(asked.service, asked.postgres, asked.context(), encoding)
+        context, guard = asked.context(), ready.decided.guard
+        return self.judge.ruling(asked.service, asked.postgres, context, encoding, guard)
 
     def _relay(self, standing: Standing, tape: WorkersTape, on_end: OnEnd) -> AwareRelay:
         def ended(clean: bool, reason: Reason | None) -> None:

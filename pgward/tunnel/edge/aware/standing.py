@@ -12,17 +12,17 @@ from pgward.tunnel.edge.aware.judge import Judge, Ruler
 from pgward.tunnel.edge.aware.refusals import check_way
 from pgward.tunnel.edge.landing import landing
 from pgward.tunnel.edge.state import EdgeState
-from pgward.tunnel.edge.state_postgres import PostgresService
+from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.preface import Reason, RefusedError
 
 
 @dataclass(slots=True)
 class Standing:
-    """One session's; ``ruler`` is None as long as no rule is about statements."""
+    """One session's."""
 
     judge: Judge
     ready: Ready
-    ruler: Ruler | None
+    ruler: Ruler
 
     def adopt(self, state: EdgeState, name: str, postgres: PostgresService) -> None:
         """Go on under a newer configuration; raise RefusedError if the session must end."""
@@ -31,17 +31,13 @@ class Standing:
         if postgres is before.postgres and groups == before.groups:
             return
         asked = replace(before, postgres=postgres, groups=groups)
-        self._check(asked)
-        decided = replace(self.ready.decided, asked=asked)
+        config = self._check(asked)
+        decided = replace(self.ready.decided, asked=asked, config=config)
+        self.judge.rule_anew(self.ruler, name, postgres, asked.context(), decided.guard)
         self.ready = replace(self.ready, decided=decided)
-        if self.ruler is not None:
-            self.judge.rule_anew(self.ruler, name, postgres, asked.context())
-        else:
-            encoding = self.ready.upstream.parameters.get("client_encoding", "UTF8")
-            self.ruler = self.judge.ruling(name, postgres, asked.context(), encoding)
 
-    def _check(self, asked: Asked) -> None:
-        """Raise RefusedError unless it could begin so, and would be where it is."""
+    def _check(self, asked: Asked) -> Config:
+        """Return its configuration; raise RefusedError unless it could begin so, where it is."""
         check_way(asked)
         context, landed = asked.context(), self.ready.decided.landing
         self.judge.connect(asked.service, asked.postgres, context, asked.started)
@@ -52,3 +48,4 @@ class Standing:
             raise RefusedError(
                 Reason.DENIED, "the service leads you elsewhere now", hint="connect again"
             )
+        return config

@@ -5,7 +5,7 @@ import pytest
 from pgward.pgwire import backend, frontend
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import message
-from tests.fixtures.inspecting import Inspected, Rules, kinds
+from tests.fixtures.inspecting import DENIAL, Inspected, Rules, kinds
 
 SYNC = frontend.sync()
 NAMED = frontend.parse("s", "select 1") + SYNC
@@ -125,3 +125,52 @@ def test_rules_that_come_in_the_middle_of_a_message_count_for_it():
     assert b"pgward_denied" in session.up(said[8:])
     large = frontend.query("delete" + " " * 100_000)
     assert b"pgward_denied" in session.up(large)
+
+
+ALTER = "alter role app password 'x'"
+
+
+def glancing() -> Inspected:
+    return Inspected(Rules(b"role app", every=False))
+
+
+def test_where_no_policy_is_about_statements_only_suspicious_texts_are_asked_about():
+    session = glancing()
+    session.up(frontend.query("select 1"), NAMED, RUN)
+    assert asked(session) == []
+    assert kinds(session.up(frontend.query("alter table t add c int"))) == "Q"
+    assert asked(session) == [("query", b"alter table t add c int", True)]
+
+
+@pytest.mark.parametrize("reads", [1, 3, 1000])
+def test_what_is_denied_then_is_replaced_as_ever(reads):
+    for said in (frontend.query(ALTER), frontend.parse("a", ALTER) + RUN):
+        session = glancing()
+        out = b"".join(session.up(said[at : at + reads]) for at in range(0, len(said), reads))
+        assert b"role app" not in out
+        assert b"pgward_denied" in out
+        assert session.tape.told[0]["rule"] == DENIAL.rule
+
+
+def test_the_beginning_of_a_large_text_is_waited_for():
+    session = glancing()
+    said = frontend.query(" " * 1000 + ALTER + " " * 100_000)
+    out = b"".join(session.up(said[at : at + 500]) for at in range(0, len(said), 500))
+    assert b"role app" not in out
+    assert b"pgward_denied" in out
+
+
+def test_the_encoding_is_told_to_it_as_well():
+    session = glancing()
+    session.down(backend.parameter_status("client_encoding", "LATIN1"))
+    assert session.rules.settings == [("client_encoding", "LATIN1")]
+
+
+def test_it_is_ruled_from_now_on():
+    session = glancing()
+    session.up(NAMED)
+    session.upward.rule(Rules())
+    session.rules = session.pending.ruling
+    session.down(PARSED)
+    session.up(RUN)
+    assert asked(session) == [("execute", None, True)]

@@ -103,6 +103,18 @@ def test_a_full_block_is_read():
     assert found.missing_policies == ("gone",)
 
 
+def test_the_role_is_protected_unless_the_service_says_otherwise():
+    def read(**changes):
+        block = snapshot_block(changes)
+        return read_postgres(block).default.protect_role, block
+
+    found, block = read()
+    assert found
+    assert not read(protectRole=False)[0]
+    del block["default"]["protect_role"]  # as from an older CA
+    assert read_postgres(block).default.protect_role
+
+
 @pytest.mark.parametrize(
     ("auth", "expected"),
     [

@@ -5,10 +5,13 @@ import pytest
 
 from pgward.core.handles import new_one_time
 from pgward.pgwire.startup import Startup
-from pgward.tunnel.edge.aware.facts import Asked, without_handle
+from pgward.policy.role_guard import RoleGuard
+from pgward.tunnel.edge.aware.facts import Asked, Decided, without_handle
 from pgward.tunnel.edge.carrying import Client
+from pgward.tunnel.edge.landing import landing
+from pgward.tunnel.edge.state_postgres import UserRule
 from pgward.tunnel.preface import Controls
-from tests.fixtures.aware_sessions import ALICE, GUEST, NOW, POSTGRES
+from tests.fixtures.aware_sessions import ALICE, CONFIG, GUEST, NOW, POSTGRES
 
 
 def asked(peer=ALICE, controls=None, **parameters: str) -> Asked:
@@ -64,3 +67,20 @@ def test_of_a_handle_the_role_is_left(role):
     # what libpq puts where nobody names a database
     assert without_handle(hello(user=handle, database=handle)) == expected
     assert without_handle(hello(user=handle, database="prod")) == expected | {"database": "prod"}
+
+
+@pytest.mark.parametrize(
+    ("config", "guard"),
+    [
+        (CONFIG, RoleGuard("app")),
+        (replace(CONFIG, user=UserRule(from_person=True)), RoleGuard("alice", own=True)),
+        (
+            replace(CONFIG, user=UserRule(allow=frozenset({"alice"}), default="alice")),
+            RoleGuard("alice"),
+        ),
+        (replace(CONFIG, protect_role=False), None),
+    ],
+)
+def test_the_role_that_somebody_lands_as_is_guarded(config, guard):
+    landed = landing(config, {"user": "alice"}, "alice")
+    assert Decided(asked(), config, landed, "", 0).guard == guard

@@ -5,6 +5,7 @@ import pytest
 
 from pgward.policy.context import Connect, Context, On, ServiceFacts, User
 from pgward.policy.model import Condition, Effect, How, Policy, Rule
+from pgward.policy.role_guard import RoleGuard
 from pgward.tunnel.aware.ruling import Denial
 from pgward.tunnel.edge.aware.judge import Judge
 from pgward.tunnel.preface import Reason, RefusedError
@@ -24,7 +25,27 @@ def judge() -> Judge:
 
 def test_without_policies_everyone_may():
     assert judge().connect("orders", POSTGRES, CONTEXT) == ""
-    assert judge().ruling("orders", POSTGRES, CONTEXT, "UTF8") is None
+    ruler = judge().ruling("orders", POSTGRES, CONTEXT, "UTF8")
+    assert not ruler.every
+    ruler.parameter_status("client_encoding", "LATIN1")
+    for kind in ("query", "parse", "execute", "function"):
+        assert ruler.statement(kind, b"123", whole=True) is None
+
+
+def test_the_role_is_guarded_with_policies_and_without():
+    text = "ALTER ROLE käfer PASSWORD 'x'"
+    for policies in ((), (policy("true", on=On.STATEMENT),)):
+        postgres = replace(POSTGRES, policies=policies)
+        ruler = judge().ruling("orders", postgres, CONTEXT, "UTF8", RoleGuard("käfer"))
+        assert ruler.every is bool(policies)
+        denied = ruler.statement("query", text.encode(), whole=False)
+        assert denied is not None
+        assert denied.rule == "protectRole"
+        ruler.parameter_status("client_encoding", "LATIN1")
+        assert ruler.statement("parse", text.encode("latin-1"), whole=True) == denied
+        assert ruler.statement("execute", None, whole=True) is None
+        judge().rule_anew(ruler, "orders", postgres, CONTEXT)
+        assert ruler.statement("query", text.encode("latin-1"), whole=True) is None
 
 
 def test_the_rule_that_lets_in_is_named():
@@ -74,7 +95,6 @@ def test_a_session_follows_newer_policies_in_its_own_encoding():
     reads = policy("!ctx.request.postgres.statement.reads", Effect.DENY, On.STATEMENT)
     made = judge()
     ruler = made.ruling("orders", replace(POSTGRES, policies=(reads,)), CONTEXT, "UTF8")
-    assert ruler is not None
     ruler.parameter_status("client_encoding", "LATIN1")
     ruler.parameter_status("TimeZone", "UTC")
     latin = "select 'ü'".encode("latin-1")
@@ -92,7 +112,6 @@ def test_statements_are_ruled_as_the_relay_asks():
     source = "ctx.request.postgres.statement.kind in ['DELETE', 'FUNCTION_CALL']"
     postgres = replace(POSTGRES, policies=(policy(source, Effect.DENY, On.STATEMENT),))
     ruler = judge().ruling("orders", postgres, CONTEXT, "UTF8")
-    assert ruler is not None
     assert ruler.statement("query", b"select 1", whole=True) is None
     denied = ruler.statement("parse", b"delete from t", whole=True)
     assert denied == Denial("p/r", "so it is")

@@ -125,23 +125,23 @@ def test_a_session_ends_as_the_ca_wants_it_and_is_told_once():
 
 
 class FakeStanding:
-    """Adopts what a test says."""
+    """Adopts what a test says: whether it is ruled ``then``."""
 
-    def __init__(self, ruler=None, then=None) -> None:
-        self.ruler, self.then = ruler, then
+    def __init__(self, every=False, then=False) -> None:
+        self.ruler, self.then = SimpleNamespace(every=every), then
 
     def adopt(self, _state, name, postgres) -> None:
         assert (name, postgres) == ("orders", service().postgres)
         if isinstance(self.then, RefusedError):
             raise self.then
-        self.ruler = self.then
+        self.ruler.every = self.then
 
 
 def test_a_session_that_is_ruled_from_now_on_ends_soon():
     bench = Bench()
-    bench.live.standing = FakeStanding(None, "ruler")
+    bench.live.standing = FakeStanding(every=False, then=True)
     bench.live.adopt(state(), service())
-    assert bench.relay.said == [("rule", "ruler")]
+    assert bench.relay.said == [("rule", bench.live.standing.ruler)]
     ((_, sqlstate, text, force),) = bench.looks(1)
     assert (sqlstate, force) == ("57P01", False)
     assert text == "the service has other rules now: connect again"
@@ -152,14 +152,14 @@ def test_a_session_that_is_ruled_from_now_on_ends_soon():
 
 def test_a_session_that_was_ruled_before_goes_on():
     bench = Bench()
-    bench.live.standing = FakeStanding("ruler", "ruler")
+    bench.live.standing = FakeStanding(every=True, then=True)
     bench.live.adopt(state(), service())
     assert bench.looks(1, 1000) == []
 
 
 def test_what_no_longer_may_be_ends():
     bench = Bench()
-    bench.live.standing = FakeStanding(None, RefusedError(Reason.DENIED, "no"))
+    bench.live.standing = FakeStanding(then=RefusedError(Reason.DENIED, "no"))
     with pytest.raises(RefusedError, match="no"):
         bench.live.adopt(state(), service())
     with pytest.raises(RefusedError, match="the service has changed"):

@@ -59,7 +59,7 @@ def bench(postgres=POSTGRES, peer=ALICE, **parameters: str) -> Bench:
     landed = landing(postgres.default, parameters, "alice", service="orders")
     decided = Decided(asked, postgres.default, landed, "", 0)
     upstream = Upstream(SimpleNamespace(), Address("db", 5432), {}, (0, b""), 0, "scram")
-    ruler = judge.ruling("orders", postgres, asked.context(), "UTF8")
+    ruler = judge.ruling("orders", postgres, asked.context(), "UTF8", decided.guard)
     clock.move(hours=3)
     return Bench(Standing(judge, Ready(decided, Credentials(), upstream), ruler), clock)
 
@@ -69,7 +69,7 @@ def test_what_changes_nothing_for_it_lets_it_go_on():
     made.adopt(POSTGRES)
     made.adopt(replace(POSTGRES, reason_required=True))  # it is asked as a session begins
     made.adopt(replace(POSTGRES, policies=(STAFF,)))
-    assert made.standing.ruler is None
+    assert not made.standing.ruler.every
     assert made.standing.ready.decided.asked.postgres.policies == (STAFF,)
 
 
@@ -136,7 +136,6 @@ def test_another_server_of_the_service_is_none_of_its_business():
 def test_statements_follow_newer_rules_at_once():
     made = bench(replace(POSTGRES, policies=(READS,)))
     ruler = made.standing.ruler
-    assert ruler is not None
     assert ruler.statement("query", b"delete from t", whole=True) is not None
     made.adopt(POSTGRES)
     assert ruler.statement("query", b"delete from t", whole=True) is None
@@ -150,7 +149,6 @@ def test_rules_see_the_groups_of_now():
     ruled = replace(POSTGRES, policies=(for_staff,))
     made = bench(ruled)
     ruler = made.standing.ruler
-    assert ruler is not None
     assert ruler.statement("query", b"select 1", whole=True) is None
     made.adopt(ruled, ("dba",))
     assert ruler.statement("query", b"select 1", whole=True) is not None
@@ -159,7 +157,17 @@ def test_rules_see_the_groups_of_now():
 def test_where_no_rule_was_there_is_one_now():
     made = bench()
     made.adopt(replace(POSTGRES, policies=(READS,)))
-    assert made.standing.ruler is not None
+    assert made.standing.ruler.every
+
+
+def test_the_role_is_protected_as_the_service_says_now():
+    made, text = bench(), b"alter role app nologin"
+    ruler = made.standing.ruler
+    assert ruler.statement("query", text, whole=True) is not None
+    made.adopt(replace(POSTGRES, default=replace(CONFIG, protect_role=False)))
+    assert ruler.statement("query", text, whole=True) is None
+    made.adopt(POSTGRES)
+    assert ruler.statement("query", text, whole=True) is not None
 
 
 def test_a_whole_session_follows(run, contexts):

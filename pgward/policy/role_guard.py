@@ -1,0 +1,84 @@
+"""Keeps the role that people land as from being changed by them: a rule that is built in.
+
+In PostgreSQL each role may change its own password and settings (manual, ALTER ROLE). Where a role
+is shared and its password is the edge's, that locks everybody out. It looks at texts, so whoever
+may run code in the database gets around it: docs/reference/policy.md has the limits.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pgward.policy.rules import Decision
+from pgward.policy.statements import UTF8, read_raw
+from pgward.policy.tree import Node, UnparsedError
+
+NAME = "protectRole"
+"""How the rule is called, as the field of a service that switches it off."""
+
+# Keywords are always in plain letters. What may stand between the two is left to the grammar.
+_WORDS = re.compile(rb"alter\s*(?:role|user|group|--|/\*)", re.IGNORECASE)
+_MEANING_ONESELF = (b"current_user", b"session_user", b"current_role")
+_NAMED = 1  # RoleSpecType: ROLESPEC_CSTRING
+_ROLE = 34  # ObjectType: OBJECT_ROLE
+_WITH_BODIES = frozenset({"DoStmt", "CreateFunctionStmt"})
+_MOST_OF_A_NAME = 63  # bytes; PostgreSQL cuts longer ones
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGuard:
+    """Denies what changes ``role``, as which a session has landed.
+
+    One's ``own`` role, which nobody else lands as, keeps what it needs to log in, and no more.
+    """
+
+    role: str
+    own: bool = False
+
+    def denial(self, text: bytes, *, encoding: str = UTF8) -> Decision | None:
+        """Return the decision that denies a text, or how it begins, or None; never raises."""
+        if _WORDS.search(text) is None:
+            return None
+        try:
+            raw = read_raw(text, encoding=encoding)
+        except UnparsedError as error:
+            return _denied(f"what may change the role {self.role} cannot be read: {error}")
+        if not any(self._changes(each, words) for each, words in raw):
+            return None
+        if self.own:
+            return _denied(f"how {self.role} logs in is not changed here")
+        return _denied(f"people land here as {self.role}, so it is not changed here")
+
+    def _changes(self, raw: Node, words: bytes) -> bool:
+        statement = dict(raw.fields())["stmt"]
+        fields = dict(statement.fields())
+        if statement.name == "AlterRoleStmt":
+            return self._is_meant(fields.get("role"))
+        if statement.name == "AlterRoleSetStmt":
+            return not self.own and self._is_meant(fields.get("role"))
+        if statement.name == "RenameStmt" and fields.get("rename_type") == _ROLE:
+            return self._is_called(fields.get("subname", ""))
+        return statement.name in _WITH_BODIES and self._is_told_of(words)
+
+    def _is_meant(self, spec: Node | None) -> bool:
+        """Tell whether a RoleSpec is the role; none is ALL, which superusers alone may change."""
+        if spec is None:
+            return False
+        fields = dict(spec.fields())
+        return fields.get("roletype") != _NAMED or self._is_called(fields.get("rolename", ""))
+
+    def _is_called(self, name: str) -> bool:
+        return _cut(name) == _cut(self.role)
+
+    def _is_told_of(self, body: bytes) -> bool:
+        """Tell whether the body of a function says that it changes the role, as far as it says."""
+        said = body.lower()
+        names = (self.role.encode().lower(), *_MEANING_ONESELF)
+        return _WORDS.search(said) is not None and any(name in said for name in names)
+
+
+def _cut(name: str) -> bytes:
+    return name.encode(errors="replace")[:_MOST_OF_A_NAME]
+
+
+def _denied(reason: str) -> Decision:
+    return Decision(allowed=False, rule=NAME, reason=reason)
