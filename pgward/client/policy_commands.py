@@ -18,7 +18,6 @@ from pgward.policy.cases import Asked, Case, Test, read_asked, read_test, shown
 from pgward.policy.context import ServiceFacts
 from pgward.policy.explaining import Explanation, Looked
 from pgward.policy.rules import Engine
-from pgward.policy.statements import classify
 from pgward.system import terminal
 
 _FAILED = 1
@@ -81,7 +80,8 @@ def _results(document: Document, sources: Sources) -> Iterator[dict[str, Any]]:
     ruled, cases = _read_test(document, sources)
     engine = Engine.compile(ruled.policies)
     for case in cases:
-        problem = case.problem(engine)
+        asked = case.asked
+        problem = case.problem(engine, ruled.guard(asked.context, asked.at))
         name = f"{document.name}: {case.name}"
         yield {"case": name, "ok": problem is None, "problem": problem}
 
@@ -155,11 +155,9 @@ def explain(
             known = _groups(user)
     asked = _question(ruled, {"name": user, "groups": known, "email": facts.pop("email")}, facts)
     engine = Engine.compile(ruled.policies)
-    answers = [explaining.connection(engine, asked.context, asked.at)]
-    answers += [
-        explaining.one_statement(engine, asked.context, asked.at, each)
-        for each in classify((sql or "").encode())
-    ]
+    context, at = asked.context, asked.at
+    answers = [explaining.connection(engine, context, at)]
+    answers += explaining.text(engine, ruled.guard(context, at), context, at, (sql or "").encode())
     _show(answers, output)
     if not all(each.decision.allowed for each in answers):
         raise SystemExit(_FAILED)

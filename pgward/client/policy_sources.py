@@ -4,17 +4,20 @@ Files may hold the kinds Policy, Service and PolicyTest; others in them are pass
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pgward.client import manifest
 from pgward.client.manifest import Document, ManifestError
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.policy.context import ServiceFacts
+from pgward.policy import cel
+from pgward.policy.context import Context, ServiceFacts
 from pgward.policy.model import Policy
 from pgward.policy.reading import SpecError, read_spec
+from pgward.policy.role_guard import RoleGuard
 
 INLINE = "inline"
 """How the policy is called that stands in the service itself."""
@@ -26,10 +29,30 @@ Ask = Callable[[str, str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """A service as rules see it, and its policies."""
+    """A service as rules see it, its policies, and its block ``postgres`` as it is written."""
 
     facts: ServiceFacts
     policies: tuple[Policy, ...]
+    block: Mapping[str, Any] = field(default_factory=dict)
+
+    def guard(self, context: Context, at: datetime) -> RoleGuard | None:
+        """Return what keeps the role from being changed that somebody lands as, if one is said."""
+        block = self._chosen(context, at)
+        user = _object(block.get("user"))
+        own = _own(user, context.user.name)
+        role = user.get("force") or context.connect.user or user.get("default") or own
+        if not role or block.get("protectRole") is False:
+            return None
+        return RoleGuard(str(role), own=role == own)
+
+    def _chosen(self, context: Context, at: datetime) -> Mapping[str, Any]:
+        """Return the block as the first of its rules that matches has it."""
+        for rule in self.block.get("rules") or ():
+            match = rule.get("match") or "true"
+            if cel.compile(str(match)).holds(cel.bind(context, at)):
+                named = _object(_object(self.block.get("configs")).get(rule.get("config")))
+                return {**self.block, **named}
+        return self.block
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +98,12 @@ class Sources:
         labels = {str(key): str(value) for key, value in _object(spec.get("labels")).items()}
         postgres = _object(spec.get("postgres"))
         if only is not None:
-            return Ruled(ServiceFacts(name, labels), self.policies(only))
+            return Ruled(ServiceFacts(name, labels), self.policies(only), postgres)
         policies = self.policies(str(each) for each in postgres.get("policies") or ())
         own = postgres.get("policy")
         if own is not None:
             policies = (*policies, read_spec(INLINE, own))
-        return Ruled(ServiceFacts(name, labels), policies)
+        return Ruled(ServiceFacts(name, labels), policies, postgres)
 
     def _in_files(self, kind: str, name: str) -> Document | None:
         return next((d for d in self.documents if (d.kind, d.name) == (kind, name)), None)
@@ -114,6 +137,16 @@ def _one(source: str) -> list[Document]:
         return manifest.read_path(Path(source))
     data = sys.stdin.buffer.read(manifest.MAX_BYTES + 1)
     return manifest.read_text(manifest.decode(data, "stdin"), "stdin")
+
+
+def _own(user: Mapping[str, Any], person: str) -> str | None:
+    """Return the role that is called as the person, where people are themselves."""
+    end = f"@{user.get('stripDomain') or ''}"
+    if not user.get("fromPerson"):
+        return None
+    if end == "@":
+        return person
+    return person[: -len(end)] if person.lower().endswith(end) else None
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pgward.policy.context import (
 )
 from pgward.policy.model import Effect
 from pgward.policy.reading import SpecError, known, text
+from pgward.policy.role_guard import RoleGuard
 from pgward.policy.rules import Decision, Engine
 from pgward.policy.statements import classify, function_call
 
@@ -29,17 +30,19 @@ _CASE = (*_FACTS, "name", "sql", "function", "expect", "rule", "reason")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, when, and for which statements (None: for a connection)."""
+    """Who asks, when, and for which statements (None: for a connection), by what ``text``."""
 
     context: Context
     at: datetime
     statements: Sequence[Statement] | None = None
+    text: bytes = b""
 
-    def decide(self, engine: Engine) -> Decision:
-        """Return what the engine says to it."""
+    def decide(self, engine: Engine, guard: RoleGuard | None = None) -> Decision:
+        """Return what the engine says to it, and before it the guard of the role."""
         if self.statements is None:
             return engine.connect(self.context, self.at)
-        return engine.text(self.context, self.at, self.statements)
+        kept = None if guard is None else guard.denial(self.text)
+        return kept or engine.text(self.context, self.at, self.statements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,9 @@ class Case:
     rule: str | None = None
     reason: str | None = None
 
-    def problem(self, engine: Engine) -> str | None:
+    def problem(self, engine: Engine, guard: RoleGuard | None = None) -> str | None:
         """Return what is not as expected, or None."""
-        found = self.asked.decide(engine)
+        found = self.asked.decide(engine, guard)
         if found.allowed is not self.expect.allows:
             return f"expected {self.expect.value}, but {shown(found)}"
         if self.rule is not None and self.rule not in (found.rule, found.name):
@@ -163,6 +166,7 @@ def _asked(fields: Mapping[str, Any], path: str, now: datetime) -> Asked:
         _context(fields, path),
         now if at is None else _time(at, f"{path}.at"),
         _statements(fields, path),
+        str(fields.get("sql") or "").encode(),
     )
 
 

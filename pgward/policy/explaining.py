@@ -8,7 +8,9 @@ from typing import Any
 from pgward.policy import cel
 from pgward.policy.cel import Failed, Variables
 from pgward.policy.context import Context, Statement
+from pgward.policy.role_guard import RoleGuard
 from pgward.policy.rules import Decision, Engine, Step, Test
+from pgward.policy.statements import classify
 
 DECIDES, NOT, NOT_ASKED = "decides", "does not hold", "not asked: decided already"
 
@@ -77,6 +79,17 @@ def one_statement(
     """Explain what becomes of a statement."""
     looked = _look(engine.statements, cel.bind(context, now, statement))
     return Explanation(engine.statement(context, now, statement), looked, statement)
+
+
+def text(
+    engine: Engine, guard: RoleGuard | None, context: Context, now: datetime, said: bytes
+) -> list[Explanation]:
+    """Explain what becomes of each statement of a text; what the guard denies is denied whole."""
+    statements = classify(said)
+    kept = None if guard is None else guard.denial(said)
+    if kept is not None:
+        return [Explanation(kept, (), each) for each in statements]
+    return [one_statement(engine, context, now, each) for each in statements]
 
 
 def _look(steps: Sequence[Step], variables: Variables) -> tuple[Looked, ...]:

@@ -105,7 +105,7 @@ def test_a_connection_is_denied_with_the_rules_reason(tunnel):
 
 KEPT = [
     "ALTER ROLE current_user PASSWORD 'mine'",
-    'ALTER USER "{role}" VALID UNTIL \'yesterday\'',
+    "ALTER USER \"{role}\" VALID UNTIL 'yesterday'",
     'ALTER ROLE "{role}" SET search_path TO mine',
     "DO $$BEGIN EXECUTE format('ALTER ROLE %I PASSWORD NULL', current_user); END$$",
 ]

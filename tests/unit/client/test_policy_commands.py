@@ -161,6 +161,24 @@ def test_a_statement_is_shown_with_what_is_known_of_it(pgward, files):
     )
 
 
+def test_the_role_that_people_land_as_is_told_to_be_kept(pgward, tmp_path):
+    (tmp_path / "service.yaml").write_text(
+        "kind: Service\nmetadata: {name: orders}\n"
+        "spec: {postgres: {user: {force: app}, policy: {connect: {default: ALLOW}}}}\n---\n"
+        "kind: PolicyTest\nmetadata: {name: t}\nspec:\n  service: orders\n  cases:\n"
+        "    - {name: kept, user: ann, sql: alter role app nologin, expect: DENY,"
+        " rule: protectRole}\n"
+    )
+    words = ["--user", "ann", "--service", "orders", "-f", tmp_path]
+    done = pgward("policy", "explain", *words, "--sql", "alter role app nologin")
+    assert done.exit_code == 1
+    assert done.stdout.endswith(
+        "text       alter role app nologin\n"
+        "denied by protectRole of the service: people land here as app, so it is not changed here\n"
+    )
+    assert pgward("policy", "test", tmp_path).exit_code == 0
+
+
 def test_all_that_a_rule_can_see_can_be_said(pgward, tmp_path):
     sees = [
         "ctx.user.email == 'a@b.c'",

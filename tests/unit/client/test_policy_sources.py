@@ -1,9 +1,12 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from pgward.client.manifest import ManifestError, read_text
-from pgward.client.policy_sources import Sources, read_files
+from pgward.client.policy_sources import Ruled, Sources, read_files
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.policy.context import ServiceFacts
+from pgward.policy.context import Connect, Context, ServiceFacts, User
+from pgward.policy.role_guard import RoleGuard
 
 POLICY = """kind: Policy
 metadata: {name: %s}
@@ -83,3 +86,48 @@ def test_files_are_read_once_each(tmp_path):
     assert [each.name for each in read_files([str(tmp_path)])] == ["a", "b"]
     with pytest.raises(ManifestError, match="is in"):
         read_files([str(tmp_path), str(tmp_path / "a.yaml")])
+
+
+GUARDED = """kind: Service
+metadata: {name: orders}
+spec:
+  postgres:
+    user: {USER}
+    configs:
+      admin: {user: {force: postgres}, protectRole: false}
+      own: {user: {fromPerson: true}}
+    rules:
+      - {match: "ctx.user.name == 'root'", config: admin}
+      - {match: "ctx.user.name == 'ann@example.com'", config: own}
+"""
+
+
+def guard(user, person="bob", role=""):
+    ruled = sources(GUARDED.replace("{USER}", user)).service("orders")
+    context = Context(User(person), ServiceFacts("orders"), Connect(user=role))
+    return ruled.guard(context, datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_the_role_that_somebody_lands_as_is_guarded():
+    assert guard("{force: app}", role="other") == RoleGuard("app")
+    assert guard("{allow: [ro, rw], default: ro}") == RoleGuard("ro")
+    assert guard("{allow: [ro, rw], default: ro}", role="rw") == RoleGuard("rw")
+    assert guard("{allow: [ro, rw]}") is None
+    assert guard("{fromPerson: true}") == RoleGuard("bob", own=True)
+    assert guard("{fromPerson: true, allow: [ro]}", role="ro") == RoleGuard("ro")
+    of_a_domain = "{fromPerson: true, stripDomain: example.com}"
+    assert guard(of_a_domain, "bob@Example.com") == RoleGuard("bob", own=True)
+    assert guard(of_a_domain) is None
+    assert guard("{force: app}\n    protectRole: false") is None
+
+
+def test_it_is_guarded_as_the_configuration_says_that_is_chosen():
+    assert guard("{force: app}", "root") is None
+    found = guard("{force: app}", "ann@example.com")
+    assert found == RoleGuard("ann@example.com", own=True)
+
+
+def test_without_a_service_none_is():
+    ruled = Ruled(ServiceFacts("x"), ())
+    context = Context(User("bob"), ServiceFacts("x"))
+    assert ruled.guard(context, datetime(2026, 11, 22, tzinfo=UTC)) is None

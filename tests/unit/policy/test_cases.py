@@ -5,6 +5,7 @@ import pytest
 from pgward.policy.cases import read_asked, read_test, shown
 from pgward.policy.context import Connect, Context, Device, ServiceFacts, Session, User
 from pgward.policy.reading import SpecError, read_spec
+from pgward.policy.role_guard import RoleGuard
 from pgward.policy.rules import Decision, Engine
 
 NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
@@ -185,5 +186,17 @@ def test_one_question_alone():
         read_asked({}, now=NOW)
 
 
+def test_the_guard_of_the_role_comes_first():
+    guard = RoleGuard("app")
+    kept = case(sql="alter role app nologin", user={"name": "ann"}, expect="DENY")
+    assert kept.asked.decide(ENGINE, guard).name == "protectRole"
+    assert kept.asked.decide(ENGINE).name == "p"
+    assert kept.problem(ENGINE, guard) is None
+    assert case(sql="select 'alter role app'").asked.decide(ENGINE, guard).name == "p/reads"
+    assert case(user="bob").asked.decide(ENGINE, guard).name == "p/bob"
+
+
 def test_decisions_in_words():
+    by_guard = Decision(allowed=False, rule="protectRole", reason="so")
+    assert shown(by_guard) == "denied by protectRole of the service"
     assert shown(Decision(allowed=True)) == "allowed as no policy rules it"

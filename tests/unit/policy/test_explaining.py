@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from pgward.policy import explaining
 from pgward.policy.context import Context, ServiceFacts, User
 from pgward.policy.reading import read_spec
+from pgward.policy.role_guard import RoleGuard
 from pgward.policy.rules import Engine
 from pgward.policy.statements import classify, unread
 
@@ -90,3 +91,17 @@ def test_an_unread_statement_is_told_with_its_reason():
         "whole": False,
         "why": "it is too long",
     }
+
+
+def test_a_text_is_explained_by_its_statements():
+    reads = rule("reads", "ALLOW", "ctx.request.postgres.statement.reads", on="statement")
+    found = explaining.text(engine(reads), None, ANN, NOW, b"select 1; select 2")
+    assert [each.decision.name for each in found] == ["p/reads", "p/reads"]
+    assert explaining.text(engine(reads), RoleGuard("app"), ANN, NOW, b"") == []
+
+
+def test_what_the_guard_denies_is_denied_whole_and_no_rule_is_asked():
+    said = b"select 1; alter role app nologin"
+    found = explaining.text(engine(), RoleGuard("app"), ANN, NOW, said)
+    assert [each.statement.kind for each in found if each.statement] == ["SELECT", "ALTER ROLE"]
+    assert {(each.decision.name, each.rules) for each in found} == {("protectRole", ())}
