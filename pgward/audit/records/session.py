@@ -345,6 +345,7 @@ class Session(Requests):
             else:
                 self._lost(item, time, "unknown")
         self._settle()
+        cut = told.get("sqlstate") or self.fault  # by the edge, or by PostgreSQL
         record: Fields = {
             "id": name,
             "type": "SESSION_END",
@@ -353,7 +354,7 @@ class Session(Requests):
             "statements": self.numbered,
             "duration_us": max(0, time - self.began),
             **self.fault,
-            "status": "ok",
+            "status": "error" if cut else "ok",
             **{key: told.pop(key) for key in ("reason", "sqlstate", "status") if told.get(key)},
         }
         told = {key: value for key, value in told.items() if value is not None}

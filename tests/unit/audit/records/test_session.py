@@ -297,6 +297,22 @@ def test_a_fatal_error_ends_the_statement_that_it_came_in():
     assert talk.told("status", "sqlstate") == [("error", "57P01")]
 
 
+def test_how_a_session_ended():
+    def ended(talk, **told):
+        end = talk.close(**told).records()[-1]
+        return end["status"], end.get("sqlstate"), end.get("reason")
+
+    fatal = b.error("FATAL", "57P01", "terminated")
+    cut = {"reason": "your account is blocked", "sqlstate": "57P01"}
+    assert ended(Talk(), reason="the connection ended") == ("ok", None, "the connection ended")
+    assert ended(Talk(), **cut) == ("error", "57P01", "your account is blocked")
+    assert ended(Talk().down(fatal)) == ("error", "57P01", None)
+    assert ended(Talk().up(f.query("select 1")).down(fatal)) == ("error", "57P01", None)
+    failed = Talk().up(f.query("select 1/0")).down(ZERO, READY)
+    assert ended(failed) == ("ok", None, None)
+    assert ended(Talk().up(*extended(b"x")).down(ZERO)) == ("ok", None, None)
+
+
 def test_a_fatal_error_while_idle_is_told_at_the_end():
     talk = Talk().down(b.error("FATAL", "57P05", "idle too long")).close(reason="closed")
     assert (talk.records()[-1]["sqlstate"], talk.records()[-1]["reason"]) == ("57P05", "closed")
