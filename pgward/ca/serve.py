@@ -43,7 +43,7 @@ from pgward.core.address import Address
 from pgward.core.clock import SystemClock
 from pgward.core.errors import PgwardError
 from pgward.system import files, process, terminal
-from pgward.system.secrecy import keep_secrets
+from pgward.system.secrecy import hide_memory, keep_secrets
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class Secrets:
 def run(directory: Path, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
     keep_secrets()
+    hide_memory()
     settings = _overridden(Settings.load(directory), options)
     logs.to_terminal(settings.logging.format, settings.logging.level)
     keys = KeyKeeper.open(

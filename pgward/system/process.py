@@ -32,7 +32,7 @@ class PortHolder:
 
     def __str__(self) -> str:
         if self.pid is None:
-            return "a process of another user"
+            return "a process that only root sees"
         owner = f" of {self.user}" if self.user else ""
         return f"{self.name or 'a process'} (pid {self.pid}){owner}"
 

@@ -18,7 +18,7 @@ from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import jws
 from pgward.system import log_lines, terminal
 from pgward.system.files import atomic_write, storage_errors
-from pgward.system.secrecy import keep_secrets
+from pgward.system.secrecy import hide_memory, keep_secrets
 from pgward.tunnel.edge.auditor import status as auditor_status
 from pgward.tunnel.edge.auditor.settings import PLACE, SPOOL_MAX, AuditorSettings
 from pgward.tunnel.edge.cancels import mailboxes
@@ -114,6 +114,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     SIGTERM drains, SIGHUP shows the certificate on disk in new handshakes.
     """
     keep_secrets()
+    hide_memory()
     log_lines.set_up(log_level)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     for url in audit_sink:

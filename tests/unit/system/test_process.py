@@ -31,7 +31,7 @@ def test_a_holder_that_we_may_not_see(monkeypatch):
         raise psutil.AccessDenied
 
     monkeypatch.setattr(process.psutil, "net_connections", denied)
-    assert str(port_holder(5432)) == "a process of another user"
+    assert str(port_holder(5432)) == "a process that only root sees"
 
 
 def test_a_holder_that_has_just_ended():

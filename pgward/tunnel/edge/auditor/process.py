@@ -15,7 +15,7 @@ from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.system import log_lines
 from pgward.system.files import FileLock, private_dir
-from pgward.system.secrecy import keep_secrets
+from pgward.system.secrecy import hide_memory, keep_secrets
 from pgward.tunnel.edge.auditor import ca, recordings
 from pgward.tunnel.edge.auditor.delivery import Deliverer, SinkTarget, Target, tidy_cursors
 from pgward.tunnel.edge.auditor.life_line import LifeLine
@@ -205,6 +205,7 @@ class Auditor:
 def main(descriptor: int = 0, start: Callable[..., Auditor] = Auditor) -> int:
     """Be the auditor whose life line is a descriptor; return the exit code."""
     keep_secrets()
+    hide_memory()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # They reach the whole group or unit, of which the auditor must be the last to end.
         signal.signal(number, signal.SIG_IGN)

@@ -325,6 +325,7 @@ def test_a_disk_that_stays_full_does_not_hold_the_end_up(archive_ca, run, tape, 
 
 def test_the_first_line_must_be_settings(monkeypatch):
     monkeypatch.setattr(process, "keep_secrets", lambda: None)
+    monkeypatch.setattr(process, "hide_memory", lambda: None)
     monkeypatch.setattr(process.signal, "signal", lambda *_: None)
     reader, writer = os.pipe()
     os.close(writer)
@@ -334,6 +335,7 @@ def test_the_first_line_must_be_settings(monkeypatch):
 
 def test_main_runs_one_at_a_time(directory, monkeypatch):
     monkeypatch.setattr(process, "keep_secrets", lambda: None)
+    monkeypatch.setattr(process, "hide_memory", lambda: None)
     monkeypatch.setattr(process.signal, "signal", lambda *_: None)
     monkeypatch.setattr(process.os, "nice", lambda _: None)
     reader, writer = os.pipe()
