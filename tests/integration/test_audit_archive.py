@@ -2,19 +2,25 @@
 directory or a bucket.
 """
 
+import json
 import os
 import signal
 import subprocess
+from base64 import b64decode
+from hashlib import sha256
 
 import pytest
 import sqlalchemy as sa
 
+from pgward.audit.recording.parcel import pack
 from pgward.ca.store import open_store
 from pgward.ca.store.schema_archive import audit_chains, audit_chunk_names, audit_chunks
 from pgward.client.machine import Machine
+from tests.fixtures.aware_services import aware
 from tests.fixtures.ca import Site, environment
 from tests.fixtures.ca_process import CaProcess
 from tests.fixtures.chunks import Teller, record
+from tests.fixtures.recordings import SESSION, end, pieces_of, start
 from tests.fixtures.warm import Pgward
 
 pytestmark = pytest.mark.integration
@@ -127,4 +133,38 @@ def test_an_archive_in_a_bucket(start_ca, s3_url, bucket, tmp_path):
     assert not (ca.directory / "archive").exists()
     assert site.admin.data("audit", "search")[0]["text"] == "select 1"
     assert site.admin.run("audit", "verify").returncode == 0
+    site.close()
+
+
+def test_recordings_in_a_bucket(start_ca, s3_url, bucket, tmp_path):
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret"}
+    ca: CaProcess = start_ca("--archive", s3_url, env={**os.environ, **keys})
+    site = Site(ca, tmp_path)
+    teller, machine = enrolled(site, tmp_path / "edge")
+    site.admin.ok("secret", "create", "orders-app", stdin="secret")
+    site.api.put(
+        "/v1/resources/service/orders", aware({"recording": "results"}, edges=[teller.edge])
+    )
+    told_by_the_ca = json.loads(b64decode(machine.snapshot(0, 5).split(".")[1] + "=="))
+    ours = {"edge": teller.edge, "service": "orders"}
+    said = [
+        start(1, recipient=told_by_the_ca["recording"]["recipient"]) | ours,
+        told(teller, 2, text="select 'tea'"),
+        end(3) | ours,
+    ]
+    made = pieces_of(said[:1], said[1:])
+    teller.tell(*said, *(piece.info.to_record() for piece in made))
+    parcel = pack(made)
+    digest = sha256(parcel).hexdigest()
+    assert machine.put_content(f"/v1/edges/self/recordings/{digest}", parcel, {})[0] == 200
+    machine.close()
+    (key,) = bucket.list("recordings/")
+    assert b"tea" not in bucket.get(key)
+    assert "select 'tea'" in site.admin.ok("sessions", "play", SESSION, "--speed", "0")
+    done = site.admin.run("sessions", "export", SESSION, tmp_path / "x")
+    assert done.stderr == f"{tmp_path}/x: 3 events in 2 pieces, as the audit has them\n"
+    bucket.delete(key)
+    done = site.admin.run("sessions", "play", SESSION, "--speed", "0")
+    assert done.returncode == 1
+    assert "piece 1 cannot be read" in done.stderr
     site.close()

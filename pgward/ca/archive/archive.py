@@ -1,7 +1,7 @@
 """The archive in one piece: what comes in, what is searched, and who is told of it."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import anyio
@@ -30,6 +30,7 @@ class Archive:
     news: News
     taking: anyio.CapacityLimiter
     searching: anyio.CapacityLimiter
+    threads: Executor
     close: Callable[[], None]
 
 
@@ -49,5 +50,6 @@ def make(store: Store, objects: ObjectStore, authority: Authority) -> Archive:
         news=news,
         taking=anyio.CapacityLimiter(_AT_ONCE),
         searching=anyio.CapacityLimiter(_AT_ONCE),
+        threads=threads,
         close=lambda: threads.shutdown(wait=False, cancel_futures=True),
     )

@@ -1,7 +1,9 @@
 """Reading a recording: its pieces are fetched, decrypted, and compared with their hashes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,30 +36,30 @@ class Page:
 
 
 def page(
-    store: Store, objects: ObjectStore, sealer: Sealer, edge: str, session: str, *, after: int
+    store: Store,
+    objects: ObjectStore,
+    sealer: Sealer,
+    edge: str,
+    session: str,
+    *,
+    after: int,
+    threads: Executor | None = None,
 ) -> Page:
     """Return the lines of the pieces behind a number; a line tells of what cannot be read.
 
+    ``threads`` fetch several pieces at once: each is a request where objects are in a bucket.
     Raises UnavailableError.
     """
     with store.read() as connection:
         rows = _rows(connection, edge, session, after)
         wanted = {row["recipient"] for row in rows}
         identities = {text: _identity(connection, sealer, text) for text in wanted}
-    parts = []
-    for row in rows:
-        try:
-            data = objects.get(row["object_key"], row["start"], row["start"] + row["size"])
-            plain = sealing.unseal(data, _usable(identities[row["recipient"]]))
-            pieces.check(plain, session, row["number"], row["before"])
-            if pieces.hash_of(plain) != row["sha256"]:
-                raise PieceError("a piece is not the one that its edge vouched for")
-            parts.append(plain)
-        except UnavailableError:
-            raise
-        except PgwardError as error:
-            lost = {"type": "LOST", "piece": row["number"], "why": error.message}
-            parts.append(encode({**lost, "sha256": row["sha256"]}) + b"\n")
+
+    def read(row: sa.RowMapping) -> bytes:
+        get = partial(objects.get, row["object_key"], row["start"], row["start"] + row["size"])
+        return _lines(row, get, identities[row["recipient"]])
+
+    parts = list(map(read, rows) if threads is None else threads.map(read, rows))
     last = rows[-1] if rows else None
     return Page(
         data=b"".join(parts),
@@ -87,6 +89,21 @@ def summary(connection: Connection, edge: str, session: str) -> dict[str, Any] |
         "missing": row["last"] - row["pieces"],
         "complete": bool(row["complete"]) and row["last"] == row["pieces"],
     }
+
+
+def _lines(row: sa.RowMapping, get: Callable[[], bytes], identity: Identity | PgwardError) -> bytes:
+    """Return a piece's lines, or one that says why they are lost; raise UnavailableError."""
+    try:
+        plain = sealing.unseal(get(), _usable(identity))
+        pieces.check(plain, row["session"], row["number"], row["before"])
+        if pieces.hash_of(plain) != row["sha256"]:
+            raise PieceError("a piece is not the one that its edge vouched for")
+    except UnavailableError:
+        raise
+    except PgwardError as error:
+        lost = {"type": "LOST", "piece": row["number"], "why": error.message}
+        return encode({**lost, "sha256": row["sha256"]}) + b"\n"
+    return plain
 
 
 def _identity(connection: Connection, sealer: Sealer, text: str) -> Identity | PgwardError:

@@ -1,6 +1,7 @@
 """Recordings in one piece: what the routes work with."""
 
 from collections import OrderedDict
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,6 +26,7 @@ class Recordings:
     objects: ObjectStore
     sealer: Sealer
     clock: Clock
+    threads: Executor | None = None
     _noted: OrderedDict[tuple[str, ...], float] = field(default_factory=OrderedDict)
 
     def recipient(self) -> str:
@@ -37,7 +39,15 @@ class Recordings:
 
     def page(self, edge: str, session: str, after: int) -> Page:
         """Return the next pieces of a recording (see ``reading.page``)."""
-        return reading.page(self.store, self.objects, self.sealer, edge, session, after=after)
+        return reading.page(
+            self.store,
+            self.objects,
+            self.sealer,
+            edge,
+            session,
+            after=after,
+            threads=self.threads,
+        )
 
     def is_news(self, *reading_of: str, now: float) -> bool:
         """Tell whether who reads what is to be put on record: once for all pages that follow.

@@ -154,7 +154,8 @@ def make(
     limits = Limits(authority.settings.limits)
     seen = Changes(store, refresh=authority.refresh)
     kept = objects or NoObjects()
-    recordings = Recordings(store, kept, sealer, authority.clock)
+    kept_records = archive.make(store, kept, authority)
+    recordings = Recordings(store, kept, sealer, authority.clock, kept_records.threads)
 
     def refusal() -> None:
         limits.refusal(caller.client.get(), time.monotonic())
@@ -193,7 +194,7 @@ def make(
         ocsp=OcspResponder(authority, SqlStatuses(store), freshness, authority.clock),
         origins=frozenset(origin for origin in allowed if origin),
         readiness=Checks(authority, store, certificate).readiness(),
-        archive=archive.make(store, kept, authority),
+        archive=kept_records,
         recordings=recordings,
     )
 
