@@ -23,6 +23,7 @@ _SESSIONS = {
     "lasted": "LASTED",
     "statements": "STATEMENTS",
     "ended": "END",
+    "played": "RECORDED",
     "id": "ID",
 }
 _SESSION = {
@@ -59,16 +60,26 @@ def sessions() -> None:
 @click.option("--since", type=TimeOption(), help="Only those that began from this time on.")
 @click.option("--until", type=TimeOption(), help="Only those that began before this time.")
 @click.option("--open/--ended", "is_open", default=None, help="Only those that run, or ended.")
+@click.option(
+    "--recorded/--not-recorded", "recorded", default=None, help="Only those that can be played."
+)
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @options.output
-def list_sessions(*, is_open: bool | None, limit: int, output: str, **wanted: str | None) -> None:
+def list_sessions(
+    *,
+    is_open: bool | None,
+    recorded: bool | None,
+    limit: int,
+    output: str,
+    **wanted: str | None,
+) -> None:
     """List database sessions, those that began last first.
 
     Times are RFC 3339, a date, or a span before now (`12h`, `30d`).
     """
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
-    asked = {**wanted, "open": None if is_open is None else str(is_open).lower()}
+    asked = {**wanted, "open": _word(is_open), "recorded": _word(recorded)}
     with options.api() as api:
         while len(rows) < limit:
             most = min(_PAGE, limit - len(rows))
@@ -109,6 +120,10 @@ for command in (play, export, end):
     sessions.add_command(command)
 
 
+def _word(choice: bool | None) -> str | None:
+    return None if choice is None else str(choice).lower()
+
+
 def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
     began = parse_rfc3339(row["started_at"])
     ended = row["ended_at"]
@@ -117,5 +132,6 @@ def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
         **row,
         "began": when(began, now),
         "lasted": duration(max(until - began, until - until)),
+        "played": "yes" if row.get("recorded") else None,
         "ended": "runs" if ended is None else row["sqlstate"] or row["status"] or "ended",
     }

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.archive.facts import SessionFacts
 from pgward.ca.store.schema_archive import database_sessions
+from pgward.ca.store.schema_recordings import recording_pieces
 from pgward.ca.store.transaction import Transaction
 from pgward.core.clock import parse_rfc3339, precise_rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
@@ -26,6 +27,9 @@ _ABOUT = {
     "client": "client",
     "application": "application",
 }
+_PIECES = recording_pieces.c
+_IS_RECORDED = sa.exists().where(_PIECES.edge == _COLUMNS.edge, _PIECES.session == _COLUMNS.id)
+_SHOWN = sa.select(_TABLE, _IS_RECORDED.label("recorded"))
 _COUNTS = {"statements": "statements", "errors": "errors", "denied": "denied", "rows": "row_count"}
 
 
@@ -40,6 +44,7 @@ class SessionFilter:
     since: datetime | None = None
     until: datetime | None = None
     open: bool | None = None
+    recorded: bool | None = None
 
     def clauses(self) -> list[sa.ColumnElement[bool]]:
         """Return the conditions of a WHERE clause."""
@@ -56,6 +61,8 @@ class SessionFilter:
             clauses.append(_COLUMNS.started_at < self.until)
         if self.open is not None:
             clauses.append(_COLUMNS.ended_at.is_(None) == self.open)
+        if self.recorded is not None:
+            clauses.append(_IS_RECORDED if self.recorded else ~_IS_RECORDED)
         return clauses
 
 
@@ -84,7 +91,7 @@ def find(
     Raises InvalidInputError for a place that is none.
     """
     order = (_COLUMNS.started_at.desc(), _COLUMNS.edge.desc(), _COLUMNS.id.desc())
-    statement = sa.select(_TABLE).where(*wanted.clauses()).order_by(*order).limit(limit)
+    statement = _SHOWN.where(*wanted.clauses()).order_by(*order).limit(limit)
     if before is not None:
         place = sa.tuple_(_COLUMNS.started_at, _COLUMNS.edge, _COLUMNS.id)
         columns = (_COLUMNS.started_at, _COLUMNS.edge, _COLUMNS.id)
@@ -101,7 +108,7 @@ def get(connection: Connection, session: str, edge: str | None = None) -> dict[s
     clauses = [_COLUMNS.id == session]
     if edge is not None:
         clauses.append(_COLUMNS.edge == edge)
-    rows = connection.execute(sa.select(_TABLE).where(*clauses).limit(2)).mappings().all()
+    rows = connection.execute(_SHOWN.where(*clauses).limit(2)).mappings().all()
     if not rows:
         raise NotFoundError(f"there is no database session {session!r}", hint="pgward sessions ls")
     if len(rows) > 1:
@@ -203,4 +210,5 @@ def _json(row: sa.RowMapping) -> dict[str, Any]:
         "errors": row["errors"],
         "denied": row["denied"],
         "rows": row["row_count"],
+        "recorded": bool(row["recorded"]),
     }

@@ -20,13 +20,14 @@ SESSION = {
     "errors": 1,
     "denied": 0,
     "rows": 99,
+    "recorded": False,
 }
 ROUTE = "GET /v1/database-sessions"
 
 
 def test_sessions(logged_in, fake_ca):
     running = {"started_at": precise_rfc3339(SystemClock().now()), "ended_at": None}
-    cut = {"sqlstate": "57P01"}
+    cut = {"sqlstate": "57P01", "recorded": True}
     fake_ca.routes[ROUTE] = {
         "sessions": [SESSION | running, SESSION | cut, SESSION],
         "cursor": None,
@@ -34,12 +35,12 @@ def test_sessions(logged_in, fake_ca):
     result = logged_in("sessions", "ls")
     rows = [line.split("  ") for line in result.stdout.splitlines()[1:]]
     shown = [[cell.strip() for cell in row if cell.strip()] for row in rows]
-    assert [row[-2:] for row in shown] == [
-        ["runs", "0123-1"],
-        ["57P01", "0123-1"],
-        ["ok", "0123-1"],
+    assert [row[-3:] for row in shown] == [
+        ["runs", "-", "0123-1"],
+        ["57P01", "yes", "0123-1"],
+        ["ok", "-", "0123-1"],
     ]
-    assert shown[2][1:-2] == [
+    assert shown[2][1:-3] == [
         "alice",
         "orders",
         "shop",
@@ -61,6 +62,7 @@ def test_filters_and_pages(logged_in, fake_ca):
         "--since",
         "2026-11-21",
         "--open",
+        "--recorded",
         "--limit",
         "2",
         "-o",
@@ -74,6 +76,7 @@ def test_filters_and_pages(logged_in, fake_ca):
         "database": "shop",
         "since": "2026-11-21T00:00:00Z",
         "open": "true",
+        "recorded": "true",
         "limit": "1",
         "cursor": "c",
     }

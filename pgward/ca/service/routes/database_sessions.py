@@ -22,6 +22,7 @@ class DatabaseSession(BaseModel):
     """One PostgreSQL connection through an edge; times are RFC 3339 with microseconds.
 
     ``ended_at`` is null as long as it runs. ``status`` and ``sqlstate`` tell how it ended.
+    ``recorded`` tells whether anything of a recording is here.
     """
 
     id: str
@@ -41,6 +42,7 @@ class DatabaseSession(BaseModel):
     errors: int
     denied: int
     rows: int
+    recorded: bool
 
 
 class Recorded(BaseModel):
@@ -78,11 +80,12 @@ def every(
     since: When = None,
     until: When = None,
     open: bool | None = None,  # noqa: A002 - what people call it
+    recorded: bool | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(max_length=400)] = None,
 ) -> DatabaseSessions:
     """Return sessions that edges put on record; ``open`` chooses those that run, or ended."""
-    wanted = SessionFilter(user, service, edge, database, since, until, open)
+    wanted = SessionFilter(user, service, edge, database, since, until, open, recorded)
     with context.store.read() as connection:
         found = sessions.find(connection, wanted, limit=limit, before=cursor)
     more = sessions.place(found[-1]) if len(found) == limit else None

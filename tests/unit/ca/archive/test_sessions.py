@@ -35,6 +35,7 @@ def test_a_session_grows_with_its_records(archived):
         "errors": 0,
         "denied": 0,
         "rows": 4,
+        "recorded": False,
     }
     archived.add(record(3, status="error", rows=0), record(4, type="DENIED"))
     archived.add(record(5, type="SESSION_END", status="ok", reason="the client left"))

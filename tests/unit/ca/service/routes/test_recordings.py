@@ -55,8 +55,23 @@ def test_a_recording_is_read_and_that_is_put_on_record(api, admin, put):
     assert actions(api) == ["recording.play"]
     lines(admin.call("GET", f"{PATH}/recording", query="?purpose=export&after=1"))
     assert actions(api) == ["recording.play", "recording.export"]
-    shown = admin.call("GET", PATH).json()["recording"]
-    assert (shown["pieces"], shown["complete"]) == (1, True)
+    shown = admin.call("GET", PATH).json()
+    assert (shown["recording"]["pieces"], shown["recording"]["complete"]) == (1, True)
+    assert shown["recorded"]
+
+
+def test_a_list_tells_what_is_recorded_and_chooses_by_it(admin, teller, put):
+    other = SESSION.replace("-1", "-2")
+    teller.tell(record(4, type="SESSION_START", session=other))
+    put(start(1))
+
+    def listed(query=""):
+        found = admin.call("GET", "/v1/database-sessions", query=query).json()["sessions"]
+        return [(each["id"], each["recorded"]) for each in found]
+
+    assert listed() == [(other, False), (SESSION, True)]
+    assert listed("?recorded=true") == [(SESSION, True)]
+    assert listed("?recorded=false") == [(other, False)]
 
 
 def test_who_follows_waits(admin, teller, put, monkeypatch):
