@@ -11,6 +11,7 @@ from pgward.ca.authority import Authority
 from pgward.ca.identity import endings
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.recordings import keys as recording_keys
 from pgward.ca.recordings import purging as recordings
 from pgward.ca.revoking.crl_alarm import CrlAlarm
 from pgward.ca.secrets import store_keys
@@ -101,18 +102,24 @@ def table(
         Job("head of the log", 5, head, leader_only=True),
         Job("clock", 30, clock, leader_only=True),
         Job("ACME orders", 30, acme_orders),
-        *_secrets_key(store, sealer, authority.clock, leadership.write),
+        *_keys(store, sealer, authority.clock, leadership.write),
     ]
 
 
-def _secrets_key(store: Store, sealer: Sealer | None, clock: Clock, write: Write) -> list[Job]:
+def _keys(store: Store, sealer: Sealer | None, clock: Clock, write: Write) -> list[Job]:
     if sealer is None:
         return []
 
-    def rotate() -> None:
+    def of_secrets() -> None:
         store_keys.rotate_if_due(store, sealer, clock, write=write)
 
-    return [Job("key of secrets", 300, rotate, leader_only=True)]
+    def of_recordings() -> None:
+        recording_keys.rotate_if_due(store, sealer, clock, write=write)
+
+    return [
+        Job("key of secrets", 300, of_secrets, leader_only=True),
+        Job("key of recordings", 300, of_recordings, leader_only=True),
+    ]
 
 
 def archive(

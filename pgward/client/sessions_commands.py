@@ -7,7 +7,7 @@ import click
 
 from pgward.client import options
 from pgward.client.phrases import counted, duration, when
-from pgward.client.sessions_recording_commands import end, export, play
+from pgward.client.sessions_recording_commands import end, export, play, rotate_key
 from pgward.client.time_option import TimeOption
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.system import terminal
@@ -116,7 +116,7 @@ def _recorded(recording: dict[str, Any] | None) -> str | None:
     return ", ".join(words)
 
 
-for command in (play, export, end):
+for command in (play, export, end, rotate_key):
     sessions.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""``pgward sessions play | export | end``: what was seen and said in a session, and its end."""
+"""``pgward sessions play | export | end | rotate-key``: what was said in a session, and its end."""
 
 import threading
 from collections.abc import Iterable
@@ -94,6 +94,18 @@ def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> N
         told = api.post(options.path("database-sessions", session, "end"), body)
     terminal.report(session=session, edge=told["edge"])
     terminal.note(f"edge {told['edge']} is told to end the session")
+
+
+@click.command("rotate-key")
+def rotate_key() -> None:
+    """Have edges encrypt recordings for a new key; what is recorded stays readable.
+
+    It happens by itself every 90 days.
+    """
+    with options.api() as api:
+        done = api.post("/v1/recording-key/rotate")
+    terminal.report(**done)
+    terminal.note(f"recordings are encrypted for {done['recipient']} now")
 
 
 class _Player:

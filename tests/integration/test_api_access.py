@@ -91,6 +91,7 @@ TABLE = {
     "POST /v1/secrets/none/rotate": ((401, 403, 404, 401, 401), {"value": "c2VjcmV0"}),
     "DELETE /v1/secrets/none": ((401, 403, 404, 401, 401), None),
     "POST /v1/secret-key/rotate": (ADMIN, None),
+    "POST /v1/recording-key/rotate": (ADMIN, None),
     "GET /v1/users": (ADMIN, None),
     "POST /v1/users": ((401, 403, 201, 401, 401), {"name": "carol"}),
     "GET /v1/users/bob": (ADMIN, None),

@@ -79,6 +79,7 @@ ROUTES: dict[str, Any] = {
     "POST /v1/secrets/db/rotate": {"name": "db", "version": 2},
     "DELETE /v1/secrets/db": {"change": "deleted", "services": []},
     "POST /v1/secret-key/rotate": {"number": 2, "secrets": 1},
+    "POST /v1/recording-key/rotate": {"recipient": "age1new", "before": None},
     "POST /v1/acme/accounts/a1/revoke": {"accounts": 1, "revoked": 0},
 }
 # What is typed, and the document without its command and its messages.
@@ -120,6 +121,7 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "devices rename": ("devices rename d1 laptop", DEVICE),
     "devices token": ("devices token", {"expires_at": NOW, "token": "t"}),
     "sessions end": ("sessions end s1", {"session": "s1", "edge": "e1"}),
+    "sessions rotate-key": ("sessions rotate-key", {"recipient": "age1new", "before": None}),
     "logins end": ("logins end s1 s2", {"sessions_ended": 2, "certificates_revoked": 2}),
     "logout": (
         "logout",

@@ -7,6 +7,7 @@ from pgward.ca import jobs
 from pgward.ca.identity import tokens
 from pgward.ca.identity.tokens import JoinToken
 from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.recordings import keys as recording_keys
 from pgward.ca.records import CaName
 from pgward.ca.secrets import kept, store_keys
 from pgward.ca.store import audit, seats
@@ -92,6 +93,24 @@ def test_the_key_of_secrets_is_replaced_when_it_is_old(clock, store, upkeep):
         assert kept.read(connection, SEALER, "db").value == b"s3cret"
         actions = [each["action"] for each in audit.events(connection, after=0, limit=1000)]
     assert actions.count("secret.rotate-key") == 1
+
+
+def test_the_key_of_recordings_is_replaced_when_it_is_old(clock, store, upkeep):
+    upkeep()
+    with store.read() as connection:
+        assert recording_keys.recipient(connection) is None
+    first = recording_keys.ensure(store, SEALER, clock)
+    clock.move(days=89)
+    upkeep()
+    assert recording_keys.ensure(store, SEALER, clock) == first
+    clock.move(days=1)
+    upkeep()
+    upkeep()
+    assert recording_keys.ensure(store, SEALER, clock) != first
+    with store.read() as connection:
+        events = audit.events(connection, after=0, limit=1000)
+    (event,) = [each for each in events if each["action"] == "recording.rotate-key"]
+    assert event["details"]["before"] == first
 
 
 def test_what_ended_long_ago_is_removed_by_the_authoritys_clock(clock, store, upkeep):

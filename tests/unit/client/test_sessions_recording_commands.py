@@ -96,3 +96,9 @@ def test_end(logged_in, fake_ca):
     assert body(fake_ca) == {"force": False, "reason": "maintenance", "edge": "e1"}
     logged_in("sessions", "end", SESSION, "--force")
     assert body(fake_ca) == {"force": True}
+
+
+def test_rotate_key(logged_in, fake_ca):
+    fake_ca.routes["POST /v1/recording-key/rotate"] = {"recipient": "age1new", "before": "age1old"}
+    done = logged_in("sessions", "rotate-key")
+    assert (done.exit_code, done.stderr) == (0, "recordings are encrypted for age1new now\n")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from pgward.ca.archive import sessions
 from pgward.ca.identity.sessions import LoginSession
-from pgward.ca.recordings import endings, reading
+from pgward.ca.recordings import endings, keys, reading
 from pgward.ca.recordings.endings import Ending
 from pgward.ca.recordings.reading import Page
 from pgward.ca.service import strict
@@ -41,6 +41,13 @@ class EndReply(BaseModel):
 
     session: str
     edge: str
+
+
+class RotatedKey(BaseModel):
+    """For whom edges encrypt recordings now, and for whom they did before."""
+
+    recipient: str
+    before: str | None
 
 
 @router.get(
@@ -92,6 +99,15 @@ def end(context: Current, by: Administrator, session: SessionId, body: EndReques
             "force": body.force,
         }
     return EndReply(session=session, edge=found["edge"])
+
+
+@router.post("/recording-key/rotate", summary="Encrypt recordings for a new key")
+def rotate_key(context: Current, by: Administrator) -> RotatedKey:
+    """Make a new key, of which edges hear at once; those before stay, to read what they lock."""
+    with context.acts.act(by.user.name, "recording.rotate-key") as act:
+        done = keys.rotate(act.transaction, context.desk.sealer, now=context.now())
+        act.details |= {"recipient": done.recipient, "before": done.before}
+    return RotatedKey(recipient=done.recipient, before=done.before)
 
 
 def _begun(

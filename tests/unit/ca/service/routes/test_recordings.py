@@ -105,3 +105,15 @@ def test_a_session_is_ended_once(api, admin, teller):
     assert not event["details"]["force"]
     teller.tell(record(5, type="SESSION_END"))
     assert admin.call("POST", f"{PATH}/end", {}).status_code == 409
+
+
+@pytest.mark.usefixtures("teller")
+def test_a_new_key(api, admin, put, store, clock):
+    before = keys.ensure(store, SEALER, clock)
+    put(start(1), record(2), end(3))
+    answer = admin.call("POST", "/v1/recording-key/rotate").json()
+    assert answer == {"recipient": keys.ensure(store, SEALER, clock), "before": before}
+    assert answer["recipient"] != before
+    (event,) = [each for each in api.events() if each["action"] == "recording.rotate-key"]
+    assert (event["actor"], event["details"]) == ("root", answer)
+    assert len(lines(admin.call("GET", f"{PATH}/recording"))[0]) == 4
