@@ -140,6 +140,10 @@ class AwareRelay(Relay):
         """Have statements ruled from now on, where none were; see ``Upward.rule``."""
         self._up.rule(ruling)
 
+    def record(self, results: int) -> None:
+        """Put so many bytes of each answer on tape from now on; see ``Downward.record``."""
+        self._down.record(results)
+
     # --- polite limits ----------------------------------------------------------------
 
     def notice(self, text: str) -> None:

@@ -41,6 +41,11 @@ class Answers:
     _columns: list[Column] | None = None
     _rows: list[list[str]] = field(default_factory=list)
 
+    @property
+    def begun(self) -> bool:
+        """Whether an answer has begun whose end did not come yet."""
+        return self._taken > 0
+
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that more bytes complete."""
         self._taken += len(data)

@@ -18,12 +18,20 @@ Record = Mapping[str, Any]
 MOST_BYTES: Final = 2 * 1024 * 1024
 """So many bytes of events are waited for; then pieces are made of them."""
 
+TELLING: Final = frozenset({"SESSION_START", "NOTICE"})
+"""Records that may say how a session is recorded from there on."""
+
 _REPEATED: Final = frozenset({"session", *SESSION_FIELDS})
+_LEVELS: Final = frozenset({"statements", "results"})
+_PAUSED: Final = {"recording": "none"}
 
 
 @dataclass(slots=True)
 class _Recorded:
-    """A session that runs: its last piece, and the events that come into the next one."""
+    """A session that runs: its last piece, and the events that come into the next one.
+
+    While it is ``paused`` only its end is recorded: its service says so since it began.
+    """
 
     recipient: str
     fields: Mapping[str, str]
@@ -33,6 +41,7 @@ class _Recorded:
     first_time: str = ""
     last_time: str = ""
     ended: bool = False
+    paused: bool = False
 
 
 class Recorder:
@@ -77,19 +86,21 @@ class Recorder:
         """Hear of a piece that was made before this process began."""
         self._sessions.pop(info.session, None)
         if not info.last:
+            paused = info.fields.items() >= _PAUSED.items()
+            fields = {name: value for name, value in info.fields.items() if name not in _PAUSED}
             self._sessions[info.session] = _Recorded(
-                info.recipient, info.fields, info.number, info.sha256
+                info.recipient, fields, info.number, info.sha256, paused=paused
             )
 
     def take(self, record: Record) -> None:
         """Take the next record or answer, if its session is recorded."""
-        session = record.get("session")
-        if record["type"] == "SESSION_START":
-            self._begin(record)
-        elif not self._sessions:
+        if record["type"] in TELLING and self._hear(record):
             return
+        if not self._sessions:
+            return
+        session = record.get("session")
         found = self._sessions.get(session)  # type: ignore[arg-type]  # None is no session's name
-        if found is not None:
+        if found is not None and (not found.paused or record["type"] == "SESSION_END"):
             self._add(found, record)
 
     def cut(self) -> list[Piece]:
@@ -104,19 +115,29 @@ class Recorder:
         self._bytes = 0
         return made
 
-    def _begin(self, record: Record) -> None:
+    def _hear(self, record: Record) -> bool:
+        """Begin to record a session, go on otherwise, or pause; tell whether that was it."""
         details = record.get("details") or {}
-        recipient = details.get("recipient")
-        if details.get("recording") not in {"statements", "results"} or not recipient:
-            return
-        fields = {name: record[name] for name in SESSION_FIELDS if record.get(name)}
-        self._sessions[record["session"]] = _Recorded(str(recipient), fields)
+        level, recipient = details.get("recording"), details.get("recipient")
+        if level is None:
+            return False
+        found = self._sessions.get(record["session"])
+        if level in _LEVELS and recipient:
+            if found is None:
+                fields = {name: record[name] for name in SESSION_FIELDS if record.get(name)}
+                found = self._sessions[record["session"]] = _Recorded(str(recipient), fields)
+            found.recipient, found.paused = str(recipient), False
+            self._add(found, record)
+        elif found is not None and not found.paused:
+            self._add(found, record)
+            found.paused = True
+        return True
 
     def _add(self, found: _Recorded, record: Record) -> None:
         kind, time = record["type"], record["time"]
         if kind == RESULT:
             event: Record = {"type": kind, "time": time, "data": record["data"]}
-        elif kind == "SESSION_START":
+        elif kind == "SESSION_START" or not (found.number or found.events):
             event = record
         else:
             event = {name: value for name, value in record.items() if name not in _REPEATED}
@@ -140,8 +161,12 @@ class Recorder:
             first_time="",
             last_time="",
             last=False,
-            fields=found.fields,
+            fields=_fields(found),
         ).to_json()
+
+
+def _fields(each: _Recorded) -> dict[str, str]:
+    return {**each.fields, **(_PAUSED if each.paused else {})}
 
 
 def _piece(session: str, each: _Recorded) -> Piece:
@@ -158,7 +183,7 @@ def _piece(session: str, each: _Recorded) -> Piece:
         first_time=each.first_time,
         last_time=each.last_time,
         last=each.ended,
-        fields=each.fields,
+        fields=_fields(each),
     )
     each.number, each.before = number, info.sha256
     each.events, each.first_time, each.last_time = [], "", ""

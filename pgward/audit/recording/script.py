@@ -28,7 +28,14 @@ class Shown(NamedTuple):
     lines: list[str]
 
 
-_Entry = tuple[int, int, Shown | bytes]
+class _Change(NamedTuple):
+    """From here on the session is recorded otherwise: lines, and how much of each answer."""
+
+    lines: list[str]
+    limit: int | None
+
+
+_Entry = tuple[int, int, Shown | bytes | _Change]
 
 
 @dataclass(slots=True)
@@ -90,7 +97,6 @@ class Script:
     """Makes lines of one session's events."""
 
     began: int | None = None
-    _who: str = ""
     _answers: Answers = field(default_factory=Answers)
 
     def show(self, events: Iterable[Event]) -> list[Shown]:
@@ -108,9 +114,13 @@ class Script:
         shown = (self._played(time, each) for time, _, each in found)
         return [each for each in shown if each.lines]
 
-    def _played(self, time: int, entry: Shown | bytes) -> Shown:
+    def _played(self, time: int, entry: Shown | bytes | _Change) -> Shown:
         if isinstance(entry, bytes):
             return Shown(time, self._answers.feed(entry))
+        if isinstance(entry, _Change):
+            left = self._answers.cut() if self._answers.begun else []
+            self._answers = Answers(entry.limit)
+            return Shown(time, left + entry.lines)
         return entry
 
     def _entries(self, event: Event, time: int) -> list[_Entry]:
@@ -125,8 +135,8 @@ class Script:
                 (time, _START, Shown(time, said)),
                 (answered, _OUTCOME, Shown(done, [outcome, ""])),
             ]
-        if kind == "SESSION_START":
-            return [(time, _START, Shown(time, self._start(event)))]
+        if kind == "SESSION_START" or "recording" in (event.get("details") or {}):
+            return [(time, _START, self._change(event, time))]
         if kind == "SESSION_END":
             why = event.get("reason") or event.get("message") or event.get("status", "")
             lines = [f"{self._stamp(time)}-- the session ended: {why}"]
@@ -136,12 +146,15 @@ class Script:
             return [(time, _START, Shown(time, [f"{self._stamp(time)}-- {kind.lower()}: {why}"]))]
         return []
 
-    def _start(self, event: Event) -> list[str]:
+    def _change(self, event: Event, time: int) -> _Change:
         details = event.get("details") or {}
-        self._answers = Answers(details.get("result_limit"))
-        self._who = str(event.get("database", ""))
-        who = f"{event.get('user')} as {event.get('role')} in {event.get('database')}"
-        return [f"-- {who}, from {event.get('client')}, {event['time']}", ""]
+        lines: list[str] = []
+        if "user" in event:  # the first event of all
+            who = f"{event.get('user')} as {event.get('role')} in {event.get('database')}"
+            lines = [f"-- {who}, from {event.get('client')}, {event['time']}"]
+        if event["type"] != "SESSION_START":
+            lines.append(f"{self._stamp(time)}-- {event.get('reason')}")
+        return _Change([*lines, ""], details.get("result_limit"))
 
     def _stamp(self, time: int) -> str:
         passed = max(0, time - (self.began or time)) / _SECOND

@@ -66,6 +66,7 @@ class Record(TypedDict):
     of: NotRequired[str]  # in a TEXT: id of the record whose text it is a piece of
     piece: NotRequired[int]  # in a TEXT or RECORDING: its number, from 1
     sha256: NotRequired[str]  # in a RECORDING: the hash of the piece; hex
+    recording: NotRequired[str]  # "none" in a RECORDING: the session is not recorded for now
     parameters: NotRequired[list[str | Large | None]]
     function: NotRequired[int]  # OID, in a FUNCTION_CALL
 

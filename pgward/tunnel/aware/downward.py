@@ -104,6 +104,11 @@ class Downward:
         self._passed = 0
         self.answers = 0  # how often something came to its end
 
+    def record(self, results: int) -> None:
+        """Put so many bytes of each answer on tape; of one under way, no more than before."""
+        under_way = min(self._results_left, results)
+        self._results, self._results_left = results, results if self._exchange.idle else under_way
+
     @property
     def at_boundary(self) -> bool:
         """Whether a message of the edge's own may be put in here."""

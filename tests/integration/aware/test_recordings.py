@@ -95,3 +95,40 @@ def test_a_session_is_ended_with_a_reason(stack, person, connect):
     again = stack.site.admin.run("sessions", "end", session)
     assert again.returncode != 0
     assert "that session has ended" in again.stderr
+
+
+def test_what_is_recorded_of_a_running_session_follows_its_service(stack, person, connect):
+    service = stack.aware(person)
+    path = f"/v1/resources/service/{service.name}"
+    resource = stack.site.api.get(path)["resource"]
+    del resource["metadata"]["version"]
+    block = resource["spec"]["postgres"]
+
+    def notices(session):
+        query = f"?session={session}&type=NOTICE&order=oldest"
+        lines = stack.site.api.get_bytes(f"/v1/audit/records{query}").splitlines()
+        return [json.loads(line) for line in lines[:-1]]
+
+    def changes(session):
+        return [each["details"].get("recording_before", "key") for each in notices(session)]
+
+    with connect(service) as connection:
+        connection.execute("select 'before' as word")
+        session = session_of(stack, service)["id"]
+        told = []
+        for level in ("results", "none"):
+            told.append(block.get("recording") or "none")
+            block["recording"] = level
+            stack.site.api.put(path, resource)
+            eventually(lambda: changes(session) == told)
+            connection.execute(f"select 'with ' || '{level}' as word")
+            if level == "results":
+                before = stack.site.api.post("/v1/recording-key/rotate")["before"]
+                told.append("key")
+    whole(stack, session)
+    played = stack.site.admin.ok("sessions", "play", session, "--speed", "0")
+    shown = ("'before'", "'results'", "with results", "'none'")
+    assert [word in played for word in shown] == [False, True, True, False]
+    assert "otherwise now: not at all" in played
+    recipients = [each["details"].get("recipient") for each in notices(session)]
+    assert recipients[0] == before != recipients[1]

@@ -19,7 +19,7 @@ from pgward.audit.chain.lines import Chain, Head
 from pgward.audit.chain.written import Record, Written, id_of, record_in
 from pgward.audit.recording import parcel
 from pgward.audit.recording.pieces import RESULT
-from pgward.audit.recording.recorder import Recorder
+from pgward.audit.recording.recorder import TELLING, Recorder
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.auditor.checkpoint import Checkpoint, Mark
 from pgward.tunnel.edge.auditor.rechain import rechained
@@ -31,7 +31,6 @@ log = logging.getLogger("pgward.auditor")
 CHUNK_SECONDS: Final = 1.0  # so old a record may get before its chunk is made
 _SHARE: Final = 20.0
 _NONE: Final = Chained(0, "")
-_TELLING: Final = frozenset({"SESSION_START", "NOTICE"})  # of what is to be recorded
 
 
 class Tapes(Protocol):
@@ -266,7 +265,7 @@ class Work:
         """Chain one record that is of a recorded session, or is not written yet."""
         told = record_in(record) if isinstance(record, tuple) else record
         kind = told["type"]
-        if kind in _TELLING or self._recorder.runs:
+        if kind in TELLING or self._recorder.runs:
             self._recorder.take(told)
         if isinstance(record, tuple):
             self._packer.add(self._chain_of.append_json(record[0]), told)

@@ -12,6 +12,7 @@ from pgward.pgwire.startup import Startup
 from pgward.policy.context import Connect, Context, Device, ServiceFacts, User
 from pgward.policy.context import Session as SessionFacts
 from pgward.policy.role_guard import RoleGuard
+from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.carrying import Client
 from pgward.tunnel.edge.landing import Landing, reason_of
 from pgward.tunnel.edge.secrets.credentials import Session
@@ -104,6 +105,11 @@ class Decided:
         return RoleGuard(role, own=role == self.config.user.own(self.asked.user))
 
     @property
+    def recorded(self) -> Recorded:
+        """How it is recorded as it begins."""
+        return Recorded.of(self.config, self.recipient)
+
+    @property
     def session(self) -> Session:
         """For whom credentials are wanted."""
         peer = self.asked.client.peer
@@ -148,9 +154,7 @@ class Ready:
             "config": config.name,
             "rule": decided.rule or None,
             "reason": landed.reason,
-            "recording": config.recording,
-            "recipient": decided.recipient,
-            "result_limit": config.result_limit if config.recording == "results" else None,
+            **decided.recorded.to_json(),
             "started": rfc3339(asked.started),
         }
         known = {name: value for name, value in facts.items() if value is not None}

@@ -5,10 +5,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pgward.audit.tape.frames import CLOSE
+from pgward.audit.tape.frames import CLOSE, NOTE, TapeFullError
 from pgward.core.errors import PgwardError
 from pgward.tunnel.aware.pending import Tape
 from pgward.tunnel.aware_relay import AwareRelay
+from pgward.tunnel.edge.aware.recorded import Recorded
+from pgward.tunnel.edge.aware.refusals import no_room
 from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import TimeLimits
@@ -63,17 +65,29 @@ class Live:
         """Go on under a newer configuration; raise RefusedError if the session must end.
 
         One that began without rules for statements has them from now on, and ends soon: what it
-        prepared before nobody has seen.
+        prepared before nobody has seen. So does one of which rules ask what nobody knows.
         """
         if self.standing is None or service.postgres is None:
             raise RefusedError(Reason.DENIED, "the service has changed", hint="connect again")
-        ruler = self.standing.ruler
+        ruler, recorded = self.standing.ruler, self.standing.recorded
         was_ruled = ruler.every
         self.standing.adopt(state, service.name, service.postgres)
         self.limits = service.postgres.limits
         if ruler.every and not was_ruled:
             self.relay.rule(ruler)
             self._retired = "the service has other rules now: connect again"
+        elif self.standing.asks_more:
+            self._retired = "the service asks more of your login now: connect again"
+        if self.standing.recorded != recorded:
+            self._record(recorded, self.standing.recorded)
+
+    def _record(self, before: Recorded, now: Recorded) -> None:
+        """Be recorded otherwise from here on; raise RefusedError where that cannot be on tape."""
+        try:
+            self.tape.append(NOTE, self.number, now.note(before))
+        except TapeFullError as error:
+            raise no_room(error) from error
+        self.relay.record(now.results)
 
     def tell(self, why: RefusedError) -> None:
         """Tell the client why the edge ends its session now; whoever calls this closes it.

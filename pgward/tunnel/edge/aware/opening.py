@@ -247,7 +247,7 @@ class AwareSessions:
                 on_end(clean, reason)
 
         ready = standing.ready
-        asked, config = ready.decided.asked, ready.decided.config
+        asked = ready.decided.asked
         return AwareRelay(
             self.loop,
             asked.client.tls,
@@ -258,7 +258,7 @@ class AwareSessions:
             session=asked.number,
             salt=secrets.token_hex(_SALT_BYTES),
             ruling=standing.ruler,
-            results=config.result_limit if config.recording == "results" else 0,
+            results=ready.decided.recorded.results,
         )
 
     def _cancel(self, cancelling: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -1,15 +1,18 @@
 """Whether a session that runs may go on, as snapshots change what its service allows.
 
 It may if it could begin with what the service and the person's groups are now, at the time when it
-began (time alone ends none), and would land where it is. Rules for its statements follow at once.
-What else begins with a session stays: its settings, its reason, what is recorded of it.
+began (time alone ends none), and would land where it is. Rules for its statements, and what is
+recorded of it, follow at once. What else begins with a session stays: its settings, its reason,
+and what the CA knew of its login.
 """
 
 from dataclasses import dataclass, replace
 
 from pgward.tunnel.edge.aware.facts import Asked, Ready
 from pgward.tunnel.edge.aware.judge import Judge, Ruler
-from pgward.tunnel.edge.aware.refusals import check_way
+from pgward.tunnel.edge.aware.login_book import is_wanted
+from pgward.tunnel.edge.aware.recorded import Recorded
+from pgward.tunnel.edge.aware.refusals import check_recording, check_way
 from pgward.tunnel.edge.landing import landing
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
@@ -18,26 +21,41 @@ from pgward.tunnel.preface import Reason, RefusedError
 
 @dataclass(slots=True)
 class Standing:
-    """One session's."""
+    """One session's.
+
+    ``asks_more`` is true once a rule looks at what nobody asked the CA when the session began.
+    """
 
     judge: Judge
     ready: Ready
     ruler: Ruler
+    asks_more: bool = False
+
+    @property
+    def recorded(self) -> Recorded:
+        """How the session is recorded now."""
+        return self.ready.decided.recorded
 
     def adopt(self, state: EdgeState, name: str, postgres: PostgresService) -> None:
         """Go on under a newer configuration; raise RefusedError if the session must end."""
         before = self.ready.decided.asked
         groups = state.people.get(before.user, ())
         if postgres is before.postgres and groups == before.groups:
+            if self.recorded.recipient is not None and state.recipient is not None:
+                decided = replace(self.ready.decided, recipient=state.recipient)
+                self.ready = replace(self.ready, decided=decided)
             return
         asked = replace(before, postgres=postgres, groups=groups)
         config = self._check(asked)
-        decided = replace(self.ready.decided, asked=asked, config=config)
+        recipient = check_recording(config, state)
+        if before.login is None and not is_wanted(before.postgres):
+            self.asks_more = is_wanted(postgres)
+        decided = replace(self.ready.decided, asked=asked, config=config, recipient=recipient)
         self.judge.rule_anew(self.ruler, name, postgres, asked.context(), decided.guard)
         self.ready = replace(self.ready, decided=decided)
 
     def _check(self, asked: Asked) -> Config:
-        """Return its configuration; raise RefusedError unless it could begin so, where it is."""
+        """Return its configuration; RefusedError unless it could begin so, and would be there."""
         check_way(asked)
         context, landed = asked.context(), self.ready.decided.landing
         self.judge.connect(asked.service, asked.postgres, context, asked.started)

@@ -8,8 +8,18 @@ from pgward.audit.recording import recorder as recorder_module
 from pgward.audit.recording import sealing
 from pgward.audit.recording.recorder import Recorder
 from pgward.audit.recording.script import Reader
-from tests.fixtures.chunks import record
-from tests.fixtures.recordings import IDENTITY, SESSION, end, pieces_of, result, start
+from pgward.pki.age_keys import Identity
+from tests.fixtures.chunks import at, record
+from tests.fixtures.recordings import (
+    IDENTITY,
+    RECIPIENT,
+    SESSION,
+    change,
+    end,
+    pieces_of,
+    result,
+    start,
+)
 
 
 def events(pieces, session=SESSION):
@@ -66,6 +76,73 @@ def test_many_bytes_are_cut_early(monkeypatch):
     recorder.cut()
     assert not recorder.full
     assert not recorder
+
+
+def kinds(pieces):
+    return [event["type"] for event in events(pieces)]
+
+
+def test_a_session_that_is_recorded_since_it_began_to_run():
+    off = start(1, recording="none", recipient=None)
+    (piece,) = pieces_of([off, record(2), change(3), record(4), end(5)])
+    began, said, _ = events([piece])
+    assert (began["type"], began["user"], began["time"]) == ("NOTICE", "alice", at(3))
+    assert (said["text"], "user" in said) == ("select 4", False)
+    assert (piece.info.number, piece.info.before, piece.info.last) == (1, "", True)
+    assert piece.info.fields["user"] == "alice"
+
+
+def test_a_recording_that_is_paused_and_goes_on():
+    off = change(3, recording="none", recipient=None)
+    pieces = pieces_of(
+        [start(1), record(2), off], [record(4)], [change(5), record(6)], [off, record(7)], [end(8)]
+    )
+    assert kinds(pieces) == [
+        "SESSION_START", "QUERY", "NOTICE", "NOTICE", "QUERY", "NOTICE", "SESSION_END"
+    ]  # fmt: skip
+    assert [piece.info.number for piece in pieces] == [1, 2, 3, 4]
+    assert [piece.info.fields.get("recording") for piece in pieces] == [
+        "none",
+        None,
+        "none",
+        "none",
+    ]
+    assert [piece.info.last for piece in pieces] == [False, False, False, True]
+
+
+def test_a_pause_is_known_after_a_kill():
+    off = change(2, recording="none", recipient=None)
+    (piece,) = pieces_of([start(1), off])
+    heard = Recorder()
+    heard.made(piece.info)
+    for again in (Recorder.restore(json.loads(json.dumps(heard.state()))), heard):
+        again.take(record(3))
+        assert not again
+        again.take(change(4))
+        again.take(record(5))
+        assert kinds([piece, *again.cut()]) == ["SESSION_START", "NOTICE", "NOTICE", "QUERY"]
+
+
+def test_a_session_goes_on_for_another_key():
+    other = Identity(bytes(range(1, 33)))
+    change_of_key = change(3, recipient=str(other.recipient))
+    first, second = pieces_of([start(1), record(2)], [change_of_key, record(4)])
+    assert (first.info.recipient, second.info.recipient) == (RECIPIENT, str(other.recipient))
+    assert b"select 4" in sealing.unseal(second.data, other)
+
+
+@pytest.mark.parametrize("details", [{"recording": "none"}, {"recipient": None}, {"limit": 5}])
+def test_other_notices_begin_nothing(details):
+    recorder = Recorder()
+    recorder.take(start(1, recording="none", recipient=None))
+    what = {"recording": None, **details} if "limit" in details else details
+    recorder.take(change(2, **what))
+    assert not recorder.runs
+
+
+def test_a_notice_about_something_else_is_an_event():
+    said = record(2, type="NOTICE", reason="this session ends in 5 minutes")
+    assert kinds(pieces_of([start(1), said])) == ["SESSION_START", "NOTICE"]
 
 
 @settings(max_examples=25)

@@ -3,7 +3,7 @@ import json
 from pgward.audit.recording import sealing
 from pgward.audit.recording.script import Reader, Script
 from tests.fixtures.chunks import record
-from tests.fixtures.recordings import IDENTITY, SESSION, end, pieces_of, result, start
+from tests.fixtures.recordings import IDENTITY, SESSION, change, end, pieces_of, result, start
 from tests.unit.audit.recording.test_answers import ANSWER
 
 
@@ -36,6 +36,24 @@ def test_a_session_with_results():
     assert lines[2:4] == ["[00:01.000] select 2", "-- $1 = 'a''b', $2 = NULL, $3 = (9000 bytes)"]
     assert lines[6:9] == ["1 | crème", "(1 row)", "SELECT 1  (0.2 ms)"]
     assert lines[-1] == "[00:04.000] -- the session ended: the client left"
+
+
+def test_a_session_that_is_recorded_otherwise_since_it_runs():
+    off = change(5, recording="none", recipient=None, reason="not at all now")
+    shown = text(played(
+        start(1, recording="none", recipient=None),
+        change(2), record(3, rows=1), result(3.001, ANSWER),
+        result(4, ANSWER[:30]), off, record(6), change(7), record(8), result(8.001, ANSWER), end(9),
+    ))  # fmt: skip
+    lines = shown.splitlines()
+    assert lines[0].startswith("-- alice as app in shop, from 10.0.0.7")
+    assert lines[1:4] == ["[00:00.000] -- it changed", "", "[00:01.000] select 3"]
+    cut = lines.index("(what followed was not recorded)")
+    assert lines[cut + 1 : cut + 5] == [
+        "[00:03.000] -- it changed", "", "[00:05.000] -- it changed", ""
+    ]  # fmt: skip
+    assert shown.count("1 | crème") == 2
+    assert "select 6" not in shown
 
 
 def test_how_statements_end():

@@ -242,6 +242,29 @@ def test_answers_that_may_hold_a_secret_are_not_recorded():
     assert session.tape.of("RESULT") == b""
 
 
+def test_answers_are_recorded_from_the_next_one_on():
+    session = asked()
+    session.down(ANSWER[:9])
+    session.downward.record(20)  # in the middle of one
+    session.down(ANSWER[9:])
+    assert session.tape.of("RESULT") == b""
+    session.up(QUERY)
+    session.down(ANSWER)
+    assert session.tape.of("RESULT") == ANSWER[:20]
+    session.downward.record(30)  # between two
+    session.up(QUERY)
+    session.down(ANSWER)
+    assert session.tape.of("RESULT") == ANSWER[:20] + ANSWER[:30]
+
+
+def test_answers_are_recorded_no_more_at_once():
+    session = asked(results=100)
+    session.down(COLUMNS)
+    session.downward.record(0)
+    session.down(ANSWER.removeprefix(COLUMNS))
+    assert session.tape.of("RESULT") == COLUMNS
+
+
 # --- bytes --------------------------------------------------------------------------------
 
 WORDS = {

@@ -6,14 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgward.audit.tape.frames import CLOSE, TapeFullError
+from pgward.audit.tape.frames import CLOSE, NOTE, TapeFullError
 from pgward.core.address import Address
 from pgward.tunnel.edge.aware.live import GRACE_SECONDS, Live
+from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.state_postgres import TimeLimits
 from pgward.tunnel.edge.upstreams.values import Upstream
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 from tests.fixtures.aware_sessions import Tape, service
 from tests.fixtures.session_bench import ORDERS, state
+
+OFF = Recorded("none", None, None)
 
 
 @dataclass
@@ -34,6 +37,9 @@ class Relay:
 
     def rule(self, ruling) -> None:
         self.said.append(("rule", ruling))
+
+    def record(self, results) -> None:
+        self.said.append(("record", results))
 
     def notice(self, text) -> None:
         self.said.append(("notice", text))
@@ -127,14 +133,16 @@ def test_a_session_ends_as_the_ca_wants_it_and_is_told_once():
 class FakeStanding:
     """Adopts what a test says: whether it is ruled ``then``."""
 
-    def __init__(self, every=False, then=False) -> None:
+    def __init__(self, every=False, then=False, recorded=OFF, asks_more=False) -> None:
         self.ruler, self.then = SimpleNamespace(every=every), then
+        self.recorded, self.becomes = OFF, recorded
+        self.asks_more = asks_more
 
     def adopt(self, _state, name, postgres) -> None:
         assert (name, postgres) == ("orders", service().postgres)
         if isinstance(self.then, RefusedError):
             raise self.then
-        self.ruler.every = self.then
+        self.ruler.every, self.recorded = self.then, self.becomes
 
 
 def test_a_session_that_is_ruled_from_now_on_ends_soon():
@@ -171,6 +179,40 @@ def test_limits_are_those_of_the_newest_configuration():
     bench.live.standing = FakeStanding()
     bench.live.adopt(state(), service())
     assert bench.live.limits is service().postgres.limits
+
+
+def test_what_is_recorded_from_now_on_is_on_tape_before_it_begins():
+    bench = Bench()
+    bench.live.standing = FakeStanding(recorded=Recorded("results", "age1x", 1024))
+    bench.live.adopt(state(), service())
+    bench.live.adopt(state(), service())
+    ((kind, session, said),) = bench.tape.frames
+    assert (kind, session) == (NOTE, 3)
+    assert json.loads(said) == {
+        "reason": "the service has its sessions recorded otherwise now: statements and results",
+        "recording": "results",
+        "recipient": "age1x",
+        "result_limit": 1024,
+        "recording_before": "none",
+    }
+    assert bench.relay.said == [("record", 1024)]
+
+
+def test_what_cannot_be_on_tape_ends_the_session():
+    bench = Bench()
+    bench.live.standing = FakeStanding(recorded=Recorded("statements", "age1x", None))
+    bench.tape.full = TapeFullError("the tape is full")
+    with pytest.raises(RefusedError, match="no room to put sessions on record"):
+        bench.live.adopt(state(), service())
+    assert bench.relay.said == []
+
+
+def test_a_session_of_which_rules_ask_more_ends_soon():
+    bench = Bench()
+    bench.live.standing = FakeStanding(asks_more=True)
+    bench.live.adopt(state(), service())
+    text = "the service asks more of your login now: connect again"
+    assert bench.looks(1) == [("end", "57P01", text, False)]
 
 
 def test_an_idle_session_ends():

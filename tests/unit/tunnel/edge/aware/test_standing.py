@@ -14,6 +14,7 @@ from pgward.policy.context import On
 from pgward.policy.model import Condition, Effect, How, Policy, Rule
 from pgward.tunnel.edge.aware.facts import Asked, Decided, Ready
 from pgward.tunnel.edge.aware.judge import Judge
+from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.carrying import Client
 from pgward.tunnel.edge.landing import landing
@@ -187,3 +188,46 @@ def test_a_whole_session_follows(run, contexts):
         world.close()
 
     run(main())
+
+
+# --- what is recorded ---------------------------------------------------------------------
+
+
+def recorded(level="results", **config):
+    return replace(POSTGRES, default=replace(CONFIG, recording=level, **config))
+
+
+def test_what_is_recorded_follows_the_service():
+    made = bench()
+    made.standing.adopt(replace(state(), recipient="age1a"), "orders", recorded(result_limit=9))
+    assert made.standing.recorded == Recorded("results", "age1a", 9)
+    made.standing.adopt(replace(state(), recipient="age1a"), "orders", recorded("statements"))
+    assert made.standing.recorded == Recorded("statements", "age1a", None)
+    made.adopt(recorded("none"))
+    assert made.standing.recorded == Recorded("none", None, None)
+
+
+def test_another_key_is_taken_up_where_nothing_else_changes():
+    made = bench()
+    service = recorded("statements")
+    for key in ("age1a", "age1b"):
+        known = replace(state(), recipient=key, people={"alice": ("dba", "staff")})
+        made.standing.adopt(known, "orders", service)
+        assert made.standing.recorded.recipient == key
+    made.adopt(service)  # a snapshot without a key, of which nothing is recorded
+    assert made.standing.recorded.recipient == "age1b"
+
+
+def test_without_a_key_nothing_goes_on_unrecorded():
+    with pytest.raises(RefusedError, match="the edge has no key for that"):
+        bench().standing.adopt(state(), "orders", recorded())
+
+
+def test_rules_that_ask_what_nobody_knows():
+    made = bench()
+    made.adopt(replace(POSTGRES, policies=(policy("ctx.user.email == ''"),)))
+    assert made.standing.asks_more
+    asking = replace(POSTGRES, policies=(policy("ctx.device.id == ''"),))
+    made = bench(asking)  # it began so while the CA was away
+    made.adopt(replace(asking, reason_required=True))
+    assert not made.standing.asks_more
