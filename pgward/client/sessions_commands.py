@@ -103,16 +103,19 @@ def show_session(session: str, edge: str | None, output: str) -> None:
     """Show a database session; `pgward audit search --session ID` shows what was said in it."""
     with options.api() as api:
         found = api.get(options.path("database-sessions", session), edge=edge)
-    shown = {**found, "recorded": _recorded(found.get("recording"))}
+    shown = {**found, "recorded": _recorded(found)}
     terminal.record(shown if output == "table" else found, _SESSION, output)
 
 
-def _recorded(recording: dict[str, Any] | None) -> str | None:
+def _recorded(found: dict[str, Any]) -> str | None:
+    recording = found.get("recording")
     if recording is None:
         return None
     words = [counted(recording["pieces"], "piece"), counted(recording["events"], "event")]
     if recording["missing"]:
         words.append(f"{recording['missing']} missing")
+    elif found["ended_at"] and not recording["complete"]:
+        words.append("its end is missing")
     return ", ".join(words)
 
 

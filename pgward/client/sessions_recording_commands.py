@@ -10,7 +10,7 @@ from pgward.audit.recording.script import Reader, Script, Shown
 from pgward.client import audit_archive, options, recordings
 from pgward.client.api import ApiClient
 from pgward.client.phrases import counted
-from pgward.core.errors import PgwardError
+from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import terminal
 from pgward.system.files import atomic_write
 
@@ -28,27 +28,34 @@ class NotAsRecordedError(PgwardError):
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="How many times as fast as it was; 0 shows all at once.",
+    help="How many times as fast as it was, 1 unless said; 0 shows all at once.",
 )
 @click.option(
     "--idle", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer than this."
 )
 @click.option("-f", "--follow", is_flag=True, help="Watch a session that runs, until it ends.")
-def play(session: str, edge: str | None, speed: float, idle: float | None, *, follow: bool) -> None:
+def play(
+    session: str, edge: str | None, speed: float | None, idle: float | None, *, follow: bool
+) -> None:
     """Show what was said in a recorded session, with the times that it took then.
 
     That you looked is put on record. Where the service records results, rows are shown as well.
     """
-    reader, script = Reader(session), Script()
-    player = _Player(0.0 if follow else speed, idle)
+    if follow and (speed is not None or idle is not None):
+        raise InvalidInputError("--follow shows what happens as it happens: --speed and --idle not")
+    reader, script, ended = Reader(session), Script(), True
+    player = _Player(0.0 if follow else 1.0 if speed is None else speed, idle)
     with options.api() as api:
         purpose: recordings.Purpose = "watch" if follow else "play"
         for page in recordings.pages(api, session, edge, purpose, follow=follow):
+            if ended and not (page.lines or page.ended):  # the first page
+                terminal.note("nothing is recorded of this session yet")
             player.play(script.show(list(reader.feed(page.lines))))
+            ended = page.ended
     reader.end()
     _complain(reader.problems)
+    if not ended:
+        terminal.note("the session runs; --follow shows what comes")
 
 
 @click.command("export")
@@ -62,6 +69,8 @@ def export(session: str, path: Path, edge: str | None) -> None:
     with what the edge's audit chain says of them, which `pgward audit verify` verifies.
     Exit status 1 when anything is wrong or missing.
     """
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"there is no directory {path.absolute().parent}")
     reader, lines, events = Reader(session), list[bytes](), 0
     with options.api() as api:
         for page in recordings.pages(api, session, edge, "export"):
@@ -93,7 +102,8 @@ def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> N
     with options.api() as api:
         told = api.post(options.path("database-sessions", session, "end"), body)
     terminal.report(session=session, edge=told["edge"])
-    terminal.note(f"edge {told['edge']} is told to end the session")
+    when = "at once" if force else "once no statement and no transaction is under way"
+    terminal.note(f"edge {told['edge']} is told to end the session {when}")
 
 
 @click.command("rotate-key")

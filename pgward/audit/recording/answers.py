@@ -16,7 +16,8 @@ _COLUMN = struct.Struct("!IhIhih")
 _INT16, _INT32 = struct.Struct("!H"), struct.Struct("!i")
 _LEAST: Final = 4
 _ROWS, _ROW, _COMPLETE, _ERROR, _READY, _COPIED = b"TDCEZd"
-_KNOWN: Final = frozenset(b"123CDEGHIKNRSTVWZcdnst")
+_NOTICE, _NOTIFICATION = b"NA"
+_KNOWN: Final = frozenset(b"123ACDEGHIKNRSTVWZcdnst")
 _MOST_COLUMNS: Final = 1664
 _WIDEST: Final = 60
 _CUT: Final = "(what followed was not recorded)"
@@ -84,7 +85,11 @@ class Answers:
         elif kind == _ROW:
             self._rows.append(_values(body, self._columns))
         elif kind == _COPIED:
-            yield shown(body.rstrip(b"\n"))
+            yield shown(body.rstrip(b"\n")).expandtabs()
+        elif kind == _NOTICE:
+            yield _notice(body)
+        elif kind == _NOTIFICATION:
+            yield _notification(body)
         elif kind == _COMPLETE or (kind in {_ERROR, _READY} and self._rows):
             yield from self._table()
 
@@ -129,6 +134,18 @@ def _is_text(data: bytes) -> bool:
 
 def _line(values: list[str]) -> str:
     return " | ".join(value.replace("\n", "⏎").replace("\t", " ") for value in values).rstrip()
+
+
+def _notice(body: bytes) -> str:
+    """Return a notice as psql shows it (PostgreSQL manual, 54.8)."""
+    fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in body.split(b"\0")}
+    return f"{fields.get(b'S', 'NOTICE')}:  {fields.get(b'M', '')}".replace("\n", "⏎")
+
+
+def _notification(body: bytes) -> str:
+    channel, _, rest = body[4:].partition(b"\0")
+    payload = shown(rest.partition(b"\0")[0])
+    return f"(notified on {shown(channel)}{f': {payload}' if payload else ''})".replace("\n", "⏎")
 
 
 def _columns(body: bytes) -> list[Column] | None:

@@ -5,7 +5,7 @@ from base64 import b64decode
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pgward.audit.recording import pieces
 from pgward.audit.recording.answers import Answers
@@ -18,6 +18,8 @@ _TOLD = frozenset({"CANCEL", "NOTICE", "GAP"})
 _SECOND = 1_000_000
 # An answer is recorded just after it is on record that it was complete.
 _TOGETHER = 50_000
+CLOSED: Final = "the connection ended"
+"""The reason of an end for which there was none."""
 _BEFORE, _START, _ANSWER, _OUTCOME, _LAST = range(-1, 4)
 
 
@@ -138,8 +140,7 @@ class Script:
         if kind == "SESSION_START" or "recording" in (event.get("details") or {}):
             return [(time, _START, self._change(event, time))]
         if kind == "SESSION_END":
-            why = event.get("reason") or event.get("message") or event.get("status", "")
-            lines = [f"{self._stamp(time)}-- the session ended: {why}"]
+            lines = [f"{self._stamp(time)}-- the session ended{_why(event)}"]
             return [(time + _TOGETHER, _LAST, Shown(time, lines))]
         if kind in _TOLD:
             why = event.get("reason") or json.dumps(event.get("details", {}))
@@ -171,6 +172,11 @@ def _not_behind(entry: _Entry, starts: list[int]) -> _Entry:
     if following < len(starts) and starts[following] < time:
         return starts[following], _BEFORE, what
     return entry
+
+
+def _why(event: Event) -> str:
+    why = event.get("reason") or event.get("message") or event.get("status")
+    return "" if why in (None, CLOSED) else f": {why}"
 
 
 def _event(line: bytes) -> dict[str, Any]:

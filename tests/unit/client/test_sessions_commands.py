@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from pgward.core.clock import SystemClock, precise_rfc3339
 
 SESSION = {
@@ -95,6 +97,25 @@ def test_one_session(logged_in, fake_ca):
     assert lines[0].split() == ["session", "0123-1"]
     assert "because      the client left" in lines
     assert json.loads(logged_in("sessions", "show", "0123-1", "-o", "json").stdout) == SESSION
+
+
+@pytest.mark.parametrize(
+    ("recording", "ended_at", "expected"),
+    [
+        ({"missing": 0, "complete": True}, "2026-11-21T12:01:05.5Z", "2 pieces, 9 events"),
+        ({"missing": 0, "complete": False}, None, "2 pieces, 9 events"),
+        ({"missing": 1, "complete": False}, None, "2 pieces, 9 events, 1 missing"),
+        (
+            {"missing": 0, "complete": False},
+            "2026-11-21T12:01:05.5Z",
+            "2 pieces, 9 events, its end is missing",
+        ),
+    ],
+)
+def test_how_much_is_recorded(logged_in, fake_ca, recording, ended_at, expected):
+    known = {"pieces": 2, "events": 9, "bytes": 99, **recording}
+    fake_ca.routes[f"{ROUTE}/0123-1"] = SESSION | {"ended_at": ended_at, "recording": known}
+    assert f"recording    {expected}\n" in logged_in("sessions", "show", "0123-1").stdout
 
 
 def test_a_session_of_one_edge(logged_in, fake_ca):

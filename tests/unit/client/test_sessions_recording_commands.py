@@ -63,6 +63,38 @@ def test_watch(logged_in, fake_ca):
     assert (asked["purpose"], asked["follow"]) == ("watch", "true")
 
 
+def test_who_watches_is_told_that_there_is_nothing_yet(logged_in, fake_ca, pieces):
+    nothing = answer([], after=0, pieces=0, ended=False)
+    plain = [sealing.unseal(piece.data, IDENTITY) for piece in pieces]
+    answers = iter([nothing, nothing, answer(plain)])
+    fake_ca.routes[ROUTE] = lambda _: next(answers)
+    done = logged_in("sessions", "play", SESSION, "--follow")
+    assert done.stderr == "nothing is recorded of this session yet\n"
+    assert "the session ended" in done.stdout
+
+
+def test_who_watches_has_no_speed(logged_in):
+    for option in ("--speed", "--idle"):
+        done = logged_in("sessions", "play", SESSION, "--follow", option, "2")
+        assert done.exit_code == 2
+        assert "--follow shows what happens as it happens" in done.stderr
+
+
+def test_play_of_a_session_that_runs(logged_in, fake_ca, pieces):
+    plain = sealing.unseal(pieces[0].data, IDENTITY)
+    pages = iter([answer([plain], ended=False), answer([], pieces=0, ended=False)])
+    fake_ca.routes[ROUTE] = lambda _: next(pages)
+    done = logged_in("sessions", "play", SESSION, "--speed", "0")
+    assert done.stderr == "the session runs; --follow shows what comes\n"
+
+
+def test_export_to_nowhere(logged_in, fake_ca, tmp_path):
+    asked = len(fake_ca.requests)
+    done = logged_in("sessions", "export", SESSION, tmp_path / "none" / "x")
+    assert f"there is no directory {tmp_path / 'none'}" in done.stderr
+    assert len(fake_ca.requests) == asked
+
+
 def test_export(logged_in, recorded, tmp_path):
     path = tmp_path / "session.ndjson"
     done = logged_in("sessions", "export", SESSION, path)
@@ -92,9 +124,11 @@ def test_end(logged_in, fake_ca):
     fake_ca.routes[f"POST {path}"] = {"session": SESSION, "edge": "e1"}
     done = logged_in("sessions", "end", SESSION, "--reason", "maintenance", "--edge", "e1")
     assert done.exit_code == 0
-    assert "edge e1 is told to end the session" in done.stderr
+    when = "once no statement and no transaction is under way"
+    assert done.stderr == f"edge e1 is told to end the session {when}\n"
     assert body(fake_ca) == {"force": False, "reason": "maintenance", "edge": "e1"}
-    logged_in("sessions", "end", SESSION, "--force")
+    done = logged_in("sessions", "end", SESSION, "--force")
+    assert done.stderr == "edge e1 is told to end the session at once\n"
     assert body(fake_ca) == {"force": True}
 
 

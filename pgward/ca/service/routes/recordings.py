@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
@@ -71,7 +72,8 @@ async def recording(
     The last line is ``{"page": …}``: its ``after`` leads on, and ``ended`` tells that nothing will
     follow. With ``follow`` the answer waits until there is something.
     """
-    found = await run_sync(_begun, context, by, session, edge, purpose)
+    begin = partial(_begun, context, by, session, edge, purpose, follow=follow)
+    found = await run_sync(begin)
     until = time.monotonic() + LONGEST_WAIT
     archive = context.archive
     while True:
@@ -80,7 +82,10 @@ async def recording(
         )
         left = until - time.monotonic()
         if page.pieces or not follow or left <= 0 or archive.news.closed:
-            return _lines(page, ended=page.ended or await run_sync(_over, context, found, page))
+            # A piece may come in later than the record that the session ended: who waited in
+            # vain since that was known has waited long enough.
+            is_over = not page.pieces and found["ended_at"] is not None
+            return _lines(page, ended=page.ended or is_over)
         await archive.news.wait(left)
 
 
@@ -111,9 +116,15 @@ def rotate_key(context: Current, by: Administrator) -> RotatedKey:
 
 
 def _begun(
-    context: Context, by: LoginSession, session: str, edge: str | None, purpose: str
+    context: Context,
+    by: LoginSession,
+    session: str,
+    edge: str | None,
+    purpose: str,
+    *,
+    follow: bool,
 ) -> dict[str, Any]:
-    """Return the session, once it is on record who reads its recording."""
+    """Return the session, once it is on record who reads its recording; raise NotFoundError."""
     with context.store.read() as connection:
         found = sessions.get(connection, session, edge)
         recorded = reading.summary(connection, found["edge"], session)
@@ -122,19 +133,16 @@ def _begun(
             f"session {session} has no recording",
             hint="what was said in it may be in the audit: pgward audit search --session",
         )
+    if recorded is None and not follow:
+        raise NotFoundError(
+            f"nothing is recorded of session {session} yet",
+            hint="--follow waits for it; what was said is in the audit: pgward audit tail",
+        )
     news = (by.id, found["edge"], session, purpose)
     if context.recordings.is_news(*news, now=context.monotonic()):
         with context.acts.act(by.user.name, f"recording.{purpose}", session) as act:
             act.details |= {name: found[name] for name in ("edge", "user", "service")}
     return found
-
-
-def _over(context: Context, found: dict[str, Any], page: Page) -> bool:
-    """Tell whether nothing will follow where no piece was the last."""
-    if page.pieces:
-        return False
-    with context.store.read() as connection:
-        return sessions.get(connection, found["id"], found["edge"])["ended_at"] is not None
 
 
 def _lines(page: Page, *, ended: bool) -> Response:

@@ -65,7 +65,18 @@ def test_values_that_are_not_text():
 
 def test_no_rows_and_copied_ones():
     assert strip(Answers().feed(description(("n", 23)) + complete(b"SELECT 0")))[-1] == "(0 rows)"
-    assert Answers().feed(message(b"H", b"\0\0\0") + message(b"d", b"1\tx\n")) == ["1\tx"]
+    assert Answers().feed(message(b"H", b"\0\0\0") + message(b"d", b"1\tx\n")) == ["1       x"]
+
+
+def test_what_came_beside_an_answer():
+    notice = message(b"N", b"SHINWEIS\0VNOTICE\0C00000\0Mhello\nthere\0\0")
+    told = message(b"A", struct.pack("!I", 7) + b"news\0it is here\0")
+    silent = message(b"A", struct.pack("!I", 7) + b"news\0\0")
+    assert Answers().feed(notice + told + silent + READY) == [
+        "HINWEIS:  hello⏎there",
+        "(notified on news: it is here)",
+        "(notified on news)",
+    ]
 
 
 def test_an_answer_of_which_only_the_beginning_was_recorded():
@@ -90,7 +101,7 @@ def test_rubbish_does_no_harm(reads):
 
 @given(st.binary(max_size=40))
 def test_rubbish_within_messages(body):
-    for kind in (b"T", b"D", b"C", b"Z"):
+    for kind in (b"T", b"D", b"C", b"Z", b"N", b"A"):
         Answers().feed(message(kind, body) + complete())
 
 

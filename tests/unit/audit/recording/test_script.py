@@ -1,7 +1,7 @@
 import json
 
 from pgward.audit.recording import sealing
-from pgward.audit.recording.script import Reader, Script
+from pgward.audit.recording.script import CLOSED, Reader, Script
 from tests.fixtures.chunks import record
 from tests.fixtures.recordings import IDENTITY, SESSION, change, end, pieces_of, result, start
 from tests.unit.audit.recording.test_answers import ANSWER
@@ -85,6 +85,11 @@ def test_pieces_that_are_missing_changed_or_lost_are_told():
     sha256 = read(one, two)[0].hashes[2]
     lost = json.dumps({"type": "LOST", "piece": 2, "why": "it is gone", "sha256": sha256}).encode()
     assert read(one, [lost], three)[0].problems == ["piece 2 cannot be read: it is gone"]
+
+
+def test_an_end_without_a_reason():
+    shown = text(played(start(1), end(2) | {"reason": CLOSED}))
+    assert shown.splitlines()[-1] == "[00:01.000] -- the session ended"
 
 
 def test_the_hashes_are_those_of_the_edge():

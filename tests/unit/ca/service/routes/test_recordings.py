@@ -89,6 +89,14 @@ def test_who_follows_waits(admin, teller, put, monkeypatch):
     assert page["ended"]
 
 
+@pytest.mark.usefixtures("teller")
+def test_a_session_of_which_nothing_is_recorded_yet(api, admin):
+    answer = admin.call("GET", f"{PATH}/recording")
+    assert answer.status_code == 404
+    assert "nothing is recorded of session" in answer.json()["error"]["message"]
+    assert actions(api) == []
+
+
 def test_a_session_without_a_recording(admin, teller):
     teller.tell(record(5, type="SESSION_END"))
     answer = admin.call("GET", f"{PATH}/recording")
