@@ -228,7 +228,8 @@ def _rich_table(titles: list[str], rows: list[list[str]]) -> None:
 
     view = Table(box=None, pad_edge=False, header_style="bold" if _colours(sys.stdout) else "")
     for title in titles:
-        view.add_column(title, overflow="fold")
+        # An id is there to be copied.
+        view.add_column(title, overflow="fold", no_wrap=title == "ID")
     for row in rows:
         view.add_row(*(Text(text) for text in row))  # Text: no markup is read in cells
     Console(highlight=False).print(view)

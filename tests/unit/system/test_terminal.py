@@ -79,6 +79,13 @@ def test_a_table_on_a_terminal_folds_and_reads_no_markup(monkeypatch):
     assert out.getvalue().count("y") == 80
 
 
+def test_an_id_is_never_folded(monkeypatch):
+    out, _ = terminals(monkeypatch)
+    long, session = "word " * 20, "fb2aab04c127e123-1"
+    terminal.table([{"a": long, "b": long, "id": session}], {"a": "A", "b": "B", "id": "ID"})
+    assert session in out.getvalue()
+
+
 def test_an_empty_table_says_so_beside_the_data(capsys):
     terminal.table([], ["name"], empty="no services")
     assert capsys.readouterr() == ("", "no services\n")
