@@ -15,7 +15,8 @@ _HEADER = struct.Struct("!BI")
 _COLUMN = struct.Struct("!IhIhih")
 _INT16, _INT32 = struct.Struct("!H"), struct.Struct("!i")
 _LEAST: Final = 4
-_ROWS, _ROW, _COMPLETE, _ERROR, _READY, _COPIED = b"TDCEZd"
+_MOST_DESCRIBED: Final = 10_000
+_ROWS, _ROW, _COMPLETE, _ERROR, _READY, _COPIED, _NO_ROWS = b"TDCEZdn"
 _NOTICE, _NOTIFICATION = b"NA"
 _KNOWN: Final = frozenset(b"123ACDEGHIKNRSTVWZcdnst")
 _MOST_COLUMNS: Final = 1664
@@ -41,6 +42,21 @@ class Answers:
     _taken: int = 0
     _columns: list[Column] | None = None
     _rows: list[list[str]] = field(default_factory=list)
+    _prepared: str | None = None
+    _is_named: bool = False  # the rows that were described last are those of a statement's name
+    _described: dict[str, list[Column]] = field(default_factory=dict)
+
+    def prepared(self, name: str) -> None:
+        """Hear that a statement gets a name: the next description is of its rows."""
+        self._prepared = name
+
+    def executed(self, name: str) -> None:
+        """Hear that a statement with a name is executed: its rows may have been described before.
+
+        Where several are on their way, it is not known whose the next rows are.
+        """
+        is_alone = self._columns is None and not self.begun
+        self._columns = self._described.get(name) if is_alone else None
 
     @property
     def begun(self) -> bool:
@@ -80,8 +96,8 @@ class Answers:
             self._taken = 0
 
     def _message(self, kind: int, body: bytes) -> Iterator[str]:
-        if kind == _ROWS:
-            self._columns = _columns(body)
+        if kind in {_ROWS, _NO_ROWS}:
+            self._describe(_columns(body) if kind == _ROWS else None)
         elif kind == _ROW:
             self._rows.append(_values(body, self._columns))
         elif kind == _COPIED:
@@ -92,6 +108,16 @@ class Answers:
             yield _notification(body)
         elif kind == _COMPLETE or (kind in {_ERROR, _READY} and self._rows):
             yield from self._table()
+        if kind == _ERROR or (kind == _READY and self._is_named):
+            self._columns, self._prepared, self._is_named = None, None, False
+
+    def _describe(self, columns: list[Column] | None) -> None:
+        self._columns, name = columns, self._prepared
+        self._prepared, self._is_named = None, name is not None
+        if name is not None:
+            self._described.pop(name, None)
+            if columns is not None and len(self._described) < _MOST_DESCRIBED:
+                self._described[name] = columns
 
     def _table(self, *, whole: bool = True) -> Iterator[str]:
         rows, columns = self._rows, self._columns

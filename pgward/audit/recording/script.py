@@ -37,7 +37,16 @@ class _Change(NamedTuple):
     limit: int | None
 
 
-_Entry = tuple[int, int, Shown | bytes | _Change]
+class _Named(NamedTuple):
+    """A statement gets its name, or is executed by it, which has these lines."""
+
+    name: str
+    lines: list[str]
+    executed: bool
+
+
+_What = Shown | bytes | _Change | _Named
+_Entry = tuple[int, int, _What]
 
 
 @dataclass(slots=True)
@@ -116,9 +125,12 @@ class Script:
         shown = (self._played(time, each) for time, _, each in found)
         return [each for each in shown if each.lines]
 
-    def _played(self, time: int, entry: Shown | bytes | _Change) -> Shown:
+    def _played(self, time: int, entry: _What) -> Shown:
         if isinstance(entry, bytes):
             return Shown(time, self._answers.feed(entry))
+        if isinstance(entry, _Named):
+            (self._answers.executed if entry.executed else self._answers.prepared)(entry.name)
+            return Shown(time, entry.lines)
         if isinstance(entry, _Change):
             left = self._answers.cut() if self._answers.begun else []
             self._answers = Answers(entry.limit)
@@ -130,22 +142,27 @@ class Script:
         if kind == RESULT:
             return [(time, _ANSWER, b64decode(event["data"]))]
         if kind in _SAID:
-            done = time + event.get("duration_us", 0)
-            said, outcome = [self._stamp(time) + _text(event), *_parameters(event)], _outcome(event)
-            answered = done + (_TOGETHER if event.get("rows") or event.get("commands") else 0)
-            return [
-                (time, _START, Shown(time, said)),
-                (answered, _OUTCOME, Shown(done, [outcome, ""])),
-            ]
+            return self._said(event, time)
+        if kind == "PARSE" and event.get("name"):
+            return [(time, _START, _Named(event["name"], [], executed=False))]
         if kind == "SESSION_START" or "recording" in (event.get("details") or {}):
             return [(time, _START, self._change(event, time))]
         if kind == "SESSION_END":
             lines = [f"{self._stamp(time)}-- the session ended{_why(event)}"]
             return [(time + _TOGETHER, _LAST, Shown(time, lines))]
-        if kind in _TOLD:
-            why = event.get("reason") or json.dumps(event.get("details", {}))
-            return [(time, _START, Shown(time, [f"{self._stamp(time)}-- {kind.lower()}: {why}"]))]
-        return []
+        why = event.get("reason") or json.dumps(event.get("details", {}))
+        told = [f"{self._stamp(time)}-- {kind.lower()}: {why}"]
+        return [(time, _START, Shown(time, told))] if kind in _TOLD else []
+
+    def _said(self, event: Event, time: int) -> list[_Entry]:
+        done = time + event.get("duration_us", 0)
+        said, outcome = [self._stamp(time) + _text(event), *_parameters(event)], _outcome(event)
+        answered = done + (_TOGETHER if event.get("rows") or event.get("commands") else 0)
+        name = event.get("name") if event["type"] == "EXECUTE" else None
+        return [
+            (time, _START, _Named(name, said, executed=True) if name else Shown(time, said)),
+            (answered, _OUTCOME, Shown(done, [outcome, ""])),
+        ]
 
     def _change(self, event: Event, time: int) -> _Change:
         details = event.get("details") or {}

@@ -63,6 +63,42 @@ def test_values_that_are_not_text():
     assert strip(answers.feed(row(number, b"x") + complete())) == ["\\x0000002a | x", "(1 row)"]
 
 
+def test_values_of_a_statement_that_was_described_as_it_was_prepared():
+    number = row(struct.pack("!i", 42)) + complete() + READY
+    answers = Answers()
+    answers.prepared("s1")
+    assert answers.feed(description(("n", 23)) + READY) == []
+    answers.prepared("s2")
+    assert answers.feed(description(("t", 25)) + READY) == []
+    for _ in range(2):
+        answers.executed("s1")
+        assert strip(answers.feed(number)) == ["n", "--", "42", "(1 row)"]
+    answers.executed("s1")
+    assert answers.feed(message(b"E", b"\0") + READY) == []
+    answers.executed("another")
+    assert strip(answers.feed(number))[0] == "\\x0000002a"
+
+
+def test_of_several_statements_on_their_way_nobody_knows_whose_the_rows_are():
+    answers = Answers()
+    answers.prepared("s1")
+    answers.feed(description(("n", 23)) + READY)
+    answers.executed("s1")
+    answers.executed("s1")
+    number = row(struct.pack("!i", 42)) + complete()
+    assert strip(answers.feed(number + number + READY))[::2] == ["\\x0000002a"] * 2
+
+
+def test_a_named_statement_without_rows_and_one_that_gets_another():
+    answers = Answers()
+    answers.prepared("s1")
+    answers.feed(description(("n", 23)) + READY)
+    answers.prepared("s1")
+    answers.feed(message(b"n") + READY)
+    answers.executed("s1")
+    assert answers.feed(complete(b"INSERT 0 1") + READY) == []
+
+
 def test_no_rows_and_copied_ones():
     assert strip(Answers().feed(description(("n", 23)) + complete(b"SELECT 0")))[-1] == "(0 rows)"
     assert Answers().feed(message(b"H", b"\0\0\0") + message(b"d", b"1\tx\n")) == ["1       x"]

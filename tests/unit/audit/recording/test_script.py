@@ -4,7 +4,7 @@ from pgward.audit.recording import sealing
 from pgward.audit.recording.script import CLOSED, Reader, Script
 from tests.fixtures.chunks import record
 from tests.fixtures.recordings import IDENTITY, SESSION, change, end, pieces_of, result, start
-from tests.unit.audit.recording.test_answers import ANSWER
+from tests.unit.audit.recording.test_answers import ANSWER, READY, complete, description, row
 
 
 def lines_of(*parts):
@@ -85,6 +85,19 @@ def test_pieces_that_are_missing_changed_or_lost_are_told():
     sha256 = read(one, two)[0].hashes[2]
     lost = json.dumps({"type": "LOST", "piece": 2, "why": "it is gone", "sha256": sha256}).encode()
     assert read(one, [lost], three)[0].problems == ["piece 2 cannot be read: it is gone"]
+
+
+def test_rows_that_were_described_long_before():
+    described = description(("n", 23)) + READY
+    value = row(b"\0\0\0\x2a") + complete() + READY
+    shown = text(played(
+        start(1),
+        record(2, type="PARSE", name="s1"), result(2.001, described),
+        record(3, type="EXECUTE", name="s1", rows=1), result(3.001, value),
+        record(4, type="EXECUTE", name="s1", rows=1), result(4.001, value),
+    ))  # fmt: skip
+    assert shown.count("\n42\n") == 2
+    assert "select 2" not in shown
 
 
 def test_an_end_without_a_reason():
