@@ -37,15 +37,26 @@ def write(
 
 
 def _places(edges: Sequence[EdgeInfo]) -> tuple[str, dict[str, str]]:
-    """Return the hosts, and how they are verified: by name, if the name can be written."""
+    """Return the hosts, and how they are verified: by name, if each name can be written.
+
+    An empty entry of ``hostaddr`` has libpq look the host's name up (chapter 34.1.1.3).
+    """
     names = [(edge.server_name, edge.address.port) for edge in edges]
-    addresses = [edge.address.host for edge in edges]
-    if all(name == address for (name, _), address in zip(names, addresses, strict=True)):
-        return _joined(names), {"sslmode": "verify-full"}
-    if all(_is_ip(each) for each in addresses):
-        return _joined(names), {"hostaddr": ",".join(addresses), "sslmode": "verify-full"}
-    dialled = [(edge.address.host, edge.address.port) for edge in edges]
-    return _joined(dialled), {"sslmode": "verify-ca"}
+    found = [_address(edge) for edge in edges]
+    addresses = [each for each in found if each is not None]
+    if len(addresses) < len(edges):
+        return _joined([(edge.address.host, edge.address.port) for edge in edges]), {
+            "sslmode": "verify-ca"
+        }
+    apart = {"hostaddr": ",".join(addresses)} if any(addresses) else {}
+    return _joined(names), {**apart, "sslmode": "verify-full"}
+
+
+def _address(edge: EdgeInfo) -> str | None:
+    """Return what to dial beside the name in the certificate; None if it has no IP address."""
+    if edge.address.host == edge.server_name:
+        return ""
+    return edge.address.host if _is_ip(edge.address.host) else None
 
 
 def _joined(places: Sequence[tuple[str, int]]) -> str:

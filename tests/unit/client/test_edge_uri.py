@@ -42,6 +42,15 @@ def test_the_edges_certificate_is_verified_by_its_name():
             },
         ),
         (
+            [edge("192.0.2.1:7432"), edge("two.test:7433", "two.test")],
+            {
+                "host": "edge.test,two.test",
+                "hostaddr": "192.0.2.1,",
+                "port": "7432,7433",
+                "sslmode": "verify-full",
+            },
+        ),
+        (
             [edge("balancer.test:5432")],
             {"host": "balancer.test", "port": "5432", "sslmode": "verify-ca"},
         ),
