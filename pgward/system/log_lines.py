@@ -11,6 +11,8 @@ from pgward.system.safe_text import clean
 
 _FORMAT = "%(asctime)s %(name)s: %(message)s"
 _INDENT = "\n    "
+# They tell of each request and each channel.
+_CHATTY = ("asyncssh", "httpx2")
 
 
 class OwnLines(logging.Formatter):
@@ -27,10 +29,12 @@ class OwnLines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Write what this process says to standard error."""
+    """Write what this process says to standard error; libraries only warn."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OwnLines(_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _own(text: str) -> str:

@@ -40,3 +40,10 @@ def test_it_goes_to_standard_error(monkeypatch):
     log_lines.set_up("info")
     assert made["level"] == "INFO"
     assert isinstance(made["handlers"][0].formatter, OwnLines)
+
+
+@pytest.mark.parametrize("library", ["asyncssh", "httpx2"])
+def test_libraries_do_not_tell_of_each_request(monkeypatch, library):
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    log_lines.set_up("debug")
+    assert not logging.getLogger(library).isEnabledFor(logging.INFO)

@@ -213,7 +213,6 @@ def main(descriptor: int = 0, start: Callable[..., Auditor] = Auditor) -> int:
     try:
         settings = AuditorSettings.from_line(life.first_line())
         log_lines.set_up(settings.log_level)
-        logging.getLogger("httpx2").setLevel(logging.WARNING)
         os.nice(_NICE)
         with ExitStack() as held:
             _be_the_only(held, settings, life)

@@ -1,5 +1,6 @@
 """Why there is no connection to PostgreSQL."""
 
+import os
 import ssl
 from collections.abc import Mapping, Sequence
 
@@ -75,14 +76,22 @@ def explained(
         return UpstreamError(error.message, address=address, hint=error.hint)
     if isinstance(error, PgwardError):
         return unreachable(address, error.message)
-    return unreachable(address, error.strerror or str(error))
+    return unreachable(address, words(error))
+
+
+def words(error: Exception) -> str:
+    """Return the system's own words for an error: event loops put others into it."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:  # those of getaddrinfo are negative, and its own
+        return os.strerror(number)
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _of_tls(error: ssl.SSLError, address: Address, server_name: str) -> UpstreamError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return UpstreamError(
             f"the database at {address} did not prove that it is {server_name}:"
-            f" {error.verify_message}",
+            f" {error.verify_message.rstrip('.')}",
             address=address,
             hint="the service's serverName and sslRootCert say who it should be",
         )

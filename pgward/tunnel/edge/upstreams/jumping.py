@@ -16,7 +16,7 @@ from typing import Any
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.state_postgres import SshJump
-from pgward.tunnel.edge.upstreams.errors import UpstreamError, unreachable
+from pgward.tunnel.edge.upstreams.errors import UpstreamError, unreachable, words
 
 log = logging.getLogger("pgward.edge")
 
@@ -53,7 +53,9 @@ class Jumps:
             raise unreachable(upstream, f"from {jump.address}: {error.reason}") from error
         except (asyncssh.Error, OSError) as error:
             self._kept.pop((jump, key), None)
-            raise unreachable(upstream, f"the jump host {jump.address} is gone: {error}") from error
+            raise unreachable(
+                upstream, f"the jump host {jump.address} is gone: {words(error)}"
+            ) from error
         return await self._joined(client, reader, writer)
 
     async def close(self) -> None:
@@ -142,7 +144,7 @@ async def _connected(jump: SshJump, key: bytes) -> Any:
         ) from error
     except (asyncssh.Error, OSError) as error:
         raise UpstreamError(
-            f"the edge cannot reach the jump host {jump.address}: {error}"
+            f"the edge cannot reach the jump host {jump.address}: {words(error)}"
         ) from error
 
 

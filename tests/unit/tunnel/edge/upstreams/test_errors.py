@@ -1,3 +1,4 @@
+import socket
 import ssl
 
 import pytest
@@ -32,7 +33,14 @@ def said(error) -> str:
         (PgwardError("no PEM"), "the edge cannot reach the database at db1:5432: no PEM"),
         (RefusedError(Reason.UNREACHABLE, "as it is"), "as it is"),
         (ConnectionResetError("gone"), "the edge cannot reach the database at db1:5432: gone"),
-        (OSError(113, "No route"), "the edge cannot reach the database at db1:5432: No route"),
+        (
+            ConnectionRefusedError(111, "Connect call failed ('192.0.2.1', 5432)"),
+            "the edge cannot reach the database at db1:5432: Connection refused",
+        ),
+        (
+            socket.gaierror(-2, "Name or service not known"),
+            "the edge cannot reach the database at db1:5432: Name or service not known",
+        ),
         (ssl.SSLError(1, "x"), "no TLS with the database at db1:5432: x"),
     ],
 )

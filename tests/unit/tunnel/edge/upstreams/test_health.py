@@ -19,7 +19,7 @@ A, B = (Address(name, 5432) for name in "ab")
 OWN = Config(None, (A, B), UserRule(force="app"), NoAuth())
 JUMP = SshJump(Address("jump", 22), "pg", "ssh-ed25519 AAAA", SecretRef("secret", "k"))
 JUMPING = Config("far", (B,), UserRule(force="app"), NoAuth(), jump=JUMP)
-AWAY = "the edge cannot reach the database at b:5432: No route"
+AWAY = "the edge cannot reach the database at b:5432: No route to host"
 
 
 class Servers:
@@ -44,7 +44,7 @@ class Servers:
         self.asked.append((address, credentials.jump_key))
         await asyncio.sleep(0)
         if address in self.away:
-            raise OSError(113, "No route")
+            raise OSError(113, "No route to host")
         return self
 
     async def find_key(self, config):
@@ -122,7 +122,7 @@ def test_it_goes_on_until_it_is_ended_and_tells_what_changed(servers, monkeypatc
             if servers.away == {A}:
                 raise ValueError("what nobody thought of")
             if address in servers.away:
-                raise OSError(113, "No route")
+                raise OSError(113, "No route to host")
             return servers
 
         servers.watch._secure = secure
