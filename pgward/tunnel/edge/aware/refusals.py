@@ -63,7 +63,7 @@ def check_recording(config: Config, state: EdgeState | None) -> str | None:
 def told(error: UpstreamError, decided: Decided) -> RefusedError:
     """Return what a client is told of a login that failed: of the edge's own means, nothing."""
     asked = decided.asked
-    log.warning("no session on %s for %s: %s", asked.service, asked.user, error.message)
+    log.warning("no session on %s for %s: %s", asked.service, asked.user, _whole(error))
     if not error.sqlstate.startswith(_OF_CREDENTIALS):
         return error
     return RefusedError(
@@ -77,7 +77,7 @@ def told(error: UpstreamError, decided: Decided) -> RefusedError:
 def nothing_to_show(error: PgwardError, decided: Decided) -> RefusedError:
     """Return what a client is told when the edge has nothing to log in with; its log has why."""
     asked = decided.asked
-    log.warning("no credentials on %s for %s: %s", asked.service, asked.user, error.message)
+    log.warning("no credentials on %s for %s: %s", asked.service, asked.user, _whole(error))
     return RefusedError(
         Reason.UNREACHABLE,
         f"the edge has nothing to log in to {asked.service} with",
@@ -95,3 +95,7 @@ def no_room(error: TapeFullError) -> RefusedError:
         hint="tell whoever runs the edge",
         sqlstate="53100",
     )
+
+
+def _whole(error: PgwardError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from pgward.audit.tape.frames import TapeFullError
-from pgward.tunnel.edge.aware.refusals import check_recording, no_room
+from pgward.core.errors import PgwardError
+from pgward.tunnel.edge.aware.refusals import check_recording, no_room, nothing_to_show
 from pgward.tunnel.preface import Reason, RefusedError
 
 
@@ -22,3 +23,12 @@ def test_nobody_comes_unrecorded_to_a_service_that_records():
     for state in (None, SimpleNamespace(recipient=None)):
         with pytest.raises(RefusedError, match="has no key"):
             check_recording(recorded, state)
+
+
+def test_the_log_says_what_to_do_and_the_client_whom_to_ask(caplog: pytest.LogCaptureFixture):
+    decided = SimpleNamespace(asked=SimpleNamespace(service="shop", user="ann"))
+    why = PgwardError("this edge knows no Vault", hint="set VAULT_ADDR")
+    assert nothing_to_show(why, decided).message == "the edge has nothing to log in to shop with"
+    assert caplog.messages == [
+        "no credentials on shop for ann: this edge knows no Vault (set VAULT_ADDR)"
+    ]
