@@ -76,7 +76,8 @@ def _message(error: ErrorDetails | dict[str, Any], model: type[BaseModel] | None
             f"must be {'at least' if 'ge' in context else 'at most'} {next(iter(context.values()))}"
         )
     if kind in ("literal_error", "union_tag_invalid"):
-        return f"must be {context.get('expected') or context['expected_tags']}"
+        expected = context.get("expected") or context["expected_tags"]
+        return f"must be {expected.lower() if expected in ('True', 'False') else expected}"
     return _WORDS.get(kind) or _lower(error["msg"])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from pgward.ca.resources.certificate_profile import CertificateProfile, duration
@@ -23,7 +23,12 @@ def _seconds(text: str) -> str:
 
 
 Limit = Annotated[int, Field(ge=1, le=1_000_000)]
-Duration = Annotated[str, checked(_seconds)]
+# In YAML a bare 90 is a number: what to write says more than that it must be a text.
+Duration = Annotated[
+    str,
+    BeforeValidator(lambda given: str(given) if type(given) is int else given),
+    checked(_seconds),
+]
 LabelValue = Annotated[str, Field(max_length=200), checked(words)]
 
 

@@ -137,7 +137,7 @@ def split_options(text: str, *, strict: bool = False) -> Iterator[tuple[str, str
             raise RefusedError(
                 Reason.DENIED,
                 f"the option {word[:_MAX_SHOWN]!r} of a connection is none that this service takes",
-                hint="options take -c NAME=VALUE",
+                hint="options take -c NAME=VALUE, with a backslash before each blank of the value",
             )
 
 

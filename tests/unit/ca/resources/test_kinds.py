@@ -69,6 +69,8 @@ def test_who_may_use_a_service(user, groups, expected):
         ({"allow": None}, "spec.allow", "must be an object"),
         ({"limits": {"maxConections": 5}}, "spec.limits.maxConections", "mean maxConnections?"),
         ({"limits": {"max_connections": 5}}, "spec.limits.max_connections", "maxConnections?"),
+        ({"limits": {"idleTimeout": 90}}, "spec.limits.idleTimeout", "(write 90s, 30m, 12h or 7d)"),
+        ({"limits": {"idleTimeout": True}}, "spec.limits.idleTimeout", "must be a text"),
         ({"edges": []}, "spec.edges", "at least 1 item"),
         ({"database": "a\nb"}, "spec.database", "printable"),
     ],

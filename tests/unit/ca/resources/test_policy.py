@@ -87,7 +87,7 @@ def test_what_is_stored_can_be_read_again():
         ({"condition": {}}, "spec.rules[0].condition", "exactly one of"),
         ({"condition": {"any": []}}, "spec.rules[0].condition.any", "at least 1"),
         ({"condition": {"match": "true", "all": ["true"]}}, "spec.rules[0].condition", "exactly"),
-        ({"condition": {"matchAny": False}}, "spec.rules[0].condition.matchAny", "must be True"),
+        ({"condition": {"matchAny": False}}, "spec.rules[0].condition.matchAny", "must be true"),
         ({"condition": {"anny": ["true"]}}, "spec.rules[0].condition.anny", "did you mean any"),
         ({"priority": 1001}, "spec.rules[0].priority", "at most 1000"),
         ({"reason": "no\nway"}, "spec.rules[0].reason", "one line"),

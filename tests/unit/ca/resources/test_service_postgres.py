@@ -50,7 +50,7 @@ def test_what_is_stored_can_be_applied_again():
             "spec.postgres.auth",
             "one of password, certificate, none",
         ),
-        ({"auth": {"none": False}}, "spec.postgres.auth.none", "must be True"),
+        ({"auth": {"none": False}}, "spec.postgres.auth.none", "must be true"),
         ({"sslMode": "allow"}, "spec.postgres.sslMode", "must be 'verify-full'"),
         ({"sslRootCert": "x"}, "spec.postgres.sslRootCert", "not certificates in PEM"),
         (
@@ -109,6 +109,11 @@ def test_what_is_stored_can_be_applied_again():
             {"configs": {"prod": PROD}, "rules": [{"matchAny": True, "config": "prod"}] * 2},
             "spec.postgres",
             "rules[0] matches any, so none behind it is looked at",
+        ),
+        (
+            {"rules": [{"matchAny": False, "config": "a"}]},
+            "spec.postgres.rules[0].matchAny",
+            "must be true",
         ),
         ({"rules": [{"config": "a"}]}, "spec.postgres.rules[0]", "match, or matchAny: true"),
         (
