@@ -6,7 +6,7 @@ is taken as it does least harm: such an ALLOW does not allow, such a DENY denies
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pgward.policy import cel
@@ -142,10 +142,16 @@ class Engine:
         """Decide about one statement."""
         default = self.statement_default if statement.parsed else self.unparsed_default
         found = _decide(self.statements, cel.bind(context, now, statement), default)
-        if found.allowed or found.rule or statement.parsed:
+        if found.allowed or statement.parsed:
             return found
-        reason = f"policy {found.policy} denies what cannot be read: {statement.why}"
-        return Decision(allowed=False, policy=found.policy, reason=reason, failed=found.failed)
+        if not found.rule:
+            reason = f"policy {found.policy} denies what cannot be read: {statement.why}"
+        elif found.failed and found.failed[-1].startswith(f"{found.name}: "):
+            # A slip of the pen would else be told as if it were what the rule is about.
+            reason = f"{found.reason} (this cannot be read: {statement.why})"
+        else:
+            return found
+        return replace(found, reason=reason)
 
     def text(self, context: Context, now: datetime, statements: Sequence[Statement]) -> Decision:
         """Decide about all statements of a text: the first that is denied, denies it."""

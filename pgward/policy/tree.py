@@ -30,6 +30,10 @@ _HIDES_QUOTES = re.compile(rb'["\\$]|--|/\*')
 # What is not a number, of the wire types; the grammar's answers have no others.
 _LENGTH = 2
 _MORE = 0x80  # set in a varint's byte when another follows
+# What stands in an error of PostgreSQL's may be a password, and reasons go on record.
+_NEAR = re.compile(r' at or near ".*"\Z', re.DOTALL)
+_LITERAL = re.compile(r"['$]")
+_ABOUT_SECRETS = re.compile(rb"passw|secret|passphrase|pwd|://")
 # PG_QUERY_DISABLE_STANDARD_CONFORMING_STRINGS of pg_query.h.
 _BACKSLASHES_ESCAPE = 32
 _NODE = "Node"
@@ -104,13 +108,21 @@ def parse(text: bytes, *, backslashes_escape: bool = False) -> list[Node]:
     try:
         if result.error:
             message = result.error.contents.message or b""
-            raise UnparsedError(message.decode(errors="replace"))
+            raise UnparsedError(_discreet(message.decode(errors="replace"), text))
         tree = result.parse_tree
         data = ctypes.string_at(tree.data, tree.len)
     finally:
         library.free(result)
     root = Node(library.root, data, 0, len(data))
     return [value for name, value in root.fields() if name == "stmts"]
+
+
+def _discreet(message: str, text: bytes) -> str:
+    """Return PostgreSQL's words; what it stopped at only where that is no literal or secret."""
+    near = _NEAR.search(message)
+    if near and (_LITERAL.search(near[0]) or _ABOUT_SECRETS.search(text.lower())):
+        return message[: near.start()]
+    return message
 
 
 def longest() -> int:

@@ -162,12 +162,23 @@ def test_a_policy_that_denies_by_default(text, allowed):
         ("SELECT * FROM secrets; SELECT 1", "rule secrets denies it"),
         ("SELECT 1; TABLE ONLY secrets", "rule secrets denies it"),
         # What cannot be read might be about secrets: the condition fails, and so denies.
-        ("SELEC 1", "rule secrets denies it"),
-        ("SELECT 1 --" + "x" * 20_000, "rule secrets denies it"),
+        (
+            "SELEC 1",
+            'rule secrets denies it (this cannot be read: syntax error at or near "SELEC")',
+        ),
+        (
+            "SELECT 1 --" + "x" * 20_000,
+            "rule secrets denies it (this cannot be read: it is longer than 16384 bytes)",
+        ),
     ],
 )
 def test_a_policy_that_denies_some(text, reason):
     assert query(text, NO_SECRETS).reason == reason
+
+
+def test_a_rule_that_holds_whatever_is_said_gives_its_reason_alone():
+    nobody = policy(rule(DENY, TRUE, on=On.STATEMENT, name="nobody"))
+    assert query("SELEC 1", nobody).reason == "rule nobody denies it"
 
 
 def test_what_cannot_be_read_is_denied_where_statements_are_ruled():

@@ -97,6 +97,14 @@ def test_what_cannot_be_read_says_why(text, said):
     assert why(text).whole
 
 
+@pytest.mark.parametrize(
+    "text",
+    [b"ALTER ROLE a PASSWORD hunter2", b"ALTER ROLE a 'hunter2'", b"ALTER ROLE a $$hunter2"],
+)
+def test_what_may_be_a_secret_is_in_no_reason(text):
+    assert str(why(text)) in ("syntax error", "unterminated dollar-quoted string")
+
+
 def test_no_more_than_the_stack_can_take_is_parsed():
     padding = b"/*" + b" " * tree.MAX_BYTES + b"*/"
     error = why(b"DROP TABLE a " + padding)
