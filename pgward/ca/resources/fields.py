@@ -75,6 +75,9 @@ def _message(error: ErrorDetails | dict[str, Any], model: type[BaseModel] | None
         return (
             f"must be {'at least' if 'ge' in context else 'at most'} {next(iter(context.values()))}"
         )
+    if kind == "too_short":
+        least = context["min_length"]
+        return f"must have at least {least} item{'' if least == 1 else 's'}"
     if kind in ("literal_error", "union_tag_invalid"):
         expected = context.get("expected") or context["expected_tags"]
         return f"must be {expected.lower() if expected in ('True', 'False') else expected}"

@@ -63,7 +63,7 @@ def get(connection: Connection, kind: str, name: str) -> Resource:
     """Return a resource; raise NotFoundError."""
     found = find(connection, kind, name)
     if found is None:
-        raise NotFoundError(f"there is no {kind} {name!r}", hint=f"pgward get {kind.lower()}s")
+        raise NotFoundError(f"there is no {kind} {name!r}", hint=f"pgward get {kinds.plural(kind)}")
     return found
 
 
@@ -154,7 +154,7 @@ def _changed(found: Resource, version: int) -> ConflictError:
     return ConflictError(
         f"{found.kind} {found.name!r} was changed by {found.updated_by}:"
         f" it has version {found.version}, not {version}",
-        hint=f"pgward get {found.kind.lower()}s {found.name}, then change it again",
+        hint=f"pgward get {kinds.plural(found.kind)} {found.name}, then change it again",
     )
 
 

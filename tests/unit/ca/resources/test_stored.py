@@ -68,3 +68,11 @@ def test_edges_learn_of_changes_only(writing):
     writing.has_changed = False
     _put(writing, service())
     assert not writing.has_changed
+
+
+def test_the_hint_names_the_kind_as_the_command_takes_it(writing):
+    for kind in kinds.KINDS:
+        with pytest.raises(NotFoundError) as caught:
+            resources.get(writing, kind, "none")
+        word = str(caught.value.hint).removeprefix("pgward get ")
+        assert kinds.canonical(word) == kind
