@@ -312,6 +312,8 @@ class Downward:
             self._summary.append(view[start:at])
         if at < size:
             most = _MOST_TYPES if view[at] == PARAMETER_DESCRIPTION else MOST_WHOLE
+            if size - at >= _HEADER:
+                _check_length(view, at, most)
             if size - at < most:
                 self._waiting = bytes(view[at:])
                 self._pass(view[self._passed : at], size)
@@ -362,6 +364,13 @@ class Downward:
 def _is_text(copying: memoryview) -> bool:
     """Tell whether a COPY sends rows as text; a base backup has format 0, no column, and files."""
     return len(copying) >= _FORMAT_AND_COLUMNS and not copying[0] and any(copying[1:3])
+
+
+def _check_length(view: memoryview, at: int, most: int) -> None:
+    """Refuse at once what could never be read whole: nobody shall wait for the rest of that."""
+    kind, length = _header(view, at)
+    if kind != ERROR and length >= most:
+        raise _unknown(kind, length)
 
 
 def _unknown(kind: int, length: int) -> WireError:
