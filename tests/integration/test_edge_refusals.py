@@ -215,9 +215,10 @@ def test_a_client_that_wants_tls_inside_hides_the_reason_and_the_tunnel_says_it(
     service = stack.service(person, upstream={"host": "127.0.0.1", "port": 1})
     with stack.tunnel(person, service) as tunnel:
         tunnel.refused()
-        tunnel.says(f"{service}: the edge ended a connection: the edge cannot reach the database")
+        problem = "the edge cannot reach the database at 127.0.0.1:1: Connection refused"
+        tunnel.says(f"{service}: the edge ended a connection: {problem}")
         row = person.data("status")[0]
-    assert row["problem"] == "the edge cannot reach the database"
+    assert row["problem"] == problem
 
 
 def serial_is_revoked(edge, serial: str) -> bool:
