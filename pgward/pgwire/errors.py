@@ -27,3 +27,7 @@ class LoginFailedError(WireError):
 
 class VersionRefusedError(LoginFailedError):
     """A backend refused the protocol's version: try again with ``minor=0``."""
+
+
+class NotAdmittedError(LoginFailedError):
+    """A backend refused a login before it asked for anything, as pg_hba.conf wants it."""

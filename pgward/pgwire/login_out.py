@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping
 
 from pgward.pgwire import backend, frontend, md5, scram, startup
 from pgward.pgwire.body import encoded
-from pgward.pgwire.errors import LoginFailedError, VersionRefusedError, WireError
+from pgward.pgwire.errors import (
+    LoginFailedError,
+    NotAdmittedError,
+    VersionRefusedError,
+    WireError,
+)
 from pgward.pgwire.framing import HEADER, Framer, message
 
 _MOST = 1024 * 1024  # bytes of all that is said at a login
@@ -13,6 +18,8 @@ _MOST_CRUDE = 1000
 _SALT = 4
 # What a server that does not know a version may answer; others are its word on the login itself.
 _OF_VERSIONS = ("", "08", "0A", "XX")
+# invalid_authorization_specification: no line of pg_hba.conf, or one that rejects.
+_NOT_ADMITTED = "28000"
 _CODES = "SVC"  # fields that are no prose
 
 
@@ -29,8 +36,8 @@ class LoginOut:
     ``minor`` and ``unrecognised`` what was negotiated, ``method`` how it proved who it is.
 
     Raises LoginFailedError where the server says no, VersionRefusedError where a server of old
-    may have said no to the version only, WireError where it makes no sense. No error, and no
-    notice, ever quotes the password.
+    may have said no to the version only, NotAdmittedError where it asked for nothing before,
+    WireError where it makes no sense. No error, and no notice, ever quotes the password.
     """
 
     def __init__(
@@ -123,6 +130,8 @@ class LoginOut:
         is_first = self._asked_minor and not self._has_spoken
         if is_first and found.get("C", "")[:2] in _OF_VERSIONS:
             return VersionRefusedError(text, fields=found)
+        if found.get("C") == _NOT_ADMITTED and not self._has_spoken:
+            return NotAdmittedError(text, fields=found, hint=found.get("H"))
         return LoginFailedError(text, fields=found, hint=found.get("H"))
 
     def _masked(self, text: str) -> str:

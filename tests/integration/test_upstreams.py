@@ -40,6 +40,7 @@ def refused(edge: Edge, *arguments, **options) -> UpstreamError:
         ("require", "password", "by_password true"),
         ("prefer", "none", "by_trust true"),
         ("disable", "none", "only_plain false"),
+        ("prefer", "none", "only_plain false"),
     ],
 )
 def test_every_way_to_log_in(upstream_server, edge, mode, method, said):
@@ -70,6 +71,12 @@ def test_a_password_is_not_shown_without_tls(upstream_server, edge):
     config = upstream_server.config(ssl_mode="disable")
     error = refused(edge, config, upstream_server.credentials, "by_password")
     assert "asks for the password in clear text over a connection without TLS" in error.message
+
+
+def test_nothing_is_tried_without_tls_where_that_is_wanted(upstream_server, edge):
+    config = upstream_server.config(ssl_mode="require")
+    error = refused(edge, config, upstream_server.credentials, "only_plain")
+    assert (error.sqlstate, "pg_hba.conf" in error.message) == ("28000", True)
 
 
 def test_a_wrong_password_is_told_without_it(upstream_server, edge):

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.pgwire import backend, frontend, md5, scram, startup
-from pgward.pgwire.errors import LoginFailedError, VersionRefusedError, WireError
+from pgward.pgwire.errors import (
+    LoginFailedError,
+    NotAdmittedError,
+    VersionRefusedError,
+    WireError,
+)
 from pgward.pgwire.framing import Framer
 from pgward.pgwire.login_out import LoginOut
 from pgward.pgwire.scram import Server, Verifier
@@ -136,6 +141,19 @@ def test_a_refusal_has_the_servers_fields() -> None:
     assert error.fields["S"] == "FATAL"
 
 
+@pytest.mark.parametrize(
+    ("before", "sqlstate", "is_not_admitted"),
+    [(b"", "28000", True), (b"", "28P01", False), (OK, "28000", False), (CLEAR, "28000", False)],
+)
+def test_whom_pg_hba_does_not_admit(before, sqlstate, is_not_admitted) -> None:
+    """Nothing was asked for before it said no."""
+    made = login()
+    made.receive(before)
+    with pytest.raises(LoginFailedError, match="no line") as caught:
+        made.receive(backend.error("FATAL", sqlstate, "no line"))
+    assert isinstance(caught.value, NotAdmittedError) == is_not_admitted
+
+
 def test_a_refusal_behind_the_authentication() -> None:
     with pytest.raises(LoginFailedError, match="no database"):
         login().receive(OK + backend.error("FATAL", "3D000", "no database"))
@@ -175,7 +193,7 @@ def test_an_old_server_refuses_a_newer_version(sqlstate) -> None:
 def test_what_is_no_refusal_of_the_version(sqlstate) -> None:
     with pytest.raises(LoginFailedError) as caught:
         login(minor=2).receive(backend.error("FATAL", sqlstate, "no"))
-    assert type(caught.value) is LoginFailedError
+    assert not isinstance(caught.value, VersionRefusedError)
 
 
 def test_a_connection_that_ends() -> None:

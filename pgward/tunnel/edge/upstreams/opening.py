@@ -6,10 +6,11 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, MutableSequence
+from dataclasses import replace
 
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
-from pgward.pgwire.errors import VersionRefusedError
+from pgward.pgwire.errors import NotAdmittedError, VersionRefusedError
 from pgward.pgwire.login_out import LoginOut
 from pgward.tunnel.edge.landing import Landing
 from pgward.tunnel.edge.state_postgres import Config, SslMode, TargetSessionAttrs
@@ -144,10 +145,30 @@ class Upstreams:
             startup, password = request.landing.startup, request.credentials.password
             login = await speaking.log_in(channel, startup, password, minor)
             await _check(channel, address, login, wanted)
+        except NotAdmittedError as error:
+            channel.close()
+            if channel.tls is None or request.config.ssl_mode != "prefer":
+                raise
+            return await self._without_tls(request, address, wanted, minor, error)
         except BaseException:  # cancelled as well: nobody else has it yet
             channel.close()
             raise
         return _upstream(channel, address, login)
+
+    async def _without_tls(
+        self,
+        request: Request,
+        address: Address,
+        wanted: TargetSessionAttrs,
+        minor: int,
+        error: NotAdmittedError,
+    ) -> Upstream:
+        """Try again as libpq does: pg_hba.conf may let the edge in without TLS only."""
+        plain = replace(request, config=replace(request.config, ssl_mode="disable"))
+        try:
+            return await self._at(plain, address, wanted, minor)
+        except NotAdmittedError:
+            raise error from None
 
     async def _secured(
         self, config: Config, address: Address, credentials: Credentials, mode: SslMode

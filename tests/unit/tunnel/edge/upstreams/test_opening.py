@@ -1,4 +1,6 @@
 import asyncio
+import ssl
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.opening import OLD_PROTOCOL_SECONDS, Upstreams
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 from tests.fixtures.scripted_backend import (
+    OK,
     Network,
     Talk,
     answering,
@@ -235,6 +238,78 @@ def test_tls_that_is_wanted_may_not(mode):
     error = world.refused(replace(CONFIG, ssl_mode=mode))
     assert error.message.startswith("no TLS with the database at a:5432: ")
     assert len(world.network.dialled) == 1
+
+
+NO_LINE = backend.error("FATAL", "28000", "no pg_hba.conf entry for it, SSL encryption")
+NO_LINE_EITHER = backend.error("FATAL", "28000", "no pg_hba.conf entry for it, no encryption")
+WRONG = backend.error("FATAL", "28P01", "wrong password")
+NO_ROLE = OK + backend.error("FATAL", "28000", "no such role")
+
+
+@pytest.fixture
+def over_tls(tls_keys) -> Callable[[bytes], Talk]:
+    """Answer under TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*tls_keys.edge())
+
+    def answering(said: bytes) -> Talk:
+        async def talk(reader, writer):
+            assert await reader.readexactly(8) == startup.ssl_request()
+            writer.write(b"S")
+            below = writer.transport
+            above = await asyncio.get_running_loop().start_tls(
+                below, below.get_protocol(), context, server_side=True
+            )
+            await read_startup(reader)
+            above.write(said)
+            await reader.read()
+            above.close()
+
+        return talk
+
+    return answering
+
+
+def test_where_tls_is_only_preferred_pg_hba_may_want_none(over_tls):
+    """As libpq, which tries again without when it is not let in with."""
+    world = World(a=[over_tls(NO_LINE), PRIMARY])
+    assert not world.opened(replace(CONFIG, ssl_mode="prefer")).is_encrypted
+    assert world.network.dialled == [A, A]
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("require", NO_LINE), ("prefer", WRONG), ("prefer", NO_ROLE)],
+    ids=["require", "password", "role"],
+)
+def test_no_other_refusal_is_tried_without_tls(over_tls, mode, said):
+    world = World(a=[over_tls(said), PRIMARY])
+    world.refused(replace(CONFIG, ssl_mode=mode))
+    assert world.network.dialled == [A]
+
+
+def test_a_server_without_tls_is_asked_once():
+    async def refuses(reader, writer):
+        await reader.readexactly(8)
+        writer.write(b"N")
+        await read_startup(reader)
+        writer.write(NO_LINE_EITHER)
+
+    world = World(a=[refuses, PRIMARY])
+    error = world.refused(replace(CONFIG, ssl_mode="prefer"))
+    assert error.message.endswith("no encryption")
+    assert world.network.dialled == [A]
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [(NO_LINE_EITHER, "no pg_hba.conf entry for it, SSL encryption"), (WRONG, "wrong password")],
+)
+def test_of_two_refusals_that_is_told_which_came_further(over_tls, without, message):
+    world = World(a=[over_tls(NO_LINE), answering(without)])
+    error = world.refused(replace(CONFIG, ssl_mode="prefer"))
+    assert error.message.endswith(message)
+    assert error.is_final
 
 
 def test_wrong_roots_close_the_connection():
