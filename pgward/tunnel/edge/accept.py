@@ -18,6 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from pgward.client.duties import PROBE_SUBJECT
+from pgward.core.address import Address
 from pgward.core.errors import PgwardError
 from pgward.pgwire import startup
 from pgward.pgwire.startup import Cancel
@@ -112,7 +113,7 @@ class Door:
                 continue
             if len(self.tasks) >= min(MOST_WAITING, self.max_connections):
                 self._drop_oldest()
-            self.admit(sock, f"{address[0]}:{address[1]}")
+            self.admit(sock, str(Address(*address[:2])))
 
     def admit(self, sock: socket.socket, address: str) -> None:
         """Hear what a connected client wants; call it on the event loop."""

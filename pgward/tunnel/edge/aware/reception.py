@@ -74,7 +74,8 @@ class Reception:
             agreed = agree(hello)
             if agreed.message:
                 await talk.say(agreed.message)
-            login, token = await self._identify(talk, hello, address.rpartition(":")[0])
+            client = address.rpartition(":")[0].strip("[]")
+            login, token = await self._identify(talk, hello, client)
         except WireError as error:
             raise of_wire(error) from error
         peer = Peer(

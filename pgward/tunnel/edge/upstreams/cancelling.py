@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
@@ -74,12 +74,19 @@ def _there(config: Config, upstream: Upstream) -> tuple[Config, Address]:
     if config.jump is not None or sock.family == socket.AF_UNIX or sock.fileno() == -1:
         return config, upstream.address
     try:
-        host, port = sock.getpeername()[:2]
+        address = _address(sock.getpeername())
     except OSError:
         return config, upstream.address
     # The certificate is that of the name all the same.
     name = config.server_name or upstream.address.host
-    return replace(config, server_name=name), Address(host, port)
+    return replace(config, server_name=name), address
+
+
+def _address(found: tuple[Any, ...]) -> Address:
+    """Return what leads to where a socket is connected: of IPv6, the scope may belong to it."""
+    host, port, *more = found
+    scope = more[1] if more else 0
+    return Address(f"{host}%{scope}" if scope else host, port)
 
 
 def _attempts(credentials: Credentials) -> Iterator[Credentials]:

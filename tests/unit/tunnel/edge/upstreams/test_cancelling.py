@@ -1,6 +1,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from pgward.core.address import Address
 from pgward.pgwire import startup
 from pgward.tunnel.edge.upstreams import cancelling as module
@@ -129,3 +131,15 @@ def test_a_certificate_is_shown_only_where_nothing_is_not_enough(run):
         close(securing, session)
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("found", "host"),
+    [
+        (("127.0.0.1", 5432), "127.0.0.1"),
+        (("2001:db8::1", 5432, 0, 0), "2001:db8::1"),
+        (("fe80::1", 5432, 0, 2), "fe80::1%2"),
+    ],
+)
+def test_an_address_of_a_link_needs_its_scope(found, host):
+    assert module._address(found) == Address(host, 5432)
