@@ -25,7 +25,6 @@ from pgward import __version__
 from pgward.ca.observe import Labels
 from pgward.core.errors import PgwardError, UnavailableError
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Long polls of edges last up to 30 s.
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
 _STEP_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10)

@@ -10,11 +10,11 @@ from pgward.ca.api_certificate import ApiCertificate
 from pgward.ca.authority import Authority
 from pgward.ca.http import listener
 from pgward.ca.observability.metrics import Metrics
-from pgward.ca.observability.metrics_server import MetricsServer
 from pgward.ca.observability.metrics_state import StateCollector
 from pgward.ca.store import Store
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.system.metrics_server import MetricsServer
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError, NotFoundError, PgwardError, UnavailableError
-from pgward.hba.agent.report import CONTENT_TYPE, Report
+from pgward.hba.agent.report import Report
+from pgward.system.exposition import CONTENT_TYPE
 from pgward.system.files import storage_errors
 from pgward.system.unix_socket import unix_path
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pgward.core.clock import rfc3339
 from pgward.hba.agent.runner import Standing
+from pgward.system.exposition import Kind, Sample, family
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BY_SERIAL = "serial number"
 BY_PERSON = "person and time: PostgreSQL 11 tells no serial number"
 _PREFIX = "pgward_hba_agent"
@@ -68,9 +68,11 @@ class Report:
 
     def metrics(self) -> str:
         """Return it in Prometheus' text format."""
-        duties = [(f'{{duty="{each.name}"}}', each) for each in self.duties]
-        refuses = [] if self.refuses_at is None else [("", self.refuses_at.timestamp())]
-        families: list[tuple[str, str, str, list[tuple[str, float]]]] = [
+        duties = [({"duty": each.name}, each) for each in self.duties]
+        refuses: list[Sample] = []
+        if self.refuses_at is not None:
+            refuses = [({}, self.refuses_at.timestamp())]
+        families: list[tuple[str, Kind, str, list[Sample]]] = [
             ("duty_ok", "gauge", "1 while a duty is done.", [(n, d.ok) for n, d in duties]),
             ("turns_total", "counter", "Turns of a duty.", [(n, d.turns) for n, d in duties]),
             (
@@ -79,12 +81,12 @@ class Report:
                 "Turns of a duty with a problem.",
                 [(n, d.failures) for n, d in duties],
             ),
-            ("connected", "gauge", "1 while the CA tells its news.", [("", self.connected)]),
+            ("connected", "gauge", "1 while the CA tells its news.", [({}, self.connected)]),
             (
                 "sessions_ended_total",
                 "counter",
                 "Database sessions that were told to end.",
-                [("", self.sessions_ended)],
+                [({}, self.sessions_ended)],
             ),
             (
                 "refuses_at_timestamp_seconds",
@@ -96,20 +98,16 @@ class Report:
                 "alarm_step",
                 "gauge",
                 "0 while all is well, 10 when everyone is refused.",
-                [("", self.alarm_step)],
+                [({}, self.alarm_step)],
             ),
             (
                 "events_waiting_bytes",
                 "gauge",
                 "Audit events on disk that the CA does not have yet.",
-                [("", self.events_waiting_bytes)],
+                [({}, self.events_waiting_bytes)],
             ),
         ]
-        return "".join(_family(*family) for family in families)
-
-
-def _family(name: str, kind: str, text: str, samples: list[tuple[str, float]]) -> str:
-    full = f"{_PREFIX}_{name}"
-    lines = [f"# HELP {full} {text}", f"# TYPE {full} {kind}"]
-    lines += [f"{full}{labels} {float(value):.17g}" for labels, value in samples]
-    return "\n".join(lines) + "\n"
+        return "".join(
+            family(f"{_PREFIX}_{name}", kind, text, samples)
+            for name, kind, text, samples in families
+        )

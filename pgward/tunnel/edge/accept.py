@@ -78,7 +78,10 @@ class _NoGuests:
 
 @dataclass(slots=True)
 class Door:
-    """One listener's rules: which name is whose, and how many may wait at once."""
+    """One listener's rules: which name is whose, and how many may wait at once.
+
+    ``met`` hears what became of connections: in, refused, slow or gone. Requests are none of these.
+    """
 
     links: Links
     context: Callable[[], ssl.SSLContext]
@@ -89,6 +92,7 @@ class Door:
     timeout: float = HANDSHAKE_TIMEOUT
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # the oldest first
     refused: Callable[[str, str | None, RefusedError], None] = lambda _address, _user, _why: None
+    met: Callable[[str], None] = lambda _outcome: None
     quiet_until: float = 0.0
     guests: Guests = field(default_factory=_NoGuests)
     cancels: Cancels = field(default_factory=Cancels)
@@ -157,10 +161,13 @@ class Door:
             async with asyncio.timeout(self.timeout):
                 await self._enter(sock, address)
         except TimeoutError:
+            self.met("slow")
             log.info("%s said too little for %g s", address, self.timeout)
         except (ssl.SSLError, PgwardError) as error:
+            self.met("refused")
             log.info("%s was turned away: %s", address, error)
         except OSError as error:
+            self.met("gone")
             log.debug("%s went away: %s", address, error)
 
     async def _enter(self, sock: socket.socket, address: str) -> None:
@@ -225,6 +232,7 @@ class Door:
         )
         if guest.first:
             link.begin(guest.first)
+        self.met("in")
 
     async def _identify(self, tls: TlsConnection, address: str, *, ours: bool) -> Guest | None:
         """Return who it is; whoever shows a certificate says elsewhere which service is wanted."""

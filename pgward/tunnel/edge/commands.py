@@ -1,6 +1,7 @@
 """``pgward edge enroll``, ``serve`` and ``status``."""
 
 import logging
+import socket
 import sys
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from pgward.system.secrecy import hide_memory, keep_secrets
 from pgward.tunnel.edge.auditor import status as auditor_status
 from pgward.tunnel.edge.auditor.settings import PLACE, SPOOL_MAX, AuditorSettings
 from pgward.tunnel.edge.cancels import mailboxes
+from pgward.tunnel.edge.metrics.board import Board
 from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
 from pgward.tunnel.edge.upstreams import health_file
 from pgward.tunnel.edge.workers import supervise
@@ -90,6 +92,9 @@ def _any(address: Address) -> str:
 @click.option("--audit-spool-max", type=click.IntRange(1), default=SPOOL_MAX >> 20,
               show_default=True, metavar="MIB",
               help="So much may wait on disk for the CA; then sessions are refused.")  # fmt: skip
+@click.option("--metrics", metavar="[HOST:]PORT",
+              help="Serve http://HOST:PORT/metrics to Prometheus there; HOST is 127.0.0.1 unless "
+              "given.")  # fmt: skip
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False),
               help="Write the address here once connections are accepted.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
@@ -106,6 +111,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     max_connections_per_user: int | None,
     audit_sink: tuple[str, ...],
     audit_spool_max: int,
+    metrics: str | None,
     ready_file: Path | None,
     log_level: str,
 ) -> None:
@@ -129,6 +135,8 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         max_connections_per_user=max_connections_per_user,
         audit=AuditorSettings(directory, audit_sink, audit_spool_max << 20, log_level),
     )
+    if metrics is not None:
+        settings = replace(settings, board=Board(workers), metrics=_metrics(metrics))
     Machine.load(directory).close()
     if workers == 1:
         listener = bind(Address.parse(listen))
@@ -149,6 +157,14 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         )
     held.close()
     sys.exit(code)
+
+
+def _metrics(text: str) -> socket.socket:
+    """Return the listening socket for Prometheus; a port alone is one of loopback."""
+    address = Address.parse(f"127.0.0.1:{text}" if text.isdecimal() else text)
+    listening = bind(address, option="--metrics")
+    terminal.note(f"metrics at http://{_address(listening.getsockname())}/metrics")
+    return listening
 
 
 def _address(name: tuple[Any, ...]) -> Address:
@@ -176,6 +192,7 @@ _STATUS = {
     "services": "services",
     "blocked": "people blocked",
 }
+_DATABASES = {"service": "SERVICE", "address": "DATABASE", "how": "HOW IT IS"}
 
 
 @click.command("status")
@@ -202,9 +219,17 @@ def edge_status(directory: Path, output: str) -> None:
     }
     health, titles = health_file.read(directory), dict(_STATUS)
     if health is not None:
-        facts |= {"databases": list(health.servers), "databases_asked_at": health.asked_at}
-        titles |= {"databases": "databases", "databases_asked_at": "databases asked at"}
+        servers = [
+            {"ok": each.problem is None, **each._asdict()}
+            for each in sorted(health.servers, key=lambda each: (each.service, each.address))
+        ]
+        facts |= {"databases": servers, "databases_asked_at": health.asked_at}
+        titles["databases_asked_at"] = "databases asked at"
     if (audit := auditor_status.load(directory / PLACE)) is not None:
         titles["audit"] = "audit"
         facts["audit"] = auditor_status.shown(audit) if output == "table" else audit
     terminal.record(facts, titles, output)
+    if output == "table" and health is not None and health.servers:
+        terminal.echo()
+        rows = [each | {"how": each["problem"] or "answers"} for each in servers]
+        terminal.table(rows, _DATABASES)

@@ -45,6 +45,7 @@ class Links:
         self.lingering = Lingering(loop)
         self.state: EdgeState | None = None
         self.record: Record = _no_record
+        self.refused: Callable[[RefusedError], None] = lambda _why: None
         # How far this machine's clock is ahead of the CA's.
         self.skew: Callable[[], timedelta] = timedelta
         self._empty: asyncio.Future[None] | None = None

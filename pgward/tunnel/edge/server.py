@@ -15,6 +15,8 @@ from pgward.client.spool import Spool
 from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import ConflictError
+from pgward.policy.rules import Decision
+from pgward.system.metrics_server import MetricsServer
 from pgward.system.process import port_holder
 from pgward.tunnel.edge.accept import Door
 from pgward.tunnel.edge.auditor.attendant import Attendant
@@ -26,8 +28,12 @@ from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
 from pgward.tunnel.edge.links import Links
+from pgward.tunnel.edge.metrics.board import Board
+from pgward.tunnel.edge.metrics.meter import Meter
+from pgward.tunnel.edge.metrics.report import Ends, Report
 from pgward.tunnel.edge.outlived import Outlived
 from pgward.tunnel.edge.secrets.credentials import Keyring
+from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.edge.source import CaSource, certificate, domains
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.upstream import Dialer
@@ -56,6 +62,8 @@ class EdgeSettings:
     workers: int = 1
     mailboxes: Sequence[Mailbox] = ()
     audit: AuditorSettings | None = None
+    board: Board | None = None  # where is counted, if somebody wants to know
+    metrics: socket.socket | None = None
 
     @property
     def most_per_user(self) -> int:
@@ -80,6 +88,8 @@ class EdgeServer:
         self._context: ssl.SSLContext | None = None
         self._trusted: tuple[str, bool] | None = None
         self._stop_requests = 0
+        self._meter: Meter | None = None
+        self._metrics: MetricsServer | None = None
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal cuts at once."""
@@ -107,8 +117,9 @@ class EdgeServer:
         self._spool.start()
         self._links.sweep()
         close_idle(self._links, self._settings.idle_timeout)
-        self._links.record = self._journal.session
+        self._links.record = self._record
         self._links.skew = self._machine.skew
+        await self._begin_to_count()
         stop = self._install_signals()
         tune_collector()
         self._listener.setblocking(False)
@@ -121,6 +132,8 @@ class EdgeServer:
         await self._drain()
         await self._aware.stop()
         self._spool.stop()
+        if self._metrics is not None:
+            await self._metrics.stop()
         if self._auditor is not None:  # other workers may still drain, and write tapes
             seconds = self._settings.drain_timeout + AUDITOR_SECONDS
             await self._loop.run_in_executor(None, self._auditor.end, seconds)
@@ -142,7 +155,7 @@ class EdgeServer:
             max_connections=self._settings.max_connections,
             max_per_user=self._settings.most_per_user,
             timeout=self._settings.handshake_timeout,
-            refused=self._journal.refusal,
+            refused=self._refused,
             guests=self._aware.reception,
             cancels=self._cancels,
         )
@@ -158,7 +171,52 @@ class EdgeServer:
             state=lambda: self._links.state,
             is_first=self._settings.worker == 0,
             workers=self._settings.workers,
+            denied=self._denied,
         )
+
+    async def _begin_to_count(self) -> None:
+        """Count what happens, and tell of it, where that is wanted."""
+        settings, board = self._settings, self._settings.board
+        if board is None:
+            return
+        self._meter = Meter(
+            board.pane(settings.worker),
+            mode=self._mode,
+            waiting=lambda: len(self._door.tasks),
+            links=lambda: len(self._links.live),
+            later=self._loop.call_later,
+        )
+        self._links.refused = self._meter.refusal
+        self._door.met = self._meter.handshake
+        self._meter.look()
+        if settings.metrics is not None and not settings.worker:
+            report = Report(settings.directory, board, settings.workers, self._ends)
+            self._metrics = MetricsServer(settings.metrics, report.text)
+            await self._metrics.start()
+
+    def _ends(self) -> Ends:
+        state, certificate = self._links.state, self._machine.not_after
+        if state is None:
+            return Ends(certificate)
+        return Ends(certificate, state.revocations.expires_at, state.version)
+
+    def _mode(self, name: str) -> str:
+        service = None if self._links.state is None else self._links.state.services.get(name)
+        return "tcp" if service is None or service.postgres is None else "postgres"
+
+    def _record(self, action: str, outcome: str, link: Link, reason: str | None) -> None:
+        self._journal.session(action, outcome, link, reason)
+        if self._meter is not None:
+            self._meter.session(action, outcome, link, reason)
+
+    def _refused(self, address: str, user: str | None, why: RefusedError) -> None:
+        self._journal.refusal(address, user, why)
+        if self._meter is not None:
+            self._meter.refusal(why)
+
+    def _denied(self, decision: Decision) -> None:
+        if self._meter is not None:
+            self._meter.denial(by_policy=decision.policy != "")
 
     def _make_feed(self) -> Feed:
         source = CaSource(self._machine)
@@ -258,7 +316,7 @@ class EdgeServer:
             link.cut(Reason.STOPPING)
 
 
-def bind(address: Address, *, shared: bool = False) -> socket.socket:
+def bind(address: Address, *, shared: bool = False, option: str = "--listen") -> socket.socket:
     """Return a listening socket; ``shared`` lets several processes bind the same port."""
     try:
         return socket.create_server(
@@ -268,7 +326,7 @@ def bind(address: Address, *, shared: bool = False) -> socket.socket:
             reuse_port=shared,
         )
     except OSError as error:
-        raise _cannot_listen(address, error) from error
+        raise _cannot_listen(address, error, option) from error
 
 
 def reserve(address: Address) -> socket.socket:
@@ -292,12 +350,12 @@ def _family(address: Address) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
-def _cannot_listen(address: Address, error: OSError) -> ConflictError:
+def _cannot_listen(address: Address, error: OSError, option: str = "--listen") -> ConflictError:
     holder = port_holder(address.port) if address.port else None
     held = f", held by {holder}" if holder else ""
     # create_server adds the address, which we have named already.
     reason = (error.strerror or str(error)).partition(" (while")[0].lower()
     return ConflictError(
         f"cannot listen on {address}: {reason}{held}",
-        hint="choose another address with --listen",
+        hint=f"choose another address with {option}",
     )

@@ -82,6 +82,11 @@ class Link:
         """What moves the bytes of the running session, if there is one."""
         return None if self._session is None else self._session.relay
 
+    @property
+    def socket(self) -> socket.socket:
+        """The client's connection, for what the kernel knows of it."""
+        return self._tls.socket
+
     def adopt(self, state: EdgeState) -> None:
         """Go on under a new snapshot; raise RefusedError where this must end."""
         service = state.may_go_on(self.peer, self.service)

@@ -8,7 +8,7 @@ from pgward.policy import cel
 from pgward.policy.cel import Variables
 from pgward.policy.context import Context
 from pgward.policy.role_guard import RoleGuard
-from pgward.policy.rules import Engine
+from pgward.policy.rules import Decision, Engine
 from pgward.policy.ruling import StatementRuler
 from pgward.tunnel.aware.ruling import Denial, Way
 from pgward.tunnel.edge.state_postgres import PostgresService
@@ -20,8 +20,9 @@ Now = Callable[[], datetime]
 class Judge:
     """Decides by services' policies; an engine is kept as long as its service stays the same."""
 
-    def __init__(self, now: Now) -> None:
+    def __init__(self, now: Now, denied: Callable[[Decision], None] = lambda _: None) -> None:
         self._now = now
+        self._denied = denied
         self._engines: dict[str, tuple[PostgresService, Engine]] = {}
 
     def variables(self, context: Context, at: datetime | None = None) -> Variables:
@@ -51,7 +52,7 @@ class Judge:
         guard: RoleGuard | None = None,
     ) -> "Ruler":
         """Return what rules the statements of a session."""
-        made = Ruler(encoding)
+        made = Ruler(encoding, denied=self._denied)
         self.rule_anew(made, name, postgres, context, guard)
         return made
 
@@ -81,12 +82,13 @@ class Judge:
 class Ruler:
     """Rules statements as the relay asks; ``encoding`` is the client's.
 
-    ``ruler`` is None as long as no policy is about statements.
+    ``ruler`` is None as long as no policy is about statements. ``denied`` hears of each denial.
     """
 
     encoding: str
     ruler: StatementRuler | None = None
     guard: RoleGuard | None = None
+    denied: Callable[[Decision], None] = lambda _: None
 
     @property
     def every(self) -> bool:
@@ -100,7 +102,10 @@ class Ruler:
             found = self.guard.denial(text, encoding=self.encoding)
         if found is None and self.ruler is not None:
             found = self.ruler.statement(kind, text, whole=whole)
-        return None if found is None else Denial(found.name, found.reason)
+        if found is None:
+            return None
+        self.denied(found)
+        return Denial(found.name, found.reason)
 
     def parameter_status(self, name: str, value: str) -> None:
         """Take note of what PostgreSQL reports."""

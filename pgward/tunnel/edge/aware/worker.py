@@ -14,6 +14,7 @@ from pgward.audit.tape.writer import TapeWriter
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock
 from pgward.pgwire import binding
+from pgward.policy.rules import Decision
 from pgward.tunnel.edge.aware.judge import Judge
 from pgward.tunnel.edge.aware.login_book import LoginBook
 from pgward.tunnel.edge.aware.opening import AwareSessions
@@ -54,6 +55,7 @@ class AwareWorker:
         state: Callable[[], EdgeState | None],
         is_first: bool = True,
         workers: int = 1,
+        denied: Callable[[Decision], None] = lambda _: None,
     ) -> None:
         self._directory = directory
         self._machine = machine
@@ -80,7 +82,7 @@ class AwareWorker:
             state=state,
             tape=self._started_tape,
             cancels=cancels,
-            judge=Judge(clock.now),
+            judge=Judge(clock.now, denied),
             keyring=keyring,
             logins=LoginBook(machine, time.monotonic),
             upstreams=upstreams,

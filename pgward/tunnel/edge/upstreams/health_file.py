@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from pgward.system.files import StorageError, atomic_write
 from pgward.tunnel.edge.upstreams.health import Health
@@ -20,10 +20,18 @@ _MOST_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was written: a line for each server, and when they were asked."""
+    """What was written of each server, and when they were asked."""
 
     asked_at: datetime
-    servers: tuple[str, ...]
+    servers: tuple["Server", ...]
+
+
+class Server(NamedTuple):
+    """A server behind a service; ``problem`` is None where it answers."""
+
+    service: str
+    address: str
+    problem: str | None
 
 
 @dataclass(slots=True)
@@ -58,13 +66,10 @@ def read(directory: Path) -> Kept | None:
         with (directory / NAME).open("rb") as file:
             asked_at = os.fstat(file.fileno()).st_mtime
             fields = json.loads(file.read(_MOST_BYTES))
-        servers = tuple(_lines(fields["servers"]))
+        servers = tuple(
+            Server(str(each["service"]), str(each["address"]), each["problem"])
+            for each in fields["servers"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Kept(datetime.fromtimestamp(asked_at, UTC), servers)
-
-
-def _lines(servers: Sequence[dict[str, Any]]) -> Iterable[str]:
-    for each in servers:
-        how = each["problem"] or "answers"
-        yield f"{each['service']} {each['address']}: {how}"

@@ -165,3 +165,23 @@ def test_a_tls_failure_is_recorded(run, contexts, tls_keys):
         assert message.startswith("TLS: ")
 
     run(main())
+
+
+def test_what_became_of_connections_is_told(run, contexts, tls_keys):
+    async def main() -> None:
+        async with edge(contexts, tls_keys, timeout=0.2) as made:
+            heard: list[str] = []
+            made.door.met = heard.append
+            for name in ("orders", "secret"):
+                tls = await made.tls()
+                await write_all(tls, preface.request(name))
+                await read_line(tls, preface.MAX_LINE)
+                tls.close()
+            (await made.connect()).close()
+            silent = await made.connect()
+            while len(heard) < 4:  # noqa: ASYNC110 - the door has no event for it
+                await asyncio.sleep(0.01)
+            silent.close()
+            assert sorted(heard) == ["gone", "in", "refused", "slow"]
+
+    run(main())

@@ -131,11 +131,25 @@ def test_the_status_of_an_edge_for_people(enroll, pgward, directory):
 def test_the_status_of_an_edge_tells_of_the_databases_that_it_logs_in_to(enroll, pgward, directory):
     enroll()
     keep(directory, {"version": 12})
-    known = [Health("orders", Address("db1", 5432), "it does not answer", 5.0, 1.0)]
+    orders, stock = Address("db1", 5432), Address("db2", 5432)
+    known = [
+        Health("stock", stock, None, 0.1, 1.0),
+        Health("orders", orders, "it does not answer", 5.0, 1.0),
+    ]
     Keeper(directory)(known, True)
     facts = json.loads(pgward("edge", "status", directory, "--output", "json").stdout)
-    assert facts["databases"] == ["orders db1:5432: it does not answer"]
+    problem = "it does not answer"
+    assert facts["databases"] == [
+        {"ok": False, "service": "orders", "address": "db1:5432", "problem": problem},
+        {"ok": True, "service": "stock", "address": "db2:5432", "problem": None},
+    ]
     assert facts["databases_asked_at"].endswith("Z")
+    assert pgward("edge", "status", directory).stdout.splitlines()[-4:] == [
+        "",
+        "SERVICE  DATABASE  HOW IT IS",
+        "orders   db1:5432  it does not answer",
+        "stock    db2:5432  answers",
+    ]
 
 
 def test_the_status_tells_how_far_the_auditor_is(enroll, pgward, directory):
@@ -192,6 +206,7 @@ def served(monkeypatch):
     monkeypatch.setattr(commands, "EdgeServer", Server)
     monkeypatch.setattr(commands, "run", run)
     monkeypatch.setattr(commands.logging, "basicConfig", lambda **_: None)
+    monkeypatch.setattr(commands, "hide_memory", lambda: None)  # which would hold for all tests
     return made
 
 
@@ -242,6 +257,33 @@ def test_workers_share_one_address_and_the_exit_code(
     assert [settings.worker for settings in served.settings] == [0, 1, 2]
     assert len(set(served.names)) == 1
     assert result.stdout.count("edge listens on") == 1
+
+
+def test_metrics_are_served_on_loopback_and_counted_for_all_workers(
+    enroll, pgward, directory, served, monkeypatch
+):
+    enroll()
+    monkeypatch.setattr(commands, "supervise", lambda n, work: [work(i) for i in range(n)] and 0)
+    options = ("--listen", "127.0.0.1:0", "--workers", 2, "--metrics", "0")
+    result = pgward("edge", "serve", directory, *options)
+    assert result.exit_code == 0
+    one, other = served.settings
+    assert one.board is other.board
+    assert one.board is not None
+    host, port = one.metrics.getsockname()
+    assert host == "127.0.0.1"
+    assert f"metrics at http://127.0.0.1:{port}/metrics" in result.stderr
+    one.metrics.close()
+
+
+def test_where_metrics_cannot_be_served_is_told(enroll, pgward, directory, served):
+    enroll()
+    with commands.bind(commands.Address("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = pgward("edge", "serve", directory, "--metrics", port)
+    assert result.exit_code == 1
+    assert "hint: choose another address with --metrics" in result.stderr
+    assert served.settings == []
 
 
 def test_a_port_in_use_is_told_before_anything_starts(enroll, pgward, directory, served):

@@ -50,8 +50,11 @@ def test_what_the_state_forbids_begins_no_session(run, contexts, changes, reason
     async def main() -> None:
         bench = await Bench.make(contexts, controls=controls)
         bench.links.state = state(**changes)
+        heard: list[RefusedError] = []
+        bench.links.refused = heard.append
         await refused(bench, reason)
         assert bench.dialer.dialled == 0
+        assert [each.reason for each in heard] == [reason]
         bench.close()
 
     run(main())

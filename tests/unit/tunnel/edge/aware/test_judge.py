@@ -108,6 +108,16 @@ def test_a_session_follows_newer_policies_in_its_own_encoding():
     assert ruler.statement("query", latin, whole=True) is None
 
 
+def test_each_denial_is_heard_of():
+    heard = []
+    made = Judge(MovableClock(NOW).now, heard.append)
+    postgres = replace(POSTGRES, policies=(policy("true", Effect.DENY, On.STATEMENT),))
+    ruler = made.ruling("orders", postgres, CONTEXT, "UTF8", RoleGuard("app"))
+    for text in (b"select 1", b"alter role app nologin"):
+        ruler.statement("query", text, whole=True)
+    assert [each.name for each in heard] == ["p/r", "protectRole"]
+
+
 def test_statements_are_ruled_as_the_relay_asks():
     source = "ctx.request.postgres.statement.kind in ['DELETE', 'FUNCTION_CALL']"
     postgres = replace(POSTGRES, policies=(policy(source, Effect.DENY, On.STATEMENT),))

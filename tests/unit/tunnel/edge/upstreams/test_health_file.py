@@ -5,19 +5,22 @@ import pytest
 
 from pgward.core.address import Address
 from pgward.tunnel.edge.upstreams.health import Health
-from pgward.tunnel.edge.upstreams.health_file import NAME, Keeper, Kept, read
+from pgward.tunnel.edge.upstreams.health_file import NAME, Keeper, Kept, Server, read
 
 KNOWN = (
     Health("orders", Address("db1", 5432), None, 0.1, 1.0),
     Health("orders", Address("db2", 5432), "it does not answer", 5.0, 1.0),
 )
-LINES = ("orders db1:5432: answers", "orders db2:5432: it does not answer")
+SERVERS = (
+    Server("orders", "db1:5432", None),
+    Server("orders", "db2:5432", "it does not answer"),
+)
 
 
 def test_what_is_kept_is_read(tmp_path):
     Keeper(tmp_path)(KNOWN, True)
     os.utime(tmp_path / NAME, (1000, 1000))
-    assert read(tmp_path) == Kept(datetime.fromtimestamp(1000, UTC), LINES)
+    assert read(tmp_path) == Kept(datetime.fromtimestamp(1000, UTC), SERVERS)
 
 
 def test_what_stays_the_same_is_only_newer(tmp_path):

@@ -5,8 +5,8 @@ import threading
 import pytest
 import uvloop
 
-from pgward.ca.observability import metrics_server
-from pgward.ca.observability.metrics_server import MOST_CONNECTIONS, MetricsServer
+from pgward.system import metrics_server
+from pgward.system.metrics_server import MOST_CONNECTIONS, MetricsServer
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

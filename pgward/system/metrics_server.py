@@ -1,4 +1,4 @@
-"""The listener for Prometheus, apart from the API: plain HTTP, meant for loopback.
+"""The listener for Prometheus, apart from all else: plain HTTP, meant for loopback.
 
 It knows ``GET /metrics`` and nothing else, and answers one request a connection.
 """
@@ -7,7 +7,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from pgward.ca.observability.metrics import CONTENT_TYPE
+from pgward.system.exposition import CONTENT_TYPE
 
 REQUEST_SECONDS = 5.0
 MOST_CONNECTIONS = 16
