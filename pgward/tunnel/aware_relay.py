@@ -10,6 +10,7 @@ import ssl
 import traceback
 from collections.abc import Callable
 
+from pgward.audit.tape.answers import Data, as_it_is
 from pgward.core.errors import PgwardError
 from pgward.pgwire import backend, frontend
 from pgward.tunnel.aware.downward import Downward, Parts
@@ -97,10 +98,11 @@ class AwareRelay(Relay):
         salt: str,
         ruling: Ruling | None = None,
         results: int = 0,
+        seal: Callable[[Data], Data] = as_it_is,
     ) -> None:
         pending = Pending(tape, session, salt, ruling)
         self._up = Upward(pending)
-        self._down = Downward(pending, results=results)
+        self._down = Downward(pending, results=results, seal=seal)
         self.exchange = pending.exchange
         self._answered_at = loop.time()
         self.ended_by: tuple[str, str] | None = None  # SQLSTATE and text

@@ -4,7 +4,7 @@ It holds nothing that is not in its pieces: what it knows of sessions that run (
 from what is known at a checkpoint and from the pieces since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -15,6 +15,9 @@ from pgward.audit.recording.pieces import RESULT, Piece, PieceInfo
 from pgward.audit.records.fields import SESSION_FIELDS
 
 Record = Mapping[str, Any]
+Open = Callable[[str, bytes], bytes | None]
+"""Returns an answer's bytes as the backend sent them; None where they are lost."""
+
 MOST_BYTES: Final = 2 * 1024 * 1024
 """So many bytes of events are waited for; then pieces are made of them."""
 
@@ -45,9 +48,13 @@ class _Recorded:
 
 
 class Recorder:
-    """Takes all records of all tapes, and the answers (``RESULT``) of recorded sessions."""
+    """Takes all records of all tapes, and the answers (``RESULT``) of recorded sessions.
 
-    def __init__(self) -> None:
+    ``opened`` decrypts answers, which tapes have encrypted.
+    """
+
+    def __init__(self, opened: Open = lambda _session, data: data) -> None:
+        self._opened = opened
         self._sessions: dict[str, _Recorded] = {}
         self._bytes = 0
 
@@ -71,9 +78,9 @@ class Recorder:
         return self._bytes >= MOST_BYTES
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: Mapping[str, Any], *arguments: Open) -> Self:
         """Return a recorder that knows what ``state`` told."""
-        found = cls()
+        found = cls(*arguments)
         for info in state.values():
             found.made(PieceInfo.from_json(info))
         return found
@@ -136,7 +143,7 @@ class Recorder:
     def _add(self, found: _Recorded, record: Record) -> None:
         kind, time = record["type"], record["time"]
         if kind == RESULT:
-            event: Record = {"type": kind, "time": time, "data": record["data"]}
+            event: Record = {"type": kind, "time": time, **self._answer(record)}
         elif kind == "SESSION_START" or not (found.number or found.events):
             event = record
         else:
@@ -147,6 +154,10 @@ class Recorder:
         found.last_time = max(found.last_time, time)
         found.ended = kind == "SESSION_END"
         self._bytes += len(line)
+
+    def _answer(self, record: Record) -> Record:
+        data = self._opened(record["session"], record["data"])
+        return {"data": b"", "lost": True} if data is None else {"data": data}
 
     @staticmethod
     def _last(session: str, found: _Recorded) -> dict[str, Any]:

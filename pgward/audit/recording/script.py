@@ -20,6 +20,7 @@ _SECOND = 1_000_000
 _TOGETHER = 50_000
 CLOSED: Final = "the connection ended"
 """The reason of an end for which there was none."""
+LOST: Final = "(what was answered is lost: the edge was killed with all its processes)"
 _BEFORE, _START, _ANSWER, _OUTCOME, _LAST = range(-1, 4)
 
 
@@ -140,7 +141,8 @@ class Script:
     def _entries(self, event: Event, time: int) -> list[_Entry]:
         kind = event["type"]
         if kind == RESULT:
-            return [(time, _ANSWER, b64decode(event["data"]))]
+            is_lost = bool(event.get("lost"))
+            return [(time, _ANSWER, Shown(time, [LOST]) if is_lost else b64decode(event["data"]))]
         if kind in _SAID:
             return self._said(event, time)
         if kind == "PARSE" and event.get("name"):

@@ -7,5 +7,6 @@ segment   a file of a fixed size, reserved on disk before it is needed, and mapp
 frame     one entry: kind, session, time, data, and a check sum over them
 tail      where a segment's frames end; it moves last, so a frame before it is whole
 position  a frame's place on tape: segment number and offset in one number that only grows
+answer    bytes of the backend, for a recording; encrypted
 torn      frames that a power cut spoiled; the tape ends before them
 """

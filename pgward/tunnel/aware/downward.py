@@ -4,8 +4,10 @@ Rows pass as they come. What tells how an answer ends goes on tape first, with t
 before it. The error of a denied statement becomes the rule's reason.
 """
 
+from collections.abc import Callable
 from struct import Struct
 
+from pgward.audit.tape.answers import Data, as_it_is
 from pgward.audit.tape.frames import DOWN, MOST_WHOLE, RESULT, run
 from pgward.pgwire import backend
 from pgward.pgwire.errors import WireError
@@ -66,7 +68,7 @@ for _kind, _ends in ENDS.items():
 class Downward:
     """Inspects the backend's bytes of one logged-in session.
 
-    ``results``: how many bytes of each answer go on tape as they are, for recordings.
+    ``results``: how many bytes of each answer go on tape, encrypted by ``seal``, for recordings.
     """
 
     __slots__ = (
@@ -81,6 +83,7 @@ class Downward:
         "_results_left",
         "_row_bytes",
         "_rows",
+        "_seal",
         "_session",
         "_skip",
         "_summary",
@@ -88,12 +91,15 @@ class Downward:
         "answers",
     )
 
-    def __init__(self, pending: Pending, *, results: int = 0) -> None:
+    def __init__(
+        self, pending: Pending, *, results: int = 0, seal: Callable[[Data], Data] = as_it_is
+    ) -> None:
         self._pending = pending
         self._append = pending.append
         self._session = pending.session
         self._exchange = pending.exchange
         self._results = self._results_left = results
+        self._seal = seal
         self._answered = False  # ReadyForQuery has come
         self._waiting = b""  # the beginning of a message that must be read whole
         self._skip = 0  # bytes of a message that pass without being looked at
@@ -355,7 +361,7 @@ class Downward:
         parts = self._feed(view)
         for part in () if hidden else (view,) if parts is None else parts:
             if left and part:
-                self._append(RESULT, self._session, part[:left])
+                self._append(RESULT, self._session, self._seal(part[:left]))
                 left = max(0, left - len(part))
         self._results_left = self._results if self._answered else left
         return parts

@@ -172,6 +172,7 @@ class EdgeServer:
             is_first=self._settings.worker == 0,
             workers=self._settings.workers,
             denied=self._denied,
+            tape_key=None if self._settings.audit is None else self._settings.audit.tape_key,
         )
 
     async def _begin_to_count(self) -> None:

@@ -1,6 +1,7 @@
 """Recordings: what is recorded is played with what was seen, and sessions are ended by the CA."""
 
 import json
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -36,6 +37,14 @@ def connect(stack, person):
     return make
 
 
+def on_disk(directory):
+    """Yield what is in an edge's files."""
+    for path in directory.rglob("*"):
+        with suppress(FileNotFoundError):  # it has just been delivered
+            if path.is_file():
+                yield path.read_bytes()
+
+
 def session_of(stack, service):
     """Return the newest session of a service, once it is known."""
 
@@ -59,6 +68,10 @@ def whole(stack, session):
 def test_a_recording_with_results_is_played_and_exported(stack, person, connect, tmp_path):
     service = stack.aware(person, postgres={"recording": "results"})
     with connect(service) as connection:
+        connection.execute("select 'can' || 'ary' || '-on-disk' as word")
+        kept = list(on_disk(stack.edge.directory))
+        assert any(b"select 'can' || 'ary'" in each for each in kept)
+        assert not any(b"canary-on-disk" in each for each in kept)
         connection.execute("select 'crème' as word, n from generate_series(1, 3) as n")
         connection.execute("select %s::int + 1 as sum", (41,))
         with pytest.raises(psycopg.errors.UndefinedTable):
@@ -66,8 +79,8 @@ def test_a_recording_with_results_is_played_and_exported(stack, person, connect,
     session = session_of(stack, service)["id"]
     whole(stack, session)
     played = stack.site.admin.ok("sessions", "play", session, "--speed", "0")
-    for expected in ("select 'crème' as word", "crème | 3", "(3 rows)", "$1 = '41'", "42",
-                     "ERROR 42P01", "the session ended"):  # fmt: skip
+    for expected in ("canary-on-disk", "select 'crème' as word", "crème | 3", "(3 rows)",
+                     "$1 = '41'", "42", "ERROR 42P01", "the session ended"):  # fmt: skip
         assert expected in played
     path = tmp_path / "session.ndjson"
     stack.site.admin.ok("sessions", "export", session, path)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from pgward.audit.sinks.schemes import open_sink
+from pgward.audit.tape.answers import Opener
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import PgwardError, UnavailableError
@@ -64,6 +65,7 @@ class Auditor:
             self._shelf,
             least_number=self._highest + 1,
             wait=self._disk_refuses,
+            opened=Opener(settings.tape_key),
         )
 
     def run(self) -> None:

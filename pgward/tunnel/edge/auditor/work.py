@@ -19,7 +19,7 @@ from pgward.audit.chain.lines import Chain, Head
 from pgward.audit.chain.written import Record, Written, id_of, record_in
 from pgward.audit.recording import parcel
 from pgward.audit.recording.pieces import RESULT
-from pgward.audit.recording.recorder import TELLING, Recorder
+from pgward.audit.recording.recorder import TELLING, Open, Recorder
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.auditor.checkpoint import Checkpoint, Mark
 from pgward.tunnel.edge.auditor.rechain import rechained
@@ -52,6 +52,7 @@ class Tapes(Protocol):
 class Work:
     """Reads tapes in rounds; ``wait`` is called, with a reason, when the disk takes nothing.
 
+    ``opened`` decrypts answers of recorded sessions (``pgward.audit.tape.answers``).
     It raises to give up: what was not committed is read from the tapes again.
     """
 
@@ -64,6 +65,7 @@ class Work:
         *,
         least_number: int = 1,
         wait: Callable[[str], None],
+        opened: Open = lambda _session, data: data,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._place = place
@@ -83,7 +85,7 @@ class Work:
         self._checkpoint = self._load(least_number)
         self._number = self._checkpoint.number
         self._chained = dict(self._checkpoint.chained)
-        self._recorder = Recorder.restore(self._checkpoint.recordings)
+        self._recorder = Recorder.restore(self._checkpoint.recordings, opened)
         head = self._recover()
         self._progress = dict(self._chained)
         self._chain_of = Chain(head)

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count
 from typing import Protocol
 
+from pgward.audit.tape.answers import Data, as_it_is
 from pgward.audit.tape.frames import OPEN, TapeFullError
 from pgward.core.clock import Clock
 from pgward.core.errors import PgwardError
@@ -76,6 +77,7 @@ class AwareSessions:
     """What the aware sessions of a worker share, and those that run (``sessions.Aware``).
 
     ``tape`` gives the worker's, which is made when it is first wanted; it raises TapeFullError.
+    ``seal`` encrypts answers for it.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -88,6 +90,7 @@ class AwareSessions:
     keyring: Keys
     logins: LoginBook
     upstreams: Upstreams
+    seal: Callable[[Data], Data] = as_it_is
     live: dict[int, Live] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _cancelling: set[asyncio.Task[None]] = field(default_factory=set)
@@ -259,6 +262,7 @@ class AwareSessions:
             salt=secrets.token_hex(_SALT_BYTES),
             ruling=standing.ruler,
             results=ready.decided.recorded.results,
+            seal=self.seal,
         )
 
     def _cancel(self, cancelling: Callable[[], Coroutine[None, None, None]]) -> None:

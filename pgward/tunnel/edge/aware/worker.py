@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pgward.audit.tape.answers import Data, Sealer, new_key
 from pgward.audit.tape.writer import TapeWriter
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock
@@ -40,7 +41,8 @@ LEAVE_SECONDS = 2.0
 class AwareWorker:
     """A worker's aware sessions, whoever comes to them, and the tape that they are put on.
 
-    The first of several workers also watches the databases behind the services.
+    The first of several workers also watches the databases behind the services. ``tape_key``
+    encrypts answers on tape, for the auditor that has it, too.
     """
 
     def __init__(
@@ -56,11 +58,14 @@ class AwareWorker:
         is_first: bool = True,
         workers: int = 1,
         denied: Callable[[Decision], None] = lambda _: None,
+        tape_key: bytes | None = None,
     ) -> None:
         self._directory = directory
         self._machine = machine
         self._keyring = keyring
         self._tape: TapeWriter | None = None
+        self._tape_key = tape_key or new_key()
+        self._sealer: Sealer | None = None
         self._binding: bytes | None = None
         self._looks = False
         self._is_first = is_first
@@ -86,6 +91,7 @@ class AwareWorker:
             keyring=keyring,
             logins=LoginBook(machine, time.monotonic),
             upstreams=upstreams,
+            seal=self._seal,
         )
         self._watch = HealthWatch(
             lambda: _services(state()), upstreams.secure, self._jump_key, keep=Keeper(directory)
@@ -121,6 +127,12 @@ class AwareWorker:
                 await self._jumps.close()
         except TimeoutError:
             log.warning("a jump host does not take leave")
+
+    def _seal(self, data: Data) -> bytes:
+        """Encrypt an answer for the tape, on which its session began."""
+        if self._sealer is None:
+            self._sealer = Sealer(self._tape_key, self._started_tape().boot)
+        return self._sealer(data)
 
     def _started_tape(self) -> TapeWriter:
         """Return the tape; it and the look at limits begin with the first session."""

@@ -66,6 +66,13 @@ def test_other_sessions_are_let_pass():
     assert piece.info.events == 1
 
 
+def test_an_answer_whose_key_is_gone_is_told():
+    recorder = Recorder(lambda session, data: data if session == "another" else None)
+    for each in (start(1), result(2, b"sealed"), end(3)):
+        recorder.take(each)
+    assert events(recorder.cut())[1] == {"type": "RESULT", "time": at(2), "data": "", "lost": True}
+
+
 def test_many_bytes_are_cut_early(monkeypatch):
     monkeypatch.setattr(recorder_module, "MOST_BYTES", 1000)
     recorder = Recorder()

@@ -1,7 +1,7 @@
 import json
 
 from pgward.audit.recording import sealing
-from pgward.audit.recording.script import CLOSED, Reader, Script
+from pgward.audit.recording.script import CLOSED, LOST, Reader, Script
 from tests.fixtures.chunks import record
 from tests.fixtures.recordings import IDENTITY, SESSION, change, end, pieces_of, result, start
 from tests.unit.audit.recording.test_answers import ANSWER, READY, complete, description, row
@@ -98,6 +98,12 @@ def test_rows_that_were_described_long_before():
     ))  # fmt: skip
     assert shown.count("\n42\n") == 2
     assert "select 2" not in shown
+
+
+def test_an_answer_that_is_lost():
+    events = [start(1), record(2, rows=1), result(2.001, b"") | {"lost": True, "data": ""}]
+    shown = Script().show(events)
+    assert LOST in text(shown).splitlines()
 
 
 def test_an_end_without_a_reason():

@@ -1,6 +1,8 @@
 """What is recorded comes into pieces once, wherever the auditor is killed."""
 
 import json
+from base64 import b64encode
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from pgward.audit.chain.chunk import unpack
 from pgward.audit.recording import parcel, sealing
 from pgward.audit.recording.script import Reader
+from pgward.audit.tape.answers import Opener, Sealer, as_it_is, new_key
 from pgward.audit.tape.frames import CLOSE, DOWN, OPEN, RESULT, UP
 from pgward.audit.tape.writer import TapeWriter
 from pgward.tunnel.edge.auditor.shelf import Shelf
@@ -40,9 +43,10 @@ def never(reason):
     raise AssertionError(reason)
 
 
-def write(directory):
+def write(directory, seal=lambda _boot: as_it_is):
     """Put two sessions on tape, of which the first is recorded with its answers."""
     writer = TapeWriter(directory)
+    seal = seal(writer.boot)
     for number, recording in ((1, "results"), (2, "none")):
         facts = {"user": "alice", "recording": recording, "recipient": RECIPIENT}
         writer.append(OPEN, number, json.dumps(facts).encode())
@@ -50,7 +54,7 @@ def write(directory):
         for number in (1, 2):
             writer.append(UP, number, message(b"Q", b"select %d\0" % each))
             writer.append(DOWN, number, complete() + READY)
-        writer.append(RESULT, 1, ANSWER)
+        writer.append(RESULT, 1, seal(ANSWER))
     for number in (1, 2):
         writer.append(CLOSE, number, json.dumps({"reason": "bye"}).encode())
     writer.close()
@@ -96,3 +100,27 @@ def test_every_event_is_recorded_once(tmp_path_factory, kills, at_once):
     kinds = recorded(shelf, f"{boot}-1")
     expected = ["SESSION_START", *["QUERY", "RESULT"] * STATEMENTS, "SESSION_END"]
     assert kinds == expected
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_answers_are_encrypted_on_tape(tmp_path, is_known):
+    key = new_key()
+    boot = write(tmp_path, partial(Sealer, key))
+    tape = b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
+    assert b"select 1" in tape
+    assert "crème".encode() not in tape
+    place, opener = tmp_path / "audit", Opener(key if is_known else new_key())
+    shelf = Shelf(place)
+    work = Work(place, "e1", TapeFiles(tmp_path, "e1"), shelf, wait=never, opened=opener)
+    while not work.idle:
+        work.round()
+        work.settle()
+    work.close()
+    kinds = recorded(shelf, f"{boot}-1")
+    assert kinds == ["SESSION_START", *["QUERY", "RESULT"] * STATEMENTS, "SESSION_END"]
+    plain = b"".join(
+        sealing.unseal(made[each.start : each.start + each.size], IDENTITY)
+        for made in map(shelf.parcel, shelf.numbers)
+        for each in (parcel.read(made) if made else ())
+    )
+    assert (b64encode(ANSWER) in plain, b'"lost":true' in plain) == (is_known, not is_known)

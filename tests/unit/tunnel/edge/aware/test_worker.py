@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pgward.audit.tape.answers import Opener
 from pgward.core.clock import SystemClock
 from pgward.pgwire import binding
 from pgward.pki import pem
@@ -22,7 +23,7 @@ def machine(tls_keys):
     return SimpleNamespace(name="e1", paths=SimpleNamespace(cert=certificate, key=key))
 
 
-def made(machine, directory) -> AwareWorker:
+def made(machine, directory, **more) -> AwareWorker:
     return AwareWorker(
         directory,
         machine,
@@ -31,6 +32,7 @@ def made(machine, directory) -> AwareWorker:
         cancels=Cancels(),
         dialer=Dialer(),
         state=lambda: None,
+        **more,
     )
 
 
@@ -41,6 +43,17 @@ def test_nothing_is_reserved_on_disk_before_the_first_session(machine, tmp_path)
         tape = worker.sessions.tape()
         assert worker.sessions.tape() is tape
         assert tape.directory.parent.parent == tmp_path
+        await worker.stop()
+
+    asyncio.run(main())
+
+
+def test_answers_are_encrypted_for_who_has_the_edges_key(machine, tmp_path):
+    async def main() -> None:
+        worker = made(machine, tmp_path, tape_key=b"k" * 32)
+        sealed = worker.sessions.seal(b"canary")
+        assert b"canary" not in sealed
+        assert Opener(b"k" * 32)(f"{worker.sessions.tape().boot}-1", sealed) == b"canary"
         await worker.stop()
 
     asyncio.run(main())
