@@ -36,8 +36,8 @@ class AuditorSettings:
         """Read what ``to_line`` wrote."""
         fields = json.loads(line)
         directory, sinks = Path(fields.pop("directory")), tuple(fields.pop("sinks"))
-        key = b64decode(fields.pop("tape_key"))
-        return cls(directory, sinks, tape_key=key, **fields)
+        key = fields.pop("tape_key", None)  # an edge that runs since an earlier version has none
+        return cls(directory, sinks, tape_key=b64decode(key) if key else new_key(), **fields)
 
     def to_line(self) -> bytes:
         """Write them as a line."""
