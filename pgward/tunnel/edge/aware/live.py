@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pgward.audit.tape.frames import CLOSE, NOTE, TapeFullError
+from pgward.client.edge_calls import LoginFacts
 from pgward.core.errors import PgwardError
 from pgward.tunnel.aware.pending import Tape
 from pgward.tunnel.aware_relay import AwareRelay
@@ -13,7 +14,7 @@ from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.aware.refusals import no_room
 from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.state import EdgeState, Service
-from pgward.tunnel.edge.state_postgres import TimeLimits
+from pgward.tunnel.edge.state_postgres import PostgresService, TimeLimits
 from pgward.tunnel.edge.upstreams.values import Upstream
 from pgward.tunnel.preface import Reason, RefusedError
 
@@ -33,7 +34,8 @@ class Live:
 
     ``key`` is what its client cancels with.
 
-    ``on_close`` is called once it is over. Times are the event loop's.
+    ``on_close`` is called once it is over, and ``ask`` when the CA is to be asked about the login:
+    it calls ``know``. Times are the event loop's.
     """
 
     number: int
@@ -46,12 +48,14 @@ class Live:
     began: float
     cancel: Callable[[], None]
     on_close: Callable[["Live"], None]
+    ask: Callable[["Live"], None]
     standing: Standing | None = None
     first: bytes = b""
     is_told: bool = False
     _closed: bool = False
     _warned: set[str] = field(default_factory=set)
     _retired: str | None = None
+    _held: tuple[EdgeState, Service] | None = None
     _over_since: tuple[float, int] | None = None
     _busy: tuple[float, int] | None = None
     _asked_to_end: bool | None = None
@@ -65,21 +69,48 @@ class Live:
         """Go on under a newer configuration; raise RefusedError if the session must end.
 
         One that began without rules for statements has them from now on, and ends soon: what it
-        prepared before nobody has seen. So does one of which rules ask what nobody knows.
+        prepared before nobody has seen. Where rules look at a login of which nobody asked the CA
+        yet, it is asked first, and the session goes on as it is for these seconds.
         """
         if self.standing is None or service.postgres is None:
             raise RefusedError(Reason.DENIED, "the service has changed", hint="connect again")
-        ruler, recorded = self.standing.ruler, self.standing.recorded
+        if self.standing.lacks_login(service.postgres):
+            is_asked, self._held = self._held is not None, (state, service)
+            if not is_asked:
+                self.ask(self)
+            return
+        self._held = None
+        self._adopt(self.standing, state, service.name, service.postgres)
+
+    def know(self, login: LoginFacts | None) -> None:
+        """Hear what the CA says of the login, and go on under the configuration that waited."""
+        held, self._held = self._held, None
+        if self._closed or held is None or self.standing is None:
+            return
+        state, service = held
+        if login is not None:
+            self.standing.know(login)
+        if service.postgres is None:
+            return
+        try:
+            self._adopt(self.standing, state, service.name, service.postgres)
+        except RefusedError as refusal:
+            if not self.relay.idle:
+                self.cancel()
+            self.relay.end(ADMIN_SHUTDOWN, refusal.message, hint=refusal.hint, force=True)
+
+    def _adopt(
+        self, standing: Standing, state: EdgeState, name: str, postgres: PostgresService
+    ) -> None:
+        ruler, recorded = standing.ruler, standing.recorded
         was_ruled = ruler.every
-        self.standing.adopt(state, service.name, service.postgres)
-        self.limits = service.postgres.limits
+        standing.adopt(state, name, postgres)
+        self.limits = postgres.limits
         if ruler.every and not was_ruled:
             self.relay.rule(ruler)
             self._retired = "the service has other rules now: connect again"
-        elif self.standing.asks_more:
-            self._retired = "the service asks more of your login now: connect again"
-        if self.standing.recorded != recorded:
-            self._record(recorded, self.standing.recorded)
+        if standing.recorded != recorded:
+            self._record(recorded, standing.recorded)
 
     def _record(self, before: Recorded, now: Recorded) -> None:
         """Be recorded otherwise from here on; raise RefusedError where that cannot be on tape."""

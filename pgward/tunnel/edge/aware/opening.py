@@ -93,7 +93,7 @@ class AwareSessions:
     seal: Callable[[Data], Data] = as_it_is
     live: dict[int, Live] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
-    _cancelling: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(
         self, client: Client, service: Service, first: bytes, on_end: OnEnd
@@ -225,6 +225,7 @@ class AwareSessions:
             began=self.loop.time(),
             cancel=lambda: self._cancel(cancelling),
             on_close=self._closed,
+            ask=self._ask,
             standing=standing,
         )
         try:
@@ -266,9 +267,21 @@ class AwareSessions:
         )
 
     def _cancel(self, cancelling: Callable[[], Coroutine[None, None, None]]) -> None:
-        task = self.loop.create_task(cancelling())
-        self._cancelling.add(task)
-        task.add_done_callback(self._cancelling.discard)
+        self._begin(cancelling())
+
+    def _ask(self, live: Live) -> None:
+        self._begin(self._learn(live))
+
+    async def _learn(self, live: Live) -> None:
+        """Ask the CA about the login of a session that runs, as its service wants to know now."""
+        if live.standing is not None:
+            asked = live.standing.ready.decided.asked
+            live.know(await self.logins.find(asked.service, asked.client.peer))
+
+    def _begin(self, what: Coroutine[None, None, None]) -> None:
+        task = self.loop.create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _closed(self, live: Live) -> None:
         self.live.pop(live.number, None)

@@ -3,11 +3,12 @@
 It may if it could begin with what the service and the person's groups are now, at the time when it
 began (time alone ends none), and would land where it is. Rules for its statements, and what is
 recorded of it, follow at once. What else begins with a session stays: its settings, its reason,
-and what the CA knew of its login.
+and what the CA knew of its login, if it was asked.
 """
 
 from dataclasses import dataclass, replace
 
+from pgward.client.edge_calls import LoginFacts
 from pgward.tunnel.edge.aware.facts import Asked, Ready
 from pgward.tunnel.edge.aware.judge import Judge, Ruler
 from pgward.tunnel.edge.aware.login_book import is_wanted
@@ -21,20 +22,27 @@ from pgward.tunnel.preface import Reason, RefusedError
 
 @dataclass(slots=True)
 class Standing:
-    """One session's.
-
-    ``asks_more`` is true once a rule looks at what nobody asked the CA when the session began.
-    """
+    """One session's."""
 
     judge: Judge
     ready: Ready
     ruler: Ruler
-    asks_more: bool = False
 
     @property
     def recorded(self) -> Recorded:
         """How the session is recorded now."""
         return self.ready.decided.recorded
+
+    def lacks_login(self, postgres: PostgresService) -> bool:
+        """Tell whether newer rules look at a login of which nothing is known here."""
+        asked = self.ready.decided.asked
+        return asked.login is None and postgres is not asked.postgres and is_wanted(postgres)
+
+    def know(self, login: LoginFacts) -> None:
+        """Hear what the CA knows of the login."""
+        decided = self.ready.decided
+        asked = replace(decided.asked, login=login)
+        self.ready = replace(self.ready, decided=replace(decided, asked=asked))
 
     def adopt(self, state: EdgeState, name: str, postgres: PostgresService) -> None:
         """Go on under a newer configuration; raise RefusedError if the session must end."""
@@ -48,8 +56,6 @@ class Standing:
         asked = replace(before, postgres=postgres, groups=groups)
         config = self._check(asked)
         recipient = check_recording(config, state)
-        if before.login is None and not is_wanted(before.postgres):
-            self.asks_more = is_wanted(postgres)
         decided = replace(self.ready.decided, asked=asked, config=config, recipient=recipient)
         self.judge.rule_anew(self.ruler, name, postgres, asked.context(), decided.guard)
         self.ready = replace(self.ready, decided=decided)

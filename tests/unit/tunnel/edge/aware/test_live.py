@@ -55,7 +55,7 @@ class Bench:
     def __init__(self, **limits) -> None:
         self.relay, self.tape = Relay(), Tape()
         self.closed: list[str] = []
-        self.cancelled = 0
+        self.cancelled = self.asked = 0
         connection = SimpleNamespace(close=lambda: self.closed.append("upstream"))
         self.live = Live(
             id="b-1",
@@ -68,12 +68,17 @@ class Bench:
             began=1000.0,
             cancel=self._cancel,
             on_close=lambda live: self.closed.append(f"session {live.number}"),
+            ask=self._ask,
             first=b"first",
         )
         self.relay.last_active = 1000.0
 
     def _cancel(self) -> None:
         self.cancelled += 1
+
+    def _ask(self, live) -> None:
+        assert live is self.live
+        self.asked += 1
 
     def looks(self, *times: float) -> list[tuple]:
         """Return what is said at these seconds from its beginning on."""
@@ -133,10 +138,17 @@ def test_a_session_ends_as_the_ca_wants_it_and_is_told_once():
 class FakeStanding:
     """Adopts what a test says: whether it is ruled ``then``."""
 
-    def __init__(self, every=False, then=False, recorded=OFF, asks_more=False) -> None:
+    def __init__(self, every=False, then=False, recorded=OFF, lacks=False) -> None:
         self.ruler, self.then = SimpleNamespace(every=every), then
         self.recorded, self.becomes = OFF, recorded
-        self.asks_more = asks_more
+        self.lacks = lacks
+        self.known: list[str] = []
+
+    def lacks_login(self, _postgres) -> bool:
+        return self.lacks
+
+    def know(self, login) -> None:
+        self.known.append(login)
 
     def adopt(self, _state, name, postgres) -> None:
         assert (name, postgres) == ("orders", service().postgres)
@@ -207,12 +219,44 @@ def test_what_cannot_be_on_tape_ends_the_session():
     assert bench.relay.said == []
 
 
-def test_a_session_of_which_rules_ask_more_ends_soon():
+def test_the_ca_is_asked_once_about_a_login_at_which_rules_look_from_now_on():
     bench = Bench()
-    bench.live.standing = FakeStanding(asks_more=True)
+    standing = bench.live.standing = FakeStanding(then=True, lacks=True)
+    for _ in range(2):
+        bench.live.adopt(state(), service())
+    assert (bench.asked, bench.relay.said) == (1, [])
+    bench.live.know("what the CA says")
+    assert standing.known == ["what the CA says"]
+    assert bench.relay.said == [("rule", standing.ruler)]
+    bench.live.know("the same again")
+    assert len(bench.relay.said) == 1
+
+
+def test_who_is_denied_by_what_the_ca_says_is_told_why():
+    bench = Bench()
+    refusal = RefusedError(Reason.DENIED, "trusted devices only", hint="ask")
+    bench.live.standing = FakeStanding(then=refusal, lacks=True)
+    bench.relay.idle = False
     bench.live.adopt(state(), service())
-    text = "the service asks more of your login now: connect again"
-    assert bench.looks(1) == [("end", "57P01", text, False)]
+    bench.live.know(None)
+    assert bench.relay.said == [("end", "57P01", "trusted devices only", True)]
+    assert (bench.relay.hint, bench.cancelled) == ("ask", 1)
+
+
+def test_what_the_ca_says_too_late_changes_nothing():
+    bench = Bench()
+    standing = bench.live.standing = FakeStanding(then=True, lacks=True)
+    bench.live.adopt(state(), service())
+    standing.lacks = False
+    bench.live.adopt(state(), service())  # a newer one, which wants nothing of the kind
+    assert len(bench.relay.said) == 1
+    bench.live.know("late")
+    assert (standing.known, len(bench.relay.said)) == ([], 1)
+    standing.lacks = True
+    bench.live.adopt(state(), service())
+    bench.live.close()
+    bench.live.know("later")
+    assert standing.known == []
 
 
 def test_an_idle_session_ends():

@@ -355,6 +355,36 @@ def test_what_rules_want_to_know_of_a_login_the_ca_is_asked(run, contexts, known
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("known", "ends"),
+    [
+        (LoginFacts("a@x", ("password", "totp"), "d1", device_approved=True, posture={}), False),
+        (None, True),
+    ],
+)
+def test_the_ca_is_asked_about_a_session_that_runs_where_rules_look_at_its_login_now(
+    run, contexts, known, ends
+):
+    async def main() -> None:
+        world = await World.make(contexts)
+        world.logins.known = known
+        live = await world.open()
+        live.start()
+        await world.heard()
+        live.adopt(world.sessions.state(), service(TRUSTED))
+        assert live.standing.ready.decided.asked.postgres.policies == ()
+        await asyncio.gather(*world.sessions._tasks)
+        assert world.logins.asked == [("orders", ALICE)]
+        assert bool(world.ended) is ends
+        if ends:
+            assert b"no rule of policy p allows it" in await world.heard()
+        else:
+            assert live.standing.ready.decided.asked.postgres.policies == (TRUSTED,)
+        world.close()
+
+    run(main())
+
+
 def test_nobody_is_asked_what_no_rule_wants_to_know(run, contexts):
     async def main() -> None:
         world = await World.make(contexts)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pgward.client.edge_calls import LoginFacts
 from pgward.core.address import Address
 from pgward.pgwire import frontend
 from pgward.policy import cel
@@ -223,11 +224,21 @@ def test_without_a_key_nothing_goes_on_unrecorded():
         bench().standing.adopt(state(), "orders", recorded())
 
 
-def test_rules_that_ask_what_nobody_knows():
+def test_rules_that_look_at_a_login_of_which_nobody_knows():
     made = bench()
-    made.adopt(replace(POSTGRES, policies=(policy("ctx.user.email == ''"),)))
-    assert made.standing.asks_more
+    asking = replace(POSTGRES, policies=(policy("ctx.user.email == 'a@x'"),))
+    assert not made.standing.lacks_login(replace(POSTGRES, reason_required=True))
+    assert made.standing.lacks_login(asking)
+    made.standing.know(LoginFacts("a@x", (), None, device_approved=False, posture={}))
+    assert not made.standing.lacks_login(asking)
+    made.adopt(asking)
+    assert "no rule of policy p allows it" in made.refused(
+        replace(POSTGRES, policies=(policy("ctx.user.email == 'b@x'"),))
+    )
+
+
+def test_who_began_while_the_ca_was_away_is_asked_about_when_something_changes():
     asking = replace(POSTGRES, policies=(policy("ctx.device.id == ''"),))
-    made = bench(asking)  # it began so while the CA was away
-    made.adopt(replace(asking, reason_required=True))
-    assert not made.standing.asks_more
+    made = bench(asking)
+    assert not made.standing.lacks_login(asking)
+    assert made.standing.lacks_login(replace(asking, reason_required=True))
