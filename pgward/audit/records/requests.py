@@ -8,6 +8,7 @@ from pgward.audit.chain.written import UNKNOWN
 from pgward.audit.records import items as it
 from pgward.audit.records.items import Fields, Item, Prepared
 from pgward.audit.records.large import Large, Value
+from pgward.audit.records.names import cut, is_plain
 from pgward.audit.records.parameters import parameters, read_bind
 from pgward.audit.records.texts import about, decoded, prepared
 from pgward.audit.records.times import stamp
@@ -55,7 +56,7 @@ class Requests:
         item.position = position
         if kind not in it.TYPES:
             if kind == it.DESCRIBE:
-                item.made = self.statements.get(decoded(body[1:-1]))
+                item.made = self._statement(decoded(body[1:-1]))
             return item
         self.numbered += 1
         item.number = self.numbered
@@ -103,8 +104,12 @@ class Requests:
         """Give a name to a statement, until PostgreSQL says that it did not."""
         item.made = made
         if not item.ignored:
-            item.previous = self.statements.get(made.name)
-            self.statements[made.name] = made
+            item.previous = self.statements.pop(cut(made.name), None)
+            if is_plain(made.name):
+                self.statements[made.name] = made
+
+    def _statement(self, name: str) -> Prepared | None:
+        return self.statements.get(name) if is_plain(name) else None
 
     def bind(self, item: Item, body: bytes) -> None:
         """Read a Bind."""
@@ -114,7 +119,7 @@ class Requests:
         self, item: Item, name: str, of: str, formats: Sequence[int], values: Sequence[Value]
     ) -> None:
         """Make a portal ``name`` of the statement ``of`` and its parameters."""
-        statement = self.statements.get(of)
+        statement = self._statement(of)
         if statement is None:
             portal = Prepared(of, {})
             portal.parameters = parameters(values, formats, (), _NONE)
@@ -125,13 +130,15 @@ class Requests:
         portal.portal = name
         item.made = portal
         if not item.ignored:
-            self.portals[name] = portal
+            self.portals.pop(cut(name), None)
+            if is_plain(name):
+                self.portals[name] = portal
 
     def execute(self, item: Item, body: bytes) -> None:
         """Read an Execute, and join what its portal was made of."""
         name = decoded(body[: body.index(b"\0")])
         item.record = record = self.begun(item)
-        portal = self.portals.get(name)
+        portal = self.portals.get(name) if is_plain(name) else None
         if portal is None:
             if name:
                 record["portal"] = name
@@ -154,9 +161,9 @@ class Requests:
         if item.ignored:
             return
         if kind == frontend.STATEMENT:
-            item.previous = self.statements.pop(name, None)
+            item.previous = self.statements.pop(cut(name), None)
         else:
-            self.portals.pop(name, None)
+            self.portals.pop(cut(name), None)
 
     def function_call(self, item: Item, body: bytes) -> None:
         """Read a FunctionCall."""

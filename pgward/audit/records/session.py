@@ -6,7 +6,6 @@ ignores Sync (manual, chapter 54.2). What does not fit is passed over, as a tape
 """
 
 import contextlib
-import re
 import struct
 from collections import deque
 from collections.abc import Iterable
@@ -14,8 +13,9 @@ from collections.abc import Iterable
 from pgward.audit.records import items as it
 from pgward.audit.records.items import Fields, Item
 from pgward.audit.records.large import Large
+from pgward.audit.records.names import cut, deallocated
 from pgward.audit.records.requests import Requests
-from pgward.audit.records.tags import DEALLOCATED, read_tag
+from pgward.audit.records.tags import FORGETTING, read_tag
 from pgward.audit.records.times import stamp
 from pgward.audit.tape.frames import read_piece
 from pgward.pgwire import backend, frontend
@@ -31,7 +31,6 @@ _STRAYS = frozenset({it.COPY_DONE, it.COPY_FAIL})
 _PASSED_OVER = _STRAYS | {it.DESCRIBE}
 _AWAITED = frozenset(it.TYPES) | {it.SYNC} | _PASSED_OVER
 _MOST_DROPPED = 1000  # messages behind an error that are kept up to the Sync
-_DEALLOCATE = re.compile(r'\s*deallocate\s+(?:prepare\s+)?("(?:[^"]|"")+"|[\w$]+)', re.IGNORECASE)
 
 
 class Session(Requests):
@@ -172,22 +171,24 @@ class Session(Requests):
         if rows >= 0:
             item.rows = max(item.rows, 0) + rows
         item.run = -1
-        if text in DEALLOCATED:
+        if text in FORGETTING:
             self._forget(text, item)
         if item.kind == it.EXECUTE:
             self._ended(item, time)
 
     def _forget(self, tag: str, item: Item) -> None:
-        """Forget prepared statements that SQL deallocated."""
-        if tag != "DEALLOCATE":
+        """Forget what SQL deallocated or closed; all, where it is not certain what that was."""
+        if tag not in {"DEALLOCATE", "DEALLOCATE ALL"}:
+            self.portals.clear()
+        if tag.startswith("CLOSE"):
+            return
+        name = None
+        if tag == "DEALLOCATE" and item.record is not None:
+            name = deallocated(item.record.get("text", ""))
+        if name is None:
             self.statements.clear()
-        elif item.record is not None:
-            found = _DEALLOCATE.match(item.record.get("text", ""))
-            if found is not None:
-                name = found[1]
-                quoted = name.startswith('"')
-                plain = name[1:-1].replace('""', '"') if quoted else name.lower()
-                self.statements.pop(plain, None)
+        else:
+            self.statements.pop(cut(name), None)
 
     def _ended(self, item: Item, time: int) -> None:
         """Take that the oldest message was done."""

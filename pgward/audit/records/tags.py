@@ -3,8 +3,10 @@
 from functools import lru_cache
 from typing import Final
 
-DEALLOCATED: Final = frozenset({"DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"})
-"""Tags of what makes prepared statements forgotten."""
+FORGETTING: Final = frozenset(
+    {"CLOSE CURSOR", "CLOSE CURSOR ALL", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"}
+)
+"""Tags of what makes prepared statements or portals forgotten."""
 
 _MOST_DIGITS: Final = 19  # of 64 bits
 

@@ -24,7 +24,7 @@ from pgward.audit.records import items as it
 from pgward.audit.records.items import Fields, Prepared
 from pgward.audit.records.parameters import Given, parameters, read_bind
 from pgward.audit.records.requests import Requests
-from pgward.audit.records.tags import DEALLOCATED, read_tag
+from pgward.audit.records.tags import FORGETTING, read_tag
 from pgward.audit.records.texts import prepared
 from pgward.audit.records.times import second_bytes
 from pgward.audit.redact import suspicious
@@ -119,7 +119,7 @@ def read_answer(data: bytes) -> Answer | None:
         return None
     parse, bind, run, length, tag, status = found.groups()
     text, number = read_tag(tag)
-    if int.from_bytes(length, "big") != len(tag) + 5 or text in DEALLOCATED:
+    if int.from_bytes(length, "big") != len(tag) + 5 or text in FORGETTING:
         return None
     rows, size = (number, -1) if run is None else _RUN.unpack(run)
     told: Fields = {"commands": [text]}

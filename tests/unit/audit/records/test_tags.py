@@ -1,6 +1,6 @@
 import pytest
 
-from pgward.audit.records.tags import DEALLOCATED, read_tag
+from pgward.audit.records.tags import FORGETTING, read_tag
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,6 @@ def test_a_tag_tells_a_number_of_rows_or_none(tag, told):
 
 
 def test_statements_are_forgotten_by_three_commands():
-    assert sorted(DEALLOCATED) == ["DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"]
+    assert sorted(FORGETTING) == [
+        *("CLOSE CURSOR", "CLOSE CURSOR ALL", "DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"),
+    ]
