@@ -13,6 +13,8 @@ from pgward.pgwire.states import BIND, CLOSE, FUNCTION_CALL, PARSE, QUERY
 
 _HOLDS_TEXT: Final = frozenset({QUERY, PARSE, BIND, FUNCTION_CALL})
 _MOST_NAMES: Final = 10_000
+_MOST_NUMBERS: Final = 100_000
+_MOST_NAME: Final = 63  # bytes, by which PostgreSQL knows a name
 
 
 def suspicious(data: bytes | bytearray | memoryview) -> bool:
@@ -27,10 +29,11 @@ def suspicious(data: bytes | bytearray | memoryview) -> bool:
 class Hiding:
     """Redacts whole messages of one session; knows which prepared statements take secrets."""
 
-    __slots__ = ("takers",)
+    __slots__ = ("_numbers", "takers")
 
     def __init__(self) -> None:
         self.takers: dict[bytes, frozenset[int]] = {}
+        self._numbers = 0
 
     def redacted(self, messages: bytes) -> bytes | None:
         """Return whole messages without the secrets in them; None if there was nothing to hide."""
@@ -44,7 +47,7 @@ class Hiding:
 
     def _message(self, kind: int, whole: bytes) -> bytes:
         if kind == CLOSE:
-            self.takers.pop(whole[HEADER + 1 : -1], None)
+            self._forget(whole[HEADER + 1 : -1])
             return whole
         if kind not in _HOLDS_TEXT:
             return whole
@@ -53,16 +56,20 @@ class Hiding:
         if kind == PARSE:
             self._remember(body)
         elif kind == BIND and self.takers:
-            secret = self.takers.get(_second_string(body), secret)
+            secret = self.takers.get(_second_string(body)[:_MOST_NAME], secret)
         return message(whole[:1], redact.redact_message(whole[:1], body, secret=secret))
 
     def _remember(self, body: bytes) -> None:
         name, _, rest = body.partition(b"\0")
         numbers = redact.secret_parameters(rest.partition(b"\0")[0])
-        if not numbers:
-            self.takers.pop(name, None)
-        elif len(self.takers) < _MOST_NAMES:
-            self.takers[name] = numbers
+        self._forget(name)
+        fits = self._numbers + len(numbers) <= _MOST_NUMBERS and len(self.takers) < _MOST_NAMES
+        if numbers and fits:
+            self.takers[name[:_MOST_NAME]] = numbers
+            self._numbers += len(numbers)
+
+    def _forget(self, name: bytes) -> None:
+        self._numbers -= len(self.takers.pop(name[:_MOST_NAME], ()))
 
 
 def _second_string(body: bytes) -> bytes:

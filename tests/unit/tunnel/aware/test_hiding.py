@@ -58,3 +58,23 @@ def test_a_name_that_is_used_again_forgets():
     assert hiding.takers
     hiding.redacted(frontend.parse("", "select 1"))
     assert not hiding.takers
+
+
+def test_a_long_name_is_known_as_postgresql_knows_it():
+    hiding = Hiding()
+    hiding.redacted(frontend.parse("s" * 64, "select login(password => $1)"))
+    found = hiding.redacted(frontend.bind("", "s" * 65, [b"x"]))
+    assert frontend.read_bind(found[5:]).values == (b"***",)
+    hiding.redacted(frontend.close(b"S", "s" * 66))
+    assert hiding.takers == {}
+
+
+def test_what_takes_secrets_is_remembered_within_bounds(monkeypatch):
+    monkeypatch.setattr("pgward.tunnel.aware.hiding._MOST_NUMBERS", 10)
+    hiding = Hiding()
+    for name in ("a", "b", "c"):
+        hiding.redacted(frontend.parse(name, "select login(password in ($1,$2,$3,$4))"))
+    assert set(hiding.takers) == {b"a", b"b"}
+    hiding.redacted(frontend.close(b"S", "a"))
+    hiding.redacted(frontend.parse("c", "select login(password in ($1,$2,$3,$4))"))
+    assert set(hiding.takers) == {b"b", b"c"}

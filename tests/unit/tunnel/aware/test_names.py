@@ -94,3 +94,47 @@ def test_names_without_a_sync_are_bounded():
         names.statement(b"%d" % number, ONE)
     names.portal(b"", b"24999")
     assert names.of_portal(b"") == (ONE,)
+
+
+UNREAD = (Text(b"", whole=False),)
+LONG = b"a" * 63
+
+
+def test_a_name_that_postgresql_may_cut_stands_for_what_cannot_be_read():
+    names = Names()
+    names.statement(LONG, ONE)
+    names.confirmed()
+    names.closed(b"S", LONG + b"x")
+    names.statement(LONG + b"x", TWO)
+    for _ in range(2):
+        names.confirmed()
+    names.synced()
+    for name in (LONG, LONG + b"x", LONG + b"y"):
+        names.portal(b"", name)
+        assert names.of_portal(b"") == UNREAD
+
+
+def test_a_name_beyond_ascii_stands_for_what_cannot_be_read():
+    names = Names()
+    names.statement(b"s", ONE)
+    names.portal("né".encode(), b"s")
+    assert names.of_portal("né".encode()) == UNREAD
+
+
+def test_texts_that_are_not_answered_take_no_more_memory_than_others():
+    names = Names(most_bytes=1000)
+    for number in range(50):
+        names.statement(b"%d" % number, Text(b"%d" % number * 50, whole=True))
+    held = {text for texts in names._certain.values() for text in texts}
+    held |= {text for _, texts in names._awaited for text in texts or ()}
+    assert sum(len(text.text) for text in held) <= 2000
+    names.portal(b"", b"49")
+    assert names.of_portal(b"") == (Text(b"49" * 50, whole=True),)
+    names.portal(b"", b"48")
+    names.synced()
+    names.portal(b"", b"40")
+    assert names.of_portal(b"") == UNREAD
+    for _ in range(50):
+        names.confirmed()
+    names.portal(b"", b"3")
+    assert names.of_portal(b"")[-1] == Text(b"3" * 50, whole=True)
