@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from struct import Struct
+from typing import Protocol
 from zlib import crc32
 
 from pgward.audit.tape.frames import FRAME, FRAME_SIZE, HEADER_SIZE, TAIL_WORD, TapeFullError
@@ -19,7 +21,34 @@ SEGMENT_SIZE = 16 * 1024 * 1024
 MOST_SEGMENTS = 64
 _RETRY_SECONDS = 0.5  # a full disk is asked again no more often than this
 
-_pack_into = FRAME.pack_into
+# Whole frames of short data, by its size: one call packs all, and where the next begins.
+_SHORT = 512
+_LAYOUTS = {
+    size: (Struct(f"{FRAME.format}{size}s").pack_into, FRAME_SIZE + size + 7 & -8)
+    for size in range(_SHORT)
+}
+
+Data = bytes | bytearray | memoryview
+AppendData = Callable[[bytes | bytearray], None]
+
+
+class Append(Protocol):
+    """Puts frames on tape."""
+
+    def __call__(self, kind: int, session: int, data: Data, /) -> None:
+        """Put one there; raise TapeFullError if there is no room (all is as before then).
+
+        ``data`` of a memoryview is bytes; ValueError if it is larger than a segment.
+        """
+        ...
+
+
+class Appender(Protocol):
+    """Makes it cheaper to put frames of one session on tape."""
+
+    def __call__(self, kind: int, session: int, /) -> AppendData:
+        """Return ``append`` for frames of one kind and session."""
+        ...
 
 
 class TapeWriter:
@@ -40,7 +69,6 @@ class TapeWriter:
         self._most = most_segments
         self._now = now
         self._retry_at = 0.0
-        self._at: int
         try:
             self._lock = _locked_directory(self.directory)
         except OSError as error:
@@ -52,28 +80,8 @@ class TapeWriter:
             os.close(self._lock)
             raise _full(error) from error
         self._pool = ThreadPoolExecutor(1, "pgward-tape")
-        self._use(self._segment)
-
-    def append(self, kind: int, session: int, data: bytes | bytearray | memoryview) -> None:
-        """Put one frame on tape; raise TapeFullError if there is no room (all is as before then).
-
-        ``data`` of a memoryview is bytes; ValueError if it is larger than a segment.
-        """
-        size = len(data)
-        at = self._at
-        start = at + FRAME_SIZE
-        end = start + size
-        if end > self._size:
-            self._turn(size)
-            at = self._at
-            start = at + FRAME_SIZE
-            end = start + size
-        now = self._now() // 1000
-        # As in frames.checksum.
-        seed = (session ^ session >> 32 ^ now ^ now >> 32 ^ kind << 24) & 0xFFFFFFFF
-        _pack_into(self._map, at, size, crc32(data, seed), session, now, kind)
-        self._map[start:end] = data
-        self._at = self._words[TAIL_WORD] = end + 7 & -8
+        self._ask()
+        self.append, self.appender = self._make_append()
 
     def check(self) -> None:
         """Raise TapeFullError if the next segment has no room: then begin nothing new."""
@@ -89,10 +97,50 @@ class TapeWriter:
         self._segment.close()
         os.close(self._lock)
 
-    def _use(self, segment: Segment) -> None:
-        self._segment, self._map, self._words = segment, segment.map, segment.words
-        self._at = HEADER_SIZE
-        self._ask()
+    def _make_append(self) -> tuple[Append, Appender]:
+        """Return ``append`` and ``appender``, as closures: each statement comes here twice."""
+        room, now_ns, turn, layout = self._size, self._now, self._turn, _LAYOUTS.get
+        area, words, at = self._segment.map, self._segment.words, HEADER_SIZE
+
+        def append(kind: int, session: int, data: Data, /) -> None:
+            nonlocal area, words, at
+            size = len(data)
+            start = at + FRAME_SIZE
+            end = start + size
+            if end > room:
+                following = turn(size)
+                area, words, at = following.map, following.words, HEADER_SIZE
+                start = at + FRAME_SIZE
+                end = start + size
+            now = now_ns() // 1000
+            # As in frames.checksum; crc32 takes the lower half of a number.
+            seed = session ^ now
+            crc = crc32(data, seed ^ seed >> 32 ^ kind << 24)
+            FRAME.pack_into(area, at, size, crc, session, now, kind)
+            area[start:end] = data
+            at = words[TAIL_WORD] = end + 7 & -8
+
+        def appender(kind: int, session: int, /) -> AppendData:
+            mixed = kind << 24
+
+            def append_data(data: bytes | bytearray) -> None:
+                nonlocal at
+                size = len(data)
+                known = layout(size)
+                if known is None or at + size > room - FRAME_SIZE:
+                    append(kind, session, data)
+                    return
+                pack_into, step = known
+                now = now_ns() // 1000
+                seed = session ^ now
+                crc = crc32(data, seed ^ seed >> 32 ^ mixed)
+                pack_into(area, at, size, crc, session, now, kind, data)
+                at += step
+                words[TAIL_WORD] = at
+
+            return append_data
+
+        return append, appender
 
     def _ask(self) -> None:
         self._spare: Future[Segment] = self._pool.submit(self._reserve, self._segment.number + 1)
@@ -103,7 +151,7 @@ class TapeWriter:
             self._retry_at = now + _RETRY_SECONDS
             self._ask()
 
-    def _turn(self, size: int) -> None:
+    def _turn(self, size: int) -> Segment:
         """Go on in the next segment, which nearly always waits already."""
         if HEADER_SIZE + FRAME_SIZE + size > self._size:
             raise ValueError(f"a frame of {size} bytes is larger than a segment of the tape")
@@ -113,7 +161,9 @@ class TapeWriter:
             raise _full(error)
         full, following = self._segment, self._spare.result()
         full.close()
-        self._use(following)
+        self._segment = following
+        self._ask()
+        return following
 
     def _reserve(self, number: int) -> Segment:
         if len(numbers(self.directory)) >= self._most:

@@ -110,7 +110,7 @@ def test_a_living_writer_is_told_from_one_that_is_gone(tmp_path):
 def test_a_writer_that_died_leaves_what_was_whole(tmp_path):
     writer = TapeWriter(tmp_path, segment_size=SMALL)
     writer.append(UP, 1, b"whole")
-    spoil(writer, writer._at, frames.FRAME.pack(100, 1, 2, 3, UP) + b"half")
+    spoil(writer, writer._segment.tail, frames.FRAME.pack(100, 1, 2, 3, UP) + b"half")
     die(writer)
     with TapeReader(writer.directory) as reader:
         assert told(read(reader)) == [(UP, 1, b"whole")]

@@ -41,6 +41,38 @@ def test_frames_are_in_the_file_when_append_returns(writer, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 511, 512, 1900])
+def test_an_appender_puts_the_same_on_tape(writer, size):
+    data = bytes(range(256)) * 8
+    for session in (7, 2**64 - 1):
+        append = writer.appender(UP, session)
+        append(data[:size])
+        append(bytearray(data[:size]))
+        writer.append(DOWN, 1, b"between")
+    found = [
+        frame
+        for n in numbers(writer.directory)
+        for frame in frames_of(path_of(writer.directory, n))
+    ]
+    expected = []
+    for session in (7, 2**64 - 1):
+        expected += [(UP, session, 1_234_567, data[:size])] * 2
+        expected.append((DOWN, 1, 1_234_567, b"between"))
+    assert found == expected
+
+
+def test_an_appender_goes_on_in_the_next_segment_and_is_refused_without_one(writer):
+    append = writer.appender(UP, 7)
+    room = SMALL - frames.HEADER_SIZE
+    most = room // (frames.FRAME_SIZE + 96)
+    for _ in range(4 * most):
+        append(bytes(96))
+    with pytest.raises(TapeFullError, match="4 segments"):
+        append(bytes(96))
+    counts = [len(frames_of(path_of(writer.directory, n))) for n in numbers(writer.directory)]
+    assert counts == [most] * 4
+
+
 def test_a_full_segment_is_closed_and_the_next_goes_on(writer):
     for number in range(3):
         writer.append(UP, number, bytes(1900))
