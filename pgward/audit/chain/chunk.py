@@ -20,7 +20,7 @@ GOAL_BYTES: Final = 4 * 1024 * 1024  # of lines; what is longer alone is a chunk
 MOST_PLAIN: Final = 64 * 1024 * 1024
 MOST_PACKED: Final = 64 * 1024 * 1024
 
-_LEVEL: Final = 3
+_LEVEL: Final = 1  # of such lines 3 makes more bytes, in half as much time again
 _WINDOW: Final = 8 * 1024 * 1024
 _AT_ONCE: Final = 256 * 1024
 

@@ -19,6 +19,7 @@ HIDDEN = "***"
 Told = dict[str, Any]  # a large value, by "bytes" and "sha256"
 Value = str | Told | None
 Given = bytes | Told | None
+_ONE = struct.Struct("!HHi")  # no format, one value, its size
 _UINT16, _INT32 = struct.Struct("!H"), struct.Struct("!i")
 _MOST_GROWTH, _MOST_TEXT = 8, 1024  # letters a byte, and besides
 _SHORT = 7  # bytes, too few for a secret and its name
@@ -77,6 +78,11 @@ def read_bind(body: bytes) -> tuple[str, str, tuple[int, ...], list[Given]]:
     As ``frontend.read_bind``, at a third of its cost; ValueError or struct.error where it is cut.
     """
     portal, statement, rest = body.split(b"\0", 2)
+    if len(rest) >= _ONE.size:
+        formats_given, count, size = _ONE.unpack_from(rest)
+        end = _ONE.size + size
+        if count == 1 and not formats_given and _ONE.size <= end <= len(rest):  # the most usual
+            return decoded(portal), decoded(statement), (), [rest[_ONE.size : end]]
     (count,) = _UINT16.unpack_from(rest)
     at = 2 + 2 * count
     formats = struct.unpack_from(f"!{count}H", rest, 2) if count else ()

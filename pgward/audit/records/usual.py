@@ -16,13 +16,13 @@ import re
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from pgward.audit.chain.encoding import encode
 from pgward.audit.chain.written import About, Written
 from pgward.audit.records import items as it
 from pgward.audit.records.items import Fields, Prepared
-from pgward.audit.records.parameters import Given, parameters, read_bind
+from pgward.audit.records.parameters import Given, Value, parameters, read_bind
 from pgward.audit.records.requests import Requests
 from pgward.audit.records.tags import FORGETTING, read_tag
 from pgward.audit.records.texts import prepared
@@ -39,6 +39,7 @@ _TAILS: Final = frozenset({_EXECUTE, frontend.describe(b"P") + _EXECUTE})
 _NO_TYPES: Final = b"\0\0"
 _SHORT: Final = 8  # bytes of a value, too few for a secret and its name
 _MICROSECONDS: Final = 1_000_000
+_QUERY, _WITH_BIND, _WITH_PARSE = 1, 2, 3
 _MOST_KNOWN: Final = 256  # bytes of an answer
 
 _ANSWER: Final = re.compile(
@@ -50,13 +51,14 @@ _ANSWER: Final = re.compile(
 )
 
 
-class Answer(NamedTuple):
-    """What one frame of the backend says that answers all that was asked."""
+Answer = tuple[int, bytes, bool]
+"""What one frame of the backend says that answers all that was asked.
 
-    parsed: bool
-    bound: bool
-    told: bytes  # of a record, as JSON without braces
-    idle: bool  # no transaction is open now
+How many messages of the client are told of in the record (a Query; Bind and Execute; those and a
+Parse), what it adds to the record, as JSON, and whether no transaction is open now.
+"""
+Asked = tuple[bytes, int, bytes]
+"""The type of a record, where its message begins in the frame, and what that says, as JSON."""
 
 
 def usual(session: Requests, asked: Entry, time: int, data: bytes) -> Written | None:
@@ -67,12 +69,39 @@ def usual(session: Requests, asked: Entry, time: int, data: bytes) -> Written | 
     answer = _known(data) if len(data) <= _MOST_KNOWN else read_answer(data)
     if answer is None:
         return None
+    position, began, _, _, messages = asked
+    count, result, idle = answer
     try:
-        if answer.bound:
-            return _execution(session, asked, time, answer)
-        return _query(session, asked, time, answer)
+        if count == _QUERY:
+            read = _query(session, messages)
+        else:
+            read = _execution(session, messages, idle=idle, parsed=count == _WITH_PARSE)
     except (struct.error, ValueError, WireError):  # what was asked is cut off, or lies
         return None
+    if read is None:
+        return None
+    kind, at, said = read
+    session.numbered = number = session.numbered + count
+    if idle and session.portals:
+        session.portals.clear()
+    fields, about = session.constant
+    second, rest = divmod(began, _MICROSECONDS)
+    made = (
+        b'{"id":"%b%x","type":"%b","time":"%b.%06dZ",%b,"statement":%d,%b,%b,'
+        b'"duration_us":%d,"status":"ok"}'
+    ) % (
+        session.prefix_bytes,
+        position + at,
+        kind,
+        second_bytes(second),
+        rest,
+        fields,
+        number,
+        said,
+        result,
+        time - began if time > began else 0,
+    )
+    return made, began, about
 
 
 def is_quiet(session: Requests) -> bool:
@@ -118,6 +147,7 @@ def read_answer(data: bytes) -> Answer | None:
     if found is None:
         return None
     parse, bind, run, length, tag, status = found.groups()
+    count = _WITH_PARSE if parse else _WITH_BIND if bind else _QUERY
     text, number = read_tag(tag)
     if int.from_bytes(length, "big") != len(tag) + 5 or text in FORGETTING:
         return None
@@ -127,46 +157,25 @@ def read_answer(data: bytes) -> Answer | None:
         told["rows"] = rows
     if size >= 0:
         told["bytes"] = size
-    return Answer(parse is not None, bind is not None, _inner(told), status == b"I")
+    return count, _inner(told), status == b"I"
 
 
 _known = lru_cache(maxsize=4096)(read_answer)
 
 
-def _query(session: Requests, asked: Entry, time: int, answer: Answer) -> Written | None:
-    position, began, _, _, data = asked
+def _query(session: Requests, data: bytes) -> Asked | None:
     kind, length = _HEADER.unpack_from(data)
     if kind != it.QUERY or length + 1 != len(data) or suspicious(data):
         return None
     if session.statements:
         session.statements.pop("", None)
-    if session.portals and answer.idle:
-        session.portals.clear()
-    session.numbered = number = session.numbered + 1
-    fields, about = session.constant
-    second, rest = divmod(began, _MICROSECONDS)
-    made = (
-        b'{"id":"%b%x","type":"QUERY","time":"%b.%06dZ",%b,"statement":%d,"text":%b,%b,'
-        b'"duration_us":%d,"status":"ok"}'
-    ) % (
-        session.prefix_bytes,
-        position,
-        second_bytes(second),
-        rest,
-        fields,
-        number,
-        encode(data[5:-1].decode("utf-8", "backslashreplace")),
-        answer.told,
-        time - began if time > began else 0,
-    )
-    return made, began, about
+    return b"QUERY", 0, b'"text":' + encode(data[5:-1].decode("utf-8", "backslashreplace"))
 
 
-def _execution(session: Requests, asked: Entry, time: int, answer: Answer) -> Written | None:
-    position, began, _, _, data = asked
+def _execution(session: Requests, data: bytes, *, idle: bool, parsed: bool) -> Asked | None:
     kind, length = _HEADER.unpack_from(data)
     at = 0
-    if answer.parsed:
+    if parsed:
         if kind != it.PARSE:
             return None
         at = length + 1
@@ -174,36 +183,22 @@ def _execution(session: Requests, asked: Entry, time: int, answer: Answer) -> Wr
     end = at + 1 + length
     if kind != it.BIND or data[end:] not in _TAILS:
         return None
-    portal, name, formats, values = read_bind(data[at + 5 : end])
-    statement = _parsed(data[5:at]) if answer.parsed else session.statements.get(name)
-    if portal or statement is None or statement.name != name:
+    name, of, formats, values = read_bind(data[at + 5 : end])
+    statement = _parsed(data[5:at]) if parsed else session.statements.get(of)
+    if name or statement is None or statement.name != of:
         return None
-    told = statement.written or _written(statement)
-    if not told:
+    said = statement.written or _written(statement)
+    if not said:
         return None
-    if answer.parsed:
+    given = _plain(values, formats, statement) if idle else None
+    if given is None:
+        shown = parameters(values, formats, statement.types, statement.secret)
+        given = b',"parameters":' + encode(shown) if shown else b""
+        session.portals[""] = _portal(statement, shown)  # until the transaction ends
+    if parsed:
         session.statements[""] = statement
-    shown = _values(session, statement, formats, values, idle=answer.idle)
     statement.joined = True
-    session.numbered = number = session.numbered + (3 if answer.parsed else 2)
-    fields, about = session.constant
-    second, rest = divmod(began, _MICROSECONDS)
-    made = (
-        b'{"id":"%b%x","type":"EXECUTE","time":"%b.%06dZ",%b,"statement":%d,%b%b,%b,'
-        b'"duration_us":%d,"status":"ok"}'
-    ) % (
-        session.prefix_bytes,
-        position + len(data) - len(_EXECUTE),
-        second_bytes(second),
-        rest,
-        fields,
-        number,
-        told,
-        shown,
-        answer.told,
-        time - began if time > began else 0,
-    )
-    return made, began, about
+    return b"EXECUTE", len(data) - len(_EXECUTE), said + given
 
 
 def _parsed(body: bytes) -> Prepared | None:
@@ -223,33 +218,30 @@ def _written(statement: Prepared) -> bytes:
     return found
 
 
-def _values(
-    session: Requests,
-    statement: Prepared,
-    formats: Sequence[int],
-    values: list[Given],
-    *,
-    idle: bool,
-) -> bytes:
-    """Return the parameters of a portal, which stays open if a transaction does."""
-    if idle:
-        if session.portals:
-            session.portals.clear()
-        if not values:
-            return b""
-        if len(values) == 1 and not formats and not statement.secret:
-            (value,) = values
-            if isinstance(value, bytes) and len(value) < _SHORT and value.isalnum():
-                return b',"parameters":["%b"]' % value
-        return b',"parameters":' + encode(
-            parameters(values, formats, statement.types, statement.secret)
-        )
+def _plain(values: list[Given], formats: Sequence[int], statement: Prepared) -> bytes | None:
+    """Return the parameters as JSON, if there is none, or one that stands there as it is."""
+    if not values:
+        return b""
+    value = values[0]
+    if (
+        len(values) == 1
+        and isinstance(value, bytes)
+        and len(value) < _SHORT
+        and value.isalnum()
+        and not formats
+        and not statement.secret
+    ):
+        return b',"parameters":["%b"]' % value
+    return None
+
+
+def _portal(statement: Prepared, given: list[Value]) -> Prepared:
+    """Return the portal that was executed."""
     portal = Prepared(statement.name, statement.about)
     portal.statement = statement
-    portal.parameters = found = parameters(values, formats, statement.types, statement.secret)
+    portal.parameters = given
     portal.joined = True
-    session.portals[""] = portal
-    return b',"parameters":' + encode(found) if found else b""
+    return portal
 
 
 def _inner(fields: Fields) -> bytes:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pgward.audit.chain.encoding import encode
 from pgward.audit.records.session import Session
-from pgward.audit.records.usual import Answer, constant, is_quiet, read_answer
+from pgward.audit.records.usual import constant, is_quiet, read_answer
 from pgward.audit.tape import frames
 from pgward.audit.tape.frames import run
 from pgward.pgwire import backend as b
@@ -179,7 +179,9 @@ def test_a_denied_statement_is_told_as_such_in_each_execution():
 
 def test_an_answer_is_known_by_how_it_ends():
     told = b'"commands":["SELECT 1"],"rows":1,"bytes":7'
-    assert read_answer(ROW + IDLE) == Answer(parsed=False, bound=False, told=told, idle=True)
+    assert read_answer(ROW + IDLE) == (1, told, True)
+    assert read_answer(BOUND + ROW + OPEN) == (2, told, False)
+    assert read_answer(PARSED + BOUND + NO_DATA + ROW + OPEN) == (3, told, False)
     assert read_answer(b"") is None
 
 
