@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from pgward.core.errors import (
     LoginNeededError,
     NotFoundError,
     PgwardError,
+    RefusedError,
     TooManyRequestsError,
     UnavailableError,
 )
@@ -25,7 +27,7 @@ _BY_CODE: Mapping[str, type[PgwardError]] = {
     cls.code: cls
     for cls in (
         *(PgwardError, NotFoundError, ConflictError),
-        *(UnavailableError, TooManyRequestsError, DeniedError),
+        *(UnavailableError, TooManyRequestsError, DeniedError, RefusedError),
     )
 }
 
@@ -82,6 +84,8 @@ def from_answer(status: int, data: bytes, url: str) -> PgwardError:
             f"{host_of(url)} answered with HTTP status {status}",
             hint="check the CA's address, and any proxy in between",
         )
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        code = RefusedError.code
     return _named(code, message, None if hint is None else str(hint), fields)
 
 

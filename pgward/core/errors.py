@@ -59,6 +59,12 @@ class TooManyRequestsError(UnavailableError):
         self.retry_after = retry_after
 
 
+class RefusedError(PgwardError):
+    """What was sent is not taken, and never will be as it is: to send it again is of no use."""
+
+    code = "refused"
+
+
 class DeniedError(PgwardError):
     """The peer knows who asks, and says no."""
 

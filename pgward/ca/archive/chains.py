@@ -1,6 +1,6 @@
 """Chains and their chunks in the store: how far each goes, and what follows it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -52,6 +52,68 @@ class Arrived:
     packed_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a chain goes as a chunk of it comes, and whether that very chunk is here already."""
+
+    head: Head
+    is_kept: bool
+
+
+# Each chunk needs these, and SQLAlchemy takes longer to build a statement than to run it.
+_STANDING = (
+    sa.select(
+        audit_chains.c.head_seq,
+        audit_chains.c.head_hash,
+        audit_chunks.c.sha256,
+        audit_chunks.c.end_hash,
+    )
+    .select_from(
+        audit_chains.outerjoin(
+            audit_chunks,
+            sa.and_(
+                audit_chunks.c.edge == audit_chains.c.edge,
+                audit_chunks.c.chain == audit_chains.c.chain,
+                audit_chunks.c.first_seq == sa.bindparam("of_first_seq"),
+            ),
+        )
+    )
+    .where(
+        audit_chains.c.edge == sa.bindparam("of_edge"),
+        audit_chains.c.chain == sa.bindparam("of_chain"),
+    )
+)
+_MOVE = (
+    sa.update(audit_chains)
+    .where(
+        audit_chains.c.edge == sa.bindparam("of_edge"),
+        audit_chains.c.chain == sa.bindparam("of_chain"),
+    )
+    .values(
+        head_seq=sa.bindparam("head_seq"),
+        head_hash=sa.bindparam("head_hash"),
+        received_at=sa.bindparam("received_at"),
+    )
+)
+_BEGIN = sa.insert(audit_chains)
+_ADD = sa.insert(audit_chunks)
+_NAME = sa.insert(audit_chunk_names)
+
+
+def standing(connection: Connection, manifest: Manifest) -> Standing:
+    """Return where a chunk's chain stands: at its origin when nothing has come yet."""
+    wanted = {
+        "of_edge": manifest.edge,
+        "of_chain": manifest.chain,
+        "of_first_seq": manifest.first_seq,
+    }
+    row = connection.execute(_STANDING, wanted).one_or_none()
+    if row is None:
+        return Standing(Head.origin(manifest.chain), is_kept=False)
+    known = Head(manifest.chain, row.head_seq, jws.decode(row.head_hash))
+    return Standing(known, (row.sha256, row.end_hash) == (manifest.sha256, manifest.end_hash))
+
+
 def head(connection: Connection, edge: str, chain: str) -> Head:
     """Return how far a chain goes here: to its origin when nothing has come yet."""
     columns = audit_chains.c
@@ -70,23 +132,14 @@ def others(connection: Connection, edge: str) -> list[dict[str, Any]]:
     return [{"chain": row.chain, "seq": row.head_seq, "hash": row.head_hash} for row in found]
 
 
-def is_kept(connection: Connection, manifest: Manifest) -> bool:
-    """Tell whether this very chunk is here already."""
-    columns = audit_chunks.c
-    wanted = sa.select(columns.sha256, columns.end_hash).where(
-        *_is(audit_chunks, manifest.edge, manifest.chain), columns.first_seq == manifest.first_seq
-    )
-    row = connection.execute(wanted).one_or_none()
-    return row is not None and tuple(row) == (manifest.sha256, manifest.end_hash)
-
-
-def place(connection: Connection, manifest: Manifest, data: bytes, missing: str | None) -> bool:
-    """Tell whether a chunk follows its chain's head, False when it does across a gap.
+def place(
+    connection: Connection, manifest: Manifest, known: Head, data: bytes, missing: str | None
+) -> bool:
+    """Tell whether a chunk follows ``known``, its chain's head; False when it does across a gap.
 
     ``data`` is the chunk, which was verified; ``missing`` is what the edge says it has no more
     (``5-9``). Raises NotFollowingError.
     """
-    known = head(connection, manifest.edge, manifest.chain)
     start = manifest.start
     if start.seq == known.seq:
         if start.hash != known.hash:
@@ -138,14 +191,14 @@ def add(transaction: Transaction, arrived: Arrived, facts: Facts, now: datetime)
         "object_key": arrived.key,
         "manifest": arrived.text,
     }
-    transaction.execute(sa.insert(audit_chunks), row)
+    transaction.execute(_ADD, row)
     named = [
         {"kind": kind, "name": name, "arrival": arrival}
         for kind, names in facts.names.items()
         for name in names
     ]
     if named:
-        transaction.execute(sa.insert(audit_chunk_names), named)
+        transaction.execute(_NAME, named)
 
 
 def note_gap(transaction: Transaction, manifest: Manifest, now: datetime) -> tuple[int, int]:
@@ -192,22 +245,22 @@ def sources(connection: Connection, edge: str, services: Iterable[str]) -> set[s
 
 
 def _advance_head(transaction: Transaction, manifest: Manifest, now: datetime) -> None:
-    moved: Mapping[str, Any] = {
+    moved: dict[str, Any] = {
         "head_seq": manifest.last_seq,
         "head_hash": manifest.end_hash,
         "received_at": now,
     }
-    mine = _is(audit_chains, manifest.edge, manifest.chain)
-    if transaction.execute(sa.update(audit_chains).where(*mine).values(moved)).rowcount:
+    mine = {"of_edge": manifest.edge, "of_chain": manifest.chain}
+    if transaction.execute(_MOVE, moved | mine).rowcount:
         return
     begun = {
         "edge": manifest.edge,
         "chain": manifest.chain,
-        "first_seq": manifest.first_seq,
-        "first_hash": manifest.start_hash,
+        "first_seq": 1,  # also where a gap stands there
+        "first_hash": jws.encode(Head.origin(manifest.chain).hash),
         "started_at": now,
     }
-    transaction.execute(sa.insert(audit_chains), {**begun, **moved})
+    transaction.execute(_BEGIN, begun | moved)
 
 
 def _is(table: sa.Table, edge: str, chain: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -1,11 +1,11 @@
 """Taking chunks in: an edge writes its own chain, on from where that ends, and nothing else."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography import x509
 from sqlalchemy.engine import Connection
 
 from pgward.audit.chain import chunk as chunks
@@ -16,7 +16,7 @@ from pgward.audit.chain.manifest import Manifest, ManifestError, SignedManifest
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.archive import chains, facts, packing, sessions
-from pgward.ca.archive.chains import Arrived, NotFollowingError
+from pgward.ca.archive.chains import Arrived, NotFollowingError, Standing
 from pgward.ca.archive.facts import Facts
 from pgward.ca.archive.objects import ObjectStore
 from pgward.ca.identity.machines import Machine
@@ -25,7 +25,13 @@ from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.store import Store, Transaction
 from pgward.core.clock import Clock
-from pgward.core.errors import DeniedError, InvalidInputError, PgwardError, UnavailableError
+from pgward.core.errors import (
+    DeniedError,
+    InvalidInputError,
+    PgwardError,
+    RefusedError,
+    UnavailableError,
+)
 
 _log = logging.getLogger(__name__)
 _MOST_REMEMBERED = 100_000
@@ -67,38 +73,55 @@ class Intake:
         self._served: set[tuple[str, str]] = set()
         self._refused: dict[str, tuple[str, int, str]] = {}
 
-    def take(self, edge: Machine, delivery: Delivery) -> Head:
+    def take(
+        self, edge: Machine, delivery: Delivery, proved: x509.Certificate | None = None
+    ) -> Head:
         """Keep a chunk, and return how far its chain goes now; one that is here stays as it is.
 
-        Raises InvalidInputError (it is damaged, or not as it must be), DeniedError (it is not
-        this edge's to say), NotFollowingError (which tells the head), UnavailableError.
+        ``proved`` is the edge's certificate that was looked up just now, as it asks with that.
+        Raises RefusedError (it is damaged, not as it must be, or not this edge's to say, and so
+        it stays), InvalidInputError and DeniedError (its manifest says nothing, or another
+        signed it), NotFollowingError (which tells the head), UnavailableError.
         """
         try:
-            return self._take(edge, delivery)
-        except (DeniedError, NotFollowingError, InvalidInputError) as error:
+            return self._take(edge, delivery, proved)
+        except (RefusedError, DeniedError, NotFollowingError, InvalidInputError) as error:
             self._note_refusal(edge, delivery, error)
             raise
 
-    def _take(self, edge: Machine, delivery: Delivery) -> Head:
+    def _take(self, edge: Machine, delivery: Delivery, proved: x509.Certificate | None) -> Head:
         signed = _read(delivery.manifest)
         manifest = signed.manifest
         if (manifest.edge, manifest.chain, manifest.first_seq) != (
             *(edge.name, delivery.chain),
             delivery.first_seq,
         ):
-            raise DeniedError("the manifest is for another edge, or for another place of the chain")
+            raise RefusedError(
+                "the manifest is for another edge, or for another place of the chain"
+            )
         with self._store.read() as connection:
-            self._check_signer(connection, signed)
-            if chains.is_kept(connection, manifest):
-                return chains.head(connection, edge.name, manifest.chain)
+            if signed.certificates[0] != proved:
+                self._check_signer(connection, signed)
+            standing = chains.standing(connection, manifest)
+        if standing.is_kept:
+            return standing.head
         found = _opened(delivery.data, signed)
-        self._recover_all(edge, manifest)
-        with self._store.read() as connection:
-            if chains.is_kept(connection, manifest):  # by another request meanwhile
-                return chains.head(connection, edge.name, manifest.chain)
-            self._check_services(connection, edge.name, found)
-            chains.place(connection, manifest, delivery.data, delivery.missing)
+        if standing.head != manifest.start:
+            self._recover_all(edge, manifest, standing.head)
+            with self._store.read() as connection:
+                standing = chains.standing(connection, manifest)
+                if standing.is_kept:  # by another request meanwhile
+                    return standing.head
+                self._place(connection, signed, delivery, standing)
+        self._check_services(edge.name, found)
         return self._keep(signed, delivery, found)
+
+    @staticmethod
+    def _place(
+        connection: Connection, signed: SignedManifest, delivery: Delivery, standing: Standing
+    ) -> bool:
+        known, missing = standing.head, delivery.missing
+        return chains.place(connection, signed.manifest, known, delivery.data, missing)
 
     def _keep(self, signed: SignedManifest, delivery: Delivery, found: Facts) -> Head:
         """Store the object, and then what makes it count: without its row it is nothing."""
@@ -108,12 +131,11 @@ class Intake:
         self._objects.put_if_absent(key, packed)
         arrived = Arrived(manifest, signed.text, key, len(packed))
         with self._store.write() as transaction:
-            if chains.is_kept(transaction.connection, manifest):  # by another request meanwhile
-                return chains.head(transaction.connection, manifest.edge, manifest.chain)
-            follows = chains.place(
-                transaction.connection, manifest, delivery.data, delivery.missing
-            )
-            if manifest.first_seq == 1:
+            standing = chains.standing(transaction.connection, manifest)
+            if standing.is_kept:  # by another request meanwhile
+                return standing.head
+            follows = self._place(transaction.connection, signed, delivery, standing)
+            if standing.head.seq == 0:
                 self._note_beginning(transaction, manifest.edge, manifest.chain, now)
             if not follows:
                 self._note_gap(transaction, signed, now)
@@ -122,13 +144,11 @@ class Intake:
         self._on_news()
         return manifest.end
 
-    def _recover_all(self, edge: Machine, manifest: Manifest) -> None:
+    def _recover_all(self, edge: Machine, manifest: Manifest, known: Head) -> None:
         """Before a gap is believed in, look for its lines among the objects.
 
         They are there when the store alone was put back to an earlier state.
         """
-        with self._store.read() as connection:
-            known = chains.head(connection, edge.name, manifest.chain)
         if manifest.first_seq <= known.seq + 1:
             return
         recovered = self._recover(edge.name, known, manifest.first_seq)
@@ -168,23 +188,26 @@ class Intake:
             return self._keep(signed, delivery, found)
         return None
 
-    def _check_services(self, connection: Connection, edge: str, found: Facts) -> None:
+    def _check_services(self, edge: str, found: Facts) -> None:
         """Refuse records of services that are another edge's to tell of.
 
         An edge may tell of what it serves, or told of before; of services that were changed since
         (it may have lost them then), and of those that are gone.
         """
         unknown = {each for each in found.services if (edge, each) not in self._served}
-        unknown -= chains.sources(connection, edge, unknown)
-        for name in sorted(unknown):
-            resource = resources.find(connection, "Service", name)
-            if resource is None or resource.updated_at >= found.first_time:
-                continue
-            if not ServiceSpec.model_validate(resource.spec).is_on(edge):
-                raise DeniedError(
-                    f"edge {edge} does not serve {name!r}",
-                    hint=f"see spec.edges of: pgward get service {name}",
-                )
+        if not unknown:
+            return
+        with self._store.read() as connection:
+            unknown -= chains.sources(connection, edge, unknown)
+            for name in sorted(unknown):
+                resource = resources.find(connection, "Service", name)
+                if resource is None or resource.updated_at >= found.first_time:
+                    continue
+                if not ServiceSpec.model_validate(resource.spec).is_on(edge):
+                    raise RefusedError(
+                        f"edge {edge} does not serve {name!r}",
+                        hint=f"see spec.edges of: pgward get service {name}",
+                    )
         if len(self._served) > _MOST_REMEMBERED:
             self._served.clear()
         self._served |= {(edge, each) for each in found.services - unknown}
@@ -221,21 +244,17 @@ class Intake:
 
 
 def _read(text: str) -> SignedManifest:
-    with _as_invalid():
+    try:
         return manifests.read(text)
+    except ManifestError as error:
+        raise InvalidInputError(error.message, hint=error.hint) from error
 
 
 def _opened(data: bytes, signed: SignedManifest) -> Facts:
-    with _as_invalid():
-        return facts.read(chunks.opened(data, signed.manifest), signed.manifest.edge)
-
-
-@contextmanager
-def _as_invalid() -> Iterator[None]:
     try:
-        yield
-    except (ManifestError, ChunkError, ChainBrokenError) as error:
-        raise InvalidInputError(error.message, hint=error.hint) from error
+        return facts.read(chunks.opened(data, signed.manifest), signed.manifest.edge)
+    except (ChunkError, ChainBrokenError, InvalidInputError) as error:
+        raise RefusedError(error.message, hint=error.hint) from error
 
 
 def _event(

@@ -78,7 +78,8 @@ async def deliver(
     """Keep a chunk that follows the chain's head, or that is kept already.
 
     409 tells the head in ``head``, and in ``reason`` why the chunk does not follow it: ``gap``,
-    ``behind`` or ``fork``.
+    ``behind`` or ``fork``. An error ``refused`` (422) says that it is never taken: go on without
+    it, across a gap.
     """
     archive = context.archive
     delivery = Delivery(chain, first_seq, manifest, data, missing)

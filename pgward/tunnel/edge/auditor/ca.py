@@ -1,16 +1,24 @@
 """The CA as a target: it takes a chunk once, and only where it follows what it has."""
 
+import logging
+import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pgward.audit.chain import manifest
+from pgward.audit.chain.chunk import ChunkError
+from pgward.audit.chain.lines import Chain, Head
 from pgward.client.machine import Machine
-from pgward.core.errors import ConflictError, UnavailableError
-from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
+from pgward.core.errors import ConflictError, PgwardError, RefusedError, UnavailableError
+from pgward.tunnel.edge.auditor.rechain import rechained
+from pgward.tunnel.edge.auditor.shelf import DamagedChunkError, Entry, Shelf, name_of
+
+log = logging.getLogger("pgward.auditor")
 
 NAME: Final = "ca"
 MISSING: Final = "Pgward-Missing"
 _CONFLICT = 409
+_UNREADABLE: Final = (ValueError, KeyError, TypeError)  # lines that are no records
 
 
 class ForkedError(ConflictError):
@@ -32,12 +40,17 @@ class CaTarget:
     def __init__(self, machine: Machine, shelf: Shelf) -> None:
         self._machine = machine
         self._shelf = shelf
+        self._has_offered = False
 
     def deliver(self, entry: Entry, data: bytes) -> int:
-        """Deliver a chunk; when the CA stands elsewhere, say where to go on."""
+        """Deliver a chunk; when the CA stands elsewhere, say where to go on.
+
+        Raises RefusedError for one that it will never take.
+        """
         self._machine.reload()
         status, answer = self._put(entry, data, {})
         if status != _CONFLICT:
+            self._offer_again()
             return entry.number
         seq, reason = _standing(answer)
         if reason == "behind" and seq >= entry.manifest.last_seq:
@@ -55,7 +68,12 @@ class CaTarget:
         for number in self._shelf.numbers:
             if number >= entry.number:
                 break
-            earlier = self._shelf.entry(number).manifest
+            try:
+                earlier = self._shelf.entry(number).manifest
+            except DamagedChunkError:
+                continue  # it was set aside when its turn came
+            if name_of(earlier) in self._shelf.refused:
+                continue
             if earlier.chain == entry.manifest.chain and seq < earlier.first_seq:
                 return number - 1
         missing = f"{seq + 1}-{entry.manifest.first_seq - 1}"
@@ -65,6 +83,31 @@ class CaTarget:
                 f"the CA does not go on without lines {missing}: {_message(answer)}"
             )
         return entry.number
+
+    def _offer_again(self) -> None:
+        """Offer once in this run what the CA refused before: somebody may have mended the cause.
+
+        By now the CA has a gap where it stood, so that its records come in a chain of their own.
+        """
+        if self._has_offered:
+            return
+        self._has_offered = True
+        head = Head.origin(secrets.token_hex(8))
+        for name in self._shelf.refused.names:
+            chain = Chain(head)
+            try:
+                entry, packed = rechained(*self._shelf.load_refused(name), chain)
+                status, _ = self._put(entry, packed, {})
+            except (RefusedError, ChunkError, DamagedChunkError, *_UNREADABLE) as error:
+                log.warning("chunk %s stays refused: %s", name, error)
+                continue
+            except PgwardError as error:
+                log.warning("what was refused is offered at the next start: %s", error.message)
+                return
+            if status != _CONFLICT:
+                log.info("chunk %s, which was refused before, is delivered", name)
+                self._shelf.refused.remove(name)
+                head = chain.head
 
     def _put(
         self, entry: Entry, data: bytes, more: Mapping[str, str]

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from pgward.audit.chain.chunk import unpack
+from pgward.audit.chain.chunk import ChunkError, unpack
 from pgward.audit.sinks.sink import Sink, SinkError, batches
-from pgward.core.errors import PgwardError
+from pgward.core.errors import PgwardError, RefusedError
 from pgward.system.files import StorageError, atomic_write, storage_errors
-from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
+from pgward.tunnel.edge.auditor.shelf import DamagedChunkError, Entry, Shelf
 
 log = logging.getLogger("pgward.auditor")
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 _PREFIX = "cursor-"
+# What no later attempt mends: the chunk is set aside, and those behind it are delivered.
+_FOR_GOOD = (RefusedError, ChunkError, DamagedChunkError)
 
 
 class Target(Protocol):
@@ -27,7 +29,8 @@ class Target(Protocol):
     def deliver(self, entry: Entry, data: bytes) -> int:
         """Deliver a chunk; return the number of the chunk behind which to go on.
 
-        Raises PgwardError or OSError, and is asked again later.
+        Raises PgwardError or OSError, and is asked again later; after RefusedError, ChunkError or
+        DamagedChunkError for the next one.
         """
         ...
 
@@ -98,8 +101,11 @@ class Deliverer:
         number = self._shelf.behind(self._cursor)
         if number is None:
             return False
-        entry, data = self._shelf.load(number)
-        after = self._target.deliver(entry, data)
+        try:
+            after = self._target.deliver(*self._shelf.load(number))
+        except _FOR_GOOD as error:
+            self._set_aside(number, error)
+            after = number
         with self._lock:
             given_up = self._cursor >= number
             if not given_up:
@@ -140,6 +146,13 @@ class Deliverer:
         )
         if not isinstance(error, PgwardError | OSError):
             log.error("this is a fault of pgward's", exc_info=error)
+
+    def _set_aside(self, number: int, error: PgwardError) -> None:
+        where = self._shelf.set_aside(number, self.name, error.message)
+        log.error(
+            "%s refuses chunk %d for good, which is kept as %s, and goes on without it: %s",
+            *(self.name, number, where, error.message),
+        )
 
     def _move(self, number: int) -> None:
         self._cursor = number

@@ -200,7 +200,10 @@ class Auditor:
         work, shelf = self._work, self._shelf
         unreadable = tuple(work.unreadable)
         self._status.write(
-            Status(work.records, work.behind, len(numbers), shelf.size, unreadable, waiting)
+            Status(
+                *(work.records, work.behind, len(numbers), shelf.size, unreadable, waiting),
+                refused=len(shelf.refused),
+            )
         )
 
 

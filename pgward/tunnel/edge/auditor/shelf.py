@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Self
 from pgward.audit.chain.manifest import Manifest
 from pgward.core.errors import PgwardError
 from pgward.system.files import atomic_write, private_dir, storage_errors, sync_dir
+from pgward.tunnel.edge.auditor.refused import Refused
 
 _SUFFIX: Final = ".chunk"
 _PARCEL: Final = ".parcel"
@@ -65,8 +66,13 @@ class Entry:
         return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
+def name_of(manifest: Manifest) -> str:
+    """Return the name of a chunk among those that were set aside."""
+    return f"{manifest.chain}-{manifest.first_seq:018d}"
+
+
 class Shelf:
-    """The chunks that wait. One thread adds, all may read; ``size`` is of all files, in bytes."""
+    """The chunks that wait. One thread adds, all may read; ``refused`` are those set aside."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = private_dir(directory)
@@ -83,7 +89,13 @@ class Shelf:
                 self._sizes[int(path.stem)] += path.stat().st_size
             else:
                 path.unlink()  # its chunk was never made
-        self.size = sum(self._sizes.values())
+        self._size = sum(self._sizes.values())
+        self.refused = Refused(directory)
+
+    @property
+    def size(self) -> int:
+        """How many bytes all files have, those that were refused as well."""
+        return self._size + self.refused.size
 
     @property
     def numbers(self) -> list[int]:
@@ -103,7 +115,7 @@ class Shelf:
         atomic_write(self._path(entry.number), line + data)
         size = len(line) + len(data) + (before.stat().st_size if before.exists() else 0)
         with self._changed:
-            self.size += size - self._sizes.get(entry.number, 0)
+            self._size += size - self._sizes.get(entry.number, 0)
             self._sizes[entry.number] = size
             self._changed.notify_all()
 
@@ -124,6 +136,23 @@ class Shelf:
             line, _, data = self._path(number).read_bytes().partition(b"\n")
         return self._read(number, line), data
 
+    def set_aside(self, number: int, target: str, why: str) -> Path:
+        """Keep a chunk that a target refused for good; return where. Raises StorageError."""
+        try:
+            name = name_of(self.entry(number).manifest)
+        except DamagedChunkError:
+            name = f"{number:012}"
+        files = self._path(number), self._path(number, _PARCEL)
+        self.refused.add(name, *files, target=target, why=why)
+        return self.refused.path(name)
+
+    def load_refused(self, name: str) -> tuple[Entry, bytes]:
+        """Return one that was set aside; raise StorageError, DamagedChunkError."""
+        path = self.refused.path(name)
+        with storage_errors(path, "read"):
+            line, _, data = path.read_bytes().partition(b"\n")
+        return Entry.from_line(line), data
+
     def remove(self, upto: int) -> int:
         """Remove the chunks up to this number; return how many."""
         gone = [number for number in self.numbers if number <= upto]
@@ -131,7 +160,7 @@ class Shelf:
             self._path(number).unlink(missing_ok=True)
             self._path(number, _PARCEL).unlink(missing_ok=True)
             with self._changed:
-                self.size -= self._sizes.pop(number)
+                self._size -= self._sizes.pop(number)
         if gone:
             sync_dir(self._directory)
         return len(gone)

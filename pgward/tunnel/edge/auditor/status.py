@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from pgward.core.clock import Clock, rfc3339
 from pgward.system.files import StorageError, atomic_write, storage_errors
+from pgward.tunnel.edge.auditor import refused as set_aside
+from pgward.tunnel.edge.auditor.settings import PLACE
 
 log = logging.getLogger("pgward.auditor")
 
@@ -28,7 +30,7 @@ class Waiting(NamedTuple):
 class Status:
     """Records made since the start, bytes on tape that are not records yet, what is on disk.
 
-    ``unreadable`` are tapes that are left alone.
+    ``unreadable`` are tapes that are left alone, ``refused`` chunks that were set aside.
     """
 
     records: int
@@ -37,6 +39,7 @@ class Status:
     chunk_bytes: int
     unreadable: tuple[str, ...]
     targets: Mapping[str, Waiting]
+    refused: int = 0
 
 
 class StatusFile:
@@ -79,6 +82,9 @@ def shown(status: Mapping[str, Any]) -> str:
         words.append(f"{status['tape_bytes'] // _MIB} MiB on tape are not records yet")
     if status.get("unreadable"):
         words.append(f"tapes that cannot be read: {', '.join(status['unreadable'])}")
+    if refused := status.get("refused"):
+        chunks = "1 chunk was" if refused == 1 else f"{refused} chunks were"
+        words.append(f"{chunks} refused for good, and set aside in {PLACE}/{set_aside.PLACE}")
     for name, target in status["targets"].items():
         if target["chunks"]:
             because = f" ({target['problem']})" if target["problem"] else ""

@@ -112,12 +112,13 @@ def test_an_edge_writes_its_own_chain_only(api, admin, teller):
     other = Teller(api.machine(admin, "edge", "e2"), edge="e2")
     stolen = teller.pack(record(1))
     status, body = other.put(stolen)
-    assert (status, body["error"]["code"]) == (403, "denied")
+    assert (status, body["error"]["code"]) == (422, "refused")
     signed_by_another = other.pack(record(1), edge="e1")
     assert teller.put(signed_by_another)[0] == 403
     lines_of_another = Teller(other.machine, edge="e2").pack(record(1, edge="e1"))
     status, body = other.put(lines_of_another)
     assert (status, body["error"]["message"]) == (422, "line 1 is of another edge")
+    assert body["error"]["code"] == "refused"  # and so it stays, however often it is sent
     assert [each[:2] for each in actions(api)] == [("audit.refuse", "failed")] * 3
 
 
@@ -125,7 +126,8 @@ def test_the_path_must_be_the_manifest_s(teller):
     delivery = teller.pack(record(1))
     path = f"/v1/edges/self/audit/{'ab' * 8}/1"
     headers = {"Pgward-Manifest": delivery.manifest}
-    assert teller.machine.put_content(path, delivery.data, headers)[0] == 403
+    status, body = teller.machine.put_content(path, delivery.data, headers)
+    assert (status, body["error"]["code"]) == (422, "refused")
 
 
 def test_an_edge_tells_of_services_that_it_serves(admin, teller):
@@ -135,7 +137,8 @@ def test_an_edge_tells_of_services_that_it_serves(admin, teller):
     teller.tell(record(60))
     kept = teller.head
     status, body = teller.put(teller.pack(record(61, service="books")))
-    assert (status, body["error"]["message"]) == (403, "edge e1 does not serve 'books'")
+    assert (status, body["error"]["message"]) == (422, "edge e1 does not serve 'books'")
+    assert body["error"]["code"] == "refused"
     teller.head = kept
     teller.tell(record(62, service="gone"), record(-5, service="books"))  # it was e1's, once
     teller.tell(record(63, service="books"))  # and its sessions end a little later
@@ -158,8 +161,19 @@ def test_a_spoilt_chunk_is_refused(api, teller, spoil):
     path = f"/v1/edges/self/audit/{CHAIN}/1"
     headers = {"Pgward-Manifest": delivery.manifest}
     status, body = teller.machine.put_content(path, spoil(delivery.data), headers)
-    assert (status, body["error"]["code"]) == (422, "invalid")
+    assert (status, body["error"]["code"]) == (422, "refused")
     assert actions(api)[-1][0] == "audit.refuse"
+
+
+def test_a_chain_goes_on_without_a_chunk_that_was_refused(api, teller, admin):
+    refused = teller.pack(record(1, user=5))
+    assert teller.put(refused)[0] == 422
+    behind = teller.pack(record(2))
+    assert teller.put(behind)[1]["reason"] == "gap"
+    assert teller.put(behind, **{"Pgward-Missing": "1-1"})[0] == 200
+    (chain,) = admin.call("GET", "/v1/audit/chains").json()["chains"]
+    assert (chain["first_seq"], chain["head_seq"], chain["gaps"]) == (1, 2, [[1, 1]])
+    assert [each[0] for each in actions(api)] == ["audit.refuse", "audit.chain", "audit.gap"]
 
 
 def test_a_body_has_a_bound(teller):

@@ -7,7 +7,13 @@ import pytest
 from pgward.audit.chain import manifest
 from pgward.audit.chain.chunk import open_chunk
 from pgward.client.machine import Machine
-from pgward.core.errors import ConflictError, DeniedError, UnavailableError
+from pgward.core.errors import (
+    ConflictError,
+    DeniedError,
+    InvalidInputError,
+    RefusedError,
+    UnavailableError,
+)
 from pgward.tunnel.edge.auditor.ca import CaTarget
 from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
 from tests.fixtures.fake_ca import URL, error
@@ -110,3 +116,88 @@ def test_refusals_and_answers_that_make_no_sense_are_errors(world):
         world.deliver(1)
     with pytest.raises(UnavailableError, match="cannot be read"):
         world.deliver(1)
+
+
+def refusal(message="it is damaged"):
+    body = {"error": {"code": "refused", "message": message}}
+    return httpx2.Response(422, json=body)
+
+
+def test_what_the_ca_never_takes_is_told_apart(world):
+    too_long = httpx2.Response(413, json={"error": {"code": "invalid", "message": "too long"}})
+    world.answer(1, refusal(), too_long, error("invalid", "no such header"))
+    for message in ("it is damaged", "too long"):
+        with pytest.raises(RefusedError, match=message):
+            world.deliver(1)
+    with pytest.raises(InvalidInputError, match="no such header"):
+        world.deliver(1)
+
+
+def test_the_ca_is_told_that_what_it_refused_does_not_come(world):
+    world.shelf.set_aside(2, "ca", "it is damaged")
+    world.answer(7, conflict("gap", 3), {"head": {"seq": 9}})
+    assert world.deliver(3) == 3
+    assert world.ca.requests[1].headers["Pgward-Missing"] == "4-6"
+
+
+def test_a_damaged_file_does_not_hide_the_gap(world, tmp_path):
+    (tmp_path / "audit" / "000000000002.chunk").write_bytes(b"torn")
+    world.answer(7, conflict("gap", 3), {"head": {"seq": 9}})
+    assert world.deliver(3) == 3
+    assert world.ca.requests[1].headers["Pgward-Missing"] == "4-6"
+
+
+class Offered:
+    """What comes in other chains than the usual one."""
+
+    def __init__(self, world, *answers):
+        self.world, self.answers, self.chunks = world, list(answers), []
+        self.usual, world.ca.handle = world.ca.handle, self.handle
+
+    def handle(self, request):
+        path = request.url.path
+        if "/audit/" in path and CHAIN not in path:
+            request.read()
+            made = manifest.read(request.headers[manifest.HEADER]).manifest
+            self.chunks.append((made, open_chunk(request.content, made)))
+            self.world.ca.routes[f"PUT {path}"] = self.answers.pop(0)
+        return self.usual(request)
+
+
+def test_what_was_refused_is_offered_once_more_in_the_next_run(world, monkeypatch, caplog):
+    world.shelf.set_aside(1, "ca", "service orders is not its")
+    world.shelf.set_aside(2, "ca", "it is damaged")
+    offered = Offered(world, {"head": {}}, refusal())
+    monkeypatch.setattr(world.ca, "handle", offered.handle)
+    world.answer(7, {"head": {"seq": 9}}, {"head": {"seq": 9}})
+    caplog.set_level("INFO", "pgward.auditor")
+    assert (world.deliver(3), world.deliver(3)) == (3, 3)
+    (first, lines), (second, _) = offered.chunks
+    assert (first.first_seq, second.first_seq) == (1, 4)
+    assert second.start == first.end
+    assert [json.loads(line)["id"] for line in lines] == [record(each)["id"] for each in range(3)]
+    (left,) = world.shelf.refused.names
+    assert left == f"{CHAIN}-{4:018}"
+    assert caplog.messages == [
+        f"chunk {CHAIN}-{1:018}, which was refused before, is delivered",
+        f"chunk {left} stays refused: it is damaged",
+    ]
+
+
+def test_a_refused_chunk_that_is_no_longer_one_stays(world, caplog):
+    world.shelf.set_aside(1, "ca", "no")
+    (name,) = world.shelf.refused.names
+    world.shelf.refused.path(name).write_bytes(b"torn")
+    world.answer(7, {"head": {"seq": 9}})
+    assert world.deliver(3) == 3
+    assert world.shelf.refused.names == [name]
+    assert "stays refused: a chunk's file is damaged" in caplog.text
+
+
+def test_a_ca_that_is_away_again_is_asked_in_the_next_run(world, monkeypatch, caplog):
+    world.shelf.set_aside(1, "ca", "no")
+    offered = Offered(world, error("unavailable", "busy"))
+    monkeypatch.setattr(world.ca, "handle", offered.handle)
+    world.answer(7, {"head": {"seq": 9}})
+    assert world.deliver(3) == 3
+    assert caplog.messages == ["what was refused is offered at the next start: busy"]

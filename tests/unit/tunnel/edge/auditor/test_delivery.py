@@ -2,8 +2,10 @@ import logging
 
 import pytest
 
+from pgward.audit.chain.chunk import ChunkError
 from pgward.audit.sinks.sink import SinkError
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import RefusedError, UnavailableError
+from pgward.system.files import StorageError
 from pgward.tunnel.edge.auditor import delivery
 from pgward.tunnel.edge.auditor.delivery import Deliverer, SinkTarget, read_cursor, tidy_cursors
 from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
@@ -165,3 +167,40 @@ def test_cursors_of_targets_that_are_not_wanted_any_more_go(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cursor-ca"]
     (tmp_path / "cursor-ca").write_text("torn")
     assert read_cursor(tmp_path / "cursor-ca") == 0
+
+
+@pytest.mark.parametrize("error", [RefusedError("no record"), ChunkError("it is damaged")])
+def test_what_is_refused_for_good_is_set_aside_and_the_rest_is_delivered(
+    deliverer, target, shelf, caplog, error
+):
+    target.problems = [error]
+    while deliverer.once():
+        pass
+    assert (target.taken, deliverer.cursor, deliverer.problem) == ([2, 3], 3, None)
+    (name,) = shelf.refused.names
+    assert shelf.load_refused(name) == (entry(1), CHUNK.data)
+    (line,) = caplog.messages
+    where = shelf.refused.path(name)
+    assert line == (
+        f"target refuses chunk 1 for good, which is kept as {where}, and goes on without it:"
+        f" {error.message}"
+    )
+
+
+def test_a_chunk_whose_file_is_damaged_holds_nobody_up(deliverer, target, shelf, tmp_path):
+    (tmp_path / "000000000002.chunk").write_bytes(b"{torn")
+    while deliverer.once():
+        pass
+    assert target.taken == [1, 3]
+    assert shelf.refused.names == ["000000000002"]
+
+
+def test_a_chunk_waits_while_it_cannot_be_set_aside(deliverer, target, shelf):
+    target.problems = [RefusedError("no"), RefusedError("no")]
+    shelf.refused.directory.write_text("in the way")
+    with pytest.raises(StorageError):
+        deliverer.once()
+    assert deliverer.cursor == 0
+    shelf.refused.directory.unlink()
+    assert deliverer.once()
+    assert (deliverer.cursor, len(shelf.refused)) == (1, 1)

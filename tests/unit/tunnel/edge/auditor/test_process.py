@@ -189,6 +189,27 @@ def test_a_ca_that_lost_what_it_had_is_told_of_the_gap(archive_ca, run, tape):
     assert kinds(archive_ca.archive) == all_of(1)
 
 
+def test_a_chunk_that_the_ca_refuses_for_good_holds_nothing_up(archive_ca, run, tape, directory):
+    archive_ca.archive.refuses = 1
+    auditor = run()
+    tape.session(queries=5)
+    eventually(lambda: len(auditor.shelf.refused) == 1)
+    tape.session(queries=1)
+    eventually(lambda: kinds(archive_ca.archive)["SESSION_END"] >= 1)
+    eventually(lambda: not (auditor.shelf.numbers or auditor.auditor._waiting()))
+    auditor.end(0.0)
+    found = status.load(directory / "audit")
+    assert (found["refused"], found["targets"]["ca"]) == (1, {"chunks": 0, "problem": None})
+    assert len(archive_ca.archive.missing) == 1
+    again = run()  # by now the CA takes it, in a chain of its own
+    tape.session(queries=1)
+    eventually(lambda: not again.shelf.refused)
+    tape.close()
+    again.end()
+    assert kinds(archive_ca.archive) == all_of(7, 3)
+    assert len(archive_ca.archive.heads) == 2
+
+
 def test_an_edge_that_was_restored_from_a_backup_begins_another_chain(
     archive_ca, run, tape, directory, caplog
 ):

@@ -71,3 +71,15 @@ def test_a_damaged_file_is_told_of(shelf, tmp_path, line):
     with pytest.raises(DamagedChunkError, match="damaged") as caught:
         shelf.load(1)
     assert "000000000001.chunk away" in caught.value.hint
+
+
+def test_what_was_set_aside_counts_until_it_is_gone(shelf):
+    shelf.add(entry(1), CHUNK.data, b"parcel")
+    each = shelf.size
+    where = shelf.set_aside(1, "ca", "no")
+    shelf.remove(1)
+    assert (shelf.numbers, shelf.size, where.exists()) == ([], each, True)
+    (name,) = shelf.refused.names
+    assert shelf.load_refused(name) == (entry(1), CHUNK.data)
+    shelf.refused.remove(name)
+    assert shelf.size == 0

@@ -37,3 +37,13 @@ def test_a_file_that_cannot_be_read_or_written_is_none(tmp_path):
         (tmp_path / "status.json").write_text(text)
         assert status.load(tmp_path) is None
     StatusFile(tmp_path / "none", FakeClock()).write(STATUS)
+
+
+def test_chunks_that_were_set_aside_are_told_of():
+    told = {"records": 8, "tape_bytes": 0, "targets": {}}
+    shown = [status.shown(told | {"refused": number}) for number in (0, 1, 2)]
+    assert shown == [
+        "8 records since the start",
+        "8 records since the start; 1 chunk was refused for good, and set aside in audit/refused",
+        "8 records since the start; 2 chunks were refused for good, and set aside in audit/refused",
+    ]
