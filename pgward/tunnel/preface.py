@@ -88,7 +88,7 @@ class PrefaceError(PgwardError):
 class RefusedError(PgwardError):
     """An edge said no; ``reason`` tells programs what ``message`` and ``hint`` tell people.
 
-    PostgreSQL's clients are told by ``sqlstate``.
+    PostgreSQL's clients are told by ``sqlstate``. ``rule`` is that of a policy, if one decided.
     """
 
     exit_code = 3
@@ -101,11 +101,13 @@ class RefusedError(PgwardError):
         *,
         hint: str | None = None,
         sqlstate: str = "28000",
+        rule: str = "",
     ) -> None:
         default_message, default_hint = EXPLANATIONS[reason]
         super().__init__(message or default_message, hint=hint or default_hint)
         self.reason = reason
         self.sqlstate = sqlstate
+        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Record(TypedDict):
     id: str  # "<boot>-<position>" in hex: unique, and the same whenever the tape is read again
     type: RecordType
     time: str  # RFC 3339, UTC, microseconds: when it passed the edge
-    session: str  # "<boot>-<number>": one database session
+    session: NotRequired[str]  # "<boot>-<number>": one database session, if it began
     edge: NotRequired[str]
     user: NotRequired[str]  # the person
     service: NotRequired[str]

@@ -190,7 +190,8 @@ class Joiner:
         known = _pick(told, (*SESSION_FIELDS, "rule", "reason", "sqlstate"))
         kind = "CANCEL" if told.pop("cancel", False) else _ALONE[frame.kind]
         record = self._record(frame, kind, {**fields, **known})
-        if kind == "DENIED":
+        if kind == "DENIED":  # of a session that never was: it would look like one that runs
+            del record["session"]
             record.update(denied="CONNECT", status="denied")
         if told:
             record["details"] = told

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 from datetime import datetime
 

@@ -18,6 +18,7 @@ from pgward.tunnel.edge.landing import Landing, reason_of
 from pgward.tunnel.edge.secrets.credentials import Session
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
+from pgward.tunnel.preface import RefusedError
 
 # What a login session proved besides a first factor, as the CA calls it.
 _SECOND_FACTORS = frozenset({"totp", "webauthn", "recovery", "mfa"})
@@ -53,6 +54,35 @@ class Asked:
         if peer.by_certificate:
             return "certificate" if self.client.controls is None else "tunnel"
         return "otp" if peer.token is None else "token"
+
+    @property
+    def came(self) -> dict[str, object]:
+        """By what exactly the person is known, for the record; None is what there is not."""
+        peer = self.client.peer
+        return {
+            "method": self.method,
+            "serial": f"{peer.serial:x}" if peer.by_certificate else None,
+            "login": peer.login,
+            "token": peer.token,
+        }
+
+    def denied(self, edge: str, error: RefusedError) -> bytes:
+        """Return what goes on tape where it may not be: JSON."""
+        return _written(
+            {
+                "user": self.user,
+                "service": self.service,
+                "client": self.client.address,
+                "application": self.parameters.get("application_name"),
+                "edge": edge,
+                "rule": error.rule or None,
+                "reason": error.message,
+                "sqlstate": error.sqlstate,
+                **self.came,
+                "asked_user": self.parameters.get("user"),
+                "asked_database": self.parameters.get("database"),
+            }
+        )
 
     def context(self) -> Context:
         """Return what rules see of it."""
@@ -135,30 +165,31 @@ class Ready:
         decided, upstream = self.decided, self.upstream
         config = decided.config
         asked, landed = decided.asked, decided.landing
-        peer = asked.client.peer
-        facts = {
-            "user": peer.user,
-            "service": asked.service,
-            "database": landed.database,
-            "role": landed.user,
-            "client": asked.client.address,
-            "application": landed.application,
-            "edge": edge,
-            "method": asked.method,
-            "serial": f"{peer.serial:x}" if peer.by_certificate else None,
-            "login": peer.login,
-            "token": peer.token,
-            "upstream": str(upstream.address),
-            "upstream_method": upstream.method,
-            "upstream_encrypted": upstream.is_encrypted,
-            "config": config.name,
-            "rule": decided.rule or None,
-            "reason": landed.reason,
-            **decided.recorded.to_json(),
-            "started": rfc3339(asked.started),
-        }
-        known = {name: value for name, value in facts.items() if value is not None}
-        return json.dumps(known, separators=(",", ":")).encode()
+        return _written(
+            {
+                "user": asked.user,
+                "service": asked.service,
+                "database": landed.database,
+                "role": landed.user,
+                "client": asked.client.address,
+                "application": landed.application,
+                "edge": edge,
+                **asked.came,
+                "upstream": str(upstream.address),
+                "upstream_method": upstream.method,
+                "upstream_encrypted": upstream.is_encrypted,
+                "config": config.name,
+                "rule": decided.rule or None,
+                "reason": landed.reason,
+                **decided.recorded.to_json(),
+                "started": rfc3339(asked.started),
+            }
+        )
+
+
+def _written(facts: Mapping[str, object]) -> bytes:
+    known = {name: value for name, value in facts.items() if value is not None}
+    return json.dumps(known, separators=(",", ":")).encode()
 
 
 def without_handle(hello: Startup) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Judge:
                 decision.reason or "a policy of this service denies it",
                 hint="pgward policy explain tells administrators more",
                 sqlstate="42501",
+                rule=decision.name,
             )
         return decision.name
 

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Protocol
 
 from pgward.audit.tape.answers import Data, as_it_is
-from pgward.audit.tape.frames import OPEN, TapeFullError
+from pgward.audit.tape.frames import DENIED, OPEN, TapeFullError
 from pgward.core.clock import Clock
 from pgward.core.errors import PgwardError
 from pgward.pgwire.errors import WireError
@@ -117,7 +117,11 @@ class AwareSessions:
         asked = self._asked(tape, client, service, hello)
         if is_wanted(asked.postgres):
             asked = replace(asked, login=await self.logins.find(service.name, client.peer))
-        decided = self._decide(asked, hello)
+        try:
+            decided = self._decide(asked, hello)
+        except RefusedError as error:
+            self._note_denial(tape, asked, error)
+            raise
         ready = await self._log_in(decided)
         try:
             return await self._join(talk, tape, hello, ready, on_end)
@@ -177,6 +181,12 @@ class AwareSessions:
         check_reason(asked.postgres, landed)
         recipient = check_recording(config, self.state())
         return Decided(asked, config, landed, rule, agree(hello).minor, recipient)
+
+    def _note_denial(self, tape: WorkersTape, asked: Asked, error: RefusedError) -> None:
+        try:
+            tape.append(DENIED, asked.number, asked.denied(self.edge, error))
+        except TapeFullError as full:
+            raise no_room(full) from full
 
     async def _log_in(self, decided: Decided) -> Ready:
         """Log in to PostgreSQL; once more with a secret that was changed meanwhile."""

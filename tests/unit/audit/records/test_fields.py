@@ -3,8 +3,8 @@ from typing import get_type_hints
 from pgward.audit.records import fields
 
 
-def test_every_record_says_when_and_in_which_session():
-    assert fields.Record.__required_keys__ == {"id", "type", "time", "session"}
+def test_every_record_says_what_and_when():
+    assert fields.Record.__required_keys__ == {"id", "type", "time"}
 
 
 def test_what_a_session_repeats_are_fields_of_a_record():

@@ -71,6 +71,7 @@ def test_a_refusal_before_any_session_is_on_record():
     assert talk.told("type", "denied", "user", "rule", "status", "details") == [
         ("DENIED", "CONNECT", "eve", "office", "denied", {"ip": "x"})
     ]
+    assert "session" not in talk.records()[-1]
 
 
 def test_a_gap_of_the_tape_is_on_record():

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from pgward.audit.tape.frames import CLOSE, OPEN, UP, TapeFullError
+from pgward.audit.tape.frames import CLOSE, DENIED, OPEN, UP, TapeFullError
 from pgward.client.edge_calls import LoginFacts
 from pgward.core.errors import UnavailableError
 from pgward.pgwire import backend, frontend, startup
@@ -163,7 +163,32 @@ def test_who_may_not_gets_no_login_at_postgresql(  # noqa: PLR0917 - pytest pass
         with pytest.raises(RefusedError, match=message) as caught:
             await world.open(wanted)
         assert caught.value.sqlstate == sqlstate
-        assert (world.upstreams.asked, world.tape.frames) == ([], [])
+        assert (world.upstreams.asked, world.tape.kinds()) == ([], [DENIED])
+        world.close()
+
+    run(main())
+
+
+def test_what_is_on_record_of_a_denial(run, contexts):
+    async def main() -> None:
+        world = await World.make(contexts)
+        with pytest.raises(RefusedError):
+            await world.open(service(DENIES), user="root", application_name="report")
+        ((kind, number, data),) = world.tape.frames
+        assert (kind, number) == (DENIED, 1)
+        assert json.loads(data) == {
+            "user": "alice",
+            "service": "orders",
+            "client": "10.0.0.7:5555",
+            "application": "report",
+            "edge": "e1",
+            "rule": "p/r",
+            "reason": "no",
+            "sqlstate": "42501",
+            "method": "certificate",
+            "serial": "1f",
+            "asked_user": "root",
+        }
         world.close()
 
     run(main())
