@@ -169,14 +169,10 @@ class Link:
 
     async def _open(self, first: bytes) -> None:
         try:
-            service = self._links.authorize(self, first)
-            self._links.limits.enter(service, self.peer.user)
-            self.entered = service.name
+            service = await self._enter(first)
             session = await self._carry(service, first)
             self._check_news(service, session)
         except RefusedError as refusal:
-            if self._asks_in_vain(first):
-                await self._last_words.hear_out(refusal)
             self._dialling = None
             self._refuse(refusal)
             return
@@ -197,6 +193,21 @@ class Link:
         self._session = session
         self._links.record("session.open", "ok", self, None)
         session.start()
+
+    async def _enter(self, first: bytes) -> Service:
+        """Return the service, with the session counted in; raise RefusedError.
+
+        Whoever opens an aware session answers a question for encryption; here nobody has yet.
+        """
+        try:
+            service = self._links.authorize(self, first)
+            self._links.limits.enter(service, self.peer.user)
+        except RefusedError as refusal:
+            if self._asks_in_vain(first):
+                await self._last_words.hear_out(refusal)
+            raise
+        self.entered = service.name
+        return service
 
     def _check_news(self, service: Service, session: Carrying | None) -> None:
         """Raise RefusedError if a snapshot that came meanwhile does not allow the session."""

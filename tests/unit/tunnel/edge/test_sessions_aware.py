@@ -227,3 +227,18 @@ def test_whoever_asks_for_encryption_that_it_has_hears_of_a_refusal(run, context
         bench.close()
 
     run(main())
+
+
+def test_a_question_for_encryption_that_was_answered_is_not_answered_again(run, contexts):
+    """Whoever opens the session has answered it, and heard the login that is refused."""
+
+    async def main() -> None:
+        bench, playing = await played(contexts)
+        playing.outcome = RefusedError(Reason.DENIED, "not you")
+        bench.tls.write(startup.ssl_request())
+        said = await bench.read()
+        assert said.startswith(b"E")
+        assert b"not you" in said
+        bench.close()
+
+    run(main())
