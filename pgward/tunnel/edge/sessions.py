@@ -251,6 +251,7 @@ class Link:
     def _refuse(self, refusal: RefusedError) -> None:
         log.info("refused %s on %s: %s", self.peer.user, self.service, refusal.message)
         self._links.record("session.open", "denied", self, refusal.message)
+        self._links.refused(refusal)
         self._last_words.refuse(refusal)
         self.close()
 
