@@ -303,7 +303,9 @@ async def _until_tls(sock: socket.socket) -> Cancel | None:
 
 
 async def _cancel(sock: socket.socket, length: int) -> Cancel | None:
-    found = startup.read(await _peek(sock, min(length, startup.MOST)))
+    size = min(length, startup.MOST)
+    found = startup.read(await _peek(sock, size))
+    sock.recv(size)  # or the close would be a reset, and no sign that all is done
     return found if isinstance(found, Cancel) else None
 
 
