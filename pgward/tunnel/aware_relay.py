@@ -27,6 +27,12 @@ FATAL = "FATAL"
 _NOTICE_SQLSTATE = "00000"
 # PostgreSQL writes its buffer of 8 KiB as one record; behind a shorter one nothing waits.
 _FULL_RECORD = 8 * 1024
+MOST_AWAITED = 20_000
+"""So many messages may wait for answers until the client is not read any more.
+
+An auditor has something of each in memory. PostgreSQL itself never holds back so many answers: its
+buffer of 8 KiB has room for 1600.
+"""
 _SQLSTATES = {"tape_full": "53100", "protocol": "08P01"}
 
 
@@ -80,6 +86,7 @@ class AwareRelay(Relay):
         "_answered_at",
         "_chores",
         "_down",
+        "_holds_client",
         "_up",
         "ended_by",
         "exchange",
@@ -104,6 +111,7 @@ class AwareRelay(Relay):
         self._up = Upward(pending)
         self._down = Downward(pending, results=results, seal=seal)
         self.exchange = pending.exchange
+        self._holds_client = False  # too much is not answered
         self._answered_at = loop.time()
         self.ended_by: tuple[str, str] | None = None  # SQLSTATE and text
         self._chores: list[Callable[[], bool]] = []  # each returns whether it is done
@@ -263,6 +271,7 @@ class AwareRelay(Relay):
         control, retry, gather = self._control, self._read_wants_write, self._gather
         control_size = CONTROL_SIZE if self._controls else -1
         feed, instead, refused = self._up.feed, self._send_parts, self._refused
+        queue, hold_client = self.exchange.queue, self._hold_client
         broke, plain_fd = self._broke, self._plain_fd
 
         def inbound() -> None:  # noqa: C901, PLR0911, PLR0912 - see above
@@ -304,10 +313,33 @@ class AwareRelay(Relay):
                     plain_full(bytes(view[sent:size]))
             else:
                 instead(parts)
+            if len(queue) > MOST_AWAITED:
+                hold_client()
             if after is not None:
                 after()
 
         return inbound
+
+    # --- a client that asks for more than is answered -----------------------------------
+
+    def _hold_client(self) -> None:
+        """Read no more of the client until half of what it asked for is answered."""
+        if not self._holds_client and not self._ended and not self._to_plain_done:
+            self._holds_client = True
+            self._loop.remove_reader(self._tls_fd)
+            self._soon(self._release_client)
+
+    def _release_client(self) -> bool:
+        if len(self.exchange.queue) > MOST_AWAITED // 2:
+            return False
+        self._holds_client = False
+        if self._waiting_plain is None and not self._to_plain_done:
+            self._hear_tls()
+        return True
+
+    def _hear_tls(self) -> None:
+        if not self._holds_client:
+            super()._hear_tls()
 
     def _last_words(self) -> None:
         """Read on until PostgreSQL has ended, once it was told our end; see Relay."""

@@ -309,10 +309,14 @@ class Relay:
             self._half_close_plain()
             self._finish_if_done()
         else:
-            self._loop.add_reader(self._tls_fd, self._inbound)
-            # A record may wait inside OpenSSL, where the event loop cannot see it.
-            if self._tls.pending():
-                self._inbound()
+            self._hear_tls()
+
+    def _hear_tls(self) -> None:
+        """Read from the TLS side again."""
+        self._loop.add_reader(self._tls_fd, self._inbound)
+        # A record may wait inside OpenSSL, where the event loop cannot see it.
+        if self._tls.pending():
+            self._inbound()
 
     def _drop_rest(self) -> None:
         """Take that the plain peer is gone: with both ends told, the link itself is fine."""

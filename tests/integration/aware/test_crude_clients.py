@@ -183,7 +183,26 @@ def test_who_talks_and_does_not_listen_waits_and_takes_no_memory(world):
         client.socket.settimeout(20.0)
         for _ in range(100):
             assert kinds(client.until(backend.READY)) == b"TDCZ"
-    assert memory.grown < 200 * MEGABYTE
+    assert memory.grown < 64 * MEGABYTE
+    world.check()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [frontend.query(""), frontend.sync(), frontend.parse("", "") + frontend.bind("", "")],
+    ids=["nothing", "syncs", "statements"],
+)
+def test_what_is_asked_for_behind_what_runs_takes_no_memory(world, said):
+    """Neither at the edge nor at its auditor, to whom each question is something to remember."""
+    with watched(world.edge.process.pid) as memory, world.client() as client:
+        client.log_in()
+        client.socket.settimeout(1.0)
+        with pytest.raises(TimeoutError):
+            client.socket.sendall(frontend.query("select pg_sleep(3)") + said * 2_000_000)
+        assert world.session.execute("select 1").fetchone() == (1,)
+        client.socket.settimeout(20.0)
+        assert kinds(client.until(backend.READY)) == b"TDCZ"
+    assert memory.grown < 64 * MEGABYTE
     world.check()
 
 
