@@ -313,10 +313,10 @@ class AwareRelay(Relay):
                     plain_full(bytes(view[sent:size]))
             else:
                 instead(parts)
-            if len(queue) > MOST_AWAITED:
-                hold_client()
             if after is not None:
                 after()
+            if len(queue) > MOST_AWAITED:
+                hold_client()
 
         return inbound
 

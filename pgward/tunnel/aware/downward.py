@@ -279,8 +279,13 @@ class Downward:
 
     def _report(self, body: bytes) -> None:
         """Tell the ruling of a setting; there is one."""
-        if self._pending.ruling is not None:
-            self._pending.ruling.parameter_status(*backend.read_parameter_status(body))
+        if self._pending.ruling is None:
+            return
+        try:
+            name, value = backend.read_parameter_status(body)
+        except WireError:
+            raise _unknown(PARAMETER_STATUS, LEAST + len(body)) from None
+        self._pending.ruling.parameter_status(name, value)
 
     def _rare(self, view: memoryview, at: int, end: int, start: int) -> int:
         """Take an error, or the start of a COPY; return where the stretch for the tape begins."""

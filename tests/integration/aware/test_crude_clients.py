@@ -189,7 +189,11 @@ def test_who_talks_and_does_not_listen_waits_and_takes_no_memory(world):
 
 @pytest.mark.parametrize(
     "said",
-    [frontend.query(""), frontend.sync(), frontend.parse("", "") + frontend.bind("", "")],
+    [
+        frontend.query(""),
+        pytest.param(frontend.sync(), marks=pytest.mark.soak),
+        pytest.param(frontend.parse("", "") + frontend.bind("", ""), marks=pytest.mark.soak),
+    ],
     ids=["nothing", "syncs", "statements"],
 )
 def test_what_is_asked_for_behind_what_runs_takes_no_memory(world, said):
@@ -318,6 +322,7 @@ def test_a_flood_of_right_cancels_leaves_the_session_usable(world):
     world.check()
 
 
+@pytest.mark.soak
 def test_who_guesses_one_time_passwords_is_stopped_before_the_ca_is_asked(stack):
     """In an edge of its own, as all here come from one place."""
     person = stack.person()

@@ -146,6 +146,15 @@ def test_what_is_read_whole_and_says_that_it_is_too_large_is_refused_at_its_head
         session.down(header[4:])
 
 
+@pytest.mark.parametrize("body", [b"", b"client_encoding", b"client_encoding\0UTF8"])
+def test_a_setting_that_is_none_is_refused_where_rules_look_at_it(body):
+    said = message(b"S", body)
+    assert Inspected().down(said) == said
+    with pytest.raises(WireError, match="cannot be read") as caught:
+        Inspected(Rules()).down(said)
+    assert caught.value.sqlstate == "08006"
+
+
 def test_a_tag_that_is_too_large_is_refused():
     with pytest.raises(WireError, match="cannot be read"):
         Inspected().down(message(b"C", bytes(2 * MOST_WHOLE))[:MOST_WHOLE])
