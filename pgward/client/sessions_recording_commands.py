@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from pgward.audit.recording.script import Reader, Script, Shown
-from pgward.client import audit_archive, options, recordings
+from pgward.client import audit_archive, options, recording_file, recordings
 from pgward.client.api import ApiClient
 from pgward.client.phrases import counted
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import terminal
-from pgward.system.files import atomic_write
 
 _SECOND = 1_000_000
 _EDGE = click.option("--edge", metavar="NAME", help="Whose session, if several edges have one.")
@@ -63,22 +62,20 @@ def play(
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @_EDGE
 def export(session: str, path: Path, edge: str | None) -> None:
-    """Write a recording to FILE: a line of JSON for each event, decrypted.
+    """Write a recording to FILE: a line of JSON for each event, decrypted; - is standard output.
 
     Each piece begins with a line that names the hash of the piece before. The hashes are compared
     with what the edge's audit chain says of them, which `pgward audit verify` verifies.
     Exit status 1 when anything is wrong or missing.
     """
-    if not path.absolute().parent.is_dir():
-        raise InvalidInputError(f"there is no directory {path.absolute().parent}")
-    reader, lines, events = Reader(session), list[bytes](), 0
-    with options.api() as api:
+    recording_file.check(path)
+    reader, events = Reader(session), 0
+    with options.api() as api, recording_file.written(path) as file:
         for page in recordings.pages(api, session, edge, "export"):
             events += len(list(reader.feed(page.lines)))
-            lines += page.lines
+            file.write(b"".join(line + b"\n" for line in page.lines))
         reader.end()
         _vouched(api, session, edge, reader)
-    atomic_write(path, b"".join(line + b"\n" for line in lines))
     terminal.report(file=str(path), pieces=len(reader.hashes), events=events)
     terminal.note(
         f"{path}: {counted(events, 'event')} in {counted(len(reader.hashes), 'piece')},"

@@ -104,6 +104,12 @@ def test_export(logged_in, recorded, tmp_path):
     assert "4 events in 2 pieces, as the audit has them" in done.stderr
 
 
+def test_export_to_standard_output(logged_in, recorded):
+    done = logged_in("sessions", "export", SESSION, "-")
+    assert done.stdout.encode() == b"".join(recorded)
+    assert "4 events in 2 pieces" in done.stderr
+
+
 def test_what_differs_from_the_audit_is_told(logged_in, fake_ca, recorded, tmp_path):
     changed = recorded[1].replace(b"the client left", b"nothing to see.")
     fake_ca.routes[ROUTE] = answer([recorded[0], changed])

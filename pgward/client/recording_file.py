@@ -1,0 +1,57 @@
+"""Where a recording is exported to: a file that is there whole or not at all, or a stream."""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from pgward.core.errors import InvalidInputError
+from pgward.system.files import storage_errors, sync_dir
+
+STREAM = Path("-")
+
+
+def check(path: Path) -> None:
+    """Raise InvalidInputError for what no file can be made of; ask before it costs anything."""
+    folder = path.absolute().parent
+    if path != STREAM and not folder.is_dir():
+        raise InvalidInputError(f"there is no directory {folder}")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """Yield what to write to; raise StorageError.
+
+    ``-`` is standard output. What is there and is no file, a pipe or a device, is written to as
+    it is.
+    """
+    if path == STREAM:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    elif path.exists() and not path.is_file():
+        with storage_errors(path), path.open("wb") as stream:
+            yield stream
+    else:
+        with _whole(path) as file:
+            yield file
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        with storage_errors(path), os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with storage_errors(path):
+            temporary.replace(path)
+            sync_dir(path.parent)
+    except BaseException:  # Ctrl-C as well leaves no temporary file
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
