@@ -171,6 +171,62 @@ def test_it_goes_on_from_its_state_and_the_pieces_since(cuts):
     assert len(events(pieces)) == len(cuts) + 2
 
 
+class World:
+    """A recorder that is killed, and what a model of it says is recorded."""
+
+    def __init__(self, *, recorded: bool) -> None:
+        self.recorder, self.state, self.since = Recorder(), {}, []
+        self.pieces, self.expected, self.waiting = [], [], []
+        self.second, self.on = 1, recorded
+        level = {} if recorded else {"recording": "none", "recipient": None}
+        self.take(start(1, **level), heard=recorded)
+
+    def take(self, each, *, heard) -> None:
+        self.recorder.take(each)
+        self.waiting += [each["time"]] if heard else []
+        self.second += 1
+
+    def act(self, what) -> None:
+        if what == "said":
+            self.take(record(self.second), heard=self.on)
+        elif what in ("on", "off"):
+            level = {} if what == "on" else {"recording": "none", "recipient": None}
+            self.take(change(self.second, **level), heard=self.on or what == "on")
+            self.on = what == "on"
+        elif what == "cut":
+            made = self.recorder.cut()
+            self.pieces += made
+            self.since += made
+            self.expected += self.waiting
+            self.waiting = []
+        elif what == "checkpoint":
+            self.act("cut")
+            self.state, self.since = json.loads(json.dumps(self.recorder.state())), []
+        else:  # killed: what waited is read from the tape again
+            self.act("cut")
+            self.recorder = Recorder.restore(self.state)
+            for piece in self.since:
+                self.recorder.made(piece.info)
+
+
+@settings(max_examples=60)
+@given(
+    st.booleans(),
+    st.lists(st.sampled_from(["said", "on", "off", "cut", "checkpoint", "killed"]), max_size=12),
+)
+def test_whatever_changes_and_dies_what_is_recorded_is_what_was_to_be(recorded, acts):
+    world = World(recorded=recorded)
+    for act in acts:
+        world.act(act)
+    ever = bool(world.pieces or world.waiting)
+    world.take(end(world.second), heard=ever)
+    world.act("cut")
+    assert [event["time"] for event in events(world.pieces)] == world.expected
+    assert [piece.info.number for piece in world.pieces] == [*range(1, len(world.pieces) + 1)]
+    assert [piece.info.last for piece in world.pieces][-1:] == [True] * ever
+    assert not world.recorder.runs
+
+
 def test_a_session_that_ended_is_forgotten():
     recorder = Recorder()
     for each in (start(1), end(2)):
