@@ -1,10 +1,13 @@
 """The keys for which edges encrypt recordings: made when first needed, kept sealed, rotated.
 
-A key that was replaced stays: what was encrypted for it is read with it, as long as it is kept.
+A key that was replaced stays as long as anything is kept that was encrypted for it. Then it goes,
+so that nobody can ever read what copies there may be.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,7 +17,7 @@ from pgward.ca.acts import Acts
 from pgward.ca.keys.sealing import Sealer, SealError
 from pgward.ca.store import Store, Transaction
 from pgward.ca.store.purge import Write
-from pgward.ca.store.schema_recordings import recording_keys
+from pgward.ca.store.schema_recordings import recording_keys, recording_pieces
 from pgward.core.clock import Clock
 from pgward.pki.age_keys import Identity
 
@@ -76,6 +79,24 @@ def rotate_if_due(store: Store, sealer: Sealer, clock: Clock, *, write: Write) -
     return done
 
 
+def unused(connection: Connection, *, before: datetime) -> list[str]:
+    """Return for whom nothing is kept any more, of keys that were replaced before ``before``.
+
+    That is long ago, so that no edge still has pieces for them on its way.
+    """
+    oldest = connection.execute(sa.select(sa.func.min(recording_pieces.c.received_at))).scalar()
+    until = min(before, oldest or before) - LIFE
+    keys = sa.select(_COLUMNS.recipient, _COLUMNS.created_at).order_by(_COLUMNS.created_at)
+    rows = connection.execute(keys).all()
+    replaced = [each.recipient for each, later in pairwise(rows) if later.created_at < until]
+    return [each for each in replaced if not _locks(connection, each)]
+
+
+def forget(transaction: Transaction, recipients: Sequence[str]) -> None:
+    """Forget keys for good."""
+    transaction.execute(sa.delete(recording_keys).where(_COLUMNS.recipient.in_(recipients)))
+
+
 def identity_of(connection: Connection, sealer: Sealer, text: str) -> Identity:
     """Return who decrypts what was encrypted for a recipient; raise SealError."""
     wanted = sa.select(_COLUMNS.sealed).where(_COLUMNS.recipient == text)
@@ -83,6 +104,12 @@ def identity_of(connection: Connection, sealer: Sealer, text: str) -> Identity:
     if sealed is None:
         raise SealError("the key of a recording is not in the store")
     return Identity.parse(sealer.open(_purpose(text), sealed).decode("ascii"))
+
+
+def _locks(connection: Connection, text: str) -> bool:
+    """Look at all pieces, which is slow: by their ages there is hardly one for such a key."""
+    pieces = sa.select(recording_pieces.c.number).where(recording_pieces.c.recipient == text)
+    return connection.execute(pieces.limit(1)).first() is not None
 
 
 def _newest(connection: Connection) -> tuple[str, datetime] | None:
