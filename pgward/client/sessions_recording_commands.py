@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -9,11 +10,13 @@ import click
 from pgward.audit.recording.script import Reader, Script, Shown
 from pgward.client import audit_archive, options, recording_file, recordings
 from pgward.client.api import ApiClient
-from pgward.client.phrases import counted
+from pgward.client.phrases import counted, when
+from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import terminal
 
 _SECOND = 1_000_000
+_SILENT = timedelta(seconds=75)  # an edge asks every 30 s, and that is noted every 20 s
 _EDGE = click.option("--edge", metavar="NAME", help="Whose session, if several edges have one.")
 
 
@@ -98,9 +101,10 @@ def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> N
     body = {"force": force, **{name: value for name, value in asked.items() if value is not None}}
     with options.api() as api:
         told = api.post(options.path("database-sessions", session, "end"), body)
-    terminal.report(session=session, edge=told["edge"])
-    when = "at once" if force else "once no statement and no transaction is under way"
-    terminal.note(f"edge {told['edge']} is told to end the session {when}")
+    terminal.report(**told)
+    moment = "at once" if force else "once no statement and no transaction is under way"
+    terminal.note(f"edge {told['edge']} is told to end the session {moment}")
+    _tell_silence(told["edge"], told.get("edge_seen_at"))
 
 
 @click.command("rotate-key")
@@ -137,6 +141,15 @@ class _Player:
             return
         seconds = max(0, time - last) / _SECOND / self._speed
         self._never.wait(seconds if self._idle is None else min(seconds, self._idle))
+
+
+def _tell_silence(edge: str, seen_at: str | None) -> None:
+    """Say that an edge cannot know yet what it is to do."""
+    if seen_at is None:
+        return
+    now, seen = SystemClock().now(), parse_rfc3339(seen_at)
+    if now - seen > _SILENT:
+        terminal.note(f"edge {edge} was last heard of {when(seen, now)}, and hears of it later")
 
 
 def _vouched(api: ApiClient, session: str, edge: str | None, reader: Reader) -> None:

@@ -32,7 +32,7 @@ AT_EDGE = "edge.test:6432/app?sslmode=verify-full&sslrootcert=ROOT"
 OTP_URI, TOKEN_URI = f"postgres://{OTP}:empty@{AT_EDGE}", f"postgres://tk-1@{AT_EDGE}"
 CODES = {"recovery_codes": ["a-b", "c-d"]}
 ROUTES: dict[str, Any] = {
-    "POST /v1/database-sessions/s1/end": {"session": "s1", "edge": "e1"},
+    "POST /v1/database-sessions/s1/end": {"session": "s1", "edge": "e1", "edge_seen_at": NOW},
     "POST /v1/users": {},
     "PATCH /v1/users/bob": {},
     "DELETE /v1/users/bob": {"revoked": 2},
@@ -120,7 +120,10 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "devices revoke": ("devices revoke d1", {"revoked": ["d1"], "certificates_revoked": 1}),
     "devices rename": ("devices rename d1 laptop", DEVICE),
     "devices token": ("devices token", {"expires_at": NOW, "token": "t"}),
-    "sessions end": ("sessions end s1", {"session": "s1", "edge": "e1"}),
+    "sessions end": (
+        "sessions end s1",
+        {"session": "s1", "edge": "e1", "edge_seen_at": NOW},
+    ),
     "sessions rotate-key": ("sessions rotate-key", {"recipient": "age1new", "before": None}),
     "logins end": ("logins end s1 s2", {"sessions_ended": 2, "certificates_revoked": 2}),
     "logout": (

@@ -1,9 +1,11 @@
 import json
+from datetime import timedelta
 
 import httpx2
 import pytest
 
 from pgward.audit.recording import sealing
+from pgward.core.clock import SystemClock, rfc3339
 from tests.fixtures.chunks import record
 from tests.fixtures.commands import body
 from tests.fixtures.recordings import IDENTITY, SESSION, end, pieces_of, result, start
@@ -136,6 +138,20 @@ def test_end(logged_in, fake_ca):
     done = logged_in("sessions", "end", SESSION, "--force")
     assert done.stderr == "edge e1 is told to end the session at once\n"
     assert body(fake_ca) == {"force": True}
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (timedelta(hours=2), "edge e1 was last heard of 2 hours ago, and hears of it later\n"),
+        (timedelta(seconds=60), ""),
+    ],
+)
+def test_an_edge_that_is_away_cannot_know_yet(logged_in, fake_ca, seen, expected):
+    told = {"session": SESSION, "edge": "e1", "edge_seen_at": rfc3339(SystemClock().now() - seen)}
+    fake_ca.routes[f"POST /v1/database-sessions/{SESSION}/end"] = told
+    lines = logged_in("sessions", "end", SESSION).stderr.splitlines(keepends=True)
+    assert "".join(lines[1:]) == expected
 
 
 def test_rotate_key(logged_in, fake_ca):

@@ -10,14 +10,16 @@ from fastapi import Path, Query, Response
 from pydantic import BaseModel, Field
 
 from pgward.ca.archive import sessions
+from pgward.ca.identity import machines
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.recordings import endings, keys, reading
 from pgward.ca.recordings.endings import Ending
 from pgward.ca.recordings.reading import Page
+from pgward.ca.records import Kind
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Auditor
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Storable
+from pgward.ca.service.models import Body, Storable, Time
 from pgward.core.errors import NotFoundError
 
 router = strict.router("audit")
@@ -38,10 +40,11 @@ class EndRequest(Body):
 
 
 class EndReply(BaseModel):
-    """The edge that was told."""
+    """The edge that is told as soon as it asks, and when it last asked."""
 
     session: str
     edge: str
+    edge_seen_at: Time | None
 
 
 class RotatedKey(BaseModel):
@@ -103,7 +106,9 @@ def end(context: Current, by: Administrator, session: SessionId, body: EndReques
             "reason": body.reason,
             "force": body.force,
         }
-    return EndReply(session=session, edge=found["edge"])
+        machine = machines.find(act.transaction.connection, Kind.EDGE, found["edge"])
+    seen = None if machine is None else machine.last_seen_at
+    return EndReply(session=session, edge=found["edge"], edge_seen_at=seen)
 
 
 @router.post("/recording-key/rotate", summary="Encrypt recordings for a new key")

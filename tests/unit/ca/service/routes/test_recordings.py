@@ -3,8 +3,11 @@ from hashlib import sha256
 
 import pytest
 
+from pgward.ca.identity import machines
 from pgward.ca.recordings import keys
+from pgward.ca.records import Kind
 from pgward.ca.service.routes import recordings
+from pgward.core.clock import rfc3339
 from tests.fixtures.ca_service import SEALER
 from tests.fixtures.chunks import Teller, record
 from tests.fixtures.recordings import SESSION, end, parcel_of, start
@@ -105,9 +108,16 @@ def test_a_session_without_a_recording(admin, teller):
     assert admin.call("GET", PATH).json()["recording"] is None
 
 
-def test_a_session_is_ended_once(api, admin, teller):
+def test_a_session_is_ended_once(api, admin, teller, store, clock):
+    with store.write() as transaction:
+        machine = machines.get(transaction.connection, Kind.EDGE, "e1")
+        machines.seen(transaction, machine, 1, clock.now())
     answer = admin.call("POST", f"{PATH}/end", {"reason": "maintenance"})
-    assert answer.json() == {"session": SESSION, "edge": "e1"}
+    assert answer.json() == {
+        "session": SESSION,
+        "edge": "e1",
+        "edge_seen_at": rfc3339(clock.now()),
+    }
     (event,) = [each for each in api.events() if each["action"] == "database-session.end"]
     assert event["details"]["reason"] == "maintenance"
     assert not event["details"]["force"]
