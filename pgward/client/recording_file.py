@@ -1,5 +1,9 @@
-"""Where a recording is exported to: a file that is there whole or not at all, or a stream."""
+"""Where a recording is exported to: a file that is there whole or not at all, or a stream.
 
+And such a file, read again.
+"""
+
+import json
 import os
 import secrets
 import sys
@@ -8,10 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pgward.audit.recording.pieces import PIECE
+from pgward.client.recordings import Page
 from pgward.core.errors import InvalidInputError
 from pgward.system.files import storage_errors, sync_dir
 
 STREAM = Path("-")
+PAGE_BYTES = 4 * 1024 * 1024
 
 
 def check(path: Path) -> None:
@@ -37,6 +44,37 @@ def written(path: Path) -> Iterator[BinaryIO]:
     else:
         with _whole(path) as file:
             yield file
+
+
+def session_in(path: Path) -> str:
+    """Return the session whose recording a file holds; raise InvalidInputError, StorageError."""
+    with storage_errors(path, "read"), path.open("rb") as file:
+        first = file.readline(PAGE_BYTES)
+    try:
+        fields = json.loads(first)
+        if fields["type"] == PIECE:
+            return str(fields["session"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise InvalidInputError(
+        f"{path} is no recording", hint="pgward sessions export ID FILE writes one"
+    )
+
+
+def pages(path: Path) -> Iterator[Page]:
+    """Yield what is in a file, some whole pieces at a time; raise StorageError."""
+    lines, size = list[bytes](), 0
+    with storage_errors(path, "read"), path.open("rb") as file:
+        for each in file:
+            if size >= PAGE_BYTES and each.startswith(_BEGINS):
+                yield Page(lines, ended=False)
+                lines, size = [], 0
+            lines.append(each.rstrip(b"\n"))
+            size += len(each)
+    yield Page(lines, ended=True)
+
+
+_BEGINS = b'{"type":"PIECE"'
 
 
 @contextmanager

@@ -25,8 +25,14 @@ class NotAsRecordedError(PgwardError):
 
 
 @click.command("play")
-@click.argument("session", metavar="ID")
+@click.argument("session", metavar="[ID]", required=False)
 @_EDGE
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Play what was exported to FILE; the CA is not asked.",
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
@@ -37,7 +43,13 @@ class NotAsRecordedError(PgwardError):
 )
 @click.option("-f", "--follow", is_flag=True, help="Watch a session that runs, until it ends.")
 def play(
-    session: str, edge: str | None, speed: float | None, idle: float | None, *, follow: bool
+    *,
+    session: str | None,
+    edge: str | None,
+    file: Path | None,
+    speed: float | None,
+    idle: float | None,
+    follow: bool,
 ) -> None:
     """Show what was said in a recorded session, with the times that it took then.
 
@@ -45,15 +57,26 @@ def play(
     """
     if follow and (speed is not None or idle is not None):
         raise InvalidInputError("--follow shows what happens as it happens: --speed and --idle not")
-    reader, script, ended = Reader(session), Script(), True
     player = _Player(0.0 if follow else 1.0 if speed is None else speed, idle)
+    if file is not None:
+        if session is not None or follow:
+            raise InvalidInputError("--file plays a file: an ID and --follow are for the CA's")
+        _play(recording_file.session_in(file), recording_file.pages(file), player)
+        return
+    if session is None:
+        raise InvalidInputError("which session?", hint="pgward sessions ls --recorded")
     with options.api() as api:
         purpose: recordings.Purpose = "watch" if follow else "play"
-        for page in recordings.pages(api, session, edge, purpose, follow=follow):
-            if ended and not (page.lines or page.ended):  # the first page
-                terminal.note("nothing is recorded of this session yet")
-            player.play(script.show(list(reader.feed(page.lines))))
-            ended = page.ended
+        _play(session, recordings.pages(api, session, edge, purpose, follow=follow), player)
+
+
+def _play(session: str, pages: Iterable[recordings.Page], player: "_Player") -> None:
+    reader, script, ended = Reader(session), Script(), True
+    for page in pages:
+        if ended and not (page.lines or page.ended):  # the first page
+            terminal.note("nothing is recorded of this session yet")
+        player.play(script.show(list(reader.feed(page.lines))))
+        ended = page.ended
     reader.end()
     _complain(reader.problems)
     if not ended:

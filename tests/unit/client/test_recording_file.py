@@ -64,3 +64,28 @@ def test_no_directory(tmp_path):
         written(tmp_path / "none" / "x"),
     ):
         pass
+
+
+PIECE = b'{"type":"PIECE","session":"b-1","piece":%d}\n'
+
+
+def test_pages_are_of_whole_pieces(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b"".join([PIECE % 1, b"{}\n", PIECE % 2, b"{}\n{}\n", PIECE % 3]))
+    assert recording_file.session_in(path) == "b-1"
+    (page,) = recording_file.pages(path)
+    assert (len(page.lines), page.ended) == (6, True)
+    monkeypatch.setattr(recording_file, "PAGE_BYTES", 1)
+    found = list(recording_file.pages(path))
+    assert [len(page.lines) for page in found] == [2, 3, 1]
+    assert [page.ended for page in found] == [False, False, True]
+
+
+@pytest.mark.parametrize("data", [b"", b"x\n", b"[]\n", b"1\n", b'{"type":"QUERY"}\n', b"\xff"])
+def test_files_that_are_no_recordings(tmp_path, data):
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    with pytest.raises(InvalidInputError, match="is no recording"):
+        recording_file.session_in(path)
+    with pytest.raises(StorageError, match="cannot read"):
+        recording_file.session_in(tmp_path / "none")

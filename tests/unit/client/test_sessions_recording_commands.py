@@ -106,6 +106,25 @@ def test_export(logged_in, recorded, tmp_path):
     assert "4 events in 2 pieces, as the audit has them" in done.stderr
 
 
+def test_an_exported_file_is_played(logged_in, fake_ca, recorded, tmp_path):
+    path = tmp_path / "session.ndjson"
+    path.write_bytes(b"".join(recorded))
+    done = logged_in("sessions", "play", "--file", path, "--speed", "0")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "the session ended: the client left" in done.stdout
+    assert fake_ca.requests == []
+    path.write_bytes(b"".join(recorded).replace(b"select 'x", b"select 'y"))
+    done = logged_in("sessions", "play", "--file", path, "--speed", "0")
+    assert done.exit_code == 1
+    assert "piece 2: a piece does not follow the one before" in done.stderr
+
+
+def test_what_to_play(logged_in, tmp_path):
+    for words in (("--file", tmp_path / "x", SESSION), ("--file", tmp_path / "x", "-f")):
+        assert "--file plays a file" in logged_in("sessions", "play", *words).stderr
+    assert "which session?" in logged_in("sessions", "play").stderr
+
+
 def test_export_to_standard_output(logged_in, recorded):
     done = logged_in("sessions", "export", SESSION, "-")
     assert done.stdout.encode() == b"".join(recorded)
