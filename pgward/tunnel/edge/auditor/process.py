@@ -28,11 +28,10 @@ from pgward.tunnel.edge.auditor.work import Work
 
 log = logging.getLogger("pgward.auditor")
 
-# Nobody tells when a worker wrote, as it makes no system call for that: it is looked for, less
-# often the longer there was nothing.
-FIRST_POLL: Final = 0.02
-GATHER_SECONDS: Final = 0.1  # little beside the second that a chunk takes to fill
-LAST_POLL: Final = 0.25
+# Nobody tells when a worker wrote, as it makes no system call for that: it is looked for. A look
+# costs as much as a hundred records; a chunk takes a second to fill anyway.
+LOOK_SECONDS: Final = 0.25
+LAST_LOOK_SECONDS: Final = 0.02  # when the edge ends, and waits for it
 _TIDY_SECONDS: Final = 0.25
 _STATUS_SECONDS: Final = 5.0
 _TELL_SECONDS: Final = 60.0
@@ -73,15 +72,9 @@ class Auditor:
         for deliverer in self._deliverers:
             deliverer.start()
         try:
-            pause = FIRST_POLL
             while self._life.ends_at is None:
                 found = self._round()
-                if found and self._work.pressing:
-                    self._life.wait(0)
-                    continue
-                # Also when there was something: a look costs as much as some fifty records.
-                pause = GATHER_SECONDS if found else min(LAST_POLL, 1.5 * pause)
-                self._life.wait(pause)
+                self._life.wait(0 if found and self._work.pressing else LOOK_SECONDS)
             self._finish()
         except StoppedError as error:
             log.warning("%s: it is read again from the tapes at the next start", error)
@@ -129,11 +122,11 @@ class Auditor:
             if self._work.idle or not (busy or self._life.in_order) or self._is_stuck():
                 break
             if not busy:
-                self._life.wait(FIRST_POLL)
+                self._life.wait(LAST_LOOK_SECONDS)
         self._work.settle()
         patient_until = time.monotonic() + _PATIENT_SECONDS
         while not self._life.over and self._waiting(time.monotonic() < patient_until):
-            self._life.wait(FIRST_POLL)
+            self._life.wait(LAST_LOOK_SECONDS)
 
     def _is_stuck(self) -> bool:
         """Tell whether nothing more can be read, as nobody takes what was."""

@@ -58,7 +58,7 @@ class Running:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.005)
-    for name in ("FIRST_POLL", "GATHER_SECONDS", "LAST_POLL"):
+    for name in ("LOOK_SECONDS", "LAST_LOOK_SECONDS"):
         monkeypatch.setattr(process, name, 0.005)
     for name in ("_TIDY_SECONDS", "_RETRY_SECONDS", "_STATUS_SECONDS", "_LAST_SECONDS"):
         monkeypatch.setattr(process, name, 0.01)
