@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pgward.audit.chain.encoding import encode
 from pgward.audit.chain.lines import Chain, Head
 from pgward.audit.records.joining import Joiner
 from pgward.audit.tape import frames
@@ -19,14 +20,22 @@ _END = b'{"reason":"the connection ended","sqlstate":null}'
 
 
 def records(data: bytes) -> None:
-    """See that all that can pass makes records, which a restart of the auditor leaves the same."""
+    """See that all that can pass makes records, the same in one step and after a restart."""
     tape = list(_tape(inspectors.played(data)))
     steady = Joiner(_BOOT, "edge")
     found = [record for frame in tape for record in steady.feed(frame)] + steady.finish()
     assert _known(found) == _known(_interrupted(tape))
+    assert [encode(record) for record in found] == _lines(tape)
     chain = Chain(Head.origin(_BOOT))
     for record in found:
         assert json.loads(chain.append(record))["type"] == record["type"]
+
+
+def _lines(tape: Iterable[Frame]) -> list[bytes]:
+    """Return the records as JSON, of a joiner that takes usual exchanges whole."""
+    joiner = Joiner(_BOOT, "edge")
+    found = [*joiner.join(tape), *joiner.finish()]
+    return [each[0] if isinstance(each, tuple) else encode(each) for each in found]
 
 
 def _known(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
