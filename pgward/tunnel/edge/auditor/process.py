@@ -1,7 +1,6 @@
 """The auditor's process: rounds of work, threads that deliver, and an end in order."""
 
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from pgward.system.secrecy import hide_memory, keep_secrets
 from pgward.tunnel.edge.auditor import ca, recordings
 from pgward.tunnel.edge.auditor.delivery import Deliverer, SinkTarget, Target, tidy_cursors
 from pgward.tunnel.edge.auditor.life_line import LifeLine
+from pgward.tunnel.edge.auditor.priority import stand_back
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
 from pgward.tunnel.edge.auditor.shelf import Shelf
 from pgward.tunnel.edge.auditor.source import TapeFiles
@@ -39,7 +39,6 @@ _RETRY_SECONDS: Final = 0.5
 _LAG_BYTES: Final = 32 * 1024 * 1024  # two segments of a tape
 _LAST_SECONDS: Final = 3.0  # for what is on its way to targets when the edge ends
 _PATIENT_SECONDS: Final = 0.5  # with targets that just had a problem
-_NICE: Final = 5
 
 
 class StoppedError(PgwardError):
@@ -211,7 +210,7 @@ def main(descriptor: int = 0, start: Callable[..., Auditor] = Auditor) -> int:
     try:
         settings = AuditorSettings.from_line(life.first_line())
         log_lines.set_up(settings.log_level)
-        os.nice(_NICE)
+        stand_back()
         with ExitStack() as held:
             _be_the_only(held, settings, life)
             start(settings, life, SystemClock()).run()

@@ -358,7 +358,7 @@ def test_main_runs_one_at_a_time(directory, monkeypatch):
     monkeypatch.setattr(process, "keep_secrets", lambda: None)
     monkeypatch.setattr(process, "hide_memory", lambda: None)
     monkeypatch.setattr(process.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(process.os, "nice", lambda _: None)
+    monkeypatch.setattr(process, "stand_back", lambda: None)
     reader, writer = os.pipe()
     os.write(writer, AuditorSettings(directory).to_line() + end_line(0.1))
     ran = []
