@@ -1,18 +1,20 @@
 """Searching records: the index says which chunks, those are read, newest or oldest first.
 
 Nothing is held but what may still be among the next records. A page ends when it is full, or when
-its time is over; its cursor says where the next one goes on, whatever came in meanwhile.
+its time is over; its cursor says where the next one goes on, whatever came in meanwhile. A record
+that stands in two chains, as its edge had to begin another, is shown once.
 """
 
-import heapq
 import re
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
+from pgward.audit.chain.lines import record_of
 from pgward.ca.archive import index, reading
 from pgward.ca.archive.index import Chunk, Wanted
 from pgward.ca.archive.matching import Matcher, Text
@@ -25,12 +27,17 @@ MOST_RECORDS: Final = 1000
 SECONDS: Final = 4.0  # of one page
 _MOST_BYTES: Final = 16 * 1024 * 1024  # of a page
 _ARRIVALS: Final = 50  # chunks in one answer to who follows
+_MOST_SHOWN: Final = 10_000
 _CURSOR = re.compile(
     r"(new|old),(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z),([a-z0-9~-]{0,63}),([0-9a-f]{0,16}),(\d{1,18})"
 )
 
 Key = tuple[str, str, str, int]
 """A record's place in the order of all: its time, edge, chain and number."""
+Found = tuple[Key, bytes]
+"""A record's place, and its line."""
+Said = tuple[str, bytes]
+"""A record without its place: the same in each chain of its edge."""
 
 
 @dataclass(slots=True)
@@ -133,7 +140,8 @@ class _Sorting:
         self._newest = newest
         self._place = place
         self.page = Page()
-        self._found: list[tuple[Key, bytes]] = []
+        self._found: list[Found] = []
+        self._shown: set[Said] = set()  # of the time at which this page begins
 
     def run(self, chunks: Iterable[tuple[Chunk, list[bytes]]], is_over: Callable[[], bool]) -> Page:
         """Read chunk after chunk until no unread one can have a record of this page."""
@@ -152,9 +160,11 @@ class _Sorting:
         last = _cursor(self._found[self._limit - 1][0], self._newest) if more else None
         return self._end(self._found, last)
 
-    def _end(self, found: list[tuple[Key, bytes]], cursor: str | None) -> Page:
+    def _end(self, found: list[Found], cursor: str | None) -> Page:
         size = 0
         for key, line in found[: self._limit]:
+            if _said(key, line) in self._shown:
+                continue
             self.page.lines.append(line)
             size += len(line)
             if size > _MOST_BYTES:
@@ -164,15 +174,22 @@ class _Sorting:
         return self.page
 
     def _add(self, row: Chunk, lines: list[bytes]) -> None:
-        new = [
-            (key, line)
-            for line, record in self._matcher.find(lines)
-            if self._is_new(key := (record["time"], row["edge"], row["chain"], record["seq"]))
-        ]
+        new = []
+        for line, record in self._matcher.find(lines):
+            key = (record["time"], row["edge"], row["chain"], record["seq"])
+            if self._is_new(key):
+                new.append((key, line))
+            elif self._place and key[0] == self._place[0] and len(self._shown) < _MOST_SHOWN:
+                self._shown.add(_said(key, line))
+        if len(self._found) > self._limit:
+            last = self._found[-1]
+            new = [each for each in new if (each > last) is self._newest]
         if new:
+            once: dict[Said, Found] = {}
+            for each in sorted([*self._found, *new], reverse=self._newest):
+                once.setdefault(_said(*each), each)
             # One more than fits tells whether there is another page.
-            pick = heapq.nlargest if self._newest else heapq.nsmallest
-            self._found = pick(self._limit + 1, [*self._found, *new])
+            self._found = list(islice(once.values(), self._limit + 1))
 
     def _is_new(self, key: Key) -> bool:
         if self._place is None:
@@ -181,6 +198,10 @@ class _Sorting:
 
     def _is_before(self, moment: str, bound: str) -> bool:
         return moment > bound if self._newest else moment < bound
+
+
+def _said(key: Key, line: bytes) -> Said:
+    return key[1], record_of(line)
 
 
 def _cursor(key: Key, newest: bool) -> str:

@@ -46,6 +46,28 @@ def test_records_of_one_time_keep_their_order(archived):
     assert every(search, 3) == [[3, 2, 1], [0]]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+@pytest.mark.parametrize("newest", [True, False])
+def test_a_record_in_two_chains_is_shown_once(archived, limit, newest):
+    """As its edge was put back to an earlier state, and chained it again."""
+    said = [record(0), *(record(1, statement=n) for n in (1, 2)), record(2, statement=3)]
+    archived.add(*said[:2])
+    archived.add(*said[2:])
+    archived.add(*said[1:], chain="aa" * 8)
+    archived.add(*said[2:], record(3, statement=4), chain="ff" * 8)
+    archived.add(record(1, statement=1, edge="e2"), edge="e2")  # another's, though it looks alike
+    pages = every(archived.search(), limit, newest)
+    assert sorted(itertools.chain(*pages)) == [0, 1, 1, 2, 3, 4]
+    assert all(len(page) <= limit for page in pages)
+
+
+def test_records_with_one_id_that_say_different_things_are_all_shown(archived):
+    archived.add(record(1, text="select 1"), record(1, text="drop table x"))
+    archived.add(record(1, text="drop table y"), chain="ff" * 8)
+    (page,) = every(archived.search(), 9)
+    assert page == [1, 1, 1]
+
+
 def test_it_stops_reading_when_a_page_is_full(archived):
     for number in range(20):
         archived.add(record(number))
@@ -86,6 +108,36 @@ def test_pages_together_are_everything_once(archived, chunks, limit, newest, hur
     pages = every(archived.search(**clock), limit, newest=newest, edge=edge)
     assert list(itertools.chain(*pages)) == [each[1] for each in sorted(made, reverse=newest)]
     assert all(len(page) <= limit for page in pages)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.booleans()),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(1, 5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_pages_together_are_everything_once_though_it_stands_in_two_chains(
+    archived, chunks, limit, newest, hurried
+):
+    edge = f"e{len(archived.heads)}"
+    number, made = itertools.count(), {}
+    for times, again in chunks:
+        records = [record(time, statement=next(number), edge=edge) for time in times]
+        archived.add(*records, edge=edge)
+        if again:
+            archived.add(*records, edge=edge, chain="ff" * 8)
+        made |= {each["statement"]: each["time"] for each in records}
+    ticks = itertools.count()
+    clock = {"monotonic": lambda: next(ticks), "seconds": 0} if hurried else {}
+    pages = every(archived.search(**clock), limit, newest=newest, edge=edge)
+    found = list(itertools.chain(*pages))
+    assert sorted(found) == sorted(made)
+    assert [made[each] for each in found] == sorted(made.values(), reverse=newest)
 
 
 def test_a_late_chunk_is_found_where_it_belongs(archived):
