@@ -58,7 +58,8 @@ def span(first: int, last: int) -> str:
 class ChainCheck:
     """One chain as it is verified, chunk after chunk, from ``start`` on.
 
-    ``gaps`` are lines of which is known that they never came, or were left out.
+    ``gaps`` are lines of which is known that they never came, ``left_out`` those that nobody
+    asked for.
     """
 
     edge: str
@@ -66,10 +67,12 @@ class ChainCheck:
     signers: Signers
     gaps: Sequence[tuple[int, int]] = ()
     remembered: Mapping[str, Any] | None = None
+    left_out: Sequence[tuple[int, int]] = ()
     head: Head = field(init=False)
     lines: int = 0
     chunks: int = 0
     missing: int = 0
+    not_asked: int = 0
     problems: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -104,7 +107,7 @@ class ChainCheck:
         """Note what is missing at the end: up to ``expected``, or to where it went before."""
         known = self.head.seq
         if expected is not None and known < expected.seq:
-            self._note(known + 1, f"{span(known + 1, expected.seq)} missing")
+            self._pass_over(known + 1, expected.seq)
         elif self.remembered is not None and known < int(self.remembered["seq"]):
             self._note(known + 1, f"it ends here, and went to line {self.remembered['seq']} before")
         return self.head
@@ -112,22 +115,30 @@ class ChainCheck:
     def _check_start(self, start: Head) -> None:
         if start == self.head:
             return
-        first, last = self.head.seq + 1, start.seq
-        if start.seq > self.head.seq and self._is_gap(first, last):
-            self.missing += last - first + 1
-        elif start.seq > self.head.seq:
-            self._note(first, f"{span(first, last)} missing")
+        first = self.head.seq + 1
+        if start.seq > self.head.seq:
+            self._pass_over(first, start.seq)
         elif start.seq < self.head.seq:
             self._note(start.seq + 1, f"line {start.seq + 1} is there twice")
         else:
             self._note(first, f"line {first} does not follow the one before")
 
-    def _is_gap(self, first: int, last: int) -> bool:
-        """Tell whether gaps, one behind the other, are all of this."""
-        for begin, end in sorted(self.gaps):
-            if begin <= first <= end:
-                first = end + 1
-        return first > last
+    def _pass_over(self, first: int, last: int) -> None:
+        """Count lines that are not there, and note those of which nobody knows why."""
+        known = [(*each, True) for each in self.gaps] + [(*each, False) for each in self.left_out]
+        for begin, end, never_came in sorted(known):
+            begins, ends = max(begin, first), min(end, last)
+            if begins > ends:
+                continue
+            self._note_missing(first, begins - 1)
+            self.missing += (ends - begins + 1) * never_came
+            self.not_asked += (ends - begins + 1) * (not never_came)
+            first = ends + 1
+        self._note_missing(first, last)
+
+    def _note_missing(self, first: int, last: int) -> None:
+        if first <= last:
+            self._note(first, f"{span(first, last)} missing")
 
     def _check_memory(self, first_seq: int, lines: Sequence[bytes]) -> None:
         """See that the line with which the chain ended before is the same still."""
@@ -153,5 +164,6 @@ class ChainCheck:
             "lines": self.lines,
             "chunks": self.chunks,
             "missing": self.missing,
+            "left_out": self.not_asked,
             "problems": self.problems,
         }

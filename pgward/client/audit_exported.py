@@ -1,11 +1,11 @@
 """Chunks as files: ``EDGE/CHAIN/FIRST.ndjson`` with its manifest beside it, ``FIRST.jws``.
 
-``export.json`` says what was asked for, and so what may be missing.
+``export.json`` says what was asked for, which lines that were, and so what is left out.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,11 @@ from pgward.system.files import atomic_write, private_dir, read_regular, storage
 ABOUT = "export.json"
 _MOST_BYTES = 64 * 1024 * 1024
 _CHAIN = re.compile(r"[0-9a-f]{16}")
+_LAST = (1 << 62) - 1
 _FILE = re.compile(r"(\d{18})\.(jws|ndjson)")
+
+Spans = list[tuple[int, int]]
+"""Lines, from the first to the last of each span."""
 
 
 class Exporter:
@@ -31,10 +35,14 @@ class Exporter:
         self._directory = private_dir(directory)
         self.chunks = 0
         self.written = 0
+        self._chosen: dict[tuple[str, str], list[tuple[int, int]]] = {}
 
     def has(self, signed: SignedManifest) -> bool:
-        """Tell whether a chunk is there, whole, and count it."""
-        path = self._path(signed.manifest)
+        """Tell whether a chunk is there, whole, and count it; it is one of those asked for."""
+        about = signed.manifest
+        lines = about.first_seq, about.last_seq
+        self._chosen.setdefault((about.edge, about.chain), []).append(lines)
+        path = self._path(about)
         is_there = path.with_suffix(".jws").is_file() and path.is_file()
         same = is_there and path.with_suffix(".jws").read_text("ascii").strip() == signed.text
         self.chunks += same
@@ -50,8 +58,12 @@ class Exporter:
         self.written += 1
 
     def finish(self, about: dict[str, Any]) -> None:
-        """Say what the directory holds."""
-        data = json.dumps(about, indent=2).encode() + b"\n"
+        """Say what the directory holds: ``chains`` is what the CA says of them."""
+        chains = [
+            {**each, "lines": _merged(self._chosen.get((each["edge"], each["chain"]), ()))}
+            for each in about["chains"]
+        ]
+        data = json.dumps({**about, "chains": chains}, indent=2).encode() + b"\n"
         atomic_write(self._directory / ABOUT, data)
 
     def _path(self, about: Manifest) -> Path:
@@ -83,7 +95,8 @@ class Exported:
             for path in self._directory.glob("*/*")
             if path.is_dir() and _CHAIN.fullmatch(path.name)
         }
-        expected = set() if self._is_filtered() else self._chains.keys()
+        whole = not self._is_filtered()
+        expected = {key for key, about in self._chains.items() if whole or about.get("lines")}
         return sorted(there | expected)
 
     def start(self, edge: str, chain: str) -> Head:
@@ -97,13 +110,31 @@ class Exported:
         except (ValueError, KeyError) as error:
             raise InvalidInputError(f"{ABOUT} says nothing usable of {edge}/{chain}") from error
 
-    def gaps(self, edge: str, chain: str) -> list[tuple[int, int]]:
-        """Return lines that may be missing: that never came, or were not asked for."""
-        if self._is_filtered():
-            return [(1, 1 << 62)]
+    def gaps(self, edge: str, chain: str) -> Spans:
+        """Return lines of which the CA said that they never came."""
+        return self._spans(edge, chain, "gaps") or []
+
+    def left_out(self, edge: str, chain: str) -> Spans:
+        """Return lines that nobody asked for: those between what was."""
+        if not self._is_filtered():
+            return []
+        found, first = [], 1
+        chosen = self._spans(edge, chain, "lines") or []
+        for begin, end in sorted([*chosen, *self.gaps(edge, chain)]):
+            found.append((first, begin - 1))
+            first = end + 1
+        return [each for each in [*found, (first, _LAST)] if each[0] <= each[1]]
+
+    def last(self, edge: str, chain: str) -> int:
+        """Return the number of the last line that was asked for; 0 when nobody knows."""
+        return max((end for _, end in self._spans(edge, chain, "lines") or ()), default=0)
+
+    def _spans(self, edge: str, chain: str, name: str) -> Spans | None:
         about = self._chains.get((edge, chain), {})
+        if name not in about:
+            return None
         try:
-            return [(int(first), int(last)) for first, last in about.get("gaps", ())]
+            return [(int(first), int(last)) for first, last in about[name]]
         except (ValueError, TypeError) as error:
             raise InvalidInputError(f"{ABOUT} says nothing usable of {edge}/{chain}") from error
 
@@ -122,6 +153,17 @@ class Exported:
 
     def _is_filtered(self) -> bool:
         return bool(self._filters.keys() - {"edge"})
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> Spans:
+    """Return spans as one where the next begins right behind."""
+    found: Spans = []
+    for first, last in sorted(spans):
+        if found and found[-1][1] == first - 1:
+            found[-1] = found[-1][0], last
+        else:
+            found.append((first, last))
+    return found
 
 
 def _chunk(path: Path) -> tuple[SignedManifest, list[bytes]]:

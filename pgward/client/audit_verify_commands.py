@@ -1,6 +1,7 @@
 """``pgward audit verify | export``: chains of records, checked here and not believed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _CHECKED = {
     "last_seq": "TO",
     "lines": "LINES",
     "missing": "MISSING",
+    "left_out": "LEFT OUT",
     "result": "RESULT",
 }
 
@@ -87,7 +89,7 @@ def export(directory: Path, **wanted: str | None) -> None:
     """Write records to DIR: a line each, in files by edge and chain, with their manifests.
 
     What is there already is not fetched again. `pgward audit verify --directory DIR` verifies it,
-    without the CA.
+    without the CA: each chunk by itself, and that they follow each other where none was left out.
     """
     with options.session() as session:
         api = session.api()
@@ -153,13 +155,16 @@ def _exported(found: Exported, signers: Signers, edge: str | None) -> list[dict[
     for name, chain in found.chains():
         if edge not in (None, name):
             continue
-        check = ChainCheck(name, found.start(name, chain), signers, found.gaps(name, chain))
+        check = ChainCheck(
+            *(name, found.start(name, chain), signers, found.gaps(name, chain)),
+            left_out=found.left_out(name, chain),
+        )
         for first_seq, read in found.chunks(name, chain):
             try:
                 check.take(*read())
             except PgwardError as error:
                 check.unreadable(first_seq, error.message)
-        check.end()
+        check.end(replace(check.start, seq=found.last(name, chain)))
         checked.append(check.to_json())
     return checked
 
@@ -174,6 +179,7 @@ def _vanished(edge: str, chain: str, seq: int) -> dict[str, Any]:
         "last_seq": 0,
         "lines": 0,
         "missing": 0,
+        "left_out": 0,
         "problems": [problem],
     }
 
@@ -184,13 +190,22 @@ def _tell(found: list[dict[str, Any]], output: str) -> None:
         {**each, "result": counted(len(each["problems"]), "problem") if each["problems"] else "ok"}
         for each in found
     ]
-    terminal.table(shown if output == "table" else found, _CHECKED, output, empty="no chain")
+    columns = dict(_CHECKED)
+    left_out = sum(each["left_out"] for each in found)
+    if not left_out:
+        del columns["left_out"]
+    terminal.table(shown if output == "table" else found, columns, output, empty="no chain")
     if output == "table":
         for each in problems:
             terminal.note(f"{each['edge']} {each['chain']}: {each['problem']}")
     missing = sum(each["missing"] for each in found)
     if missing:
-        terminal.note(f"{counted(missing, 'line')} never came, or were left out of the export")
+        terminal.note(f"{counted(missing, 'line')} never came")
+    if left_out:
+        terminal.note(
+            f"{counted(left_out, 'line')} left out, as nobody asked for them: whether somebody"
+            " changed those, `pgward audit verify` without --directory shows"
+        )
     if problems:
         raise ChainsBrokenError(
             f"{counted(len(problems), 'problem')} in what is on record",

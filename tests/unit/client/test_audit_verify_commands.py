@@ -100,7 +100,7 @@ def test_a_gap_is_no_problem_and_is_told(logged_in, fake_archive, roots):
     fake_archive.serve(gaps=[[6, 6]])
     result = logged_in("audit", "verify", *roots)
     assert result.exit_code == 0, result.stderr
-    assert result.stderr.splitlines()[0] == "1 line never came, or were left out of the export"
+    assert result.stderr.splitlines()[0] == "1 line never came"
 
 
 def test_an_export_and_again(logged_in, fake_archive, tmp_path):
@@ -144,13 +144,47 @@ def test_files_of_an_export_that_are_gone(logged_in, exported, roots):
     assert f"e1 {CHAIN}: lines 1 to 2 are missing" in result.stderr
 
 
-def test_an_export_of_some_says_what_is_left_out(logged_in, tmp_path, roots):
-    logged_in("audit", "export", tmp_path / "x", "--user", "alice")
-    (tmp_path / "x" / "e1" / CHAIN / "000000000000000001.ndjson").unlink()
-    (tmp_path / "x" / "e1" / CHAIN / "000000000000000001.jws").unlink()
-    result = logged_in("audit", "verify", "--directory", tmp_path / "x", *roots)
+@pytest.fixture
+def exported_of_bob(logged_in, fake_archive, tmp_path):
+    """Two of a chain's four chunks, behind and before others."""
+    for number, user in ((6, "bob"), (7, "alice"), (8, "bob"), (9, "alice")):
+        fake_archive.add(record(number, user=user))
+    fake_archive.serve()
+    logged_in("audit", "export", tmp_path / "x", "--user", "bob")
+    return tmp_path / "x"
+
+
+def test_an_export_of_some_says_what_is_left_out(logged_in, exported_of_bob, roots):
+    result = logged_in("audit", "verify", "--directory", exported_of_bob, *roots)
     assert result.exit_code == 0
-    assert result.stderr.splitlines()[0] == "2 lines never came, or were left out of the export"
+    assert result.stderr.splitlines() == [
+        (
+            "6 lines left out, as nobody asked for them: whether somebody changed those,"
+            " `pgward audit verify` without --directory shows"
+        ),
+        "verified: 2 lines in 1 chain",
+    ]
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["EDGE", "CHAIN", "FROM", "TO", "LINES", "MISSING", "LEFT", "OUT", "RESULT"],
+        ["e1", CHAIN, "1", "8", "2", "0", "6", "ok"],
+    ]
+
+
+@pytest.mark.parametrize(("gone", "line"), [("6", "line 6 is missing"), ("8", "line 8 is missing")])
+def test_what_was_asked_for_and_is_gone(logged_in, exported_of_bob, roots, gone, line):
+    for path in (exported_of_bob / "e1" / CHAIN).glob(f"*{gone}.*"):
+        path.unlink()
+    result = logged_in("audit", "verify", "--directory", exported_of_bob, *roots)
+    assert result.exit_code == 1
+    assert f"e1 {CHAIN}: {line}" in result.stderr
+
+
+def test_the_end_of_an_export_that_is_gone(logged_in, exported, roots):
+    for path in (exported / "e1" / CHAIN).glob("*3.*"):
+        path.unlink()
+    result = logged_in("audit", "verify", "--directory", exported, *roots)
+    assert result.exit_code == 1
+    assert f"e1 {CHAIN}: lines 3 to 5 are missing" in result.stderr
 
 
 def test_no_export_there(logged_in, tmp_path, roots):
