@@ -142,7 +142,8 @@ def explain(
     """Say which rule decides about a connection or a statement, and why others do not.
 
     Nothing is connected. With -f the CA is asked only for what no file has, and the person is in
-    the groups of --group only. The status is 1 where the answer is no.
+    the groups of --group only. What the service itself says, `allow` and `login`, is asked first.
+    The status is 1 where the answer is no.
     """
     documents = read_files(sources)
     with _behind(documents) as found:
@@ -156,8 +157,12 @@ def explain(
     asked = _question(ruled, {"name": user, "groups": known, "email": facts.pop("email")}, facts)
     engine = Engine.compile(ruled.policies)
     context, at = asked.context, asked.at
-    answers = [explaining.connection(engine, context, at)]
-    answers += explaining.text(engine, ruled.guard(context, at), context, at, (sql or "").encode())
+    answers = [explaining.connection(engine, context, at, ruled.shut(context))]
+    if ruled.is_ruled:
+        said = (sql or "").encode()
+        answers += explaining.text(engine, ruled.guard(context, at), context, at, said)
+    else:
+        terminal.note(f"{service} is in mode tcp: no policy applies, and no statement is seen")
     _show(answers, output)
     if not all(each.decision.allowed for each in answers):
         raise SystemExit(_FAILED)

@@ -18,6 +18,7 @@ from pgward.policy.context import Context, ServiceFacts
 from pgward.policy.model import Policy
 from pgward.policy.reading import SpecError, read_spec
 from pgward.policy.role_guard import RoleGuard
+from pgward.policy.rules import Decision
 
 INLINE = "inline"
 """How the policy is called that stands in the service itself."""
@@ -29,11 +30,34 @@ Ask = Callable[[str, str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """A service as rules see it, its policies, and its block ``postgres`` as it is written."""
+    """A service as rules see it, its policies, and its ``spec`` as it is written, if known."""
 
     facts: ServiceFacts
     policies: tuple[Policy, ...]
-    block: Mapping[str, Any] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def block(self) -> Mapping[str, Any]:
+        """The block ``postgres``."""
+        return _object(self.spec.get("postgres"))
+
+    @property
+    def is_ruled(self) -> bool:
+        """Whether policies mean anything for it: the edge speaks its protocol."""
+        return not self.spec or bool(self.block)
+
+    def shut(self, context: Context) -> Decision | None:
+        """Return the decision that keeps somebody out before any policy is asked."""
+        allow = self.spec.get("allow")
+        if allow is not None:
+            groups = set(_object(allow).get("groups") or ()) & set(context.user.groups)
+            if not groups and context.user.name not in (_object(allow).get("users") or ()):
+                return Decision(allowed=False, rule="allow", reason="it is for others")
+        method = context.session.method
+        way = "certificate" if method == "tunnel" else method
+        if _object(self.block.get("login")).get(way) is False:
+            return Decision(allowed=False, rule="login", reason=f"nobody gets in by {way}")
+        return None
 
     def guard(self, context: Context, at: datetime) -> RoleGuard | None:
         """Return what keeps the role from being changed that somebody lands as, if one is said."""
@@ -98,12 +122,12 @@ class Sources:
         labels = {str(key): str(value) for key, value in _object(spec.get("labels")).items()}
         postgres = _object(spec.get("postgres"))
         if only is not None:
-            return Ruled(ServiceFacts(name, labels), self.policies(only), postgres)
+            return Ruled(ServiceFacts(name, labels), self.policies(only), spec)
         policies = self.policies(str(each) for each in postgres.get("policies") or ())
         own = postgres.get("policy")
         if own is not None:
             policies = (*policies, read_spec(INLINE, own))
-        return Ruled(ServiceFacts(name, labels), policies, postgres)
+        return Ruled(ServiceFacts(name, labels), policies, spec)
 
     def _in_files(self, kind: str, name: str) -> Document | None:
         return next((d for d in self.documents if (d.kind, d.name) == (kind, name)), None)

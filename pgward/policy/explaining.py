@@ -67,8 +67,12 @@ def statement_json(statement: Statement) -> dict[str, Any]:
     return {"kind": statement.kind, **lists, "reads": statement.reads, "text": statement.text}
 
 
-def connection(engine: Engine, context: Context, now: datetime) -> Explanation:
-    """Explain what becomes of a connection."""
+def connection(
+    engine: Engine, context: Context, now: datetime, shut: Decision | None = None
+) -> Explanation:
+    """Explain what becomes of a connection; ``shut`` is what keeps it out before all rules."""
+    if shut is not None:
+        return Explanation(shut, ())
     looked = _look(engine.connects, cel.bind(context, now))
     return Explanation(engine.connect(context, now), looked)
 

@@ -161,6 +161,20 @@ def test_a_statement_is_shown_with_what_is_known_of_it(pgward, files):
     )
 
 
+@pytest.mark.parametrize("allow", ["{users: [ann]}", "{groups: [dba]}"])
+def test_who_is_left_out_is_told_so(pgward, tmp_path, allow):
+    (tmp_path / "service.yaml").write_text(
+        f"kind: Service\nmetadata: {{name: orders}}\nspec: {{mode: tcp, allow: {allow}}}\n"
+    )
+    words = ["--service", "orders", "-f", tmp_path, "--sql", "select 1"]
+    done = pgward("policy", "explain", "--user", "bob", *words)
+    said = "the connection\ndenied by allow of the service: it is for others\n"
+    assert (done.exit_code, done.stdout) == (1, said)
+    assert "orders is in mode tcp: no policy applies, and no statement is seen" in done.stderr
+    done = pgward("policy", "explain", "--user", "ann", "--group", "dba", *words)
+    assert (done.exit_code, done.stdout) == (0, "the connection\nallowed as no policy rules it\n")
+
+
 def test_the_role_that_people_land_as_is_told_to_be_kept(pgward, tmp_path):
     (tmp_path / "service.yaml").write_text(
         "kind: Service\nmetadata: {name: orders}\n"

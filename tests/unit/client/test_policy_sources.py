@@ -5,7 +5,7 @@ import pytest
 from pgward.client.manifest import ManifestError, read_text
 from pgward.client.policy_sources import Ruled, Sources, read_files
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.policy.context import Connect, Context, ServiceFacts, User
+from pgward.policy.context import Connect, Context, ServiceFacts, Session, User
 from pgward.policy.role_guard import RoleGuard
 
 POLICY = """kind: Policy
@@ -131,3 +131,40 @@ def test_without_a_service_none_is():
     ruled = Ruled(ServiceFacts("x"), ())
     context = Context(User("bob"), ServiceFacts("x"))
     assert ruled.guard(context, datetime(2026, 11, 22, tzinfo=UTC)) is None
+
+
+SHUT = """kind: Service
+metadata: {name: orders}
+spec:
+  allow: {users: [zoe], groups: [dba]}
+  mode: MODE
+"""
+
+
+def shut(person, groups=(), method="certificate", more=""):
+    ruled = sources(SHUT.replace("MODE", "postgres") + more).service("orders")
+    context = Context(User(person, groups), ServiceFacts("orders"), session=Session(method=method))
+    found = ruled.shut(context)
+    return None if found is None else (found.allowed, found.rule)
+
+
+def test_whom_the_service_leaves_out_no_rule_is_asked_about():
+    assert shut("zoe") is None
+    assert shut("ann", ("staff", "dba")) is None
+    assert shut("ann", ("staff",)) == (False, "allow")
+    assert (
+        sources(SERVICE).service("orders", ()).shut(Context(User("x"), ServiceFacts("y"))) is None
+    )
+
+
+def test_by_a_way_that_is_closed_nobody_comes():
+    block = "  postgres: {login: {certificate: false, otp: true}}\n"
+    assert shut("zoe", more=block) == shut("zoe", method="tunnel", more=block) == (False, "login")
+    assert shut("zoe", method="otp", more=block) is None
+    assert shut("zoe", method="token", more=block) is None
+
+
+def test_policies_mean_nothing_where_the_protocol_is_not_spoken():
+    assert not sources(SHUT.replace("MODE", "tcp")).service("orders").is_ruled
+    assert sources(SHUT + "  postgres: {login: {otp: true}}\n").service("orders").is_ruled
+    assert Ruled(ServiceFacts("orders"), ()).is_ruled
