@@ -10,11 +10,20 @@ from pgward.client import options
 from pgward.client.api import ApiClient
 from pgward.client.manifest import Document
 from pgward.client.phrases import counted
-from pgward.client.policy_sources import Ruled, Sources, read_files, within
+from pgward.client.policy_sources import BUILT_IN, Ruled, Sources, read_files, within
 from pgward.core.clock import SystemClock
 from pgward.core.errors import InvalidInputError, LoginNeededError
 from pgward.policy import explaining
-from pgward.policy.cases import Asked, Case, Test, read_asked, read_test, shown
+from pgward.policy.cases import (
+    METHODS,
+    Asked,
+    Case,
+    Test,
+    check_rules,
+    read_asked,
+    read_test,
+    shown,
+)
 from pgward.policy.context import ServiceFacts
 from pgward.policy.explaining import Explanation, Looked
 from pgward.policy.rules import Engine
@@ -80,8 +89,8 @@ def _results(document: Document, sources: Sources) -> Iterator[dict[str, Any]]:
     ruled, cases = _read_test(document, sources)
     engine = Engine.compile(ruled.policies)
     for case in cases:
-        asked = case.asked
-        problem = case.problem(engine, ruled.guard(asked.context, asked.at))
+        context, at = case.asked.context, case.asked.at
+        problem = case.problem(engine, ruled.guard(context, at), ruled.shut(context))
         name = f"{document.name}: {case.name}"
         yield {"case": name, "ok": problem is None, "problem": problem}
 
@@ -98,9 +107,13 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
         ruled = Ruled(facts, sources.all_policies())
     if not ruled.policies:
         where = document.where("spec")
-        raise InvalidInputError("no policy is tested", where=where, hint="name some: policies")
+        raise InvalidInputError(
+            "no policy is tested", where=where, hint="service: NAME, or policies: [NAME]"
+        )
     now = SystemClock().now()
-    return ruled, within(document, lambda: test.read_cases(ruled.facts, now=now))
+    cases: list[Case] = within(document, lambda: test.read_cases(ruled.facts, now=now))
+    within(document, lambda: check_rules(cases, ruled.policies, BUILT_IN))
+    return ruled, cases
 
 
 @policy.command()
@@ -118,7 +131,7 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
 @click.option("--client", default="", metavar="IP", help="From where.")
 @click.option(
     "--method",
-    type=click.Choice(["certificate", "tunnel", "otp", "token"]),
+    type=click.Choice(METHODS),
     default="certificate",
     help="The way in.",
     show_default=True,

@@ -17,12 +17,14 @@ from pgward.policy import cel
 from pgward.policy.context import Context, ServiceFacts
 from pgward.policy.model import Policy
 from pgward.policy.reading import SpecError, read_spec
-from pgward.policy.role_guard import RoleGuard
+from pgward.policy.role_guard import NAME, RoleGuard
 from pgward.policy.rules import Decision
 
 INLINE = "inline"
 """How the policy is called that stands in the service itself."""
 TEST = "PolicyTest"
+BUILT_IN = (NAME, "allow", "login")
+"""What decides without a policy, as a service says it."""
 
 Ask = Callable[[str, str], dict[str, Any]]
 """Gives a resource of the CA by kind and name; raises NotFoundError."""

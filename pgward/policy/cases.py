@@ -6,6 +6,7 @@ A case says who asks for what, and what must become of it. ``given`` holds for a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 
 from pgward.policy.context import (
@@ -18,13 +19,15 @@ from pgward.policy.context import (
     Statement,
     User,
 )
-from pgward.policy.model import Effect
+from pgward.policy.model import Effect, Policy
 from pgward.policy.reading import SpecError, known, text
 from pgward.policy.role_guard import RoleGuard
 from pgward.policy.rules import Decision, Engine
 from pgward.policy.statements import classify, function_call
 
 _FACTS = ("user", "device", "session", "service", "connect", "at")
+METHODS = ("certificate", "tunnel", "otp", "token")
+"""The ways in, as conditions see them."""
 _CASE = (*_FACTS, "name", "sql", "function", "expect", "rule", "reason")
 
 
@@ -55,9 +58,14 @@ class Case:
     rule: str | None = None
     reason: str | None = None
 
-    def problem(self, engine: Engine, guard: RoleGuard | None = None) -> str | None:
-        """Return what is not as expected, or None."""
-        found = self.asked.decide(engine, guard)
+    def problem(
+        self, engine: Engine, guard: RoleGuard | None = None, shut: Decision | None = None
+    ) -> str | None:
+        """Return what is not as expected, or None; ``shut`` keeps connections out before all."""
+        if shut is None or self.asked.statements is not None:
+            found = self.asked.decide(engine, guard)
+        else:
+            found = shut
         if found.allowed is not self.expect.allows:
             return f"expected {self.expect.value}, but {shown(found)}"
         if self.rule is not None and self.rule not in (found.rule, found.name):
@@ -65,6 +73,19 @@ class Case:
         if self.reason is not None and self.reason != found.reason:
             return f"the reason is {found.reason!r}"
         return None
+
+
+def check_rules(cases: Sequence[Case], policies: Sequence[Policy], more: Sequence[str]) -> None:
+    """Raise SpecError where a case expects a rule that there is not; ``more`` are built in."""
+    known = {each.name for each in policies} | set(more)
+    for each in policies:
+        for rule in each.rules:
+            known |= {rule.name, f"{each.name}/{rule.name}"}
+    for index, case in enumerate(cases):
+        if case.rule is not None and case.rule not in known:
+            near = get_close_matches(case.rule, known, n=1)
+            also = f"; did you mean {near[0]}?" if near else ""
+            raise SpecError(f"cases[{index}].rule", f"is none of these policies{also}")
 
 
 def found_effect(decision: Decision) -> str:
@@ -99,7 +120,13 @@ class Test:
         """Read the cases; raise SpecError. ``now`` is the time of those that give none."""
         facts = {"name": service.name, "labels": dict(service.labels)}
         given = _joined({"service": facts}, self.given)
-        return [_case(given, each, f"cases[{index}]", now) for index, each in enumerate(self.cases)]
+        found: dict[str, Case] = {}
+        for index, each in enumerate(self.cases):
+            case = _case(given, each, f"cases[{index}]", now)
+            if case.name in found:
+                raise SpecError(f"cases[{index}].name", f"is that of another case: {case.name!r}")
+            found[case.name] = case
+        return list(found.values())
 
 
 def read_test(spec: object) -> Test:
@@ -178,7 +205,12 @@ def _statements(fields: Mapping[str, Any], path: str) -> Sequence[Statement] | N
         if type(function) is not int:
             raise SpecError(f"{path}.function", "must be the function's number (oid)")
         return (function_call(function),)
-    return None if sql is None else classify(text(sql, f"{path}.sql").encode())
+    if sql is None:
+        return None
+    found = classify(text(sql, f"{path}.sql").encode())
+    if not found:
+        raise SpecError(f"{path}.sql", "has no statement; leave it out to ask about a connection")
+    return found
 
 
 def _context(fields: Mapping[str, Any], path: str) -> Context:
@@ -223,9 +255,12 @@ def _connect(value: object, path: str) -> Connect:
 def _session(value: object, path: str) -> Session:
     fields = known(value, path, ("id", "method", "client", "started", "mfa", "reason"))
     started = fields.get("started")
+    method = text(fields.get("method", "certificate"), f"{path}.method")
+    if method not in METHODS:
+        raise SpecError(f"{path}.method", f"must be one of {', '.join(METHODS)}")
     return Session(
         id=text(fields.get("id", ""), f"{path}.id"),
-        method=text(fields.get("method", "certificate"), f"{path}.method"),
+        method=method,
         client=text(fields.get("client", ""), f"{path}.client"),
         started=NEVER if started is None else _time(started, f"{path}.started"),
         mfa=_flag(fields.get("mfa", False), f"{path}.mfa"),

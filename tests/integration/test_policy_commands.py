@@ -59,7 +59,8 @@ def test_a_decision_is_explained_by_what_is_in_force(site, policies):
 
 
 def test_cases_are_tried_against_what_is_in_force(site, policies, tmp_path):
-    case = {"name": "otp", "user": "ann", "session": {"method": "otp"}, "expect": "DENY"}
+    ann = {"name": "ann", "groups": ["dba"]}
+    case = {"name": "otp", "user": ann, "session": {"method": "otp"}, "expect": "DENY"}
     test = {
         "kind": "PolicyTest",
         "metadata": {"name": "t"},

@@ -80,7 +80,13 @@ def test_the_ca_has_what_no_file_has(logged_in, authority, files):
     (files / "tests.yaml").write_text(TESTS.replace("spec:", "spec:\n  service: orders"))
     done = logged_in("policy", "test", files / "tests.yaml")
     assert "denied by the default of policy dba-only" in done.stdout
-    assert authority.calls == [
+    (files / "tests.yaml").write_text(
+        TESTS.replace("spec:", "spec:\n  service: orders").replace("ALLOW}", "DENY, rule: dab}")
+    )
+    wrong = logged_in("policy", "test", files / "tests.yaml")
+    assert "spec.cases[0].rule: is none of these policies; did you mean dba?" in wrong.stderr
+    assert wrong.exit_code == 2
+    assert authority.calls[:2] == [
         "GET /v1/resources/service/orders",
         "GET /v1/resources/policy/dba-only",
     ]

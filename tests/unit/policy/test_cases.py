@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pgward.policy.cases import read_asked, read_test, shown
+from pgward.policy.cases import check_rules, read_asked, read_test, shown
 from pgward.policy.context import Connect, Context, Device, ServiceFacts, Session, User
 from pgward.policy.reading import SpecError, read_spec
 from pgward.policy.role_guard import RoleGuard
@@ -10,6 +10,7 @@ from pgward.policy.rules import Decision, Engine
 
 NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
 ORDERS = ServiceFacts("orders", {"env": "prod"})
+RULE = {"name": "dba", "effect": "ALLOW", "condition": "true"}
 CASE = {"name": "c", "user": "ann", "expect": "ALLOW"}
 ENGINE = Engine.compile(
     [
@@ -153,6 +154,16 @@ def test_what_is_not_as_expected_is_told(change, problem):
         ({"connect": []}, "cases[0].connect", "must be an object"),
         ({"service": {"labels": []}}, "cases[0].service.labels", "must be an object"),
         ({"rule": 1}, "cases[0].rule", "must be a text"),
+        (
+            {"session": {"method": "pigeon"}},
+            "cases[0].session.method",
+            "must be one of certificate, tunnel, otp, token",
+        ),
+        (
+            {"sql": "-- nothing"},
+            "cases[0].sql",
+            "has no statement; leave it out to ask about a connection",
+        ),
     ],
 )
 def test_wrong_cases_are_refused_by_field(change, path, what):
@@ -194,6 +205,25 @@ def test_the_guard_of_the_role_comes_first():
     assert kept.problem(ENGINE, guard) is None
     assert case(sql="select 'alter role app'").asked.decide(ENGINE, guard).name == "p/reads"
     assert case(user="bob").asked.decide(ENGINE, guard).name == "p/bob"
+
+
+def test_what_keeps_people_out_counts_for_connections_only():
+    shut = Decision(allowed=False, rule="allow")
+    assert case(expect="DENY", rule="allow").problem(ENGINE, None, shut) is None
+    assert case(sql="select 1", rule="reads").problem(ENGINE, None, shut) is None
+
+
+def test_a_rule_that_is_expected_must_be_one():
+    policies = [read_spec("p", {"rules": [RULE]})]
+    for rule in ("dba", "p/dba", "p", "protectRole", None):
+        check_rules(cases(CASE | {"rule": rule}), policies, ["protectRole"])
+    with pytest.raises(SpecError, match=r"^cases\[0\].rule is none of .*; did you mean p/dba\?"):
+        check_rules(cases(CASE | {"rule": "p/dbas"}), policies, [])
+
+
+def test_cases_have_names_of_their_own():
+    with pytest.raises(SpecError, match=r"^cases\[1\].name is that of another case: 'c'"):
+        cases(CASE, CASE | {"expect": "DENY"})
 
 
 def test_decisions_in_words():
