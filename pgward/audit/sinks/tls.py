@@ -20,8 +20,9 @@ def context(url: SinkUrl) -> ssl.SSLContext:
         if "cert" in options:
             made.load_cert_chain(options["cert"], options.get("key"))
     except (OSError, ssl.SSLError) as error:
+        why = (error.strerror or str(error)).lower()
         raise InvalidInputError(
-            f"the certificates of the sink cannot be read: {error}", where=url.text
+            f"the certificates of the sink cannot be read: {why}", where=url.text
         ) from error
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     return made

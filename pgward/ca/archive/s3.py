@@ -50,6 +50,10 @@ class S3Url:
             _check_option(name)
         if options.get("addressing", "auto") not in _ADDRESSING:
             raise InvalidInputError(f"addressing is one of {', '.join(_ADDRESSING)}")
+        if not options.get("endpoint", "https://").startswith(("https://", "http://")):
+            raise InvalidInputError(
+                "the endpoint of an s3:// address is an https:// URL", hint=_EXAMPLE
+            )
         prefix = objects.checked_prefix(parts.path.strip("/"))
         return cls(parts.netloc, f"{prefix}/" if prefix else "", **options)
 

@@ -32,6 +32,8 @@ def test_addresses(text, expected):
         ("s3://audit/x?adressing=path", "unknown option 'adressing'"),
         ("s3://audit/x?secret=path", "unknown option 'secret'"),
         ("s3://audit/x?addressing=x", "addressing is one of auto, path, virtual"),
+        ("s3://audit/x?endpoint=minio:9000", "is an https:// URL"),
+        ("s3://audit/x?endpoint=ftp://minio", "is an https:// URL"),
         ("s3://audit/../x", "no object's key begins with"),
     ],
 )
@@ -50,7 +52,7 @@ def test_a_near_miss_is_guessed():
 def test_an_endpoint_that_is_none(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     with pytest.raises(InvalidInputError, match="cannot be used"):
-        S3Objects.open("s3://audit/x?endpoint=nowhere&region=us-east-1")
+        S3Objects.open("s3://audit/x?endpoint=https://a_b!&region=us-east-1")
 
 
 def test_objects_stand_below_the_prefix(bucket, s3_url):
