@@ -9,6 +9,7 @@ import socket
 import ssl
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from pgward.audit.tape.answers import Data, as_it_is
 from pgward.core.errors import PgwardError
@@ -27,6 +28,7 @@ FATAL = "FATAL"
 _NOTICE_SQLSTATE = "00000"
 # PostgreSQL writes its buffer of 8 KiB as one record; behind a shorter one nothing waits.
 _FULL_RECORD = 8 * 1024
+_NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 MOST_AWAITED = 20_000
 """So many messages may wait for answers until the client is not read any more.
 
@@ -37,14 +39,20 @@ _SQLSTATES = {"tape_full": "53100", "protocol": "08P01"}
 
 
 class TlsPlain:
-    """A TLS connection to PostgreSQL that behaves like a non-blocking socket."""
+    """A TLS connection to PostgreSQL that behaves like a non-blocking socket.
 
-    __slots__ = ("_read", "_socket", "_write")
+    ``read_record`` and ``write`` are the hot path's: the SSL object's own, which raise what that
+    does.
+    """
+
+    __slots__ = ("_read", "_socket", "read_record", "write")
 
     def __init__(self, tls: TlsConnection) -> None:
         self._socket = tls.socket
         self._read = tls.read_into
-        self._write = tls.write
+        self.read_record: Callable[[bytearray], int] = partial(tls.read_into, BUFFER_SIZE)
+        # All or nothing; what was refused must be offered again as it was (SSL_write).
+        self.write = tls.write
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -53,13 +61,17 @@ class TlsPlain:
     def recv_into(self, buffer: bytearray, /) -> int:
         """Read records while they are full and there is room for one more."""
         try:
-            size = last = self._read(BUFFER_SIZE, buffer)
+            size = self.read_record(buffer)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
         except ssl.SSLZeroReturnError:
             return 0
-        view = memoryview(buffer) if last >= _FULL_RECORD else None
-        while view is not None and last >= _FULL_RECORD and size <= BUFFER_SIZE - RECORD_SIZE:
+        return self.read_on(buffer, size) if size >= _FULL_RECORD else size
+
+    def read_on(self, buffer: bytearray, size: int) -> int:
+        """Read more behind a full record of this size; return how much there is then."""
+        view, last = memoryview(buffer), size
+        while last >= _FULL_RECORD and size <= BUFFER_SIZE - RECORD_SIZE:
             try:
                 last = self._read(RECORD_SIZE, view[size:])
             except OSError:  # nothing more is here; what broke, the next read hears of as well
@@ -68,9 +80,9 @@ class TlsPlain:
         return size
 
     def send(self, data: bytes | memoryview, /) -> int:
-        """Write all or nothing; what was refused must be offered again as it was (SSL_write)."""
+        """Write as ``write`` does."""
         try:
-            return self._write(data)
+            return self.write(data)
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
             raise BlockingIOError from None
 
@@ -83,10 +95,11 @@ class AwareRelay(Relay):
     """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did."""
 
     __slots__ = (
-        "_answered_at",
         "_chores",
         "_down",
         "_holds_client",
+        "_pending",
+        "_rests_since",
         "_up",
         "ended_by",
         "exchange",
@@ -107,12 +120,12 @@ class AwareRelay(Relay):
         results: int = 0,
         seal: Callable[[Data], Data] = as_it_is,
     ) -> None:
-        pending = Pending(tape, session, salt, ruling)
+        self._pending = pending = Pending(tape, session, salt, ruling)
         self._up = Upward(pending)
         self._down = Downward(pending, results=results, seal=seal)
         self.exchange = pending.exchange
         self._holds_client = False  # too much is not answered
-        self._answered_at = loop.time()
+        self._rests_since = loop.time(), 0
         self.ended_by: tuple[str, str] | None = None  # SQLSTATE and text
         self._chores: list[Callable[[], bool]] = []  # each returns whether it is done
         plain: Plain = TlsPlain(upstream) if isinstance(upstream, TlsConnection) else upstream
@@ -125,8 +138,15 @@ class AwareRelay(Relay):
 
     @property
     def last_active(self) -> float:
-        """When the last answer came, by the loop's clock; now, while one is awaited."""
-        return self._answered_at if self.idle else self._loop.time()
+        """When the last answer was here at the latest, by the loop's clock; now, if one is awaited.
+
+        It was looked for when this was asked before: so ask again and again.
+        """
+        if not self.idle:
+            return self._loop.time()
+        if self._rests_since[1] != self.answered:
+            self._rests_since = self._loop.time(), self.answered
+        return self._rests_since[0]
 
     @property
     def idle(self) -> bool:
@@ -144,7 +164,7 @@ class AwareRelay(Relay):
     @property
     def answered(self) -> int:
         """How often PostgreSQL has brought something to its end: a command, a whole answer."""
-        return self._down.answers
+        return self._pending.answers
 
     def rule(self, ruling: Ruling) -> None:
         """Have statements ruled from now on, where none were; see ``Upward.rule``."""
@@ -224,53 +244,62 @@ class AwareRelay(Relay):
 
     # --- the two hot directions, as in Relay ------------------------------------------
 
-    def _make_outbound(self) -> Callable[[], None]:
+    def _make_outbound(self) -> Callable[[], None]:  # noqa: C901 - one flat callback is the fastest
         """Return the callback PostgreSQL → client."""
         receive, write, buffer, view = self._plain.recv_into, self._tls.write, _buffer, _view
+        more = None
+        if isinstance(self._plain, TlsPlain):
+            receive, more = self._plain.read_record, self._plain.read_on
         full, failed, plain_ended = self._tls_full, self._failed, self._plain_ended
-        feed, instead, refused = self._down.feed, self._write_parts, self._refused
+        passes, feed = self._down.passes, self._down.feed
+        instead, refused = self._write_parts, self._refused
         broke, tls_fd = self._broke, self._tls_fd
-        chores, do_chores, now = self._chores, self._do_chores, self._loop.time
+        chores, do_chores = self._chores, self._do_chores
 
-        def outbound() -> None:
+        def outbound() -> None:  # noqa: C901 - see above
             try:
                 size = receive(buffer)
-            except (BlockingIOError, InterruptedError):
+            except _NOT_NOW:
                 return
+            except ssl.SSLZeroReturnError:
+                size = 0
             except OSError:
                 failed()
                 return
             if not size:
                 plain_ended()
                 return
-            data = view[:size]
+            if size >= _FULL_RECORD and more is not None:
+                size = more(buffer, size)
             try:
-                parts = feed(data)
+                parts = None if passes(buffer, size) else feed(view[:size])
             except Exception as error:  # noqa: BLE001 - whatever it is, the session must end
                 refused(error)
                 return
             if parts is None:
                 try:
-                    write(data)
+                    write(view[:size])
                 except ssl.SSLWantWriteError:
                     full(size)
                 except (ssl.SSLError, OSError):
                     broke(tls_fd)
             else:
                 instead(parts)
-            self._answered_at = now()
             if chores:
                 do_chores()
 
         return outbound
 
-    def _make_inbound(self) -> Callable[[], None]:  # noqa: C901 - one flat callback is the fastest
+    def _make_inbound(self) -> Callable[[], None]:  # noqa: C901 - see above
         """Return the callback client → PostgreSQL."""
         read, send, buffer, view = self._tls.read_into, self._plain.send, _buffer, _view
+        if isinstance(self._plain, TlsPlain):
+            send = self._plain.write
         plain_full, failed, tls_ended = self._plain_full, self._failed, self._tls_ended
         control, retry, gather = self._control, self._read_wants_write, self._gather
         control_size = CONTROL_SIZE if self._controls else -1
-        feed, instead, refused = self._up.feed, self._send_parts, self._refused
+        passes, feed = self._up.passes, self._up.feed
+        instead, refused = self._send_parts, self._refused
         queue, hold_client = self.exchange.queue, self._hold_client
         broke, plain_fd = self._broke, self._plain_fd
 
@@ -295,16 +324,15 @@ class AwareRelay(Relay):
             after = None
             if size == RECORD_SIZE:
                 size, after = gather()
-            data = view[:size]
             try:
-                parts = feed(data)
+                parts = None if passes(buffer, size) else feed(view[:size])
             except Exception as error:  # noqa: BLE001 - whatever it is, the session must end
                 refused(error)
                 return
             if parts is None:
                 try:
-                    sent = send(data)
-                except (BlockingIOError, InterruptedError):
+                    sent = send(view[:size])
+                except _NOT_NOW:
                     sent = 0
                 except OSError:
                     broke(plain_fd)

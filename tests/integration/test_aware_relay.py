@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import time
+from functools import partial
 
 import psycopg
 import pytest
@@ -261,6 +262,9 @@ def test_a_statement_of_200_mb(aware_database, tls, tmp_path):
         def append(self, kind, _session, data) -> None:
             self.largest = max(self.largest, len(data))
             self.pieces += len(data) - 16 if kind == frames.PIECE else 0
+
+        def appender(self, kind, session):
+            return partial(self.append, kind, session)
 
     tape = Counting()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

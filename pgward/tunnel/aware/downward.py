@@ -35,12 +35,15 @@ from pgward.pgwire.states import (
 )
 from pgward.tunnel.aware.copying import CopyOut
 from pgward.tunnel.aware.denials import told, without_texts
+from pgward.tunnel.aware.passing import answering
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.rows import count
+from pgward.tunnel.aware.shapes import MOST, answer
 
 _HEADER = 5
 _MOST_TYPES = _HEADER + 2 + 4 * 0xFFFF  # of parameters: as many as a Bind can give
 _FORMAT_AND_COLUMNS = 3  # bytes of a CopyOutResponse
+_LEARN_EACH = 4  # in some sessions no answer is like another
 _header = Struct("!BI").unpack_from
 
 Parts = list[bytes | memoryview]
@@ -87,8 +90,9 @@ class Downward:
         "_session",
         "_skip",
         "_summary",
+        "_unlike",
         "_waiting",
-        "answers",
+        "passes",
     )
 
     def __init__(
@@ -108,12 +112,15 @@ class Downward:
         self._summary: list[bytes | memoryview] = []  # for the tape, of this read
         self._out: Parts | None = None  # what to pass on of this read, if not all as it is
         self._passed = 0
-        self.answers = 0  # how often something came to its end
+        self._unlike = 0  # reads that were like none before
+        self.passes = answering(pending)
+        self._look()
 
     def record(self, results: int) -> None:
         """Put so many bytes of each answer on tape; of one under way, no more than before."""
         under_way = min(self._results_left, results)
         self._results, self._results_left = results, results if self._exchange.idle else under_way
+        self._look()
 
     @property
     def at_boundary(self) -> bool:
@@ -126,8 +133,37 @@ class Downward:
         What is returned may be parts of ``view``. TapeFullError goes through.
         """
         if self._results:
-            return self._recorded(view)
-        return self._feed(view) if self._skip or self._waiting else self._read(view, 0)
+            parts = self._recorded(view)
+        elif self._pending.clean and len(view) <= MOST:
+            parts = self._learn(view)
+        else:
+            parts = self._feed(view) if self._skip or self._waiting else self._read(view, 0)
+        self._look()
+        return parts
+
+    def _look(self) -> None:
+        pending = self._pending
+        pending.clean = not (
+            (self._skip or self._waiting)
+            or (self._rows or self._row_bytes or self._copy is not None)
+            or self._results
+        )
+        pending.look()
+
+    def _learn(self, view: memoryview) -> Parts | None:
+        """Read, and remember at times what was found out, if all that was asked is answered."""
+        self._unlike += 1
+        if self._unlike % _LEARN_EACH:
+            return self._read(view, 0)
+        pending, exchange = self._pending, self._exchange
+        asked, plain = exchange.queue.copy(), pending.may_answer
+        parts = self._read(view, 0)
+        self._look()
+        if parts is None and plain and pending.may_answer and exchange.idle:
+            known = answer(bytes(view), asked)
+            if known is not None:
+                pending.shapes.answers[len(view)] = known
+        return parts
 
     def _feed(self, view: memoryview) -> Parts | None:
         if self._waiting:
@@ -220,7 +256,7 @@ class Downward:
             if role == _DONE:
                 self._ready(view[end - 1])
             elif role == _TAPED:
-                self.answers += 1
+                self._pending.answers += 1
                 if queue and (asked := queue[0]) != QUERY:
                     if asked == _ASKED[kind] and exchange.watcher is None:
                         queue.popleft()  # what exchange.came would do, without a call
@@ -264,7 +300,7 @@ class Downward:
             self._copy = None
 
     def _ready(self, status: int) -> None:
-        self.answers += 1
+        self._pending.answers += 1
         exchange = self._exchange
         queue = exchange.queue
         if queue and queue[0] in READY_ENDS and not exchange.deaf:

@@ -19,18 +19,19 @@ from pgward.pgwire.states import (
     MOST_LENGTH,
     NAMING,
     PARSE,
-    QUERY,
     TERMINATE,
 )
 from pgward.tunnel.aware.hiding import Hiding, suspicious
 from pgward.tunnel.aware.judging import Glancing, Judging
+from pgward.tunnel.aware.passing import saying
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.pieces import Pieces
 from pgward.tunnel.aware.rows import count
 from pgward.tunnel.aware.ruling import Denial, Ruling
+from pgward.tunnel.aware.shapes import MOST, said
 
 _HEADER = 5
-_ONE_QUERY = (QUERY,)
+_LEARN_EACH = 4  # in some sessions nothing is said twice
 _UNANSWERED = frozenset({FLUSH, TERMINATE})
 _AWAITED = bytes(set(MOST_LENGTH) - _UNANSWERED)
 # The longest length, by type, of messages that may go straight on.
@@ -64,7 +65,9 @@ class Upward:
         "_simple",
         "_skip",
         "_taped",
+        "_unlike",
         "_waiting",
+        "passes",
     )
 
     def __init__(self, pending: Pending) -> None:
@@ -84,10 +87,13 @@ class Upward:
         self._simple = True  # nothing of the above, so that a query may go straight on
         self._out: Parts | None = None  # what to pass on of this read, if not all as it is
         self._passed = self._taped = 0  # up to where in this read
+        self._unlike = 0  # reads that were like none before
+        self.passes = saying(pending)
         if ruling is not None and ruling.every:
             self.rule(ruling)
         elif ruling is not None:
             self._judging = Glancing(ruling)
+        self._look()
 
     @property
     def at_boundary(self) -> bool:
@@ -99,29 +105,37 @@ class Upward:
 
         What is returned may be parts of ``view``. TapeFullError goes through.
         """
-        size = len(view)
-        exchange = self._exchange
-        if not self._simple or exchange.deaf or size < _HEADER:
-            return self._feed(view)
-        kind, length = _header(view)
-        if kind == QUERY and length == size - 1:
-            kinds: tuple[int, ...] | list[int] = _ONE_QUERY
-        else:
-            kinds, at, last = [], 0, size - _HEADER
-            while at <= last:
-                kind, length = _header(view, at)
-                if not LEAST <= length <= _LONGEST[kind]:
-                    return self._feed(view)
-                if kind in _AWAITED:
-                    kinds.append(kind)
-                at += length + 1
-            if at != size:
-                return self._feed(view)
-        if suspicious(view) or self._hiding.takers:
-            return self._feed(view)
+        if self._simple and not self._exchange.deaf and self._goes_straight_on(view):
+            return None
+        parts = self._feed(view)
+        self._look()
+        return parts
+
+    def _goes_straight_on(self, view: memoryview) -> bool:
+        """Put whole messages on tape among which there is nothing to look at closer."""
+        kinds, at, size = list[int](), 0, len(view)
+        last = size - _HEADER
+        while at <= last:
+            kind, length = _header(view, at)
+            if not LEAST <= length <= _LONGEST[kind]:
+                return False
+            if kind in _AWAITED:
+                kinds.append(kind)
+            at += length + 1
+        if at != size or suspicious(view) or self._hiding.takers:
+            return False
         self._append(UP, self._session, view)
-        exchange.queue += kinds
-        return None
+        self._exchange.queue += kinds
+        if size <= MOST:
+            self._unlike += 1
+            if not self._unlike % _LEARN_EACH:
+                self._pending.shapes.said[size] = said(bytes(view), kinds)
+        return True
+
+    def _look(self) -> None:
+        pending = self._pending
+        pending.simple = self._simple and not self._hiding.takers
+        pending.look()
 
     def rule(self, ruling: Ruling) -> None:
         """Put statements before a ruling from now on; what was prepared before is not known."""
@@ -134,6 +148,7 @@ class Upward:
         self._pending.ruling = ruling
         self._judging = judging
         self._ruled, self._simple = True, False
+        self._look()
 
     def close(self) -> None:
         """Put on tape what is known of COPY data that never came to its end."""
