@@ -10,7 +10,7 @@ from pgward.pgwire.framing import HEADER
 from pgward.pgwire.states import LARGE, LEAST
 
 _MANY = 32  # messages that would fit, below which walking costs less
-_WALKED = 64  # messages to walk until the next attempt, where lengths differ
+_WALKED = 2048  # bytes to walk until the next attempt, where lengths differ
 
 _header = Struct("!BI").unpack_from
 
@@ -21,23 +21,27 @@ def count(view: memoryview, at: int, kind: int) -> tuple[int, int]:
     That may be behind the view. A message of an impossible length is not counted.
     """
     size = len(view)
-    last, rows, walk_to = size - HEADER, 0, 0
-    data = b""
+    last, rows = size - HEADER, 0
+    walk_to, data = at, b""
     while at <= last:
         found, length = _header(view, at)
         if found != kind or not LEAST <= length <= LARGE:
             break
+        if at < walk_to:
+            at += length + 1
+            rows += 1
+            continue
         step = length + 1
         many = (size - at) // step
-        if many < _MANY or rows < walk_to:
-            at += step
-            rows += 1
+        if many < _MANY:
+            walk_to = size
             continue
         data = data or bytes(view)
         same = _alike(data, at, step, many)
         at += same * step
         rows += same
-        walk_to = rows + _WALKED if same < _MANY else 0
+        if same < _MANY:
+            walk_to = at + _WALKED
     return rows, at
 
 
