@@ -1,6 +1,8 @@
 """Two workers of one edge: each has a tape, keys of cancel requests, and may be killed."""
 
+import json
 import signal
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -34,9 +36,13 @@ class World:
         self.where = straight(self.person, self.edge, self.service.name)
         eventually(lambda: all(self.lets_in() for _ in range(8)), what="nobody is let in")
 
-    def lets_in(self) -> bool:
+    def known(self, service) -> list[dict]:
+        """Return the sessions of a service that the CA knows."""
+        return self.site.api.get(f"/v1/database-sessions?service={service.name}")["sessions"]
+
+    def lets_in(self, where: str | None = None) -> bool:
         try:
-            psycopg.connect(self.where).close()
+            psycopg.connect(where or self.where).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -71,6 +77,27 @@ def test_a_one_time_password_is_good_once_at_all_workers(world):
         told = sorted(threads.map(said, range(8)))
     assert told.pop() == "let in"
     assert all("not known here, was used, or is too old" in each for each in told), told
+
+
+def test_one_auditor_reads_the_answers_that_each_worker_encrypts(world):
+    service = world.stack.aware(
+        world.person, edges=(world.edge,), postgres={"recording": "results"}
+    )
+    where = straight(world.person, world.edge, service.name)
+    eventually(lambda: world.lets_in(where), what="nobody is let in")
+    seen = 0
+    while seen < 8 or len({each["id"].partition("-")[0] for each in world.known(service)}) < 2:
+        with psycopg.connect(where, autocommit=True) as session:
+            session.execute("select 'se' || 'en'")
+        seen += 1
+    eventually(lambda: sum(each["statements"] for each in world.known(service)) == seen)
+    api, said = world.site.api, b""
+    for each in world.known(service):
+        path = f"/v1/database-sessions/{each['id']}"
+        eventually(lambda path=path: (api.get(path)["recording"] or {}).get("complete"))
+        for line in api.get_bytes(f"{path}/recording").splitlines():
+            said += b64decode(json.loads(line).get("data", ""))
+    assert said.count(b"seen") == seen
 
 
 @pytest.mark.soak
