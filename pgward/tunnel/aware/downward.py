@@ -38,7 +38,7 @@ from pgward.tunnel.aware.denials import told, without_texts
 from pgward.tunnel.aware.passing import answering
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.rows import count
-from pgward.tunnel.aware.shapes import MOST, answer
+from pgward.tunnel.aware.shapes import MOST, MOST_ASKED, answer
 
 _HEADER = 5
 _MOST_TYPES = _HEADER + 2 + 4 * 0xFFFF  # of parameters: as many as a Bind can give
@@ -153,13 +153,12 @@ class Downward:
     def _learn(self, view: memoryview) -> Parts | None:
         """Read, and remember at times what was found out, if all that was asked is answered."""
         self._unlike += 1
-        if self._unlike % _LEARN_EACH:
-            return self._read(view, 0)
         pending, exchange = self._pending, self._exchange
-        asked, plain = exchange.queue.copy(), pending.may_answer
+        most = 0 if self._unlike % _LEARN_EACH or not pending.may_answer else MOST_ASKED
+        asked = exchange.queue.copy() if len(exchange.queue) <= most else None
         parts = self._read(view, 0)
         self._look()
-        if parts is None and plain and pending.may_answer and exchange.idle:
+        if asked and parts is None and pending.may_answer and exchange.idle:
             known = answer(bytes(view), asked)
             if known is not None:
                 pending.shapes.answers[len(view)] = known

@@ -14,30 +14,31 @@ from pgward.audit.tape.frames import run
 from pgward.pgwire.framing import HEADER
 from pgward.pgwire.states import (
     BIND,
-    BIND_COMPLETE,
-    CLOSE_COMPLETE,
     COMMAND_COMPLETE,
     DATA_ROW,
+    DESCRIBE,
     EMPTY_QUERY,
+    ENDS,
+    EXECUTE,
     LEAST,
     NAMING,
-    NO_DATA,
     PARAMETER_DESCRIPTION,
-    PARSE_COMPLETE,
-    PORTAL_SUSPENDED,
-    READY,
+    QUERY,
     ROW_DESCRIPTION,
 )
 
 MOST = 1024
 """Bytes of a read that is remembered; there is one read of a length, so this bounds them all."""
+MOST_ASKED = 64
+"""Messages whose answer is remembered."""
 
-_PLAIN = frozenset(
-    {
-        *(PARSE_COMPLETE, BIND_COMPLETE, CLOSE_COMPLETE, PARAMETER_DESCRIPTION, NO_DATA),
-        *(COMMAND_COMPLETE, EMPTY_QUERY, PORTAL_SUSPENDED, READY),
-    }
-)
+# What may come of an answer ahead of its end. That of a function call is never remembered.
+_WITHIN = {
+    QUERY: {ROW_DESCRIPTION, DATA_ROW, COMMAND_COMPLETE, EMPTY_QUERY},
+    DESCRIBE: {PARAMETER_DESCRIPTION},
+    EXECUTE: {DATA_ROW},
+}
+_READY = b"Z\0\0\0\5"
 _header = Struct("!BI").unpack_from
 
 
@@ -87,21 +88,29 @@ def said(data: bytes, kinds: list[int]) -> Said:
 
 
 def answer(data: bytes, asked: deque[int]) -> Answer | None:
-    """Take whole messages of PostgreSQL that answer all of ``asked``; None if they do not do."""
+    """Take whole messages of PostgreSQL that answer all of ``asked``, in its order; else None."""
     head, tail, taped = data, b"", list[bytes]()
-    at = ends = kind = 0
+    at = ends = 0
+    awaited = iter(asked)
+    waiting = next(awaited, None)
     while at < len(data):
         kind, length = _header(data, at)
         start, at = at, at + 1 + length
-        if kind in _PLAIN:
-            taped.append(data[start:at])
-            ends += 1
-        elif kind == DATA_ROW and head is data:
+        if waiting is None:
+            return None
+        if kind in ENDS.get(waiting, ()):
+            waiting = next(awaited, None)
+        elif kind not in _WITHIN.get(waiting, ()):
+            return None
+        if kind == DATA_ROW:
+            if head is not data:
+                return None
             head, tail = data[: start + HEADER], data[at:]
             taped.append(run(1, length - LEAST))
         elif kind != ROW_DESCRIPTION:
-            return None
-    if kind != READY or not asked:
+            taped.append(data[start:at])
+            ends += 1
+    if waiting is not None or data[-6:-1] != _READY:
         return None
     named = sum(each in NAMING for each in asked)
     return Answer(head, tail, asked, b"".join(taped), ends, named, data[-1])

@@ -65,7 +65,9 @@ class Session(Inspected):
 
     def state(self) -> tuple[object, ...]:
         pending, exchange = self.pending, self.exchange
+        names = exchange.watcher
         return (
+            *(() if names is None else (list(names._awaited), dict(names._known), names._certain)),
             *(list(exchange.queue), exchange.status, exchange.at_ready, exchange.deaf),
             *(pending.answers, pending.marked, pending.sensitive, len(pending.denials)),
             *(self.upward.at_boundary, self.downward.at_boundary, self.tape.frames),

@@ -7,7 +7,7 @@ import pytest
 from pgward.audit.tape.frames import run
 from pgward.pgwire import backend, frontend
 from pgward.pgwire.framing import message
-from pgward.pgwire.states import BIND, DESCRIBE, EXECUTE, PARSE, QUERY, SYNC
+from pgward.pgwire.states import BIND, DESCRIBE, EXECUTE, FUNCTION_CALL, PARSE, QUERY, SYNC
 from pgward.tunnel.aware.shapes import Answer, Said, answer, said
 
 COLUMNS = backend.row_description([])
@@ -38,7 +38,8 @@ def test_of_an_answer_the_values_of_its_row_may_differ():
 
 
 def test_an_answer_without_a_row():
-    data, asked = message(b"1") + message(b"2") + message(b"n") + READY, deque([PARSE, BIND, SYNC])
+    data = message(b"1") + message(b"2") + message(b"n") + READY
+    asked = deque([PARSE, BIND, DESCRIBE, SYNC])
     assert answer(data, asked) == Answer(data, b"", asked, data, 4, 2, ord("T"))
 
 
@@ -58,6 +59,29 @@ def test_an_answer_without_a_row():
 )
 def test_other_answers_are_not_remembered(data):
     assert answer(data, ASKED) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "data"),
+    [
+        ((BIND, SYNC), READY),
+        ((PARSE, BIND, SYNC), message(b"2") + message(b"1") + READY),
+        ((BIND, SYNC), message(b"2")),
+        ((BIND, SYNC), message(b"2") + READY + READY),
+        ((QUERY, QUERY), DONE + READY),
+        ((PARSE, SYNC), message(b"1") + ROW + READY),
+        ((FUNCTION_CALL,), message(b"V") + READY),
+    ],
+)
+def test_what_is_not_an_answer_to_all_in_its_order_is_not_remembered(asked, data):
+    assert answer(data, deque(asked)) is None
+
+
+def test_what_is_prepared_is_described_by_the_types_of_its_parameters():
+    data = message(b"1") + backend.parameter_description([23]) + COLUMNS + READY
+    found = answer(data, deque([PARSE, DESCRIBE, SYNC]))
+    taped = message(b"1") + backend.parameter_description([23]) + READY
+    assert found == Answer(data, b"", deque([PARSE, DESCRIBE, SYNC]), taped, 3, 1, ord("T"))
 
 
 def test_what_answers_nothing_is_not_remembered():
