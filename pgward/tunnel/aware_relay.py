@@ -9,7 +9,6 @@ import socket
 import ssl
 import traceback
 from collections.abc import Callable
-from functools import partial
 
 from pgward.audit.tape.answers import Data, as_it_is
 from pgward.core.errors import PgwardError
@@ -21,13 +20,12 @@ from pgward.tunnel.aware.upward import Upward
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason
 from pgward.tunnel.relay import BUFFER_SIZE, RECORD_SIZE, Plain, Relay, _buffer, _view
 from pgward.tunnel.tls import TlsConnection
+from pgward.tunnel.tls_plain import FULL_RECORD, TlsPlain
 
 log = logging.getLogger("pgward.edge")
 
 FATAL = "FATAL"
 _NOTICE_SQLSTATE = "00000"
-# PostgreSQL writes its buffer of 8 KiB as one record; behind a shorter one nothing waits.
-_FULL_RECORD = 8 * 1024
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 MOST_AWAITED = 20_000
 """So many messages may wait for answers until the client is not read any more.
@@ -36,59 +34,6 @@ An auditor has something of each in memory. PostgreSQL itself never holds back s
 buffer of 8 KiB has room for 1600.
 """
 _SQLSTATES = {"tape_full": "53100", "protocol": "08P01"}
-
-
-class TlsPlain:
-    """A TLS connection to PostgreSQL that behaves like a non-blocking socket.
-
-    ``read_record`` and ``write`` are the hot path's: the SSL object's own, which raise what that
-    does.
-    """
-
-    __slots__ = ("_read", "_socket", "read_record", "write")
-
-    def __init__(self, tls: TlsConnection) -> None:
-        self._socket = tls.socket
-        self._read = tls.read_into
-        self.read_record: Callable[[bytearray], int] = partial(tls.read_into, BUFFER_SIZE)
-        # All or nothing; what was refused must be offered again as it was (SSL_write).
-        self.write = tls.write
-
-    def fileno(self) -> int:
-        """Return the file descriptor."""
-        return self._socket.fileno()
-
-    def recv_into(self, buffer: bytearray, /) -> int:
-        """Read records while they are full and there is room for one more."""
-        try:
-            size = self.read_record(buffer)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError from None
-        except ssl.SSLZeroReturnError:
-            return 0
-        return self.read_on(buffer, size) if size >= _FULL_RECORD else size
-
-    def read_on(self, buffer: bytearray, size: int) -> int:
-        """Read more behind a full record of this size; return how much there is then."""
-        view, last = memoryview(buffer), size
-        while last >= _FULL_RECORD and size <= BUFFER_SIZE - RECORD_SIZE:
-            try:
-                last = self._read(RECORD_SIZE, view[size:])
-            except OSError:  # nothing more is here; what broke, the next read hears of as well
-                break
-            size += last
-        return size
-
-    def send(self, data: bytes | memoryview, /) -> int:
-        """Write as ``write`` does."""
-        try:
-            return self.write(data)
-        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            raise BlockingIOError from None
-
-    def shutdown(self, how: int, /) -> None:
-        """End a direction of TCP below TLS: PostgreSQL takes it for the client's end."""
-        socket.socket.shutdown(self._socket, how)
 
 
 class AwareRelay(Relay):
@@ -269,7 +214,7 @@ class AwareRelay(Relay):
             if not size:
                 plain_ended()
                 return
-            if size >= _FULL_RECORD and more is not None:
+            if size >= FULL_RECORD and more is not None:
                 size = more(buffer, size)
             try:
                 parts = None if passes(buffer, size) else feed(view[:size])

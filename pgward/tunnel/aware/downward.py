@@ -13,30 +13,25 @@ from pgward.pgwire import backend
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.states import (
     COMMAND_COMPLETE,
-    COPY_BOTH,
     COPY_DATA,
     COPY_DONE,
-    COPY_IN,
     COPY_OUT,
     DATA_ROW,
     DESCRIBE,
-    ENDING,
-    ENDS,
     ERROR,
     FUNCTION_RESULT,
     LEAST,
     PARAMETER_DESCRIPTION,
     PARAMETER_STATUS,
     QUERY,
-    READY,
     READY_ENDS,
     ROW_DESCRIPTION,
-    UNTAPED,
 )
 from pgward.tunnel.aware.copying import CopyOut
 from pgward.tunnel.aware.denials import told, without_texts
 from pgward.tunnel.aware.passing import answering
 from pgward.tunnel.aware.pending import Pending
+from pgward.tunnel.aware.roles import ASKED, COPIED, DONE, PASSED, ROLES, TAPED
 from pgward.tunnel.aware.rows import count
 from pgward.tunnel.aware.shapes import MOST, MOST_ASKED, answer
 
@@ -47,25 +42,6 @@ _LEARN_EACH = 4  # in some sessions no answer is like another
 _header = Struct("!BI").unpack_from
 
 Parts = list[bytes | memoryview]
-
-# What to do with a message: one look into a table.
-_NO_MESSAGE, _COPIED, _PASSED, _TAPED, _DONE, _RARE = range(6)
-_ROLES = bytearray(256)
-for _kind in UNTAPED:
-    _ROLES[_kind] = _PASSED
-for _kind in ENDING:
-    _ROLES[_kind] = _TAPED
-_ROLES[COPY_DATA] = _COPIED
-_ROLES[READY] = _DONE
-for _kind in (ERROR, COPY_IN, COPY_OUT, COPY_BOTH):
-    _ROLES[_kind] = _RARE
-ROLES = bytes(_ROLES)
-
-# What a message is the answer to, of what one message alone answers; for the hot loop.
-_ASKED = bytearray(256)
-for _kind, _ends in ENDS.items():
-    for _end in _ends - {READY}:
-        _ASKED[_end] = _kind
 
 
 class Downward:
@@ -211,7 +187,7 @@ class Downward:
                         raise _unknown(kind, length)
                     continue
             role = roles[kind]
-            if role == _COPIED:
+            if role == COPIED:
                 if start >= 0:
                     self._summary.append(view[start:at])
                     start = -1
@@ -220,7 +196,7 @@ class Downward:
             if not role or length < LEAST:
                 raise _unknown(kind, length)
             end = at + length + 1
-            if role == _PASSED:
+            if role == PASSED:
                 if start >= 0:
                     self._summary.append(view[start:at])
                     start = -1
@@ -252,12 +228,12 @@ class Downward:
                 self._rows = self._row_bytes = 0
             if start < 0:
                 start = at
-            if role == _DONE:
+            if role == DONE:
                 self._ready(view[end - 1])
-            elif role == _TAPED:
+            elif role == TAPED:
                 self._pending.answers += 1
                 if queue and (asked := queue[0]) != QUERY:
-                    if asked == _ASKED[kind] and exchange.watcher is None:
+                    if asked == ASKED[kind] and exchange.watcher is None:
                         queue.popleft()  # what exchange.came would do, without a call
                         exchange.at_ready = False
                     else:
