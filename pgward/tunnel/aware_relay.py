@@ -17,6 +17,7 @@ from pgward.tunnel.aware.downward import Downward, Parts
 from pgward.tunnel.aware.pending import Pending, Tape
 from pgward.tunnel.aware.ruling import Ruling
 from pgward.tunnel.aware.upward import Upward
+from pgward.tunnel.outro import Outro
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason
 from pgward.tunnel.relay import BUFFER_SIZE, RECORD_SIZE, Plain, Relay, _buffer, _view
 from pgward.tunnel.tls import TlsConnection
@@ -37,7 +38,10 @@ _SQLSTATES = {"tape_full": "53100", "protocol": "08P01"}
 
 
 class AwareRelay(Relay):
-    """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did."""
+    """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did.
+
+    ``outro`` says so to a client that was in the middle of a message then.
+    """
 
     __slots__ = (
         "_chores",
@@ -48,6 +52,7 @@ class AwareRelay(Relay):
         "_up",
         "ended_by",
         "exchange",
+        "outro",
     )
 
     def __init__(
@@ -72,6 +77,7 @@ class AwareRelay(Relay):
         self._holds_client = False  # too much is not answered
         self._rests_since = loop.time(), 0
         self.ended_by: tuple[str, str] | None = None  # SQLSTATE and text
+        self.outro: Outro | None = None
         self._chores: list[Callable[[], bool]] = []  # each returns whether it is done
         plain: Plain = TlsPlain(upstream) if isinstance(upstream, TlsConnection) else upstream
         super().__init__(loop, tls, plain, controls, on_end)
@@ -128,7 +134,7 @@ class AwareRelay(Relay):
     def end(self, sqlstate: str, text: str, *, hint: str | None = None, force: bool) -> None:
         """End the session: once nothing runs and no transaction is open, or at once by force."""
         if force:
-            self._end_by(sqlstate, text, hint)
+            self._end_by(sqlstate, text, hint, behind=True)
         else:
             self._soon(lambda: self._end_politely(sqlstate, text, hint))
 
@@ -153,15 +159,27 @@ class AwareRelay(Relay):
         self._end_by(sqlstate, text, hint)
         return True
 
-    def _end_by(self, sqlstate: str, text: str, hint: str | None) -> None:
-        """Say why, if it fits, take leave of PostgreSQL, and end."""
+    def _end_by(self, sqlstate: str, text: str, hint: str | None, *, behind: bool = False) -> None:
+        """Say why, if it fits, take leave of PostgreSQL, and end.
+
+        With ``behind`` an outro says so where it does not fit yet.
+        """
         if self._ended:
             return
         self.ended_by = sqlstate, text
-        self._say(backend.error(FATAL, sqlstate, text, hint=hint))
+        words = backend.error(FATAL, sqlstate, text, hint=hint)
+        if self._say(words):
+            words = b""
         if self._may_take_leave():
             self._send_plain(frontend.terminate())
+        if behind:
+            self._leave_outro(words)
         self._end(clean=False, reason=None)
+
+    def _leave_outro(self, words: bytes) -> None:
+        waiting = self._waiting_tls or b""
+        if (waiting or words) and not (self._ended or self._to_tls_done):
+            self.outro = Outro(self._tls, self._plain, waiting, self._down.left, words)
 
     def _may_take_leave(self) -> bool:
         return not self._ended and self._waiting_plain is None and self._up.at_boundary

@@ -54,7 +54,7 @@ class Lingering:
         self._loop = loop
         self._most = most
         self._leaving: dict[int, _Leaving] = {}  # by descriptor, the oldest first
-        self._busy: set[TlsConnection] = set()
+        self._busy: dict[TlsConnection, asyncio.Task[None]] = {}
         self._look: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
 
@@ -79,19 +79,19 @@ class Lingering:
             self._look = self._loop.call_later(QUIET_SECONDS, self._close_late)
 
     def close_after(self, task: asyncio.Task[None], connection: TlsConnection) -> None:
-        """Cancel a task that may be reading or writing, and close when it has stopped."""
-        self._busy.add(connection)
+        """Close when a task that reads or writes has come to its end."""
+        self._busy[connection] = task
         task.add_done_callback(lambda _: self._stopped(connection))
-        task.cancel()
 
     def _stopped(self, connection: TlsConnection) -> None:
-        self._busy.discard(connection)
+        self._busy.pop(connection, None)
         self.close(connection)
         self._tell_if_empty()
 
     def close_now(self) -> None:
         """Wait for nobody any more."""
-        for connection in self._busy:
+        for connection, task in tuple(self._busy.items()):
+            task.cancel()
             connection.close()
         for fd in tuple(self._leaving):
             self._close(fd)

@@ -38,7 +38,7 @@ class Plain(Protocol):
         """Return the file descriptor."""
         ...
 
-    def recv_into(self, buffer: bytearray, /) -> int:
+    def recv_into(self, buffer: bytearray | memoryview, /) -> int:
         """Read; return how much, 0 at the end."""
         ...
 

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pgward.core.errors import LoginNeededError, PgwardError, UnavailableError
 from pgward.tunnel.preface import ALPN, PrefaceError, Reason, RefusedError
@@ -229,7 +229,15 @@ async def _until_ready(wrapped: ssl.SSLSocket, attempt: Callable[[], T]) -> T:
             await ready(wrapped, read=False)
 
 
-async def ready(sock: socket.socket, *, read: bool) -> None:
+class Descriptor(Protocol):
+    """What has a file descriptor."""
+
+    def fileno(self) -> int:
+        """Return it."""
+        ...
+
+
+async def ready(sock: Descriptor, *, read: bool) -> None:
     """Wait until a socket can be read, or written."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()

@@ -24,7 +24,9 @@ class TlsPlain:
     def __init__(self, tls: TlsConnection) -> None:
         self._socket = tls.socket
         self._read = tls.read_into
-        self.read_record: Callable[[bytearray], int] = partial(tls.read_into, BUFFER_SIZE)
+        self.read_record: Callable[[bytearray | memoryview], int] = partial(
+            tls.read_into, BUFFER_SIZE
+        )
         # All or nothing; what was refused must be offered again as it was (SSL_write).
         self.write = tls.write
 
@@ -32,7 +34,7 @@ class TlsPlain:
         """Return the file descriptor."""
         return self._socket.fileno()
 
-    def recv_into(self, buffer: bytearray, /) -> int:
+    def recv_into(self, buffer: bytearray | memoryview, /) -> int:
         """Read records while they are full and there is room for one more."""
         try:
             size = self.read_record(buffer)
@@ -42,7 +44,7 @@ class TlsPlain:
             return 0
         return self.read_on(buffer, size) if size >= FULL_RECORD else size
 
-    def read_on(self, buffer: bytearray, size: int) -> int:
+    def read_on(self, buffer: bytearray | memoryview, size: int) -> int:
         """Read more behind a full record of this size; return how much there is then."""
         view, last = memoryview(buffer), size
         while last >= FULL_RECORD and size <= BUFFER_SIZE - RECORD_SIZE:

@@ -103,6 +103,11 @@ class Downward:
         """Whether a message of the edge's own may be put in here."""
         return not self._skip and not self._waiting
 
+    @property
+    def left(self) -> int:
+        """How many bytes the message lacks that the client is in the middle of."""
+        return self._skip
+
     def feed(self, view: memoryview) -> Parts | None:
         """Return what to pass on in place of these bytes, None for just these; raise WireError.
 

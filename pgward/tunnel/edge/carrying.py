@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,14 @@ from pgward.tunnel.tls import TlsConnection
 
 OnEnd = Callable[[bool, Reason | None], None]
 """Called once when the session has ended by itself, as ``relay.Relay`` calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """What is left to be said to a client, and what is to be closed after that."""
+
+    play: Callable[[], Awaitable[None]]
+    close: Callable[[], None]
 
 
 class Carrying(Protocol):
@@ -36,8 +44,11 @@ class Carrying(Protocol):
         """Say to the client, if its protocol can, that the edge ends the session now."""
         ...
 
-    def close(self) -> None:
-        """Stop, without a call of ``on_end``, and close PostgreSQL's end."""
+    def close(self) -> Parting | None:
+        """Stop, without a call of ``on_end``, and close PostgreSQL's end.
+
+        Or else return what is left to be said on the client's connection before that.
+        """
         ...
 
 

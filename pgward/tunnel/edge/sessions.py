@@ -6,7 +6,7 @@ import socket
 import ssl
 from datetime import datetime
 
-from pgward.tunnel.edge.carrying import Carrying, Client, Forwarded
+from pgward.tunnel.edge.carrying import Carrying, Client, Forwarded, Parting
 from pgward.tunnel.edge.last_words import LastWords, asks_for_encryption
 from pgward.tunnel.edge.links import Links
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
@@ -36,6 +36,7 @@ class Link:
         "_links",
         "_session",
         "_tls",
+        "_why",
         "address",
         "entered",
         "idle_since",
@@ -62,6 +63,7 @@ class Link:
         self._session: Carrying | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._why: RefusedError | None = None  # we cut the session that runs
         self._ends = False  # we have ended a session that the client has not ended yet
         self.peer = peer
         self.service = service
@@ -98,14 +100,14 @@ class Link:
         """End this link at once and tell a tunnel why."""
         if self._is_closed:
             return
-        why = why or RefusedError(reason)
-        if self._session is not None:
-            self._session.tell(why)
         if not self.in_session:
             self._last_words.cut(reason)
-        else:
-            self._last_words.end(why)
-            self._links.record("session.cut", "ok", self, reason.name.lower())
+            self.close()
+            return
+        self._why = why or RefusedError(reason)
+        if self._session is not None:
+            self._session.tell(self._why)
+        self._links.record("session.cut", "ok", self, reason.name.lower())
         self.close()
 
     def close(self) -> None:
@@ -114,13 +116,30 @@ class Link:
             return
         self._is_closed = True
         self._links.loop.remove_reader(self._tls.fileno())
-        self._leave()
         dialling, self._dialling = self._dialling, None
-        if dialling is None:
-            self._links.lingering.close(self._tls)
+        if dialling is not None:
+            dialling.cancel()
+        parting = self._leave()
+        if parting is not None:
+            task = self._links.loop.create_task(self._part(parting))
+            task.add_done_callback(lambda _: parting.close())
+            self._links.lingering.close_after(task, self._tls)
         else:
-            self._links.lingering.close_after(dialling, self._tls)
+            self._tell_tunnel()
+            if dialling is None:
+                self._links.lingering.close(self._tls)
+            else:
+                self._links.lingering.close_after(dialling, self._tls)
         self._links.forget(self)
+
+    async def _part(self, parting: Parting) -> None:
+        """Tell the client first, and then its tunnel, which ends with that."""
+        await parting.play()
+        self._tell_tunnel()
+
+    def _tell_tunnel(self) -> None:
+        if self._why is not None:
+            self._last_words.end(self._why)
 
     def begin(self, first: bytes) -> None:
         """Open a session at once: its first bytes were read at the door."""
@@ -263,17 +282,19 @@ class Link:
 
     def _on_end(self, clean: bool, reason: Reason | None) -> None:
         del reason  # only an edge cuts
-        self._leave()
         if clean and not self._links.draining:
+            self._leave()
             self._wait()
         else:
             self.close()
 
-    def _leave(self) -> None:
+    def _leave(self) -> Parting | None:
         session, self._session = self._session, None
+        parting = None
         if session is not None:
             self._links.record("session.close", "ok", self, None)
-            session.close()
+            parting = session.close()
         if self.entered is not None:
             self._links.limits.leave(self.entered, self.peer.user)
             self.entered = None
+        return parting

@@ -370,6 +370,38 @@ def test_an_end_by_force_says_why_only_between_messages(run, contexts, said):
     run(main())
 
 
+def test_an_outro_says_why_behind_the_message_under_way(run, contexts):
+    async def main() -> None:
+        async with World(contexts) as world:
+            world.relay.start()
+            await world.up(QUERY)
+            await world.down(ROW[:9])
+            edge, _, _, near = world._open
+            world.relay._on_end = lambda *_: None  # what it plays on stays open
+            await world.database.send(ROW[9:] + ROW)
+            world.relay.end("57P01", "your access was revoked", force=True)
+            await world.relay.outro.play()
+            edge.close()
+            found = await rest_of(world.client)
+            assert kinds(ROW[:9] + found) == "DE"
+            assert near.fileno() != -1
+
+    run(main())
+
+
+@pytest.mark.parametrize("said", [b"", ANSWER])
+def test_between_messages_no_outro_is_needed(run, contexts, said):
+    async def main() -> None:
+        async with World(contexts) as world:
+            world.relay.start()
+            await world.up(QUERY)
+            await world.down(said)
+            world.relay.end("57P01", "your access was revoked", force=True)
+            assert world.relay.outro is None
+
+    run(main())
+
+
 def test_no_terminate_in_the_middle_of_a_message(run, contexts):
     async def main() -> None:
         async with World(contexts) as world:

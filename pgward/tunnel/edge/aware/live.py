@@ -13,6 +13,7 @@ from pgward.tunnel.aware_relay import AwareRelay
 from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.aware.refusals import no_room
 from pgward.tunnel.edge.aware.standing import Standing
+from pgward.tunnel.edge.carrying import Parting
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import PostgresService, TimeLimits
 from pgward.tunnel.edge.upstreams.values import Upstream
@@ -143,10 +144,10 @@ class Live:
                 self.cancel()
             self.end(reason, force=force)
 
-    def close(self) -> None:
-        """Stop, and close PostgreSQL's end; safe to call again."""
+    def close(self) -> Parting | None:
+        """Stop, and close PostgreSQL's end; safe to call again. Returns as ``Carrying.close``."""
         if self._closed:
-            return
+            return None
         self._closed = True
         self.relay.stop()
         sqlstate, why = self.relay.ended_by or (None, "the connection ended")
@@ -155,8 +156,13 @@ class Live:
             self.tape.append(CLOSE, self.number, said.encode())
         except PgwardError as error:
             log.error("the end of a session is not on record: %s", error.message)
-        self.upstream.connection.close()
+        parting = None
+        if self.relay.outro is None:
+            self.upstream.connection.close()
+        else:
+            parting = Parting(self.relay.outro.play, self.upstream.connection.close)
         self.on_close(self)
+        return parting
 
     # --- limits of time ---------------------------------------------------------------
 

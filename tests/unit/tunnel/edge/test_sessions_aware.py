@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pgward.pgwire import startup
-from pgward.tunnel.edge.carrying import Client, Forwarded
+from pgward.tunnel.edge.carrying import Client, Forwarded, Parting
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import PostgresService
 from pgward.tunnel.preface import Reason, RefusedError
@@ -239,6 +239,39 @@ def test_a_question_for_encryption_that_was_answered_is_not_answered_again(run, 
         said = await bench.read()
         assert said.startswith(b"E")
         assert b"not you" in said
+        bench.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("controls", [True, False])
+def test_who_is_in_the_middle_of_an_answer_hears_the_rest_before_the_tunnel_ends(
+    run, contexts, controls
+):
+    async def main() -> None:
+        bench, playing = await played(contexts, controls=controls)
+        await bench.began()
+        gate = asyncio.Event()
+        closed = []
+
+        async def play() -> None:
+            await gate.wait()
+            bench.link._tls.write(b"rest, and FATAL")
+
+        session = playing.session
+        assert session is not None
+        bare = session.close
+        session.close = lambda: bare() or Parting(play, lambda: closed.append(True))
+        bench.link.cut(Reason.BLOCKED)
+        assert bench.links.live == set()
+        assert bench.links.limits.by_user == {}
+        assert closed == []
+        gate.set()
+        assert await bench.read() == b"rest, and FATAL"
+        if bench.controls is not None:
+            assert bench.controls.reason(await bench.read()) is Reason.BLOCKED
+        assert await bench.read() == b""
+        assert closed == [True]
         bench.close()
 
     run(main())

@@ -12,6 +12,7 @@ from pgward.tunnel.edge.aware.live import GRACE_SECONDS, Live
 from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.state_postgres import TimeLimits
 from pgward.tunnel.edge.upstreams.values import Upstream
+from pgward.tunnel.outro import Outro
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 from tests.fixtures.aware_sessions import Tape, service
 from tests.fixtures.session_bench import ORDERS, state
@@ -28,6 +29,7 @@ class Relay:
     ended_by: tuple[str, str] | None = None
     said: list[tuple] = field(default_factory=list)
     hint: str | None = None
+    outro: Outro | None = None
 
     def start(self, *first) -> None:
         self.said.append(("start", *first))
@@ -335,6 +337,17 @@ def test_a_session_is_closed_once():
     assert bench.closed == ["upstream", "session 3"]
     ((_, _, data),) = bench.tape.frames
     assert json.loads(data) == {"reason": "the connection ended", "sqlstate": None}
+
+
+def test_what_is_left_to_be_said_keeps_postgresqls_end_open():
+    bench = Bench()
+    bench.relay.outro = Outro(None, None, b"", 10, b"FATAL")
+    parting = bench.live.close()
+    assert bench.closed == ["session 3"]
+    assert parting.play == bench.relay.outro.play
+    parting.close()
+    assert bench.closed == ["session 3", "upstream"]
+    assert bench.live.close() is None
 
 
 def test_a_full_tape_does_not_keep_a_session_open(caplog):
