@@ -51,6 +51,7 @@ class TapeReader:
         self._size = self._tail = 0
         self._closed = False
         self._doubted = -1  # offset of a frame that was spoiled when it was looked at last
+        self._missed = False  # it was told that somebody removed the tape
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +103,13 @@ class TapeReader:
             if len(found) == before and not self._go_on(found):
                 self.at_end = True
                 break
+        if self.at_end and self._gone and not self._missed and self._is_removed():
+            self._missed = True  # how much was on it nobody knows
+            found.append((self.position, 0, 0, GAP, _GAP.pack(0)))
         return found
+
+    def _is_removed(self) -> bool:
+        return self._lock >= 0 and os.fstat(self._lock).st_nlink == 0
 
     def delete_before(self, position: int) -> None:
         """Remove the segments that lie wholly before a position."""
@@ -115,9 +122,10 @@ class TapeReader:
         if not self.writer_is_gone:
             raise TapeError(f"the tape is still written: {self.directory}")
         self.close()
-        for path in self.directory.iterdir():
-            path.unlink(missing_ok=True)
-        self.directory.rmdir()
+        with contextlib.suppress(FileNotFoundError):  # somebody was faster
+            for path in self.directory.iterdir():
+                path.unlink(missing_ok=True)
+            self.directory.rmdir()
 
     def close(self) -> None:
         """Let go of the files."""

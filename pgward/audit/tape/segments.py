@@ -32,8 +32,11 @@ def boots(directory: Path) -> list[str]:
 
 
 def numbers(directory: Path) -> list[int]:
-    """Return the numbers of the segments of one tape, in order."""
-    found = (_NAME.fullmatch(path.name) for path in directory.iterdir())
+    """Return the numbers of the segments of one tape, in order; none if somebody removed it."""
+    try:
+        found = [_NAME.fullmatch(path.name) for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
     return sorted(int(match[1]) for match in found if match)
 
 

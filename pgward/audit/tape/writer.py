@@ -83,8 +83,15 @@ class TapeWriter:
         self._ask()
         self.append, self.appender = self._make_append()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has removed the file that is written: nobody else would find it."""
+        return not self._segment.path.exists()
+
     def check(self) -> None:
         """Raise TapeFullError if the next segment has no room: then begin nothing new."""
+        if self.is_gone:
+            raise TapeFullError(f"somebody has removed the tape: {self.directory}")
         if self._spare.done() and (error := self._spare.exception()):
             self._ask_again()
             raise _full(error)

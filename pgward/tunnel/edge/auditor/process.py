@@ -170,6 +170,9 @@ class Auditor:
             self._work.begin_chain(after)
 
     def _disk_refuses(self, reason: str) -> None:
+        if not self._settings.place.is_dir():
+            # The next start makes another, begins a chain, and reads what is on tape once more.
+            raise PgwardError(f"somebody has removed {self._settings.place}")
         self._tell("disk", "records cannot be kept, and wait on tape: %s", reason)
         self._tidy()
         self._life.wait(_RETRY_SECONDS)

@@ -211,9 +211,13 @@ class Work:
         )
 
     def _to_read(self) -> list[str]:
-        """Return the tapes that are there; what is done may only not have been removed yet."""
+        """Return the tapes that are there; what is done may only not have been removed yet.
+
+        Also those that somebody has removed under our eyes: what is open can be read on.
+        """
         left_out = self._bad.union(self._checkpoint.done)
-        return [boot for boot in self._source.boots() if boot not in left_out]
+        there = dict.fromkeys((*self._source.boots(), *self._open))
+        return [boot for boot in there if boot not in left_out]
 
     def _begin(self, boot: str) -> Tape | None:
         mark = self._checkpoint.tapes.get(boot)

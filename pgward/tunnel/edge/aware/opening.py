@@ -47,12 +47,18 @@ from pgward.tunnel.preface import Reason, RefusedError
 HELLO_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 _SALT_BYTES = 8
+_GONE = "what is said here is not put on record any more"
+_NO_ROOM = "53100"
 
 
 class WorkersTape(Tape, Protocol):
     """The tape of a worker; ``boot`` is its name."""
 
     boot: str
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is not there any more, so that nobody will read it."""
 
     def check(self) -> None:
         """Raise TapeFullError if no room is left: then nothing new begins."""
@@ -142,9 +148,20 @@ class AwareSessions:
     def look(self) -> None:
         """See about the limits of all sessions that run; again after a second."""
         now = self.loop.time()
-        for each in tuple(self.live.values()):
-            each.look(now)
+        live = tuple(self.live.values())
+        is_gone = bool(live) and self._is_tape_gone()
+        for each in live:
+            if is_gone:
+                each.end(_GONE, force=True, sqlstate=_NO_ROOM)
+            else:
+                each.look(now)
         self.loop.call_later(LOOK_SECONDS, self.look)
+
+    def _is_tape_gone(self) -> bool:
+        try:
+            return self.tape().is_gone
+        except TapeFullError:
+            return False
 
     # --- from what is asked for to a login at PostgreSQL --------------------------------
 

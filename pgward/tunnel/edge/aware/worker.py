@@ -135,7 +135,14 @@ class AwareWorker:
         return self._sealer(data)
 
     def _started_tape(self) -> TapeWriter:
-        """Return the tape; it and the look at limits begin with the first session."""
+        """Return the tape; it and the look at limits begin with the first session.
+
+        One that somebody has removed is left once no session writes to it.
+        """
+        if self._tape is not None and self._tape.is_gone and not self.sessions.live:
+            log.error("somebody has removed the tape %s: another begins", self._tape.directory)
+            self._tape.close()
+            self._tape = self._sealer = None
         if self._tape is None:
             self._tape = TapeWriter(self._directory)
         if not self._looks:

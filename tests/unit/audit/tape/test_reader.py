@@ -1,4 +1,5 @@
 import os
+import shutil
 import struct
 
 import pytest
@@ -235,3 +236,19 @@ def test_large_frames_are_read_some_megabytes_at_a_time(tmp_path):
         assert read(reader) == []
         assert reader.at_end
     writer.close()
+
+
+def test_a_tape_that_somebody_removed_is_read_on_and_ends_with_a_gap(tmp_path):
+    writer = TapeWriter(tmp_path, segment_size=SMALL)
+    writer.append(UP, 1, b"before")
+    with TapeReader(writer.directory) as reader:
+        assert told(read(reader)) == [(UP, 1, b"before")]
+        shutil.rmtree(writer.directory)
+        writer.append(UP, 1, b"after")
+        assert told(read(reader)) == [(UP, 1, b"after")]
+        assert (reader.behind, reader.writer_is_gone) == (0, False)
+        writer.close()
+        assert reader.writer_is_gone
+        assert told(read(reader)) == [(GAP, 0, struct.pack("!Q", 0))]
+        assert read(reader) == []
+        reader.remove()

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from pgward.audit.tape import frames
@@ -127,3 +129,13 @@ def test_a_writer_that_ends_leaves_no_reserved_segment(tmp_path):
     writer.close()
     assert [path.name for path in writer.directory.iterdir()] == ["000001.tape"]
     assert frames.decode_header(path_of(writer.directory, 1).read_bytes()).closed
+
+
+def test_a_tape_that_somebody_removed_takes_nothing_new(writer):
+    assert not writer.is_gone
+    writer.check()
+    shutil.rmtree(writer.directory)
+    assert writer.is_gone
+    with pytest.raises(TapeFullError, match="somebody has removed the tape"):
+        writer.check()
+    writer.append(UP, 1, b"who reads on finds it")

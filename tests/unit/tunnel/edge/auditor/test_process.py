@@ -12,6 +12,7 @@ import pytest
 
 from pgward.audit.chain import chunk
 from pgward.core.clock import SystemClock
+from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.auditor import delivery, life_line, process, status, work
 from pgward.tunnel.edge.auditor.life_line import LifeLine, end_line
 from pgward.tunnel.edge.auditor.process import Auditor
@@ -329,6 +330,15 @@ def test_a_full_disk_is_waited_for(archive_ca, run, tape, disk, caplog):
     eventually(lambda: kinds(archive_ca.archive) == all_of(500))
     tape.close()
     auditor.end()
+
+
+def test_a_directory_that_somebody_removed_is_nothing_to_wait_for(run, directory):
+    """The next start makes another, which `test_operators` sees."""
+    auditor = run()
+    auditor.end()
+    shutil.rmtree(directory / "audit")
+    with pytest.raises(PgwardError, match="somebody has removed"):
+        auditor.auditor._disk_refuses("no such file or directory")
 
 
 def test_a_disk_that_stays_full_does_not_hold_the_end_up(archive_ca, run, tape, disk, caplog):

@@ -418,3 +418,21 @@ def test_nobody_is_asked_what_no_rule_wants_to_know(run, contexts):
         world.close()
 
     run(main())
+
+
+def test_sessions_end_whose_tape_somebody_removed(run, contexts):
+    async def main() -> None:
+        world = await World.make(contexts)
+        live = await world.open()
+        live.start()
+        world.sessions.look()
+        assert live.relay.ended_by is None
+        world.tape.is_gone = True
+        world.sessions.look()
+        assert live.relay.ended_by == (
+            "53100",
+            "what is said here is not put on record any more",
+        )
+        world.close()
+
+    run(main())

@@ -1,6 +1,7 @@
 """How a worker's parts are put together; what they do is shown with each of them."""
 
 import asyncio
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -43,6 +44,23 @@ def test_nothing_is_reserved_on_disk_before_the_first_session(machine, tmp_path)
         tape = worker.sessions.tape()
         assert worker.sessions.tape() is tape
         assert tape.directory.parent.parent == tmp_path
+        await worker.stop()
+
+    asyncio.run(main())
+
+
+def test_a_tape_that_somebody_removed_is_left_for_another(machine, tmp_path, caplog):
+    async def main() -> None:
+        worker = made(machine, tmp_path)
+        tape = worker.sessions.tape()
+        shutil.rmtree(tape.directory)
+        worker.sessions.live[1] = object()
+        assert worker.sessions.tape() is tape
+        worker.sessions.live.clear()
+        other = worker.sessions.tape()
+        assert other.directory.exists()
+        assert other.boot != tape.boot
+        assert "somebody has removed the tape" in caplog.text
         await worker.stop()
 
     asyncio.run(main())
