@@ -74,6 +74,29 @@ def test_psycopg_in_its_usual_ways(recording):
     ]
 
 
+def test_what_drivers_say_most_is_a_usual_exchange(recording):
+    with connect(recording) as connection:
+        for number in range(7):  # prepared from the sixth on
+            connection.execute("select %s::int", [number])
+        connection.execute("select 1")
+    assert recording.usual() == ["BEGIN", *(7 * ["select $1::int"]), "select 1", "COMMIT"]
+
+    async def talk():
+        connection = await asyncpg.connect(
+            host=recording.host,
+            port=recording.port,
+            user="postgres",
+            database="postgres",
+            ssl=False,
+        )
+        for number in range(2):
+            await connection.fetch("select $1::int4", number)
+        await connection.close()
+
+    asyncio.run(talk())
+    assert recording.usual()[-2:] == 2 * ["select $1::int4"]
+
+
 def test_a_pipeline_with_an_error_in_the_middle(recording):
     with connect(recording, autocommit=True) as connection, connection.pipeline() as pipeline:
         connection.execute("select %s", [1])
