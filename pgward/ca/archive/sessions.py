@@ -1,11 +1,12 @@
 """Database sessions: one row each, kept up from the records that come in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from pgward.ca.archive.facts import SessionFacts
@@ -17,7 +18,6 @@ from pgward.core.errors import InvalidInputError, NotFoundError
 
 _TABLE = database_sessions
 _COLUMNS = _TABLE.c
-_CHUNK = 500  # ids in one statement
 _MOST = 1 << 62  # what a count of the store goes to
 _ABOUT = {
     "user": "user_name",
@@ -70,17 +70,9 @@ def take(
     transaction: Transaction, edge: str, found: Mapping[str, SessionFacts], now: datetime
 ) -> None:
     """Add what new records say of sessions; call it once for each record, in their order."""
-    known = _known(transaction.connection, edge, list(found))
-    new, changed = [], []
-    for session in found.values():
-        if session.id in known:
-            changed.append(_changes(edge, session, now))
-        else:
-            new.append(_row(edge, session, now))
-    if new:
-        transaction.execute(sa.insert(_TABLE), new)
-    if changed:
-        transaction.execute(_UPDATE, changed)
+    rows = [_row(edge, session, now) for session in found.values()]
+    if rows:
+        transaction.execute(_UPSERT[transaction.connection.dialect.name], rows)
 
 
 def find(
@@ -133,16 +125,6 @@ def _read_place(text: str) -> tuple[datetime, str, str]:
     return moment, edge, session
 
 
-def _known(connection: Connection, edge: str, ids: list[str]) -> set[str]:
-    known: set[str] = set()
-    for start in range(0, len(ids), _CHUNK):
-        some = _COLUMNS.id.in_(ids[start : start + _CHUNK])
-        known.update(
-            connection.execute(sa.select(_COLUMNS.id).where(_COLUMNS.edge == edge, some)).scalars()
-        )
-    return known
-
-
 def _row(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
     row: dict[str, Any] = {column: session.about.get(name) for name, column in _ABOUT.items()}
     row |= {column: getattr(session, name) for name, column in _COUNTS.items()}
@@ -158,41 +140,27 @@ def _row(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
     }
 
 
-def _changes(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
-    counts = {f"of_{column}": getattr(session, name) for name, column in _COUNTS.items()}
-    return counts | {
-        "of_edge": edge,
-        "of_id": session.id,
-        "of_ended_at": session.ended,
-        "of_status": session.status,
-        "of_sqlstate": session.sqlstate,
-        "of_end_reason": session.end_reason,
-        "of_received_at": now,
-    }
-
-
-def _update() -> sa.Update:
+def _upsert(insert: Callable[[sa.Table], Any]) -> sa.Executable:
     """Return the statement: counts are added up, and an end stays what it was."""
-    added = {name: _sum(name) for name in _COUNTS.values()}
+    new = insert(_TABLE)
+    added = {name: _sum(_COLUMNS[name], new.excluded[name]) for name in _COUNTS.values()}
     ended = {
-        name: sa.func.coalesce(
-            _COLUMNS[name], sa.bindparam(f"of_{name}", type_=_COLUMNS[name].type)
-        )
+        name: sa.func.coalesce(_COLUMNS[name], new.excluded[name])
         for name in ("ended_at", "status", "sqlstate", "end_reason")
     }
-    values = {**added, **ended, "received_at": sa.bindparam("of_received_at")}
-    mine = (_COLUMNS.edge == sa.bindparam("of_edge"), _COLUMNS.id == sa.bindparam("of_id"))
-    return sa.update(_TABLE).where(*mine).values(values)
+    received = {"received_at": new.excluded.received_at}
+    changed = new.on_conflict_do_update(
+        index_elements=["edge", "id"], set_={**added, **ended, **received}
+    )
+    return cast("sa.Executable", changed)
 
 
-def _sum(name: str) -> sa.ColumnElement[int]:
+def _sum(column: sa.Column[int], more: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """Return a count with what is added; a server that lies does not make it overflow."""
-    column = _COLUMNS[name]
-    more = sa.bindparam(f"of_{name}", type_=sa.BigInteger())
     return sa.case((column > _MOST, column), else_=column + more)
 
 
-_UPDATE = _update()
+_UPSERT = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
 
 def _json(row: sa.RowMapping) -> dict[str, Any]:

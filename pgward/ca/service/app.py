@@ -139,7 +139,11 @@ def create_app(
     page_routes.install(app, app.state.context)
     errors.install(app)
     # The last one added is the outermost.
-    app.add_middleware(Express, endpoints={"/v1/certificates/login": issuing.certificate})
+    app.add_middleware(
+        Express,
+        endpoints={"/v1/certificates/login": issuing.certificate},
+        puts=[edge_audit.EXPRESS],
+    )
     app.add_middleware(
         Guard,
         limits=app.state.context.limits,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
 from anyio.to_thread import run_sync
+from cryptography import x509
 from fastapi import Depends, Header, Request
 from sqlalchemy.engine import Connection
 
@@ -161,10 +162,11 @@ Auditor = Annotated[LoginSession, Depends(auditor)]
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A machine that asks, and the serial number of the certificate that it used."""
+    """A machine that asks, and the certificate that it used, with its serial number."""
 
     machine: Machine
     serial: str
+    certificate: x509.Certificate
 
 
 def machine(
@@ -196,7 +198,7 @@ def machine(
     caller.is_now(found_machine.actor)
     context.limits.machine_seen(caller.client.get(), context.monotonic())
     context.limits.caller(_bucket(found_machine, request.url.path), context.monotonic())
-    return Asking(found_machine, serial)
+    return Asking(found_machine, serial, leaf)
 
 
 AnyMachine = Annotated[Asking, Depends(machine)]
@@ -219,6 +221,14 @@ def edge(context: Current, request: Request, asking: AnyMachine) -> Machine:
 
 
 Edge = Annotated[Machine, Depends(edge)]
+
+
+def asking_edge(context: Context, request: Request) -> Asking:
+    """Return the edge that asks, for what reads its request itself; raise as ``edge`` does."""
+    headers = request.headers
+    asking = machine(context, request, headers.get("dpop"), headers.get("authorization"))
+    edge(context, request, asking)
+    return asking
 
 
 def host(context: Current, request: Request, asking: AnyMachine) -> Machine:

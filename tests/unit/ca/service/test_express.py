@@ -1,10 +1,13 @@
+import re
+
 import pytest
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
-from pgward.ca.service.express import Express
+from pgward.ca.service import errors
+from pgward.ca.service.express import Express, Put
 from pgward.core.errors import DeniedError
 
 WRONG = {"type": "missing", "loc": ("body", "csr"), "msg": "", "input": None}
@@ -55,3 +58,50 @@ def test_a_defect_passes_on_to_the_last_resort():
 
     with pytest.raises(RuntimeError, match="the inside"):
         client(fail).post("/fast")
+
+
+class Putting:
+    """Answers with what the path says, unless told to leave it to the framework."""
+
+    def __init__(self):
+        self.leave = False
+        self.routes = []
+
+    async def __call__(self, request: Request) -> Response | None:
+        self.routes.append(errors.route_of(request.scope))
+        return None if self.leave else Response(request.path_params["name"])
+
+
+@pytest.fixture
+def putting():
+    return Putting()
+
+
+@pytest.fixture
+def puts(putting):
+    put = Put(re.compile("/things/(?P<name>[a-z]+)"), "/things/{name}", putting)
+    return TestClient(Express(framework, endpoints={}, puts=[put]))
+
+
+def test_a_put_whose_path_matches_goes_to_its_endpoint(puts, putting):
+    assert puts.put("/things/blue").content == b"blue"
+    assert putting.routes == ["/things/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/things/blue?x=1"),
+        ("PUT", "/things/9"),
+        ("PUT", "/a/things/b"),
+        ("GET", "/things/b"),
+    ],
+)
+def test_every_other_put_goes_on(puts, putting, method, path):
+    assert puts.request(method, path).content == b"framework"
+    assert putting.routes == []
+
+
+def test_an_endpoint_may_leave_a_request_to_the_framework(puts, putting):
+    putting.leave = True
+    assert puts.put("/things/blue").content == b"framework"
