@@ -130,6 +130,7 @@ class Answer:
     error: str = ""
     sqlstate: str = ""
     version: str = ""
+    hint: str = ""
 
 
 def ask_for_tls(transport: Transport) -> tuple[bool, str]:
@@ -163,7 +164,9 @@ def start(
     for kind, body in _messages(transport, b""):
         if kind == backend.ERROR:
             fields = _error(body)
-            return Answer(authenticated, "", fields["M"], fields.get("C", ""), version)
+            return Answer(
+                authenticated, "", fields["M"], fields.get("C", ""), version, fields.get("H", "")
+            )
         if kind == backend.AUTHENTICATION:
             method, _ = backend.read_authentication(body)
             if method != backend.AUTH_OK:

@@ -12,6 +12,7 @@ from pgward.tunnel.preface import RefusedError
 
 CHECK = "postgresql"
 _DENIED = ("28000", "28P01", "42501")
+_OURS = "pgward: "
 
 
 def look(patient: Patient) -> Finding | None:
@@ -28,19 +29,28 @@ def look(patient: Patient) -> Finding | None:
         return _explained(error.message, 1)
     except (ssl.SSLError, OSError) as error:
         return _explained(network.tls_text(error), 1)
+    if _is_aware(patient) and answer.authenticated and not answer.error:
+        return ok(CHECK, f"PostgreSQL {answer.version} lets the edge in for {user}")
     return read(answer, user, database)
+
+
+def _is_aware(patient: Patient) -> bool:
+    return patient.service is not None and patient.service.is_aware
 
 
 def _reason(patient: Patient) -> dict[str, str]:
     """Return why it connects, for edges of services that ask (``reasonRequired``)."""
-    is_aware = patient.service is not None and patient.service.is_aware
-    return {"options": "-c pgward.reason=pgward\\ doctor"} if is_aware else {}
+    return {"options": "-c pgward.reason=pgward\\ doctor"} if _is_aware(patient) else {}
 
 
 def read(answer: Answer, user: str, database: str) -> Finding:
     """Say what an answer means."""
+    code = 3 if answer.sqlstate in _DENIED else 1
+    if answer.error.startswith(_OURS):  # in its words about PostgreSQL, "you" is the edge
+        said = answer.error.removeprefix(_OURS)
+        return fail(CHECK, f"the edge says: {said}", hint=answer.hint, exit_code=code)
     if answer.error:
-        return _explained(answer.error, 3 if answer.sqlstate in _DENIED else 1)
+        return _explained(answer.error, code)
     if answer.wants:
         return fail(
             CHECK,

@@ -31,15 +31,16 @@ def test_the_database_is_that_of_the_option_the_service_or_the_person(
 
 def test_an_edge_that_asks_why_is_told(patient):
     patient.upstream, patient.service = Script(IN), aware()
-    assert postgresql.look(patient).status is Status.OK
+    found = postgresql.look(patient)
+    assert (found.status, found.what) == (Status.OK, "PostgreSQL  lets the edge in for alice")
     assert b"options\0-c pgward.reason=pgward\\ doctor\0" in patient.upstream.sent
 
 
 @pytest.mark.parametrize(
     ("answer", "said", "code"),
     [
-        (pgerror.fatal("x", sqlstate="28000"), "PostgreSQL says: pgward: x", 3),
-        (pgerror.fatal("x", sqlstate="3D000"), "PostgreSQL says: pgward: x", 1),
+        (pgerror.fatal("x", sqlstate="28000"), "the edge says: x", 3),
+        (pgerror.fatal("x", sqlstate="3D000"), "the edge says: x", 1),
         (b"", "the connection ended", 1),
         (OSError(104, "x"), "connection reset", 1),
         (RefusedError(Reason.REVOKED), "your certificate is revoked", 3),
@@ -49,6 +50,13 @@ def test_what_refuses(patient, answer, said, code):
     patient.upstream = Script(answer)
     found = postgresql.look(patient)
     assert (found.exit_code, said in found.what) == (code, True)
+
+
+def test_what_the_edge_says_of_postgresqls_certificate_is_not_about_the_persons(patient):
+    said = "the database did not prove that it is db: Hostname mismatch"
+    patient.upstream = Script(pgerror.fatal(said, sqlstate="08001", hint="see serverName"))
+    found = postgresql.look(patient)
+    assert (found.what, found.why, found.hint) == (f"the edge says: {said}", "", "see serverName")
 
 
 def test_a_password_that_is_wanted():
