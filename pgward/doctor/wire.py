@@ -12,7 +12,8 @@ from typing import Protocol
 from pgward.pgwire import backend, frontend, startup
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import Framer
-from pgward.tunnel.preface import Controls, RefusedError
+from pgward.tunnel import preface
+from pgward.tunnel.preface import Controls, PrefaceError, RefusedError
 
 RECORD = 64 * 1024
 _MOST = 1024 * 1024  # bytes of all that is said at a login
@@ -65,10 +66,19 @@ class LinkTransport:
     def receive(self) -> bytes:
         """Return the next record; raise RefusedError when the edge cuts."""
         record = self._tls.recv(RECORD)  # at most one record, so a control comes alone
+        if self._controls.is_why(record):
+            raise _refusal(self._tls.recv(RECORD))
         reason = self._controls.reason(record)
         if reason is not None:
             raise RefusedError(reason)
         return b"" if record == self._controls.end else record
+
+
+def _refusal(line: bytes) -> RefusedError:
+    try:
+        return preface.read_refusal(line)
+    except PrefaceError as error:
+        raise WireError(error.message) from error
 
 
 class InnerTls:

@@ -87,6 +87,18 @@ def test_a_link_says_why_it_ends():
         link.receive()
 
 
+def test_a_link_may_end_in_words_of_its_own():
+    controls = Controls.new(tells_why=True)
+    said = RefusedError(Reason.DENIED, "only on Mondays", hint="wait")
+    link = LinkTransport(Records(*controls.cut_by(said)), controls)
+    with pytest.raises(RefusedError) as caught:
+        link.receive()
+    assert (caught.value.message, caught.value.hint) == ("only on Mondays", "wait")
+    link = LinkTransport(Records(controls.cut_by(said)[0], b"no line"), controls)
+    with pytest.raises(WireError, match="preface"):
+        link.receive()
+
+
 class Joined:
     """A server's TLS at the other end, moved whenever the client wants something."""
 
