@@ -99,7 +99,7 @@ def audit(  # noqa: PLR0917 - options
     terminal.table(found["events"], _EVENTS, output, empty="no such event")
 
 
-@audit.command("search")
+@audit.command("search", short_help="Search what was said to databases, the newest first.")
 @filters
 @click.option("--since", type=TimeOption(), help="Only from this time on.")
 @click.option("--until", type=TimeOption(), help="Only before this time.")

@@ -78,7 +78,7 @@ def verify(edge: str | None, directory: Path | None, roots: tuple[Path, ...], ou
     _tell(found, output)
 
 
-@click.command("export")
+@click.command("export", short_help="Write records to a directory, with what verifies them.")
 @click.argument("directory", metavar="DIR", type=_PATH)
 @click.option("--edge", metavar="NAME", help="Only this edge's chains.")
 @click.option("--user", metavar="NAME", help="Only chunks with records of this person.")

@@ -88,7 +88,7 @@ def tokens(context: click.Context, name: str | None, output: str) -> None:
         _list(name, output)
 
 
-@tokens.command("list")
+@tokens.command("list", short_help="List the tokens that count, and when each was used.")
 @user
 @options.output
 def list_tokens(name: str | None, output: str) -> None:

@@ -116,7 +116,7 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
     return ruled, cases
 
 
-@policy.command()
+@policy.command(short_help="Say which rule decides, and why.")
 @click.option("--user", required=True, metavar="NAME", help="The person.")
 @click.option("--service", required=True, metavar="NAME", help="What they want to use.")
 @click.option(

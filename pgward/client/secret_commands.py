@@ -50,14 +50,14 @@ def secret(context: click.Context, output: str) -> None:
         _list(output)
 
 
-@secret.command("list")
+@secret.command("list", short_help="List secrets, and which services refer to them.")
 @options.output
 def list_secrets(output: str) -> None:
     """List secrets, their versions and which services refer to them; never a value."""
     _list(output)
 
 
-@secret.command("create")
+@secret.command("create", short_help="Store a new secret, to which services refer by name.")
 @click.argument("name")
 @source
 def create(name: str, value: str | None, file: Path | None) -> None:
@@ -74,7 +74,7 @@ def create(name: str, value: str | None, file: Path | None) -> None:
     terminal.note(f"the secret {made['name']} is stored")
 
 
-@secret.command("rotate")
+@secret.command("rotate", short_help="Give a secret a new value.")
 @click.argument("name")
 @source
 def rotate(name: str, value: str | None, file: Path | None) -> None:
@@ -89,7 +89,7 @@ def rotate(name: str, value: str | None, file: Path | None) -> None:
     terminal.note(f"the secret {made['name']} has version {made['version']} now")
 
 
-@secret.command("delete")
+@secret.command("delete", short_help="Forget secrets to which no service refers.")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Also one that a service refers to.")
 def delete(names: tuple[str, ...], force: bool) -> None:
@@ -104,7 +104,7 @@ def delete(names: tuple[str, ...], force: bool) -> None:
             terminal.note(f"deleted the secret {name}{told}")
 
 
-@secret.command("rotate-key")
+@secret.command("rotate-key", short_help="Encrypt all secrets with a new key.")
 def rotate_key() -> None:
     """Encrypt all secrets with a new key; values and edges stay as they are.
 

@@ -95,7 +95,7 @@ def list_sessions(
         terminal.note(f"only the newest {limit} are shown; --limit shows more")
 
 
-@sessions.command("show")
+@sessions.command("show", short_help="Show a database session.")
 @click.argument("session", metavar="ID")
 @click.option("--edge", metavar="NAME", help="Whose session, if several edges have one.")
 @options.output

@@ -24,7 +24,7 @@ class NotAsRecordedError(PgwardError):
     """A recording is not what its edge recorded."""
 
 
-@click.command("play")
+@click.command("play", short_help="Show what was said in a recorded session, as it was.")
 @click.argument("session", metavar="[ID]", required=False)
 @_EDGE
 @click.option(
@@ -83,7 +83,7 @@ def _play(session: str, pages: Iterable[recordings.Page], player: "_Player") -> 
         terminal.note("the session runs; --follow shows what comes")
 
 
-@click.command("export")
+@click.command("export", short_help="Write a recording to a file.")
 @click.argument("session", metavar="ID")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @_EDGE
@@ -110,7 +110,7 @@ def export(session: str, path: Path, edge: str | None) -> None:
     _complain(reader.problems)
 
 
-@click.command("end")
+@click.command("end", short_help="End a session that runs.")
 @click.argument("session", metavar="ID")
 @_EDGE
 @click.option("--reason", metavar="TEXT", help="What the person is told.")
@@ -130,7 +130,7 @@ def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> N
     _tell_silence(told["edge"], told.get("edge_seen_at"))
 
 
-@click.command("rotate-key")
+@click.command("rotate-key", short_help="Have recordings encrypted for a new key.")
 def rotate_key() -> None:
     """Have edges encrypt recordings for a new key; what is recorded stays readable.
 
