@@ -210,16 +210,14 @@ class AwareRelay(Relay):
     def _make_outbound(self) -> Callable[[], None]:  # noqa: C901 - one flat callback is the fastest
         """Return the callback PostgreSQL → client."""
         receive, write, buffer, view = self._plain.recv_into, self._tls.write, _buffer, _view
-        more = None
         if isinstance(self._plain, TlsPlain):
-            receive, more = self._plain.read_record, self._plain.read_on
+            receive = self._plain.read_record
         full, failed, plain_ended = self._tls_full, self._failed, self._plain_ended
-        passes, feed = self._down.passes, self._down.feed
-        instead, refused = self._write_parts, self._refused
+        passes, look_closer, refused = self._down.passes, self._inspect_answer, self._refused
         broke, tls_fd = self._broke, self._tls_fd
         chores, do_chores = self._chores, self._do_chores
 
-        def outbound() -> None:  # noqa: C901 - see above
+        def outbound() -> None:
             try:
                 size = receive(buffer)
             except _NOT_NOW:
@@ -232,26 +230,32 @@ class AwareRelay(Relay):
             if not size:
                 plain_ended()
                 return
-            if size >= FULL_RECORD and more is not None:
-                size = more(buffer, size)
             try:
-                parts = None if passes(buffer, size) else feed(view[:size])
+                goes_on = passes(buffer, size) or (size := look_closer(size))
             except Exception as error:  # noqa: BLE001 - whatever it is, the session must end
                 refused(error)
                 return
-            if parts is None:
+            if goes_on:
                 try:
                     write(view[:size])
                 except ssl.SSLWantWriteError:
                     full(size)
                 except (ssl.SSLError, OSError):
                     broke(tls_fd)
-            else:
-                instead(parts)
             if chores:
                 do_chores()
 
         return outbound
+
+    def _inspect_answer(self, size: int) -> int:
+        """Return how much of the buffer goes on as it is, 0 if what does is written already."""
+        if size >= FULL_RECORD and isinstance(self._plain, TlsPlain):
+            size = self._plain.read_on(_buffer, size)
+        parts = self._down.feed(_view[:size])
+        if parts is None:
+            return size
+        self._write_parts(parts)
+        return 0
 
     def _make_inbound(self) -> Callable[[], None]:  # noqa: C901 - see above
         """Return the callback client → PostgreSQL."""
@@ -259,14 +263,13 @@ class AwareRelay(Relay):
         if isinstance(self._plain, TlsPlain):
             send = self._plain.write
         plain_full, failed, tls_ended = self._plain_full, self._failed, self._tls_ended
-        control, retry, gather = self._control, self._read_wants_write, self._gather
+        control, retry = self._control, self._read_wants_write
         control_size = CONTROL_SIZE if self._controls else -1
-        passes, feed = self._up.passes, self._up.feed
-        instead, refused = self._send_parts, self._refused
+        passes, look_closer, refused = self._up.passes, self._inspect_question, self._refused
         queue, hold_client = self.exchange.queue, self._hold_client
         broke, plain_fd = self._broke, self._plain_fd
 
-        def inbound() -> None:  # noqa: C901, PLR0911, PLR0912 - see above
+        def inbound() -> None:  # noqa: C901, PLR0911 - see above
             try:
                 size = read(BUFFER_SIZE, buffer)
             except ssl.SSLWantReadError:
@@ -284,15 +287,12 @@ class AwareRelay(Relay):
                 return
             if size == control_size and control(bytes(view[:size])):
                 return
-            after = None
-            if size == RECORD_SIZE:
-                size, after = gather()
             try:
-                parts = None if passes(buffer, size) else feed(view[:size])
+                goes_on = passes(buffer, size) or (size := look_closer(size))
             except Exception as error:  # noqa: BLE001 - whatever it is, the session must end
                 refused(error)
                 return
-            if parts is None:
+            if goes_on:
                 try:
                     sent = send(view[:size])
                 except _NOT_NOW:
@@ -302,14 +302,23 @@ class AwareRelay(Relay):
                     return
                 if sent != size:
                     plain_full(bytes(view[sent:size]))
-            else:
-                instead(parts)
-            if after is not None:
-                after()
             if len(queue) > MOST_AWAITED:
                 hold_client()
 
         return inbound
+
+    def _inspect_question(self, size: int) -> int:
+        """Return how much of the buffer goes on as it is, 0 if what does is sent already."""
+        after = None
+        if size == RECORD_SIZE:
+            size, after = self._gather()
+        parts = self._up.feed(_view[:size])
+        if parts is None and after is None:
+            return size
+        self._send_parts([_view[:size]] if parts is None else parts)
+        if after is not None:
+            after()
+        return 0
 
     # --- a client that asks for more than is answered -----------------------------------
 

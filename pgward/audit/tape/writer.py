@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from struct import Struct
+from struct import error as StructError  # noqa: N812 - it is one
 from typing import Protocol
 from zlib import crc32
 
@@ -106,7 +107,7 @@ class TapeWriter:
 
     def _make_append(self) -> tuple[Append, Appender]:
         """Return ``append`` and ``appender``, as closures: each statement comes here twice."""
-        room, now_ns, turn, layout = self._size, self._now, self._turn, _LAYOUTS.get
+        room, now_ns, turn, layouts = self._size, self._now, self._turn, _LAYOUTS
         area, words, at = self._segment.map, self._segment.words, HEADER_SIZE
 
         def append(kind: int, session: int, data: Data, /) -> None:
@@ -133,15 +134,15 @@ class TapeWriter:
             def append_data(data: bytes | bytearray) -> None:
                 nonlocal at
                 size = len(data)
-                known = layout(size)
-                if known is None or at + size > room - FRAME_SIZE:
+                try:
+                    pack_into, step = layouts[size]
+                    now = now_ns() // 1000
+                    seed = session ^ now
+                    crc = crc32(data, seed ^ seed >> 32 ^ mixed)
+                    pack_into(area, at, size, crc, session, now, kind, data)
+                except (KeyError, StructError):  # a long one, or no room for it
                     append(kind, session, data)
                     return
-                pack_into, step = known
-                now = now_ns() // 1000
-                seed = session ^ now
-                crc = crc32(data, seed ^ seed >> 32 ^ mixed)
-                pack_into(area, at, size, crc, session, now, kind, data)
                 at += step
                 words[TAIL_WORD] = at
 
