@@ -9,6 +9,7 @@ import socket
 import ssl
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from pgward.audit.tape.answers import Data, as_it_is
 from pgward.core.errors import PgwardError
@@ -26,6 +27,7 @@ from pgward.tunnel.tls_plain import FULL_RECORD, TlsPlain
 log = logging.getLogger("pgward.edge")
 
 FATAL = "FATAL"
+NEXT_SECONDS = 1.0
 _NOTICE_SQLSTATE = "00000"
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 MOST_AWAITED = 20_000
@@ -135,8 +137,10 @@ class AwareRelay(Relay):
         """End the session: once nothing runs and no transaction is open, or at once by force."""
         if force:
             self._end_by(sqlstate, text, hint, behind=True)
+        elif not self._ended and self._may_end():
+            self._end_by(sqlstate, text, hint)
         else:
-            self._soon(lambda: self._end_politely(sqlstate, text, hint))
+            self._soon(lambda: self._end_at_next(sqlstate, text, hint))
 
     def _soon(self, chore: Callable[[], bool]) -> None:
         if not self._ended and not chore():
@@ -153,10 +157,20 @@ class AwareRelay(Relay):
         self._write_tls(message)
         return True
 
-    def _end_politely(self, sqlstate: str, text: str, hint: str | None) -> bool:
-        if self._waiting_tls is not None or not self.idle or self.in_transaction:
+    def _may_end(self) -> bool:
+        return self._waiting_tls is None and self.idle and not self.in_transaction
+
+    def _end_at_next(self, sqlstate: str, text: str, hint: str | None) -> bool:
+        """End a session that was answered just now, when its client says more, or after a while.
+
+        Right behind an answer libpq takes an error for a notice, and would say of its next
+        statement that the server closed the connection unexpectedly.
+        """
+        if not self._may_end():
             return False
-        self._end_by(sqlstate, text, hint)
+        end = partial(self._end_by, sqlstate, text, hint)
+        self._loop.add_reader(self._tls_fd, end)
+        self._loop.call_later(NEXT_SECONDS, end)
         return True
 
     def _end_by(self, sqlstate: str, text: str, hint: str | None, *, behind: bool = False) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pgward.audit.tape.frames import run as rows_of
 from pgward.pgwire import backend, frontend
 from pgward.pgwire.framing import message
+from pgward.tunnel import aware_relay
 from pgward.tunnel.aware_relay import AwareRelay
 from pgward.tunnel.preface import CONTROL_SIZE, Controls
 from pgward.tunnel.relay import BUFFER_SIZE
@@ -320,7 +321,9 @@ def test_a_notice_waits_for_the_end_of_a_message(run, contexts):
     run(main())
 
 
-def test_a_polite_end_waits_until_nothing_runs(run, contexts):
+def test_a_polite_end_waits_until_nothing_runs(run, contexts, monkeypatch):
+    monkeypatch.setattr(aware_relay, "NEXT_SECONDS", 0.01)
+
     async def main() -> None:
         async with World(contexts) as world:
             world.relay.start()
@@ -337,6 +340,24 @@ def test_a_polite_end_waits_until_nothing_runs(run, contexts):
             assert backend.read_fields(body)["C"] == "57P05"
             assert await rest_of(world.database) == frontend.terminate()
             assert world.relay.ended_by == ("57P05", "the session has ended")
+
+    run(main())
+
+
+def test_a_polite_end_answers_the_next_statement(run, contexts, monkeypatch):
+    """Right behind an answer, libpq would take it for a notice."""
+    monkeypatch.setattr(aware_relay, "NEXT_SECONDS", 60)
+
+    async def main() -> None:
+        async with World(contexts) as world:
+            world.relay.start()
+            await world.up(QUERY)
+            world.relay.end("57P05", "the session has ended", force=False)
+            assert await world.down(ANSWER) == ANSWER
+            assert not world.ended.done()
+            await world.client.send(QUERY)
+            assert kinds(await rest_of(world.client)) == "E"
+            assert await rest_of(world.database) == frontend.terminate()
 
     run(main())
 

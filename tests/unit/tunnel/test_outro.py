@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pgward.tunnel import outro as module
-from pgward.tunnel.aware_relay import TlsPlain
 from pgward.tunnel.outro import Outro
 from pgward.tunnel.tls import TlsConnection
+from pgward.tunnel.tls_plain import TlsPlain
 from tests.fixtures.links import receive, tls_pair, unix_pair
 from tests.fixtures.session_bench import read_record
 
