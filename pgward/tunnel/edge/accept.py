@@ -132,6 +132,7 @@ class Door:
             self.quiet_until = now + TELL_EVERY_SECONDS
             log.error("cannot accept a connection: %s", error.strerror)
         if error.errno in _EXHAUSTED:
+            self.links.lingering.close_now()
             for _ in range(MAKE_ROOM):
                 self._drop_oldest()
 

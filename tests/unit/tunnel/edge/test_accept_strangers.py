@@ -13,6 +13,7 @@ from pgward.tunnel.edge.accept import MAKE_ROOM
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection, read_line, write_all
 from tests.fixtures.accepting import edge
+from tests.fixtures.links import unix_pair
 from tests.fixtures.sockets import rest
 
 # --- what is no client --------------------------------------------------------------------
@@ -225,10 +226,15 @@ def test_without_descriptors_several_that_say_nothing_go_at_once(run, contexts, 
             never = asyncio.Event()
             tasks = [asyncio.create_task(never.wait()) for _ in range(MAKE_ROOM + 4)]
             made.door.tasks = dict.fromkeys(tasks)
+            leaving, client = unix_pair()
+            made.door.links.lingering.close(leaving)
             made.door._make_room(OSError(errno.EPROTO, "not a matter of room"))
             assert len(made.door.tasks) == MAKE_ROOM + 4
+            assert leaving.fileno() != -1
             made.door._make_room(OSError(errno.ENFILE, os.strerror(errno.ENFILE)))
             assert list(made.door.tasks) == tasks[-4:]
+            assert leaving.fileno() == -1
+            client.close()
             await asyncio.sleep(0)
             assert [task.cancelled() for task in tasks] == [True] * MAKE_ROOM + [False] * 4
             for task in tasks[-4:]:
