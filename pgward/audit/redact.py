@@ -27,7 +27,7 @@ def suspicious(data: bytes) -> bool:
     return (
         "secret" in text
         or "pwd" in text
-        or "://" in text
+        or ("://" in text and "@" in text)
         or ("pass" in text and ("passw" in text or "passphrase" in text))
     )
 
@@ -42,6 +42,18 @@ def secret_parameters(text: bytes) -> frozenset[int]:
     return find(text).parameters if suspicious(text) else _NOTHING
 
 
+def redact_parse(body: bytes) -> tuple[bytes, frozenset[int]]:
+    """Return the body of a Parse without secrets, and its text's ``secret_parameters``."""
+    parts = body.split(b"\0", 2)
+    if len(parts) == 1:
+        return redact_sql(body), _NOTHING
+    if not suspicious(parts[1]):
+        return body, _NOTHING
+    found = find(parts[1])
+    parts[1] = found.text
+    return b"\0".join(parts), found.parameters
+
+
 def redact_value(value: bytes) -> bytes:
     """Return a parameter's value without the secrets in it: connection strings, SQL, JSON."""
     return hide_raw(value) if suspicious(value) else value
@@ -53,9 +65,9 @@ def redact_message(kind: bytes, body: bytes, *, secret: AbstractSet[int] = _NOTH
     ``secret``: for a Bind, the ``secret_parameters`` of its statement, if they are known.
     """
     if kind == b"Q":
-        return _redact_texts(body, 0)
+        return _redact_query(body)
     if kind == b"P":
-        return _redact_texts(body, 1)
+        return redact_parse(body)[0]
     if kind in (b"B", b"F"):
         try:
             return _redact_values(kind, body, secret)
@@ -64,13 +76,9 @@ def redact_message(kind: bytes, body: bytes, *, secret: AbstractSet[int] = _NOTH
     return body
 
 
-def _redact_texts(body: bytes, before: int) -> bytes:
-    """Redact the text of a Query, or that of a Parse, which has one string before it."""
-    parts = body.split(b"\0", before + 1)
-    if len(parts) <= before:
-        return redact_sql(body)
-    parts[before] = redact_sql(parts[before])
-    return b"\0".join(parts)
+def _redact_query(body: bytes) -> bytes:
+    text, end, rest = body.partition(b"\0")
+    return redact_sql(text) + end + rest
 
 
 def _redact_values(kind: bytes, body: bytes, secret: AbstractSet[int]) -> bytes:

@@ -15,7 +15,10 @@ _DEEPEST = 8  # dollar quotes within dollar quotes
 _PWD = rb"(?<![a-z0-9])pwd(?![a-z0-9])"
 _FAR = 256  # a longer word is not looked for
 _LETTERS = b"_$" + bytes(range(0x80, 0x100)) + (string.ascii_letters + string.digits).encode()
-_NEEDLE = re.compile(rb"passw|secret|passphrase|pwd|://")
+# Of URLs, those that tables are full of hold no password.
+_NEEDLE = re.compile(
+    rb"passw|secret|passphrase|pwd|://(?=[^/?#\s:@'\"]{0,256}+:[^@\s'/]{1,1024}+@)"
+)
 _SENSITIVE = re.compile(rb"passw|secret|passphrase|" + _PWD, re.IGNORECASE)
 
 # What a sensitive word may be followed by for the next literal to be the secret.

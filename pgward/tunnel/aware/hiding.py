@@ -54,14 +54,14 @@ class Hiding:
         body = whole[HEADER:]
         secret = frozenset[int]()
         if kind == PARSE:
-            self._remember(body)
-        elif kind == BIND and self.takers:
+            hidden, numbers = redact.redact_parse(body)
+            self._remember(body.partition(b"\0")[0], numbers)
+            return message(whole[:1], hidden)
+        if kind == BIND and self.takers:
             secret = self.takers.get(_second_string(body)[:_MOST_NAME], secret)
         return message(whole[:1], redact.redact_message(whole[:1], body, secret=secret))
 
-    def _remember(self, body: bytes) -> None:
-        name, _, rest = body.partition(b"\0")
-        numbers = redact.secret_parameters(rest.partition(b"\0")[0])
+    def _remember(self, name: bytes, numbers: frozenset[int]) -> None:
         self._forget(name)
         fits = self._numbers + len(numbers) <= _MOST_NUMBERS and len(self.takers) < _MOST_NAMES
         if numbers and fits:

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.audit.redact import redact_message, redact_sql, redact_value, suspicious
+from pgward.audit.redact import (
+    redact_message,
+    redact_parse,
+    redact_sql,
+    redact_value,
+    suspicious,
+)
 
 WORDS = [
     b"password",
@@ -78,7 +84,24 @@ def test_values_of_a_bind_are_redacted():
 
 @pytest.mark.parametrize(
     ("data", "expected"),
-    [(b"select 1", False), (b"PassWord", True), (b"x PASSWD", True), (b"http://x", True)],
+    [
+        *((b"select 1", False), (b"PassWord", True), (b"x PASSWD", True)),
+        *((b"http://x", False), (b"postgres://u:p@h", True)),
+    ],
 )
 def test_suspicion_is_quick_and_takes_any_case(data, expected):
     assert suspicious(data) is expected
+
+
+def test_urls_without_a_password_are_left_alone_and_others_are_found_among_them():
+    plain = b"'https://www.example.com:8080/a?b=c@d'," * 500
+    assert redact_sql(b"insert into t values (" + plain + b"1)").endswith(plain + b"1)")
+    text = b"insert into t values (" + plain + b"'postgres://u:p@h')"
+    assert redact_sql(text) == text.replace(b"u:p@h", b"u:***@h")
+
+
+def test_a_parse_is_read_once_for_its_text_and_its_parameters():
+    body = b"s\0select login(password => $2), 'x://u:p@h'\0\0\0"
+    expected = body.replace(b"u:p@h", b"u:***@h"), frozenset({2})
+    assert redact_parse(body) == expected
+    assert redact_parse(b"no end, password 'x'") == (b"no end, password '***'", frozenset())

@@ -23,7 +23,7 @@ def test_most_is_not(text):
     assert not suspicious(text)
 
 
-@pytest.mark.parametrize("text", [b"passw", b"SECRET", b"passphrase", b"pwd", b"://"])
+@pytest.mark.parametrize("text", [b"passw", b"SECRET", b"passphrase", b"pwd", b"://u:p@"])
 def test_whatever_the_redaction_looks_at_is_suspicious(text):
     assert redact.suspicious(text)
     assert suspicious(text)
