@@ -1,17 +1,20 @@
 """What those who run an edge do to its directory while sessions run: no record is lost unseen."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import psycopg
 import pytest
 
 from tests.fixtures.edge_process import EdgeProcess, quiet_port
+from tests.fixtures.memory import watched
 from tests.fixtures.waiting import eventually
 from tests.integration.aware.test_completeness import straight
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
 PATIENCE = 60.0
+MEGABYTE = 1 << 20
 
 
 class World:
@@ -107,3 +110,33 @@ def test_two_edges_of_one_name_lose_no_record_and_the_ca_tells_of_it(world):
         assert len(world.texts()) == len({*world.texts()}) == 7
     finally:
         twin.close()
+
+
+SESSIONS, AT_ONCE, WARM = 10_000, 8, 400
+
+
+def test_ten_thousand_sessions_leave_nothing_behind(world):
+    """Nor do those that are refused, or leave in the middle of a statement: a tenth each."""
+
+    def one(number: int) -> None:
+        where = f"{world.where} options='-c nothing=1'" if number % 10 == 8 else world.where
+        session = None
+        with suppress(psycopg.OperationalError):
+            session = psycopg.connect(where, autocommit=True)
+        if session is None:
+            return
+        if number % 10 == 9:
+            session.pgconn.send_query(b"select pg_sleep(1)")
+            session.close()
+            return
+        session.execute("select 1")
+        session.close()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(one, range(WARM)))
+        before = world.edge.fds()
+        with watched(world.edge.process.pid) as memory:
+            list(threads.map(one, range(SESSIONS)))
+    eventually(lambda: world.edge.fds() <= before + 4, what="the edge leaks descriptors")
+    assert memory.grown < 64 * MEGABYTE
+    assert world.lets_in()
