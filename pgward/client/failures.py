@@ -18,8 +18,8 @@ from pgward.core.errors import (
     LoginNeededError,
     NotFoundError,
     PgwardError,
-    RefusedError,
     TooManyRequestsError,
+    UnacceptableError,
     UnavailableError,
 )
 
@@ -27,7 +27,7 @@ _BY_CODE: Mapping[str, type[PgwardError]] = {
     cls.code: cls
     for cls in (
         *(PgwardError, NotFoundError, ConflictError),
-        *(UnavailableError, TooManyRequestsError, DeniedError, RefusedError),
+        *(UnavailableError, TooManyRequestsError, DeniedError, UnacceptableError),
     )
 }
 
@@ -85,7 +85,7 @@ def from_answer(status: int, data: bytes, url: str) -> PgwardError:
             hint="check the CA's address, and any proxy in between",
         )
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        code = RefusedError.code
+        code = UnacceptableError.code
     return _named(code, message, None if hint is None else str(hint), fields)
 
 

@@ -59,10 +59,10 @@ class TooManyRequestsError(UnavailableError):
         self.retry_after = retry_after
 
 
-class RefusedError(PgwardError):
+class UnacceptableError(PgwardError):
     """What was sent is not taken, and never will be as it is: to send it again is of no use."""
 
-    code = "refused"
+    code = "unacceptable"
 
 
 class DeniedError(PgwardError):

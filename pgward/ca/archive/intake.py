@@ -29,7 +29,7 @@ from pgward.core.errors import (
     DeniedError,
     InvalidInputError,
     PgwardError,
-    RefusedError,
+    UnacceptableError,
     UnavailableError,
 )
 
@@ -79,13 +79,13 @@ class Intake:
         """Keep a chunk, and return how far its chain goes now; one that is here stays as it is.
 
         ``proved`` is the edge's certificate that was looked up just now, as it asks with that.
-        Raises RefusedError (it is damaged, not as it must be, or not this edge's to say, and so
-        it stays), InvalidInputError and DeniedError (its manifest says nothing, or another
+        Raises UnacceptableError (it is damaged, not as it must be, or not this edge's to say, and
+        so it stays), InvalidInputError and DeniedError (its manifest says nothing, or another
         signed it), NotFollowingError (which tells the head), UnavailableError.
         """
         try:
             return self._take(edge, delivery, proved)
-        except (RefusedError, DeniedError, NotFollowingError, InvalidInputError) as error:
+        except (UnacceptableError, DeniedError, NotFollowingError, InvalidInputError) as error:
             self._note_refusal(edge, delivery, error)
             raise
 
@@ -96,7 +96,7 @@ class Intake:
             *(edge.name, delivery.chain),
             delivery.first_seq,
         ):
-            raise RefusedError(
+            raise UnacceptableError(
                 "the manifest is for another edge, or for another place of the chain"
             )
         with self._store.read() as connection:
@@ -204,7 +204,7 @@ class Intake:
                 if resource is None or resource.updated_at >= found.first_time:
                     continue
                 if not ServiceSpec.model_validate(resource.spec).is_on(edge):
-                    raise RefusedError(
+                    raise UnacceptableError(
                         f"edge {edge} does not serve {name!r}",
                         hint=f"see spec.edges of: pgward get service {name}",
                     )
@@ -254,7 +254,7 @@ def _opened(data: bytes, signed: SignedManifest) -> Facts:
     try:
         return facts.read(chunks.opened(data, signed.manifest), signed.manifest.edge)
     except (ChunkError, ChainBrokenError, InvalidInputError) as error:
-        raise RefusedError(error.message, hint=error.hint) from error
+        raise UnacceptableError(error.message, hint=error.hint) from error
 
 
 def _event(

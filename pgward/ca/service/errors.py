@@ -24,7 +24,7 @@ STATUS = {
     "not_found": 404,
     "conflict": 409,
     "invalid": 422,
-    "refused": 422,
+    "unacceptable": 422,
     "rate_limited": 429,
     "unavailable": 503,
     "failed": 500,

@@ -85,8 +85,8 @@ async def deliver(
     """Keep a chunk that follows the chain's head, or that is kept already.
 
     409 tells the head in ``head``, and in ``reason`` why the chunk does not follow it: ``gap``,
-    ``behind`` or ``fork``. An error ``refused`` (422) says that it is never taken: go on without
-    it, across a gap.
+    ``behind`` or ``fork``. An error ``unacceptable`` (422) says that it is never taken:
+    go on without it, across a gap.
     """
     delivery = Delivery(chain, first_seq, manifest, data, missing)
     return await _taken(context.archive, edge, delivery)

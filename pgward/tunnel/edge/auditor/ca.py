@@ -9,7 +9,7 @@ from pgward.audit.chain import manifest
 from pgward.audit.chain.chunk import ChunkError
 from pgward.audit.chain.lines import Chain, Head
 from pgward.client.machine import Machine
-from pgward.core.errors import ConflictError, PgwardError, RefusedError, UnavailableError
+from pgward.core.errors import ConflictError, PgwardError, UnacceptableError, UnavailableError
 from pgward.tunnel.edge.auditor.rechain import rechained
 from pgward.tunnel.edge.auditor.shelf import DamagedChunkError, Entry, Shelf, name_of
 
@@ -45,7 +45,7 @@ class CaTarget:
     def deliver(self, entry: Entry, data: bytes) -> int:
         """Deliver a chunk; when the CA stands elsewhere, say where to go on.
 
-        Raises RefusedError for one that it will never take.
+        Raises UnacceptableError for one that it will never take.
         """
         self._machine.reload()
         status, answer = self._put(entry, data, {})
@@ -98,7 +98,7 @@ class CaTarget:
             try:
                 entry, packed = rechained(*self._shelf.load_refused(name), chain)
                 status, _ = self._put(entry, packed, {})
-            except (RefusedError, ChunkError, DamagedChunkError, *_UNREADABLE) as error:
+            except (UnacceptableError, ChunkError, DamagedChunkError, *_UNREADABLE) as error:
                 log.warning("chunk %s stays refused: %s", name, error)
                 continue
             except PgwardError as error:

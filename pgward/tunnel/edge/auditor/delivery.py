@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from pgward.audit.chain.chunk import ChunkError, unpack
 from pgward.audit.sinks.sink import Sink, SinkError, batches
-from pgward.core.errors import PgwardError, RefusedError
+from pgward.core.errors import PgwardError, UnacceptableError
 from pgward.system.files import StorageError, atomic_write, storage_errors
 from pgward.tunnel.edge.auditor.shelf import DamagedChunkError, Entry, Shelf
 
@@ -18,7 +18,7 @@ FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 _PREFIX = "cursor-"
 # What no later attempt mends: the chunk is set aside, and those behind it are delivered.
-_FOR_GOOD = (RefusedError, ChunkError, DamagedChunkError)
+_FOR_GOOD = (UnacceptableError, ChunkError, DamagedChunkError)
 
 
 class Target(Protocol):
@@ -29,8 +29,8 @@ class Target(Protocol):
     def deliver(self, entry: Entry, data: bytes) -> int:
         """Deliver a chunk; return the number of the chunk behind which to go on.
 
-        Raises PgwardError or OSError, and is asked again later; after RefusedError, ChunkError or
-        DamagedChunkError for the next one.
+        Raises PgwardError or OSError, and is asked again later; after UnacceptableError, ChunkError
+        or DamagedChunkError for the next one.
         """
         ...
 

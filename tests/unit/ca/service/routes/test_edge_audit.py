@@ -112,13 +112,13 @@ def test_an_edge_writes_its_own_chain_only(api, admin, teller):
     other = Teller(api.machine(admin, "edge", "e2"), edge="e2")
     stolen = teller.pack(record(1))
     status, body = other.put(stolen)
-    assert (status, body["error"]["code"]) == (422, "refused")
+    assert (status, body["error"]["code"]) == (422, "unacceptable")
     signed_by_another = other.pack(record(1), edge="e1")
     assert teller.put(signed_by_another)[0] == 403
     lines_of_another = Teller(other.machine, edge="e2").pack(record(1, edge="e1"))
     status, body = other.put(lines_of_another)
     assert (status, body["error"]["message"]) == (422, "line 1 is of another edge")
-    assert body["error"]["code"] == "refused"  # and so it stays, however often it is sent
+    assert body["error"]["code"] == "unacceptable"  # and so it stays, however often it is sent
     assert [each[:2] for each in actions(api)] == [("audit.refuse", "failed")] * 3
 
 
@@ -127,7 +127,7 @@ def test_the_path_must_be_the_manifest_s(teller):
     path = f"/v1/edges/self/audit/{'ab' * 8}/1"
     headers = {"Pgward-Manifest": delivery.manifest}
     status, body = teller.machine.put_content(path, delivery.data, headers)
-    assert (status, body["error"]["code"]) == (422, "refused")
+    assert (status, body["error"]["code"]) == (422, "unacceptable")
 
 
 def test_an_edge_tells_of_services_that_it_serves(admin, teller):
@@ -138,7 +138,7 @@ def test_an_edge_tells_of_services_that_it_serves(admin, teller):
     kept = teller.head
     status, body = teller.put(teller.pack(record(61, service="books")))
     assert (status, body["error"]["message"]) == (422, "edge e1 does not serve 'books'")
-    assert body["error"]["code"] == "refused"
+    assert body["error"]["code"] == "unacceptable"
     teller.head = kept
     teller.tell(record(62, service="gone"), record(-5, service="books"))  # it was e1's, once
     teller.tell(record(63, service="books"))  # and its sessions end a little later
@@ -161,7 +161,7 @@ def test_a_spoilt_chunk_is_refused(api, teller, spoil):
     path = f"/v1/edges/self/audit/{CHAIN}/1"
     headers = {"Pgward-Manifest": delivery.manifest}
     status, body = teller.machine.put_content(path, spoil(delivery.data), headers)
-    assert (status, body["error"]["code"]) == (422, "refused")
+    assert (status, body["error"]["code"]) == (422, "unacceptable")
     assert actions(api)[-1][0] == "audit.refuse"
 
 

@@ -11,7 +11,7 @@ from pgward.core.errors import (
     ConflictError,
     DeniedError,
     InvalidInputError,
-    RefusedError,
+    UnacceptableError,
     UnavailableError,
 )
 from pgward.tunnel.edge.auditor.ca import CaTarget
@@ -119,7 +119,7 @@ def test_refusals_and_answers_that_make_no_sense_are_errors(world):
 
 
 def refusal(message="it is damaged"):
-    body = {"error": {"code": "refused", "message": message}}
+    body = {"error": {"code": "unacceptable", "message": message}}
     return httpx2.Response(422, json=body)
 
 
@@ -127,7 +127,7 @@ def test_what_the_ca_never_takes_is_told_apart(world):
     too_long = httpx2.Response(413, json={"error": {"code": "invalid", "message": "too long"}})
     world.answer(1, refusal(), too_long, error("invalid", "no such header"))
     for message in ("it is damaged", "too long"):
-        with pytest.raises(RefusedError, match=message):
+        with pytest.raises(UnacceptableError, match=message):
             world.deliver(1)
     with pytest.raises(InvalidInputError, match="no such header"):
         world.deliver(1)

@@ -4,7 +4,7 @@ import pytest
 
 from pgward.audit.chain.chunk import ChunkError
 from pgward.audit.sinks.sink import SinkError
-from pgward.core.errors import RefusedError, UnavailableError
+from pgward.core.errors import UnacceptableError, UnavailableError
 from pgward.system.files import StorageError
 from pgward.tunnel.edge.auditor import delivery
 from pgward.tunnel.edge.auditor.delivery import Deliverer, SinkTarget, read_cursor, tidy_cursors
@@ -169,7 +169,7 @@ def test_cursors_of_targets_that_are_not_wanted_any_more_go(tmp_path):
     assert read_cursor(tmp_path / "cursor-ca") == 0
 
 
-@pytest.mark.parametrize("error", [RefusedError("no record"), ChunkError("it is damaged")])
+@pytest.mark.parametrize("error", [UnacceptableError("no record"), ChunkError("it is damaged")])
 def test_what_is_refused_for_good_is_set_aside_and_the_rest_is_delivered(
     deliverer, target, shelf, caplog, error
 ):
@@ -196,7 +196,7 @@ def test_a_chunk_whose_file_is_damaged_holds_nobody_up(deliverer, target, shelf,
 
 
 def test_a_chunk_waits_while_it_cannot_be_set_aside(deliverer, target, shelf):
-    target.problems = [RefusedError("no"), RefusedError("no")]
+    target.problems = [UnacceptableError("no"), UnacceptableError("no")]
     shelf.refused.directory.write_text("in the way")
     with pytest.raises(StorageError):
         deliverer.once()
