@@ -5,12 +5,15 @@ import uuid
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from starlette.testclient import TestClient
 
 from pgward.audit.events import AuditEvent
 from pgward.ca import store as stores
+from pgward.ca.archive import chains, sessions
+from pgward.ca.archive.sessions import SessionFilter
 from pgward.ca.identity import directory, tokens
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.identity.tokens import JoinToken
@@ -18,10 +21,12 @@ from pgward.ca.service.app import create_app
 from pgward.ca.store import audit
 from pgward.ca.store.purge import purge
 from pgward.ca.store.schema import metadata
+from pgward.ca.store.schema_archive import database_sessions
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 from pgward.system.postgres import temporary_cluster
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import SEALER, URL, Api, service
+from tests.fixtures.chunks import Teller, at, record
 from tests.unit.ca.store import test_migrate_log
 
 pytestmark = pytest.mark.integration
@@ -176,6 +181,26 @@ def test_what_ended_long_ago_is_removed_by_two_replicas_at_once(store, url):
         thread.join()
     other.close()
     assert sum(removed) == 30
+
+
+def test_an_edge_delivers_what_sessions_said(store, edge):
+    teller = Teller(edge)
+    teller.tell(record(1, type="SESSION_START"), record(2, rows=10**30))
+    with store.write() as transaction:
+        transaction.execute(sa.update(database_sessions).values(row_count=(1 << 63) - 1))
+    teller.tell(record(3, rows=1), record(4, session="s2"))
+    teller.tell(record(5, type="SESSION_END", reason="idle"))
+    lost, behind = teller.pack(record(6)), teller.pack(record(7, type="SESSION_END"))
+    assert lost.first_seq == 6
+    assert teller.put(behind)[1]["reason"] == "gap"
+    assert teller.put(behind, **{"Pgward-Missing": "6-6"})[0] == 200
+    with store.read() as connection:
+        second, first = sessions.find(connection, SessionFilter())
+        (chain,) = chains.every(connection)
+    assert (first["statements"], first["rows"], first["end_reason"]) == (2, (1 << 63) - 1, "idle")
+    assert (first["started_at"], first["ended_at"]) == (at(1), at(5))
+    assert (second["id"], second["statements"]) == ("s2", 1)
+    assert (chain["first_seq"], chain["head_seq"], chain["gaps"]) == (1, 7, [[6, 6]])
 
 
 def test_a_killed_backend_costs_no_request(store, cluster):
