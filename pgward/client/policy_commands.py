@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pgward.client import options
+from pgward.client import options, policy_of_oneself
 from pgward.client.api import ApiClient
 from pgward.client.manifest import Document
 from pgward.client.phrases import counted
@@ -117,7 +117,7 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
 
 
 @policy.command(short_help="Say which rule decides, and why.")
-@click.option("--user", required=True, metavar="NAME", help="The person.")
+@click.option("--user", metavar="NAME", help="The person.  [default: oneself]")
 @click.option("--service", required=True, metavar="NAME", help="What they want to use.")
 @click.option(
     "--group", "groups", multiple=True, metavar="NAME", help="Of the person.  [default: as the CA]"
@@ -143,7 +143,7 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
 @options.output
 def explain(
     *,
-    user: str,
+    user: str | None,
     service: str,
     groups: tuple[str, ...],
     names: tuple[str, ...],
@@ -154,10 +154,15 @@ def explain(
 ) -> None:
     """Say which rule decides about a connection or a statement, and why others do not.
 
-    Nothing is connected. With -f the CA is asked only for what no file has, and the person is in
-    the groups of --group only. What the service itself says, `allow` and `login`, is asked first.
-    The status is 1 where the answer is no.
+    Nothing is connected. Without --user it is about yourself, as you are logged in now: that shows
+    what decides, and the rules to administrators only. With -f the CA is asked only for what no
+    file has, and the person is in the groups of --group only. What the service itself says, `allow`
+    and `login`, is asked first. The status is 1 where the answer is no.
     """
+    if user is None:
+        _check_own(groups=groups, policy=names, filename=sources, **facts)
+        _finish(policy_of_oneself.ask(service, sql or "", facts), output)
+        return
     documents = read_files(sources)
     with _behind(documents) as found:
         if documents and names and not found.has_service(service):
@@ -176,9 +181,21 @@ def explain(
         answers += explaining.text(engine, ruled.guard(context, at), context, at, said)
     else:
         terminal.note(f"{service} is in mode tcp: no policy applies, and no statement is seen")
+    _finish(answers, output)
+
+
+def _finish(answers: Sequence[Explanation], output: str) -> None:
     _show(answers, output)
     if not all(each.decision.allowed for each in answers):
         raise SystemExit(_FAILED)
+
+
+def _check_own(**given: Any) -> None:
+    """Raise InvalidInputError for what only makes sense of others, or of files."""
+    for name, value in given.items():
+        if value and name not in policy_of_oneself.SAID:
+            option = name.removesuffix("s").replace("_", "-")
+            raise InvalidInputError(f"--{option} needs --user", hint="--user NAME says for whom")
 
 
 def _question(ruled: Ruled, user: dict[str, Any], facts: dict[str, Any]) -> Asked:

@@ -53,7 +53,8 @@ class Ruled:
         allow = self.spec.get("allow")
         if allow is not None:
             groups = set(_object(allow).get("groups") or ()) & set(context.user.groups)
-            if not groups and context.user.name not in (_object(allow).get("users") or ()):
+            users = {str(each).lower() for each in _object(allow).get("users") or ()}
+            if not groups and context.user.name.lower() not in users:
                 return Decision(allowed=False, rule="allow", reason="it is for others")
         method = context.session.method
         way = "certificate" if method == "tunnel" else method

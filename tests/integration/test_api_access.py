@@ -64,6 +64,7 @@ TABLE = {
     "DELETE /v1/users/bob/passkeys/KEY": ((401, 403, 404, 401, 401), None),
     "POST /v1/certificates/login": (PERSON, CSR),
     "GET /v1/services": (PERSON, None),
+    "POST /v1/me/policies": ((401, 404, 404, 401, 401), {"service": "nothing"}),
     "GET /v1/me/devices": (PERSON, None),
     "POST /v1/me/devices/approve": ((401, 404, 404, 401, 401), {"device": "ABCD-2345"}),
     "POST /v1/me/devices/dev/revoke": ((401, 404, 404, 401, 401), None),

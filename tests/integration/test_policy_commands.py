@@ -58,6 +58,21 @@ def test_a_decision_is_explained_by_what_is_in_force(site, policies):
     assert done.stdout.endswith("no rule of policy read-only allows it\n")
 
 
+def test_people_ask_about_themselves(site, policies):
+    person, stranger = site.person("dba"), site.person("staff")
+    done = person.run("policy", "explain", "--service", policies, "--sql", "alter role app nologin")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == [
+        "the connection",
+        "allowed by rule all of policy inline",
+    ]
+    assert "denied by protectRole of the service" in done.stdout
+    assert "PRIORITY" not in done.stdout
+    assert person.run("policy", "explain", "--service", policies).returncode == 0
+    refused = stranger.run("policy", "explain", "--service", policies)
+    assert f"there is no service {policies!r} for you" in refused.stderr
+
+
 def test_cases_are_tried_against_what_is_in_force(site, policies, tmp_path):
     ann = {"name": "ann", "groups": ["dba"]}
     case = {"name": "otp", "user": ann, "session": {"method": "otp"}, "expect": "DENY"}

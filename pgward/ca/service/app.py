@@ -46,6 +46,7 @@ from pgward.ca.service.routes import (
     login_sessions,
     machine,
     me,
+    me_policies,
     mfa,
     ocsp,
     orders,
@@ -67,7 +68,7 @@ from pgward.ca.store import Store
 
 _ROUTERS = (
     *(public.router, login.router),
-    *(me.router, mfa.router, posture.router, step_up.router, issuing.router),
+    *(me.router, me_policies.router, mfa.router, posture.router, step_up.router, issuing.router),
     # Revocations first: their path is not the name of a certificate.
     *(devices.router, login_sessions.router),
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),

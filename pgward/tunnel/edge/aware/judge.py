@@ -38,7 +38,7 @@ class Judge:
             raise RefusedError(
                 Reason.DENIED,
                 decision.reason or "a policy of this service denies it",
-                hint="pgward policy explain tells administrators more",
+                hint=f"pgward policy explain --service {name}",
                 sqlstate="42501",
                 rule=decision.name,
             )
