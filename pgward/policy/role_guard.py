@@ -18,6 +18,7 @@ NAME = "protectRole"
 # Keywords are always in plain letters. What may stand between the two is left to the grammar.
 _WORDS = re.compile(rb"alter\s*(?:role|user|group|--|/\*)", re.IGNORECASE)
 _MEANING_ONESELF = (b"current_user", b"session_user", b"current_role")
+_ESCAPES = b'u&"'  # before a name in which letters stand by their numbers
 _NAMED = 1  # RoleSpecType: ROLESPEC_CSTRING
 _ROLE = 34  # ObjectType: OBJECT_ROLE
 _WITH_BODIES = frozenset({"DoStmt", "CreateFunctionStmt"})
@@ -36,7 +37,7 @@ class RoleGuard:
 
     def denial(self, text: bytes, *, encoding: str = UTF8) -> Decision | None:
         """Return the decision that denies a text, or how it begins, or None; never raises."""
-        if _WORDS.search(text) is None:
+        if _WORDS.search(text) is None or not self._may_be_meant(text):
             return None
         try:
             raw = read_raw(text, encoding=encoding)
@@ -47,6 +48,14 @@ class RoleGuard:
         if self.own:
             return _denied(f"how {self.role} logs in is not changed here")
         return _denied(f"people land here as {self.role}, so it is not changed here")
+
+    def _may_be_meant(self, text: bytes) -> bool:
+        """Tell whether a text names the role in any way: most that change others' do not."""
+        if not self.role.isascii():  # how that is written is the encoding's matter
+            return True
+        said, role = text.lower(), self.role.lower()
+        names = (role.encode(), role.replace('"', '""').encode(), _ESCAPES, *_MEANING_ONESELF)
+        return any(name in said for name in names)
 
     def _changes(self, raw: Node, words: bytes) -> bool:
         statement = dict(raw.fields())["stmt"]
