@@ -190,10 +190,24 @@ def _print(records: list[dict[str, Any]], output: str) -> None:
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
     took = record.get("duration_us")
-    said = record.get("text") or record.get("reason") or record.get("message") or ""
-    text = " ".join(str(said).split())
+    text = " ".join(_said(record).split())
     return {
         **record,
         "took": None if took is None else f"{took / 1000:.1f} ms",
         "said": text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…",
     }
+
+
+def _said(record: dict[str, Any]) -> str:
+    """Return what a record is about, in a line."""
+    details = record.get("details") or {}
+    match record.get("type"):
+        case "SESSION_START":
+            said = f"as {record.get('role')} in {record.get('database')}"
+            return f"{said}: {details['reason']}" if details.get("reason") else said
+        case "FUNCTION_CALL" if "function" in record:
+            return f"function {record['function']}"
+        case "RECORDING" if "piece" in record:
+            return f"piece {record['piece']}"
+    told = (record.get(name) for name in ("text", "reason", "message"))
+    return next((str(each) for each in told if each), "") or str(details.get("notice") or "")

@@ -170,3 +170,31 @@ def test_tail_of_nothing_but_what_comes(logged_in, fake_ca):
         {"follow": "true"},
         {"follow": "true", "cursor": "at,1"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"type": "SESSION_START", "role": "app", "database": "shop"}, "as app in shop"),
+        (
+            {
+                "type": "SESSION_START",
+                "role": "app",
+                "database": "shop",
+                "details": {"reason": "TICKET-7"},
+            },
+            "as app in shop: TICKET-7",
+        ),
+        ({"type": "FUNCTION_CALL", "function": 953}, "function 953"),
+        ({"type": "RECORDING", "piece": 2, "sha256": "00"}, "piece 2"),
+        ({"type": "NOTICE", "details": {"notice": "5 minutes left"}}, "5 minutes left"),
+        ({"type": "DENIED", "denied": "CONNECT", "reason": "not today"}, "not today"),
+        ({"type": "CLOSE"}, "-"),
+    ],
+)
+def test_a_record_without_a_text_is_told_by_what_it_is_about(logged_in, fake_ca, fields, said):
+    found = record(1) | {"duration_us": None, **fields}
+    del found["text"]
+    fake_ca.routes[ROUTE] = records_page(found)
+    line = logged_in("audit", "search").stdout.splitlines()[1]
+    assert line.rpartition("   ")[2].strip().endswith(said)
