@@ -225,13 +225,21 @@ class Live:
             self._busy = now, answered
         elif now - self._busy[0] >= most:
             self._busy = None
-            self.relay.notice(f"the statement has reached its limit of {_minutes(most)}")
+            self._say(f"the statement has reached its limit of {_minutes(most)}")
             self.cancel()
 
     def _warn(self, what: str, text: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
-            self.relay.notice(text)
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        """Tell the person something, and the record that it was told."""
+        try:
+            self.tape.append(NOTE, self.number, json.dumps({"notice": text}).encode())
+        except TapeFullError as error:
+            log.warning("a notice is not on record: %s", error.message)
+        self.relay.notice(text)
 
 
 def _minutes(seconds: float) -> str:

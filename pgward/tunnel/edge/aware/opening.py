@@ -1,6 +1,7 @@
 """Opens aware sessions: hears what is wanted, decides, logs in to PostgreSQL, and joins both."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from itertools import count
 from typing import Protocol
 
 from pgward.audit.tape.answers import Data, as_it_is
-from pgward.audit.tape.frames import DENIED, OPEN, TapeFullError
+from pgward.audit.tape.frames import DENIED, NOTE, OPEN, TapeFullError
 from pgward.core.clock import Clock
 from pgward.core.errors import PgwardError
 from pgward.pgwire.errors import WireError
@@ -43,6 +44,8 @@ from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.opening import Upstreams
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 from pgward.tunnel.preface import Reason, RefusedError
+
+log = logging.getLogger("pgward.edge")
 
 HELLO_SECONDS = 10.0
 LOOK_SECONDS = 1.0
@@ -240,7 +243,8 @@ class AwareSessions:
         cancelling = partial(cancel, self.upstreams, decided.config, ready.credentials, upstream)
         standing = Standing(self.judge, ready, self._ruling(ready))
         tape.append(OPEN, number, ready.opened(self.edge))
-        key = self.cancels.issue(cancelling, long=decided.minor > 0, pid=upstream.key[0])
+        asked = partial(self._asked_to_cancel, tape, number, cancelling)
+        key = self.cancels.issue(asked, long=decided.minor > 0, pid=upstream.key[0])
         live = self.live[number] = Live(
             number=number,
             id=decided.asked.id,
@@ -292,6 +296,17 @@ class AwareSessions:
             results=ready.decided.recorded.results,
             seal=self.seal,
         )
+
+    async def _asked_to_cancel(
+        self, tape: WorkersTape, number: int, cancelling: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
+        """Pass a client's request on that what runs be cancelled, once it is on record."""
+        try:
+            tape.append(NOTE, number, b'{"cancel":true}')
+        except TapeFullError as error:  # the session itself ends by that
+            log.warning("a cancel request is not passed on: %s", error.message)
+        else:
+            await cancelling()
 
     def _cancel(self, cancelling: Callable[[], Coroutine[None, None, None]]) -> None:
         self._begin(cancelling())

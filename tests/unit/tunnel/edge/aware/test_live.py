@@ -295,6 +295,22 @@ def test_a_statement_that_takes_too_long_is_cancelled():
     assert bench.cancelled == 1
 
 
+def test_what_is_told_is_on_record():
+    bench = Bench(statement=30)
+    bench.relay.idle = False
+    bench.looks(1, 31)
+    ((kind, session, data),) = bench.tape.frames
+    assert (kind, session) == (NOTE, 3)
+    assert json.loads(data) == {"notice": "the statement has reached its limit of 30 s"}
+
+
+def test_a_notice_for_which_there_is_no_room_is_told_all_the_same(caplog):
+    bench = Bench(session=3600, warn_before=300)
+    bench.tape.full = TapeFullError("the disk is full")
+    assert bench.looks(3300) == [("notice", "this session ends in 5 minutes")]
+    assert caplog.messages == ["a notice is not on record: the disk is full"]
+
+
 def test_many_short_statements_are_not_one_long_one():
     bench = Bench(statement=30)
     bench.relay.idle = False

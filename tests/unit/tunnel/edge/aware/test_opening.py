@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from pgward.audit.tape.frames import CLOSE, DENIED, OPEN, UP, TapeFullError
+from pgward.audit.tape.frames import CLOSE, DENIED, NOTE, OPEN, UP, TapeFullError
 from pgward.client.edge_calls import LoginFacts
 from pgward.core.errors import UnavailableError
 from pgward.pgwire import backend, frontend, startup
@@ -133,6 +133,26 @@ def test_a_cancel_request_is_no_session(run, contexts):
         assert await world.sessions.open(world.client, service(), said, print) is None
         assert calls == [1]
         assert world.tape.frames == []
+        world.close()
+
+    run(main())
+
+
+def test_a_cancel_request_is_on_record_before_postgresql_gets_it(run, contexts, monkeypatch):
+    async def main() -> None:
+        world, passed = await World.make(contexts), []
+
+        async def cancel(*_) -> None:
+            passed.append(world.tape.kinds())
+
+        monkeypatch.setattr(module, "cancel", cancel)
+        live = await world.open()
+        await world.cancels.request(*live.key)
+        assert passed == [[OPEN, NOTE]]
+        assert world.tape.frames[1][1:] == (live.number, b'{"cancel":true}')
+        world.tape.full = TapeFullError("the disk is full")
+        await world.cancels.request(*live.key)
+        assert passed == [[OPEN, NOTE]]
         world.close()
 
     run(main())
