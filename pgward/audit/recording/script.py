@@ -152,8 +152,7 @@ class Script:
         if kind == "SESSION_END":
             lines = [f"{self._stamp(time)}-- the session ended{_why(event)}"]
             return [(time + _TOGETHER, _LAST, Shown(time, lines))]
-        why = event.get("reason") or json.dumps(event.get("details", {}))
-        told = [f"{self._stamp(time)}-- {kind.lower()}: {why}"]
+        told = [f"{self._stamp(time)}-- {kind.lower()}{_about(event)}"]
         return [(time, _START, Shown(time, told))] if kind in _TOLD else []
 
     def _said(self, event: Event, time: int) -> list[_Entry]:
@@ -191,6 +190,13 @@ def _not_behind(entry: _Entry, starts: list[int]) -> _Entry:
     if following < len(starts) and starts[following] < time:
         return starts[following], _BEFORE, what
     return entry
+
+
+def _about(event: Event) -> str:
+    """Return what a cancel request, a notice or a gap says of itself, behind a colon."""
+    details = event.get("details") or {}
+    said = event.get("reason") or details.get("notice") or (details and json.dumps(details))
+    return f": {said}" if said else ""
 
 
 def _why(event: Event) -> str:

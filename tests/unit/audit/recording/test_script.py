@@ -64,12 +64,16 @@ def test_how_statements_end():
         record(4, type="FUNCTION_CALL", function=77, status="ok", commands=[]),
         record(5, type="CANCEL", reason="somebody asked"),
         record(6, type="PARSE", text="not shown"),
+        record(5, type="CANCEL"),
+        record(6, type="NOTICE", details={"notice": "2 s left"}),
         record(7, text="select '", text_bytes=70_000, pieces=2),
     ))  # fmt: skip
     assert "ERROR 42P01: no such table  (0.2 ms)" in shown
     assert "DENIED by no-drop: ask first" in shown
     assert "(function 77)" in shown
-    assert "-- cancel: somebody asked" in shown
+    assert "-- cancel: somebody asked\n" in shown
+    assert "-- cancel\n" in shown
+    assert "-- notice: 2 s left\n" in shown
     assert "not shown" not in shown
     assert "select '… (70000 bytes)" in shown
 
