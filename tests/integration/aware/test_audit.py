@@ -10,6 +10,7 @@ import pytest
 
 from pgward.client.home import Home
 from tests.fixtures.edge_process import eventually
+from tests.integration.test_tunnel_clients import cancelled
 
 pytestmark = pytest.mark.integration
 PATIENCE = 60
@@ -70,12 +71,15 @@ def test_statements_are_on_record_with_parameters_rows_and_errors(world, person)
         session.execute("select %s::int + %s", (40, 2))
         with pytest.raises(psycopg.errors.DivisionByZero):
             session.execute("select 1/0")
+        assert cancelled(session)
     eventually(lambda: Counter(r["type"] for r in world.records())["SESSION_END"] == 1, PATIENCE)
     said = {record.get("text"): record for record in world.records()}
     assert said["select 'simple'"]["rows"] == 1
     assert said["select $1::int + $2"]["parameters"] == ["40", "2"]
     assert said["select 1/0"]["sqlstate"] == "22012"
     assert {record.get("user") for record in world.records()} == {person.name}
+    asked = [record for record in world.records() if record["type"] == "CANCEL"]
+    assert {record["session"] for record in asked} == {said["select 1/0"]["session"]}
 
 
 def test_what_was_answered_is_on_record_though_the_edge_was_killed(world):
