@@ -12,7 +12,7 @@ from pgward.client.manifest import Document
 from pgward.client.phrases import counted
 from pgward.client.policy_sources import BUILT_IN, Ruled, Sources, read_files, within
 from pgward.core.clock import SystemClock
-from pgward.core.errors import InvalidInputError, LoginNeededError
+from pgward.core.errors import DeniedError, InvalidInputError, LoginNeededError
 from pgward.policy import explaining
 from pgward.policy.cases import (
     METHODS,
@@ -164,7 +164,7 @@ def explain(
         _finish(policy_of_oneself.ask(service, sql or "", facts), output)
         return
     documents = read_files(sources)
-    with _behind(documents) as found:
+    with _behind(documents) as found, _for_others():
         if documents and names and not found.has_service(service):
             ruled = Ruled(ServiceFacts(service), found.policies(names))
         else:
@@ -232,6 +232,16 @@ def _behind(documents: Sequence[Document]) -> Iterator[Sources]:
             return found
 
         yield Sources(documents, asked)
+
+
+@contextmanager
+def _for_others() -> Iterator[None]:
+    """Tell who may not ask about others that everybody may ask about oneself."""
+    try:
+        yield
+    except DeniedError as error:
+        error.hint = "without --user it is about yourself"
+        raise
 
 
 def _groups(user: str) -> list[str]:

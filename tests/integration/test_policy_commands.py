@@ -69,6 +69,8 @@ def test_people_ask_about_themselves(site, policies):
     assert "denied by protectRole of the service" in done.stdout
     assert "PRIORITY" not in done.stdout
     assert person.run("policy", "explain", "--service", policies).returncode == 0
+    others = person.run("policy", "explain", "--user", stranger.name, "--service", policies)
+    assert others.stderr.endswith("hint: without --user it is about yourself\n")
     refused = stranger.run("policy", "explain", "--service", policies)
     assert f"there is no service {policies!r} for you" in refused.stderr
 
