@@ -113,6 +113,8 @@ def _audit(status: Mapping[str, Any] | None) -> Iterator[Family]:
     yield _one("audit_chunk_bytes", "gauge", text, status["chunk_bytes"])
     text = "Tapes that cannot be read, and are left alone."
     yield _one("audit_unreadable_tapes", "gauge", text, len(status.get("unreadable") or ()))
+    text = "Chunks that the CA refused for good, and that are set aside."
+    yield _one("audit_refused_chunks", "gauge", text, status.get("refused") or 0)
     targets = status["targets"].items()
     waiting: list[Sample] = [({"target": name}, each["chunks"]) for name, each in targets]
     yield "audit_chunks_waiting", "gauge", "Chunks that wait for a target.", waiting

@@ -58,7 +58,7 @@ def test_what_its_files_say(tmp_path):
     Keeper(tmp_path)(KNOWN, True)
     (tmp_path / "audit").mkdir()
     waiting = {"ca": Waiting(2, "it is away"), "file-1": Waiting(0, None)}
-    StatusFile(tmp_path / "audit", FakeClock()).write(Status(9, 5, 2, 900, ("x",), waiting))
+    StatusFile(tmp_path / "audit", FakeClock()).write(Status(9, 5, 2, 900, ("x",), waiting, 3))
     found = told(tmp_path)
     assert found["pgward_edge_database_up", "orders", "db1:5432"] == 1
     assert found["pgward_edge_database_up", "orders", "db2:5432"] == 0
@@ -67,6 +67,7 @@ def test_what_its_files_say(tmp_path):
     assert found["pgward_edge_audit_tape_bytes",] == 5
     assert found["pgward_edge_audit_chunk_bytes",] == 900
     assert found["pgward_edge_audit_unreadable_tapes",] == 1
+    assert found["pgward_edge_audit_refused_chunks",] == 3
     assert found["pgward_edge_audit_chunks_waiting", "ca"] == 2
     assert found["pgward_edge_audit_chunks_waiting", "file-1"] == 0
     assert found["pgward_edge_audit_target_failing", "ca"] == 1
