@@ -28,6 +28,7 @@ log = logging.getLogger("pgward.edge")
 
 FATAL = "FATAL"
 NEXT_SECONDS = 1.0
+"""So long a polite end waits for the client's next statement, which it then answers."""
 _NOTICE_SQLSTATE = "00000"
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 MOST_AWAITED = 20_000
@@ -134,11 +135,9 @@ class AwareRelay(Relay):
         self._soon(lambda: self._say(backend.notice("NOTICE", _NOTICE_SQLSTATE, text)))
 
     def end(self, sqlstate: str, text: str, *, hint: str | None = None, force: bool) -> None:
-        """End the session: once nothing runs and no transaction is open, or at once by force."""
+        """End the session: soon after nothing runs in no transaction, or at once by force."""
         if force:
             self._end_by(sqlstate, text, hint, behind=True)
-        elif not self._ended and self._may_end():
-            self._end_by(sqlstate, text, hint)
         else:
             self._soon(lambda: self._end_at_next(sqlstate, text, hint))
 
@@ -161,10 +160,10 @@ class AwareRelay(Relay):
         return self._waiting_tls is None and self.idle and not self.in_transaction
 
     def _end_at_next(self, sqlstate: str, text: str, hint: str | None) -> bool:
-        """End a session that was answered just now, when its client says more, or after a while.
+        """End a session in which nothing runs, when its client says more, or after a while.
 
-        Right behind an answer libpq takes an error for a notice, and would say of its next
-        statement that the server closed the connection unexpectedly.
+        Right behind an answer, which it may not have read yet, libpq takes an error for a notice,
+        and would say of its next statement that the server closed the connection unexpectedly.
         """
         if not self._may_end():
             return False

@@ -174,7 +174,7 @@ def test_probes_find_what_is_wrong_and_leave_nothing_in_the_log(upstream_server:
     found = asyncio.run(main())
     mismatch = (
         f"the database at {upstream_server.address} did not prove that it is db.example.com:"
-        " Hostname mismatch, certificate is not valid for 'db.example.com'."
+        " Hostname mismatch, certificate is not valid for 'db.example.com'"
     )
     assert set(found) == {
         ("a", upstream_server.address, None),
