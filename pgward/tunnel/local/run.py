@@ -1,6 +1,7 @@
 """The life of a tunnel process: open, tell, serve, end."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -22,6 +23,9 @@ from pgward.tunnel.local.tunnel import Tunnel
 from pgward.tunnel.loop import tune_collector
 
 log = logging.getLogger("pgward.tunnel")
+
+LAST_SECONDS = 0.5
+"""For an edge to say why it ended a session whose program is gone already, as psql is then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class TunnelProcess:
             await asyncio.wait({stop, fresh}, return_when=asyncio.FIRST_COMPLETED)
             if fresh.done():
                 fresh.result()
+            if self._options.for_pid is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_SECONDS):
+                        await tunnel.settled()
         finally:
             fresh.cancel()
             if server is not None:

@@ -73,6 +73,7 @@ class Tunnel:
     _context: ssl.SSLContext | None = None
     _pool: Pool | None = None
     _live: set[LocalConnection] = field(default_factory=set)
+    _empty: "asyncio.Future[None] | None" = None
     _looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looked_up_at: float = float("-inf")
     _looked_up: bool = False
@@ -352,9 +353,17 @@ class Tunnel:
         elif refusal is not None:
             self._on_cut(refusal, connection.link)
 
+    async def settled(self) -> None:
+        """Wait until no connection is left, and all is heard of why they ended."""
+        while self._live:
+            self._empty = self.loop.create_future()
+            await self._empty
+
     def _forget(self, connection: LocalConnection) -> None:
         self._live.discard(connection)
         self.counters.active -= 1
+        if not self._live and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
 
     def _on_cut(self, refusal: RefusedError, used: ReadyLink | None = None) -> None:
         """Hear that the edge ended an idle link, or one that a session ``used``."""

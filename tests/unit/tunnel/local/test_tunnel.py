@@ -224,6 +224,23 @@ def test_close_ends_everything(run, contexts, tls_keys):
 # --- this machine -------------------------------------------------------------------------
 
 
+def test_it_settles_once_no_connection_is_left(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            await made.tunnel.settled()  # none was there
+            clients = [await made.client() for _ in range(2)]
+            databases = [await made.talk(each) for each in clients]
+            settling = asyncio.ensure_future(made.tunnel.settled())
+            for left, end in ((1, (clients[0], databases[0])), (0, (clients[1], databases[1]))):
+                assert not settling.done()
+                for each in end:
+                    each.close()
+                await until(lambda left=left: made.tunnel.counters.active == left)
+            await settling
+
+    run(main())
+
+
 def test_no_descriptors_left_is_a_pause(run, contexts, tls_keys, monkeypatch, caplog):
     """Without it the loop would spin: the listener stays readable."""
     monkeypatch.setattr(module, "ACCEPT_PAUSE", 0.02)
