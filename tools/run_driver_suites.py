@@ -84,13 +84,18 @@ class Place:
         }
 
 
+def _absolute(text: str) -> Path:
+    """Return a path that holds wherever a program is run."""
+    return Path(text).absolute()
+
+
 def main() -> None:
     """Run the suites that are asked for, and say what differs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("suites", nargs="*", choices=[[], *SUITES], metavar="SUITE")
-    parser.add_argument("--sources", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--postgres", type=Path, action="append", metavar="BIN")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="where logs and results go")
+    parser.add_argument("--sources", type=_absolute, required=True, metavar="DIR")
+    parser.add_argument("--postgres", type=_absolute, action="append", metavar="BIN")
+    parser.add_argument("--keep", type=_absolute, metavar="DIR", help="where logs and results go")
     asked = parser.parse_args()
     work = asked.keep or Path(tempfile.mkdtemp(prefix="pgward-suites-"))
     work.mkdir(parents=True, exist_ok=True)
