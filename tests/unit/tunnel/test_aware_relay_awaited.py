@@ -7,7 +7,7 @@ import pytest
 from pgward.pgwire import backend, frontend
 from pgward.tunnel.aware_relay import MOST_AWAITED
 from pgward.tunnel.relay import BUFFER_SIZE
-from tests.unit.tunnel.test_aware_relay import UPSTREAMS, World
+from tests.fixtures.aware_relay_world import UPSTREAMS, World
 
 QUERY = frontend.query("")
 ANSWER = backend.ready()
