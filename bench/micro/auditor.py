@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.micro.aware import ANSWER, ROUNDS
 from pgward.audit.chain.chunk import Chunk, Packer, opened
-from pgward.audit.chain.lines import Chain, Head
+from pgward.audit.chain.head import Head
 from pgward.audit.records.joining import Joiner
 from pgward.audit.tape.frames import OPEN, Entry
 from pgward.audit.tape.reader import TapeReader
@@ -87,15 +87,14 @@ def steps(tape: TapeWriter) -> Iterator[tuple[str, float]]:
     records = joiner.join(frames)
     yield "join records", clock() - began
     began = clock()
-    head = Head.origin("0" * 16)
-    chain, packer = Chain(head), Packer(head)
+    packer = Packer(Head.origin("0" * 16))
     rare = [record for record in records if not isinstance(record, tuple)]
     for record in rare:
-        packer.add(chain.append(record), record)
-    packer.fill(chain, records, len(rare))
+        packer.add(record)
+    packer.fill(records, len(rare))
     yield "chain them", clock() - began
     began = clock()
-    chunk = packer.pack(EDGE, chain.head)
+    chunk = packer.pack(EDGE)
     yield "compress a chunk", clock() - began
     yield from _at_the_ca(chunk)
 

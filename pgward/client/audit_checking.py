@@ -1,4 +1,4 @@
-"""Verifying chains: every line by its hash, every chunk by the signature of its edge.
+"""Verifying chains: every block of lines by its hash, every chunk by the signature of its edge.
 
 The CA is not believed: it may show a chunk or leave it out, and either is found out, but for the
 newest ones that it shows to nobody. Against that, how far a chain went is remembered.
@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from pgward.audit.chain import lines as chained
-from pgward.audit.chain.lines import ChainBrokenError, Head
+from pgward.audit.chain.blocks import hash_of
+from pgward.audit.chain.head import Head
+from pgward.audit.chain.lines import ChainBrokenError
 from pgward.audit.chain.manifest import SignedManifest
 from pgward.pki import chain as chains
 from pgward.pki import jws
 from pgward.pki.errors import ChainError
-
-_HASH = slice(-45, -2)  # where a line's own hash stands in it
 
 
 class Signers:
@@ -145,7 +145,8 @@ class ChainCheck:
         if self.remembered is None:
             return
         at = int(self.remembered["seq"]) - first_seq
-        if 0 <= at < len(lines) and lines[at][_HASH].decode("ascii") != self.remembered["hash"]:
+        remembered = str(self.remembered["hash"]).encode()
+        if 0 <= at < len(lines) and hash_of(lines[at]) != remembered:
             seq = first_seq + at
             self._note(seq, f"line {seq} is another than when the chain was verified before")
 

@@ -148,14 +148,14 @@ def tail(*, lines: int, follow: bool, output: str, **wanted: Any) -> None:
             _warn(page)
             found += page.records
         _print(found[::-1], output)
-        known = {record.get("hash") for record in found}
+        known = {record.get("id") for record in found}
         while follow:
             try:
                 page = next(coming)
             except UnavailableError as error:
                 raise UnavailableError(error.message, hint="run it again: -n shows more") from error
             _warn(page)
-            _print([each for each in page.records if each.get("hash") not in known], output)
+            _print([each for each in page.records if each.get("id") not in known], output)
 
 
 audit.add_command(verify)

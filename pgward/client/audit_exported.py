@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pgward.audit.chain import manifest as manifests
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.audit.chain.manifest import Manifest, SignedManifest
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, NotFoundError

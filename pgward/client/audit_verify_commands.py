@@ -9,7 +9,7 @@ import click
 from cryptography import x509
 
 from pgward.audit.chain import manifest as manifests
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.audit.chain.manifest import ManifestError
 from pgward.client import audit_archive, options
 from pgward.client.api import ApiClient
@@ -62,7 +62,7 @@ class ChainsBrokenError(PgwardError):
 def verify(edge: str | None, directory: Path | None, roots: tuple[Path, ...], output: str) -> None:
     """Verify that nobody changed, removed or added a record.
 
-    Each line is hashed with the one before; each chunk of them was signed by its edge. All is read
+    Lines are hashed with those before; each chunk of them was signed by its edge. All is read
     and computed here. How far each chain goes is remembered, and must not become less.
     Exit status 1 when anything is wrong.
     """

@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pgward.audit.chain.blocks import Chain
 from pgward.audit.chain.encoding import encode
-from pgward.audit.chain.lines import Chain, Head
+from pgward.audit.chain.head import Head
 from pgward.audit.records.joining import Joiner
 from pgward.audit.tape import frames
 from pgward.audit.tape.frames import Frame
@@ -28,7 +29,7 @@ def records(data: bytes) -> None:
     assert [encode(record) for record in found] == _lines(tape)
     chain = Chain(Head.origin(_BOOT))
     for record in found:
-        assert json.loads(chain.append(record))["type"] == record["type"]
+        assert json.loads(chain.block([encode(record)]))["type"] == record["type"]
 
 
 def _lines(tape: Iterable[Frame]) -> list[bytes]:

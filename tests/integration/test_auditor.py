@@ -9,7 +9,8 @@ from collections import Counter
 import psutil
 import pytest
 
-from pgward.audit.chain.lines import Head, verify
+from pgward.audit.chain.head import Head
+from pgward.audit.chain.lines import verify
 from pgward.tunnel.edge.auditor import attendant
 from pgward.tunnel.edge.auditor.attendant import Attendant
 from pgward.tunnel.edge.auditor.settings import AuditorSettings

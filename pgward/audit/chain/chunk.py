@@ -5,11 +5,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import zstandard
 
-from pgward.audit.chain.lines import Chain, Head, verify
+from pgward.audit.chain import blocks
+from pgward.audit.chain.blocks import Chain
+from pgward.audit.chain.encoding import encode
+from pgward.audit.chain.head import Head
+from pgward.audit.chain.lines import verify
 from pgward.audit.chain.manifest import Manifest, listed
 from pgward.audit.chain.written import About, Record, Written
 from pgward.core.errors import PgwardError
@@ -40,37 +44,41 @@ class Chunk:
 
 
 class Packer:
-    """Gathers the lines of one chunk; ``start`` is the head that its first line follows."""
+    """Chains the records of one chunk; ``start`` is the head that its first line follows."""
 
     def __init__(self, start: Head) -> None:
         self._start = start
-        self._lines: list[bytes] = []
-        self._bytes = 0
+        self._chain = Chain(start)
+        self._blocks: list[bytes] = []
+        self._open: list[bytes] = []  # records of the block that is not whole
+        self._lines = self._bytes = 0
         self._first_time = self._last_time = ""
         self._about: set[About] = set()
 
-    def add(self, line: bytes, record: Record) -> None:
-        """Take the next line, and what its record says of time, user, service and session."""
-        self._lines.append(line)
-        self._bytes += len(line) + 1
+    def add(self, record: Record) -> None:
+        """Take a record. Raises TypeError for what JSON cannot hold: then nothing is taken."""
+        self.add_json(encode(record), record)
+
+    def add_json(self, data: bytes, record: Record) -> None:
+        """Take a record that is JSON already, and what it says of time, user, service, session."""
         self._about.add(About(record.get("user"), record.get("service"), record.get("session")))
         self._came(record["time"])
+        self._take([data], len(data))
 
     def fill(
         self,
-        chain: Chain,
         records: Sequence[Record | Written],
         start: int = 0,
         left_out: Collection[str | None] = frozenset(),
     ) -> int:
-        """Chain records from the place ``start`` on, and take their lines; return where it ended.
+        """Take records from the place ``start`` on; return where that ended.
 
         That is when it is full, or at a record that is not written yet, or whose session is one
         of those ``left_out``.
         """
         written, times, whom = list[bytes](), list[int](), set[About]()
-        room = GOAL_BYTES - self._bytes
-        for record in islice(records, start, start + MOST_LINES - len(self._lines)):
+        before = room = GOAL_BYTES - self._bytes
+        for record in islice(records, start, start + MOST_LINES - self._lines):
             if not isinstance(record, tuple) or room <= 0:
                 break
             line, time, about = record
@@ -81,13 +89,20 @@ class Packer:
             whom.add(about)
             room -= len(line)
         if written:
-            lines = chain.extend(written)
-            self._lines += lines
-            self._bytes += size_of(lines)
             self._about |= whom
             for time in (min(times), max(times)):
                 self._came(json.loads(written[times.index(time)])["time"])
+            self._take(written, before - room)
         return start + len(written)
+
+    def _take(self, records: Sequence[bytes], size: int) -> None:
+        self._open += records
+        self._lines += len(records)
+        self._bytes += size
+        whole = len(self._open) - len(self._open) % blocks.MOST_LINES
+        for at in range(0, whole, blocks.MOST_LINES):
+            self._blocks.append(self._chain.block(self._open[at : at + blocks.MOST_LINES]))
+        del self._open[:whole]
 
     def _came(self, time: str) -> None:
         if time < self._first_time or not self._first_time:
@@ -95,21 +110,19 @@ class Packer:
         self._last_time = max(self._last_time, time)
 
     def __len__(self) -> int:
-        return len(self._lines)
-
-    @property
-    def lines(self) -> list[bytes]:
-        """The lines taken so far."""
         return self._lines
 
     @property
     def full(self) -> bool:
         """Whether it is long enough to be packed."""
-        return self._bytes >= GOAL_BYTES or len(self._lines) >= MOST_LINES
+        return self._bytes >= GOAL_BYTES or self._lines >= MOST_LINES
 
-    def pack(self, edge: str, end: Head) -> Chunk:
-        """Compress the lines, of which there is one at least; ``end`` is the last one's head."""
-        plain = b"\n".join([*self._lines, b""])
+    def pack(self, edge: str) -> Chunk:
+        """Return the chunk of the records, of which there is one at least."""
+        if self._open:
+            self._blocks.append(self._chain.block(self._open))
+            self._open.clear()
+        plain, end = b"".join(self._blocks), self._chain.head
         data = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
         users, services, sessions = (
             listed(name for name in set(names) if name) for names in zip(*self._about, strict=True)
@@ -121,7 +134,7 @@ class Packer:
             last_seq=end.seq,
             start_hash=jws.encode(self._start.hash),
             end_hash=jws.encode(end.hash),
-            lines=len(self._lines),
+            lines=self._lines,
             plain_bytes=len(plain),
             sha256=sha256(data).hexdigest(),
             first_time=self._first_time,
@@ -131,6 +144,13 @@ class Packer:
             sessions=sessions,
         )
         return Chunk(data, manifest)
+
+
+class Part(NamedTuple):
+    """Lines of a chunk, each with its line feed; ``first`` is the number of the first of them."""
+
+    first: int
+    plain: bytes
 
 
 def unpack(data: bytes, most: int = MOST_PLAIN) -> list[bytes]:
@@ -166,28 +186,30 @@ def open_chunk(data: bytes, manifest: Manifest) -> list[bytes]:
 
     Raises ChunkError, and ChainBrokenError, which names the line.
     """
-    return [line for some in opened(data, manifest) for line in some]
+    lines = [line for part in opened(data, manifest) for line in _split(part.plain)]
+    verify(lines, manifest.start, manifest.end)
+    return lines
 
 
-def opened(data: bytes, manifest: Manifest) -> Iterator[list[bytes]]:
-    """Yield a chunk's verified lines, some at a time, as memory that is used again is fast.
+def opened(data: bytes, manifest: Manifest) -> Iterator[Part]:
+    """Yield a chunk's lines, some at a time, as memory that is used again is fast.
 
-    Only behind the last of them is it known that all of the chunk is as its manifest says. Raises
-    as ``open_chunk`` does.
+    Only behind the last of them is it known that all of the chunk is as its manifest says, but
+    for the numbers of lines, which are for whoever reads them to see. Raises as ``open_chunk``
+    does.
     """
     damaged = sha256(data).hexdigest() != manifest.sha256
     plain = _unpacked(data, MOST_PLAIN)
-    at, head = 0, manifest.start
-    while at < len(plain):
-        end = plain.rfind(b"\n", at, at + _AT_ONCE) + 1 or plain.index(b"\n", at) + 1
-        lines = _split(plain[at:end])
-        at, head = end, verify(lines, head)
-        yield lines
-    verify([], head, manifest.end)
+    start, end = manifest.start, manifest.end
+    first, begin, reached = start.seq + 1, 0, (0, start.hash)
+    for reached in blocks.walk(plain, start.hash):
+        at, _ = reached
+        if at - begin >= _AT_ONCE or at == len(plain):
+            part = Part(first, plain[begin:at])
+            first, begin = first + part.plain.count(b"\n"), at
+            yield part
+    if (first - 1, *reached) != (end.seq, len(plain), end.hash):
+        verify(_split(plain), start, end)
+        damaged = True
     if damaged or len(plain) != manifest.plain_bytes:
         raise ChunkError("the chunk is not the one that its manifest was made for")
-
-
-def size_of(lines: Collection[bytes]) -> int:
-    """Return how many bytes lines take, each with its line feed."""
-    return sum(map(len, lines), start=len(lines))

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pgward.audit.chain.lines import Head, read_hash
+from pgward.audit.chain.head import Head, read_hash
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import PgwardError
 from pgward.pki import jws

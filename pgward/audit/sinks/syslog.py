@@ -113,7 +113,8 @@ class SyslogSink:
 def _instead(record: dict[str, Any], size: int) -> bytes:
     """Return what a datagram says of a record that it cannot hold."""
     kept = {name: record.get(name) for name in ("seq", "id", "type", "time", "user", "service")}
-    return json.dumps(kept | {"too_large": size, "hash": record.get("hash")}).encode()
+    hashed = {name: record[name] for name in ("hash",) if name in record}
+    return json.dumps(kept | {"too_large": size} | hashed).encode()
 
 
 def _datagram(address: tuple[str, int]) -> socket.socket:

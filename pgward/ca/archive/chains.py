@@ -1,6 +1,6 @@
 """Chains and their chunks in the store: how far each goes, and what follows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -8,8 +8,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.audit.chain import chunk as chunks
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.audit.chain.manifest import Manifest
 from pgward.ca.archive.facts import Facts
 from pgward.ca.store.schema_archive import (
@@ -24,7 +23,6 @@ from pgward.pki import jws
 
 ARCHIVE = "archive"  # the counter of arrivals
 Reason = Literal["gap", "behind", "fork"]
-_HASH = slice(-45, -2)  # where a verified line's own hash stands in it
 
 _WHY: dict[Reason, str] = {
     "gap": "the chunk does not follow the last line that the authority has",
@@ -132,13 +130,10 @@ def others(connection: Connection, edge: str) -> list[dict[str, Any]]:
     return [{"chain": row.chain, "seq": row.head_seq, "hash": row.head_hash} for row in found]
 
 
-def place(
-    connection: Connection, manifest: Manifest, known: Head, data: bytes, missing: str | None
-) -> bool:
+def place(connection: Connection, manifest: Manifest, known: Head, missing: str | None) -> bool:
     """Tell whether a chunk follows ``known``, its chain's head; False when it does across a gap.
 
-    ``data`` is the chunk, which was verified; ``missing`` is what the edge says it has no more
-    (``5-9``). Raises NotFollowingError.
+    ``missing`` is what the edge says it has no more (``5-9``). Raises NotFollowingError.
     """
     start = manifest.start
     if start.seq == known.seq:
@@ -149,24 +144,21 @@ def place(
         if missing != f"{known.seq + 1}-{start.seq}":
             raise NotFollowingError("gap", known)
         return False
-    hashes = [line[_HASH].decode("ascii") for line in chunks.unpack(data)]
-    same = _agrees(connection, manifest, hashes, known)
-    raise NotFollowingError("behind" if same else "fork", known)
+    raise NotFollowingError("behind" if _has(connection, manifest) else "fork", known)
 
 
-def _agrees(connection: Connection, manifest: Manifest, hashes: Sequence[str], known: Head) -> bool:
-    """Tell whether lines that are here already are the same, wherever chunks end."""
+def _has(connection: Connection, manifest: Manifest) -> bool:
+    """Tell whether a chunk that is here ends with the same line, and so follows the same ones.
+
+    Where its lines came in other chunks it does not: hashes stand at the end of blocks.
+    """
     columns = audit_chunks.c
-    before = manifest.first_seq - 1
-    ends = sa.select(columns.last_seq, columns.end_hash).where(
+    same = sa.select(sa.literal(1)).where(
         *_is(audit_chunks, manifest.edge, manifest.chain),
-        columns.last_seq.between(before, manifest.last_seq),
+        columns.last_seq == manifest.last_seq,
+        columns.end_hash == manifest.end_hash,
     )
-    stored = {row.last_seq: row.end_hash for row in connection.execute(ends)}
-    stored[known.seq] = jws.encode(known.hash)
-    sent = {before: manifest.start_hash}
-    sent |= dict(enumerate(hashes, manifest.first_seq))
-    return all(sent.get(seq, digest) == digest for seq, digest in stored.items())
+    return connection.execute(same).first() is not None
 
 
 def add(transaction: Transaction, arrived: Arrived, facts: Facts, now: datetime) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
+from pgward.audit.chain.chunk import Part
 from pgward.ca.archive import records
 from pgward.ca.archive.records import Record
 from pgward.core.errors import InvalidInputError
@@ -63,15 +64,14 @@ class Facts:
     sessions: Mapping[str, SessionFacts]
 
 
-def read(blocks: Iterable[Sequence[bytes]], edge: str) -> Facts:
+def read(parts: Iterable[Part], edge: str) -> Facts:
     """Read verified lines of an edge's, some at a time; raise InvalidInputError, which names one.
 
     Each must be written as `pgward.audit.chain` writes it: a search looks for bytes.
     """
     gathered = _Gathered(edge)
-    for lines in blocks:
-        if lines:
-            gathered.add(records.read(lines))
+    for part in parts:
+        gathered.add(records.read(part))
     return gathered.facts()
 
 

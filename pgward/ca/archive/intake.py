@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from pgward.audit.chain import chunk as chunks
 from pgward.audit.chain import manifest as manifests
 from pgward.audit.chain.chunk import ChunkError
-from pgward.audit.chain.lines import ChainBrokenError, Head
+from pgward.audit.chain.head import Head
+from pgward.audit.chain.lines import ChainBrokenError
 from pgward.audit.chain.manifest import Manifest, ManifestError, SignedManifest
 from pgward.audit.events import AuditEvent
 from pgward.ca import caller
@@ -120,8 +121,7 @@ class Intake:
     def _place(
         connection: Connection, signed: SignedManifest, delivery: Delivery, standing: Standing
     ) -> bool:
-        known, missing = standing.head, delivery.missing
-        return chains.place(connection, signed.manifest, known, delivery.data, missing)
+        return chains.place(connection, signed.manifest, standing.head, delivery.missing)
 
     def _keep(self, signed: SignedManifest, delivery: Delivery, found: Facts) -> Head:
         """Store the object, and then what makes it count: without its row it is nothing."""

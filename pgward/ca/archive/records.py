@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
 
+from pgward.audit.chain.chunk import Part
 from pgward.audit.chain.encoding import encode, encode_plainly, msgspec
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError
@@ -31,7 +32,7 @@ _decode: Any = json.loads if msgspec is None else msgspec.json.decode
 class Record(Protocol):
     """What is looked at of a record; texts are None where there is none, and so is ``rows``."""
 
-    seq: Any
+    seq: int
     time: datetime
     type: str
     session: str | None
@@ -53,7 +54,7 @@ class Record(Protocol):
 class _Record:
     """A record that was read by itself."""
 
-    seq: Any
+    seq: int
     time: datetime
     type: str
     session: str | None = None
@@ -71,16 +72,25 @@ class _Record:
     rows: int | None = None
 
 
-def read(lines: Sequence[bytes]) -> list[Record]:
-    """Return the records of lines; raise InvalidInputError, which names the line."""
-    found = _at_once(lines)
-    if found is not None:
-        return found
-    found = []
-    for start in range(0, len(lines), _BLOCK):
-        some = lines[start : start + _BLOCK]
-        found += _at_once(some) or [_quickly(line) or _one(line) for line in some]
+def read(part: Part) -> list[Record]:
+    """Return the records of lines, one at least; raise InvalidInputError, which names the line."""
+    found = _at_once(part.plain)
+    if found is None:
+        found, lines = [], part.plain.removesuffix(b"\n").split(b"\n")
+        for start in range(0, len(lines), _BLOCK):
+            some = lines[start : start + _BLOCK]
+            found += _at_once(_joined(some)) or [_quickly(line) or _one(line) for line in some]
+    _check_numbers([each.seq for each in found], part.first)
     return found
+
+
+def _check_numbers(numbers: Sequence[int], first: int) -> None:
+    expected = range(first, first + len(numbers))
+    if numbers != list(expected):
+        number, right = next(
+            each for each in zip(numbers, expected, strict=True) if each[0] != each[1]
+        )
+        raise InvalidInputError(f"line {number} stands where line {right} belongs")
 
 
 def _typed() -> Any:
@@ -109,11 +119,10 @@ _reader: Any = None if msgspec is None else msgspec.json.Decoder(_typed())
 _writer: Any = None if msgspec is None else msgspec.json.Encoder()
 
 
-def _at_once(lines: Sequence[bytes]) -> list[Record] | None:
+def _at_once(data: bytes) -> list[Record] | None:
     """Return the records of lines that are written in the usual order; None if any is not."""
     if _reader is None:
         return None
-    data = b"\n".join([*lines, b""])
     try:
         found: list[Any] = _reader.decode_lines(data)
         if _writer.encode_lines(found) != data:
@@ -124,14 +133,20 @@ def _at_once(lines: Sequence[bytes]) -> list[Record] | None:
     return found if all([each.time.microsecond for each in found]) else None  # noqa: C419 - faster
 
 
+def _joined(lines: Sequence[bytes]) -> bytes:
+    return b"\n".join([*lines, b""])
+
+
 def _quickly(line: bytes) -> Record | None:
-    found = _at_once([line])
+    found = _at_once(_joined([line]))
     return None if found is None else found[0]
 
 
 def _one(line: bytes) -> Record:
     found = _read(line)
     seq, time = found.get("seq"), found.get("time")
+    if type(seq) is not int:
+        raise InvalidInputError(f"{_which(line)} has no number")
     if not isinstance(time, str) or not _TIME.fullmatch(time):
         raise InvalidInputError(f"line {seq} has no time in UTC with microseconds")
     if not isinstance(found.get("type"), str):

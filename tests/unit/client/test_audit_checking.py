@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.audit.chain import manifest as manifests
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.client.audit_checking import ChainCheck, Signers
 from pgward.pki import jws
 from tests.fixtures.chunks import CHAIN, record

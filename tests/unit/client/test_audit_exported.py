@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.client.audit_exported import ABOUT, Exported, Exporter
 from pgward.core.errors import InvalidInputError, NotFoundError
 from tests.fixtures.chunks import CHAIN, record

@@ -45,7 +45,7 @@ def test_one_changed_byte(logged_in, fake_archive, roots):
     result = logged_in("audit", "verify", *roots)
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        f"e1 {CHAIN}: line 4 was changed, or does not follow the one before",
+        f"e1 {CHAIN}: one of lines 3 to 5 was changed, or they do not follow the one before",
         "pgward: 1 problem in what is on record",
         "hint: keep what is there as it is, and find out who changed it",
     ]
@@ -130,7 +130,7 @@ def test_one_changed_byte_of_an_export(logged_in, exported, roots):
     path.write_bytes(path.read_bytes().replace(b"select 5", b"select 6"))
     result = logged_in("audit", "verify", "--directory", exported, *roots)
     assert result.exit_code == 1
-    assert f"e1 {CHAIN}: line 5 was changed, or does not follow the one before" in result.stderr
+    assert f"e1 {CHAIN}: one of lines 3 to 5 was changed, or they do not " in result.stderr
 
 
 def test_files_of_an_export_that_are_gone(logged_in, exported, roots):

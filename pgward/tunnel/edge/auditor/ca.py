@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pgward.audit.chain import manifest
 from pgward.audit.chain.chunk import ChunkError
-from pgward.audit.chain.lines import Chain, Head
+from pgward.audit.chain.head import Head
 from pgward.client.machine import Machine
 from pgward.core.errors import ConflictError, PgwardError, UnacceptableError, UnavailableError
 from pgward.tunnel.edge.auditor.rechain import rechained
@@ -94,9 +94,8 @@ class CaTarget:
         self._has_offered = True
         head = Head.origin(secrets.token_hex(8))
         for name in self._shelf.refused.names:
-            chain = Chain(head)
             try:
-                entry, packed = rechained(*self._shelf.load_refused(name), chain)
+                entry, packed = rechained(*self._shelf.load_refused(name), head)
                 status, _ = self._put(entry, packed, {})
             except (UnacceptableError, ChunkError, DamagedChunkError, *_UNREADABLE) as error:
                 log.warning("chunk %s stays refused: %s", name, error)
@@ -107,7 +106,7 @@ class CaTarget:
             if status != _CONFLICT:
                 log.info("chunk %s, which was refused before, is delivered", name)
                 self._shelf.refused.remove(name)
-                head = chain.head
+                head = entry.manifest.end
 
     def _put(
         self, entry: Entry, data: bytes, more: Mapping[str, str]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from pgward.audit.chain.encoding import encode
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.system.files import atomic_write, storage_errors
 from pgward.tunnel.edge.auditor.shelf import Chained
 

@@ -9,14 +9,15 @@ import json
 from dataclasses import replace
 
 from pgward.audit.chain.chunk import Packer, unpack
-from pgward.audit.chain.lines import Chain, record_of
+from pgward.audit.chain.head import Head
+from pgward.audit.chain.lines import record_of
 from pgward.tunnel.edge.auditor.shelf import Entry
 
 
-def rechained(entry: Entry, data: bytes, chain: Chain) -> tuple[Entry, bytes]:
-    """Return a chunk with the same records as the next of ``chain``, which moves on."""
-    packer = Packer(chain.head)
+def rechained(entry: Entry, data: bytes, head: Head) -> tuple[Entry, bytes]:
+    """Return a chunk with the same records that follows ``head``."""
+    packer = Packer(head)
     for line in unpack(data):
-        packer.add(chain.append_json(record_of(line)), json.loads(line))
-    chunk = packer.pack(entry.manifest.edge, chain.head)
+        packer.add_json(record_of(line), json.loads(line))
+    chunk = packer.pack(entry.manifest.edge)
     return replace(entry, manifest=chunk.manifest), chunk.data

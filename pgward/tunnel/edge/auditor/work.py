@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from pgward.audit.chain.chunk import Packer
-from pgward.audit.chain.lines import Chain, Head
+from pgward.audit.chain.head import Head
 from pgward.audit.chain.written import Record, Written, id_of, record_in
 from pgward.audit.recording import parcel
 from pgward.audit.recording.pieces import RESULT
@@ -86,10 +86,9 @@ class Work:
         self._number = self._checkpoint.number
         self._chained = dict(self._checkpoint.chained)
         self._recorder = Recorder.restore(self._checkpoint.recordings, opened)
-        head = self._recover()
+        self._head = self._recover()
         self._progress = dict(self._chained)
-        self._chain_of = Chain(head)
-        self._packer = Packer(head)
+        self._packer = Packer(self._head)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -152,14 +151,15 @@ class Work:
     def begin_chain(self, after: int) -> None:
         """Put what is on the shelf behind this number into a new chain, and go on in that."""
         self.settle()
-        chain = Chain(Head.origin(secrets.token_hex(8)))
+        head = Head.origin(secrets.token_hex(8))
         for number in self._shelf.numbers:
             if number > after:
                 entry, data = self._shelf.load(number)
-                again, packed = rechained(entry, data, chain)
+                again, packed = rechained(entry, data, head)
                 self._patiently(partial(self._shelf.add, again, packed))
-        self._chain_of = chain
-        self._packer = Packer(chain.head)
+                head = again.manifest.end
+        self._head = head
+        self._packer = Packer(head)
         self.settle()
 
     def close(self) -> None:
@@ -201,7 +201,7 @@ class Work:
         left = [boot for boot in there if boot not in {*finished, *going, *last.done}]
         return Checkpoint(
             last.generation + 1,
-            self._chain_of.head,
+            self._head,
             self._number,
             {boot: last.tapes[boot] for boot in left if boot in last.tapes}
             | {boot: self._open[boot].mark() for boot in going},
@@ -257,7 +257,7 @@ class Work:
             self._oldest = self._now()
         recorder, place = self._recorder, 0
         while place < len(records):
-            place = self._packer.fill(self._chain_of, records, place, recorder.sessions)
+            place = self._packer.fill(records, place, recorder.sessions)
             if place < len(records) and not self._packer.full:
                 self._take(records[place])
                 place += 1
@@ -274,22 +274,22 @@ class Work:
         if kind in TELLING or self._recorder.runs:
             self._recorder.take(told)
         if isinstance(record, tuple):
-            self._packer.add(self._chain_of.append_json(record[0]), told)
+            self._packer.add_json(record[0], told)
         elif kind != RESULT:
-            self._packer.add(self._chain_of.append(record), record)
+            self._packer.add(record)
 
     def _commit(self) -> None:
         pieces = self._recorder.cut() if self._recorder else []
         for piece in pieces:
-            record = piece.info.to_record()
-            self._packer.add(self._chain_of.append(record), record)
+            self._packer.add(piece.info.to_record())
         parcels = parcel.pack(pieces) if pieces else b""
-        chunk = self._packer.pack(self._edge, self._chain_of.head)
+        chunk = self._packer.pack(self._edge)
         generation = self._checkpoint.generation
         entry = Entry(self._number, generation, dict(self._progress), chunk.manifest)
         self._patiently(lambda: self._shelf.add(entry, chunk.data, parcels))
         self._number += 1
-        self._packer = Packer(self._chain_of.head)
+        self._head = chunk.manifest.end
+        self._packer = Packer(self._head)
         self._oldest = self._now()
 
     def _checkpoint_is_due(self, now: float) -> bool:

@@ -1,13 +1,18 @@
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.audit.chain import chunk
+from pgward.audit.chain import blocks, chunk
+from pgward.audit.chain.blocks import Chain
 from pgward.audit.chain.chunk import ChunkError, Packer, open_chunk, unpack
-from pgward.audit.chain.lines import Chain, ChainBrokenError, Head
+from pgward.audit.chain.encoding import encode
+from pgward.audit.chain.head import Head
+from pgward.audit.chain.lines import ChainBrokenError
+from pgward.pki import jws
 from tests.fixtures.records import CHAIN, chained, packed, record, written
 
 RECORDS = [record(2), record(1, user="bob"), record(3, user=None, service=None, session=None)]
@@ -43,7 +48,7 @@ def test_a_line_that_was_changed_and_packed_again_is_named():
     changed = [LINES[0], LINES[1].replace(b"bob", b"eve"), LINES[2]]
     with pytest.raises(ChainBrokenError) as caught:
         open_chunk(again(changed), CHUNK.manifest)
-    assert caught.value.seq == 2
+    assert (caught.value.seq, caught.value.message[:24]) == (1, "one of lines 1 to 3 was ")
 
 
 def test_the_same_lines_packed_otherwise_are_not_the_chunk():
@@ -87,10 +92,10 @@ def test_a_chunk_that_would_fill_the_memory_is_refused():
 
 def test_a_packer_is_full_by_bytes_and_by_lines(monkeypatch):
     packer = Packer(Head.origin(CHAIN))
-    packer.add(LINES[0], RECORDS[0])
-    assert (packer.full, len(packer), packer.lines) == (False, 1, [LINES[0]])
+    packer.add(RECORDS[0])
+    assert (packer.full, len(packer)) == (False, 1)
     monkeypatch.setattr(chunk, "MOST_LINES", 2)
-    packer.add(LINES[1], RECORDS[1])
+    packer.add(RECORDS[1])
     assert packer.full
     monkeypatch.setattr(chunk, "MOST_LINES", 10)
     monkeypatch.setattr(chunk, "GOAL_BYTES", 100)
@@ -98,16 +103,15 @@ def test_a_packer_is_full_by_bytes_and_by_lines(monkeypatch):
 
 
 def filled(records, start=0, left_out=frozenset()):
-    """Chain records into a packer; return where it ended, the packer and the chain."""
-    head = Head.origin(CHAIN)
-    packer, chain = Packer(head), Chain(head)
-    return packer.fill(chain, records, start, left_out), packer, chain
+    """Take records into a packer; return where it ended, and the packer."""
+    packer = Packer(Head.origin(CHAIN))
+    return packer.fill(records, start, left_out), packer
 
 
 def test_records_that_are_written_already_make_the_same_chunk():
-    place, packer, chain = filled([written(each) for each in RECORDS])
+    place, packer = filled([written(each) for each in RECORDS])
     assert place == len(RECORDS)
-    assert packer.pack("edge-1", chain.head) == CHUNK
+    assert packer.pack("edge-1") == CHUNK
 
 
 def test_a_packer_leaves_what_is_not_written_and_who_is_left_out():
@@ -115,26 +119,64 @@ def test_a_packer_leaves_what_is_not_written_and_who_is_left_out():
     records = [written(RECORDS[0]), RECORDS[1], written(RECORDS[2]), other]
     assert [filled(records, start)[0] for start in range(5)] == [1, 1, 4, 4, 4]
     assert [filled(records, start, {"other"})[0] for start in range(5)] == [1, 1, 3, 3, 4]
-    place, packer, chain = filled(records, 1)
-    assert (place, len(packer), chain.head) == (1, 0, Head.origin(CHAIN))
+    place, packer = filled(records, 1)
+    assert (place, len(packer)) == (1, 0)
+
+
+def test_what_json_cannot_hold_is_not_taken():
+    packer = Packer(Head.origin(CHAIN))
+    for each in RECORDS:
+        packer.add(each)
+        with pytest.raises(TypeError):
+            packer.add(each | {"text": object()})
+    assert packer.pack("edge-1") == CHUNK
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
+def test_hashes_stand_at_the_ends_of_blocks(count):
+    records = [record(number) for number in range(count)]
+    chunk, end = packed(records)
+    for some in ([written(each) for each in records], [*map(written, records[:50]), *records[50:]]):
+        place, packer = filled(some)
+        for each in some[place:]:
+            packer.add(each)
+        assert packer.pack("edge-1") == chunk
+    lines = open_chunk(chunk.data, chunk.manifest)
+    hashed = [number for number, line in enumerate(lines, 1) if b',"hash":"' in line]
+    assert hashed == sorted({*range(100, count, 100), count})
+    assert (lines, end) == chained(records)
 
 
 def test_a_packer_takes_no_more_than_makes_it_full(monkeypatch):
     records = [written(each) for each in RECORDS]
     monkeypatch.setattr(chunk, "MOST_LINES", 2)
-    place, packer, _ = filled(records)
+    place, packer = filled(records)
     assert (place, packer.full) == (2, True)
     monkeypatch.setattr(chunk, "MOST_LINES", 10)
     monkeypatch.setattr(chunk, "GOAL_BYTES", len(LINES[0]) + 1)
-    place, packer, _ = filled(records)
+    place, packer = filled(records)
     assert (place, packer.full) == (2, True)
 
 
 def test_a_chunk_is_verified_some_lines_at_a_time(monkeypatch):
-    monkeypatch.setattr(chunk, "_AT_ONCE", 500)
+    monkeypatch.setattr(chunk, "_AT_ONCE", 300)
+    monkeypatch.setattr(blocks, "MOST_LINES", 2)
     records = [record(number, text="x" * (2000 if number == 3 else 9)) for number in range(1, 9)]
     made, _ = packed(records)
-    blocks = list(chunk.opened(made.data, made.manifest))
-    assert len(blocks) > 3
-    assert all(blocks)
-    assert [line for some in blocks for line in some] == chunk.unpack(made.data)
+    parts = list(chunk.opened(made.data, made.manifest))
+    assert [part.first for part in parts] == [1, 3, 5, 7]
+    lines = b"".join(part.plain for part in parts).splitlines()
+    assert lines == chunk.unpack(made.data) == open_chunk(made.data, made.manifest)
+
+
+def test_numbers_of_lines_are_looked_at_when_a_chunk_is_opened():
+    """A hash proves nothing of them against an edge that lies."""
+    chain = Chain(Head.origin(CHAIN))
+    plain = chain.block([encode(each) for each in RECORDS])
+    wrong = plain.replace(b'"seq":3,', b'"seq":2,').split(b',"hash"')[0] + b"}"
+    end = Head(CHAIN, 3, sha256(Head.origin(CHAIN).hash + wrong).digest())
+    data = zstandard.compress(wrong[:-1] + blocks.tail(end.hash) + b"\n")
+    told = replace(CHUNK.manifest, sha256=sha256(data).hexdigest(), end_hash=jws.encode(end.hash))
+    assert len(list(chunk.opened(data, told))) == 1
+    with pytest.raises(ChainBrokenError, match="line 2 stands where line 3 belongs"):
+        open_chunk(data, told)

@@ -20,13 +20,16 @@ def programs():
 
 
 def test_its_check_finds_a_changed_line(programs):
-    lines, _ = chained([record(each) for each in range(5)])
+    lines, _ = chained([record(each) for each in range(5)], block=3)
     programs["check"](CHAIN, lines)
     lines[3] = lines[3].replace(b"select 3", b"select 4")
-    with pytest.raises(SystemExit, match="line 4 was changed"):
+    with pytest.raises(SystemExit, match="one of lines 4 to 5 was changed"):
         programs["check"](CHAIN, lines)
-    with pytest.raises(SystemExit, match="line 1 "):
+    with pytest.raises(SystemExit, match="one of lines 1 to 3 was changed"):
         programs["check"]("0" * 16, lines)
+    lines, _ = chained([record(each) for each in range(5)], block=3)
+    with pytest.raises(SystemExit, match="line 2 is not where it belongs"):
+        programs["check"](CHAIN, [lines[0], *lines[2:]])
 
 
 def test_its_receiver_knows_our_signature(programs):

@@ -1,7 +1,7 @@
 import pytest
 
 from pgward.audit.chain import manifest
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.audit.chain.manifest import Manifest, ManifestError
 from pgward.pki import jws, keys
 from tests.fixtures.records import CHAIN, edge_key, packed, record

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.ca.archive import chains
 from tests.fixtures.authority import START
 from tests.fixtures.chunks import CHAIN, record

@@ -4,17 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgward.audit.chain.chunk import Part
 from pgward.audit.chain.encoding import encode, encode_plainly
-from pgward.audit.chain.lines import Chain, Head
 from pgward.ca.archive import facts
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError
-from tests.fixtures.chunks import CHAIN, at, record
+from tests.fixtures.chunks import at, part, record
 
 
 def chained(*records):
-    chain = Chain(Head.origin(CHAIN))
-    return [[chain.append(each) for each in records]]
+    return [part(*records)]
 
 
 def test_what_lines_say():
@@ -56,13 +55,16 @@ def test_what_a_session_did():
 
 
 def test_blocks_of_lines_are_one_chunk():
-    (lines,) = chained(
+    (part,) = chained(
         record(1, type="SESSION_START"),
         *(record(number, session=f"s{number % 3}", rows=number) for number in range(2, 20)),
         record(20, type="SESSION_END"),
     )
-    whole = facts.read([lines], "e1")
-    assert facts.read([lines[:5], lines[5:6], lines[6:]], "e1") == whole
+    whole = facts.read([part], "e1")
+    lines = part.plain.splitlines(keepends=True)
+    places = [(0, 5), (5, 6), (6, None)]
+    parts = [Part(at + 1, b"".join(lines[at:end])) for at, end in places]
+    assert facts.read(parts, "e1") == whole
     assert sum(each.rows for each in whole.sessions.values()) == sum(range(2, 20))
     assert whole.sessions["s2"].first_time == parse_rfc3339(at(2))
 
@@ -122,7 +124,17 @@ def test_what_no_record_says(more, message):
 )
 def test_lines_that_hide_what_they_say_from_a_search(line):
     with pytest.raises(InvalidInputError, match="is not written as a record is"):
-        facts.read([[line]], "e1")
+        facts.read([Part(1, line + b"\n")], "e1")
+
+
+@pytest.mark.parametrize("number", [0, 1, 4, "3", True, None, 3.0])
+def test_a_line_has_the_number_of_its_place(number):
+    good = part(record(1), record(2), record(3)).plain
+    odd = good.replace(b'"seq":3,', b'"seq":%b,' % encode(number))
+    with pytest.raises(InvalidInputError, match=r"stands where line 3 belongs|has no number"):
+        facts.read([Part(1, odd)], "e1")
+    with pytest.raises(InvalidInputError, match="line 1 stands where line 2 belongs"):
+        facts.read([Part(2, good)], "e1")
 
 
 def test_what_is_null_is_as_if_left_out():
@@ -133,9 +145,8 @@ def test_what_is_null_is_as_if_left_out():
 
 
 def test_a_chunk_without_lines():
-    for nothing in ([], [[]]):
-        with pytest.raises(InvalidInputError, match="a chunk without lines"):
-            facts.read(nothing, "e1")
+    with pytest.raises(InvalidInputError, match="a chunk without lines"):
+        facts.read([], "e1")
 
 
 _values = st.recursive(
@@ -154,4 +165,4 @@ def test_whatever_an_edge_writes_is_taken(details):
         except (OverflowError, TypeError):  # an integer that msgspec cannot write
             continue
         if json.loads(line) is not None and b"Infinity" not in line:
-            facts.read([[line]], "e1")
+            facts.read([Part(1, line + b"\n")], "e1")

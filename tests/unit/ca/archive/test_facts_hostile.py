@@ -8,12 +8,12 @@ import json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pgward.audit.chain.lines import Chain, Head
 from pgward.audit.records.joining import Joiner
 from pgward.audit.tape.frames import CLOSE, OPEN, UP, Frame
 from pgward.ca.archive import facts
 from pgward.pgwire import frontend
 from pgward.pgwire.body import decoded
+from tests.fixtures.chunks import part
 
 BOOT = "0123456789abcdef"
 texts = st.binary(max_size=60).filter(lambda it: b"\0" not in it)
@@ -27,8 +27,7 @@ def read(opened: dict[str, str], *said: bytes) -> facts.Facts:
     records = []
     for at, (kind, data) in enumerate(frames):
         records += joiner.feed(Frame(at + 1, 1_000_000 * (at + 1), 7, kind, data))
-    chain = Chain(Head.origin(BOOT))
-    return facts.read([[chain.append(each) for each in [*records, *joiner.finish()]]], "e1")
+    return facts.read([part(*records, *joiner.finish())], "e1")
 
 
 @given(

@@ -4,17 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.audit.chain.lines import Chain, Head
 from pgward.ca.archive.index import Wanted
 from pgward.ca.archive.matching import Matcher, Text
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError
-from tests.fixtures.chunks import CHAIN, at, record
+from tests.fixtures.chunks import at, part, record
 
 
 def found(records, wanted=None, text=None):
-    chain = Chain(Head.origin(CHAIN))
-    lines = [chain.append(each) for each in records]
+    lines = part(*records).plain.splitlines()
     return [
         record["statement"] for _, record in Matcher(wanted or Wanted(), text or Text()).find(lines)
     ]
@@ -99,6 +97,6 @@ def test_names_are_found_whatever_they_are(name):
 
 
 def test_lines_are_given_as_they_are():
-    line = Chain(Head.origin(CHAIN)).append(record(1))
+    line = part(record(1)).plain
     ((same, read),) = Matcher(Wanted(), Text()).find([line])
     assert (same, read) == (line, json.loads(line))

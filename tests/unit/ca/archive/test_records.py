@@ -5,20 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgward.audit.chain.chunk import Part
 from pgward.audit.chain.encoding import encode, encode_plainly
-from pgward.audit.chain.lines import Chain, Head
 from pgward.ca.archive import records
 from pgward.ca.archive.records import _Record
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError
-from tests.fixtures.chunks import CHAIN, at, record
+from tests.fixtures.chunks import at, part, record
 
 FIELDS = _Record.__slots__
-
-
-def chained(*made):
-    chain = Chain(Head.origin(CHAIN))
-    return [chain.append(each) for each in made]
 
 
 def said(found):
@@ -32,7 +27,7 @@ def slowly(lines, monkeypatch):
 
 
 def test_what_a_record_says():
-    (found,) = said(records.read(chained(record(1.5))))
+    (found,) = said(records.read(part(record(1.5))))
     assert found == asdict(
         _Record(
             seq=1,
@@ -70,7 +65,7 @@ def test_what_a_record_says():
 )
 def test_both_ways_to_read_agree(more, monkeypatch):
     ordinary = [record(number + 0.25) for number in range(100)]
-    lines = chained(*ordinary, record(100.5, **more), *ordinary)
+    lines = part(*ordinary, record(100.5, **more), *ordinary)
     assert said(records.read(lines)) == slowly(lines, monkeypatch)
 
 
@@ -93,7 +88,7 @@ def test_ordinary_lines_are_read_at_once(monkeypatch):
     for number, kind in enumerate(kinds * 20):
         each = usual | record(number, time=at(number + 0.5), **kind)
         made.append({name: value for name, value in each.items() if value is not None})
-    records.read(chained(*made))
+    records.read(part(*made))
     assert slow == []
 
 
@@ -113,9 +108,9 @@ def test_ordinary_lines_are_read_at_once(monkeypatch):
     ],
 )
 def test_what_is_spelt_in_another_way_is_refused(line):
-    lines = [*chained(record(0.5)), line, *chained(record(0.5))]
+    good = part(record(0.5)).plain
     with pytest.raises(InvalidInputError, match="is not written as a record is"):
-        records.read(lines)
+        records.read(Part(1, good + line + b"\n" + good))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +127,7 @@ def test_what_is_spelt_in_another_way_is_refused(line):
 )
 def test_times_that_would_be_in_another_order_as_text(time):
     with pytest.raises(InvalidInputError, match="line 1 has no time in UTC with microseconds"):
-        records.read(chained(record(1, time=time)))
+        records.read(part(record(1, time=time)))
 
 
 _values = st.recursive(
@@ -146,12 +141,13 @@ _names = st.sampled_from([*record(), "details", "parameters", "sqlstate", "messa
 @given(st.dictionaries(_names, _values, max_size=3), st.booleans())
 def test_whatever_members_hold_both_ways_agree(changed, plainly):
     line = (encode_plainly if plainly else encode)({"seq": 1, **record(1.5), **changed})
+    made = Part(1, line + b"\n")
     answers = []
     with pytest.MonkeyPatch.context() as patched:
         for reader in (records._reader, None):
             patched.setattr(records, "_reader", reader)
             try:
-                answers.append(said(records.read([line])))
+                answers.append(said(records.read(made)))
             except InvalidInputError as error:
                 answers.append(error.message)
     assert answers[0] == answers[1]

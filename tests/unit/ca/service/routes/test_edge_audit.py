@@ -1,10 +1,15 @@
 """What edges deliver: a chain grows at its end, and nothing of it is ever replaced."""
 
+from dataclasses import replace
+from hashlib import sha256
+
 import pytest
 import sqlalchemy as sa
 import zstandard
 
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain import manifest as manifests
+from pgward.audit.chain.chunk import Chunk
+from pgward.audit.chain.head import Head
 from pgward.ca.store.schema_archive import audit_chains, audit_chunk_names, audit_chunks
 from tests.fixtures.ca_service import service
 from tests.fixtures.chunks import CHAIN, Teller, record
@@ -100,11 +105,18 @@ def test_history_is_not_written_anew(api, teller, edge):
     teller.tell(record(3))
 
 
-def test_lines_that_are_there_but_were_cut_otherwise_are_no_fork(teller, edge):
-    teller.tell(record(1), record(2))
-    other = Teller(edge)
-    first = other.pack(record(1))
-    status, body = other.put(first)
+def test_lines_that_are_there_are_known_by_the_hash_of_the_last(teller, edge):
+    teller.tell(record(1))
+    teller.tell(record(2))
+    cut_otherwise = Teller(edge)
+    status, body = cut_otherwise.put(cut_otherwise.pack(record(1), record(2)))
+    assert (status, body["reason"], body["head"]) == (409, "fork", teller.head.to_json())
+    packed_otherwise = Teller(edge)
+    made = packed_otherwise.pack(record(1))
+    data = zstandard.compress(zstandard.decompress(made.data), level=19)
+    told = replace(manifests.read(made.manifest).manifest, sha256=sha256(data).hexdigest())
+    again = packed_otherwise.sign(Chunk(data, told), Head.origin(CHAIN))
+    status, body = packed_otherwise.put(again)
     assert (status, body["reason"], body["head"]) == (409, "behind", teller.head.to_json())
 
 

@@ -1,6 +1,6 @@
 import logging
 
-from pgward.audit.chain.lines import Head
+from pgward.audit.chain.head import Head
 from pgward.tunnel.edge.auditor.checkpoint import FILE, Checkpoint, Mark
 from pgward.tunnel.edge.auditor.shelf import Chained
 

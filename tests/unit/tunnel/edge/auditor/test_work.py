@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pgward.audit.chain import chunk
 from pgward.audit.chain.chunk import open_chunk
-from pgward.audit.chain.lines import Head, verify
+from pgward.audit.chain.head import Head
+from pgward.audit.chain.lines import verify
 from pgward.core.errors import PgwardError
 from pgward.system.files import atomic_write
 from pgward.tunnel.edge.auditor import checkpoint as checkpoint_module
