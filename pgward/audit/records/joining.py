@@ -45,7 +45,7 @@ class Joiner:
         self._edge = edge
         self._prefix = f"{boot}-"
         self._sessions: dict[int, Session] = {}
-        self._last = 0  # time of the last frame
+        self._last = 0  # time of the last frame; 0 before the first
 
     def join(self, frames: Iterable[Entry]) -> list[Fields | Written]:
         """Return the records that frames complete; those of usual exchanges are written already."""
@@ -82,7 +82,7 @@ class Joiner:
             session.take_held()
         if session is None:
             if kind not in _BEGIN:
-                return [self._alone(Frame(*frame))] if kind in _ALONE else []
+                return self._stray(Frame(*frame))
             session = self._sessions[number] = Session(self._prefix, number, {"edge": self._edge})
             session.began = time
         self._last = time
@@ -180,12 +180,20 @@ class Joiner:
             "data": frame.data,
         }
 
+    def _stray(self, frame: Frame) -> list[Fields]:
+        """Take a frame that belongs to no session that is open."""
+        if frame.kind not in _ALONE:
+            return []
+        made = [self._alone(frame)]
+        if frame.kind != GAP:
+            self._last = frame.time
+        return made
+
     def _alone(self, frame: Frame) -> Fields:
         """Return the record of a frame that belongs to no session."""
-        fields = {"session": f"{self._prefix}{frame.session}", "edge": self._edge}
         if frame.kind == GAP:
-            record = self._record(frame, "GAP", fields)
-            return {**record, "bytes": int.from_bytes(frame.data, "big")}
+            return self._gap(frame)
+        fields = {"session": f"{self._prefix}{frame.session}", "edge": self._edge}
         told = _told(frame.data)
         known = _pick(told, (*SESSION_FIELDS, "rule", "reason", "sqlstate"))
         kind = "CANCEL" if told.pop("cancel", False) else _ALONE[frame.kind]
@@ -196,6 +204,15 @@ class Joiner:
         if told:
             record["details"] = told
         return record
+
+    def _gap(self, frame: Frame) -> Fields:
+        """Return the record of bytes that are lost, in the time of the last frame before them.
+
+        Whose they were nobody knows, so it has no session: that would look like one that runs.
+        """
+        known = frame._replace(time=self._last or frame.time)
+        record = self._record(known, "GAP", {"edge": self._edge})
+        return {**record, "bytes": int.from_bytes(frame.data, "big")}
 
     def _record(self, frame: Frame, kind: str, fields: Fields) -> Fields:
         record: Fields = {"id": f"{self._prefix}{frame.position:x}", "type": kind}

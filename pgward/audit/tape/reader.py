@@ -105,7 +105,8 @@ class TapeReader:
                 break
         if self.at_end and self._gone and not self._missed and self._is_removed():
             self._missed = True  # how much was on it nobody knows
-            found.append((self.position, 0, 0, GAP, _GAP.pack(0)))
+            removed = os.fstat(self._lock).st_ctime_ns // 1000
+            found.append((self.position, removed, 0, GAP, _GAP.pack(0)))
         return found
 
     def _is_removed(self) -> bool:
@@ -202,7 +203,10 @@ class TapeReader:
         return path_of(self.directory, self._number + 1).exists()
 
     def _pass_over(self, found: list[Entry]) -> bool:
-        """Leave spoiled bytes out, if they are still spoiled when looked at again."""
+        """Leave spoiled bytes out, if they are still spoiled when looked at again.
+
+        Their time is that of the next good frame, or else when the segment was written last.
+        """
         offset = self._offset
         if self._doubted != position_of(self._number, offset) and not self._gone:
             self._doubted = position_of(self._number, offset)
@@ -210,7 +214,11 @@ class TapeReader:
         data = os.pread(self._file, self._tail - offset, offset)
         lost = _next_frame(data)
         position = position_of(self._number, offset)
-        found.append((position, 0, 0, GAP, _GAP.pack(lost)))
+        if lost < len(data):
+            time = FRAME.unpack_from(data, lost)[3]
+        else:
+            time = os.fstat(self._file).st_mtime_ns // 1000
+        found.append((position, time, 0, GAP, _GAP.pack(lost)))
         self._offset = offset + lost
         return True
 

@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgward.audit.records.joining import KILLED, Joiner
+from pgward.audit.records.times import stamp
 from pgward.audit.tape import frames
 from pgward.audit.tape.frames import run
 from pgward.core.errors import InvalidInputError
@@ -74,10 +75,23 @@ def test_a_refusal_before_any_session_is_on_record():
     assert "session" not in talk.records()[-1]
 
 
-def test_a_gap_of_the_tape_is_on_record():
+def test_a_gap_of_the_tape_is_on_record_in_the_time_of_what_stands_before_it():
     talk = Talk()
     talk.say(frames.GAP, (4096).to_bytes(8, "big"), session=0)
-    assert talk.told("type", "bytes", "edge") == [("GAP", 4096, "edge1")]
+    started, gap = talk.records()
+    assert (gap["type"], gap["bytes"], gap["edge"]) == ("GAP", 4096, "edge1")
+    assert gap["time"] == started["time"] != stamp(talk.frames[-1].time)
+    assert "session" not in gap
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_a_gap_before_all_sessions_has_a_time_all_the_same(denied):
+    talk = Talk()
+    talk.frames.clear()
+    if denied:
+        talk.say(frames.DENIED, {"user": "eve"}, session=9)
+    talk.say(frames.GAP, bytes(8), session=0)
+    assert talk.records()[-1]["time"] == stamp(talk.frames[0].time)
 
 
 def test_frames_of_a_session_that_began_before_the_tape_are_on_record():

@@ -1,6 +1,7 @@
 import os
 import shutil
 import struct
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -154,11 +155,22 @@ def test_a_spoiled_frame_is_told_and_passed_over(writer):
     spoil(writer, frames.HEADER_SIZE + 40 + 33, b"!")
     with TapeReader(writer.directory) as reader:
         assert told(read(reader)) == [(UP, 0, b"abcdefgh")]
-        assert told(read(reader)) == [
-            (GAP, 0, struct.pack("!Q", 40)),
-            (UP, 2, b"abcdefgh"),
-            (UP, 3, b"abcdefgh"),
-        ]
+        found = read(reader)
+    assert told(found) == [
+        (GAP, 0, struct.pack("!Q", 40)),
+        (UP, 2, b"abcdefgh"),
+        (UP, 3, b"abcdefgh"),
+    ]
+    assert found[0].time == found[1].time
+
+
+def test_where_all_up_to_the_end_is_spoiled_the_gap_has_the_time_of_the_file(writer):
+    writer.append(UP, 1, b"abcdefgh")
+    spoil(writer, frames.HEADER_SIZE + 33, b"!")
+    os.utime(path_of(writer.directory, 1), (0, 1_700_000_000))
+    with TapeReader(writer.directory) as reader:
+        (gap,) = read(reader) + read(reader)
+    assert (gap.kind, gap.time) == (GAP, 1_700_000_000_000_000)
 
 
 def test_a_spoiled_end_of_a_segment_does_not_hide_the_next(writer):
@@ -249,6 +261,8 @@ def test_a_tape_that_somebody_removed_is_read_on_and_ends_with_a_gap(tmp_path):
         assert (reader.behind, reader.writer_is_gone) == (0, False)
         writer.close()
         assert reader.writer_is_gone
-        assert told(read(reader)) == [(GAP, 0, struct.pack("!Q", 0))]
+        (gap,) = read(reader)
+        assert told([gap]) == [(GAP, 0, struct.pack("!Q", 0))]
+        assert abs(gap.time / 1e6 - time.time()) < 60
         assert read(reader) == []
         reader.remove()
