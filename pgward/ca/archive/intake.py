@@ -18,6 +18,7 @@ from pgward.audit.events import AuditEvent
 from pgward.ca import caller
 from pgward.ca.archive import chains, facts, packing, sessions
 from pgward.ca.archive.chains import Arrived, NotFollowingError, Standing
+from pgward.ca.archive.doubles import Doubles
 from pgward.ca.archive.facts import Facts
 from pgward.ca.archive.objects import ObjectStore
 from pgward.ca.identity.machines import Machine
@@ -71,6 +72,7 @@ class Intake:
         self._objects = objects
         self._clock = clock
         self._on_news = on_news
+        self._doubles = Doubles(store, objects)
         self._served: set[tuple[str, str]] = set()
         self._refused: dict[str, tuple[str, int, str]] = {}
 
@@ -130,6 +132,7 @@ class Intake:
         packed = packing.pack(signed.text, delivery.data)
         self._objects.put_if_absent(key, packed)
         arrived = Arrived(manifest, signed.text, key, len(packed))
+        new = self._doubles.new(manifest, delivery.data, found)
         with self._store.write() as transaction:
             standing = chains.standing(transaction.connection, manifest)
             if standing.is_kept:  # by another request meanwhile
@@ -140,7 +143,8 @@ class Intake:
             if not follows:
                 self._note_gap(transaction, signed, now)
             chains.add(transaction, arrived, found, now)
-            sessions.take(transaction, manifest.edge, found.sessions, now)
+            sessions.take(transaction, manifest.edge, new, now)
+        self._doubles.kept(manifest, found)
         self._on_news()
         return manifest.end
 
