@@ -18,6 +18,7 @@ from pgward.audit.chain.lines import record_of
 from pgward.audit.chain.manifest import Manifest
 from pgward.ca.archive import facts, reading
 from pgward.ca.archive.facts import Facts, SessionFacts
+from pgward.ca.archive.index import Chunk
 from pgward.ca.archive.objects import ObjectStore
 from pgward.ca.store import Store
 from pgward.ca.store.schema_archive import audit_chunks
@@ -84,7 +85,7 @@ class Doubles:
         with self._store.read() as connection:
             return {row.chain: row.end for row in connection.execute(wanted)}
 
-    def _same_time(self, manifest: Manifest, found: Facts) -> list[reading.Chunk]:
+    def _same_time(self, manifest: Manifest, found: Facts) -> list[Chunk]:
         wanted = sa.select(audit_chunks).where(
             _COLUMNS.edge == manifest.edge,
             _COLUMNS.chain != manifest.chain,
