@@ -29,7 +29,7 @@ def opened(path: Path, what: str) -> Iterator[BinaryIO]:
     except FileNotFoundError as error:
         raise NotFoundError(
             f"there is no {what} file {path}",
-            hint="put it there, or name another place in pgward.toml or as an option",
+            hint="put it there, or change what names that path",
         ) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -9,7 +9,7 @@ from pgward.tunnel.edge.landing import Landing
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
-from pgward.tunnel.preface import Reason, RefusedError
+from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 
 log = logging.getLogger("pgward.edge")
 
@@ -20,6 +20,8 @@ _WAYS = {
 }
 # invalid_authorization_specification (PostgreSQL manual, appendix A)
 _OF_CREDENTIALS = "28"
+# PostgreSQL tells clients less than its log: whether the role is there, has a password, may log in.
+_OPERATORS_HINT = "PostgreSQL's own log says more"
 
 
 def check_way(asked: Asked) -> None:
@@ -64,7 +66,7 @@ def told(error: UpstreamError, decided: Decided) -> RefusedError:
     """Return what a client is told of a login that failed: of the edge's own means, nothing."""
     asked = decided.asked
     log.warning("no session on %s for %s: %s", asked.service, asked.user, _whole(error))
-    if not error.sqlstate.startswith(_OF_CREDENTIALS):
+    if not _is_of_credentials(error):
         return error
     return RefusedError(
         Reason.UNREACHABLE,
@@ -98,4 +100,12 @@ def no_room(error: TapeFullError) -> RefusedError:
 
 
 def _whole(error: PgwardError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
+    """Return it with its hint, for the log of whom clients would be sent to ask."""
+    hint = error.hint
+    if isinstance(error, RefusedError) and hint == EXPLANATIONS[error.reason][1]:
+        hint = _OPERATORS_HINT if _is_of_credentials(error) else None
+    return f"{error.message} ({hint})" if hint else error.message
+
+
+def _is_of_credentials(error: RefusedError) -> bool:
+    return error.sqlstate.startswith(_OF_CREDENTIALS)

@@ -118,7 +118,7 @@ class VaultSecrets:
     def _token(self) -> str:
         path = self._settings.token_file
         try:
-            with secret_file.opened(path, "token of Vault") as file:
+            with secret_file.opened(path, "Vault token") as file:
                 token = file.read(_MAX_TOKEN).decode("ascii").strip()
         except PgwardError as error:
             raise SecretAwayError(error.message, hint=error.hint) from error

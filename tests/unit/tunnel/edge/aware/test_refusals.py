@@ -4,7 +4,13 @@ import pytest
 
 from pgward.audit.tape.frames import TapeFullError
 from pgward.core.errors import PgwardError
-from pgward.tunnel.edge.aware.refusals import check_recording, no_room, nothing_to_show
+from pgward.tunnel.edge.aware.refusals import (
+    check_recording,
+    no_room,
+    nothing_to_show,
+    told,
+)
+from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.preface import Reason, RefusedError
 
 
@@ -31,4 +37,20 @@ def test_the_log_says_what_to_do_and_the_client_whom_to_ask(caplog: pytest.LogCa
     assert nothing_to_show(why, decided).message == "the edge has nothing to log in to shop with"
     assert caplog.messages == [
         "no credentials on shop for ann: this edge knows no Vault (set VAULT_ADDR)"
+    ]
+
+
+def test_the_log_does_not_send_whoever_runs_the_service_to_themselves(
+    caplog: pytest.LogCaptureFixture,
+):
+    decided = SimpleNamespace(asked=SimpleNamespace(service="shop", user="ann"))
+    away = UpstreamError("the edge cannot reach the database at db1:5432: Connection refused")
+    assert told(away, decided).hint == "ask whoever runs the service"
+    wrong = UpstreamError("the database does not let the edge in as app", fields={"C": "28P01"})
+    assert (
+        told(wrong, decided).hint == "tell whoever runs the service: the edge's log has the reason"
+    )
+    assert caplog.messages == [
+        f"no session on shop for ann: {away.message}",
+        f"no session on shop for ann: {wrong.message} (PostgreSQL's own log says more)",
     ]

@@ -188,7 +188,7 @@ def test_nobody_there_is_away(ask):
         ("two words", 0o600, "holds no token of Vault"),
         ("ö", 0o600, "holds no token of Vault"),
         (TOKEN, 0o644, "everyone on this machine may read or change"),
-        (None, 0, "there is no token of Vault file"),
+        (None, 0, "there is no Vault token file"),
     ],
 )
 def test_a_token_file_that_cannot_be_used_is_told(vault, ask, content, mode, message):
