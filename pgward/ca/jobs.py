@@ -23,6 +23,8 @@ from pgward.ca.upkeep import Job
 from pgward.core.clock import Clock
 
 _ROUNDS = 10  # of a purge, at one time
+# No key begins so: a bucket that answers, is there, and lets us list has answered with nothing.
+_NOTHING = "nothing/"
 
 
 class Renewable(Protocol):
@@ -125,7 +127,7 @@ def _keys(store: Store, sealer: Sealer | None, clock: Clock, write: Write) -> li
 def archive(
     authority: Authority, store: Store, objects: ObjectStore, leadership: Leadership
 ) -> list[Job]:
-    """Return the job that removes what edges put on record long ago, if anything ever goes."""
+    """Return the jobs of the archive: whether it is there, and what edges sent long ago goes."""
     keep = authority.settings.audit.keep_days
     policy = purging.Policy(timedelta(days=keep))
 
@@ -143,9 +145,14 @@ def archive(
             if gone < recordings.BATCH:
                 return
 
+    def is_there() -> None:
+        next(objects.list(_NOTHING), None)
+
+    there = Job("archive", 30, is_there)
     if not keep:
-        return []
+        return [there]
     return [
+        there,
         Job("old records", 30, old_records, leader_only=True),
         Job("old recordings", 30, old_recordings, leader_only=True),
     ]

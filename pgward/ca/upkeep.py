@@ -66,7 +66,7 @@ class Upkeep:
         except NotLeadingError as error:
             _log.info("%s: %s", job.name, error.message)
         except PgwardError as error:  # the store may be away: the next turn tries again
-            self._failed(job, error.message)
+            self._failed(job, f"{error.message} ({error.hint})" if error.hint else error.message)
         except Exception as error:  # noqa: BLE001 - a bug in one job must not end the others
             self._failed(job, f"{type(error).__name__}: {error}", error)
         else:

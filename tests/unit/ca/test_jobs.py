@@ -4,6 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from pgward.ca import jobs
+from pgward.ca.archive.directory import DirectoryObjects
+from pgward.ca.archive.objects import NoObjects
 from pgward.ca.identity import tokens
 from pgward.ca.identity.tokens import JoinToken
 from pgward.ca.log.head_signer import HeadSigner
@@ -184,3 +186,20 @@ def test_who_lost_the_lead_without_knowing_it_signs_nothing(
 def test_every_job_has_a_name_of_its_own(authority, certificate, store, leadership, heads):
     table = jobs.table(authority, certificate, store, leadership, heads)
     assert len({job.name for job in table}) == len(table)
+
+
+def test_an_archive_that_is_not_there_is_told_before_an_edge_needs_it(
+    authority, store, leadership, tmp_path, caplog
+):
+    directory = DirectoryObjects(tmp_path / "archive")
+    for objects, failing in (
+        (directory, {}),
+        (NoObjects(), {"archive": "this authority has no archive (pgward ca serve --archive)"}),
+    ):
+        job = jobs.archive(authority, store, objects, leadership)[0]
+        keeping = Upkeep([job])
+        keeping.turn(job)
+        assert keeping.failing == failing
+    assert caplog.messages == [
+        "upkeep failed: archive: this authority has no archive (pgward ca serve --archive)"
+    ]
