@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from ipaddress import ip_address
 from typing import Any
 
 from pgward.policy.context import (
@@ -261,7 +262,7 @@ def _session(value: object, path: str) -> Session:
     return Session(
         id=text(fields.get("id", ""), f"{path}.id"),
         method=method,
-        client=text(fields.get("client", ""), f"{path}.client"),
+        client=_address(fields.get("client", ""), f"{path}.client"),
         started=NEVER if started is None else _time(started, f"{path}.started"),
         mfa=_flag(fields.get("mfa", False), f"{path}.mfa"),
         reason=text(fields.get("reason", ""), f"{path}.reason"),
@@ -290,6 +291,16 @@ def _flag(value: object, path: str) -> bool:
     if not isinstance(value, bool):
         raise SpecError(path, "must be true or false")
     return value
+
+
+def _address(value: object, path: str) -> str:
+    found = text(value, path)
+    try:
+        if found:
+            ip_address(found)
+    except ValueError:
+        raise SpecError(path, "is no IP address, such as 10.0.0.7") from None
+    return found
 
 
 def _time(value: object, path: str) -> datetime:

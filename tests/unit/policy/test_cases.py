@@ -144,6 +144,11 @@ def test_what_is_not_as_expected_is_told(change, problem):
         ({"user": {"name": "a", "groups": "dba"}}, "cases[0].user.groups", "must be a list"),
         ({"user": {"name": "a", "groups": [1]}}, "cases[0].user.groups[0]", "must be a text"),
         ({"usr": "a"}, "cases[0].usr", "is not a field; did you mean user?"),
+        (
+            {"session": {"client": "1.2.3"}},
+            "cases[0].session.client",
+            "is no IP address, such as 10.0.0.7",
+        ),
         ({"at": "noon"}, "cases[0].at", "is no time, such as 2026-11-22T09:30:00+01:00"),
         ({"sql": 1}, "cases[0].sql", "must be a text"),
         ({"sql": "SELECT", "function": 1}, "cases[0]", "has sql and function: ask for one of them"),
