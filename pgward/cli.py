@@ -194,12 +194,20 @@ def _sentence(text: str) -> str:
 
 
 def _usage_problem(mistake: click.UsageError) -> InvalidInputError:
-    message = mistake.format_message().rstrip(".")
+    message = _plain(mistake.format_message().rstrip("."))
     path = mistake.ctx.command_path if mistake.ctx else "pgward"
     hint = f"{path} --help"
     if isinstance(mistake, click.BadParameter) and message.endswith("is not readable"):
         hint = "run this as the account that owns it; ls -ld tells which that is"
     return InvalidInputError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _plain(message: str) -> str:
+    """Say what a number is in place of click's names for types ("a valid float range")."""
+    for suffix in (" range", ""):
+        message = message.replace(f"is not a valid integer{suffix}", "is no whole number")
+        message = message.replace(f"is not a valid float{suffix}", "is no number")
+    return message
 
 
 def _os_problem(problem: OSError) -> PgwardError:

@@ -81,6 +81,18 @@ def test_unknown_command():
     assert result.stderr == "pgward: no such command 'frobnicate'\nhint: pgward --help\n"
 
 
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        (("sessions", "play", "x", "--speed", "fast"), "'--speed': 'fast' is no number"),
+        (("audit", "search", "--limit", "many"), "'--limit': 'many' is no whole number"),
+    ],
+)
+def test_what_is_no_number_is_told_in_plain_words(args, what):
+    result = run(*args)
+    assert result.stderr.startswith(f"pgward: invalid value for {what}\nhint: pgward {args[0]} ")
+
+
 def test_a_missing_module_breaks_only_its_own_command(monkeypatch):
     monkeypatch.setattr(cli_module, "COMMANDS", {})
     group = RootGroup("pgward", entries={"gone": Entry("x", "pgward.gone:gone")})
