@@ -299,7 +299,7 @@ def _announce(
             told["public_http"] = str(listener.bound_address(public))
         if metrics is not None:
             told["metrics"] = str(metrics)
-        files.atomic_write(ready_file, json.dumps(told).encode() + b"\n", mode=0o644)
+        files.write_named(ready_file, json.dumps(told).encode() + b"\n", mode=0o644)
     process.notify_ready(str(address))
     serves = f"{authority.settings.ca.name} serves {url}, fingerprint {fingerprint}"
     if authority.settings.logging.format == "json":

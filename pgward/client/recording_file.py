@@ -15,7 +15,7 @@ from typing import BinaryIO
 from pgward.audit.recording.pieces import PIECE
 from pgward.client.recordings import Page
 from pgward.core.errors import InvalidInputError
-from pgward.system.files import storage_errors, sync_dir
+from pgward.system.files import is_stream, open_stream, storage_errors, sync_dir
 
 STREAM = Path("-")
 PAGE_BYTES = 4 * 1024 * 1024
@@ -32,14 +32,14 @@ def check(path: Path) -> None:
 def written(path: Path) -> Iterator[BinaryIO]:
     """Yield what to write to; raise StorageError.
 
-    ``-`` is standard output. What is there and is no file, a pipe or a device, is written to as
-    it is.
+    ``-`` is standard output, and so is /dev/stdout. What is there and is no file, a pipe or a
+    device, is written to as it is.
     """
     if path == STREAM:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-    elif path.exists() and not path.is_file():
-        with storage_errors(path), path.open("wb") as stream:
+    elif is_stream(path):
+        with storage_errors(path), open_stream(path) as stream:
             yield stream
     else:
         with _whole(path) as file:

@@ -15,7 +15,7 @@ from pgward.connector.finder import Finder
 from pgward.connector.installing import POSTGRESQL_PORT, Done, Installer, Native
 from pgward.core.errors import ConflictError, NotFoundError, PgwardError
 from pgward.system import terminal
-from pgward.system.files import atomic_write, read_regular, storage_errors
+from pgward.system.files import is_stream, read_regular, storage_errors, write_named
 from pgward.system.paths import pgward_home
 from pgward.tunnel.agent import client as agent
 from pgward.tunnel.local.registry import Running
@@ -122,13 +122,13 @@ def _file(path: Path, client: str, facts: Facts) -> Path:
 
 
 def _write(path: Path, data: bytes, *, force: bool) -> None:
-    if not force and (path.exists() or path.is_symlink()):
+    if not (force or is_stream(path)) and (path.exists() or path.is_symlink()):
         with storage_errors(path, "read"):
             if read_regular(path) == data:
                 terminal.note(f"{path} is so already")
                 return
         raise ConflictError(f"{path} is there already", hint="--force replaces it")
-    atomic_write(path, data)
+    write_named(path, data)
     terminal.note(f"written to {path}")
 
 

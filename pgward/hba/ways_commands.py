@@ -94,7 +94,7 @@ def ways(
         terminal.structured({"pg_version": files.able.version, **report.document()}, output)
     _say(files, server, asked)
     if svg is not None:
-        disk.atomic_write(svg, picture.draw(report, found, files.able.version).encode(), _MODE)
+        disk.write_named(svg, picture.draw(report, found, files.able.version).encode(), _MODE)
         terminal.note(f"drew {svg}")
     if fail_under is not None:
         _check(report, Strength(fail_under))

@@ -3,18 +3,22 @@
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from pgward.core.errors import PgwardError, UnavailableError
 
 MOST_BYTES = 16 * 1024 * 1024
 _LOCK_POLL_SECONDS = 0.02
+_STANDARD = ("/dev/stdin", "/dev/stdout", "/dev/stderr")
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})")
+_QUIET = os.O_NOCTTY | os.O_CLOEXEC
 
 
 class StorageError(PgwardError):
@@ -39,8 +43,12 @@ _UNWRITABLE = "check the directory's owner and free space, or set PGWARD_HOME to
 def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put ``data`` at ``path`` whole: after a crash there is the old content or the new.
 
-    Raises StorageError, after which the old content is still there.
+    Raises StorageError, after which the old content is still there. A device, such as /dev/stdout,
+    is written to: root could put a file in its place, for every process of the machine.
     """
+    if is_device(path):
+        _write_into(path, data)
+        return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     with storage_errors(path):
         try:
@@ -51,6 +59,60 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def write_named(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Do the same at a place that a person chose: what is a pipe there is written to, too.
+
+    Not for files of our own, in whose place somebody may have put a pipe to wait, or to read.
+    """
+    if is_stream(path):
+        _write_into(path, data)
+    else:
+        atomic_write(path, data, mode)
+
+
+def is_stream(path: Path) -> bool:
+    """Tell whether there is something that is written to, and cannot be replaced by a file."""
+    if is_device(path):
+        return True
+    with suppress(OSError):
+        kind = path.stat().st_mode
+        return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
+    return False
+
+
+def is_device(path: Path) -> bool:
+    """Tell whether it is a device, or a descriptor: where /dev/stdout leads may be a file."""
+    if _descriptor(path) is not None:
+        return True
+    with suppress(OSError):
+        kind = path.stat().st_mode
+        return stat.S_ISCHR(kind) or stat.S_ISBLK(kind)
+    return False
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    with storage_errors(path), open_stream(path) as stream:
+        stream.write(data)
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """Return what writes there: to a descriptor of ours as it is; raise OSError.
+
+    Opened anew, a file behind a descriptor would be written from its beginning.
+    """
+    ours = _descriptor(path)
+    return os.fdopen(os.open(path, os.O_WRONLY | _QUIET) if ours is None else os.dup(ours), "wb")
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the descriptor that a name stands for (Linux, proc(5))."""
+    name = os.path.abspath(path)  # noqa: PTH100 - resolved it would be what lies behind
+    if name in _STANDARD:
+        return _STANDARD.index(name)
+    found = _DESCRIPTOR.fullmatch(name)
+    return None if found is None else int(found[1])
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -80,7 +142,7 @@ def open_regular(path: Path, flags: int) -> int:
 
     Raises OSError for anything else, and never waits.
     """
-    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    flags |= os.O_NONBLOCK | _QUIET
     descriptor = os.open(path, flags, 0o600)
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISREG(kind):

@@ -18,7 +18,7 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.pki import jws
 from pgward.system import log_lines, terminal
-from pgward.system.files import atomic_write, storage_errors
+from pgward.system.files import storage_errors, write_named
 from pgward.system.secrecy import hide_memory, keep_secrets
 from pgward.tunnel.edge.auditor import status as auditor_status
 from pgward.tunnel.edge.auditor.settings import PLACE, SPOOL_MAX, AuditorSettings
@@ -177,7 +177,7 @@ def _work(settings: EdgeSettings, address: Address, listener: Any, ready_file: P
     def ready() -> None:
         if settings.worker == 0:
             if ready_file is not None:
-                atomic_write(ready_file, f"{address}\n".encode(), mode=0o644)
+                write_named(ready_file, f"{address}\n".encode(), mode=0o644)
             terminal.echo(f"edge listens on {address}")
             sys.stdout.flush()
 

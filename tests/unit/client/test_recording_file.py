@@ -2,6 +2,7 @@ import io
 import os
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -44,6 +45,16 @@ def test_a_pipe_stays_a_pipe(tmp_path):
     reader.join(20)
     assert heard == [b"a line\n"]
     assert path.is_fifo()
+
+
+def test_a_descriptor_is_written_to_and_stays(tmp_path):
+    with (tmp_path / "x").open("wb") as file:
+        file.write(b"before\n")
+        file.flush()
+        with written(Path(f"/dev/fd/{file.fileno()}")) as stream:
+            stream.write(b"a line\n")
+    assert (tmp_path / "x").read_bytes() == b"before\na line\n"
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
 def test_standard_output(monkeypatch):

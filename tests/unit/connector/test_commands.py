@@ -1,5 +1,7 @@
 import json
+import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -223,3 +225,9 @@ def test_nobody_is_logged_in(pgward):
         done = pgward("config", *words)
         assert done.exit_code == 4
         assert "you are not logged in" in done.stderr
+
+
+def test_a_device_is_written_to_and_stays(run):
+    done = run("config", "show", "orders", "--for", "env", "--write", os.devnull)
+    assert done.exit_code == 0, done.stderr
+    assert Path(os.devnull).is_char_device()

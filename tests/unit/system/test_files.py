@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -17,10 +18,12 @@ from pgward.system.files import (
     FileLock,
     StorageError,
     atomic_write,
+    is_stream,
     open_regular,
     private_dir,
     prove_writable,
     read_regular,
+    write_named,
 )
 
 
@@ -47,6 +50,56 @@ def test_atomic_write_replaces_and_leaves_nothing_else(tmp_path):
     assert (tmp_path / "f").read_bytes() == b"two"
     assert names(tmp_path) == ["f"]
     assert mode(tmp_path / "f") == 0o600
+
+
+@pytest.mark.parametrize("write", [atomic_write, write_named])
+@pytest.mark.parametrize("name", ["/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"])
+def test_a_descriptor_is_written_to_behind_what_it_has(tmp_path, write, name):
+    program = (
+        "import sys, pathlib\nfrom pgward.system.files import *\n"
+        "print('before', flush=True)\n"
+        f"{write.__name__}(pathlib.Path(sys.argv[1]), b'data\\n')\n"
+        "print('behind')"
+    )
+    with (tmp_path / "f").open("wb") as out:
+        subprocess.run([sys.executable, "-c", program, name], stdout=out, check=True)
+    assert (tmp_path / "f").read_bytes() == b"before\ndata\nbehind\n"
+    assert names(tmp_path) == ["f"]
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_a_device_stays_one():
+    atomic_write(Path(os.devnull), b"data")
+    assert Path(os.devnull).is_char_device()
+
+
+def test_a_pipe_of_a_persons_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as threads:
+        heard = threads.submit((tmp_path / "pipe").read_bytes)
+        write_named(tmp_path / "pipe", b"data")
+        assert heard.result(20) == b"data"
+    assert is_stream(tmp_path / "pipe")
+
+
+def test_a_pipe_in_the_place_of_our_own_file_is_replaced(tmp_path):
+    os.mkfifo(tmp_path / "f")
+    atomic_write(tmp_path / "f", b"data")
+    assert (tmp_path / "f").read_bytes() == b"data"
+
+
+def test_what_a_person_names_is_a_file_else(tmp_path):
+    write_named(tmp_path / "f", b"one", 0o644)
+    write_named(tmp_path / "f", b"two", 0o640)
+    assert ((tmp_path / "f").read_bytes(), mode(tmp_path / "f")) == (b"two", 0o640)
+    assert not is_stream(tmp_path / "f")
+    assert not is_stream(tmp_path)
+    assert not is_stream(tmp_path / "none")
+
+
+def test_a_descriptor_that_is_not_open():
+    with pytest.raises(StorageError, match="cannot write /dev/fd/987654: bad file descriptor"):
+        write_named(Path("/dev/fd/987654"), b"data")
 
 
 def test_a_full_disk_keeps_the_old_content(tmp_path):
