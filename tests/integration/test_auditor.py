@@ -14,7 +14,7 @@ from pgward.audit.chain.lines import verify
 from pgward.tunnel.edge.auditor import attendant
 from pgward.tunnel.edge.auditor.attendant import Attendant
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
-from tests.fixtures.taped import Taped
+from tests.fixtures.taped import TAPE_KEY, Taped
 from tests.fixtures.waiting import eventually
 
 PATIENCE = 60
@@ -30,7 +30,7 @@ def attended(directory, tmp_path, monkeypatch):
     """An edge's attendant, with a file as a sink."""
     monkeypatch.setattr(attendant, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(attendant, "LONGEST_PAUSE", 0.001)
-    made = Attendant(AuditorSettings(directory, (f"file://{tmp_path}/sink",)))
+    made = Attendant(AuditorSettings(directory, (f"file://{tmp_path}/sink",), tape_key=TAPE_KEY))
     yield made
     made.end(PATIENCE)
 
@@ -45,7 +45,8 @@ WORKER = """
 import pathlib, signal, sys
 from pgward.tunnel.edge.auditor.attendant import Attendant
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
-Attendant(AuditorSettings(pathlib.Path(sys.argv[1]))).need()
+from tests.fixtures.taped import TAPE_KEY
+Attendant(AuditorSettings(pathlib.Path(sys.argv[1]), tape_key=TAPE_KEY)).need()
 signal.pause()
 """
 

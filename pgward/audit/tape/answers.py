@@ -18,6 +18,7 @@ KEY_BYTES: Final = 32
 MARK: Final = b"\0PGWSEAL"
 """Before what is encrypted: no backend's message begins so."""
 
+_RUN_BYTES = 4
 _NUMBER = 8
 _NONCE = 12
 _HEAD = len(MARK) + _NUMBER
@@ -28,6 +29,11 @@ Data = bytes | bytearray | memoryview
 def new_key() -> bytes:
     """Return the key of an edge's run."""
     return secrets.token_bytes(KEY_BYTES)
+
+
+def run_of(key: bytes) -> str:
+    """Return what the names of all tapes of that run begin with: 8 hex letters."""
+    return hmac.digest(key, b"pgward run", "sha256")[:_RUN_BYTES].hex()
 
 
 class Sealer:

@@ -1,5 +1,6 @@
 """Segments of a tape as files: reserved on disk, mapped, named by their numbers."""
 
+import fcntl
 import mmap
 import os
 import re
@@ -17,9 +18,9 @@ _NAME = re.compile(r"([0-9]{6,10})\.tape")
 _BOOT = re.compile(r"[0-9a-f]{16}")
 
 
-def new_boot() -> str:
-    """Return a name that no other start of a worker has: 16 hex letters."""
-    return secrets.token_hex(8)
+def new_boot(run: str = "") -> str:
+    """Return a name that no other start of a worker has: 16 hex letters, an edge's run first."""
+    return run + secrets.token_hex(8 - len(run) // 2)
 
 
 def boots(directory: Path) -> list[str]:
@@ -29,6 +30,21 @@ def boots(directory: Path) -> list[str]:
     except FileNotFoundError:
         return []
     return sorted(name for name in names if _BOOT.fullmatch(name))
+
+
+def is_written(directory: Path) -> bool:
+    """Tell whether the writer of a tape lives."""
+    try:
+        lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def numbers(directory: Path) -> list[int]:

@@ -62,9 +62,13 @@ class TapeWriter:
         segment_size: int = SEGMENT_SIZE,
         most_segments: int = MOST_SEGMENTS,
         now: Callable[[], int] = time.time_ns,
+        run: str = "",
     ) -> None:
-        """Make the tape and reserve its first segment; raise TapeFullError if there is no room."""
-        self.boot = new_boot()
+        """Make the tape and reserve its first segment; raise TapeFullError if there is no room.
+
+        ``run`` is what its name begins with (``answers.run_of``).
+        """
+        self.boot = new_boot(run)
         self.directory = directory / DIRECTORY / self.boot
         self._size = segment_size
         self._most = most_segments

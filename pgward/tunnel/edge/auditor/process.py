@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from pgward.audit.sinks.schemes import open_sink
-from pgward.audit.tape.answers import Opener
+from pgward.audit.tape.answers import Opener, run_of
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock, SystemClock
 from pgward.core.errors import PgwardError, UnavailableError
@@ -59,7 +59,7 @@ class Auditor:
         self._work = Work(
             settings.place,
             self._edge,
-            TapeFiles(settings.directory, self._edge),
+            TapeFiles(settings.directory, self._edge, run_of(settings.tape_key)),
             self._shelf,
             least_number=self._highest + 1,
             wait=self._disk_refuses,

@@ -13,15 +13,25 @@ from pgward.tunnel.edge.auditor.tapes import Tape
 
 
 class TapeFiles:
-    """Finds the tapes of an edge's workers, those of earlier starts as well."""
+    """Finds the tapes of an edge's workers, those of earlier starts as well.
 
-    def __init__(self, directory: Path, edge: str) -> None:
+    ``run`` is what the names of our edge's own begin with. Those of another run are left to its own
+    auditor, which has the key of their answers, while somebody writes them: one edge may still
+    drain while its successor serves.
+    """
+
+    def __init__(self, directory: Path, edge: str, run: str = "") -> None:
         self._directory = directory
         self._edge = edge
+        self._run = run
 
     def boots(self) -> list[str]:
-        """Return the names of the tapes that are there."""
-        return segments.boots(self._directory)
+        """Return the names of the tapes that are there, and for us to read."""
+        return [
+            boot
+            for boot in segments.boots(self._directory)
+            if boot.startswith(self._run) or not segments.is_written(self._path(boot))
+        ]
 
     def open(self, boot: str, mark: Mark | None, chained: Chained) -> Tape:
         """Open one where it was left."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.audit.tape.answers import Data, Sealer, new_key
+from pgward.audit.tape.answers import Data, Sealer, new_key, run_of
 from pgward.audit.tape.writer import TapeWriter
 from pgward.client.machine import Machine
 from pgward.core.clock import Clock
@@ -144,7 +144,7 @@ class AwareWorker:
             self._tape.close()
             self._tape = self._sealer = None
         if self._tape is None:
-            self._tape = TapeWriter(self._directory)
+            self._tape = TapeWriter(self._directory, run=run_of(self._tape_key))
         if not self._looks:
             self._looks = True
             self.sessions.look()

@@ -17,7 +17,7 @@ from pgward.tunnel.edge.auditor import delivery, life_line, process, status, wor
 from pgward.tunnel.edge.auditor.life_line import LifeLine, end_line
 from pgward.tunnel.edge.auditor.process import Auditor
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
-from tests.fixtures.taped import Taped
+from tests.fixtures.taped import TAPE_KEY, Taped
 from tests.fixtures.waiting import eventually
 
 
@@ -25,7 +25,7 @@ class Running:
     """An auditor that runs in a thread, and the edge's end of its life line."""
 
     def __init__(self, directory, **more):
-        self.settings = AuditorSettings(directory, **more)
+        self.settings = AuditorSettings(directory, tape_key=TAPE_KEY, **more)
         reader, writer = os.pipe()
         self._reader, self._writer = os.fdopen(reader, "rb", 0), os.fdopen(writer, "wb", 0)
         self.auditor = Auditor(self.settings, LifeLine(reader), SystemClock())

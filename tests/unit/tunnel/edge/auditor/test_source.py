@@ -1,6 +1,7 @@
 import pytest
 
 from pgward.audit.chain.written import record_in
+from pgward.audit.tape import answers
 from pgward.tunnel.edge.auditor.shelf import Chained
 from pgward.tunnel.edge.auditor.source import TapeFiles
 from tests.fixtures.taped import Taped
@@ -50,3 +51,16 @@ def test_a_tape_that_is_done_is_removed(files, taped, tmp_path):
 
 def test_there_is_nothing_at_first(files):
     assert files.boots() == []
+
+
+def test_a_tape_of_another_run_is_read_when_nobody_writes_it_any_more(tmp_path):
+    own, other = (answers.run_of(answers.new_key()) for _ in range(2))
+    mine, foreign = Taped(tmp_path, run=own), Taped(tmp_path, run=other)
+    files = TapeFiles(tmp_path, "edge-1", own)
+    assert files.boots() == [mine.boot]
+    assert TapeFiles(tmp_path, "edge-1", other).boots() == [foreign.boot]
+    foreign.close()
+    assert files.boots() == sorted([mine.boot, foreign.boot])
+    files.remove(foreign.boot)
+    assert files.boots() == [mine.boot]
+    mine.close()
