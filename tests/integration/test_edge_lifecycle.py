@@ -18,7 +18,7 @@ from pgward.audit.events import AuditEvent
 from pgward.client.home import Home
 from pgward.client.machine import Machine
 from pgward.pgwire.startup import ssl_request
-from tests.fixtures.edge_process import eventually, quiet_port
+from tests.fixtures.edge_process import EdgeProcess, eventually, quiet_port
 from tests.fixtures.tunnel_process import client_environment
 
 pytestmark = pytest.mark.integration
@@ -181,6 +181,23 @@ def test_a_session_that_an_edge_drops_unanswered_goes_over_another(stack, person
                 answered.sendall(b"N")
                 assert client.recv(100) == b"N"
             assert tunnel.messages().count("\n") == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_edge_at_a_time_and_a_successor_while_it_drains(stack, person, serve, workers):
+    edge, service = serve("--workers", workers)
+    with pytest.raises(RuntimeError, match=rf"serves from .* already \(pid {edge.process.pid}\)"):
+        EdgeProcess(edge.directory, quiet_port())
+    with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
+        session.execute("select 1")
+        edge.send(signal.SIGTERM)
+        edge.says("stopping: 1 sessions")
+        successor = EdgeProcess(edge.directory, edge.port, "--workers", workers)
+        assert tunnel.psql("select 2") == "2"
+        assert session.execute("select 3").fetchone() == (3,)
+        session.close()
+        assert edge.ended() == 0
+        assert successor.stop() == 0
 
 
 def test_two_workers_serve_and_drain(stack, person, serve):

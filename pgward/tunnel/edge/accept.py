@@ -18,13 +18,13 @@ from functools import partial
 from typing import Protocol
 
 from pgward.client.duties import PROBE_SUBJECT
-from pgward.core.address import Address
 from pgward.core.errors import PgwardError
 from pgward.pgwire import startup
 from pgward.pgwire.startup import Cancel
 from pgward.tunnel import pgerror, preface
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.links import Links
+from pgward.tunnel.edge.listening import address_of
 from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.edge.state import Peer
 from pgward.tunnel.preface import Controls, Reason, RefusedError, Request
@@ -117,7 +117,7 @@ class Door:
                 continue
             if len(self.tasks) >= min(MOST_WAITING, self.max_connections):
                 self._drop_oldest()
-            self.admit(sock, str(Address(*address[:2])))
+            self.admit(sock, str(address_of(address)))
 
     def admit(self, sock: socket.socket, address: str) -> None:
         """Hear what a connected client wants; call it on the event loop."""

@@ -3,10 +3,10 @@
 import logging
 import socket
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,8 +23,10 @@ from pgward.system.secrecy import hide_memory, keep_secrets
 from pgward.tunnel.edge.auditor import status as auditor_status
 from pgward.tunnel.edge.auditor.settings import PLACE, SPOOL_MAX, AuditorSettings
 from pgward.tunnel.edge.cancels import mailboxes
+from pgward.tunnel.edge.holding import Hold
+from pgward.tunnel.edge.listening import address_of, bind, bind_all, reserve_all
 from pgward.tunnel.edge.metrics.board import Board
-from pgward.tunnel.edge.server import EdgeServer, EdgeSettings, bind, reserve
+from pgward.tunnel.edge.server import EdgeServer, EdgeSettings
 from pgward.tunnel.edge.upstreams import health_file
 from pgward.tunnel.edge.workers import supervise
 from pgward.tunnel.loop import run
@@ -70,8 +72,9 @@ def _any(address: Address) -> str:
 
 @click.command("serve")
 @_DIRECTORY
-@click.option("--listen", default="0.0.0.0:6432", show_default=True, metavar="HOST:PORT",
-              help="Where to listen; port 0 picks one.")  # fmt: skip
+@click.option("--listen", multiple=True, default=["0.0.0.0:6432"], show_default=True,
+              metavar="HOST:PORT", help="Where to listen, and again for more; [::]:6432 is IPv4 "
+              "and IPv6, port 0 picks one.")  # fmt: skip
 @click.option("--default-service", metavar="SERVICE",
               help="Service of clients that name none (no tunnel, no SNI).")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
@@ -96,12 +99,12 @@ def _any(address: Address) -> str:
               help="Serve http://HOST:PORT/metrics to Prometheus there; HOST is 127.0.0.1 unless "
               "given.")  # fmt: skip
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the address here once connections are accepted.")  # fmt: skip
+              help="Write where it listens, one a line, once it accepts connections.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
               show_default=True, help="How much to say on standard error.")  # fmt: skip
 def edge_serve(  # noqa: PLR0917 - click passes them by name
     directory: Path,
-    listen: str,
+    listen: tuple[str, ...],
     default_service: str | None,
     workers: int,
     drain_timeout: float,
@@ -135,50 +138,67 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         max_connections_per_user=max_connections_per_user,
         audit=AuditorSettings(directory, audit_sink, audit_spool_max << 20, log_level),
     )
-    if metrics is not None:
-        settings = replace(settings, board=Board(workers), metrics=_metrics(metrics))
     Machine.load(directory).close()
-    if workers == 1:
-        listener = bind(Address.parse(listen))
-        _work(settings, _address(listener.getsockname()), lambda: listener, ready_file)
-        return
+    wanted = list(dict.fromkeys(map(Address.parse, listen)))
+    with Hold(directory) as hold:
+        if metrics is not None:
+            settings = replace(settings, board=Board(workers), metrics=_metrics(metrics))
+        if workers == 1:
+            listeners = bind_all(wanted)
+            _work(settings, _addresses(listeners), lambda: listeners, ready_file, hold.release)
+        else:
+            sys.exit(_supervise(replace(settings, workers=workers), wanted, ready_file, hold))
+
+
+def _supervise(
+    settings: EdgeSettings, wanted: Sequence[Address], ready_file: Path | None, hold: Hold
+) -> int:
+    """Serve by several workers; return the exit code for the whole."""
     # A listening socket here would get its share of connections, which nobody accepts.
-    held = reserve(Address.parse(listen))
-    address = _address(held.getsockname())
-    with mailboxes(workers) as boxes:
-        code = supervise(
-            workers,
-            lambda index: _work(
-                replace(settings, worker=index, workers=workers, mailboxes=boxes),
-                address,
-                partial(bind, address, shared=True),
-                ready_file,
-            ),
-        )
-    held.close()
-    sys.exit(code)
+    held = reserve_all(wanted)
+    addresses = _addresses(held)
+    listeners = partial(bind_all, addresses, shared=True)
+    with mailboxes(settings.workers) as boxes:
+
+        def work(index: int) -> None:
+            hold.leave()
+            mine = replace(settings, worker=index, mailboxes=boxes)
+            _work(mine, addresses, listeners, ready_file)
+
+        code = supervise(settings.workers, work, hold.release)
+    for each in held:
+        each.close()
+    return code
 
 
 def _metrics(text: str) -> socket.socket:
     """Return the listening socket for Prometheus; a port alone is one of loopback."""
     address = Address.parse(f"127.0.0.1:{text}" if text.isdecimal() else text)
     listening = bind(address, option="--metrics")
-    terminal.note(f"metrics at http://{_address(listening.getsockname())}/metrics")
+    terminal.note(f"metrics at http://{address_of(listening.getsockname())}/metrics")
     return listening
 
 
-def _address(name: tuple[Any, ...]) -> Address:
-    return Address(str(name[0]), int(name[1]))
+def _addresses(sockets: Sequence[socket.socket]) -> list[Address]:
+    return [address_of(each.getsockname()) for each in sockets]
 
 
-def _work(settings: EdgeSettings, address: Address, listener: Any, ready_file: Path | None) -> None:
-    server = EdgeServer(settings, Machine.load(settings.directory), listener())
+def _work(
+    settings: EdgeSettings,
+    addresses: Sequence[Address],
+    listeners: Callable[[], Sequence[socket.socket]],
+    ready_file: Path | None,
+    on_stop: Callable[[], None] = lambda: None,
+) -> None:
+    machine = Machine.load(settings.directory)
+    server = EdgeServer(settings, machine, listeners(), on_stop=on_stop)
 
     def ready() -> None:
         if settings.worker == 0:
             if ready_file is not None:
-                write_named(ready_file, f"{address}\n".encode(), mode=0o644)
-            terminal.echo(f"edge listens on {address}")
+                told = "".join(f"{each}\n" for each in addresses)
+                write_named(ready_file, told.encode(), mode=0o644)
+            terminal.echo(f"edge listens on {', '.join(map(str, addresses))}")
             sys.stdout.flush()
 
     run(server.run(ready))

@@ -12,12 +12,9 @@ from pathlib import Path
 from pgward.client.duties import Part
 from pgward.client.machine import Machine
 from pgward.client.spool import Spool
-from pgward.core.address import Address
 from pgward.core.clock import Clock, SystemClock
-from pgward.core.errors import ConflictError
 from pgward.policy.rules import Decision
 from pgward.system.metrics_server import MetricsServer
-from pgward.system.process import port_holder
 from pgward.tunnel.edge.accept import Door
 from pgward.tunnel.edge.auditor.attendant import Attendant
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
@@ -43,7 +40,6 @@ from pgward.tunnel.tls import edge_context
 
 log = logging.getLogger("pgward.edge")
 
-BACKLOG = 4096
 AUDITOR_SECONDS = 5.0  # for what is on tape when the last session has ended
 
 
@@ -72,18 +68,21 @@ class EdgeSettings:
 
 
 class EdgeServer:
-    """Serves on a listening socket until told to stop."""
+    """Serves on listening sockets until told to stop; ``on_stop`` hears that it is."""
 
     def __init__(
         self,
         settings: EdgeSettings,
         machine: Machine,
-        listener: socket.socket,
+        listeners: Sequence[socket.socket],
         clock: Clock | None = None,
+        *,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._machine = machine
-        self._listener = listener
+        self._listeners = listeners
+        self._told_to_stop = on_stop
         self._clock = clock or SystemClock()
         self._context: ssl.SSLContext | None = None
         self._trusted: tuple[str, bool] | None = None
@@ -122,10 +121,11 @@ class EdgeServer:
         await self._begin_to_count()
         stop = self._install_signals()
         tune_collector()
-        self._listener.setblocking(False)
         await asyncio.wait({stop, self._configured}, return_when=asyncio.FIRST_COMPLETED)
         if self._configured.done():
-            self._door.listen(self._listener)
+            for each in self._listeners:
+                each.setblocking(False)
+                self._door.listen(each)
             on_ready()
         await stop
         feed.stop()
@@ -288,13 +288,15 @@ class EdgeServer:
     def _on_stop(self, stop: "asyncio.Future[None]") -> None:
         self._stop_requests += 1
         if not stop.done():
+            self._told_to_stop()
             stop.set_result(None)
         elif self._stop_requests > 1:
             self._cut_all()
 
     async def _drain(self) -> None:
-        self._loop.remove_reader(self._listener.fileno())
-        self._listener.close()
+        for each in self._listeners:
+            self._loop.remove_reader(each.fileno())
+            each.close()
         for task in tuple(self._door.tasks):
             task.cancel()
         self._links.begin_drain()
@@ -315,48 +317,3 @@ class EdgeServer:
     def _cut_all(self) -> None:
         for link in tuple(self._links.live):
             link.cut(Reason.STOPPING)
-
-
-def bind(address: Address, *, shared: bool = False, option: str = "--listen") -> socket.socket:
-    """Return a listening socket; ``shared`` lets several processes bind the same port."""
-    try:
-        return socket.create_server(
-            (address.host, address.port),
-            family=_family(address),
-            backlog=BACKLOG,
-            reuse_port=shared,
-        )
-    except OSError as error:
-        raise _cannot_listen(address, error, option) from error
-
-
-def reserve(address: Address) -> socket.socket:
-    """Return a socket that holds an address for ``shared`` listeners, and takes no connections."""
-    if address.port:
-        bind(address).close()  # for SO_REUSEPORT would share it with another edge, too
-    sock = socket.socket(_family(address), socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as create_server does
-        sock.bind((address.host, address.port))
-    except OSError as error:
-        sock.close()
-        raise _cannot_listen(address, error) from error
-    return sock
-
-
-def _family(address: Address) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
-
-
-def _cannot_listen(address: Address, error: OSError, option: str = "--listen") -> ConflictError:
-    holder = port_holder(address.port) if address.port else None
-    held = f", held by {holder}" if holder else ""
-    # create_server adds the address, which we have named already.
-    reason = (error.strerror or str(error)).partition(" (while")[0].lower()
-    return ConflictError(
-        f"cannot listen on {address}: {reason}{held}",
-        hint=f"choose another address with {option}",
-    )

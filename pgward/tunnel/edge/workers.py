@@ -26,21 +26,27 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _HELD = (*_SIGNALS, signal.SIGCHLD)
 
 
-def supervise(workers: int, work: Callable[[int], None]) -> int:
+def supervise(
+    workers: int, work: Callable[[int], None], on_stop: Callable[[], None] = lambda: None
+) -> int:
     """Fork ``workers`` processes that run ``work(index)``; return the exit code for the whole.
 
     A worker that dies is started again, after a growing pause while it dies at once. SIGTERM,
     SIGINT and SIGHUP are passed on; after a stop signal the call returns when every worker
     has ended. It also returns, with a code that is not 0, when no worker can live. Workers whose
     supervisor was killed end as if told to stop: they would keep the port from its successor.
+    ``on_stop`` is called here when the workers are told to stop, maybe twice.
     """
-    return _Supervisor(workers, work).run()
+    return _Supervisor(workers, work, on_stop).run()
 
 
 class _Supervisor:
-    def __init__(self, workers: int, work: Callable[[int], None]) -> None:
+    def __init__(
+        self, workers: int, work: Callable[[int], None], on_stop: Callable[[], None]
+    ) -> None:
         self._workers = workers
         self._work = work
+        self._on_stop = on_stop
         self._children: dict[int, tuple[int, float]] = {}  # pid → index, when it was started
         self._quick_deaths: Counter[int] = Counter()
         self._stopping = False
@@ -64,7 +70,9 @@ class _Supervisor:
         return self._worst
 
     def _forward(self, number: int) -> None:
-        self._stopping = self._stopping or number != signal.SIGHUP
+        if number != signal.SIGHUP:
+            self._stopping = True
+            self._on_stop()
         for pid in self._children:
             with suppress(ProcessLookupError):  # it has just ended, and is noticed next
                 os.kill(pid, number)

@@ -7,6 +7,7 @@ import pytest
 
 from pgward.client.home import Home
 from tests.fixtures.stack import SERVER_NAME
+from tests.fixtures.waiting import eventually
 from tests.integration.test_tunnel_clients import cancelled
 
 pytestmark = pytest.mark.integration
@@ -104,3 +105,33 @@ def test_the_record_has_the_address(stack, person, service):
         tunnel.psql("select 1")
     (said, *_) = stack.audit(action="session.open", actor=person.name)
     assert said["client"].startswith("[::1]:")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_address_is_those_of_both_families(stack, workers):
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    edge = stack.new_edge("--workers", workers, host="::")
+    somebody = stack.person()
+    service = stack.aware(somebody, edges=(edge,))
+    paths = Home(somebody.home).paths
+    for hostaddr in ("127.0.0.1", "::1"):
+        with psycopg.connect(
+            host=f"{service.name}.edge.test",
+            hostaddr=hostaddr,
+            port=edge.port,
+            user=somebody.name,
+            dbname="app",
+            sslmode="verify-full",
+            sslcert=paths.cert,
+            sslkey=paths.key,
+            sslrootcert=paths.ca,
+            autocommit=True,
+        ) as session:
+            assert cancelled(session)
+
+    def said() -> set[str]:
+        found = stack.audit(action="session.open", actor=somebody.name)
+        return {each["client"].rpartition(":")[0] for each in found}
+
+    eventually(lambda: said() == {"127.0.0.1", "[::1]"})

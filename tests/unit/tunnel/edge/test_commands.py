@@ -1,14 +1,17 @@
 import json
+import os
 from base64 import urlsafe_b64encode
 from types import SimpleNamespace
 
 import pytest
 
 from pgward.core.address import Address
+from pgward.core.errors import ConflictError
 from pgward.pki import jws, keys
 from pgward.tunnel.edge import commands
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
 from pgward.tunnel.edge.auditor.status import Status, StatusFile, Waiting
+from pgward.tunnel.edge.holding import Hold
 from pgward.tunnel.edge.upstreams.health import Health
 from pgward.tunnel.edge.upstreams.health_file import Keeper
 from tests.fixtures.fake_ca import URL, FakeClock
@@ -186,18 +189,22 @@ def test_a_directory_that_is_no_edge(pgward, directory, command):
 @pytest.fixture
 def served(monkeypatch):
     """Stand in for the server: keep what it is given, and say it is ready."""
-    made = SimpleNamespace(settings=[], names=[])
+    made = SimpleNamespace(settings=[], names=[], while_it_runs=lambda: None)
 
     class Server:
-        def __init__(self, settings, machine, listener):
+        def __init__(self, settings, machine, listeners, *, on_stop):
             made.settings.append(settings)
-            made.names.append(listener.getsockname())
+            made.names += [each.getsockname() for each in listeners]
             machine.close()
-            self._listener = listener
+            self._listeners = listeners
+            self._on_stop = on_stop
 
         async def run(self, ready):
             ready()
-            self._listener.close()
+            made.while_it_runs()
+            self._on_stop()
+            for each in self._listeners:
+                each.close()
 
     def run(main):
         with pytest.raises(StopIteration):
@@ -218,6 +225,57 @@ def test_a_ready_edge_tells_its_address(enroll, pgward, directory, served, tmp_p
     host, port = served.names[0]
     assert ready.read_text() == f"{host}:{port}\n"
     assert f"edge listens on {host}:{port}" in result.stdout
+
+
+def test_several_addresses_are_told_one_a_line(enroll, pgward, directory, served, tmp_path):
+    enroll()
+    ready = tmp_path / "ready"
+    listen = ("--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0", "--listen", "127.0.0.2:0")
+    result = pgward("edge", "serve", directory, *listen, "--ready-file", ready)
+    assert result.exit_code == 0
+    told = [f"{host}:{port}" for host, port in served.names]
+    assert [each.split(":")[0] for each in told] == ["127.0.0.1", "127.0.0.2"]
+    assert ready.read_text().splitlines() == told
+    assert f"edge listens on {', '.join(told)}\n" in result.stdout
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_edge_of_a_directory_is_refused(enroll, pgward, directory, served, workers):
+    enroll()
+    with Hold(directory):
+        result = pgward("edge", "serve", directory, "--listen", "127.0.0.1:0", "--workers", workers)
+    assert (result.exit_code, served.settings) == (1, [])
+    assert f"an edge serves from {directory} already (pid {os.getpid()})" in result.stderr
+    assert "hint: end that one first; another edge wants a directory" in result.stderr
+
+
+def test_workers_that_are_told_to_stop_let_a_successor_begin(
+    enroll, pgward, directory, monkeypatch
+):
+    enroll()
+
+    def supervise(_count, _work, on_stop):
+        with pytest.raises(ConflictError):
+            Hold(directory)
+        on_stop()
+        Hold(directory).release()
+        return 0
+
+    monkeypatch.setattr(commands, "supervise", supervise)
+    monkeypatch.setattr(commands, "hide_memory", lambda: None)
+    options = ("--listen", "127.0.0.1:0", "--workers", 2)
+    assert pgward("edge", "serve", directory, *options).exit_code == 0
+
+
+def test_an_edge_holds_its_directory_while_it_runs(enroll, pgward, directory, served):
+    enroll()
+
+    def refused():
+        with pytest.raises(ConflictError):
+            Hold(directory)
+
+    served.while_it_runs = refused
+    assert pgward("edge", "serve", directory, "--listen", "127.0.0.1:0").exit_code == 0
 
 
 def test_options_reach_the_server(enroll, pgward, directory, served):
@@ -245,7 +303,7 @@ def test_workers_share_one_address_and_the_exit_code(
 ):
     enroll()
 
-    def supervise(count, work):
+    def supervise(count, work, _on_stop):
         for index in range(count):
             work(index)
         return 3
@@ -263,7 +321,7 @@ def test_metrics_are_served_on_loopback_and_counted_for_all_workers(
     enroll, pgward, directory, served, monkeypatch
 ):
     enroll()
-    monkeypatch.setattr(commands, "supervise", lambda n, work: [work(i) for i in range(n)] and 0)
+    monkeypatch.setattr(commands, "supervise", lambda n, work, _: [work(i) for i in range(n)] and 0)
     options = ("--listen", "127.0.0.1:0", "--workers", 2, "--metrics", "0")
     result = pgward("edge", "serve", directory, *options)
     assert result.exit_code == 0

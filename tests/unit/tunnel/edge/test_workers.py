@@ -18,7 +18,10 @@ Work = Callable[["Supervisor", int], None]
 class Supervisor:
     """``supervise`` in a forked process; ``say`` and ``lines`` join the workers and the test."""
 
-    def __init__(self, count: int, work: Work, log_error: Callable[..., None]) -> None:
+    def __init__(
+        self, count: int, work: Work, log_error: Callable[..., None], *, tells_end: bool
+    ) -> None:
+        self._tells_end = tells_end
         self.reader, self.writer = os.pipe()
         self.pid = os.fork()
         if not self.pid:
@@ -31,9 +34,13 @@ class Supervisor:
         code = 99
         try:
             signal.alarm(PATIENCE)  # whatever goes wrong, it ends, and the pipe with it
-            code = supervise(count, lambda index: work(self, index))
+            code = supervise(count, lambda index: work(self, index), self._on_stop)
         finally:
             os._exit(code)
+
+    def _on_stop(self) -> None:
+        if self._tells_end:
+            self.say("told to stop")
 
     def say(self, *words: object) -> None:
         os.write(self.writer, (" ".join(map(str, words)) + "\n").encode())
@@ -60,8 +67,8 @@ def supervised(monkeypatch):
     monkeypatch.setattr(workers, "FIRST_PAUSE", 0.001)
     made = []
 
-    def start(count, work, log_error=lambda *_: None):
-        made.append(Supervisor(count, work, log_error))
+    def start(count, work, log_error=lambda *_: None, *, tells_end=False):
+        made.append(Supervisor(count, work, log_error, tells_end=tells_end))
         return made[-1]
 
     yield start
@@ -99,6 +106,15 @@ def test_every_worker_runs_and_hears_of_the_end(supervised, number):
     process.kill(number)
     assert sorted(process.lines()) == [f"stop {i} {number.name}" for i in range(3)]
     assert process.code() == 0
+
+
+def test_the_end_is_told_before_the_workers_hear_of_it(supervised):
+    process = supervised(1, wait_for_signals, tells_end=True)
+    process.line()
+    process.kill(signal.SIGHUP)
+    assert process.line() == ["reload", "0"]
+    process.kill(signal.SIGTERM)
+    assert process.lines() == ["told to stop", "stop 0 SIGTERM"]
 
 
 def test_a_reload_reaches_every_worker_and_ends_none(supervised):
