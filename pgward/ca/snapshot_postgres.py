@@ -62,6 +62,8 @@ def _config(config: PostgresSettings) -> dict[str, Any]:
         "ssl_mode": config.ssl_mode or "verify-full",
         "ssl_root_cert": config.ssl_root_cert,
         "server_name": config.server_name,
+        "require_auth": config.require_auth,
+        "channel_binding": config.channel_binding or "prefer",
         "jump": _jump(config.jump),
         "parameters": (config.parameters or Parameters()).model_dump(),
         "application_name": config.application_name or APPLICATION_NAME,

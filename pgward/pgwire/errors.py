@@ -31,3 +31,7 @@ class VersionRefusedError(LoginFailedError):
 
 class NotAdmittedError(LoginFailedError):
     """A backend refused a login before it asked for anything, as pg_hba.conf wants it."""
+
+
+class UnwantedError(LoginFailedError):
+    """A backend asks for a proof that it is not given: nothing was said to it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from pgward.pgwire import backend, frontend, md5, scram, startup
 from pgward.pgwire.body import encoded
+from pgward.pgwire.demands import Demands, Tls
 from pgward.pgwire.errors import (
     LoginFailedError,
     NotAdmittedError,
@@ -21,15 +22,15 @@ _OF_VERSIONS = ("", "08", "0A", "XX")
 # invalid_authorization_specification: no line of pg_hba.conf, or one that rejects.
 _NOT_ADMITTED = "28000"
 _CODES = "SVC"  # fields that are no prose
+_ANY = Demands()
 
 
 class LoginOut:
     """One login as the frontend; ``parameters`` are those of the startup packet.
 
-    ``password`` is given in clear text only if ``encrypted``. ``binding`` is the TLS connection's
-    (``binding.end_point``), None where it has none; with ``require_binding`` only a server that
-    proves by SCRAM-SHA-256-PLUS that it knows the password is good enough. ``nonce`` is random
-    and printable. A ``salting`` that remembers its keys spares most of the CPU time.
+    ``demands`` says which proofs are given over which ``tls``. ``binding`` is that connection's
+    (``binding.end_point``), None where it has none. ``nonce`` is random and printable. A
+    ``salting`` that remembers its keys spares most of the CPU time.
 
     When ``done``: ``parameters`` are what the server reported, ``key`` what cancels (with an empty
     key where there is none), ``notices`` whole messages, ``rest`` what came behind ReadyForQuery,
@@ -37,7 +38,8 @@ class LoginOut:
 
     Raises LoginFailedError where the server says no, VersionRefusedError where a server of old
     may have said no to the version only, NotAdmittedError where it asked for nothing before,
-    WireError where it makes no sense. No error, and no notice, ever quotes the password.
+    UnwantedError where it asks for what it does not get, WireError where it makes no sense. No
+    error, and no notice, ever quotes the password.
     """
 
     def __init__(
@@ -45,20 +47,20 @@ class LoginOut:
         parameters: Mapping[str, str],
         *,
         password: bytes | None,
-        encrypted: bool,
+        tls: Tls,
         binding: bytes | None,
         minor: int = 0,
         nonce: str,
-        require_binding: bool = False,
+        demands: Demands = _ANY,
         salting: scram.Salting = scram.salted,
     ) -> None:
         self._asked = dict(parameters)
         self._asked_minor = minor
         self._password = password
-        self._encrypted = encrypted
-        self._binding = binding
+        self._tls = tls
+        self._binding = None if demands.binding == "disable" else binding
         self._nonce = nonce
-        self._require_binding = require_binding
+        self._demands = demands
         self._salting = salting
         self._framer = Framer()
         self._scram: scram.Client | None = None
@@ -177,17 +179,12 @@ class LoginOut:
         return answer(self, self._password, data)
 
     def _clear_text(self, password: bytes, _: bytes) -> bytes:
-        self._check_unbound("a password in clear text")
-        if not self._encrypted:
-            raise LoginFailedError(
-                "PostgreSQL asks for the password in clear text over a connection without TLS",
-                hint="have it use scram-sha-256, or reach it over TLS",
-            )
+        self._demands.check("password", self._tls)
         self.method = "password"
         return frontend.password(password)
 
     def _md5(self, password: bytes, salt: bytes) -> bytes:
-        self._check_unbound("a password hashed with MD5")
+        self._demands.check("md5", self._tls)
         if len(salt) != _SALT:
             raise WireError("PostgreSQL's MD5 salt is none")
         self.method = "md5"
@@ -200,8 +197,8 @@ class LoginOut:
         )
         if chosen is None:
             raise self._unable(", ".join(offered))
-        if chosen.mechanism != scram.BOUND:
-            self._check_unbound(chosen.mechanism)
+        is_bound = chosen.mechanism == scram.BOUND
+        self._demands.check("scram-sha-256", self._tls, is_bound=is_bound)
         self._scram, self.method = chosen, chosen.mechanism
         return frontend.sasl_initial(chosen.mechanism, chosen.first())
 
@@ -216,8 +213,8 @@ class LoginOut:
     def _authenticated(self) -> bytes:
         if self._scram is not None and not self._scram.is_proved:
             raise LoginFailedError("PostgreSQL did not prove that it knows the password")
-        if self.method != scram.BOUND:
-            self._check_unbound("no password")
+        if self.method == "none":
+            self._demands.check("none", self._tls)
         self._step = self._after_authentication
         return b""
 
@@ -235,13 +232,6 @@ class LoginOut:
         else:
             raise _unexpected(kind)
         return b""
-
-    def _check_unbound(self, method: str) -> None:
-        if self._require_binding:
-            raise LoginFailedError(
-                f"channel binding is required, and PostgreSQL asks for {method}",
-                hint="have it use scram-sha-256 over TLS, with a certificate that is not Ed25519's",
-            )
 
     @staticmethod
     def _unable(method: str) -> LoginFailedError:

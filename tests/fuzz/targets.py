@@ -152,7 +152,7 @@ def _logged_in(pieces: Iterable[bytes]) -> _End:
     login = LoginOut(
         {"user": "ann", "_pq_.a": "1"},
         password=b"pencil",
-        encrypted=True,
+        tls="verified",
         binding=b"end point",
         minor=2,
         nonce="abc",

@@ -12,6 +12,7 @@ import trustme
 
 from pgward.pgwire import backend, frontend, startup
 from pgward.pgwire.binding import end_point
+from pgward.pgwire.demands import Demands
 from pgward.pgwire.errors import LoginFailedError
 from pgward.pgwire.framing import Framer
 from pgward.pgwire.login_out import LoginOut
@@ -98,7 +99,10 @@ def log_in(stream: socket.socket, login: LoginOut) -> LoginOut:
 
 
 def login_of(user: str, stream, binding, **more) -> LoginOut:
-    how = {"password": PASSWORD.encode(), "encrypted": isinstance(stream, ssl.SSLSocket)} | more
+    how = {
+        "password": PASSWORD.encode(),
+        "tls": "verified" if isinstance(stream, ssl.SSLSocket) else "none",
+    } | more
     parameters = {"user": user, "database": "postgres", "application_name": "wire"}
     return log_in(stream, LoginOut(parameters, binding=binding, nonce="c" * 24, **how))
 
@@ -145,13 +149,13 @@ def test_scram_without_binding_over_tls(server) -> None:
 
 def test_channel_binding_is_required(server) -> None:
     with reached(server, tls=True) as (stream, binding):
-        login = login_of("salted", stream, binding, require_binding=True)
+        login = login_of("salted", stream, binding, demands=Demands(binding="require"))
         assert login.method == "SCRAM-SHA-256-PLUS"
     with (
         reached(server, tls=True) as (stream, binding),
         pytest.raises(LoginFailedError, match="channel binding is required"),
     ):
-        login_of("clear", stream, binding, require_binding=True)
+        login_of("clear", stream, binding, demands=Demands(binding="require"))
 
 
 def test_another_connections_binding_is_refused(server) -> None:
@@ -181,7 +185,7 @@ def test_a_wrong_password(server, user) -> None:
 
 def test_a_database_that_is_not_there(server) -> None:
     parameters = {"user": "trusted", "database": "nowhere"}
-    login = LoginOut(parameters, password=None, encrypted=False, binding=None, nonce="abc")
+    login = LoginOut(parameters, password=None, tls="none", binding=None, nonce="abc")
     with (
         reached(server, tls=False) as (stream, _),
         pytest.raises(LoginFailedError, match="nowhere") as caught,
@@ -205,7 +209,7 @@ def test_the_newest_protocol_and_its_long_keys_cancel(server) -> None:
 
 def test_options_of_the_protocol_that_no_server_knows(server) -> None:
     parameters = {"user": "trusted", "database": "postgres", "_pq_.none": "1"}
-    made = LoginOut(parameters, password=None, encrypted=False, binding=None, nonce="abc")
+    made = LoginOut(parameters, password=None, tls="none", binding=None, nonce="abc")
     with reached(server, tls=False) as (stream, _):
         assert log_in(stream, made).unrecognised == ("_pq_.none",)
 
@@ -260,7 +264,7 @@ def test_what_a_session_says_is_understood(server) -> None:
 
 def test_replication_copies_both_ways(server) -> None:
     parameters = {"user": "trusted", "replication": "true"}
-    login = LoginOut(parameters, password=None, encrypted=False, binding=None, nonce="abc")
+    login = LoginOut(parameters, password=None, tls="none", binding=None, nonce="abc")
     with reached(server, tls=False) as (stream, _):
         log_in(stream, login)
         said = dict(ask(stream, frontend.query("IDENTIFY_SYSTEM")))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pgward.core.address import Address
+from pgward.pgwire.demands import Demands
 from pgward.tunnel.edge.landing import Landing, landing, split_options
 from pgward.tunnel.edge.state_postgres import SecretRef, SshJump
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
@@ -37,7 +38,8 @@ def refused(edge: Edge, *arguments, **options) -> UpstreamError:
         ("disable", "SCRAM-SHA-256", "by_scram false"),
         ("verify-ca", "md5", "by_md5 true"),
         ("disable", "md5", "by_md5 false"),
-        ("require", "password", "by_password true"),
+        ("verify-full", "password", "by_password true"),
+        ("require", "md5", "by_md5 true"),
         ("prefer", "none", "by_trust true"),
         ("disable", "none", "only_plain false"),
         ("prefer", "none", "only_plain false"),
@@ -71,6 +73,60 @@ def test_a_password_is_not_shown_without_tls(upstream_server, edge):
     config = upstream_server.config(ssl_mode="disable")
     error = refused(edge, config, upstream_server.credentials, "by_password")
     assert "asks for the password in clear text over a connection without TLS" in error.message
+
+
+@pytest.mark.parametrize("mode", ["require", "prefer"])
+def test_a_password_is_not_shown_to_a_server_that_nobody_verified(upstream_server, edge, mode):
+    config = upstream_server.config(ssl_mode=mode)
+    error = refused(edge, config, upstream_server.credentials, "by_password")
+    assert (error.sqlstate, error.is_about_credentials) == ("08004", False)
+    assert error.message == (
+        f"the edge does not log in to the database at {upstream_server.address} as by_password:"
+        " PostgreSQL asks for the password in clear text, and has not proved who it is"
+    )
+    named = replace(config, demands=Demands.read(["password"]))
+    found, _ = edge.open(named, upstream_server.credentials, "by_password")
+    assert found.method == "password"
+
+
+@pytest.mark.parametrize(
+    ("words", "user", "method"),
+    [
+        (["scram-sha-256"], "by_scram", "SCRAM-SHA-256-PLUS"),
+        (["scram-sha-256"], "by_md5", None),
+        (["scram-sha-256"], "by_trust", None),
+        (["!md5", "!password"], "by_md5", None),
+        (["!md5", "!password"], "by_trust", "none"),
+        (["none"], "by_scram", None),
+    ],
+)
+def test_only_what_the_service_allows_is_answered(upstream_server, edge, words, user, method):
+    config = upstream_server.config(demands=Demands.read(words))
+    if method is not None:
+        found, _ = edge.open(config, upstream_server.credentials, user)
+        assert found.method == method
+        return
+    error = refused(edge, config, upstream_server.credentials, user)
+    assert "and requireAuth allows" in error.message
+
+
+@pytest.mark.parametrize(
+    ("binding", "mode", "method"),
+    [
+        ("require", "verify-full", "SCRAM-SHA-256-PLUS"),
+        ("require", "require", "SCRAM-SHA-256-PLUS"),
+        ("disable", "verify-full", "SCRAM-SHA-256"),
+        ("require", "disable", None),
+    ],
+)
+def test_channel_binding_is_as_the_service_wants_it(upstream_server, edge, binding, mode, method):
+    config = upstream_server.config(ssl_mode=mode, demands=Demands(binding=binding))
+    if method is not None:
+        found, _ = edge.open(config, upstream_server.credentials)
+        assert found.method == method
+        return
+    error = refused(edge, config, upstream_server.credentials)
+    assert "channel binding is required" in error.message
 
 
 def test_nothing_is_tried_without_tls_where_that_is_wanted(upstream_server, edge):

@@ -10,11 +10,12 @@ from typing import Annotated, Literal, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pgward.ca.resources.model import Label, Model, checked
 from pgward.ca.resources.upstream import Host, Port
 from pgward.core.errors import InvalidInputError
+from pgward.pgwire.demands import METHODS, Demands
 
 # An edge's environment holds other secrets, too: whoever declares services must not get at them.
 ENV_PREFIX = "PGWARD_UPSTREAM_"
@@ -69,6 +70,20 @@ def _host_key(value: str) -> str:
 
 
 VaultPath = Annotated[str, Field(max_length=500), checked(_vault_path)]
+
+
+def _require_auth(words: list[str]) -> list[str]:
+    try:
+        Demands.read(words)
+    except ValueError as error:
+        raise ValueError(f"is not valid: {error}") from None
+    return words
+
+
+RequireAuth = Annotated[
+    list[str], Field(min_length=1, max_length=len(METHODS)), AfterValidator(_require_auth)
+]
+"""By which methods the edge proves itself; with ``!`` before each, by which it does not."""
 
 
 class VaultReference(Model):
@@ -130,6 +145,30 @@ class Jump(Model):
     """What stands between the edge and PostgreSQL."""
 
     ssh: SshJump
+
+
+def at_odds(auth: Auth, demands: Demands, *, has_tls: bool) -> str | None:
+    """Return why no login could ever fulfil these demands."""
+    if auth.password is not None:
+        return _at_odds_with_a_password(demands, has_tls=has_tls)
+    kind = "none" if auth.certificate is None else "certificate"
+    if "none" not in demands.methods:
+        return f"auth.{kind} answers no method, and requireAuth does not allow none"
+    if demands.binding == "require":
+        return f"channelBinding: require needs auth.password, not auth.{kind}"
+    return None
+
+
+def _at_odds_with_a_password(demands: Demands, *, has_tls: bool) -> str | None:
+    if demands.methods <= {"none"}:
+        return "auth.password is never given where requireAuth allows no method with one"
+    if demands.binding == "require" and "scram-sha-256" not in demands.methods:
+        return "channelBinding: require needs scram-sha-256, which requireAuth does not allow"
+    if demands.binding == "require" and not has_tls:
+        return "channelBinding: require needs TLS, and sslMode is disable"
+    if demands.methods == {"password"} and not has_tls:
+        return "requireAuth allows a password in clear text only, and sslMode is disable"
+    return None
 
 
 def secrets_of(auth: Auth | None, jump: Jump | None) -> Iterator[str]:

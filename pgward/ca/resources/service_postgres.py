@@ -15,9 +15,10 @@ from pydantic import Field, model_validator
 from pgward.ca.resources.model import Label, Model, checked
 from pgward.ca.resources.policy import ConnectMatch, PolicySpec
 from pgward.ca.resources.role_map import Domain
-from pgward.ca.resources.service_auth import Auth, Jump, secrets_of
+from pgward.ca.resources.service_auth import Auth, Jump, RequireAuth, at_odds, secrets_of
 from pgward.ca.resources.upstream import Host, LandedDatabase, Role, Upstream
 from pgward.core.errors import InvalidInputError
+from pgward.pgwire.demands import Binding, Demands
 
 SslMode = Literal["verify-full", "verify-ca", "require", "prefer", "disable"]
 TargetSessionAttrs = Literal[
@@ -169,6 +170,8 @@ class PostgresSettings(Model):
     ssl_mode: SslMode | None = None
     ssl_root_cert: Annotated[str, Field(max_length=_MAX_PEM), checked(_root_cert)] | None = None
     server_name: Host | None = None
+    require_auth: RequireAuth | None = None
+    channel_binding: Binding | None = None
     jump: Jump | None = None
     parameters: Parameters | None = None
     application_name: Annotated[str, Field(max_length=200), checked(_template)] | None = None
@@ -206,11 +209,12 @@ class PostgresSettings(Model):
 
     def conflict(self) -> str | None:
         """Return what does not go together in the whole of it."""
-        if self.auth is None or self.auth.certificate is None:
+        if self.auth is None:
             return None
-        if self.ssl_mode in _MAYBE_PLAIN:
+        if self.auth.certificate is not None and self.ssl_mode in _MAYBE_PLAIN:
             return f"auth.certificate needs TLS, and sslMode is {self.ssl_mode}"
-        return None
+        demands = Demands.read(self.require_auth, self.channel_binding or "prefer")
+        return at_odds(self.auth, demands, has_tls=self.ssl_mode != "disable")
 
 
 class ConfigRule(Model):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pgward.core.address import Address
+from pgward.pgwire.demands import Binding, Demands
 from pgward.policy import cel
 from pgward.policy.cel import Failed, Match, Variables
 from pgward.policy.model import Policy, from_snapshot
@@ -43,6 +44,8 @@ _RECORDINGS: dict[str, Recording] = {
     "statements": "statements",
     "results": "results",
 }
+_BINDINGS: dict[str, Binding] = {"disable": "disable", "prefer": "prefer", "require": "require"}
+_ANY = Demands()
 _WAYS: dict[str, Way] = {"certificate": "certificate", "otp": "otp", "token": "token"}
 
 
@@ -139,6 +142,7 @@ class Config:
     ssl_mode: SslMode = "verify-full"
     ssl_root_cert: str | None = None
     server_name: str | None = None
+    demands: Demands = _ANY
     jump: SshJump | None = None
     set_parameters: Mapping[str, str] = field(default_factory=dict)
     forbidden_parameters: frozenset[str] = frozenset()
@@ -280,6 +284,7 @@ def _config(name: str | None, fields: Mapping[str, Any]) -> Config:
         ssl_mode=_SSL_MODES[fields["ssl_mode"]],
         ssl_root_cert=_text(fields["ssl_root_cert"]),
         server_name=_text(fields["server_name"]),
+        demands=_demands(fields),
         jump=_jump(fields["jump"]),
         set_parameters={str(key): str(value) for key, value in parameters["set"].items()},
         forbidden_parameters=frozenset(str(each).lower() for each in parameters["forbid"]),
@@ -336,6 +341,13 @@ def _secret(fields: Mapping[str, Any]) -> SecretRef:
             return SecretRef("vault", path, name, mount)
         case _:
             raise ValueError(f"{source!r} is no place of secrets")
+
+
+def _demands(fields: Mapping[str, Any]) -> Demands:
+    """Read what the edge insists on at a login; an older CA does not speak of it."""
+    words = fields.get("require_auth")
+    binding = _BINDINGS[fields.get("channel_binding", "prefer")]
+    return Demands.read(None if words is None else tuple(map(str, words)), binding)
 
 
 def _jump(fields: Mapping[str, Any] | None) -> SshJump | None:

@@ -18,6 +18,8 @@ def test_the_smallest_block_is_whole_and_names_the_secret_only():
             "ssl_mode": "verify-full",
             "ssl_root_cert": None,
             "server_name": None,
+            "require_auth": None,
+            "channel_binding": "prefer",
             "jump": None,
             "parameters": {"set": {}, "forbid": []},
             "application_name": "{user} via pgward: {application}",

@@ -20,7 +20,7 @@ def client(password: bytes = b"pencil", binding: bytes | None = None, minor: int
     return LoginOut(
         {"user": "ann"},
         password=password,
-        encrypted=True,
+        tls="verified",
         binding=binding,
         minor=minor,
         nonce="abc",

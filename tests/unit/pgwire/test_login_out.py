@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgward.pgwire import backend, frontend, md5, scram, startup
+from pgward.pgwire.demands import Demands
 from pgward.pgwire.errors import (
     LoginFailedError,
     NotAdmittedError,
+    UnwantedError,
     VersionRefusedError,
     WireError,
 )
@@ -25,11 +27,12 @@ SASL = backend.authentication_sasl([scram.MECHANISM])
 PLUS = backend.authentication_sasl([scram.BOUND, scram.MECHANISM])
 CLEAR = backend.authentication(backend.AUTH_CLEAR_TEXT)
 MD5 = backend.authentication_md5(b"salt")
+BOUND = Demands(binding="require")
 VERIFIER = Verifier.make(b"pencil", b"salt", 2)
 
 
 def login(**more) -> LoginOut:
-    how = {"password": b"pencil", "encrypted": True, "binding": None, "nonce": "abc"} | more
+    how = {"password": b"pencil", "tls": "verified", "binding": None, "nonce": "abc"} | more
     return LoginOut({"user": "ann", "database": "shop"}, **how)
 
 
@@ -70,12 +73,14 @@ def test_a_password_in_clear_text_over_tls_only() -> None:
     assert made.receive(CLEAR) == frontend.password("pencil")
     assert made.receive(OK + REST) == b""
     assert (made.done, made.method) == (True, "password")
-    with pytest.raises(LoginFailedError, match="clear text over a connection without TLS"):
-        login(encrypted=False).receive(CLEAR)
+    with pytest.raises(UnwantedError, match="clear text over a connection without TLS"):
+        login(tls="none").receive(CLEAR)
+    with pytest.raises(UnwantedError, match="has not proved who it is"):
+        login(tls="unverified").receive(CLEAR)
 
 
 def test_md5() -> None:
-    made = login(encrypted=False)
+    made = login(tls="none")
     assert made.receive(MD5) == frontend.password(md5.response(b"ann", b"pencil", b"salt"))
     made.receive(OK + REST)
     assert (made.done, made.method) == (True, "md5")
@@ -83,11 +88,32 @@ def test_md5() -> None:
 
 @pytest.mark.parametrize("binding", [None, b"end point"])
 def test_scram(binding) -> None:
-    made = login(binding=binding, require_binding=binding is not None)
+    made = login(binding=binding, demands=Demands() if binding is None else BOUND)
     server = Server(VERIFIER, "fresh", binding=binding)
     scram_login(made, SASL if binding is None else PLUS, server)
     assert made.receive(OK + REST) == b""
     assert (made.done, made.method) == (True, server.mechanisms[0])
+
+
+def test_channel_binding_that_is_off_is_not_offered_though_the_server_offers_it() -> None:
+    made = login(binding=b"end point", demands=Demands(binding="disable"))
+    scram_login(made, PLUS, Server(VERIFIER, "fresh", binding=None))
+    made.receive(OK + REST)
+    assert made.method == scram.MECHANISM
+
+
+METHODS = {"none": OK, "password": CLEAR, "md5": MD5, "scram-sha-256": SASL}
+
+
+@pytest.mark.parametrize("asked", METHODS)
+@pytest.mark.parametrize("allowed", METHODS)
+def test_only_methods_that_are_allowed_are_answered(asked, allowed) -> None:
+    made = login(demands=Demands.read([allowed]))
+    if asked == allowed:
+        assert (made.receive(METHODS[asked]) == b"") == (asked == "none")
+        return
+    with pytest.raises(UnwantedError, match=f"and requireAuth allows {allowed}$"):
+        made.receive(METHODS[asked])
 
 
 def test_a_server_that_does_not_prove_that_it_knows_the_password() -> None:
@@ -110,8 +136,8 @@ def test_a_server_that_asks_for_something_else_in_the_middle() -> None:
 
 @pytest.mark.parametrize("asked", [OK, CLEAR, MD5, SASL])
 def test_channel_binding_is_required(asked) -> None:
-    with pytest.raises(LoginFailedError, match="channel binding is required"):
-        login(binding=b"end point", require_binding=True).receive(asked)
+    with pytest.raises(UnwantedError, match="channel binding is required"):
+        login(binding=b"end point", demands=BOUND).receive(asked)
 
 
 @pytest.mark.parametrize("asked", [CLEAR, MD5, SASL])
@@ -213,7 +239,7 @@ def test_a_version_is_negotiated() -> None:
 
 def test_options_of_the_protocol_are_negotiated() -> None:
     made = LoginOut(
-        {"user": "ann", "_pq_.a": "1"}, password=None, encrypted=False, binding=None, nonce="abc"
+        {"user": "ann", "_pq_.a": "1"}, password=None, tls="none", binding=None, nonce="abc"
     )
     made.receive(startup.negotiate(0, ["_pq_.a"]) + OK + REST)
     assert made.unrecognised == ("_pq_.a",)

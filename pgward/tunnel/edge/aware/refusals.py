@@ -8,7 +8,7 @@ from pgward.tunnel.edge.aware.facts import Asked, Decided
 from pgward.tunnel.edge.landing import Landing
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
-from pgward.tunnel.edge.upstreams.errors import UpstreamError
+from pgward.tunnel.edge.upstreams.errors import REJECTED, UpstreamError
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 
 log = logging.getLogger("pgward.edge")
@@ -72,7 +72,7 @@ def told(error: UpstreamError, decided: Decided) -> RefusedError:
         Reason.UNREACHABLE,
         "the database does not let the edge in",
         hint="tell whoever runs the service: the edge's log has the reason",
-        sqlstate="08004",
+        sqlstate=REJECTED,
     )
 
 
@@ -108,4 +108,4 @@ def _whole(error: PgwardError) -> str:
 
 
 def _is_of_credentials(error: RefusedError) -> bool:
-    return error.sqlstate.startswith(_OF_CREDENTIALS)
+    return error.sqlstate == REJECTED or error.sqlstate.startswith(_OF_CREDENTIALS)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 
+from pgward.pgwire.demands import Tls
 from pgward.tunnel.tls import TlsConnection, read_some, ready, write_all
 
 _MOST = 16 * 1024
@@ -18,6 +19,14 @@ class Channel:
     def tls(self) -> TlsConnection | None:
         """The TLS connection, if it is one."""
         return self.connection if isinstance(self.connection, TlsConnection) else None
+
+    @property
+    def proves(self) -> Tls:
+        """What the connection says of who is at its other end."""
+        if self.tls is None:
+            return "none"
+        is_verified = self.tls.socket.context.verify_mode == ssl.CERT_REQUIRED
+        return "verified" if is_verified else "unverified"
 
     def certificate(self) -> bytes | None:
         """Return the server's certificate (DER); None without TLS."""

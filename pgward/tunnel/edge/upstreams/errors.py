@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
-from pgward.pgwire.errors import LoginFailedError
+from pgward.pgwire.errors import LoginFailedError, UnwantedError
 from pgward.tunnel.preface import Reason, RefusedError
 
 UNABLE = "08001"
 """sqlclient_unable_to_establish_sqlconnection (PostgreSQL manual, appendix A)."""
+REJECTED = "08004"
+"""sqlserver_rejected_establishment_of_sqlconnection: what is between edge and server only."""
 _CREDENTIALS = ("28P01", "28000")
 _NOT_NOW = "57P03"
 
@@ -48,6 +50,14 @@ class UpstreamError(RefusedError):
         return bool(self.fields) and self.fields.get("C") != _NOT_NOW
 
 
+class UnsafeError(UpstreamError):
+    """A server asks for a proof that the edge does not give it."""
+
+    def __init__(self, message: str, *, address: Address, hint: str | None) -> None:
+        super().__init__(message, address=address, hint=hint)
+        self.sqlstate = REJECTED
+
+
 class WrongServerError(UpstreamError):
     """A server is there, and not what ``targetSessionAttrs`` wants."""
 
@@ -64,12 +74,7 @@ def explained(
     if isinstance(error, UpstreamError):
         return error
     if isinstance(error, LoginFailedError):
-        return UpstreamError(
-            f"the database at {address} does not let the edge in as {user}: {error.message}",
-            address=address,
-            fields=error.fields,
-            hint=error.hint,
-        )
+        return _of_login(error, address, user)
     if isinstance(error, ssl.SSLError):
         return _of_tls(error, address, server_name)
     if isinstance(error, RefusedError):
@@ -77,6 +82,21 @@ def explained(
     if isinstance(error, PgwardError):
         return unreachable(address, error.message)
     return unreachable(address, words(error))
+
+
+def _of_login(error: LoginFailedError, address: Address, user: str) -> UpstreamError:
+    if isinstance(error, UnwantedError):
+        return UnsafeError(
+            f"the edge does not log in to the database at {address} as {user}: {error.message}",
+            address=address,
+            hint=error.hint,
+        )
+    return UpstreamError(
+        f"the database at {address} does not let the edge in as {user}: {error.message}",
+        address=address,
+        fields=error.fields,
+        hint=error.hint,
+    )
 
 
 def words(error: Exception) -> str:

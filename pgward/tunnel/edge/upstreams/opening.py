@@ -142,8 +142,13 @@ class Upstreams:
     ) -> Upstream:
         channel = await self.secure(request.config, address, request.credentials)
         try:
-            startup, password = request.landing.startup, request.credentials.password
-            login = await speaking.log_in(channel, startup, password, minor)
+            login = await speaking.log_in(
+                channel,
+                request.landing.startup,
+                request.credentials.password,
+                minor,
+                request.config.demands,
+            )
             await _check(channel, address, login, wanted)
         except NotAdmittedError as error:
             channel.close()

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from pgward.pgwire import backend, binding, frontend, scram, startup
+from pgward.pgwire.demands import Demands
 from pgward.pgwire.errors import LoginFailedError, WireError
 from pgward.pgwire.framing import Framer
 from pgward.pgwire.login_out import LoginOut
@@ -18,6 +19,7 @@ _NONCE_BYTES = 18
 _KEYS_KEPT = 64
 _MOST_ANSWER = 64 * 1024
 _YES, _NO = b"S", b"N"
+_ANY = Demands()
 
 # PBKDF2 takes a millisecond of the event loop for each login, and its answer stays the same.
 _salted = lru_cache(_KEYS_KEPT)(scram.salted)
@@ -53,17 +55,22 @@ async def wants_tls(channel: Channel, mode: SslMode) -> bool:
 
 
 async def log_in(
-    channel: Channel, parameters: Mapping[str, str], password: bytes | None, minor: int
+    channel: Channel,
+    parameters: Mapping[str, str],
+    password: bytes | None,
+    minor: int,
+    demands: Demands = _ANY,
 ) -> LoginOut:
     """Log in; raise LoginFailedError, VersionRefusedError, WireError, OSError or ssl.SSLError."""
     certificate = channel.certificate()
     login = LoginOut(
         parameters,
         password=password,
-        encrypted=certificate is not None,
+        tls=channel.proves,
         binding=None if certificate is None else binding.end_point(certificate),
         minor=minor,
         nonce=secrets.token_urlsafe(_NONCE_BYTES),
+        demands=demands,
         salting=_salted,
     )
     await channel.send(login.begin())

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from pgward.ca.resources.service_auth import Auth, Jump, SecretReference, secrets_of
+from pgward.ca.resources.service_auth import Auth, Jump, SecretReference, at_odds, secrets_of
+from pgward.pgwire.demands import Demands
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 SSH = {"host": "jump", "user": "pg", "hostKey": KEY, "key": {"fromSecret": "jump-key"}}
@@ -61,6 +62,30 @@ def test_other_places_are_refused(value, expected):
 )
 def test_a_jump_host_is_named_with_its_key(change, expected):
     assert expected in said(Jump, {"ssh": SSH | change})
+
+
+PASSWORD = {"password": {"fromSecret": "app"}}
+
+
+@pytest.mark.parametrize(
+    ("auth", "words", "binding", "has_tls", "expected"),
+    [
+        (PASSWORD, None, "prefer", False, None),
+        (PASSWORD, ["scram-sha-256"], "require", True, None),
+        (PASSWORD, ["password", "md5"], "prefer", False, None),
+        (PASSWORD, ["none"], "prefer", True, "auth.password is never given"),
+        (PASSWORD, ["!scram-sha-256"], "require", True, "needs scram-sha-256"),
+        (PASSWORD, None, "require", False, "needs TLS, and sslMode is disable"),
+        (PASSWORD, ["password"], "prefer", False, "in clear text only"),
+        ({"certificate": {}}, ["!md5"], "prefer", True, None),
+        ({"certificate": {}}, ["md5"], "prefer", True, "auth.certificate answers no method"),
+        ({"certificate": {}}, None, "require", True, "needs auth.password, not auth.certificate"),
+        ({"none": True}, ["!none"], "prefer", False, "auth.none answers no method"),
+    ],
+)
+def test_demands_that_no_login_could_fulfil(auth, words, binding, has_tls, expected):
+    found = at_odds(Auth.model_validate(auth), Demands.read(words, binding), has_tls=has_tls)
+    assert found is None if expected is None else expected in str(found)
 
 
 def test_the_secrets_of_the_ca_are_told():

@@ -91,6 +91,15 @@ def test_what_is_stored_can_be_applied_again():
             "cannot be: auth.certificate needs TLS, and sslMode is prefer",
         ),
         (
+            {"auth": {"none": True}, "requireAuth": ["scram-sha-256"]},
+            "spec.postgres",
+            "cannot be: auth.none answers no method, and requireAuth does not allow none",
+        ),
+        ({"requireAuth": ["gss"]}, "spec.postgres.requireAuth", "is no method that is spoken here"),
+        ({"requireAuth": []}, "spec.postgres.requireAuth", "at least 1 item"),
+        ({"requireAuth": "md5"}, "spec.postgres.requireAuth", "list"),
+        ({"channelBinding": "yes"}, "spec.postgres.channelBinding", "must be 'disable', 'prefer'"),
+        (
             {"auth": {"certificate": {"minutes": 16}}},
             "spec.postgres.auth.certificate.minutes",
             "15",

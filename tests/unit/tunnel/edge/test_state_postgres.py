@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pgward.ca.resources.policy import PolicySpec
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
+from pgward.pgwire.demands import Demands
 from pgward.policy import cel
 from pgward.policy.context import Context, ServiceFacts, User
 from pgward.tunnel.edge.state_postgres import (
@@ -62,6 +63,7 @@ def test_a_full_block_is_read():
             "sslMode": "verify-ca",
             "sslRootCert": "system",
             "serverName": "db.example.com",
+            "requireAuth": ["!password"],
             "jump": {"ssh": ssh},
             "parameters": {"set": {"TimeZone": "UTC"}, "forbid": ["Statement_Timeout"]},
             "applicationName": "{user}",
@@ -89,6 +91,7 @@ def test_a_full_block_is_read():
         ssl_mode="verify-ca",
         ssl_root_cert="system",
         server_name="db.example.com",
+        demands=Demands.read(["!password"]),
         jump=SshJump(Address("jump", 22), "pg", KEY, SecretRef("file", "/etc/key")),
         set_parameters={"TimeZone": "UTC"},
         forbidden_parameters=frozenset({"statement_timeout"}),
@@ -113,6 +116,14 @@ def test_the_role_is_protected_unless_the_service_says_otherwise():
     assert not read(protectRole=False)[0]
     del block["default"]["protect_role"]  # as from an older CA
     assert read_postgres(block).default.protect_role
+
+
+def test_what_a_login_insists_on_is_said_by_newer_cas():
+    block = snapshot_block({"requireAuth": ["scram-sha-256"], "channelBinding": "require"})
+    demands = Demands(frozenset({"scram-sha-256"}), "require")
+    assert read_postgres(block).default.demands == demands
+    del block["default"]["require_auth"], block["default"]["channel_binding"]
+    assert read_postgres(block).default.demands == Demands()
 
 
 @pytest.mark.parametrize(

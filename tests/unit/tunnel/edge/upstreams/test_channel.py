@@ -51,13 +51,14 @@ def test_one_byte_is_taken_and_what_is_behind_it_stays():
 def test_a_plain_connection_has_no_certificate():
     channel, far = joined()
     with far:
-        assert (channel.tls, channel.certificate()) == (None, None)
+        assert (channel.tls, channel.certificate(), channel.proves) == (None, None, "none")
         channel.close()
 
 
 def test_tls_is_spoken_until_the_end(contexts):
     async def main() -> tuple[bytes | None, bytes, bytes, bytes]:
         here, there = (Channel(each) for each in await tls_pair(contexts))
+        assert here.proves == "verified"
         await here.send(b"hello")
         heard = await there.receive()
         await there.send(b"bye")

@@ -5,8 +5,9 @@ import pytest
 
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
-from pgward.pgwire.errors import LoginFailedError, WireError
+from pgward.pgwire.errors import LoginFailedError, UnwantedError, WireError
 from pgward.tunnel.edge.upstreams.errors import (
+    UnsafeError,
     UpstreamError,
     WrongServerError,
     explained,
@@ -46,6 +47,17 @@ def said(error) -> str:
 )
 def test_every_failure_is_told_with_the_server(error, message):
     assert said(error) == message
+
+
+def test_what_the_edge_does_not_give_is_between_it_and_the_server():
+    error = explained(UnwantedError("it asks", hint="ask less"), DB, user="app", server_name="x")
+    assert isinstance(error, UnsafeError)
+    assert (error.message, error.hint, error.sqlstate) == (
+        "the edge does not log in to the database at db1:5432 as app: it asks",
+        "ask less",
+        "08004",
+    )
+    assert (error.is_about_credentials, error.is_final) == (False, False)
 
 
 def test_what_the_database_says_is_kept():
