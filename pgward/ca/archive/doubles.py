@@ -14,6 +14,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from pgward.audit.chain import chunk as chunks
+from pgward.audit.chain.blocks import Chain
+from pgward.audit.chain.chunk import Part
+from pgward.audit.chain.head import Head
 from pgward.audit.chain.lines import record_of
 from pgward.audit.chain.manifest import Manifest
 from pgward.ca.archive import facts, reading
@@ -46,7 +49,7 @@ class Doubles:
         if not self._may_be_there(manifest, found.first_time):
             return found.sessions
         lines = chunks.unpack(data)
-        left = {record_of(line): line for line in lines}
+        left = dict.fromkeys(map(record_of, lines))
         for row in self._same_time(manifest, found):
             try:
                 known = reading.lines_of(self._objects, row)
@@ -57,7 +60,7 @@ class Doubles:
                 left.pop(record_of(line), None)
         if len(left) == len(lines):
             return found.sessions
-        return facts.read([list(left.values())], manifest.edge).sessions if left else {}
+        return _sessions(list(left), manifest.edge) if left else {}
 
     def kept(self, manifest: Manifest, found: Facts) -> None:
         """Hear that a chunk was kept."""
@@ -96,3 +99,8 @@ class Doubles:
         wanted = wanted.order_by(_COLUMNS.arrival.desc()).limit(_MOST_COMPARED)
         with self._store.read() as connection:
             return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def _sessions(records: list[bytes], edge: str) -> Mapping[str, SessionFacts]:
+    plain = Chain(Head.origin("0" * 16)).block(records)
+    return facts.read([Part(1, plain)], edge).sessions
