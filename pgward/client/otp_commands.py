@@ -22,7 +22,7 @@ _TOKENS = {
     "last_used_at": "LAST USED",
     "last_client": "FROM",
 }
-_MOST_ROLE = 63  # bytes: PostgreSQL's names have no more
+_MOST_NAME = 63  # bytes: PostgreSQL's names have no more
 
 role = click.option("--role", metavar="ROLE", help="Log in as ROLE, where the service lets you.")
 database = click.option("--database", metavar="NAME", help="The database, if not the service's.")
@@ -43,7 +43,8 @@ def otp(service: str, role: str | None, database: str | None) -> None:
     """
     with options.session() as session:
         found = _service(session, service)
-        made = session.api().post("/v1/me/otp", {"service": found.name})
+        wanted = _wanted(found, role, database)
+        made = session.api().post("/v1/me/otp", wanted)
         user = _user(role, str(made["otp"]))
         uri = _uri(session, found, user, database, password=edge_uri.EMPTY)
     terminal.note(f"good once, until {made['expires_at']}")
@@ -69,7 +70,8 @@ def token(service: str, hours: int, role: str | None, database: str | None) -> N
     """
     with options.session() as session:
         found = _service(session, service)
-        made = session.api().post("/v1/me/tokens", {"service": found.name, "hours": hours})
+        wanted = _wanted(found, role, database)
+        made = session.api().post("/v1/me/tokens", {**wanted, "hours": hours})
         user = _user(role, str(made["id"]))
         uri = _uri(session, found, user, database, password=None)
     terminal.note(f"good until {made['expires_at']}; pgward tokens revoke {made['id']}")
@@ -117,12 +119,22 @@ def _service(session: Session, name: str) -> ServiceInfo:
     return found
 
 
+def _wanted(service: ServiceInfo, role: str | None, database: str | None) -> dict[str, str]:
+    """Return what the CA is asked for: it says no where the service forces something else."""
+    for what, name in (("role", role), ("database", database)):
+        if name is not None:
+            _check_name(what, name)
+    said = {"service": service.name, "role": role, "database": database}
+    return {name: each for name, each in said.items() if each is not None}
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name or len(name.encode()) > _MOST_NAME or not name.isprintable():
+        raise InvalidInputError(f"{name!r} cannot be a {what}'s name")
+
+
 def _user(role: str | None, handle: str) -> str:
-    if role is None:
-        return handle
-    if not role or len(role.encode()) > _MOST_ROLE or not role.isprintable():
-        raise InvalidInputError(f"{role!r} cannot be a role's name")
-    return f"{role}~{handle}"
+    return handle if role is None else f"{role}~{handle}"
 
 
 def _uri(

@@ -8,19 +8,26 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.handles import logins
 from pgward.ca.handles.logins import Claim, Login
+from pgward.ca.handles.wishes import Wish
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema_secrets import one_time_passwords
 from pgward.core import handles
 from pgward.core.errors import ConflictError
 
+_ANYTHING = Wish()
 LIFETIME = timedelta(minutes=5)
 MOST = 20
 """Most that a person may have at once and not have used."""
 
 
 def create(
-    transaction: Transaction, session: LoginSession, service: str, *, now: datetime
+    transaction: Transaction,
+    session: LoginSession,
+    service: str,
+    *,
+    wish: Wish = _ANYTHING,
+    now: datetime,
 ) -> tuple[str, datetime]:
     """Store a new one; return its text, which is stored nowhere, and when it expires.
 
@@ -28,6 +35,7 @@ def create(
     """
     user = session.user
     logins.check_offered(transaction.connection, user.name, user.groups, service, "otp")
+    wish.check(transaction.connection, user.name, service)
     _check_number(transaction.connection, user.name, now)
     text = handles.new_one_time()
     expires_at = min(now + LIFETIME, session.expires_at).replace(microsecond=0)

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.handles import logins, verifier
 from pgward.ca.handles.logins import Claim, Login
+from pgward.ca.handles.wishes import Wish
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema_secrets import access_tokens
@@ -17,6 +18,7 @@ from pgward.core.errors import ConflictError, NotFoundError
 
 # A prefix lets scanners find a leaked one.
 _PREFIX = "pgt1."
+_ANYTHING = Wish()
 _SECRET_BYTES = 32
 _SALT_BYTES = 16
 MOST = 50
@@ -62,6 +64,7 @@ def create(
     session: LoginSession,
     service: str,
     *,
+    wish: Wish = _ANYTHING,
     lifetime: timedelta,
     now: datetime,
 ) -> NewToken:
@@ -71,6 +74,7 @@ def create(
     """
     user = session.user
     logins.check_offered(transaction.connection, user.name, user.groups, service, "token")
+    wish.check(transaction.connection, user.name, service)
     if len(living(transaction.connection, user.name, now)) >= MOST:
         raise ConflictError(f"you have {MOST} tokens", hint="pgward tokens revoke ID")
     secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)

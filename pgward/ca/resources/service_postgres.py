@@ -123,9 +123,10 @@ class UserRule(Model):
         """Tell whether a person may land as this role; an edge decides the same."""
         if self.force is not None:
             return role == self.force
-        return role in {*(self.allow or ()), self.default} or role == self._own(person)
+        return role in {*(self.allow or ()), self.default} or role == self.own(person)
 
-    def _own(self, person: str) -> str | None:
+    def own(self, person: str) -> str | None:
+        """Return the role that is called as the person, if there is one."""
         if not self.from_person:
             return None
         if self.strip_domain is None:
@@ -149,6 +150,12 @@ class DatabaseRule(Model):
         if not (self.force or self.allow or self.default):
             raise ValueError("must have force, allow or default")
         return self
+
+    def lets_in(self, database: str) -> bool:
+        """Tell whether people who ask for this database land there; an edge decides the same."""
+        if self.force is not None:
+            return database == self.force
+        return self.allow is None or database in {*self.allow, self.default}
 
 
 class Parameters(Model):

@@ -28,16 +28,21 @@ def test_otp_prints_a_command_that_is_ready_to_run(logged_in, fake_ca):
     assert body(fake_ca) == {"service": "orders"}
 
 
-def test_a_role_and_a_database_are_asked_for_with_it(logged_in):
+def test_a_role_and_a_database_are_asked_for_with_it(logged_in, fake_ca):
     done = logged_in("otp", "orders", "--role", "read only", "--database", "stock")
     assert f"postgres://read%20only~{OTP}:empty@edge.test:6432/stock?" in done.stdout
+    assert body(fake_ca) == {"service": "orders", "role": "read only", "database": "stock"}
+    logged_in("token", "orders", "--role", "app")
+    assert body(fake_ca) == {"service": "orders", "role": "app", "hours": 8}
 
 
-@pytest.mark.parametrize("role", ["", "x" * 64, "a\nb"])
-def test_what_is_no_role_is_refused(logged_in, role):
-    done = logged_in("otp", "orders", "--role", role)
+@pytest.mark.parametrize("name", ["", "x" * 64, "a\nb"])
+@pytest.mark.parametrize("what", ["role", "database"])
+def test_what_is_no_name_is_refused(logged_in, fake_ca, what, name):
+    done = logged_in("otp", "orders", f"--{what}", name)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "cannot be a role's name" in done.stderr
+    assert f"cannot be a {what}'s name" in done.stderr
+    assert not [each for each in fake_ca.calls if each.startswith("POST /v1/me/")]
 
 
 def test_nothing_is_made_that_nobody_can_use(logged_in, fake_ca):

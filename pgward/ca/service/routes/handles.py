@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from pgward.ca.handles import one_time, tokens
 from pgward.ca.handles.tokens import Listed
+from pgward.ca.handles.wishes import Wish
 from pgward.ca.identity import directory
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
@@ -18,9 +19,16 @@ router = strict.router("people")
 
 
 class ForService(Body):
-    """The service that it is for."""
+    """The service that it is for, and what is wanted there; a role is in the user name later."""
 
     service: Name
+    role: Name | None = None
+    database: Name | None = None
+
+    @property
+    def wish(self) -> Wish:
+        """What is wanted there."""
+        return Wish(self.role, self.database)
 
 
 class OneTimePassword(BaseModel):
@@ -73,7 +81,7 @@ def new_otp(context: Current, session: Person, body: ForService) -> OneTimePassw
     """Make one for a service; it is good once, for minutes."""
     with context.acts.act(session.user.name, "otp.create", body.service) as act:
         text, expires_at = one_time.create(
-            act.transaction, session, body.service, now=context.now()
+            act.transaction, session, body.service, wish=body.wish, now=context.now()
         )
         act.details |= {"session": session.id, "expires_at": rfc3339(expires_at)}
     return OneTimePassword(otp=text, service=body.service, expires_at=expires_at)
@@ -87,6 +95,7 @@ def new_token(context: Current, session: Person, body: TokenRequest) -> NewToken
             act.transaction,
             session,
             body.service,
+            wish=body.wish,
             lifetime=timedelta(hours=body.hours),
             now=context.now(),
         )

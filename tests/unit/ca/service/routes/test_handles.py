@@ -25,6 +25,17 @@ def test_what_is_not_for_this_person_or_not_so_is_refused(api, admin, orders):
     assert {each[2] for each in actions(api, "otp.")} == {"failed"}
 
 
+def test_what_the_service_forces_is_not_asked_for_in_vain(api, orders):
+    for path in ("/v1/me/otp", "/v1/me/tokens"):
+        answer = orders.call("POST", path, {"service": "orders", "role": "owner"})
+        assert answer.status_code == 422
+        assert answer.json()["error"]["message"] == (
+            "everyone lands as app at orders, and not as 'owner'"
+        )
+        assert orders.call("POST", path, {"service": "orders", "role": "app"}).status_code == 201
+    assert [each[2] for each in actions(api, "otp.")] == ["failed", "ok"]
+
+
 def test_a_token_is_shown_once_listed_and_revoked(api, orders):
     made = orders.call("POST", "/v1/me/tokens", {"service": "orders", "hours": 2}).json()
     assert made["secret"].startswith("pgt1.")
