@@ -70,7 +70,7 @@ def _decided(ruled: Ruled, context: Context, asked: Asked, now: datetime) -> Ans
     engine = Engine.compile(ruled.policies)
     return Answer(
         is_ruled=ruled.is_ruled,
-        connection=ruled.shut(context) or engine.connect(context, now),
+        connection=ruled.closed(engine, context, now) or engine.connect(context, now),
         statements=tuple(engine.statement(context, now, each) for each in asked.statements),
         guard=ruled.guard(context, now),
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import click
@@ -10,6 +12,7 @@ from pgward.client import options, policy_of_oneself
 from pgward.client.api import ApiClient
 from pgward.client.manifest import Document
 from pgward.client.phrases import counted
+from pgward.client.policy_configs import Choice
 from pgward.client.policy_sources import BUILT_IN, Ruled, Sources, read_files, within
 from pgward.core.clock import SystemClock
 from pgward.core.errors import DeniedError, InvalidInputError, LoginNeededError
@@ -24,7 +27,7 @@ from pgward.policy.cases import (
     read_test,
     shown,
 )
-from pgward.policy.context import ServiceFacts
+from pgward.policy.context import Context, ServiceFacts
 from pgward.policy.explaining import Explanation, Looked
 from pgward.policy.rules import Engine
 from pgward.system import terminal
@@ -37,6 +40,7 @@ _RULES = {
     "what": "WHAT OF IT",
     "because": "BECAUSE",
 }
+_CONFIGS = {"config": "CONFIG", "match": "MATCH", "outcome": "WHAT OF IT"}
 _CASES = {"case": "CASE", "result": "RESULT"}
 
 policy_option = click.option(
@@ -90,7 +94,7 @@ def _results(document: Document, sources: Sources) -> Iterator[dict[str, Any]]:
     engine = Engine.compile(ruled.policies)
     for case in cases:
         context, at = case.asked.context, case.asked.at
-        problem = case.problem(engine, ruled.guard(context, at), ruled.shut(context))
+        problem = case.problem(engine, ruled.guard(context, at), ruled.closed(engine, context, at))
         name = f"{document.name}: {case.name}"
         yield {"case": name, "ok": problem is None, "problem": problem}
 
@@ -176,16 +180,25 @@ def explain(
     engine = Engine.compile(ruled.policies)
     context, at = asked.context, asked.at
     answers = [explaining.connection(engine, context, at, ruled.shut(context))]
+    chosen = _chosen(ruled, answers[0], context, at)
+    if chosen is not None and chosen.refusal is not None:
+        answers = [replace(answers[0], decision=chosen.refusal)]
     if ruled.is_ruled:
         said = (sql or "").encode()
         answers += explaining.text(engine, ruled.guard(context, at), context, at, said)
     else:
         terminal.note(f"{service} is in mode tcp: no policy applies, and no statement is seen")
-    _finish(answers, output)
+    _finish(answers, output, chosen)
 
 
-def _finish(answers: Sequence[Explanation], output: str) -> None:
-    _show(answers, output)
+def _chosen(ruled: Ruled, found: Explanation, context: Context, at: datetime) -> Choice | None:
+    """Return the configuration, where there are several and somebody gets so far."""
+    is_among_several = bool(ruled.block.get("rules")) and found.decision.allowed
+    return ruled.chosen(context, at) if is_among_several else None
+
+
+def _finish(answers: Sequence[Explanation], output: str, chosen: Choice | None = None) -> None:
+    _show(answers, output, chosen)
     if not all(each.decision.allowed for each in answers):
         raise SystemExit(_FAILED)
 
@@ -250,18 +263,19 @@ def _groups(user: str) -> list[str]:
     return [str(each) for each in found.get("groups") or ()]
 
 
-def _show(answers: Sequence[Explanation], output: str) -> None:
+def _show(answers: Sequence[Explanation], output: str, chosen: Choice | None) -> None:
     if output != "table":
         first, *others = (each.to_json() for each in answers)
+        first["config"] = None if chosen is None else chosen.to_json()
         terminal.structured({"connection": first, "statements": others}, output)
         return
     for number, each in enumerate(answers):
         if number:
             terminal.echo()
-        _tell(each)
+        _tell(each, None if number else chosen)
 
 
-def _tell(found: Explanation) -> None:
+def _tell(found: Explanation, chosen: Choice | None) -> None:
     """Show one answer: what is asked about, the rules in their order, and what comes of it."""
     if found.statement is None:
         terminal.echo("the connection")
@@ -269,9 +283,13 @@ def _tell(found: Explanation) -> None:
         terminal.record(explaining.statement_json(found.statement))
     if found.rules:
         terminal.table([_row(each) for each in found.rules], _RULES)
+    if chosen is not None:
+        terminal.table([each.to_json() for each in chosen.looked], _CONFIGS)
     decision = found.decision
     reason = f": {decision.reason}" if decision.reason else ""
     terminal.echo(terminal.clean(f"{shown(decision)}{reason}"))
+    if chosen is not None and chosen.problem is None:
+        terminal.echo(terminal.clean(f"with {chosen.told()}"))
 
 
 def _row(looked: Looked) -> dict[str, Any]:

@@ -10,20 +10,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pgward.client import manifest
+from pgward.client import manifest, policy_configs
 from pgward.client.manifest import Document, ManifestError
+from pgward.client.policy_configs import Choice
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.policy import cel
 from pgward.policy.context import Context, ServiceFacts
 from pgward.policy.model import Policy
 from pgward.policy.reading import SpecError, read_spec
 from pgward.policy.role_guard import NAME, RoleGuard
-from pgward.policy.rules import Decision
+from pgward.policy.rules import Decision, Engine
 
 INLINE = "inline"
 """How the policy is called that stands in the service itself."""
 TEST = "PolicyTest"
-BUILT_IN = (NAME, "allow", "login")
+BUILT_IN = (NAME, "allow", "login", policy_configs.NAME)
 """What decides without a policy, as a service says it."""
 
 Ask = Callable[[str, str], dict[str, Any]]
@@ -64,7 +65,7 @@ class Ruled:
 
     def guard(self, context: Context, at: datetime) -> RoleGuard | None:
         """Return what keeps the role from being changed that somebody lands as, if one is said."""
-        block = self._chosen(context, at)
+        block = self.chosen(context, at).block
         user = _object(block.get("user"))
         own = _own(user, context.user.name)
         role = user.get("force") or context.connect.user or user.get("default") or own
@@ -72,14 +73,17 @@ class Ruled:
             return None
         return RoleGuard(str(role), own=role == own)
 
-    def _chosen(self, context: Context, at: datetime) -> Mapping[str, Any]:
-        """Return the block as the first of its rules that matches has it."""
-        for rule in self.block.get("rules") or ():
-            match = rule.get("match") or "true"
-            if cel.compile(str(match)).holds(cel.bind(context, at)):
-                named = _object(_object(self.block.get("configs")).get(rule.get("config")))
-                return {**self.block, **named}
-        return self.block
+    def chosen(self, context: Context, at: datetime) -> Choice:
+        """Return the configuration that a connection gets."""
+        upstream = _object(self.spec.get("upstream")) or None
+        return policy_configs.choose(self.block, upstream, cel.bind(context, at))
+
+    def closed(self, engine: Engine, context: Context, at: datetime) -> Decision | None:
+        """Return what keeps somebody out besides policies: what is asked before or behind them."""
+        shut = self.shut(context)
+        if shut is not None or not engine.connect(context, at).allowed:
+            return shut
+        return self.chosen(context, at).refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,3 +60,11 @@ def test_the_role_that_is_kept(ask):
     assert ask({"protectRole": False}).guard is None
     chosen = {"user": {"allow": ["ro", "rw"]}}
     assert ask(chosen, role="rw").guard == RoleGuard("rw")
+
+
+def test_of_whom_no_configuration_is_for_is_told_so(ask):
+    config = {"own": {"user": {"fromPerson": True}}}
+    rules = [{"match": "ctx.user.name == 'bob'", "config": "own"}]
+    found = ask({"user": None, "configs": config, "rules": rules})
+    assert (found.connection.allowed, found.connection.name) == (False, "configs")
+    assert ask({"configs": config, "rules": rules}).connection.allowed

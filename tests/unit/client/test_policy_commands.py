@@ -199,6 +199,55 @@ def test_the_role_that_people_land_as_is_told_to_be_kept(pgward, tmp_path):
     assert pgward("policy", "test", tmp_path).exit_code == 0
 
 
+SEVERAL = """kind: Service
+metadata: {name: orders}
+spec:
+  mode: postgres
+  upstream: {host: db1, port: 5432}
+  postgres:
+    auth: {password: {fromSecret: a}}
+    configs:
+      writer: {user: {force: loader}}
+    rules:
+      - {match: "'dba' in ctx.user.groups", config: writer}
+"""
+
+
+def test_the_configuration_that_is_chosen_is_told(pgward, tmp_path):
+    (tmp_path / "service.yaml").write_text(SEVERAL)
+    words = ["--user", "ann", "--service", "orders", "-f", tmp_path]
+    done = pgward("policy", "explain", *words, "--group", "dba")
+    assert done.exit_code == 0
+    assert done.stdout == (
+        "the connection\n"
+        "CONFIG  MATCH                     WHAT OF IT\n"
+        "writer  'dba' in ctx.user.groups  chosen\n"
+        "allowed as no policy rules it\n"
+        "with config writer: db1:5432; user loader; database any\n"
+    )
+    data = json.loads(pgward("policy", "explain", *words, "--group", "dba", "-o", "json").stdout)
+    assert data["connection"]["config"]["name"] == "writer"
+    refused = pgward("policy", "explain", *words)
+    assert refused.exit_code == 1
+    assert refused.stdout == (
+        "the connection\n"
+        "CONFIG  MATCH                     WHAT OF IT\n"
+        "writer  'dba' in ctx.user.groups  does not match\n"
+        "denied by configs of the service: none of the service's configurations is for you\n"
+    )
+
+
+def test_cases_see_that_no_configuration_is_for_somebody(pgward, tmp_path):
+    (tmp_path / "service.yaml").write_text(
+        SEVERAL.replace("    rules:", "    policy: {connect: {default: ALLOW}}\n    rules:")
+        + "---\nkind: PolicyTest\nmetadata: {name: t}\nspec:\n  service: orders\n  cases:\n"
+        "    - {name: in, user: {name: ann, groups: [dba]}, expect: ALLOW}\n"
+        "    - {name: out, user: ann, expect: DENY, rule: configs}\n"
+    )
+    done = pgward("policy", "test", tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "2 cases, none failed\n")
+
+
 def test_all_that_a_rule_can_see_can_be_said(pgward, tmp_path):
     sees = [
         "ctx.user.email == 'a@b.c'",
