@@ -221,7 +221,7 @@ def _text(event: Event) -> str:
         return "(commit)"
     text = str(event.get("text", "(unknown)"))
     size = event.get("text_bytes")
-    return text if size is None or "pieces" not in event else f"{text}… ({size} bytes)"
+    return text if size is None else f"{text}… ({size} bytes)"
 
 
 def _parameters(event: Event) -> list[str]:

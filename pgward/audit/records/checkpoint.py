@@ -36,7 +36,9 @@ def restored(prefix: str, state: dict[str, Any]) -> Session:
     session.denied = dict(state["denied"])
     made = [Prepared.restored(row) for row in state["made"]]
     for each, (*_, statement) in zip(made, state["made"], strict=True):
-        each.statement = None if statement is None else made[statement]
+        if statement is not None:
+            each.statement = made[statement]
+            each.about.pop("text", None)  # which earlier versions kept there as well
     session.queue.extend(_restored_item(made, row) for row in state["queue"])
     session.waiting = [_restored_item(made, row) for row in state["waiting"]]
     session.dropped = [_restored_item(made, row) for row in state["dropped"]]

@@ -3,6 +3,7 @@
 All of it can be written down as JSON and put together again, for the auditor's checkpoint.
 """
 
+import hashlib
 from typing import Any, Final
 
 from pgward.pgwire import backend, frontend
@@ -44,10 +45,22 @@ TYPES: Final = {
 }
 
 
+MOST_REPEATED: Final = 4096
+"""Letters of a text, or of a portal's parameters, that stand in each record of an execution."""
+SHOWN: Final = 1024
+"""Letters of a longer text in the records behind the first, which has it whole."""
+_MOST_NAME: Final = 256
+_NULL: Final = 4  # letters of what is no text
+
+
 class Prepared:
     """A prepared statement, or a portal, which is a statement with its parameters.
 
-    ``about``: the record's fields of the text. ``joined``: an execution has it in its record.
+    ``about``: the record's fields of the text; a portal's are its statement's, and its own name the
+    record that has long parameters. ``joined``: an execution has it in its record.
+
+    What is long is told whole in one record, and named in those behind it: an execution is some
+    forty bytes on tape, and thousands of them must not be a record of 64 KiB each.
     """
 
     __slots__ = (
@@ -59,6 +72,7 @@ class Prepared:
         "portal",
         "secret",
         "statement",
+        "told",
         "types",
         "written",
     )
@@ -80,9 +94,54 @@ class Prepared:
         self.joined = False
         self.denied: Fields = {}  # what a rule said of a Parse
         self.written = b""  # what usual executions say of it, as JSON, once there was one
+        self.told = ""  # the record that has told it first
+
+    def tell(self, record: Fields) -> None:
+        """Say in a record what it is: whole, or what is long by the record that has told it."""
+        name = record["id"]
+        self.tell_in(name)
+        if self.name:
+            record["name"] = self.name
+        if self.portal:
+            record["portal"] = self.portal
+        statement = self.statement
+        if statement is not None:
+            statement.tell_in(name)
+            record.update(statement.about)
+        record.update(self.about)
+        if self.parameters:
+            record["parameters"] = self.parameters
+
+    def tell_in(self, name: str) -> None:
+        """Hear that a record tells it, which may be asked for twice."""
+        if not self.told:
+            self.told = name
+        elif self.told != name:
+            self.shorten()
+
+    def shorten(self) -> None:
+        """Have what is long told by the record that has it, if there is one."""
+        text = self.about.get("text", "")
+        if not self.told:
+            return
+        if len(text) > MOST_REPEATED and "text_bytes" not in self.about:
+            self.about = _brief(self.about, text, self.told)
+            self.written = b""
+        if self.parameters is not None and self._size > MOST_REPEATED:
+            self.parameters = None
+            self.name = self.name[:_MOST_NAME]
+            self.about = {**self.about, "of": self.told}
+
+    @property
+    def _size(self) -> int:
+        """How many letters in a record may be too many: parameters, and of a name."""
+        values = self.parameters or ()
+        shown = (len(each) if isinstance(each, str) else _NULL for each in values)
+        return max(0, len(self.name) - _MOST_NAME) + sum(shown) + _NULL * len(values)
 
     def state(self) -> list[Any]:
         """Return it as JSON."""
+        self.shorten()
         secret = sorted(self.secret)
         parts = (self.name, self.about, self.types, secret, self.portal, self.parameters)
         return [*parts, self.joined, self.denied]
@@ -95,6 +154,15 @@ class Prepared:
         made.portal, made.parameters, made.joined = portal, parameters, joined
         made.denied = denied
         return made
+
+
+def _brief(about: Fields, text: str, of: str) -> Fields:
+    """Return what is said of a long text that stands whole in the record ``of``."""
+    data = text.encode("utf-8")
+    hidden = {"sensitive": True} if about.get("sensitive") else {}
+    digest = hashlib.sha256(data).hexdigest()
+    short = {"text_sha256": digest, "text_bytes": len(data), "of": of}
+    return {"text": text[:SHOWN], **hidden, **short}
 
 
 class Item:

@@ -33,6 +33,7 @@ from pgward.core.errors import InvalidInputError
 
 KILLED = "the edge's worker ended without closing the session"
 _VERSION = 1
+_MOST_REPEATED = 256  # letters of a field that stands in each record of a session
 _BEGIN = frozenset({OPEN, UP, DOWN, PIECE, COUNT})
 _ALONE = {GAP: "GAP", DENIED: "DENIED", NOTE: "NOTICE"}
 
@@ -149,6 +150,9 @@ class Joiner:
     def _open(self, session: Session, frame: Frame) -> None:
         told = _told(frame.data)
         known = {key: str(told.pop(key)) for key in SESSION_FIELDS if told.get(key) is not None}
+        for key, value in known.items():
+            if len(value) > _MOST_REPEATED:  # of what a client calls itself
+                told[key], known[key] = value, value[:_MOST_REPEATED]
         session.began = frame.time
         session.fields.update(known)
         session.constant = UNKNOWN

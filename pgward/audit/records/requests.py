@@ -90,7 +90,9 @@ class Requests:
         if record is None:
             record = item.record = self.begun(item)
             if item.made is not None:
-                _tell(record, item.made)
+                item.made.tell(record)
+                if item.kind == it.EXECUTE and item.made.statement is not None:
+                    record.update(item.made.statement.denied)
         return record
 
     def parse(self, item: Item, body: bytes) -> None:
@@ -107,6 +109,8 @@ class Requests:
             item.previous = self.statements.pop(cut(made.name), None)
             if is_plain(made.name):
                 self.statements[made.name] = made
+        if made.name:
+            self.told(item)  # it has a record in any case, which is the one to tell a long text
 
     def _statement(self, name: str) -> Prepared | None:
         return self.statements.get(name) if is_plain(name) else None
@@ -124,7 +128,7 @@ class Requests:
             portal = Prepared(of, {})
             portal.parameters = parameters(values, formats, (), _NONE)
         else:
-            portal = Prepared(of, statement.about)
+            portal = Prepared(of, {})
             portal.statement = statement
             portal.parameters = parameters(values, formats, statement.types, statement.secret)
         portal.portal = name
@@ -135,21 +139,19 @@ class Requests:
                 self.portals[name] = portal
 
     def execute(self, item: Item, body: bytes) -> None:
-        """Read an Execute, and join what its portal was made of."""
+        """Read an Execute, which joins what its portal was made of."""
         name = decoded(body[: body.index(b"\0")])
-        item.record = record = self.begun(item)
         portal = self.portals.get(name) if is_plain(name) else None
         if portal is None:
             if name:
-                record["portal"] = name
-            return
-        _tell(record, portal)
-        if not item.ignored:
+                self.told(item)["portal"] = name
+        elif item.ignored:
+            portal.tell(self.told(item))
+        else:
             item.made = portal
             portal.joined = True
             if portal.statement is not None:
                 portal.statement.joined = True
-                record.update(portal.statement.denied)
 
     def close(self, item: Item, body: bytes) -> None:
         """Read a Close; what has no name makes no record, as drivers close it all the time."""
@@ -237,17 +239,6 @@ _READERS = {
     it.CLOSE: Requests.close,
     it.FUNCTION_CALL: Requests.function_call,
 }
-
-
-def _tell(record: Fields, portal: Prepared) -> None:
-    """Say in a record what a portal is."""
-    if portal.name:
-        record["name"] = portal.name
-    if portal.portal:
-        record["portal"] = portal.portal
-    record.update(portal.about)
-    if portal.parameters:
-        record["parameters"] = portal.parameters
 
 
 def _formats(data: bytes) -> tuple[int, ...]:

@@ -183,8 +183,9 @@ class Session(Requests):
         if tag.startswith("CLOSE"):
             return
         name = None
-        if tag == "DEALLOCATE" and item.record is not None:
-            name = deallocated(item.record.get("text", ""))
+        if tag == "DEALLOCATE":
+            record = self.told(item)
+            name = None if "text_bytes" in record else deallocated(record.get("text", ""))
         if name is None:
             self.statements.clear()
         else:

@@ -21,7 +21,7 @@ from typing import Final
 from pgward.audit.chain.encoding import encode
 from pgward.audit.chain.written import About, Written
 from pgward.audit.records import items as it
-from pgward.audit.records.items import Fields, Prepared
+from pgward.audit.records.items import MOST_REPEATED, Fields, Prepared
 from pgward.audit.records.parameters import Given, Value, parameters, read_bind
 from pgward.audit.records.requests import Requests
 from pgward.audit.records.tags import FORGETTING, read_tag
@@ -75,7 +75,7 @@ def usual(session: Requests, asked: Entry, time: int, data: bytes) -> Written | 
         if count == _QUERY:
             read = _query(session, messages)
         else:
-            read = _execution(session, messages, idle=idle, parsed=count == _WITH_PARSE)
+            read = _execution(session, position, messages, idle=idle, parsed=count == _WITH_PARSE)
     except (struct.error, ValueError, WireError):  # what was asked is cut off, or lies
         return None
     if read is None:
@@ -172,7 +172,9 @@ def _query(session: Requests, data: bytes) -> Asked | None:
     return b"QUERY", 0, b'"text":' + encode(data[5:-1].decode("utf-8", "backslashreplace"))
 
 
-def _execution(session: Requests, data: bytes, *, idle: bool, parsed: bool) -> Asked | None:
+def _execution(
+    session: Requests, position: int, data: bytes, *, idle: bool, parsed: bool
+) -> Asked | None:
     kind, length = _HEADER.unpack_from(data)
     at = 0
     if parsed:
@@ -187,18 +189,20 @@ def _execution(session: Requests, data: bytes, *, idle: bool, parsed: bool) -> A
     statement = _parsed(data[5:at]) if parsed else session.statements.get(of)
     if name or statement is None or statement.name != of:
         return None
-    said = statement.written or _written(statement)
+    at = len(data) - len(_EXECUTE)
+    said = statement.written or _written(statement, f"{session.prefix}{position + at:x}")
     if not said:
         return None
     given = _plain(values, formats, statement) if idle else None
     if given is None:
         shown = parameters(values, formats, statement.types, statement.secret)
         given = b',"parameters":' + encode(shown) if shown else b""
-        session.portals[""] = _portal(statement, shown)  # until the transaction ends
+        session.portals[""] = portal = _portal(statement, shown)  # until the transaction ends
+        portal.told = f"{session.prefix}{position + at:x}"
     if parsed:
         session.statements[""] = statement
     statement.joined = True
-    return b"EXECUTE", len(data) - len(_EXECUTE), said + given
+    return b"EXECUTE", at, said + given
 
 
 def _parsed(body: bytes) -> Prepared | None:
@@ -209,12 +213,16 @@ def _parsed(body: bytes) -> Prepared | None:
     return None if name else Prepared("", told, types, secret)
 
 
-def _written(statement: Prepared) -> bytes:
-    """Return what records of executions say of a statement; nothing if a rule was broken."""
+def _written(statement: Prepared, record: str) -> bytes:
+    """Return what the record of an execution says of a statement; nothing if a rule was broken."""
     if statement.denied or not statement.about:
         return b""
+    statement.tell_in(record)
     named = {"name": statement.name} if statement.name else {}
-    statement.written = found = _inner({**named, **statement.about})
+    about = statement.about
+    found = _inner({**named, **about})
+    if len(about.get("text", "")) <= MOST_REPEATED:
+        statement.written = found
     return found
 
 
@@ -237,7 +245,7 @@ def _plain(values: list[Given], formats: Sequence[int], statement: Prepared) -> 
 
 def _portal(statement: Prepared, given: list[Value]) -> Prepared:
     """Return the portal that was executed."""
-    portal = Prepared(statement.name, statement.about)
+    portal = Prepared(statement.name, {})
     portal.statement = statement
     portal.parameters = given
     portal.joined = True

@@ -10,7 +10,7 @@ from pgward.ca.archive.index import Wanted
 from pgward.core.clock import precise_rfc3339
 from pgward.core.errors import InvalidInputError
 
-_SEARCHED = ("text", "message", "reason", "parameters", "name", "application")
+_SEARCHED = ("text", "text_sha256", "message", "reason", "parameters", "name", "application")
 _SLICE = 500  # lines that are read at once: their texts may be long
 
 

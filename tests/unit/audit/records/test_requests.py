@@ -13,7 +13,7 @@ def test_an_execution_has_what_its_portal_was_made_of():
     requests = Requests("b-", 1, {})
     request(requests, f.parse("s", "select $1, $2", [23]))
     request(requests, f.bind("p", "s", [b"\0\0\0\7", b"x"], formats=[1, 0]))
-    record = request(requests, f.execute("p")).record
+    record = requests.told(request(requests, f.execute("p")))
     assert (record["name"], record["portal"], record["text"], record["parameters"]) == (
         "s", "p", "select $1, $2", ["7", "x"],
     )  # fmt: skip

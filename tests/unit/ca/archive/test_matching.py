@@ -100,3 +100,8 @@ def test_lines_are_given_as_they_are():
     line = part(record(1)).plain
     ((same, read),) = Matcher(Wanted(), Text()).find([line])
     assert (same, read) == (line, json.loads(line))
+
+
+def test_the_hash_of_a_text_that_stands_elsewhere():
+    records = [record(1, text="select 1", text_sha256="ab" * 32), record(2, text="select 1")]
+    assert found(records, text=Text(contains="ABAB")) == [1]
