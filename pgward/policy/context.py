@@ -77,7 +77,8 @@ class Statement:
     ``kind`` is what it is (``SELECT``, ``COPY TO PROGRAM``), ``kinds`` that and all that is inside.
     ``tables`` are written as in the text, ``names`` are they without a schema. ``protocol`` is
     simple, extended or function. Of what is not ``parsed`` only its kind is known, and its text if
-    it is ``whole``: a condition that looks at anything else fails, and so denies.
+    it is ``whole``: a condition that looks at anything else fails, and so denies. ``why`` says what
+    is not known: of what is parsed, the text, as it is too long.
     """
 
     kind: str
@@ -91,12 +92,12 @@ class Statement:
     reads: bool = False
     protocol: str = "simple"
     parsed: bool = True
-    why: str = ""  # it is not parsed
+    why: str = ""
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
         """What is known of it, by the names of rules."""
-        known = dict.fromkeys(_OF_STATEMENT)
+        known = dict.fromkeys(name for name in _OF_STATEMENT if name != "text" or not self.why)
         if not self.parsed:
             known = dict.fromkeys(("kind", "whole", "protocol", *(("text",) if self.whole else ())))
         return {f"{_STATEMENT}.{name}": _plain(getattr(self, name)) for name in known}

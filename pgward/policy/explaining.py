@@ -64,7 +64,8 @@ def statement_json(statement: Statement) -> dict[str, Any]:
         return {"kind": statement.kind, "whole": statement.whole, "why": statement.why}
     names = ("kinds", "tables", "functions", "settings")
     lists = {name: list(getattr(statement, name)) for name in names}
-    return {"kind": statement.kind, **lists, "reads": statement.reads, "text": statement.text}
+    text = {"why": statement.why} if statement.why else {"text": statement.text}
+    return {"kind": statement.kind, **lists, "reads": statement.reads, **text}
 
 
 def connection(

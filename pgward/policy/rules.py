@@ -142,11 +142,11 @@ class Engine:
         """Decide about one statement."""
         default = self.statement_default if statement.parsed else self.unparsed_default
         found = _decide(self.statements, cel.bind(context, now, statement), default)
-        if found.allowed or statement.parsed:
+        if found.allowed or not statement.why:
             return found
-        if not found.rule:
+        if not found.rule and not statement.parsed:
             reason = f"policy {found.policy} denies what cannot be read: {statement.why}"
-        elif found.failed and found.failed[-1].startswith(f"{found.name}: "):
+        elif found.failed and (not found.rule or found.failed[-1].startswith(f"{found.name}: ")):
             # A slip of the pen would else be told as if it were what the rule is about.
             reason = f"{found.reason} (this cannot be read: {statement.why})"
         else:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from pgward.policy.condensing import condensed
 from pgward.policy.context import Statement
 from pgward.policy.encodings import to_utf8
 from pgward.policy.harmless import HARMLESS
@@ -17,7 +18,7 @@ from pgward.policy.statement_kinds import (
     UNPARSED,
 )
 from pgward.policy.statement_walk import facts_of
-from pgward.policy.tree import Node, UnparsedError, parse
+from pgward.policy.tree import Node, UnparsedError, longest, parse
 
 UTF8 = "UTF8"
 _CACHED_BYTES = 4096
@@ -61,20 +62,26 @@ def _cached(text: bytes, encoding: str, protocol: str) -> Sequence[Statement]:
 def read_raw(text: bytes, *, encoding: str = UTF8) -> Sequence[tuple[Node, bytes]]:
     """Return the statements (RawStmt) of every reading of a text, each with its own words.
 
+    What is too long for the parser is condensed: each statement comes with the words of all then.
     A backslash in a plain string means two things, by a setting that may change unseen. PostgreSQL
     refuses a text in the reading in which it does not parse, so that one is of no consequence.
-    Raises UnparsedError where no reading parses.
+    Raises UnparsedError where no reading parses, or one could not be tried.
     """
     found: list[tuple[Node, bytes]] = []
     problems: list[UnparsedError] = []
     readings = list(_readings(to_utf8(text, encoding)))
+    most = longest()
     for reading, escapes in readings:
+        large = len(reading) > most
         try:
-            raw = parse(reading, backslashes_escape=escapes)
+            plain = condensed(reading, most, backslashes_escape=escapes) if large else reading
+            raw = parse(plain, backslashes_escape=escapes)
         except UnparsedError as error:
+            if not error.refused:
+                raise
             problems.append(error)
         else:
-            found += ((each, _words(each, reading)) for each in raw)
+            found += ((each, reading if large else _words(each, reading)) for each in raw)
     if len(problems) == len(readings):
         raise problems[0]
     return found
@@ -109,6 +116,7 @@ def _readings(text: bytes) -> Iterator[tuple[bytes, bool]]:
 def _statement(raw: Node, words: bytes, protocol: str) -> Statement:
     facts = facts_of(dict(raw.fields())["stmt"])
     kinds = tuple(facts.kinds)
+    large = len(words) > longest()
     return Statement(
         kind=kinds[0],
         kinds=kinds,
@@ -116,7 +124,8 @@ def _statement(raw: Node, words: bytes, protocol: str) -> Statement:
         names=tuple(facts.names),
         functions=tuple(facts.functions),
         settings=tuple(facts.settings),
-        text=words.decode(errors="replace").strip(),
+        text="" if large else words.decode(errors="replace").strip(),
+        why=f"its text is longer than {longest()} bytes" if large else "",
         reads=READING.issuperset(kinds) and HARMLESS.issuperset(facts.functions),
         protocol=protocol,
     )

@@ -33,6 +33,8 @@ _MORE = 0x80  # set in a varint's byte when another follows
 # What stands in an error of PostgreSQL's may be a password, and reasons go on record.
 _NEAR = re.compile(r' at or near ".*"\Z', re.DOTALL)
 _LITERAL = re.compile(r"['$]")
+# PostgreSQL 14 and older put up with the one, and any version may have more room than this one.
+_VERSIONS = re.compile(r"trailing junk|memory exhausted")
 _ABOUT_SECRETS = re.compile(rb"passw|secret|passphrase|pwd|://")
 # PG_QUERY_DISABLE_STANDARD_CONFORMING_STRINGS of pg_query.h.
 _BACKSLASHES_ESCAPE = 32
@@ -41,11 +43,15 @@ _TEXT_TYPE = 9  # of FieldDescriptor: a string
 
 
 class UnparsedError(Exception):
-    """The text is no SQL that this grammar knows, or is not given to it at all."""
+    """The text is no SQL that this grammar knows, or is not given to it at all.
 
-    def __init__(self, why: str, *, whole: bool = True) -> None:
+    ``refused``: PostgreSQL's grammar says no, so that PostgreSQL would, too.
+    """
+
+    def __init__(self, why: str, *, whole: bool = True, refused: bool = False) -> None:
         super().__init__(why)
         self.whole = whole
+        self.refused = refused
 
 
 @dataclass(slots=True)
@@ -107,8 +113,8 @@ def parse(text: bytes, *, backslashes_escape: bool = False) -> list[Node]:
     result = library.parse(text, flags)
     try:
         if result.error:
-            message = result.error.contents.message or b""
-            raise UnparsedError(_discreet(message.decode(errors="replace"), text))
+            message = (result.error.contents.message or b"").decode(errors="replace")
+            raise UnparsedError(_discreet(message, text), refused=not _VERSIONS.match(message))
         tree = result.parse_tree
         data = ctypes.string_at(tree.data, tree.len)
     finally:

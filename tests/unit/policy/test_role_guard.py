@@ -92,13 +92,20 @@ def test_why_it_is_denied_is_for_the_person():
 
 def test_what_has_the_words_and_cannot_be_read_is_denied():
     said = "what may change the role orders_app cannot be read: "
-    long = GUARD.denial(b"SELECT '" + b"x" * 20_000 + b"'; ALTER ROLE ORDERS_APP NOLOGIN")
+    long = GUARD.denial(b"ALTER ROLE ORDERS_APP NOLOGIN; SELECT a" + b", a" * 10_000)
     assert long is not None
     assert long.reason.startswith(f"{said}it is longer than 16384 bytes")
     odd = GUARD.denial(b'SELECT FROM WHERE; ALTER ROLE U&"\\006F" NOLOGIN')
     assert odd is not None
     assert odd.reason.startswith(f"{said}syntax error")
     assert GUARD.denial(b"SELECT '" + b"x" * 20_000 + b"'; ALTER TABLE t ADD c int") is None
+
+
+def test_long_texts_are_read():
+    name, long = "ALTER ROLE orders_app NOLOGIN", "x" * 20_000
+    assert denies(f"SELECT '{long}'; {name}")
+    assert denies(f"DO '{long} {name}'")
+    assert not denies(f"SELECT '{long}; {name}'")
 
 
 def test_long_texts_about_other_roles_pass():

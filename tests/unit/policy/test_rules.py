@@ -131,6 +131,7 @@ READERS = policy(
     name="readers",
     statements=DENY,
 )
+LONG = "it is longer than 16384 bytes without its literals"
 NO_SECRETS = policy(
     rule(DENY, f"'secrets' in {STATEMENT}.names", on=On.STATEMENT, name="secrets"),
     name="no-secrets",
@@ -147,7 +148,9 @@ NO_SECRETS = policy(
         ("WITH x AS (DELETE FROM a RETURNING 1) SELECT * FROM x", False),
         ("DO 'begin end'", False),
         ("SELEC 1", False),
-        ("SELECT 1 /*" + "x" * 20_000 + "*/", False),
+        ("SELECT 1 /*" + "x" * 20_000 + "*/", True),
+        ("SELECT 1 /*" + "x" * 20_000 + "*/; DROP TABLE a", False),
+        ("SELECT a" + ", a" * 10_000, False),
     ],
 )
 def test_a_policy_that_denies_by_default(text, allowed):
@@ -161,19 +164,35 @@ def test_a_policy_that_denies_by_default(text, allowed):
         ("SELECT * FROM a.secrets", "rule secrets denies it"),
         ("SELECT * FROM secrets; SELECT 1", "rule secrets denies it"),
         ("SELECT 1; TABLE ONLY secrets", "rule secrets denies it"),
+        ("SELECT 1 /*" + "x" * 70_000 + "*/", ""),
+        ("SELECT 1 /*" + "x" * 70_000 + "*/; TABLE secrets", "rule secrets denies it"),
         # What cannot be read might be about secrets: the condition fails, and so denies.
         (
             "SELEC 1",
             'rule secrets denies it (this cannot be read: syntax error at or near "SELEC")',
         ),
         (
-            "SELECT 1 --" + "x" * 20_000,
-            "rule secrets denies it (this cannot be read: it is longer than 16384 bytes)",
+            "SELECT a" + ", a" * 10_000,
+            f"rule secrets denies it (this cannot be read: {LONG})",
         ),
     ],
 )
 def test_a_policy_that_denies_some(text, reason):
     assert query(text, NO_SECRETS).reason == reason
+
+
+def test_what_looks_at_a_text_that_is_too_long_fails():
+    text = "INSERT INTO a VALUES (1)" + ",(1)" * 10_000
+    found = query(text, policy(rule(DENY, f"{STATEMENT}.text == ''", on=On.STATEMENT, name="text")))
+    assert found.reason == (
+        "rule text denies it (this cannot be read: its text is longer than 16384 bytes)"
+    )
+    allowing = rule(ALLOW, f"{STATEMENT}.text != ''", on=On.STATEMENT, name="text")
+    found = query(text, policy(allowing, name="texts", statements=DENY))
+    assert found.reason == (
+        "no rule of policy texts allows it "
+        "(this cannot be read: its text is longer than 16384 bytes)"
+    )
 
 
 def test_a_rule_that_holds_whatever_is_said_gives_its_reason_alone():

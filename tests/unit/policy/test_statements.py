@@ -98,7 +98,7 @@ def test_equal_readings_are_one():
         (b"SELECT 1\0", {}, "it has a zero byte", True),
         (b"SELECT '\xff'", {}, "it is not in UTF8", True),
         ("SELECT 'é'".encode("shift_jis_2004"), {"encoding": "SJIS"}, "not known here", True),
-        (b"DROP TABLE a --" + b"x" * tree.MAX_BYTES, {}, "longer than 16384 bytes", False),
+        (b"DROP TABLE a" + b", a" * tree.MAX_BYTES, {}, "longer than 16384 bytes", False),
     ],
 )
 def test_what_cannot_be_read_is_told_apart(text, options, why, whole):
@@ -108,6 +108,27 @@ def test_what_cannot_be_read_is_told_apart(text, options, why, whole):
     assert found.whole is whole
     assert not found.reads
     assert "\0" not in found.text
+
+
+def test_a_large_text_is_told_by_all_but_its_words():
+    text = b"SELECT '" + b"x" * tree.MAX_BYTES + b"' FROM a; DELETE FROM b"
+    found = classify(text)
+    assert [(each.kind, each.tables, each.reads) for each in found] == [
+        ("SELECT", ("a",), True),
+        ("DELETE", ("b",), False),
+    ]
+    assert {(each.parsed, each.whole, each.text, each.why) for each in found} == {
+        (True, True, "", "its text is longer than 16384 bytes")
+    }
+    assert "ctx.request.postgres.statement.text" not in found[0].facts
+
+
+@pytest.mark.parametrize(
+    "hidden", [b"SELECT 1FROM b", b"SELECT " + b"- " * 2100 + b"1", b"SELECT (" + b"(" * 11_000]
+)
+def test_a_reading_that_cannot_be_tried_counts(hidden):
+    text = b"SELECT 'a\\', ' ; " + hidden + b"; --'"
+    assert [each.kind for each in classify(text)] == ["UNPARSED"]
 
 
 @pytest.mark.parametrize(
