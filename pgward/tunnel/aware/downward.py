@@ -36,7 +36,8 @@ from pgward.tunnel.aware.rows import count
 from pgward.tunnel.aware.shapes import MOST, MOST_ASKED, answer
 
 _HEADER = 5
-_MOST_TYPES = _HEADER + 2 + 4 * 0xFFFF  # of parameters: as many as a Bind can give
+_MOST_TYPES = _HEADER + 2 + 4 * 0xFFFF  # of parameters: more cannot be bound, only described
+_ENDLESS = (ERROR, PARAMETER_DESCRIPTION)  # they may be larger than what is kept of them
 _FORMAT_AND_COLUMNS = 3  # bytes of a CopyOutResponse
 _LEARN_EACH = 4  # in some sessions no answer is like another
 _header = Struct("!BI").unpack_from
@@ -359,8 +360,12 @@ class Downward:
         return out
 
     def _large(self, view: memoryview, at: int) -> int:
-        """Pass an error on that is larger than what is kept of it; return where it ends."""
+        """Pass on what is larger than what is kept of it; return where it ends."""
         kind, length = _header(view, at)
+        if kind == PARAMETER_DESCRIPTION:
+            self._pending.answers += 1
+            self._exchange.came(kind)
+            return at + 1 + int(length)
         if kind != ERROR:
             raise _unknown(kind, length)
         self._exchange.failed()
@@ -396,7 +401,7 @@ def _is_text(copying: memoryview) -> bool:
 def _check_length(view: memoryview, at: int, most: int) -> None:
     """Refuse at once what could never be read whole: nobody shall wait for the rest of that."""
     kind, length = _header(view, at)
-    if kind != ERROR and length >= most:
+    if kind not in _ENDLESS and length >= most:
         raise _unknown(kind, length)
 
 

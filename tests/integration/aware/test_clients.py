@@ -227,6 +227,10 @@ def test_as_many_parameters_and_columns_as_there_can_be(tunnel):
         assert session.execute(
             f"select cardinality(array[{marks}]::int[])", many, prepare=True
         ).fetchone() == (65_535,)
+        marks = ",".join(f"${i}::text" for i in range(1, 65_537))
+        session.pgconn.prepare(b"unbound", f"select array[{marks}]".encode())
+        told = session.pgconn.describe_prepared(b"unbound")
+        assert told.status == psycopg.pq.ExecStatus.COMMAND_OK, told.error_message
         columns = ",".join(f'{i} as "{i:063}"' for i in range(1600))
         assert session.execute(f"select {columns}").fetchone() == tuple(range(1600))
 
