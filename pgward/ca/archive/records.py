@@ -104,6 +104,7 @@ def _typed() -> Any:
         *((name, *text) for name in ("name", "portal", "text")),
         *(("sensitive", bool | None, None), ("text_sha256", *text)),
         *((name, *number) for name in ("text_bytes", "pieces")),
+        ("of", *text),
         ("parameters", list[str | dict[str, Any] | None] | None, None),
         ("function", *number),
         *((name, *text) for name in ("denied", "rule", "reason")),

@@ -77,13 +77,26 @@ def test_ordinary_lines_are_read_at_once(monkeypatch):
     kinds = [
         {},
         {"type": "EXECUTE", "name": "s1", "parameters": ["1", None]},
+        {"type": "EXECUTE", "text_sha256": "ab", "text_bytes": 9000, "of": "x", "parameters": []},
         {"status": "error", "rows": 0},
         {"type": "COPY", "direction": "in"},
         {"type": "SESSION_START"},
     ]
     usual = dict.fromkeys(("id", "type", "time", "session", "edge", "user", "service"))
     usual |= dict.fromkeys(("database", "role", "client", "application", "statement", "name"))
-    usual |= dict.fromkeys(("text", "parameters", "direction", "commands", "rows", "bytes"))
+    usual |= dict.fromkeys(
+        (
+            "text",
+            "text_sha256",
+            "text_bytes",
+            "of",
+            "parameters",
+            "direction",
+            "commands",
+            "rows",
+            "bytes",
+        )
+    )
     made = []
     for number, kind in enumerate(kinds * 20):
         each = usual | record(number, time=at(number + 0.5), **kind)
