@@ -19,8 +19,8 @@ from pgward.audit.chain.written import About, Record, Written
 from pgward.core.errors import PgwardError
 from pgward.pki import jws
 
-MOST_LINES: Final = 10_000
-GOAL_BYTES: Final = 4 * 1024 * 1024  # of lines; what is longer alone is a chunk of its own
+MOST_LINES: Final = 25_000
+GOAL_BYTES: Final = 12 * 1024 * 1024  # of lines; what is longer alone is a chunk of its own
 MOST_PLAIN: Final = 64 * 1024 * 1024
 MOST_PACKED: Final = 64 * 1024 * 1024
 
