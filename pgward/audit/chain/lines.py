@@ -47,7 +47,8 @@ def verify(lines: Iterable[bytes], start: Head, end: Head | None = None) -> Head
     if end is not None:
         _check_end(Head(start.chain, seq, digest), len(block), end)
     if block:
-        raise ChainBrokenError(f"{_some(seq + 1, len(block))} not hashed", seq + 1)
+        why = "it was changed, or lines behind it are missing"
+        raise ChainBrokenError(f"line {seq + len(block)} has no hash: {why}", seq + 1)
     return Head(start.chain, seq, digest)
 
 
@@ -56,9 +57,14 @@ def _check(block: list[bytes], first: int, before: bytes) -> bytes:
     _check_numbers(block, first, before)
     digest = _hash(block, before)
     if not block[-1].endswith(blocks.tail(digest)):
-        which = f"line {first}" if len(block) == 1 else f"one of {span(first, len(block))}"
-        follows = "does not" if len(block) == 1 else "they do not"
-        raise ChainBrokenError(f"{which} was changed, or {follows} follow the one before", first)
+        last = first + len(block) - 1
+        if first == last:
+            why = f"line {first} was changed, or does not follow the one before"
+        else:
+            why = (
+                f"one of lines {first} to {last} was changed, or they do not follow the one before"
+            )
+        raise ChainBrokenError(why, first)
     return digest
 
 
@@ -95,12 +101,3 @@ def _check_end(head: Head, behind: int, end: Head) -> None:
         raise ChainBrokenError(f"line {end.seq + 1} was added", end.seq + 1)
     if not behind and end.hash != head.hash:
         raise ChainBrokenError(f"line {last} is not the one that was signed", last)
-
-
-def span(first: int, count: int) -> str:
-    """Name lines by the first of them and how many they are."""
-    return f"line {first}" if count == 1 else f"lines {first} to {first + count - 1}"
-
-
-def _some(first: int, count: int) -> str:
-    return f"{span(first, count)} {'is' if count == 1 else 'are'}"

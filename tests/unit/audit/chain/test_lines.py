@@ -89,8 +89,9 @@ def test_a_moved_line_is_named():
 
 
 def test_lines_without_a_hash_behind_them_prove_nothing():
-    assert broken(BLOCKS[:5], None) == (4, "lines 4 to 5 are not hashed")
-    assert broken([*BLOCKS[:6], b'{"seq":7,"x":1}'], BLOCKS_END) == (7, "line 7 is not hashed")
+    why = "has no hash: it was changed, or lines behind it are missing"
+    assert broken(BLOCKS[:5], None) == (4, f"line 5 {why}")
+    assert broken([*BLOCKS[:6], b'{"seq":7,"x":1}'], BLOCKS_END) == (7, f"line 7 {why}")
 
 
 def test_a_line_of_another_chain_does_not_follow():
