@@ -52,6 +52,7 @@ class AwareRelay(Relay):
         "_holds_client",
         "_pending",
         "_rests_since",
+        "_slowed",
         "_up",
         "ended_by",
         "exchange",
@@ -78,6 +79,7 @@ class AwareRelay(Relay):
         self._down = Downward(pending, results=results, seal=seal)
         self.exchange = pending.exchange
         self._holds_client = False  # too much is not answered
+        self._slowed = False  # it is read when ``sip`` says so
         self._rests_since = loop.time(), 0
         self.ended_by: tuple[str, str] | None = None  # SQLSTATE and text
         self.outro: Outro | None = None
@@ -346,13 +348,42 @@ class AwareRelay(Relay):
         if len(self.exchange.queue) > MOST_AWAITED // 2:
             return False
         self._holds_client = False
-        if self._waiting_plain is None and not self._to_plain_done:
+        if self._reads_client:
             self._hear_tls()
         return True
 
     def _hear_tls(self) -> None:
-        if not self._holds_client:
+        if not (self._holds_client or self._slowed):
             super()._hear_tls()
+
+    # --- a client that says more than can be put on record --------------------------------
+
+    @property
+    def copied(self) -> int:
+        """How many bytes of COPY data the client has sent, which are not put on tape."""
+        return self._up.copied
+
+    def slow(self) -> None:
+        """Read the client only by ``sip`` from now on."""
+        if not self._ended and not self._to_plain_done:
+            self._slowed = True
+            self._loop.remove_reader(self._tls_fd)
+
+    def sip(self) -> None:
+        """Read the client once, if what it said before has gone on."""
+        if self._slowed and not self._ended and self._reads_client:
+            self._inbound()
+
+    def quicken(self) -> None:
+        """Read the client as it comes."""
+        if self._slowed:
+            self._slowed = False
+            if not self._ended and self._reads_client:
+                self._hear_tls()
+
+    @property
+    def _reads_client(self) -> bool:
+        return not (self._holds_client or self._to_plain_done) and self._waiting_plain is None
 
     def _last_words(self) -> None:
         """Read on until PostgreSQL has ended, once it was told our end; see Relay."""

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from pathlib import Path
+from typing import NamedTuple
 
 from pgward.audit.tape.frames import (
     CLOSED_WORD,
@@ -14,6 +15,9 @@ from pgward.audit.tape.frames import (
 )
 
 DIRECTORY = "tape"
+HALF = 0.5
+"""So full a tape is when it is pressing."""
+_FEW = 4  # segments: one of them is written, and one is the next
 _NAME = re.compile(r"([0-9]{6,10})\.tape")
 _BOOT = re.compile(r"[0-9a-f]{16}")
 
@@ -59,6 +63,35 @@ def numbers(directory: Path) -> list[int]:
 def path_of(directory: Path, number: int) -> Path:
     """Return where a segment is."""
     return directory / f"{number:06}.tape"
+
+
+class Fill(NamedTuple):
+    """How many segments of a tape there are and may be, and the first one's number."""
+
+    used: int
+    most: int
+    first: int
+
+    @property
+    def level(self) -> float:
+        """How much of the room is used; 1: all."""
+        return self.used / self.most if self.most else 1.0
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether so much is on it that whoever says the most should say less."""
+        return self.used >= _FEW and self.level >= HALF
+
+
+def fill(directory: Path, most: int, size: int) -> Fill:
+    """Return how full a tape is, by its own bound and by what its disk has room for."""
+    found = numbers(directory)
+    try:
+        disk = os.statvfs(directory)
+        most = min(most, len(found) + disk.f_bavail * disk.f_frsize // size)
+    except FileNotFoundError:
+        return Fill(0, most, 0)  # somebody has removed it, and is told of elsewhere
+    return Fill(len(found), most, min(found, default=0))
 
 
 class Segment:

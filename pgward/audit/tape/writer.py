@@ -16,7 +16,7 @@ from typing import Protocol
 from zlib import crc32
 
 from pgward.audit.tape.frames import FRAME, FRAME_SIZE, HEADER_SIZE, TAIL_WORD, TapeFullError
-from pgward.audit.tape.segments import DIRECTORY, Segment, new_boot, numbers
+from pgward.audit.tape.segments import DIRECTORY, Fill, Segment, fill, new_boot, numbers
 
 SEGMENT_SIZE = 16 * 1024 * 1024
 MOST_SEGMENTS = 64
@@ -74,6 +74,8 @@ class TapeWriter:
         self._most = most_segments
         self._now = now
         self._retry_at = 0.0
+        self.turned: Callable[[], None] = _nothing
+        """Called when the next segment has begun."""
         try:
             self._lock = _locked_directory(self.directory)
         except OSError as error:
@@ -92,6 +94,15 @@ class TapeWriter:
     def is_gone(self) -> bool:
         """Whether somebody has removed the file that is written: nobody else would find it."""
         return not self._segment.path.exists()
+
+    @property
+    def written(self) -> int:
+        """How many bytes have been put on it, with the rest of each segment that had no room."""
+        return (self._segment.number - 1) * self._size + self._segment.tail
+
+    def fill(self) -> Fill:
+        """Return how full it is, by its own bound and by what its disk has room for."""
+        return fill(self.directory, self._most, self._size)
 
     def check(self) -> None:
         """Raise TapeFullError if the next segment has no room: then begin nothing new."""
@@ -175,6 +186,7 @@ class TapeWriter:
         full.close()
         self._segment = following
         self._ask()
+        self.turned()
         return following
 
     def _reserve(self, number: int) -> Segment:
@@ -184,6 +196,10 @@ class TapeWriter:
                 hint="see why it does not run or deliver: pgward edge status",
             )
         return Segment(self.directory, self.boot, number, self._size)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _full(error: BaseException) -> TapeFullError:

@@ -67,6 +67,7 @@ class Upward:
         "_taped",
         "_unlike",
         "_waiting",
+        "copied",
         "passes",
     )
 
@@ -84,6 +85,7 @@ class Upward:
         self._skip = 0  # bytes of COPY data that are still to come
         self._pieces: Pieces | None = None
         self._rows = self._copied = 0  # of COPY data that is not counted on tape yet
+        self.copied = 0  # bytes of COPY data in all, with what is still to come
         self._simple = True  # nothing of the above, so that a query may go straight on
         self._out: Parts | None = None  # what to pass on of this read, if not all as it is
         self._passed = self._taped = 0  # up to where in this read
@@ -251,6 +253,7 @@ class Upward:
             raise _unknown(*_header(view, at))
         self._rows += rows
         self._copied += at - begin - _HEADER * rows
+        self.copied += at - begin
         self._skip = max(0, at - len(view))
         self._taped = at = at - self._skip
         return at

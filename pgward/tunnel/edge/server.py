@@ -172,6 +172,7 @@ class EdgeServer:
             is_first=self._settings.worker == 0,
             workers=self._settings.workers,
             denied=self._denied,
+            slowed=self._slowed,
             tape_key=None if self._settings.audit is None else self._settings.audit.tape_key,
         )
 
@@ -218,6 +219,10 @@ class EdgeServer:
     def _denied(self, decision: Decision) -> None:
         if self._meter is not None:
             self._meter.denial(by_policy=decision.policy != "")
+
+    def _slowed(self, sessions: int) -> None:
+        if self._meter is not None:
+            self._meter.slowed(sessions)
 
     def _make_feed(self) -> Feed:
         source = CaSource(self._machine)

@@ -56,10 +56,11 @@ class Auditor:
         self._told: dict[str, float] = {}
         self._tidied_at = self._status_at = 0.0
         self._status = StatusFile(settings.place, clock)
+        self._tapes = TapeFiles(settings.directory, self._edge, run_of(settings.tape_key))
         self._work = Work(
             settings.place,
             self._edge,
-            TapeFiles(settings.directory, self._edge, run_of(settings.tape_key)),
+            self._tapes,
             self._shelf,
             least_number=self._highest + 1,
             wait=self._disk_refuses,
@@ -198,6 +199,7 @@ class Auditor:
             Status(
                 *(work.records, work.behind, len(numbers), shelf.size, unreadable, waiting),
                 refused=len(shelf.refused),
+                pressing=self._tapes.pressing,
             )
         )
 

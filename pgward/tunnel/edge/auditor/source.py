@@ -7,6 +7,7 @@ from pathlib import Path
 from pgward.audit.records.joining import Joiner
 from pgward.audit.tape import segments
 from pgward.audit.tape.reader import TapeReader
+from pgward.audit.tape.writer import MOST_SEGMENTS, SEGMENT_SIZE
 from pgward.tunnel.edge.auditor.checkpoint import Mark
 from pgward.tunnel.edge.auditor.shelf import Chained
 from pgward.tunnel.edge.auditor.tapes import Tape
@@ -42,6 +43,14 @@ class TapeFiles:
             # A copy: the mark may have to be saved again while the joiner goes on from it.
             joiner = Joiner.restore(boot, self._edge, json.loads(json.dumps(mark.joiner)))
         return Tape(boot, reader, joiner, chained)
+
+    @property
+    def pressing(self) -> int:
+        """How many tapes are half full."""
+        return sum(
+            segments.fill(self._path(boot), MOST_SEGMENTS, SEGMENT_SIZE).is_pressing
+            for boot in self.boots()
+        )
 
     def remove(self, boot: str) -> None:
         """Remove one that is done, if it is still there."""

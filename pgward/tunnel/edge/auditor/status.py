@@ -30,7 +30,8 @@ class Waiting(NamedTuple):
 class Status:
     """Records made since the start, bytes on tape that are not records yet, what is on disk.
 
-    ``unreadable`` are tapes that are left alone, ``refused`` chunks that were set aside.
+    ``unreadable`` are tapes that are left alone, ``refused`` chunks that were set aside, and
+    ``pressing`` is how many tapes are half full.
     """
 
     records: int
@@ -40,6 +41,7 @@ class Status:
     unreadable: tuple[str, ...]
     targets: Mapping[str, Waiting]
     refused: int = 0
+    pressing: int = 0
 
 
 class StatusFile:
@@ -80,6 +82,9 @@ def shown(status: Mapping[str, Any]) -> str:
     words = [f"{status['records']} records since the start"]
     if status["tape_bytes"] >= _MIB:
         words.append(f"{status['tape_bytes'] // _MIB} MiB on tape are not records yet")
+    if pressing := status.get("pressing"):
+        tapes = "a tape is" if pressing == 1 else f"{pressing} tapes are"
+        words.append(f"{tapes} half full, and the heaviest sessions are slowed")
     if status.get("unreadable"):
         words.append(f"tapes that cannot be read: {', '.join(status['unreadable'])}")
     if refused := status.get("refused"):

@@ -14,6 +14,7 @@ from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.aware.refusals import no_room
 from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.carrying import Parting
+from pgward.tunnel.edge.metrics.meter import traffic
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import PostgresService, TimeLimits
 from pgward.tunnel.edge.upstreams.values import Upstream
@@ -27,6 +28,7 @@ GRACE_SECONDS = 60.0
 ADMIN_SHUTDOWN = "57P01"
 IDLE_SESSION_TIMEOUT = "57P05"
 IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
+_TOO_MUCH = "it says more than can be put on record so fast"
 
 
 @dataclass(slots=True, eq=False)
@@ -163,6 +165,36 @@ class Live:
             parting = Parting(self.relay.outro.play, self.upstream.connection.close)
         self.on_close(self)
         return parting
+
+    # --- see ``pressure`` --------------------------------------------------------------
+
+    @property
+    def person(self) -> str:
+        """Whose session it is."""
+        return "" if self.standing is None else self.standing.ready.decided.asked.user
+
+    @property
+    def said(self) -> int:
+        """About how many bytes it has put on tape: as TCP counts, without what is not kept."""
+        if self.standing is None:
+            return 0
+        sent, received = traffic(self.standing.ready.decided.asked.client.tls)
+        return received - self.relay.copied + (sent if self.standing.recorded.results else 0)
+
+    def slow(self) -> None:
+        """Read its client only by ``sip`` from now on, and tell the person."""
+        if "slowed" not in self._warned:
+            log.warning("session %s of %s is slowed: %s", self.id, self.person, _TOO_MUCH)
+        self._warn("slowed", f"this session is slowed: {_TOO_MUCH}")
+        self.relay.slow()
+
+    def sip(self) -> None:
+        """Read its client once."""
+        self.relay.sip()
+
+    def quicken(self) -> None:
+        """Read its client as it comes."""
+        self.relay.quicken()
 
     # --- limits of time ---------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from pgward.policy.rules import Decision
 from pgward.tunnel.edge.aware.judge import Judge
 from pgward.tunnel.edge.aware.login_book import LoginBook
 from pgward.tunnel.edge.aware.opening import AwareSessions
+from pgward.tunnel.edge.aware.pressure import Pressure
 from pgward.tunnel.edge.aware.reception import Reception
 from pgward.tunnel.edge.aware.strangers import Strangers
 from pgward.tunnel.edge.cancels import Cancels
@@ -58,6 +59,7 @@ class AwareWorker:
         is_first: bool = True,
         workers: int = 1,
         denied: Callable[[Decision], None] = lambda _: None,
+        slowed: Callable[[int], None] = lambda _: None,
         tape_key: bytes | None = None,
     ) -> None:
         self._directory = directory
@@ -68,6 +70,7 @@ class AwareWorker:
         self._sealer: Sealer | None = None
         self._binding: bytes | None = None
         self._looks = False
+        self._slowed = slowed
         self._is_first = is_first
         self._watching: asyncio.Task[None] | None = None
         self._jumps = Jumps()
@@ -144,7 +147,9 @@ class AwareWorker:
             self._tape.close()
             self._tape = self._sealer = None
         if self._tape is None:
-            self._tape = TapeWriter(self._directory, run=run_of(self._tape_key))
+            self._tape = tape = TapeWriter(self._directory, run=run_of(self._tape_key))
+            live, later = self.sessions.live, self.sessions.loop.call_later
+            tape.turned = Pressure(tape, live.values, later, tell=self._slowed).turned
         if not self._looks:
             self._looks = True
             self.sessions.look()

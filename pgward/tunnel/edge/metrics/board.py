@@ -39,6 +39,7 @@ HANDSHAKES = Metric(
 )
 SESSIONS = Metric("sessions", "gauge", "Database sessions that run.", "mode", MODES)
 OPENED = Metric("sessions_total", "counter", "Database sessions that began.", "mode", MODES)
+SLOWED = Metric("sessions_slowed", "gauge", "Sessions that say more than can be put on record.")
 REFUSED = Metric(
     "refusals_total", "counter", "Clients and sessions that were refused.", "reason", REASONS
 )
@@ -55,7 +56,20 @@ SENT = Metric("sent_bytes_total", "counter", "To clients, likewise.")
 CPU = Metric("cpu_seconds_total", "counter", "Processor time of the workers.", parts=1000)
 
 METRICS: Final = (
-    *(LINKS, WAITING, HANDSHAKES, SESSIONS, OPENED, REFUSED, CUT, DENIED, RECEIVED, SENT, CPU),
+    *(
+        LINKS,
+        WAITING,
+        HANDSHAKES,
+        SESSIONS,
+        OPENED,
+        SLOWED,
+        REFUSED,
+        CUT,
+        DENIED,
+        RECEIVED,
+        SENT,
+        CPU,
+    ),
 )
 
 

@@ -22,15 +22,19 @@ Traffic = tuple[int, int]
 """Bytes sent and received."""
 
 
-class Metered(Protocol):
-    """A link, as far as it is counted."""
-
-    service: str
+class Connected(Protocol):
+    """What has a connection."""
 
     @property
     def socket(self) -> socket.socket:
         """The client's connection."""
         ...
+
+
+class Metered(Connected, Protocol):
+    """A link, as far as it is counted."""
+
+    service: str
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ class Meter:
         """Take what is put on record of a session."""
         if action == "session.open" and outcome == "ok":
             mode = self.mode(link.service)
-            self._running[link] = mode, _traffic(link)
+            self._running[link] = mode, traffic(link)
             self.pane.add(board.OPENED, mode)
             self.pane.add(board.SESSIONS, mode)
         elif action == "session.close" and link in self._running:
@@ -70,6 +74,10 @@ class Meter:
         """Take that a statement was denied."""
         self.pane.add(board.DENIED, "policy" if by_policy else "role")
 
+    def slowed(self, sessions: int) -> None:
+        """Take how many sessions are slowed."""
+        self.pane.set(board.SLOWED, "", sessions)
+
     def look(self) -> None:
         """See how many there are, and what they have carried; again after a while."""
         self.pane.set(board.WAITING, "", self.waiting())
@@ -85,13 +93,13 @@ class Meter:
     def _take(self, link: Any) -> None:
         """Count what a link has carried since the last look."""
         mode, before = self._running[link]
-        sent, received = (max(pair) for pair in zip(before, _traffic(link), strict=True))
+        sent, received = (max(pair) for pair in zip(before, traffic(link), strict=True))
         self.pane.add(board.SENT, by=sent - before[0])
         self.pane.add(board.RECEIVED, by=received - before[1])
         self._running[link] = mode, (sent, received)
 
 
-def _traffic(link: Metered) -> Traffic:
+def traffic(link: Connected) -> Traffic:
     """Return what the kernel has counted of a connection; nothing where it does not tell."""
     try:
         info = link.socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BYTES_AT + _BYTES.size)

@@ -140,3 +140,17 @@ def test_a_tape_that_somebody_removed_takes_nothing_new(writer):
     with pytest.raises(TapeFullError, match="somebody has removed the tape"):
         writer.check()
     writer.append(UP, 1, b"who reads on finds it")
+
+
+def test_it_tells_how_much_is_on_it_and_of_each_turn(writer):
+    turns = []
+    writer.turned = lambda: turns.append(writer.fill().used)
+    start = writer.written
+    writer.append(UP, 1, bytes(1000))
+    assert writer.written - start == 1000 + frames.FRAME_SIZE
+    assert turns == []
+    for _ in range(4):
+        writer.append(UP, 1, bytes(1900))
+    assert len(turns) >= 2
+    assert writer.written >= start + 4 * 1900
+    assert writer.fill().most == 4

@@ -2,6 +2,7 @@ import pytest
 
 from pgward.audit.chain.written import record_in
 from pgward.audit.tape import answers
+from pgward.audit.tape.segments import path_of
 from pgward.tunnel.edge.auditor.shelf import Chained
 from pgward.tunnel.edge.auditor.source import TapeFiles
 from tests.fixtures.taped import Taped
@@ -64,3 +65,12 @@ def test_a_tape_of_another_run_is_read_when_nobody_writes_it_any_more(tmp_path):
     files.remove(foreign.boot)
     assert files.boots() == [mine.boot]
     mine.close()
+
+
+def test_tapes_that_are_half_full_are_counted(files, taped, tmp_path, monkeypatch):
+    assert files.pressing == 0
+    for number in range(3, 8):
+        path_of(tmp_path / "tape" / taped.boot, number).touch()
+    assert files.pressing == 0
+    monkeypatch.setattr("pgward.tunnel.edge.auditor.source.MOST_SEGMENTS", 10)
+    assert files.pressing == 1

@@ -47,3 +47,14 @@ def test_chunks_that_were_set_aside_are_told_of():
         "8 records since the start; 1 chunk was refused for good, and set aside in audit/refused",
         "8 records since the start; 2 chunks were refused for good, and set aside in audit/refused",
     ]
+
+
+def test_tapes_that_are_half_full_are_told_of():
+    told = {"records": 8, "tape_bytes": 600 << 20, "targets": {}}
+    shown = [status.shown(told | {"pressing": number}) for number in (0, 1, 2)]
+    begin = "8 records since the start; 600 MiB on tape are not records yet"
+    assert shown == [
+        begin,
+        f"{begin}; a tape is half full, and the heaviest sessions are slowed",
+        f"{begin}; 2 tapes are half full, and the heaviest sessions are slowed",
+    ]

@@ -46,6 +46,15 @@ class Relay:
     def notice(self, text) -> None:
         self.said.append(("notice", text))
 
+    def slow(self) -> None:
+        self.said.append(("slow",))
+
+    def sip(self) -> None:
+        self.said.append(("sip",))
+
+    def quicken(self) -> None:
+        self.said.append(("quicken",))
+
     def end(self, sqlstate, text, *, force, hint=None) -> None:
         self.said.append(("end", sqlstate, text, force))
         if force:
@@ -372,3 +381,17 @@ def test_a_full_tape_does_not_keep_a_session_open(caplog):
     bench.live.close()
     assert bench.closed == ["upstream", "session 3"]
     assert "the end of a session is not on record: the disk is full" in caplog.text
+
+
+def test_a_session_that_is_slowed_is_told_so_once_and_it_is_on_record(caplog):
+    bench = Bench()
+    for _ in range(2):
+        bench.live.slow()
+        bench.live.sip()
+        bench.live.quicken()
+    notice = "this session is slowed: it says more than can be put on record so fast"
+    rest = [("slow",), ("sip",), ("quicken",)]
+    assert bench.relay.said == [("notice", notice), *rest, *rest]
+    assert [json.loads(data) for _, _, data in bench.tape.frames] == [{"notice": notice}]
+    assert "session b-1 of  is slowed" in caplog.text
+    assert (bench.live.person, bench.live.said) == ("", 0)

@@ -104,6 +104,13 @@ def test_it_looks_again_and_again():
     assert bench.total(board.CPU) > 0
 
 
+def test_how_many_are_slowed():
+    bench = Bench()
+    bench.meter.slowed(3)
+    bench.meter.slowed(1)
+    assert bench.total(board.SLOWED) == 1
+
+
 def test_whoever_does_not_get_in_and_what_is_denied():
     bench = Bench()
     bench.meter.refusal(RefusedError(Reason.BLOCKED))
