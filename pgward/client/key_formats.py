@@ -6,7 +6,8 @@ from pgward.pki import keys, pem, pkcs12
 
 DER_FILE = "login.pk8"
 PKCS12_FILE = "login.p12"
-_NAME = "pgward login"
+# Whatever PostgreSQL's user is called: pgjdbc looks for an entry of this name, and for no other.
+_NAME = "user"
 
 
 def key_files(certificate: NewCertificate) -> dict[str, tuple[bytes, int]]:
