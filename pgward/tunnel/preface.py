@@ -78,6 +78,9 @@ EXPLANATIONS: dict[Reason, tuple[str, str]] = {
     Reason.UNKNOWN: ("the edge ended the connection", "pgward login, or upgrade pgward"),
 }
 
+_SQLSTATES = {Reason.LIMIT: "53300"}  # too_many_connections; clients with several hosts go on
+_INVALID_AUTHORIZATION = "28000"
+
 
 class PrefaceError(PgwardError):
     """The peer did not speak ``pgward/1``."""
@@ -88,7 +91,8 @@ class PrefaceError(PgwardError):
 class RefusedError(PgwardError):
     """An edge said no; ``reason`` tells programs what ``message`` and ``hint`` tell people.
 
-    PostgreSQL's clients are told by ``sqlstate``. ``rule`` is that of a policy, if one decided.
+    PostgreSQL's clients are told by ``sqlstate``, the reason's unless given. ``rule`` is that of a
+    policy, if one decided.
     """
 
     exit_code = 3
@@ -100,13 +104,13 @@ class RefusedError(PgwardError):
         message: str | None = None,
         *,
         hint: str | None = None,
-        sqlstate: str = "28000",
+        sqlstate: str | None = None,
         rule: str = "",
     ) -> None:
         default_message, default_hint = EXPLANATIONS[reason]
         super().__init__(message or default_message, hint=hint or default_hint)
         self.reason = reason
-        self.sqlstate = sqlstate
+        self.sqlstate = sqlstate or _SQLSTATES.get(reason, _INVALID_AUTHORIZATION)
         self.rule = rule
 
 

@@ -20,9 +20,11 @@ from typing import Protocol
 from pgward.client.duties import PROBE_SUBJECT
 from pgward.core.errors import PgwardError
 from pgward.pgwire import startup
+from pgward.pgwire.errors import WireError
 from pgward.pgwire.startup import Cancel
 from pgward.tunnel import pgerror, preface
 from pgward.tunnel.edge.cancels import Cancels
+from pgward.tunnel.edge.limits import Allowance
 from pgward.tunnel.edge.links import Links
 from pgward.tunnel.edge.listening import address_of
 from pgward.tunnel.edge.sessions import Link
@@ -34,6 +36,7 @@ from pgward.tunnel.tls import (
     close_heard,
     handshake,
     read_line,
+    read_some,
     ready,
     tune,
     write_all,
@@ -46,6 +49,9 @@ ACCEPT_BATCH = 64
 # Connections that have not proved yet who they are, whatever the limit for those that have.
 MOST_WAITING = 2_000
 MAKE_ROOM = 16
+# At a full edge a word costs a handshake: so many hear one, and others only that it is over.
+MOST_TOLD = 64
+TOLD_A_SECOND = 20.0
 TELL_EVERY_SECONDS = 60.0  # a flood must not fill the disk with lines
 _SSL_REQUEST, _GSSENC_REQUEST = startup.ssl_request(), startup.gssenc_request()
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -76,6 +82,10 @@ class _NoGuests:
         raise _no_certificate()
 
 
+class _NoRoomError(RefusedError):
+    """There are too many already; nothing was read of what the client wants."""
+
+
 @dataclass(slots=True)
 class Door:
     """One listener's rules: which name is whose, and how many may wait at once.
@@ -93,7 +103,8 @@ class Door:
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # the oldest first
     refused: Callable[[str, str | None, RefusedError], None] = lambda _address, _user, _why: None
     met: Callable[[str], None] = lambda _outcome: None
-    quiet_until: float = 0.0
+    quiet_until: dict[str, float] = field(default_factory=dict)
+    words: Allowance = field(default_factory=lambda: Allowance(MOST_TOLD, TOLD_A_SECOND))
     guests: Guests = field(default_factory=_NoGuests)
     cancels: Cancels = field(default_factory=Cancels)
 
@@ -111,13 +122,22 @@ class Door:
                 self._make_room(error)
                 self._pause(listener)
                 return
-            if len(self.links.live) >= self.max_connections:
-                log.warning("at %d connections: one more is turned away", self.max_connections)
-                sock.close()
-                continue
-            if len(self.tasks) >= min(MOST_WAITING, self.max_connections):
+            most = min(MOST_WAITING, self.max_connections)
+            if self.is_full:
+                self._tell_once("at %d connections: more are refused", self.max_connections)
+                if not self.words.take(self.links.loop.time()):
+                    self.met("refused")
+                    sock.close()
+                    continue
+                most = MOST_TOLD
+            if len(self.tasks) >= most:
                 self._drop_oldest()
             self.admit(sock, str(address_of(address)))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many are in as may be; others come only to hear that, or to cancel."""
+        return len(self.links.live) >= self.max_connections
 
     def admit(self, sock: socket.socket, address: str) -> None:
         """Hear what a connected client wants; call it on the event loop."""
@@ -127,14 +147,18 @@ class Door:
 
     def _make_room(self, error: OSError) -> None:
         """Give some up at once: the backlog waits, and what is refused would only come again."""
-        now = self.links.loop.time()
-        if now >= self.quiet_until:
-            self.quiet_until = now + TELL_EVERY_SECONDS
-            log.error("cannot accept a connection: %s", error.strerror)
+        self._tell_once("cannot accept a connection: %s", error.strerror)
         if error.errno in _EXHAUSTED:
             self.links.lingering.close_now()
             for _ in range(MAKE_ROOM):
                 self._drop_oldest()
+
+    def _tell_once(self, text: str, about: object) -> None:
+        """Log what may happen thousands of times in a second once in a while."""
+        now = self.links.loop.time()
+        if now >= self.quiet_until.get(text, 0.0):
+            self.quiet_until[text] = now + TELL_EVERY_SECONDS
+            log.error(text, about)
 
     def _drop_oldest(self) -> None:
         """Give up the client that has taken longest to say who it is."""
@@ -202,16 +226,24 @@ class Door:
 
     async def _route(self, tls: TlsConnection, address: str) -> None:
         user: str | None = None
+        first = b""
         ours = tls.socket.selected_alpn_protocol() == preface.ALPN
         try:
             guest = await self._identify(tls, address, ours=ours)
             if guest is None:
                 tls.close()
                 return
-            user = guest.peer.user
+            user, first = guest.peer.user, guest.first
             wanted = Request(guest.service) if guest.service else await self._wanted(tls, ours=ours)
             self._check(guest.peer, wanted.service)
         except RefusedError as refusal:
+            if (
+                isinstance(refusal, _NoRoomError)
+                and not (ours or first)
+                and await self._cancels(tls)
+            ):
+                tls.close()
+                return
             if user != PROBE_SUBJECT:  # it is ourselves, and no event
                 self.refused(address, user, refusal)
             answer = preface.refuse(refusal) if ours else _fatal(refusal)
@@ -220,7 +252,7 @@ class Door:
         controls = Controls.new(tells_why=wanted.knows_why) if ours else None
         if controls is not None:
             await write_all(tls, preface.accept(controls))
-        elif not guest.first:
+        elif not first:
             # A tunnel's link waits ready for a session; anyone else has come to say something.
             await ready(tls.socket, read=True)
         link = Link(
@@ -231,8 +263,8 @@ class Door:
             controls=controls,
             address=address,
         )
-        if guest.first:
-            link.begin(guest.first)
+        if first:
+            link.begin(first)
         self.met("in")
 
     async def _identify(self, tls: TlsConnection, address: str, *, ours: bool) -> Guest | None:
@@ -242,7 +274,19 @@ class Door:
             return Guest(Peer.of(certificate), "", b"")
         if ours:
             raise _no_certificate()
+        self._check_room()  # before a one-time password is used up in vain
         return await self.guests.receive(tls, address)
+
+    async def _cancels(self, tls: TlsConnection) -> bool:
+        """Do what a client came for that there is no room for, if that is only to cancel."""
+        try:
+            found = startup.read(await read_some(tls, startup.MOST))
+        except WireError:
+            return False
+        if not isinstance(found, Cancel):
+            return False
+        await self.cancels.request(found.pid, found.key)
+        return True
 
     async def _wanted(self, tls: TlsConnection, *, ours: bool) -> Request:
         if ours:
@@ -259,16 +303,23 @@ class Door:
             )
         return Request(self.default_service)
 
-    def _check(self, peer: Peer, service: str) -> None:
+    def _check_room(self) -> None:
         if self.links.draining:
             raise RefusedError(Reason.STOPPING)
-        if len(self.links.live) >= self.max_connections:
-            raise RefusedError(Reason.LIMIT, "the edge has all its connections in use")
+        if self.is_full:
+            raise _NoRoomError(
+                Reason.LIMIT,
+                "the edge has all its connections in use",
+                hint="try again, or have whoever runs the edge raise --max-connections",
+            )
+
+    def _check(self, peer: Peer, service: str) -> None:
+        self._check_room()
         if self.links.state is None:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
         self.links.state.authorize(peer, service, self.links.clock.now())
         if self.links.by_user[peer.user] >= self.max_per_user:
-            raise RefusedError(
+            raise _NoRoomError(
                 Reason.LIMIT,
                 f"you have all your {self.max_per_user} connections to this edge in use",
             )

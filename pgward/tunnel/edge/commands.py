@@ -86,7 +86,7 @@ def _any(address: Address) -> str:
 @click.option("--idle-timeout", type=click.FloatRange(1), default=3600.0, show_default=True,
               help="Seconds that a tunnel's link may wait without a session.")  # fmt: skip
 @click.option("--max-connections", type=click.IntRange(1), default=10_000, show_default=True,
-              help="Per worker; one more is turned away.")  # fmt: skip
+              help="Per worker; one more is refused.")  # fmt: skip
 @click.option("--max-connections-per-user", type=click.IntRange(1),
               help="With a session or without.  [default: a fifth of them all]")  # fmt: skip
 @click.option("--audit-sink", multiple=True, metavar="URL",

@@ -1,4 +1,4 @@
-"""How many sessions run: by service, and by person."""
+"""How many sessions run: by service, and by person. And how often something may happen."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -34,3 +34,22 @@ class Limits:
         self.by_user[service, user] -= 1
         if not self.by_user[service, user]:
             del self.by_user[service, user]
+
+
+@dataclass(slots=True)
+class Allowance:
+    """So many at once, and so many a second after that; times by the event loop's clock."""
+
+    most: float
+    a_second: float
+    _used: float = 0.0
+    _at: float = 0.0
+
+    def take(self, now: float) -> bool:
+        """Tell whether one more may be, and count it then."""
+        passed, self._at = max(0.0, now - self._at), now
+        self._used = max(0.0, self._used - passed * self.a_second)
+        if self._used + 1 > self.most:
+            return False
+        self._used += 1
+        return True

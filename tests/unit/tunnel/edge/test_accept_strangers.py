@@ -3,15 +3,18 @@ import errno
 import os
 import socket
 import ssl
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from pgward.pgwire import startup
 from pgward.tunnel import preface
-from pgward.tunnel.edge.accept import MAKE_ROOM
+from pgward.tunnel.edge.accept import MAKE_ROOM, MOST_TOLD
+from pgward.tunnel.edge.cancels import Cancels
+from pgward.tunnel.edge.limits import Allowance
 from pgward.tunnel.preface import Reason, RefusedError
-from pgward.tunnel.tls import TlsConnection, read_line, write_all
+from pgward.tunnel.tls import TlsConnection, read_line, read_some, write_all
 from tests.fixtures.accepting import edge
 from tests.fixtures.links import unix_pair
 from tests.fixtures.sockets import rest
@@ -145,9 +148,101 @@ def test_one_link_too_many_is_turned_away(run, contexts, tls_keys):
             with pytest.raises(RefusedError, match="all its connections in use") as caught:
                 await enter(third)
             assert caught.value.reason is Reason.LIMIT
-            assert await rest(await made.connect()) == b""
             for tls in (first, second, third):
                 tls.close()
+
+    run(main())
+
+
+class Asked(Cancels):
+    """Keeps what it was asked to cancel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[int, bytes]] = []
+
+    async def request(self, pid: int, key: bytes) -> None:
+        self.asked.append((pid, key))
+
+
+FULL = "the edge has all its connections in use"
+
+
+@asynccontextmanager
+async def full(contexts, keys, **options):
+    """An edge that has room for nobody more: its one connection is somebody's."""
+    async with edge(contexts, keys, max_connections=1, **options) as made:
+        tls = await made.tls()
+        await write_all(tls, preface.request("orders"))
+        preface.read_answer(await read_line(tls, preface.MAX_LINE))
+        yield made
+        tls.close()
+
+
+def test_a_client_hears_that_an_edge_is_full(run, contexts, tls_keys, caplog):
+    async def main() -> None:
+        async with full(contexts, tls_keys, default_service="orders") as made:
+            for _ in range(3):
+                sock = await made.connect()
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(sock, startup.ssl_request())
+                assert await loop.sock_recv(sock, 10) == b"S"
+                tls = await made.tls(made.plain(), sock=sock)
+                await write_all(tls, startup.startup({"user": "alice"}))
+                said = await read_line(tls, 1000)
+                assert b"C53300\0" in said
+                assert FULL.encode() in said
+                tls.close()
+        assert made.refused == [("alice", Reason.LIMIT, FULL)] * 3
+
+    run(main())
+    assert caplog.text.count("at 1 connections: more are refused") == 1
+
+
+def test_a_full_edge_cancels_what_runs(run, contexts, tls_keys):
+    async def main() -> None:
+        cancels = Asked()
+        async with full(contexts, tls_keys, default_service="orders", cancels=cancels) as made:
+            tls = await made.tls(made.plain())
+            await write_all(tls, startup.cancel(7, b"keys"))
+            assert await read_some(tls, 1000) == b""
+            tls.close()
+            sock = await made.connect()
+            await asyncio.get_running_loop().sock_sendall(sock, startup.cancel(8, b"keys"))
+            assert await rest(sock) == b""
+        assert (cancels.asked, made.refused) == ([(7, b"keys"), (8, b"keys")], [])
+
+    run(main())
+
+
+def test_more_than_a_few_hear_nothing_at_a_full_edge(run, contexts, tls_keys):
+    async def main() -> None:
+        met = []
+        async with full(contexts, tls_keys, met=met.append, words=Allowance(2, 0.0)) as made:
+            for number in range(4):
+                sock = await made.connect()
+                loop = asyncio.get_running_loop()
+                try:
+                    await loop.sock_sendall(sock, startup.ssl_request())
+                    said = await loop.sock_recv(sock, 10)
+                except (ConnectionResetError, BrokenPipeError):
+                    said = b""
+                assert said == (b"S" if number < 2 else b"")
+                sock.close()
+        assert met.count("refused") == 2
+
+    run(main())
+
+
+def test_silent_clients_at_a_full_edge_are_few(run, contexts, tls_keys):
+    async def main() -> None:
+        async with full(contexts, tls_keys, words=Allowance(1000, 0.0)) as made:
+            silent = [await made.connect() for _ in range(MOST_TOLD + 5)]
+            for oldest in silent[:5]:
+                assert await rest(oldest) == b""
+            assert len(made.door.tasks) == MOST_TOLD
+            for sock in silent[5:]:
+                sock.close()
 
     run(main())
 
@@ -173,6 +268,7 @@ def test_one_person_cannot_take_the_places_of_others(run, contexts, tls_keys):
                 await enter("orders")
             assert caught.value.reason is Reason.LIMIT
             plain = await made.tls(made.plain())
+            await write_all(plain, startup.startup({"user": "alice"}))
             assert message.encode() in await read_line(plain, 1000)
             await enter("secret", tls_keys.tunnel_context("bob"))
             first.close()

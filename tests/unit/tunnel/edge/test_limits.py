@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgward.tunnel.edge.limits import Limits
+from pgward.tunnel.edge.limits import Allowance, Limits
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.session_bench import ORDERS
 
@@ -45,3 +45,11 @@ def test_a_service_without_limits():
     for _ in range(1000):
         limits.enter(ORDERS, "alice")
     assert limits.by_service["orders"] == 1000
+
+
+def test_so_many_at_once_and_so_many_a_second():
+    allowance = Allowance(3, a_second=2.0)
+    assert [allowance.take(100.0) for _ in range(5)] == [True, True, True, False, False]
+    assert [allowance.take(100.5) for _ in range(2)] == [True, False]
+    assert [allowance.take(99.0) for _ in range(1)] == [False]
+    assert [allowance.take(200.0) for _ in range(4)] == [True, True, True, False]
