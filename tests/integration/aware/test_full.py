@@ -24,8 +24,7 @@ def refused(conninfo: str) -> str:
 def lets_in(conninfo: str) -> bool:
     try:
         psycopg.connect(conninfo).close()
-    except psycopg.OperationalError as error:
-        assert FULL in str(error)
+    except psycopg.OperationalError:
         return False
     return True
 
