@@ -97,6 +97,10 @@ _EDGE = {
     "status": Entry(
         "show what this edge knows and serves", "pgward.tunnel.edge.commands:edge_status"
     ),
+    "refused": Entry(
+        "show what the CA refused of its records, and offer it again",
+        "pgward.tunnel.edge.auditor.commands:edge_refused",
+    ),
 }
 _HBA = {
     "generate": Entry("print configuration fragments", "pgward.hba.commands:generate"),

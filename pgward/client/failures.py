@@ -14,6 +14,7 @@ import httpx2
 from pgward.core.errors import (
     ConflictError,
     DeniedError,
+    FaultError,
     InvalidInputError,
     LoginNeededError,
     NotFoundError,
@@ -26,7 +27,7 @@ from pgward.core.errors import (
 _BY_CODE: Mapping[str, type[PgwardError]] = {
     cls.code: cls
     for cls in (
-        *(PgwardError, NotFoundError, ConflictError),
+        *(NotFoundError, ConflictError),
         *(UnavailableError, TooManyRequestsError, DeniedError, UnacceptableError),
     )
 }
@@ -96,6 +97,8 @@ def _named(
         return FieldsError(message, fields, hint=hint)
     if code == LoginNeededError.code:
         return LoginNeededError(message, hint=hint or "pgward login")
+    if code == FaultError.code:
+        return FaultError(message, hint=hint)
     return _BY_CODE.get(code, PgwardError)(message, hint=hint)
 
 

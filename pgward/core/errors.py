@@ -65,6 +65,10 @@ class UnacceptableError(PgwardError):
     code = "unacceptable"
 
 
+class FaultError(PgwardError):
+    """The peer failed at what was asked, by a fault of its own that its log tells of."""
+
+
 class DeniedError(PgwardError):
     """The peer knows who asks, and says no."""
 

@@ -19,7 +19,7 @@ from pgward.ca.identity.machines import Machine
 from pgward.ca.store import Store, Transaction
 from pgward.ca.store.schema_recordings import recording_pieces
 from pgward.core.clock import Clock, parse_rfc3339
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import InvalidInputError, UnacceptableError
 
 _SESSION = re.compile(r"[0-9a-f]{16}-[0-9]{1,20}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -41,12 +41,16 @@ def take(
 ) -> Taken:
     """Keep the pieces of a parcel whose SHA-256 (hex) is ``digest``.
 
-    Raises InvalidInputError (it is damaged, or not this edge's), UnavailableError.
+    Raises UnacceptableError (it is damaged, or not this edge's, and so it stays),
+    InvalidInputError (another was to come), UnavailableError.
     """
     if sha256(data).hexdigest() != digest:
         raise InvalidInputError("the parcel is not the one that was to be sent")
-    places = parcel.read(data)
-    rows = [_row(place, edge.name, key_of(edge.name, digest)) for place in places]
+    try:
+        places = parcel.read(data)
+        rows = [_row(place, edge.name, key_of(edge.name, digest)) for place in places]
+    except InvalidInputError as error:
+        raise UnacceptableError(error.message) from error
     with store.read() as connection:
         new, refused = _sorted(rows, _known(connection, edge.name, places))
     if not (new or refused):

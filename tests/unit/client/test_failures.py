@@ -10,6 +10,7 @@ from pgward.client.failures import FieldsError
 from pgward.core.errors import (
     ConflictError,
     DeniedError,
+    FaultError,
     LoginNeededError,
     NotFoundError,
     PgwardError,
@@ -37,7 +38,7 @@ def body(code: str, **more: object) -> bytes:
         ("rate_limited", TooManyRequestsError),
         ("login_needed", LoginNeededError),
         ("invalid", FieldsError),
-        ("failed", PgwardError),
+        ("failed", FaultError),
         ("something new", PgwardError),
     ],
 )

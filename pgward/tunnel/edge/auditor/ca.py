@@ -1,24 +1,21 @@
 """The CA as a target: it takes a chunk once, and only where it follows what it has."""
 
 import logging
-import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pgward.audit.chain import manifest
-from pgward.audit.chain.chunk import ChunkError
-from pgward.audit.chain.head import Head
+from pgward.audit.chain.manifest import Manifest
 from pgward.client.machine import Machine
-from pgward.core.errors import ConflictError, PgwardError, UnacceptableError, UnavailableError
-from pgward.tunnel.edge.auditor.rechain import rechained
+from pgward.core.errors import ConflictError, PgwardError, UnavailableError
+from pgward.tunnel.edge.auditor import offering
+from pgward.tunnel.edge.auditor.offering import Offering
+from pgward.tunnel.edge.auditor.sending import CONFLICT, put_chunk
 from pgward.tunnel.edge.auditor.shelf import DamagedChunkError, Entry, Shelf, name_of
 
 log = logging.getLogger("pgward.auditor")
 
-NAME: Final = "ca"
+NAME: Final = offering.CA
 MISSING: Final = "Pgward-Missing"
-_CONFLICT = 409
-_UNREADABLE: Final = (ValueError, KeyError, TypeError)  # lines that are no records
 
 
 class ForkedError(ConflictError):
@@ -49,7 +46,7 @@ class CaTarget:
         """
         self._machine.reload()
         status, answer = self._put(entry, data, {})
-        if status != _CONFLICT:
+        if status != CONFLICT:
             self._offer_again()
             return entry.number
         seq, reason = _standing(answer)
@@ -58,6 +55,17 @@ class CaTarget:
         if reason != "gap" or seq >= entry.manifest.first_seq:
             raise ForkedError(entry.manifest.chain, _message(answer))
         return self._fill_gap(entry, data, seq)
+
+    def works_behind(self, number: int) -> bool:
+        """Tell whether the CA can read the chunk behind one; raise as ``deliver`` does.
+
+        It is not its turn, so the answer is that there is a gap.
+        """
+        behind = self._shelf.behind(number)
+        if behind is None:
+            return False
+        self._put(*self._shelf.load(behind), {})
+        return True
 
     def close(self) -> None:
         """Close the connection."""
@@ -72,50 +80,40 @@ class CaTarget:
                 earlier = self._shelf.entry(number).manifest
             except DamagedChunkError:
                 continue  # it was set aside when its turn came
-            if name_of(earlier) in self._shelf.refused:
+            if self._is_refused(earlier):
                 continue
             if earlier.chain == entry.manifest.chain and seq < earlier.first_seq:
                 return number - 1
         missing = f"{seq + 1}-{entry.manifest.first_seq - 1}"
         status, answer = self._put(entry, data, {MISSING: missing})
-        if status == _CONFLICT:
+        if status == CONFLICT:
             raise ConflictError(
                 f"the CA does not go on without lines {missing}: {_message(answer)}"
             )
         return entry.number
 
     def _offer_again(self) -> None:
-        """Offer once in this run what the CA refused before: somebody may have mended the cause.
-
-        By now the CA has a gap where it stood, so that its records come in a chain of their own.
-        """
+        """Offer once in this run what was refused before: somebody may have mended the cause."""
         if self._has_offered:
             return
         self._has_offered = True
-        head = Head.origin(secrets.token_hex(8))
-        for name in self._shelf.refused.names:
-            try:
-                entry, packed = rechained(*self._shelf.load_refused(name), head)
-                status, _ = self._put(entry, packed, {})
-            except (UnacceptableError, ChunkError, DamagedChunkError, *_UNREADABLE) as error:
-                log.warning("chunk %s stays refused: %s", name, error)
-                continue
-            except PgwardError as error:
-                log.warning("what was refused is offered at the next start: %s", error.message)
-                return
-            if status != _CONFLICT:
-                log.info("chunk %s, which was refused before, is delivered", name)
-                self._shelf.refused.remove(name)
-                head = entry.manifest.end
+        try:
+            for name, problem in Offering(self._machine, self._shelf.refused).run():
+                if problem is None:
+                    log.info("chunk %s, which was refused before, is delivered", name)
+                else:
+                    log.warning("chunk %s stays refused: %s", name, problem)
+        except PgwardError as error:
+            log.warning("what was refused is offered at the next start: %s", error.message)
+
+    def _is_refused(self, about: Manifest) -> bool:
+        name = name_of(about)
+        return name in self._shelf.refused and NAME in self._shelf.refused.told(name)
 
     def _put(
         self, entry: Entry, data: bytes, more: Mapping[str, str]
     ) -> tuple[int, dict[str, Any]]:
-        key, certificates = self._machine.credentials
-        text = manifest.sign(entry.manifest, key, certificates)
-        path = f"/v1/edges/self/audit/{entry.manifest.chain}/{entry.manifest.first_seq}"
-        headers = {"Content-Type": "application/zstd", manifest.HEADER: text, **more}
-        return self._machine.put_content(path, data, headers)
+        return put_chunk(self._machine, entry.manifest, data, more)
 
 
 def _standing(answer: Mapping[str, Any]) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """Chunks on their way to one target, at its own pace: a thread, a cursor on disk, and patience."""
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Final, Protocol
 
 from pgward.audit.chain.chunk import ChunkError, unpack
 from pgward.audit.sinks.sink import Sink, SinkError, batches
-from pgward.core.errors import PgwardError, UnacceptableError
+from pgward.core.errors import FaultError, PgwardError, UnacceptableError
 from pgward.system.files import StorageError, atomic_write, storage_errors
+from pgward.tunnel.edge.auditor.patience import Patience
 from pgward.tunnel.edge.auditor.shelf import DamagedChunkError, Entry, Shelf
 
 log = logging.getLogger("pgward.auditor")
@@ -17,6 +19,8 @@ log = logging.getLogger("pgward.auditor")
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 _PREFIX = "cursor-"
+# Seconds, and the numbers under which the CA's log has more: without them it is the same problem.
+_NUMBERS: Final = re.compile(r"\b[0-9a-f]*[0-9][0-9a-f]*\b")
 # What no later attempt mends: the chunk is set aside, and those behind it are delivered.
 _FOR_GOOD = (UnacceptableError, ChunkError, DamagedChunkError)
 
@@ -30,8 +34,12 @@ class Target(Protocol):
         """Deliver a chunk; return the number of the chunk behind which to go on.
 
         Raises PgwardError or OSError, and is asked again later; after UnacceptableError, ChunkError
-        or DamagedChunkError for the next one.
+        or DamagedChunkError for the next one, and after FaultError for that in the end, too.
         """
+        ...
+
+    def works_behind(self, number: int) -> bool:
+        """Tell whether it does its work for what comes behind a chunk; raise as ``deliver``."""
         ...
 
     def close(self) -> None:
@@ -56,6 +64,11 @@ class SinkTarget:
             self._taken += len(batch)
         return entry.number
 
+    def works_behind(self, number: int) -> bool:
+        """Tell nothing: a sink's failures are never a chunk's."""
+        del number
+        return False
+
     def close(self) -> None:
         """Close the sink."""
         self._sink.close()
@@ -64,12 +77,15 @@ class SinkTarget:
 class Deliverer:
     """Delivers in a thread; ``problem`` and ``error``: why the last attempt failed, or None."""
 
-    def __init__(self, target: Target, shelf: Shelf, place: Path) -> None:
+    def __init__(
+        self, target: Target, shelf: Shelf, place: Path, patience: Patience | None = None
+    ) -> None:
         self.name = target.name
         self.problem: str | None = None
         self.error: Exception | None = None
         self._target = target
         self._shelf = shelf
+        self._patience = patience or Patience()
         self._path = place / f"{_PREFIX}{target.name}"
         self._cursor = read_cursor(self._path)
         self._lock = threading.Lock()
@@ -104,8 +120,16 @@ class Deliverer:
         try:
             after = self._target.deliver(*self._shelf.load(number))
         except _FOR_GOOD as error:
-            self._set_aside(number, error)
+            self._set_aside(number, error.message)
             after = number
+        except FaultError as error:
+            if not (self._patience.failed(number) and self._works_behind(number)):
+                raise
+            self._set_aside(number, f"it failed {self._patience}: {error.message}")
+            self._patience.set_aside()
+            after = number
+        else:
+            self._patience.delivered()
         with self._lock:
             given_up = self._cursor >= number
             if not given_up:
@@ -134,10 +158,10 @@ class Deliverer:
 
     def _failed(self, error: Exception) -> None:
         self.error = error
-        text = str(error) or type(error).__name__
-        if text == self.problem:
-            return
+        text, before = str(error) or type(error).__name__, self.problem
         self.problem = text
+        if before is not None and _NUMBERS.sub("", text) == _NUMBERS.sub("", before):
+            return
         hint = f"; {error.hint}" if isinstance(error, PgwardError) and error.hint else ""
         number = self._shelf.behind(self._cursor)
         log.warning(
@@ -147,11 +171,18 @@ class Deliverer:
         if not isinstance(error, PgwardError | OSError):
             log.error("this is a fault of pgward's", exc_info=error)
 
-    def _set_aside(self, number: int, error: PgwardError) -> None:
-        where = self._shelf.set_aside(number, self.name, error.message)
+    def _works_behind(self, number: int) -> bool:
+        try:
+            return self._target.works_behind(number)
+        except (PgwardError, OSError) as error:
+            log.debug("%s fails at what comes behind, too: %s", self.name, error)
+            return False
+
+    def _set_aside(self, number: int, why: str) -> None:
+        where = self._shelf.set_aside(number, self.name, why)
         log.error(
             "%s refuses chunk %d for good, which is kept as %s, and goes on without it: %s",
-            *(self.name, number, where, error.message),
+            *(self.name, number, where, why),
         )
 
     def _move(self, number: int) -> None:

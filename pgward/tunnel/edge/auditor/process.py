@@ -146,6 +146,7 @@ class Auditor:
     def _tidy(self) -> None:
         """Remove what every target has, and what sinks that are long away keep in the way."""
         archive, _recordings, *sinks = self._deliverers
+        self._shelf.refused.look()
         if self._shelf.size > self._settings.spool_max // 2:
             for sink in sinks:
                 if sink.cursor < archive.cursor:

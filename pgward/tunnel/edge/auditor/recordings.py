@@ -1,18 +1,16 @@
 """The CA as a target of recordings: it takes the parcels that were made with chunks."""
 
 import logging
-from hashlib import sha256
 from typing import Final
 
 from pgward.client.machine import Machine
-from pgward.core.errors import ConflictError
+from pgward.tunnel.edge.auditor import offering
+from pgward.tunnel.edge.auditor.sending import put_parcel
 from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
 
 log = logging.getLogger("pgward.auditor")
 
-NAME: Final = "recordings"
-PATH: Final = "/v1/edges/self/recordings"
-_CONFLICT = 409
+NAME: Final = offering.RECORDINGS
 
 
 class RecordingsTarget:
@@ -32,18 +30,21 @@ class RecordingsTarget:
             self._put(parcel)
         return entry.number
 
+    def works_behind(self, number: int) -> bool:
+        """Tell whether the CA takes the next parcel, if there is one; raise as ``deliver`` does."""
+        for behind in self._shelf.numbers:
+            if behind > number and (parcel := self._shelf.parcel(behind)):
+                self._put(parcel)
+                break
+        return True
+
     def close(self) -> None:
         """Close the connection."""
         self._machine.close()
 
     def _put(self, parcel: bytes) -> None:
         self._machine.reload()
-        path = f"{PATH}/{sha256(parcel).hexdigest()}"
-        headers = {"Content-Type": "application/octet-stream"}
-        status, answer = self._machine.put_content(path, parcel, headers)
-        if status == _CONFLICT:
-            raise ConflictError("the CA does not take a parcel of recordings")
-        for each in answer.get("refused", ()):
+        for each in put_parcel(self._machine, parcel).get("refused", ()):
             # Asked again it would say the same, and what comes behind would never arrive.
             log.error(
                 "the CA has another piece %s of the recording of session %s than this edge",

@@ -71,6 +71,13 @@ def name_of(manifest: Manifest) -> str:
     return f"{manifest.chain}-{manifest.first_seq:018d}"
 
 
+def read_chunk(path: Path) -> tuple[Entry, bytes]:
+    """Return what a chunk's file says, and the chunk; raise StorageError, DamagedChunkError."""
+    with storage_errors(path, "read"):
+        line, _, data = path.read_bytes().partition(b"\n")
+    return Entry.from_line(line), data
+
+
 class Shelf:
     """The chunks that wait. One thread adds, all may read; ``refused`` are those set aside."""
 
@@ -145,13 +152,6 @@ class Shelf:
         files = self._path(number), self._path(number, _PARCEL)
         self.refused.add(name, *files, target=target, why=why)
         return self.refused.path(name)
-
-    def load_refused(self, name: str) -> tuple[Entry, bytes]:
-        """Return one that was set aside; raise StorageError, DamagedChunkError."""
-        path = self.refused.path(name)
-        with storage_errors(path, "read"):
-            line, _, data = path.read_bytes().partition(b"\n")
-        return Entry.from_line(line), data
 
     def remove(self, upto: int) -> int:
         """Remove the chunks up to this number; return how many."""

@@ -7,7 +7,7 @@ import pytest
 from pgward.audit.recording import parcel
 from pgward.ca.recordings import intake
 from pgward.ca.recordings.intake import Taken
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import InvalidInputError, UnacceptableError
 from tests.fixtures.chunks import record
 from tests.fixtures.recordings import SESSION, parcel_of, pieces_of, start
 
@@ -47,7 +47,7 @@ def test_another_piece_in_the_place_of_one_is_refused_and_put_on_record(take, ap
 def test_edges_do_not_share_sessions(take):
     assert take(parcel_of([start(1)])).kept == 1
     other = SimpleNamespace(name="e2", actor="edge:e2")
-    with pytest.raises(InvalidInputError, match="another edge"):
+    with pytest.raises(UnacceptableError, match="another edge"):
         take(parcel_of([start(1)]), edge=other)
 
 
@@ -66,7 +66,7 @@ def test_edges_do_not_share_sessions(take):
 )
 def test_what_is_not_described_rightly(take, change):
     (piece,) = pieces_of([start(1)])
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(UnacceptableError):
         take(parcel.pack([replace(piece, info=replace(piece.info, **change))]))
 
 

@@ -10,6 +10,7 @@ from pgward.client.machine import Machine
 from pgward.core.errors import (
     ConflictError,
     DeniedError,
+    FaultError,
     InvalidInputError,
     UnacceptableError,
     UnavailableError,
@@ -138,6 +139,20 @@ def test_the_ca_is_told_that_what_it_refused_does_not_come(world):
     world.answer(7, conflict("gap", 3), {"head": {"seq": 9}})
     assert world.deliver(3) == 3
     assert world.ca.requests[1].headers["Pgward-Missing"] == "4-6"
+
+
+def test_what_only_others_refused_is_not_missing(world):
+    world.shelf.set_aside(2, "recordings", "it is damaged")
+    world.answer(7, conflict("gap", 3))
+    assert world.deliver(3) == 1
+
+
+def test_it_works_behind_a_chunk_when_it_can_read_the_next(world):
+    assert not world.target.works_behind(3)
+    world.answer(4, conflict("gap", 0), error("failed", "unexpectedly"))
+    assert world.target.works_behind(1)
+    with pytest.raises(FaultError):
+        world.target.works_behind(1)
 
 
 def test_a_damaged_file_does_not_hide_the_gap(world, tmp_path):

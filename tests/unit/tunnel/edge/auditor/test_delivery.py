@@ -4,11 +4,12 @@ import pytest
 
 from pgward.audit.chain.chunk import ChunkError
 from pgward.audit.sinks.sink import SinkError
-from pgward.core.errors import UnacceptableError, UnavailableError
+from pgward.core.errors import FaultError, UnacceptableError, UnavailableError
 from pgward.system.files import StorageError
 from pgward.tunnel.edge.auditor import delivery
 from pgward.tunnel.edge.auditor.delivery import Deliverer, SinkTarget, read_cursor, tidy_cursors
-from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
+from pgward.tunnel.edge.auditor.patience import FAILURES, SECONDS, Patience
+from pgward.tunnel.edge.auditor.shelf import Entry, Shelf, read_chunk
 from tests.fixtures.records import chained, packed, record
 from tests.fixtures.waiting import eventually
 
@@ -28,13 +29,19 @@ class Target:
 
     def __init__(self):
         self.taken, self.problems, self.back, self.closed = [], [], {}, False
+        self.fails, self.behind = set(), lambda: True
 
     def deliver(self, entry, data):
         if self.problems:
             raise self.problems.pop(0)
+        if entry.number in self.fails:
+            raise FaultError(f"the authority failed unexpectedly (0a{len(self.taken)}f)")
         assert data == CHUNK.data
         self.taken.append(entry.number)
         return self.back.pop(entry.number, entry.number)
+
+    def works_behind(self, _number):
+        return self.behind()
 
     def close(self):
         self.closed = True
@@ -178,7 +185,7 @@ def test_what_is_refused_for_good_is_set_aside_and_the_rest_is_delivered(
         pass
     assert (target.taken, deliverer.cursor, deliverer.problem) == ([2, 3], 3, None)
     (name,) = shelf.refused.names
-    assert shelf.load_refused(name) == (entry(1), CHUNK.data)
+    assert read_chunk(shelf.refused.path(name)) == (entry(1), CHUNK.data)
     (line,) = caplog.messages
     where = shelf.refused.path(name)
     assert line == (
@@ -204,3 +211,73 @@ def test_a_chunk_waits_while_it_cannot_be_set_aside(deliverer, target, shelf):
     shelf.refused.directory.unlink()
     assert deliverer.once()
     assert (deliverer.cursor, len(shelf.refused)) == (1, 1)
+
+
+@pytest.fixture
+def moments():
+    """What a clock shows, one after the other: each failure looks twice at it, or three times."""
+    return {"now": 0.0}
+
+
+@pytest.fixture
+def patient(shelf, target, tmp_path, moments):
+    """A deliverer whose time passes as a test says."""
+
+    def fails(times, seconds):
+        for _ in range(times):
+            moments["now"] += seconds / times
+            with pytest.raises(FaultError):
+                made.once()
+
+    made = Deliverer(target, shelf, tmp_path, Patience(lambda: moments["now"]))
+    made.fails = fails
+    return made
+
+
+def test_a_chunk_at_which_the_target_fails_for_long_is_set_aside(
+    patient, target, shelf, moments, caplog
+):
+    target.fails = {1}
+    patient.fails(FAILURES + 5, SECONDS)
+    moments["now"] += 120
+    assert patient.once()
+    assert (patient.cursor, shelf.refused.names) == (1, ["00112233445566ff-000000000000000001"])
+    why = "it failed 16 times in 16 minutes: the authority failed unexpectedly (0a0f)"
+    assert shelf.refused.told(shelf.refused.names[0]) == {"target": why}
+    assert f"and goes on without it: {why}" in caplog.text
+    while patient.once():
+        pass
+    assert target.taken == [2, 3]
+
+
+@pytest.mark.parametrize(("times", "seconds"), [(FAILURES - 2, 9 * SECONDS), (200, SECONDS - 1)])
+def test_it_is_tried_often_and_for_long(patient, target, times, seconds):
+    target.fails = {1}
+    patient.fails(times, seconds)
+    target.fails = set()
+    assert patient.once()
+    assert target.taken == [1]
+
+
+def fail():
+    raise UnavailableError("the CA is away")
+
+
+@pytest.mark.parametrize("behind", [lambda: False, fail])
+def test_a_target_that_fails_at_all_gets_all_when_it_works_again(
+    patient, target, shelf, moments, behind
+):
+    target.fails, target.behind = {1, 2, 3}, behind
+    patient.fails(3 * FAILURES, 50 * SECONDS)
+    assert (shelf.refused.names, moments["now"]) == ([], 50 * SECONDS)
+    target.fails = set()
+    while patient.once():
+        pass
+    assert target.taken == [1, 2, 3]
+
+
+def test_a_failure_of_the_same_kind_is_told_once(deliverer, target, caplog):
+    target.problems = [FaultError(f"failed ({number}f)") for number in range(3)]
+    deliverer.start()
+    eventually(lambda: deliverer.cursor == 3)
+    assert sum("failed (" in each for each in caplog.messages) == 1

@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from pgward.client.machine import Machine
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import FaultError, UnavailableError
 from pgward.tunnel.edge.auditor.recordings import RecordingsTarget
 from pgward.tunnel.edge.auditor.shelf import Entry, Shelf
 from tests.fixtures.fake_ca import URL, error
@@ -73,3 +73,13 @@ def test_parcels_live_as_long_as_their_chunks(shelf, tmp_path):
     (place / "000000000009.parcel").write_bytes(b"x")
     Shelf(place)
     assert list(place.glob("*.parcel")) == []
+
+
+def test_it_works_behind_a_parcel_when_the_next_one_is_taken(target, fake_ca):
+    assert target.works_behind(2)
+    assert not fake_ca.requests
+    fake_ca.routes[ROUTE] = {"kept": 0, "refused": []}
+    assert target.works_behind(1)
+    fake_ca.routes[ROUTE] = error("failed", "the authority failed unexpectedly")
+    with pytest.raises(FaultError):
+        target.works_behind(1)

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from pgward.system.files import StorageError
-from pgward.tunnel.edge.auditor.shelf import Chained, DamagedChunkError, Entry, Shelf
+from pgward.tunnel.edge.auditor.shelf import Chained, DamagedChunkError, Entry, Shelf, read_chunk
 from tests.fixtures.records import packed, record
 
 CHUNK, END = packed([record(1), record(2)])
@@ -80,6 +80,6 @@ def test_what_was_set_aside_counts_until_it_is_gone(shelf):
     shelf.remove(1)
     assert (shelf.numbers, shelf.size, where.exists()) == ([], each, True)
     (name,) = shelf.refused.names
-    assert shelf.load_refused(name) == (entry(1), CHUNK.data)
+    assert read_chunk(shelf.refused.path(name)) == (entry(1), CHUNK.data)
     shelf.refused.remove(name)
     assert shelf.size == 0
