@@ -6,13 +6,14 @@ from typing import Protocol
 
 from pgward.ca import timekeeping
 from pgward.ca.archive import purging
-from pgward.ca.archive.objects import ObjectStore
+from pgward.ca.archive.archive import Archive
 from pgward.ca.authority import Authority
 from pgward.ca.identity import endings
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.recordings import keys as recording_keys
 from pgward.ca.recordings import purging as recordings
+from pgward.ca.recovering import Recovery
 from pgward.ca.revoking.crl_alarm import CrlAlarm
 from pgward.ca.secrets import store_keys
 from pgward.ca.store import Store
@@ -125,9 +126,13 @@ def _keys(store: Store, sealer: Sealer | None, clock: Clock, write: Write) -> li
 
 
 def archive(
-    authority: Authority, store: Store, objects: ObjectStore, leadership: Leadership
+    authority: Authority, store: Store, parts: Archive, leadership: Leadership
 ) -> list[Job]:
-    """Return the jobs of the archive: whether it is there, and what edges sent long ago goes."""
+    """Return the jobs of the archive: whether it is there, and what edges sent long ago goes.
+
+    Behind a restore, what the store has forgotten of it is taken in again.
+    """
+    objects = parts.objects
     keep = authority.settings.audit.keep_days
     policy = purging.Policy(timedelta(days=keep))
 
@@ -148,11 +153,19 @@ def archive(
     def is_there() -> None:
         next(objects.list(_NOTHING), None)
 
-    there = Job("archive", 30, is_there)
+    recovery = Recovery(store, objects, parts.intake, authority.clock)
+
+    def recovered() -> None:
+        recovery.run(write=leadership.write)
+
+    always = [
+        Job("archive", 30, is_there),
+        Job("recovery of the archive", 5, recovered, leader_only=True),
+    ]
     if not keep:
-        return [there]
+        return always
     return [
-        there,
+        *always,
         Job("old records", 30, old_records, leader_only=True),
         Job("old recordings", 30, old_recordings, leader_only=True),
     ]

@@ -115,7 +115,7 @@ def run(directory: Path, options: Options) -> None:
                     acme=acme,
                     sealer=secrets.sealer,
                 )
-                table += jobs.archive(authority, store, objects, leadership)
+                table += jobs.archive(authority, store, service.archive, leadership)
                 table.append(Job("rotations", BEAT_SECONDS, rotating.run))
                 upkeep = Upkeep(table, leadership.is_leader)
 

@@ -58,7 +58,7 @@ class DirectoryObjects:
         objects.checked_prefix(prefix)
         folder = prefix.rpartition("/")[0]
         with _unavailable(f"list {prefix}"):
-            for key in self._keys(f"{folder}/" if folder else ""):
+            for key in self._keys(f"{folder}/" if folder else "", after):
                 if key.startswith(prefix) and key > after:
                     yield key
 
@@ -68,8 +68,11 @@ class DirectoryObjects:
         with _unavailable(f"remove {key}"):
             path.unlink(missing_ok=True)
 
-    def _keys(self, folder: str) -> Iterator[str]:
-        """Yield all keys below a folder, sorted as whole texts, as S3 sorts them."""
+    def _keys(self, folder: str, after: str) -> Iterator[str]:
+        """Yield all keys below a folder, sorted as whole texts, as S3 sorts them.
+
+        Folders in which nothing comes after ``after`` are left out.
+        """
         try:
             with os.scandir(self._root / folder) as found:
                 entries = [each for each in found if not each.name.startswith(".")]
@@ -78,7 +81,8 @@ class DirectoryObjects:
         names = sorted(f"{each.name}/" if each.is_dir() else each.name for each in entries)
         for name in names:
             if name.endswith("/"):
-                yield from self._keys(folder + name)
+                if after < folder + name or after.startswith(folder + name):
+                    yield from self._keys(folder + name, after)
             else:
                 yield folder + name
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -38,6 +38,7 @@ from pgward.core.errors import (
 _log = logging.getLogger(__name__)
 _MOST_REMEMBERED = 100_000
 _MOST_RECOVERED = 50  # objects in one request
+_NEVER = 1 << 62  # a line's number that no chain gets to
 CheckSigner = Callable[[Connection, SignedManifest], None]
 
 
@@ -163,6 +164,20 @@ class Intake:
         if recovered == _MOST_RECOVERED:
             raise UnavailableError("the archive is still being read again", hint="try again")
 
+    def recover(self, edge: str, chain: str) -> int:
+        """Take what the archive has of a chain behind its head, across gaps; return how much.
+
+        Raises UnavailableError, and NotFollowingError when its edge was faster.
+        """
+        count = 0
+        while True:
+            with self._store.read() as connection:
+                known = chains.head(connection, edge, chain)
+            found = self._recover(edge, known, _NEVER) or self._recover_behind_gap(edge, known)
+            if not found:
+                return count
+            count += found
+
     def _recover(self, edge: str, known: Head, until: int) -> int:
         for count in range(_MOST_RECOVERED):
             if known.seq + 1 >= until:
@@ -176,21 +191,44 @@ class Intake:
     def _recover_one(self, edge: str, known: Head) -> Head | None:
         """Take the object whose lines follow a head; None when there is none that does."""
         for key in self._objects.list(packing.chunks_from(edge, known.chain, known.seq + 1)):
-            try:
-                text, data = packing.unpack(self._objects.get(key))
-                signed = _read(text)
-                found = _opened(data, signed)
-            except PgwardError as error:
-                _log.warning("an object of the archive cannot be used: %s", error.message)
+            usable = self._usable(key)
+            if usable is not None and (usable[0].manifest.edge, usable[0].manifest.start) == (
+                edge,
+                known,
+            ):
+                return self._keep(*usable)
+        return None
+
+    def _recover_behind_gap(self, edge: str, known: Head) -> int:
+        """Take the next object of a chain whose next lines nobody has; tell how many that are."""
+        after = f"{packing.chunks_from(edge, known.chain, known.seq + 1)}~"
+        for key in self._objects.list(packing.chunks_of(edge, known.chain), after):
+            usable = self._usable(key)
+            if usable is None:
                 continue
-            manifest = signed.manifest
-            if (manifest.edge, manifest.start) != (edge, known):
-                continue
+            signed, delivery, found = usable
+            place = signed.manifest.edge, signed.manifest.chain
+            if place == (edge, known.chain) and delivery.first_seq > known.seq + 1:
+                missing = f"{known.seq + 1}-{delivery.first_seq - 1}"
+                self._keep(signed, replace(delivery, missing=missing), found)
+                return 1
+        return 0
+
+    def _usable(self, key: str) -> tuple[SignedManifest, Delivery, Facts] | None:
+        """Return what an object has, as if its edge delivered it; None for one that is spoilt."""
+        try:
+            text, data = packing.unpack(self._objects.get(key))
+            signed = _read(text)
+            found = _opened(data, signed)
             with self._store.read() as connection:
                 self._check_signer(connection, signed)
-            delivery = Delivery(known.chain, manifest.first_seq, text, data)
-            return self._keep(signed, delivery, found)
-        return None
+        except UnavailableError:
+            raise
+        except PgwardError as error:
+            _log.warning("an object of the archive cannot be used: %s", error.message)
+            return None
+        manifest = signed.manifest
+        return signed, Delivery(manifest.chain, manifest.first_seq, text, data), found
 
     def _check_services(self, edge: str, found: Facts) -> None:
         """Refuse records of services that are another edge's to tell of.

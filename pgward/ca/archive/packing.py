@@ -11,6 +11,10 @@ from pgward.core.errors import PgwardError
 
 _MAGIC: Final = bytes.fromhex("5b2a4d18")  # 0x184D2A5B, little-endian
 _HEADER: Final = 8
+_PARTS: Final = 3  # of a key: edge, chain, and the chunk's own name
+
+CHUNKS: Final = "audit/"
+"""What the keys of all chunks begin with."""
 
 
 class DamagedObjectError(PgwardError):
@@ -41,4 +45,17 @@ def key(edge: str, chain: str, first_seq: int, sha256: str) -> str:
 
 def chunks_from(edge: str, chain: str, first_seq: int) -> str:
     """Return what the keys of chunks begin with whose first line is this one."""
-    return f"audit/{edge}/{chain}/{first_seq:018d}-"
+    return f"{chunks_of(edge, chain)}{first_seq:018d}-"
+
+
+def chunks_of(edge: str, chain: str) -> str:
+    """Return what the keys of a chain's chunks begin with."""
+    return f"{CHUNKS}{edge}/{chain}/"
+
+
+def chain_of(key: str) -> tuple[str, str] | None:
+    """Return edge and chain of a chunk's key; None for what is none."""
+    parts = key.removeprefix(CHUNKS).split("/")
+    if not key.startswith(CHUNKS) or len(parts) != _PARTS:
+        return None
+    return parts[0], parts[1]

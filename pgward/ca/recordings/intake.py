@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,7 +15,6 @@ from pgward.audit.recording import parcel
 from pgward.audit.recording.parcel import Place
 from pgward.ca import caller
 from pgward.ca.archive.objects import ObjectStore
-from pgward.ca.identity.machines import Machine
 from pgward.ca.store import Store, Transaction
 from pgward.ca.store.schema_recordings import recording_pieces
 from pgward.core.clock import Clock, parse_rfc3339
@@ -25,7 +24,25 @@ _SESSION = re.compile(r"[0-9a-f]{16}-[0-9]{1,20}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST = 2**62
 _COLUMNS = recording_pieces.c
+_SUFFIX = ".parcel"
 Known = dict[tuple[str, int], str]
+
+PARCELS = "recordings/"
+"""What the keys of all parcels begin with."""
+
+
+class Sender(Protocol):
+    """The edge that a parcel comes from, and its name in audit events."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def actor(self) -> str:
+        """``edge:NAME``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ class Taken:
 
 
 def take(
-    store: Store, objects: ObjectStore, clock: Clock, edge: Machine, *, digest: str, data: bytes
+    store: Store, objects: ObjectStore, clock: Clock, edge: Sender, *, digest: str, data: bytes
 ) -> Taken:
     """Keep the pieces of a parcel whose SHA-256 (hex) is ``digest``.
 
@@ -70,7 +87,13 @@ def take(
 
 def key_of(edge: str, digest: str) -> str:
     """Return the key of a parcel's object."""
-    return f"recordings/{edge}/{digest}.parcel"
+    return f"{PARCELS}{edge}/{digest}{_SUFFIX}"
+
+
+def place_of(key: str) -> tuple[str, str]:
+    """Return the edge and the digest in a parcel's key."""
+    edge, _, name = key.removeprefix(PARCELS).partition("/")
+    return edge, name.removesuffix(_SUFFIX)
 
 
 def _row(place: Place, edge: str, key: str) -> dict[str, Any]:
@@ -132,7 +155,7 @@ def _sorted(
     return new, refused
 
 
-def _note(transaction: Transaction, edge: Machine, row: dict[str, Any], now: datetime) -> None:
+def _note(transaction: Transaction, edge: Sender, row: dict[str, Any], now: datetime) -> None:
     transaction.record(
         AuditEvent.make(
             time=now,

@@ -100,15 +100,16 @@ class Feed:
         self._stopping.set()
 
     def _run(self) -> None:
-        pause, told = SHORTEST_PAUSE, False
+        pause, told = SHORTEST_PAUSE, None
         while not self._stopping.is_set():
             try:
                 self.poll()
-                pause, told = SHORTEST_PAUSE, False
+                pause, told = SHORTEST_PAUSE, None
             except PgwardError as error:
-                if not told:
-                    log.warning("the CA cannot be used for now: %s", error)
-                told = True
+                if type(error) is not told:  # a CA that is away may come back and refuse us
+                    hint = f"; {error.hint}" if error.hint else ""
+                    log.warning("the CA cannot be used for now: %s%s", error, hint)
+                told = type(error)
                 pause = self._pause(pause)
             except Exception:  # told with its traceback
                 # Whatever it was: an edge that hears of no revocation any more is worse.

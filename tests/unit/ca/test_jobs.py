@@ -1,4 +1,5 @@
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -196,7 +197,8 @@ def test_an_archive_that_is_not_there_is_told_before_an_edge_needs_it(
         (directory, {}),
         (NoObjects(), {"archive": "this authority has no archive (pgward ca serve --archive)"}),
     ):
-        job = jobs.archive(authority, store, objects, leadership)[0]
+        parts = SimpleNamespace(objects=objects, intake=None)
+        job = jobs.archive(authority, store, parts, leadership)[0]
         keeping = Upkeep([job])
         keeping.turn(job)
         assert keeping.failing == failing

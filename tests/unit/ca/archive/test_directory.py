@@ -46,3 +46,15 @@ def test_a_file_in_its_place(tmp_path):
 
 def test_it_says_where_it_is(tmp_path):
     assert str(DirectoryObjects(tmp_path)) == str(tmp_path)
+
+
+def test_keys_behind_another_are_found_in_whatever_folder(tmp_path):
+    objects = DirectoryObjects(tmp_path / "objects")
+    keys = [
+        f"audit/{edge}/{chain}/{n}" for edge in ("e1", "e1-2", "e2") for chain in "ab" for n in "12"
+    ]
+    for key in keys:
+        objects.put_if_absent(key, b"x")
+    for after in (*keys, "audit/e1/a/~", "audit/e1/", "audit/e1", "audit/e1-2~", "z", "audit"):
+        expected = [key for key in sorted(keys) if key > after]
+        assert list(objects.list("audit/", after)) == expected, after

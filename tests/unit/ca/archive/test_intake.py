@@ -5,6 +5,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from pgward.ca.archive import chains, packing
 from pgward.ca.archive import intake as taking
 from pgward.ca.archive.intake import Intake
 from pgward.ca.identity import machines
@@ -130,3 +131,36 @@ def test_a_refusal_is_on_record_once_until_another_comes(api, intake, e1, edge):
     with api.store.read() as connection:
         events = audit.events(connection, action="audit.*", after=0)
     assert [each["action"] for each in events] == ["audit.chain", *["audit.fork"] * 3]
+
+
+def test_what_the_archive_has_of_a_chain_is_recovered_across_gaps(api, intake, e1, edge, objects):
+    teller = Teller(edge)
+    keys = []
+    for number in range(1, 6):
+        before = {*objects.list("")}
+        intake.take(e1, teller.pack(record(number)))
+        keys += {*objects.list("")} - before
+    forget(api)
+    objects.delete(keys[1])
+    objects.delete(keys[2])
+    assert intake.recover("e1", teller.chain) == 3
+    assert intake.recover("e1", teller.chain) == 0
+    with api.store.read() as connection:
+        assert chains.head(connection, "e1", teller.chain) == teller.head
+        (found,) = chains.every(connection)
+    assert found["gaps"] == [[2, 3]]
+
+
+def test_objects_that_are_no_chunks_of_the_chain_are_passed_over(  # noqa: PLR0917 - fixtures
+    api, intake, e1, edge, objects, caplog
+):
+    teller = Teller(edge)
+    intake.take(e1, teller.pack(record(1)))
+    (key,) = objects.list("")
+    data = objects.get(key)
+    forget(api)
+    objects.delete(key)
+    objects.put_if_absent(packing.key("e1", "f" * 16, 5, "0" * 64), data)  # of another place
+    objects.put_if_absent(packing.key("e1", "f" * 16, 6, "0" * 64), b"rubbish")
+    assert intake.recover("e1", "f" * 16) == 0
+    assert "an object of the archive cannot be used" in caplog.text

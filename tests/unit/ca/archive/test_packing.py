@@ -38,3 +38,9 @@ def test_keys_sort_as_their_chunks_follow():
     assert keys == sorted(keys)
     assert keys[2] == "audit/e1/0000000000000000/000000000000000010-abababababababab.zst"
     assert keys[2].startswith(packing.chunks_from("e1", "00" * 8, 10))
+
+
+def test_a_key_says_whose_chunk_it_is():
+    assert packing.chain_of(packing.key("e1", "f" * 16, 7, "0" * 64)) == ("e1", "f" * 16)
+    for key in ("audit/stray", "audit/e1/chain/1-x.zst/more", "recordings/e1/x.parcel"):
+        assert packing.chain_of(key) is None

@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pgward.core.errors import PgwardError, UnavailableError
+from pgward.core.errors import DeniedError, PgwardError, UnavailableError
 from pgward.pki import keys, snapshot
 from pgward.pki.chain import SERVER_AUTH, SNAPSHOT_SIGNING
 from pgward.pki.errors import SnapshotError as ForgedError
@@ -292,6 +292,18 @@ def test_the_ca_goes_away_and_comes_back(feed, source, signed, pauses, caplog):
     assert waits[:2] == [0, module.WAIT]
     assert waits[2:9] == [0] * 7  # the first answer after a loss comes at once
     assert waits[9] == module.WAIT
+
+
+@pytest.mark.usefixtures("pauses")
+def test_a_ca_that_comes_back_and_has_forgotten_the_edge_is_told_of(feed, source, caplog):
+    away, denied = UnavailableError("it is away"), DeniedError("no machine", hint="enroll again")
+    source.answers = [away, away, denied, denied, away]
+    ran(feed, source)
+    assert [each.partition(": ")[2] for each in caplog.messages] == [
+        "it is away",
+        "no machine; enroll again",
+        "it is away",
+    ]
 
 
 def test_a_success_makes_pauses_short_again(feed, source, signed, pauses):
