@@ -135,6 +135,7 @@ def pgjdbc(source: Path, directory: Path, place: Place) -> Results:
         "test.url.PGPORT": str(place.port),
         "test.url.PGDBNAME": place.database,
         "build.properties.relative.path": str(source),
+        "junit.jupiter.extensions.autodetection.enabled": "true",
         "junit.jupiter.execution.timeout.testable.method.default": "120 s",
     }
     command = [
