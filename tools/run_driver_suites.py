@@ -48,6 +48,7 @@ spec:
 """
 FORCED = "the service says which role people land as"
 NAMED = "the edge writes the person into application_name"
+PGX = "github.com/jackc/pgx/v5"
 EXPECTED = {
     "tests.test_execute.TestExecuteMany::test_executemany_server_failure_during_writes": (
         "it counts on small buffers between it and PostgreSQL"
@@ -59,7 +60,11 @@ EXPECTED = {
         f"org.postgresql.jdbc.ScramTest::passwordWithSpace(String)[{i}]": FORCED
         for i in range(1, 6)
     },
-    "github.com/jackc/pgx/v5/pgconn::TestConnectWithRuntimeParams": NAMED,
+    f"{PGX}/pgconn::TestConnectWithRuntimeParams": NAMED,
+    f"{PGX}/pgxpool::TestPoolBeforeConnect": NAMED,
+    f"{PGX}/pgconn::TestConnectProtocolVersion32": (
+        "the edge speaks protocol 3.2 with clients, whatever PostgreSQL's version behind it"
+    ),
     "test/integration/client/appname-tests.js": NAMED,
     "test/integration/gh-issues/1105-tests.js": "5,000 statements must not take more than 5 s",
 }
