@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,10 +26,12 @@ OF_JAVA = (
     *("opentest4j-reporting-events", "opentest4j-reporting-schema"),
 )
 
+OF_TAP = re.compile(r"(not )?ok (\d+)(?: - (.*?))?(?: # skip.*)?$")
 OF_GO = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 PREPARED = {
     "pgjdbc": "alter database {0} owner to test; create extension hstore",
     "pgx": "create extension hstore; create extension ltree; create domain uint64 as numeric(20,0)",
+    "lib-pq": "create extension hstore",
 }
 """What a suite's database must have, which is called ``{0}``."""
 
@@ -87,10 +90,10 @@ def by_pytest(directory: Path, place: Place, *arguments: str) -> Results:
 
 
 def run(
-    command: list[str], directory: Path, environment: Mapping[str, str], log: str = "log"
+    command: list[str], directory: Path, environment: Mapping[str, str], log: Path | None = None
 ) -> None:
-    """Run a suite, whose output goes into a file of ``directory``; it may well fail."""
-    with (directory / log).open("wb") as file:
+    """Run a suite, or a part of it; it may well fail. What it says goes into a file."""
+    with (log or directory / "log").open("wb") as file:
         subprocess.run(
             command,
             cwd=directory,
@@ -156,6 +159,16 @@ def pgx(source: Path, directory: Path, place: Place) -> Results:
         "PGX_TEST_TCP_CONN_STRING": at,
         "PGX_TEST_PLAIN_PASSWORD_CONN_STRING": f"{at} password=none",
     }
+    return by_go(source, directory, environment)
+
+
+def lib_pq(source: Path, directory: Path, place: Place) -> Results:
+    """Run the tests of each of lib/pq's packages."""
+    return by_go(source, directory, place.environment() | {"PGSSLMODE": "disable"})
+
+
+def by_go(source: Path, directory: Path, environment: Mapping[str, str]) -> Results:
+    """Run the tests of each package of a module, and read what became of each."""
     command = ["go", "test", "-C", str(source), "-count=1", "-p=1", "-json", "./..."]
     run(command, directory, environment)
     found: Results = {}
@@ -163,6 +176,25 @@ def pgx(source: Path, directory: Path, place: Place) -> Results:
         event = json.loads(line) if line.startswith("{") else {}
         if "Test" in event and event["Action"] in OF_GO:
             found[f"{event['Package']}::{event['Test']}"] = OF_GO[event["Action"]]
+    return found
+
+
+def dbd_pg(source: Path, directory: Path, place: Place) -> Results:
+    """Run each of DBD::Pg's files of tests, at the driver of the machine."""
+    environment = place.environment() | {
+        "DBDPG_TEST_ALWAYS_ENV": "1",
+        "DBI_DSN": f"dbi:Pg:host=127.0.0.1;port={place.port};dbname={place.database}",
+        "DBI_USER": "postgres",
+        "DBI_PASS": "",
+    }
+    found: Results = {}
+    for file in sorted((source / "t").glob("[0-9][0-9][a-z]*.t")):
+        run(["perl", f"t/{file.name}"], source, environment, directory / file.name)
+        for line in (directory / file.name).read_text(errors="replace").splitlines():
+            if match := OF_TAP.match(line):
+                bad, number, words = match.groups()
+                name = f"t/{file.name}::{number} {words}"
+                found[name] = "failed" if bad else "skipped" if " # skip" in line else "passed"
     return found
 
 
@@ -222,4 +254,6 @@ SUITES: dict[str, Callable[[Path, Path, Place], Results]] = {
     "node-postgres": node_postgres,
     "pgjdbc": pgjdbc,
     "pgx": pgx,
+    "lib-pq": lib_pq,
+    "dbd-pg": dbd_pg,
 }

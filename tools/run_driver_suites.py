@@ -1,14 +1,16 @@
 """Run drivers' own test suites at PostgreSQL and through an edge in mode postgres; compare them.
 
 Usage: .venv/bin/python tools/run_driver_suites.py --sources DIR [--python PYTHON]
-           [--postgres BIN]... [SUITE]...
+           [--postgres BIN]... [--ruled] [SUITE]...
 
 DIR holds a checkout of each suite that is to run:
 - DIR/asyncpg (github.com/MagicStack/asyncpg) and DIR/psycopg (github.com/psycopg/psycopg), whose
   drivers are those of PYTHON, with pytest and pytest-timeout (default: the one that runs this)
 - DIR/node-postgres (github.com/brianc/node-postgres); it needs node and npm
 - DIR/pgjdbc (github.com/pgjdbc/pgjdbc), compiled by tools/build_pgjdbc.sh
-- DIR/pgx (github.com/jackc/pgx); it needs a go that finds the modules of its go.mod
+- DIR/pgx (github.com/jackc/pgx) and DIR/lib-pq (github.com/lib/pq); they need a go that finds the
+  modules of their go.mod
+- DIR/dbd-pg (github.com/bucardo/dbdpg), whose driver is the machine's
 BIN is a directory with PostgreSQL's server programs; without one, the machine's newest.
 
 Each server is a fresh one; a CA, an edge and a tunnel are a `pgward demo --hold`. Exits with 1
@@ -44,8 +46,10 @@ spec:
   mode: postgres
   upstream: {{host: 127.0.0.1, port: {port}}}
   allow: {{groups: [dba]}}
-  postgres: {{user: {{allow: [postgres, test]}}, auth: {{none: true}}, sslMode: disable}}
+  postgres: {{user: {{allow: [postgres, test]}}, auth: {{none: true}}, sslMode: disable{ruled}}}
 """
+RULED = """, recording: results, policy: {rules: [{name: secret-tables, effect: DENY, on: statement,
+    condition: "'secret' in ctx.request.postgres.statement.tables"}]}"""
 FORCED = "the service says which role people land as"
 NAMED = "the edge writes the person into application_name"
 PGX = "github.com/jackc/pgx/v5"
@@ -83,6 +87,7 @@ def main() -> None:
     parser.add_argument("--sources", type=_absolute, required=True, metavar="DIR")
     parser.add_argument("--python", default=sys.executable, help="whose drivers are tested")
     parser.add_argument("--postgres", type=_absolute, action="append", metavar="BIN")
+    parser.add_argument("--ruled", action="store_true", help="by a policy, and results recorded")
     parser.add_argument("--keep", type=_absolute, metavar="DIR", help="where logs and results go")
     asked = parser.parse_args()
     work = asked.keep or Path(tempfile.mkdtemp(prefix="pgward-suites-"))
@@ -92,7 +97,7 @@ def main() -> None:
         world = stack.enter_context(demo())
         for binaries in asked.postgres or [find_binaries()]:
             cluster = stack.enter_context(server(binaries))
-            tunnel = stack.enter_context(through_an_edge(world, cluster))
+            tunnel = stack.enter_context(through_an_edge(world, cluster, ruled=asked.ruled))
             ports = {"direct": cluster.port, "edge": tunnel}
             places = tuple(Place(*each, asked.python) for each in ports.items())
             for name in asked.suites or SUITES:
@@ -182,12 +187,15 @@ def demo() -> Iterator[Path]:
 
 
 @contextmanager
-def through_an_edge(world: Path, cluster: Cluster) -> Iterator[int]:
-    """Add a service for a server, open a tunnel to it, and return the tunnel's port."""
+def through_an_edge(world: Path, cluster: Cluster, *, ruled: bool) -> Iterator[int]:
+    """Add a service for a server, open a tunnel to it, and return the tunnel's port.
+
+    ``ruled``: the service has a policy that looks at each statement, and records results.
+    """
     name = f"suite-{cluster.port}"
     store = {**os.environ, "PGWARD_TOKEN_STORE": "file"}
     file = world.parent / f"{name}.yaml"
-    file.write_text(SERVICE.format(name=name, port=cluster.port))
+    file.write_text(SERVICE.format(name=name, port=cluster.port, ruled=RULED if ruled else ""))
     subprocess.run(
         [*PGWARD, "apply", "-f", file],
         env=store | {"PGWARD_HOME": str(world / "admin")},
