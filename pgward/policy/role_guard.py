@@ -17,6 +17,9 @@ NAME = "protectRole"
 
 # Keywords are always in plain letters. What may stand between the two is left to the grammar.
 _WORDS = re.compile(rb"alter\s*(?:role|user|group|--|/\*)", re.IGNORECASE)
+# The beginning of such words, where a piece of a text ends.
+_OPEN = re.compile(rb"alter\s*+(?:[-/]|r(?:ol?)?|u(?:se?)?|g(?:r(?:ou?)?)?)?\Z")
+_HELD = 400  # bytes of one piece that are looked at with the next: more than any name has
 _MEANING_ONESELF = (b"current_user", b"session_user", b"current_role")
 _ESCAPES = b'u&"'  # before a name in which letters stand by their numbers
 _NAMED = 1  # RoleSpecType: ROLESPEC_CSTRING
@@ -45,6 +48,10 @@ class RoleGuard:
             return _denied(f"what may change the role {self.role} cannot be read: {error}")
         if not any(self._changes(each, words) for each, words in raw):
             return None
+        return self.changed()
+
+    def changed(self) -> Decision:
+        """Return the decision that denies a change of the role."""
         if self.own:
             return _denied(f"how {self.role} logs in is not changed here")
         return _denied(f"people land here as {self.role}, so it is not changed here")
@@ -53,9 +60,16 @@ class RoleGuard:
         """Tell whether a text names the role in any way: most that change others' do not."""
         if not self.role.isascii():  # how that is written is the encoding's matter
             return True
-        said, role = text.lower(), self.role.lower()
-        names = (role.encode(), role.replace('"', '""').encode(), _ESCAPES, *_MEANING_ONESELF)
-        return any(name in said for name in names)
+        said = text.lower()
+        return any(name in said for name in self._names())
+
+    def _names(self) -> tuple[bytes, ...]:
+        role = self.role.lower()
+        return (role.encode(), role.replace('"', '""').encode(), _ESCAPES, *_MEANING_ONESELF)
+
+    def follow(self) -> "Following":
+        """Return what looks at one text that comes in pieces, and that nobody holds back."""
+        return Following(self, self._names() if self.role.isascii() else None)
 
     def _changes(self, raw: Node, words: bytes) -> bool:
         statement = dict(raw.fields())["stmt"]
@@ -83,6 +97,33 @@ class RoleGuard:
         said = body.lower()
         names = (self.role.encode().lower(), *_MEANING_ONESELF)
         return _WORDS.search(said) is not None and any(name in said for name in names)
+
+
+class Following:
+    """Looks for words about the role in a text that comes in pieces, wherever they stand."""
+
+    __slots__ = ("_guard", "_held", "_named", "_names", "_worded")
+
+    def __init__(self, guard: RoleGuard, names: tuple[bytes, ...] | None) -> None:
+        self._guard = guard
+        self._names = names or ()
+        self._named = names is None
+        self._worded = False
+        self._held = b""
+
+    def take(self, data: bytes | memoryview) -> Decision | None:
+        """Return the decision that denies the text, as soon as it is due."""
+        said = self._held + bytes(data).lower()
+        alters = b"alter" in said
+        self._worded = self._worded or (alters and _WORDS.search(said) is not None)
+        self._named = self._named or any(name in said for name in self._names)
+        if self._worded and self._named:
+            return self._guard.changed()
+        self._held = said[-_HELD:]
+        begun = _OPEN.search(said) if alters else None
+        if begun is not None and begun.start() < len(said) - _HELD:
+            self._held = b"alter " + self._held.lstrip(b"alter")  # in between is white space
+        return None
 
 
 def _cut(name: str) -> bytes:

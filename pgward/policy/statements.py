@@ -7,6 +7,7 @@ A text tells what it says, not what it leads to: views, functions, DO blocks and
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from hashlib import sha256
 
 from pgward.policy.condensing import condensed
 from pgward.policy.context import Statement
@@ -23,7 +24,10 @@ from pgward.policy.tree import Node, UnparsedError, longest, parse
 UTF8 = "UTF8"
 _CACHED_BYTES = 4096
 _CACHED = 1024
+_LARGE = 256
 _SWALLOWED = re.compile(rb"(?<=[\x80-\xff])\\")
+_large: dict[tuple[bytes, str, str], Sequence[Statement]] = {}
+"""What was seen of large texts, by their digests."""
 
 
 def classify(text: bytes, *, encoding: str = UTF8, protocol: str = "simple") -> Sequence[Statement]:
@@ -33,7 +37,14 @@ def classify(text: bytes, *, encoding: str = UTF8, protocol: str = "simple") -> 
     """
     if len(text) <= _CACHED_BYTES:
         return _cached(text, encoding, protocol)
-    return _classify(text, encoding, protocol)
+    key = sha256(text).digest(), encoding, protocol
+    found = _large.pop(key, None)
+    if found is None:
+        found = _classify(text, encoding, protocol)
+        if len(_large) >= _LARGE:
+            del _large[next(iter(_large))]
+    _large[key] = found  # last of all: the first is forgotten first
+    return found
 
 
 def unread(why: str, *, text: str = "", whole: bool = True, protocol: str = "simple") -> Statement:

@@ -7,15 +7,18 @@ from pgward.tunnel.aware.names import Names, Text
 from pgward.tunnel.aware.ruling import Denial, Ruling, Way
 
 LOOKED_AT = frozenset({QUERY, PARSE, BIND, EXECUTE, CLOSE, FUNCTION_CALL, SYNC})
+TEXTS = frozenset({QUERY, PARSE})
 
 
 class Glancing:
     """Asks a Ruling about texts as they come, and about nothing else."""
 
-    looked_at = frozenset({QUERY, PARSE})
+    looked_at = TEXTS
+    gathered = frozenset[int]()
 
     def __init__(self, ruling: Ruling) -> None:
         self._ruling = ruling
+        self.rest = ruling.rest
 
     def began(self) -> None:
         """Take that bytes were read."""
@@ -34,9 +37,11 @@ class Judging:
     """
 
     looked_at = LOOKED_AT
+    gathered = TEXTS  # ruled whole, as far as may be
 
     def __init__(self, ruling: Ruling) -> None:
         self._ruling = ruling
+        self.rest = ruling.rest
         self.names = Names()
         self._fresh: set[Text] = set()
 

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple, Protocol
 
+from pgward.core.errors import PgwardError
+
 Way = Literal["query", "parse", "execute", "function"]
 
 
@@ -10,6 +12,21 @@ class Denial(NamedTuple):
 
     rule: str
     reason: str
+
+
+class DeniedError(PgwardError):
+    """A rule says no to what has begun to pass, so that the session must end."""
+
+    code = "denied"
+    sqlstate = "42501"  # insufficient_privilege
+
+
+class Rest(Protocol):
+    """Looks at a text that is too large to be ruled before it passes."""
+
+    def take(self, data: bytes | memoryview, /) -> Denial | None:
+        """Take the next bytes, the first ones included; return a denial, or None."""
+        ...
 
 
 class Ruling(Protocol):
@@ -31,6 +48,10 @@ class Ruling(Protocol):
         something to execute that is not remembered. Not ``whole``: it goes on, ``text`` is how
         it begins.
         """
+        ...
+
+    def rest(self) -> Rest | None:
+        """Return what looks at one such text as it passes, None if nothing does."""
         ...
 
     def parameter_status(self, name: str, value: str) -> None:

@@ -2,7 +2,7 @@
 
 Nothing is passed on before it is on tape, and no message before its header is known to be one. A
 message that is not all there waits for its rest if it is a short one; COPY data and large
-messages pass in pieces.
+messages pass in pieces, but for statements of up to 1 MiB where a rule is about statements.
 """
 
 import json
@@ -21,13 +21,14 @@ from pgward.pgwire.states import (
     PARSE,
     TERMINATE,
 )
+from pgward.tunnel.aware.gathering import ROOM, Gathering, Room
 from pgward.tunnel.aware.hiding import Hiding, suspicious
-from pgward.tunnel.aware.judging import Glancing, Judging
+from pgward.tunnel.aware.judging import TEXTS, Glancing, Judging
 from pgward.tunnel.aware.passing import saying
 from pgward.tunnel.aware.pending import Pending
 from pgward.tunnel.aware.pieces import Pieces
 from pgward.tunnel.aware.rows import count
-from pgward.tunnel.aware.ruling import Denial, Ruling
+from pgward.tunnel.aware.ruling import Denial, DeniedError, Rest, Ruling
 from pgward.tunnel.aware.shapes import MOST, said
 
 _HEADER = 5
@@ -41,6 +42,7 @@ _LONGEST = [
 ]
 _WAYS = {ord("Q"): "query", ord("P"): "parse", ord("E"): "execute", ord("F"): "function"}
 _header = Struct("!BI").unpack_from
+_BEGUN = "the session ends, as so large a statement passes in pieces: send smaller ones"
 
 Parts = list[bytes | memoryview]
 
@@ -52,6 +54,7 @@ class Upward:
         "_append",
         "_copied",
         "_exchange",
+        "_gathering",
         "_hiding",
         "_judging",
         "_needed",
@@ -59,6 +62,7 @@ class Upward:
         "_passed",
         "_pending",
         "_pieces",
+        "_rest",
         "_rows",
         "_ruled",
         "_session",
@@ -71,7 +75,7 @@ class Upward:
         "passes",
     )
 
-    def __init__(self, pending: Pending) -> None:
+    def __init__(self, pending: Pending, room: Room = ROOM) -> None:
         ruling = pending.ruling
         self._pending = pending
         self._append = pending.append
@@ -83,7 +87,9 @@ class Upward:
         self._waiting = bytearray()  # the beginning of a message
         self._needed = 0  # how long that must be before it is looked at again
         self._skip = 0  # bytes of COPY data that are still to come
+        self._gathering = Gathering(room)
         self._pieces: Pieces | None = None
+        self._rest: Rest | None = None  # looks at what passes in pieces
         self._rows = self._copied = 0  # of COPY data that is not counted on tape yet
         self.copied = 0  # bytes of COPY data in all, with what is still to come
         self._simple = True  # nothing of the above, so that a query may go straight on
@@ -154,6 +160,7 @@ class Upward:
 
     def close(self) -> None:
         """Put on tape what is known of COPY data that never came to its end."""
+        self._gathering.done()
         if self._rows:
             self._count()
 
@@ -202,11 +209,9 @@ class Upward:
             self._skip -= at
         else:
             at = min(size, pieces.left)
-            pieces.take(view[:at])
+            self._take(pieces, view[:at])
             if pieces.dropped:
                 self._pass(b"", at)
-            if not pieces.left:
-                self._pieces = None
         self._taped = at
         return at
 
@@ -222,13 +227,14 @@ class Upward:
                 continue
             if not LEAST <= length <= MOST_LENGTH.get(kind, 0):
                 raise _unknown(kind, length)
-            end = at + 1 + length
-            if length >= MOST_WHOLE and (judging is None or size - at >= MOST_WHOLE):
+            wanted = 1 + length if length < MOST_WHOLE else self._wanted(kind, 1 + length)
+            if size - at < wanted:
+                self._needed = wanted
+                return at
+            if length >= MOST_WHOLE:
                 at = self._large(view, at, kind, 1 + length)
                 continue
-            if end > size:
-                self._needed = min(1 + length, MOST_WHOLE)
-                return at
+            end = at + 1 + length
             if kind in COPY_ENDS and self._rows:
                 self._put(view[self._taped : at])
                 self._count()
@@ -317,27 +323,50 @@ class Upward:
 
     # --- large messages ---------------------------------------------------------------
 
+    def _wanted(self, kind: int, total: int) -> int:
+        """Return how much of a large message must be here before it passes, or is denied."""
+        if self._judging is None:
+            return 0
+        if kind in self._judging.gathered:
+            return self._gathering.wanted(total)
+        return MOST_WHOLE
+
     def _large(self, view: memoryview, at: int, kind: int, total: int) -> int:
         """Begin to pass a message in pieces, or to drop it; return its end, or the read's."""
         end = min(at + total, len(view))
+        whole = end == at + total
         judging = self._judging
         if self._taped < at:
             self._put(view[self._taped : at])
         denial = None
         if judging is not None and kind in judging.looked_at:
-            beginning = bytes(view[at + _HEADER : at + MOST_WHOLE])
-            denial = self._ask(judging, kind, beginning, whole=False)
+            body = bytes(view[at + _HEADER : end if whole else at + MOST_WHOLE])
+            denial = self._ask(judging, kind, body, whole=whole)
+            if denial is None and not whole and kind in TEXTS:
+                self._rest = judging.rest()
         else:
             self._exchange.sent(kind)
+        self._gathering.done()
         if denial is not None:
             self._replace(kind, view, at, denial)
             self._passed = end
         self._pieces = pieces = Pieces(self._pending, total, dropped=denial is not None)
-        pieces.take(view[at:end])
-        if not pieces.left:
-            self._pieces = None
+        for start in range(at, end, MOST_WHOLE):
+            self._take(pieces, view[start : min(end, start + MOST_WHOLE)])
         self._taped = end
         return end
+
+    def _take(self, pieces: Pieces, data: memoryview) -> None:
+        """Take the next bytes of a large message; raise DeniedError."""
+        pieces.take(data)
+        if not pieces.left:
+            self._pieces = None
+        if self._rest is not None:
+            denial = self._rest.take(data)
+            if denial is not None:
+                raise DeniedError(denial.reason, hint=_BEGUN)
+            if not pieces.left:
+                self._rest = None
 
 
 def _unknown(kind: int, length: int) -> WireError:

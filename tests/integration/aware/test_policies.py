@@ -89,12 +89,35 @@ def test_prepared_and_pipelined_statements_are_ruled(session):
     assert session.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_what_is_too_long_to_be_read_is_denied(session):
-    said = r"policy read-only denies what cannot be read: it is longer than 16384 bytes"
+@pytest.mark.parametrize("size", [20_000, 200_000, 1_000_000])
+@pytest.mark.parametrize("prepare", [False, True])
+def test_large_statements_are_ruled_by_all_that_is_in_them(session, size, prepare):
+    padding = "x" * size
+    many = f"SELECT 1 WHERE 1 IN ({', '.join(map(str, range(size // 8)))})"
+    for text in (f"SELECT length('{padding}')", f"SELECT 1 /* {padding} */", many):
+        assert session.execute(text, prepare=prepare).rowcount == 1
+    for text in (
+        f"WITH a AS (DELETE FROM ruled RETURNING '{padding}') SELECT * FROM a",
+        f"/* {padding} */ DELETE FROM ruled",
+        f"INSERT INTO ruled VALUES (1){', (2)' * (size // 5)}",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=DENIED):
+            session.execute(text, prepare=prepare)
+    assert session.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("SELECT 1" + ", a" * 10_000, "it is longer than 16384 bytes without its literals"),
+        ("SELECT U&'" + "x" * 100_000 + "'", "it is longer than 16384 bytes, and not plain"),
+        ("SELECT 1 /*" + "x" * 2_000_000 + "*/", "it is too long"),
+    ],
+)
+def test_what_is_too_long_to_be_read_is_denied(session, text, why):
+    said = f"policy read-only denies what cannot be read: {why}"
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match=said):
-        session.execute("SELECT 1 /*" + "x" * 20_000 + "*/; DELETE FROM ruled")
-    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="denies what cannot be read"):
-        session.execute("SELECT 1 /*" + "x" * 200_000 + "*/; DELETE FROM ruled")
+        session.execute(text)
     assert session.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -128,6 +151,20 @@ def test_the_role_that_people_land_as_is_not_theirs_to_change(stack):
         session.execute("ALTER TABLE altered ADD COLUMN IF NOT EXISTS a int")
     with stack.tunnel(person, service.name) as running, psycopg.connect(running.conninfo):
         pass  # its password is what it was
+
+
+@pytest.mark.parametrize("size", [100_000, 3_000_000])
+def test_a_change_of_the_role_at_the_end_of_a_large_text_does_not_happen(stack, size):
+    person = stack.person()
+    service = stack.aware(person)
+    change = f"SELECT '{'x' * size}'; ALTER ROLE {service.role} NOLOGIN"
+    with stack.tunnel(person, service.name) as running:
+        session = psycopg.connect(running.conninfo, autocommit=True)
+        with pytest.raises(psycopg.Error, match="people land here as"):
+            session.execute(change)
+        session.close()
+        with psycopg.connect(running.conninfo) as again:
+            assert again.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_a_service_may_leave_its_role_to_people(stack):

@@ -108,6 +108,31 @@ def test_long_texts_are_read():
     assert not denies(f"SELECT '{long}; {name}'")
 
 
+def followed(text: bytes, size: int, guard: RoleGuard = GUARD) -> bool:
+    following = guard.follow()
+    reads = [text[at : at + size] for at in range(0, len(text), size)]
+    return any(following.take(memoryview(each)) is not None for each in reads)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 1000])
+@pytest.mark.parametrize("between", [b" ", b"\n" * 2000, b"--\n", b"/**/"])
+def test_what_passes_in_pieces_is_followed(size, between):
+    change = b"select 1; ALTER" + between + b"ROLE Orders_App nologin"
+    assert followed(change, size)
+    assert followed(b"x" * 3000 + change, size)
+    assert followed(b"do 'orders_app'" + b"x" * 3000 + b"alter" + between + b"user", size)
+    assert not followed(change.replace(b"Orders_App", b"other"), size)
+    assert followed(change.replace(b"ROLE", b"table"), size) is not between.isspace()
+    assert followed(b"alter" + between + b"group x", size, RoleGuard("käfer"))
+
+
+@given(st.lists(st.sampled_from([b"alter", b" ", b"ro", b"le", b"-", b"orders", b"_app", b"x"])))
+def test_however_it_is_cut_the_same_is_seen(parts):
+    following, text = GUARD.follow(), b"".join(parts)
+    found = any(following.take(each) is not None for each in parts)
+    assert found is (GUARD.follow().take(text) is not None)
+
+
 def test_long_texts_about_other_roles_pass():
     assert GUARD.denial(b"SELECT '" + b"x" * 20_000 + b"'; ALTER ROLE reporting NOLOGIN") is None
     odd = RoleGuard('a"B')

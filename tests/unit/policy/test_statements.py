@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.policy import tree
+from pgward.policy import statements, tree
 from pgward.policy.context import Statement
 from pgward.policy.statements import classify, function_call
 
@@ -194,7 +194,17 @@ def test_a_function_call_is_known_by_its_number():
 def test_what_was_seen_is_remembered():
     assert classify(b"SELECT 41 + 1") is classify(b"SELECT 41 + 1")
     long = b"SELECT '" + b"x" * 5000 + b"'"
-    assert classify(long) is not classify(long)
+    assert classify(long) is classify(long)
+    assert classify(long, protocol="extended") is not classify(long)
+
+
+def test_what_is_remembered_of_large_texts_is_bounded():
+    first = b"SELECT a" + b" " * 5000
+    found = classify(first)
+    for number in range(300):
+        classify(b"SELECT %d" % number + b" " * 5000)
+    assert len(statements._large) <= 256
+    assert classify(first) is not found
 
 
 @given(st.binary(max_size=80), st.sampled_from(["UTF8", "LATIN1", "SJIS", "SQL_ASCII"]))

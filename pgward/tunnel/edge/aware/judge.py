@@ -7,10 +7,10 @@ from datetime import datetime
 from pgward.policy import cel
 from pgward.policy.cel import Variables
 from pgward.policy.context import Context
-from pgward.policy.role_guard import RoleGuard
+from pgward.policy.role_guard import Following, RoleGuard
 from pgward.policy.rules import Decision, Engine
 from pgward.policy.ruling import StatementRuler
-from pgward.tunnel.aware.ruling import Denial, Way
+from pgward.tunnel.aware.ruling import Denial, Rest, Way
 from pgward.tunnel.edge.state_postgres import PostgresService
 from pgward.tunnel.preface import Reason, RefusedError
 
@@ -103,10 +103,15 @@ class Ruler:
             found = self.guard.denial(text, encoding=self.encoding)
         if found is None and self.ruler is not None:
             found = self.ruler.statement(kind, text, whole=whole)
-        if found is None:
-            return None
-        self.denied(found)
-        return Denial(found.name, found.reason)
+        return None if found is None else self._told(found)
+
+    def rest(self) -> Rest | None:
+        """Return what looks at a text that passes in pieces."""
+        return None if self.guard is None else _Rest(self.guard.follow(), self._told)
+
+    def _told(self, decision: Decision) -> Denial:
+        self.denied(decision)
+        return Denial(decision.name, decision.reason)
 
     def parameter_status(self, name: str, value: str) -> None:
         """Take note of what PostgreSQL reports."""
@@ -114,3 +119,14 @@ class Ruler:
             self.encoding = value
         if self.ruler is not None:
             self.ruler.parameter_status(name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    following: Following
+    told: Callable[[Decision], Denial]
+
+    def take(self, data: bytes | memoryview) -> Denial | None:
+        """Take the next bytes."""
+        found = self.following.take(data)
+        return None if found is None else self.told(found)

@@ -1,12 +1,23 @@
 """Denied statements: replaced on the way there, explained on the way back."""
 
+import itertools
+
 import pytest
 
 from pgward.pgwire import backend, frontend
 from pgward.pgwire.states import EXECUTE, FUNCTION_CALL, PARSE, QUERY
 from pgward.tunnel.aware.denials import Denials, told, without_texts
-from pgward.tunnel.aware.ruling import Denial
-from tests.fixtures.inspecting import DENIAL, SALT, Inspected, Rules, kinds, messages
+from pgward.tunnel.aware.ruling import Denial, DeniedError
+from tests.fixtures.inspecting import (
+    DENIAL,
+    SALT,
+    Inspected,
+    Rules,
+    kinds,
+    messages,
+    pieces,
+    split,
+)
 
 DELETE = frontend.query("delete from t")
 SELECT = frontend.query("select 1")
@@ -151,9 +162,33 @@ def test_a_denied_execute_is_a_parse_there():
     assert session.down(syntax_error(passed)) == EXPLAINED
 
 
-def test_a_large_statement_is_ruled_by_its_beginning_and_dropped():
+@pytest.mark.parametrize("size", [65_000, 200_000, 1_000_000])
+def test_a_large_statement_is_ruled_whole(size):
     session = Inspected(Rules())
-    said = frontend.query("delete from t -- " + "x" * 200_000)
+    said = frontend.query("select '" + "x" * size + "'; delete from t")
+    passed = session.up(*split(said, itertools.cycle([1000, 60_000])))
+    assert kinds(passed) == "Q"
+    assert len(passed) < 200
+    [(kind, text, whole)] = session.rules.asked
+    assert (kind, text, whole) == ("query", said[5:-1], True)
+    kept = "UP" if size < 65_536 else "PIECE"
+    assert [kind for kind, _ in session.tape.frames][:2] == ["DENIED", kept]
+    assert max(len(data) for _, data in session.tape.frames) < 70_000
+    assert session.up(SELECT) == SELECT
+
+
+def test_a_large_statement_that_is_allowed_passes_with_its_last_byte():
+    session = Inspected(Rules())
+    said = SELECT + frontend.query("select '" + "x" * 200_000 + "'") + SELECT
+    *first, last = split(said, itertools.repeat(60_000))
+    assert session.up(*first) == SELECT
+    assert session.up(last) == said[len(SELECT) :]
+    assert pieces(session.tape) == said[len(SELECT) : -len(SELECT)]
+
+
+def test_a_very_large_statement_is_ruled_by_its_beginning_and_dropped():
+    session = Inspected(Rules())
+    said = frontend.query("delete from t -- " + "x" * 2_000_000)
     passed = session.up(said[:1000], said[1000:60_000], said[60_000:100_000], said[100_000:])
     assert kinds(passed) == "Q"
     assert len(passed) < 200
@@ -163,11 +198,26 @@ def test_a_large_statement_is_ruled_by_its_beginning_and_dropped():
     assert session.up(SELECT) == SELECT
 
 
-def test_a_large_statement_that_is_allowed_passes():
+@pytest.mark.parametrize("every", [True, False])
+def test_what_comes_too_late_to_be_replaced_ends_the_session(every):
+    session = Inspected(Rules(every=every))
+    said = frontend.query("select '" + "x" * 2_000_000 + "'; delete")
+    reads = split(said, itertools.repeat(60_000))
+    passed = session.up(*reads[:-1])
+    assert said.startswith(passed)
+    assert len(passed) == len(said) - len(reads[-1])
+    with pytest.raises(DeniedError, match="nothing is deleted on a Friday") as caught:
+        session.up(reads[-1])
+    assert caught.value.sqlstate == "42501"
+
+
+def test_a_very_large_statement_that_is_allowed_passes_as_it_comes():
     session = Inspected(Rules())
-    said = frontend.query("select '" + "x" * 200_000 + "'; delete")
-    assert session.up(said[:50_000], said[50_000:100_000], said[100_000:]) == said
-    assert session.rules.asked[0][2] is False
+    said = frontend.query("select '" + "x" * 2_000_000 + "'") + SELECT
+    reads = split(said, itertools.repeat(65_536))
+    assert [session.up(read) for read in reads] == reads
+    assert session.rules.seen == said[: -len(SELECT)]
+    assert session.up(DELETE) != DELETE
 
 
 def test_ten_thousand_denied_statements_in_a_row():

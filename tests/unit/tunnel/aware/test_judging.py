@@ -5,6 +5,7 @@ import pytest
 from pgward.pgwire import backend, frontend
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import message
+from pgward.tunnel.aware.gathering import MOST_GATHERED
 from tests.fixtures.inspecting import DENIAL, Inspected, Rules, kinds
 
 SYNC = frontend.sync()
@@ -74,9 +75,19 @@ def test_what_is_said_to_deaf_ears_is_not_remembered():
     assert asked(session) == [("execute", None, True)]
 
 
-def test_a_statement_whose_beginning_is_known_is_ruled_by_that():
+def test_a_large_statement_that_was_ruled_whole_is_so_again():
     session = Inspected(Rules())
     text = "select '" + "x" * 100_000 + "'"
+    said = frontend.parse("s", text) + SYNC
+    assert session.up(said[:65536], said[65536:]) == said
+    session.down(PARSED)
+    session.up(RUN)
+    assert asked(session) == [("parse", text.encode(), True), ("execute", text.encode(), True)]
+
+
+def test_a_statement_whose_beginning_is_known_is_ruled_by_that():
+    session = Inspected(Rules())
+    text = "select '" + "x" * MOST_GATHERED + "'"
     said = frontend.parse("s", text) + SYNC
     assert session.up(said[:65536], said[65536:]) == said
     session.down(PARSED)

@@ -6,29 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgward.audit.tape.frames import MOST_WHOLE, TapeFullError, read_piece, run
+from pgward.audit.tape.frames import MOST_WHOLE, TapeFullError, run
 from pgward.pgwire import frontend
 from pgward.pgwire.errors import WireError
 from pgward.pgwire.framing import message
 from pgward.pgwire.states import MOST_LENGTH
-from tests.fixtures.inspecting import Inspected, ListTape, kinds, split
+from tests.fixtures.inspecting import Inspected, ListTape, kinds, pieces, split
 
 QUERY = frontend.query("select 1")
 EXTENDED = frontend.parse("", "select $1") + frontend.bind("", "", [b"1"])
 EXTENDED += frontend.describe(b"P") + frontend.execute() + frontend.sync()
 COPY = frontend.copy_data(b"1\n") + frontend.copy_data(b"22\n") + frontend.copy_done()
-
-
-def pieces(tape: ListTape) -> bytes:
-    """Return what pieces are in all, and see that each lies where it says."""
-    found = b""
-    for kind, data in tape.frames:
-        if kind == "PIECE":
-            offset, total, part = read_piece(data)
-            assert offset == len(found)
-            assert offset + len(part) <= total
-            found += part
-    return found
 
 
 @pytest.mark.parametrize("said", [QUERY, EXTENDED, EXTENDED * 3, frontend.terminate()])

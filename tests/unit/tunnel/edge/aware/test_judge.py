@@ -118,6 +118,19 @@ def test_each_denial_is_heard_of():
     assert [each.name for each in heard] == ["p/r", "protectRole"]
 
 
+def test_the_role_is_guarded_in_what_passes_in_pieces():
+    heard = []
+    made = Judge(MovableClock(NOW).now, heard.append)
+    ruler = made.ruling("orders", POSTGRES, CONTEXT, "UTF8", RoleGuard("app"))
+    rest = ruler.rest()
+    assert rest is not None
+    assert rest.take(b"select 1; al") is None
+    denied = rest.take(b"ter role app nologin")
+    assert denied == Denial("protectRole", "people land here as app, so it is not changed here")
+    assert [each.name for each in heard] == ["protectRole"]
+    assert made.ruling("orders", POSTGRES, CONTEXT, "UTF8").rest() is None
+
+
 def test_statements_are_ruled_as_the_relay_asks():
     source = "ctx.request.postgres.statement.kind in ['DELETE', 'FUNCTION_CALL']"
     postgres = replace(POSTGRES, policies=(policy(source, Effect.DENY, On.STATEMENT),))
