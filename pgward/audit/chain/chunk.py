@@ -26,7 +26,7 @@ MOST_PACKED: Final = 64 * 1024 * 1024
 
 _LEVEL: Final = 1  # of such lines 3 makes more bytes, in half as much time again
 _WINDOW: Final = 8 * 1024 * 1024
-_AT_ONCE: Final = 256 * 1024
+_AT_ONCE: Final = 64 * 1024
 
 
 class ChunkError(PgwardError):
