@@ -27,6 +27,7 @@ MOST_PACKED: Final = 64 * 1024 * 1024
 _LEVEL: Final = 1  # of such lines 3 makes more bytes, in half as much time again
 _WINDOW: Final = 8 * 1024 * 1024
 _AT_ONCE: Final = 64 * 1024
+_MOST_AT_ONCE: Final = 1024 * 1024  # of a block, which an edge makes as long as it likes
 
 
 class ChunkError(PgwardError):
@@ -204,12 +205,20 @@ def opened(data: bytes, manifest: Manifest) -> Iterator[Part]:
     first, begin, reached = start.seq + 1, 0, (0, start.hash)
     for reached in blocks.walk(plain, start.hash):
         at, _ = reached
-        if at - begin >= _AT_ONCE or at == len(plain):
-            part = Part(first, plain[begin:at])
-            first, begin = first + part.plain.count(b"\n"), at
+        while at - begin >= _AT_ONCE or begin < at == len(plain):
+            part = Part(first, plain[begin : _end_of_part(plain, begin, at)])
+            first, begin = first + part.plain.count(b"\n"), begin + len(part.plain)
             yield part
     if (first - 1, *reached) != (end.seq, len(plain), end.hash):
         verify(_split(plain), start, end)
         damaged = True
     if damaged or len(plain) != manifest.plain_bytes:
         raise ChunkError("the chunk is not the one that its manifest was made for")
+
+
+def _end_of_part(plain: bytes, begin: int, end: int) -> int:
+    """Return where a part ends that is not too long to be read at once; one line may be."""
+    if end - begin <= _MOST_AT_ONCE:
+        return end
+    last = plain.rfind(b"\n", begin, begin + _MOST_AT_ONCE)
+    return (plain.index(b"\n", begin) if last < 0 else last) + 1

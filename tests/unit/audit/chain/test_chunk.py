@@ -169,6 +169,18 @@ def test_a_chunk_is_verified_some_lines_at_a_time(monkeypatch):
     assert lines == chunk.unpack(made.data) == open_chunk(made.data, made.manifest)
 
 
+def test_a_long_block_is_read_some_lines_at_a_time(monkeypatch):
+    """An edge that lies could make all of a chunk one block."""
+    monkeypatch.setattr(blocks, "MOST_LINES", 100)
+    monkeypatch.setattr(chunk, "_AT_ONCE", 100)
+    monkeypatch.setattr(chunk, "_MOST_AT_ONCE", 600)
+    records = [record(number, text="x" * (2000 if number == 4 else 9)) for number in range(1, 9)]
+    made, _ = packed(records)
+    parts = list(chunk.opened(made.data, made.manifest))
+    assert [part.first for part in parts] == [1, 3, 4, 5, 7]
+    assert b"".join(part.plain for part in parts).splitlines() == chunk.unpack(made.data)
+
+
 def test_numbers_of_lines_are_looked_at_when_a_chunk_is_opened():
     """A hash proves nothing of them against an edge that lies."""
     chain = Chain(Head.origin(CHAIN))
