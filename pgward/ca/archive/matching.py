@@ -97,6 +97,6 @@ def _member(name: str, value: str) -> bytes:
 
 def _needle(text: str | None) -> bytes | None:
     """Return what stands in each line that has a text, in lower case; None when nothing sure."""
-    if not text or not text.isascii():
+    if not text or not text.isascii() or "\x7f" in text:  # which is written in two ways
         return None
     return json.dumps(text)[1:-1].lower().encode("ascii")

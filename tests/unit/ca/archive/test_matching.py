@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pgward.ca.archive.index import Wanted
@@ -77,6 +77,7 @@ def test_a_name_that_is_no_text():
 
 
 @given(st.text(max_size=8), st.text(min_size=1, max_size=3))
+@example("\x7f", "\x7f")
 def test_what_the_bytes_rule_out_is_not_there(text, needle):
     expected = needle.casefold() in text.casefold()
     ascii_only = (text + needle).isascii()
