@@ -4,8 +4,9 @@ import re
 import string
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 
-from pgward.audit.sql_tokens import Kind, Token, skip, tokens
+from pgward.audit.sql_tokens import Kind, cut, skip
 
 HIDDEN = b"***"
 _LITERAL = b"'***'"
@@ -27,6 +28,7 @@ _CARRY = frozenset(
 )
 _LISTS = frozenset(b"in any all some array".split())
 _ENDS = frozenset(b"values value select where and or on using returning as".split())
+_GO_ON = (b"(", b".")  # behind a word that is not the end of what a sensitive one said
 _BETWEEN_LISTS = frozenset(b"values value row overriding system user".split())
 # Within a literal, or a parameter: a sensitive word, then a value of its own.
 _BARE = rb"""[^\s'"&;,\\()\[\]{}]++"""
@@ -55,6 +57,14 @@ def _embedded(quote: bytes, quoted: bytes) -> re.Pattern[bytes]:
 _IN_LITERAL = _embedded(rb"''", _DOUBLED)
 _IN_RAW = _embedded(rb"'", _SINGLE)
 _URL = re.compile(rb"(://[^/?#\s:@'\"]{0,256}+:)[^@\s'/]{1,1024}+(?=@)")
+
+
+def _meaning(word: bytes) -> tuple[bool, bool, bool]:
+    """Return whether a word is sensitive, or passes that on, or ends it."""
+    return _SENSITIVE.search(word) is not None, word in _CARRY, word in _ENDS
+
+
+_known = lru_cache(maxsize=1024)(_meaning)
 
 
 def hide_raw(value: bytes) -> bytes:
@@ -105,6 +115,12 @@ class _Output:
         self._parts: list[bytes] = []
         self._kept = 0  # up to here the text is in the parts
 
+    def needs(self, start: int, end: int) -> bool:
+        """Tell whether a word that is looked for begins in a stretch."""
+        needles = self.needles
+        place = bisect_left(needles, start)
+        return place < len(needles) and needles[place] < end
+
     def replace(self, start: int, end: int, by: bytes) -> None:
         self._parts += (self.text[self._kept : start], by)
         self._kept = end
@@ -126,68 +142,59 @@ class _Output:
 class _Lists:
     """Columns in parentheses, and behind them the values that belong to the secret ones."""
 
+    __slots__ = ("_columns", "_hits", "_plain", "depth", "index")
+
     def __init__(self) -> None:
-        self._index = 0
+        self.index = 0
+        self.depth = 0  # within a tuple of values
         self._hits: set[int] = set()  # while the names are read
         self._columns: frozenset[int] = frozenset()  # when values are expected
-        self._depth = 0  # within a tuple of values
         self._plain = False  # only names so far, since the parenthesis
 
     @property
     def secret(self) -> bool:
         """Whether what stands here belongs to a secret column."""
-        return self._depth > 0 and self._index in self._columns
+        return self.depth > 0 and self.index in self._columns
 
     @property
     def idle(self) -> bool:
         """Whether no secret column is known."""
         return not self._columns and not (self._plain and self._hits)
 
-    @property
-    def opened(self) -> bool:
-        """Whether a tuple of values has just begun."""
-        return self._depth == 1
-
     def name(self, word: bytes, *, sensitive: bool) -> None:
-        if self._depth:
+        if self.depth:
             return
         if self._plain and sensitive:
-            self._hits.add(self._index)
+            self._hits.add(self.index)
         elif self._columns and word not in _BETWEEN_LISTS:
             self._columns = frozenset()
 
-    def mark(self, mark: bytes) -> None:
-        if mark == b"(":
-            self._open()
-        elif mark == b")":
-            self._close()
-        elif mark == b",":
-            self._index += self._depth <= 1
-        elif not self._depth and mark != b"=":
-            self.other()
-
     def other(self) -> None:
         """Read what is no name: then this is no list of columns."""
-        if not self._depth:
+        if not self.depth:
             self._plain, self._columns = False, frozenset()
 
-    def _open(self) -> None:
-        if self._depth or self._columns:
-            self._depth += 1
-            if self._depth == 1:
-                self._index = 0
+    def open(self) -> None:
+        if self.depth or self._columns:
+            self.depth += 1
+            if self.depth == 1:
+                self.index = 0
         else:
-            self._plain, self._index, self._hits = True, 0, set()
+            self._plain, self.index, self._hits = True, 0, set()
 
-    def _close(self) -> None:
-        if self._depth:
-            self._depth -= 1
+    def close(self) -> None:
+        if self.depth:
+            self.depth -= 1
         elif self._plain:
             self._columns, self._plain = frozenset(self._hits), False
 
 
 class _Level:
     """Reads one level of SQL: the whole text, or the body of a dollar quote."""
+
+    __slots__ = (
+        *("_armed", "_depth", "_last", "_listing", "_lists", "_output", "_setting", "_text"),
+    )
 
     def __init__(self, output: _Output, depth: int) -> None:
         self._output = output
@@ -204,10 +211,28 @@ class _Level:
         first, behind = bisect_left(needles, start), bisect_left(needles, end)
         if first == behind:
             return
-        last = needles[behind - 1]
-        for token in tokens(self._text, self._beginning(start, needles[first]), end, blanks=False):
-            self._take(token)
-            if token.end > last and self._idle:
+        self.take(self._beginning(start, needles[first]), end, needles[behind - 1])
+
+    def take(self, start: int, end: int, last: int) -> None:
+        """Read ``text[start:end]``, but what bears on nothing behind the place ``last``."""
+        text, lists, mark = self._text, self._lists, self._mark
+        for kind, at, to, inner, until in cut(text, start, end):
+            if kind is Kind.MARK:
+                mark(text[at:to])
+            elif kind is Kind.WORD or kind is Kind.NAME:
+                self._word(text[at:to].lower(), to)
+            elif kind is Kind.LITERAL or kind is Kind.DOLLAR:
+                self._literal(kind, at, to, inner, until)
+            elif kind is Kind.PARAMETER:
+                if self._armed or lists.secret:
+                    self._parameter(text[at + 1 : to])
+                lists.other()
+            elif kind is Kind.NUMBER:
+                self._armed = False
+                lists.other()
+            else:
+                self._comment(kind, at, to)
+            if to > last and not self._armed and not self._setting and lists.idle:
                 break
 
     def _beginning(self, start: int, needle: int) -> int:
@@ -229,88 +254,69 @@ class _Level:
         word = self._text[least:end].rstrip(b" \t\n\r\f\v").rstrip(_LETTERS)
         return least + len(word) if word else start
 
-    @property
-    def _idle(self) -> bool:
-        """Whether nothing that was read bears on what follows."""
-        return not self._armed and not self._setting and self._lists.idle
-
-    def _take(self, token: Token) -> None:
-        kind = token.kind
-        if kind is Kind.WORD or kind is Kind.NAME:
-            self._word(token)
-        elif kind is Kind.MARK:
-            self._mark(self._text[token.start : token.end])
-        elif kind is Kind.LITERAL or kind is Kind.DOLLAR:
-            self._literal(token)
-        elif kind is Kind.PARAMETER:
-            if self._armed or self._lists.secret:
-                self._parameter(self._text[token.start + 1 : token.end])
-            self._lists.other()
-        elif kind is Kind.NUMBER:
-            self._armed = False
-            self._lists.other()
-        else:
-            self._comment(token)
-
-    def _word(self, token: Token) -> None:
-        word = self._text[token.start : token.end].lower()
-        sensitive = _SENSITIVE.search(word) is not None
+    def _word(self, word: bytes, end: int) -> None:
+        sensitive, carries, ends = _known(word) if len(word) <= _FAR else _meaning(word)
         self._lists.name(word, sensitive=sensitive)
-        following = self._text[token.end : token.end + 8].lstrip()[:1]
         if sensitive:
-            self._armed, self._listing = True, following == b"("
-        elif word in _CARRY or (word == b"from" and self._last == b"distinct"):
+            self._armed, self._listing = True, self._follows(end) == b"("
+        elif carries or (word == b"from" and self._last == b"distinct"):
             self._listing = self._listing or word in _LISTS
-        elif following not in (b"(", b".") or word in _ENDS:
+        elif (self._armed or self._listing) and (ends or self._follows(end) not in _GO_ON):
             self._armed = self._listing = False
         self._setting = 1 if word == b"set_config" else 0
         self._last = word
 
+    def _follows(self, at: int) -> bytes:
+        return self._text[at : at + 8].lstrip()[:1]
+
     def _mark(self, mark: bytes) -> None:
-        self._lists.mark(mark)
+        lists = self._lists
         if mark == b",":
+            lists.index += lists.depth <= 1
             self._armed = (self._armed and self._listing) or self._setting == 2  # noqa: PLR2004
             self._setting = 0
         elif mark == b"(":
-            self._armed = self._armed and not self._lists.opened
-        elif mark in (b")", b"]"):
+            lists.open()
+            self._armed = self._armed and lists.depth != 1
+        elif mark == b")":
+            lists.close()
             self._listing = False
             self._setting = 0
-        elif mark == b";":
-            self._armed = self._listing = False
-            self._setting = 0
+        elif mark.strip(b"="):
+            lists.other()
+            if mark in (b"]", b";"):
+                self._armed = self._armed and mark == b"]"
+                self._listing = False
+                self._setting = 0
 
-    def _literal(self, token: Token) -> None:
+    def _literal(self, kind: Kind, at: int, to: int, first: int, last: int) -> None:
         secret = self._armed or self._lists.secret
         self._lists.other()
         if secret:
-            self._output.hide_literal(token.start, token.end)
-        elif token.kind is Kind.DOLLAR:
-            if self._depth < _DEEPEST:
-                _Level(self._output, self._depth + 1).read(token.first, token.last)
-        else:
-            self._content(token)
+            self._output.hide_literal(at, to)
+        elif kind is Kind.LITERAL:
+            self._content(first, last)
+        elif self._depth < _DEEPEST:
+            _Level(self._output, self._depth + 1).read(first, last)
 
-    def _comment(self, token: Token) -> None:
-        text = self._text
-        if token.kind is Kind.SPACE and not text.startswith(b"--", token.start):
+    def _comment(self, kind: Kind, at: int, to: int) -> None:
+        if not self._output.needs(at, to):
             return
-        content = text[token.start : token.end]
+        content = self._text[at:to]
         if hide_raw(content) == content:
             return
-        closing = b" */" if token.kind is Kind.BLOCK and content.endswith(b"*/") else b""
-        self._output.replace(token.start, token.end, content[:2] + b" ***" + closing)
+        closing = b" */" if kind is Kind.BLOCK and content.endswith(b"*/") else b""
+        self._output.replace(at, to, content[:2] + b" ***" + closing)
 
-    def _content(self, token: Token) -> None:
-        needles = self._output.needles
-        if bisect_left(needles, token.first) == bisect_left(needles, token.last):
+    def _content(self, first: int, last: int) -> None:
+        if not self._output.needs(first, last):
             return
-        content = self._text[token.first : token.last]
+        content = self._text[first:last]
         if self._setting == 1 and _SENSITIVE.search(content):
             self._setting = 2
         hidden = _hide(_IN_LITERAL, content)
         if hidden != content:
-            self._output.replace(token.first, token.last, hidden)
+            self._output.replace(first, last, hidden)
 
     def _parameter(self, digits: bytes) -> None:
         if len(digits) <= 5:  # noqa: PLR2004  # a Bind has 65535 at most

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     + rb""" )
   | (?P<parameter>\$[0-9]++ )
   | (?P<number>   \.?[0-9][0-9A-Za-z_.]*+ )
-  | (?P<mark>     . )
+  | (?P<mark>     [+*<>=~!@\#%^&|`?]++ | . )
 """,
     re.VERBOSE | re.DOTALL,
 )
@@ -55,10 +55,11 @@ class Kind(Enum):
     WORD = "word"
     PARAMETER = "parameter"  # $1
     NUMBER = "number"
-    MARK = "mark"  # one byte of punctuation or of an operator
+    MARK = "mark"  # one byte of punctuation, or an operator, or a part of one
 
 
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS = {_TOKEN.groupindex[kind.value]: kind for kind in Kind}
+_CLOSINGS = (_TOKEN.groupindex["plain"], _TOKEN.groupindex["escaped"])
 
 
 class Token(NamedTuple):
@@ -71,33 +72,38 @@ class Token(NamedTuple):
     last: int = 0
 
 
-def tokens(
-    text: bytes, start: int = 0, end: int | None = None, *, blanks: bool = True
-) -> Iterator[Token]:
-    """Cut ``text[start:end]`` into tokens; without ``blanks``, white space is left out."""
-    stop = len(text) if end is None else end
+def tokens(text: bytes, start: int = 0, end: int | None = None) -> Iterator[Token]:
+    """Cut ``text[start:end]`` into tokens."""
+    return map(Token._make, cut(text, start, len(text) if end is None else end, blanks=True))
+
+
+def cut(
+    text: bytes, start: int, stop: int, *, blanks: bool = False
+) -> Iterator[tuple[Kind, int, int, int, int]]:
+    """Cut ``text[start:stop]`` into tokens, as plain tuples; white space is left out."""
+    kinds, (plain, escaped) = _KINDS, _CLOSINGS
+    literal, space, dollar, block = Kind.LITERAL, Kind.SPACE, Kind.DOLLAR, Kind.BLOCK
     at = start
-    match = _TOKEN.match
     while at < stop:
-        found = match(text, at, stop)
-        if found is None:  # the pattern has a case for every byte
-            raise AssertionError(at)
-        kind = _KINDS[found.lastgroup or ""]
-        following = found.end()
-        if kind is Kind.SPACE and not blanks and text[at] != _DASH:
-            at = following
-            continue
-        if kind is Kind.LITERAL:
-            closing = 1 if found["plain"] or found["escaped"] else 0
-            yield Token(kind, at, following, text.index(b"'", at) + 1, following - closing)
-        elif kind is Kind.DOLLAR:
-            first, (last, following) = following, _end_of_dollar(text, found[0], following, stop)
-            yield Token(kind, at, following, first, last)
-        else:
-            if kind is Kind.BLOCK:
-                following = _end_of_comment(text, following, stop)
-            yield Token(kind, at, following)
-        at = following
+        for found in _TOKEN.finditer(text, at, stop):
+            first, at = found.span()
+            kind = kinds[found.lastindex or 0]
+            if kind is literal:
+                closing = 1 if found[plain] or found[escaped] else 0
+                yield literal, first, at, text.index(b"'", first) + 1, at - closing
+            elif kind is space:
+                if blanks or text[first] == _DASH:
+                    yield space, first, at, 0, 0
+            elif kind is dollar:
+                content, (last, at) = at, _end_of_dollar(text, found[0], at, stop)
+                yield dollar, first, at, content, last
+                break
+            elif kind is block:
+                at = _end_of_comment(text, at, stop)
+                yield block, first, at, 0, 0
+                break
+            else:
+                yield kind, first, at, 0, 0
 
 
 def skip(text: bytes, start: int, end: int) -> int:
