@@ -18,5 +18,6 @@ def test_every_form_holds_the_same_key(fake_ca):
     der = load_der_private_key(files[DER_FILE][0], None)
     bundle = load_pkcs12(files[PKCS12_FILE][0], b"pgward")
     assert keys.to_pem(der, None) == keys.to_pem(bundle.key, None) == certificate.key_pem
+    assert bundle.cert.friendly_name == b"user"  # or pgjdbc shows nobody a certificate
     issuers = [each.certificate for each in bundle.additional_certs]
     assert [bundle.cert.certificate, *issuers] == pem.split(certificate.chain)
