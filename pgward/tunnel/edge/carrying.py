@@ -4,13 +4,26 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from pgward.core.address import Address
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
 from pgward.tunnel.preface import Controls, Reason, RefusedError
 from pgward.tunnel.relay import Relay
 from pgward.tunnel.tls import TlsConnection
+
+IDLE: Final = "idle"
+IDLE_IN_TRANSACTION: Final = "idle_in_transaction"
+SESSION_TIMEOUT: Final = "session_timeout"
+ENDED: Final = "ended"  # by an administrator
+RULES: Final = "rules"  # changed, and are to see all from the beginning
+NO_ROOM: Final = "no_room"  # to put it on record
+FAULT: Final = "fault"  # of the edge
+CUTS: Final = (
+    *(each.name.lower() for each in Reason),
+    *(IDLE, IDLE_IN_TRANSACTION, SESSION_TIMEOUT, ENDED, RULES, NO_ROOM, FAULT),
+)
+"""Why an edge ends a session, in a word: what a refusal might say, too, or what only it knows."""
 
 OnEnd = Callable[[bool, Reason | None], None]
 """Called once when the session has ended by itself, as ``relay.Relay`` calls it."""
@@ -30,6 +43,11 @@ class Carrying(Protocol):
     @property
     def relay(self) -> Relay:
         """What moves the bytes."""
+        ...
+
+    @property
+    def cut(self) -> str | None:
+        """One of CUTS if the edge has ended it; None as long as it runs, or if others did."""
         ...
 
     def start(self) -> None:
@@ -70,6 +88,11 @@ class Forwarded:
         self._upstream = upstream
         self._first = first
         self.relay = Relay(loop, tls, upstream, controls, on_end)
+
+    @property
+    def cut(self) -> None:
+        """Nothing: what ends it is not the edge, which has no limits here, but who closes it."""
+        return
 
     def start(self) -> None:
         """Begin with the client's first bytes."""

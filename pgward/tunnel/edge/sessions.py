@@ -292,6 +292,8 @@ class Link:
         session, self._session = self._session, None
         parting = None
         if session is not None:
+            if self._why is None and session.cut is not None:
+                self._links.record("session.cut", "ok", self, session.cut)
             self._links.record("session.close", "ok", self, None)
             parting = session.close()
         if self.entered is not None:

@@ -13,7 +13,16 @@ from pgward.tunnel.aware_relay import AwareRelay
 from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.aware.refusals import no_room
 from pgward.tunnel.edge.aware.standing import Standing
-from pgward.tunnel.edge.carrying import Parting
+from pgward.tunnel.edge.carrying import (
+    ENDED,
+    FAULT,
+    IDLE,
+    IDLE_IN_TRANSACTION,
+    NO_ROOM,
+    RULES,
+    SESSION_TIMEOUT,
+    Parting,
+)
 from pgward.tunnel.edge.metrics.meter import traffic
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import PostgresService, TimeLimits
@@ -29,6 +38,14 @@ ADMIN_SHUTDOWN = "57P01"
 IDLE_SESSION_TIMEOUT = "57P05"
 IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
 _TOO_MUCH = "it says more than can be put on record so fast"
+# What ends a session in one way only; others say why as they end it.
+_CUTS = {
+    IDLE_SESSION_TIMEOUT: IDLE,
+    IDLE_IN_TRANSACTION_TIMEOUT: IDLE_IN_TRANSACTION,
+    "53100": NO_ROOM,
+    "08P01": Reason.PROTOCOL.name.lower(),
+    "XX000": FAULT,
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -56,12 +73,20 @@ class Live:
     first: bytes = b""
     is_told: bool = False
     _closed: bool = False
+    _cut: str = FAULT
     _warned: set[str] = field(default_factory=set)
     _retired: str | None = None
     _held: tuple[EdgeState, Service] | None = None
     _over_since: tuple[float, int] | None = None
     _busy: tuple[float, int] | None = None
     _asked_to_end: bool | None = None
+
+    @property
+    def cut(self) -> str | None:
+        """Why the edge has ended it, as in ``Carrying``."""
+        if self.relay.ended_by is None:
+            return None
+        return _CUTS.get(self.relay.ended_by[0], self._cut)
 
     def start(self) -> None:
         """Begin to carry: what the client said behind its login, and PostgreSQL behind its own."""
@@ -100,6 +125,7 @@ class Live:
         except RefusedError as refusal:
             if not self.relay.idle:
                 self.cancel()
+            self._cut = refusal.reason.name.lower()
             self.relay.end(ADMIN_SHUTDOWN, refusal.message, hint=refusal.hint, force=True)
 
     def _adopt(
@@ -130,12 +156,19 @@ class Live:
         cancelled: a statement of somebody whose access is revoked must not go on for hours.
         """
         self.is_told = True
+        self._cut = why.reason.name.lower()
         if not self.relay.idle:
             self.cancel()
         self.relay.end(ADMIN_SHUTDOWN, why.message, hint=why.hint, force=True)
 
-    def end(self, text: str, *, force: bool, sqlstate: str = ADMIN_SHUTDOWN) -> None:
-        """End the session: at once by force, else when no statement and no transaction runs."""
+    def end(
+        self, text: str, *, force: bool, sqlstate: str = ADMIN_SHUTDOWN, cut: str = FAULT
+    ) -> None:
+        """End the session: at once by force, else when no statement and no transaction runs.
+
+        ``cut`` says why in a word, unless the SQLSTATE does.
+        """
+        self._cut = cut
         self.relay.end(sqlstate, text, force=force)
 
     def end_as_asked(self, reason: str, *, force: bool) -> None:
@@ -144,7 +177,7 @@ class Live:
             self._asked_to_end = force
             if force and not self.relay.idle:
                 self.cancel()
-            self.end(reason, force=force)
+            self.end(reason, force=force, cut=ENDED)
 
     def close(self) -> Parting | None:
         """Stop, and close PostgreSQL's end; safe to call again. Returns as ``Carrying.close``."""
@@ -154,8 +187,10 @@ class Live:
         self.relay.stop()
         sqlstate, why = self.relay.ended_by or (None, "the connection ended")
         try:
-            said = json.dumps({"reason": why, "sqlstate": sqlstate})
-            self.tape.append(CLOSE, self.number, said.encode())
+            said = {"reason": why, "sqlstate": sqlstate}
+            if self.cut is not None:
+                said["cut"] = self.cut
+            self.tape.append(CLOSE, self.number, json.dumps(said).encode())
         except PgwardError as error:
             log.error("the end of a session is not on record: %s", error.message)
         parting = None
@@ -202,7 +237,7 @@ class Live:
         """See whether a limit of time is reached, or near; call it about every second."""
         limits = self.limits
         if self._retired is not None:
-            self._over(now, self._retired)
+            self._over(now, self._retired, RULES)
         elif limits.session is not None:
             self._look_at_session(now, limits.session)
         if self.relay.idle:
@@ -217,9 +252,10 @@ class Live:
             if left <= self.limits.warn_before:
                 self._warn("session", f"this session ends in {_minutes(left)}")
             return
-        self._over(now, f"the session has reached its limit of {_minutes(most)}")
+        text = f"the session has reached its limit of {_minutes(most)}"
+        self._over(now, text, SESSION_TIMEOUT)
 
-    def _over(self, now: float, text: str) -> None:
+    def _over(self, now: float, text: str, cut: str) -> None:
         """End the session when nothing runs.
 
         By force, after a while, where an idle transaction holds that up, or one statement after
@@ -228,11 +264,11 @@ class Live:
         answered = self.relay.answered
         if self._over_since is None:
             self._over_since = now, answered
-            self.end(text, force=False)
+            self.end(text, force=False, cut=cut)
             return
         since, then = self._over_since
         if now - since > GRACE_SECONDS and (self.relay.idle or answered != then):
-            self.end(text, force=True)
+            self.end(text, force=True, cut=cut)
 
     def _look_at_rest(self, seconds: float) -> None:
         limits = self.limits

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pgward.system.exposition import Kind
+from pgward.tunnel.edge.carrying import CUTS
 from pgward.tunnel.preface import Reason
 
 _SIZE: Final = 8
@@ -43,7 +44,7 @@ SLOWED = Metric("sessions_slowed", "gauge", "Sessions that say more than can be 
 REFUSED = Metric(
     "refusals_total", "counter", "Clients and sessions that were refused.", "reason", REASONS
 )
-CUT = Metric("cuts_total", "counter", "Sessions that the edge ended.", "reason", REASONS)
+CUT = Metric("cuts_total", "counter", "Sessions that the edge ended.", "reason", CUTS)
 DENIED = Metric(
     "statements_denied_total",
     "counter",

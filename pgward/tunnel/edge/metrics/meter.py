@@ -59,7 +59,7 @@ class Meter:
         elif action == "session.close" and link in self._running:
             self._take(link)
             self.pane.add(board.SESSIONS, self._running.pop(link)[0], by=-1)
-        elif action == "session.cut" and reason in board.REASONS:
+        elif action == "session.cut" and reason in board.CUT.values:
             self.pane.add(board.CUT, reason)
 
     def refusal(self, why: RefusedError) -> None:

@@ -23,6 +23,11 @@ class Told(Forwarded):
         self.told: list[Reason] = []
         self.adopted: list[Service] = []
         self.trouble: RefusedError | None = None
+        self.why: str | None = None
+
+    @property
+    def cut(self) -> str | None:
+        return self.why
 
     def adopt(self, _state: EdgeState, service: Service) -> None:
         self.adopted.append(service)
@@ -117,6 +122,35 @@ def test_a_session_goes_on_under_each_snapshot(run, contexts):
         bench.links.adopt(state(version=4, services={"orders": AWARE}))
         assert session.told == [Reason.DENIED]
         assert bench.events[-2:] == [("session.cut", "ok", "denied"), ("session.close", "ok", None)]
+        bench.close()
+
+    run(main())
+
+
+def test_an_end_that_the_session_came_to_by_itself_is_on_record(run, contexts):
+    async def main() -> None:
+        bench, playing = await played(contexts)
+        await bench.began()
+        assert playing.session is not None
+        playing.session.why = "idle"
+        bench.tls.close()
+        await until(lambda: len(bench.events) > 2)
+        assert bench.events[1:] == [("session.cut", "ok", "idle"), ("session.close", "ok", None)]
+        bench.close()
+
+    run(main())
+
+
+def test_a_cut_is_on_record_once(run, contexts):
+    async def main() -> None:
+        bench, playing = await played(contexts)
+        await bench.began()
+        assert playing.session is not None
+        playing.session.why = "blocked"
+        (link,) = bench.links.live
+        link.cut(Reason.BLOCKED)
+        ended = [("session.cut", "ok", "blocked"), ("session.close", "ok", None)]
+        assert bench.events[1:] == ended
         bench.close()
 
     run(main())

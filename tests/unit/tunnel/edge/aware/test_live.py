@@ -343,7 +343,7 @@ def test_a_cut_says_why(reason):
     bench.live.close()
     ((kind, number, data),) = bench.tape.frames
     assert (kind, number) == (CLOSE, 3)
-    assert json.loads(data) == {"reason": text, "sqlstate": sqlstate}
+    assert json.loads(data) == {"reason": text, "sqlstate": sqlstate, "cut": reason.name.lower()}
     assert sqlstate == "57P01"
 
 
@@ -395,3 +395,59 @@ def test_a_session_that_is_slowed_is_told_so_once_and_it_is_on_record(caplog):
     assert [json.loads(data) for _, _, data in bench.tape.frames] == [{"notice": notice}]
     assert "session b-1 of  is slowed" in caplog.text
     assert (bench.live.person, bench.live.said) == ("", 0)
+
+
+# --- why it ended, in a word -----------------------------------------------------------
+
+
+def cut_of(bench: Bench) -> str | None:
+    """Return why a session ended, which its record says as well."""
+    bench.live.close()
+    told = json.loads(bench.tape.frames[-1][2]).get("cut")
+    assert told == bench.live.cut
+    return told
+
+
+def test_a_session_that_others_end_is_not_cut():
+    bench = Bench(session=3600)
+    bench.looks(3600)  # it is asked to end, and its client leaves before
+    assert cut_of(bench) is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "in_transaction", "seconds", "word"),
+    [
+        ({"idle": 60}, False, 60, "idle"),
+        ({"idle_in_transaction": 60}, True, 60, "idle_in_transaction"),
+        ({"session": 10}, True, 11 + GRACE_SECONDS, "session_timeout"),
+    ],
+)
+def test_limits_of_time_have_their_words(limits, in_transaction, seconds, word):
+    bench = Bench(**limits)
+    bench.relay.in_transaction = in_transaction
+    bench.looks(10, seconds)
+    assert cut_of(bench) == word
+
+
+def test_an_end_by_an_administrator_has_its_word():
+    bench = Bench()
+    bench.live.end_as_asked("enough", force=True)
+    assert cut_of(bench) == "ended"
+
+
+def test_other_rules_have_their_word():
+    bench = Bench()
+    bench.live._retired = "connect again"
+    bench.relay.in_transaction = True
+    bench.looks(0, 1 + GRACE_SECONDS)
+    assert cut_of(bench) == "rules"
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "word"),
+    [("53100", "no_room"), ("08P01", "protocol"), ("XX000", "fault"), ("08006", "fault")],
+)
+def test_what_the_relay_itself_ends_has_a_word(sqlstate, word):
+    bench = Bench()
+    bench.relay.ended_by = sqlstate, "it cannot go on"
+    assert cut_of(bench) == word

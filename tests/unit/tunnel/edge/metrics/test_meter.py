@@ -53,13 +53,14 @@ def test_sessions_that_run_and_that_ran():
     assert bench.total(board.SESSIONS, "postgres") == 2
     assert bench.total(board.SESSIONS, "tcp") == 1
     bench.meter.session("session.cut", "ok", links[0], "revoked")
+    bench.meter.session("session.cut", "ok", links[0], "idle")
     bench.meter.session("session.cut", "ok", links[0], "of a newer edge")
     for link in links:
         bench.meter.session("session.close", "ok", link, None)
         bench.meter.session("session.close", "ok", link, None)
     assert [bench.total(board.SESSIONS, mode) for mode in board.MODES] == [0, 0]
     assert [bench.total(board.OPENED, mode) for mode in board.MODES] == [1, 2]
-    assert bench.total(board.CUT, "revoked") == 1
+    assert [bench.total(board.CUT, why) for why in ("revoked", "idle", "limit")] == [1, 1, 0]
     ours.close()
     theirs.close()
 
