@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -18,15 +19,19 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def raise_descriptor_limit() -> None:
-    """Take as many file descriptors as the system lets this process have: two a session."""
+def raise_descriptor_limit() -> int:
+    """Take as many file descriptors as the system lets this process have: two a session.
+
+    Returns how many that are.
+    """
     try:
         import resource  # noqa: PLC0415 - not on every platform
     except ImportError:
-        return
+        return sys.maxsize
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
 
 
 def tune_collector() -> None:

@@ -24,7 +24,7 @@ from pgward.pgwire.errors import WireError
 from pgward.pgwire.startup import Cancel
 from pgward.tunnel import pgerror, preface
 from pgward.tunnel.edge.cancels import Cancels
-from pgward.tunnel.edge.limits import Allowance
+from pgward.tunnel.edge.limits import Allowance, NoRoomError, no_descriptors
 from pgward.tunnel.edge.links import Links
 from pgward.tunnel.edge.listening import address_of
 from pgward.tunnel.edge.sessions import Link
@@ -82,10 +82,6 @@ class _NoGuests:
         raise _no_certificate()
 
 
-class _NoRoomError(RefusedError):
-    """There are too many already; nothing was read of what the client wants."""
-
-
 @dataclass(slots=True)
 class Door:
     """One listener's rules: which name is whose, and how many may wait at once.
@@ -123,8 +119,8 @@ class Door:
                 self._pause(listener)
                 return
             most = min(MOST_WAITING, self.max_connections)
-            if self.is_full:
-                self._tell_once("at %d connections: more are refused", self.max_connections)
+            if self.is_full or sock.fileno() >= self.links.descriptors.most:
+                self._tell_once("at %d connections: more are refused", len(self.links.live))
                 if not self.words.take(self.links.loop.time()):
                     self.met("refused")
                     sock.close()
@@ -158,13 +154,13 @@ class Door:
         now = self.links.loop.time()
         if now >= self.quiet_until.get(text, 0.0):
             self.quiet_until[text] = now + TELL_EVERY_SECONDS
-            log.error(text, about)
+            log.warning(text, about)
 
     def _drop_oldest(self) -> None:
         """Give up the client that has taken longest to say who it is."""
         task = next(iter(self.tasks), None)
         if task is not None:
-            log.info("too many clients say too little: the oldest is dropped")
+            self._tell_once("%d clients say too little: the oldest are dropped", len(self.tasks))
             del self.tasks[task]
             task.cancel()
 
@@ -235,10 +231,10 @@ class Door:
                 return
             user, first = guest.peer.user, guest.first
             wanted = Request(guest.service) if guest.service else await self._wanted(tls, ours=ours)
-            self._check(guest.peer, wanted.service)
+            self._check(tls, guest.peer, wanted.service)
         except RefusedError as refusal:
             if (
-                isinstance(refusal, _NoRoomError)
+                isinstance(refusal, NoRoomError)
                 and not (ours or first)
                 and await self._cancels(tls)
             ):
@@ -274,7 +270,7 @@ class Door:
             return Guest(Peer.of(certificate), "", b"")
         if ours:
             raise _no_certificate()
-        self._check_room()  # before a one-time password is used up in vain
+        self._check_room(tls)  # before a one-time password is used up in vain
         return await self.guests.receive(tls, address)
 
     async def _cancels(self, tls: TlsConnection) -> bool:
@@ -303,23 +299,25 @@ class Door:
             )
         return Request(self.default_service)
 
-    def _check_room(self) -> None:
+    def _check_room(self, tls: TlsConnection) -> None:
         if self.links.draining:
             raise RefusedError(Reason.STOPPING)
+        if tls.fileno() >= self.links.descriptors.most:
+            raise no_descriptors()
         if self.is_full:
-            raise _NoRoomError(
+            raise NoRoomError(
                 Reason.LIMIT,
                 "the edge has all its connections in use",
                 hint="try again, or have whoever runs the edge raise --max-connections",
             )
 
-    def _check(self, peer: Peer, service: str) -> None:
-        self._check_room()
+    def _check(self, tls: TlsConnection, peer: Peer, service: str) -> None:
+        self._check_room(tls)
         if self.links.state is None:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
         self.links.state.authorize(peer, service, self.links.clock.now())
         if self.links.by_user[peer.user] >= self.max_per_user:
-            raise _NoRoomError(
+            raise NoRoomError(
                 Reason.LIMIT,
                 f"you have all your {self.max_per_user} connections to this edge in use",
             )

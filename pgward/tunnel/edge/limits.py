@@ -1,7 +1,10 @@
-"""How many sessions run: by service, and by person. And how often something may happen."""
+"""How many sessions run: by service, and by person; and what else there is only so much of."""
 
+import os
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from pgward.tunnel.edge.state import Service
 from pgward.tunnel.preface import Reason, RefusedError
@@ -34,6 +37,47 @@ class Limits:
         self.by_user[service, user] -= 1
         if not self.by_user[service, user]:
             del self.by_user[service, user]
+
+
+KEPT_DESCRIPTORS: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptors:
+    """A process's file descriptors, of which ``most`` may be people's.
+
+    The others are kept for what nobody may be let down in: the tape's next file, events, the CA.
+    The system gives the lowest that is free (open(2)).
+    """
+
+    most: int = sys.maxsize
+
+    @classmethod
+    def of_limit(cls, limit: int) -> "Descriptors":
+        """Keep some of so many."""
+        return cls(limit - min(KEPT_DESCRIPTORS, limit // 4))
+
+    def are_short(self, after: int) -> bool:
+        """Tell whether the next one, of which ``after`` is a sibling, would be one of those."""
+        try:
+            free = os.dup(after)
+        except OSError:  # there is none at all
+            return True
+        os.close(free)
+        return free >= self.most
+
+
+class NoRoomError(RefusedError):
+    """There are too many already, whatever the client wants."""
+
+
+def no_descriptors() -> NoRoomError:
+    """Return why nobody more can come."""
+    return NoRoomError(
+        Reason.LIMIT,
+        "the edge has all its file descriptors in use",
+        hint="try again, or have whoever runs the edge raise its limit (LimitNOFILE, ulimit -n)",
+    )
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pgward.core.clock import Clock
 from pgward.tunnel import pgerror
 from pgward.tunnel.edge.carrying import Aware, Dialing, NotAware
-from pgward.tunnel.edge.limits import Limits
+from pgward.tunnel.edge.limits import Descriptors, Limits, no_descriptors
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.lingering import Lingering
 from pgward.tunnel.preface import Reason, RefusedError
@@ -39,6 +39,7 @@ class Links:
         self.aware: Aware = NotAware()
         self.clock = clock
         self.limits = Limits()
+        self.descriptors = Descriptors()
         self.live: set[Link] = set()
         self.by_user: Counter[str] = Counter()  # links, with a session or without
         self.draining = False
@@ -65,7 +66,7 @@ class Links:
     def authorize(self, link: "Link", first: bytes) -> Service:
         """Return the service of a link that wants a session; raise RefusedError.
 
-        To cancel a query that runs, nobody has to step up first.
+        To cancel a query that runs, nobody has to step up first, and there is room.
         """
         if self.draining:
             raise RefusedError(Reason.STOPPING)
@@ -75,6 +76,8 @@ class Links:
         service = self.state.authorize(link.peer, link.service, now)
         if service.step_up is not None and not pgerror.is_cancel(first):
             service.check_step_up(link.peer.user, now - self.skew())
+        if self.descriptors.are_short(link.socket.fileno()) and not pgerror.is_cancel(first):
+            raise no_descriptors()
         return service
 
     def end_unproved(self) -> None:

@@ -24,6 +24,7 @@ from pgward.tunnel.edge.duties import EdgeDuties
 from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
 from pgward.tunnel.edge.journal import Journal
+from pgward.tunnel.edge.limits import Descriptors
 from pgward.tunnel.edge.links import Links
 from pgward.tunnel.edge.metrics.board import Board
 from pgward.tunnel.edge.metrics.meter import Meter
@@ -34,7 +35,7 @@ from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.edge.source import CaSource, certificate, domains
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.upstream import Dialer
-from pgward.tunnel.loop import tune_collector
+from pgward.tunnel.loop import raise_descriptor_limit, tune_collector
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import edge_context
 
@@ -95,6 +96,7 @@ class EdgeServer:
         self._loop = asyncio.get_running_loop()
         dialer = Dialer()
         self._links = Links(self._loop, dialer, self._clock)
+        self._links.descriptors = Descriptors.of_limit(raise_descriptor_limit())
         self._cancels = Cancels(self._settings.worker, self._settings.mailboxes)
         self._cancels.listen(self._loop)
         self._auditor = self._make_attendant()

@@ -12,7 +12,7 @@ from pgward.pgwire import startup
 from pgward.tunnel import preface
 from pgward.tunnel.edge.accept import MAKE_ROOM, MOST_TOLD
 from pgward.tunnel.edge.cancels import Cancels
-from pgward.tunnel.edge.limits import Allowance
+from pgward.tunnel.edge.limits import Allowance, Descriptors
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import TlsConnection, read_line, read_some, write_all
 from tests.fixtures.accepting import edge
@@ -211,6 +211,26 @@ def test_a_full_edge_cancels_what_runs(run, contexts, tls_keys):
             await asyncio.get_running_loop().sock_sendall(sock, startup.cancel(8, b"keys"))
             assert await rest(sock) == b""
         assert (cancels.asked, made.refused) == ([(7, b"keys"), (8, b"keys")], [])
+
+    run(main())
+
+
+def test_descriptors_that_the_edge_keeps_are_nobodys(run, contexts, tls_keys):
+    async def main() -> None:
+        async with edge(contexts, tls_keys, default_service="orders") as made:
+            made.door.links.descriptors = Descriptors(0)
+            tls = await made.tls(made.plain())
+            await write_all(tls, startup.startup({"user": "alice"}))
+            said = await read_line(tls, 1000)
+            assert b"C53300\0" in said
+            assert b"the edge has all its file descriptors in use" in said
+            tls.close()
+            tls = await made.tls()
+            await write_all(tls, preface.request("orders"))
+            with pytest.raises(RefusedError, match="file descriptors") as caught:
+                preface.read_answer(await read_line(tls, preface.MAX_LINE))
+            assert caught.value.reason is Reason.LIMIT
+            tls.close()
 
     run(main())
 

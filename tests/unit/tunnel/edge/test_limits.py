@@ -1,8 +1,10 @@
+import os
+import sys
 from dataclasses import replace
 
 import pytest
 
-from pgward.tunnel.edge.limits import Allowance, Limits
+from pgward.tunnel.edge.limits import Allowance, Descriptors, Limits, no_descriptors
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.session_bench import ORDERS
 
@@ -53,3 +55,27 @@ def test_so_many_at_once_and_so_many_a_second():
     assert [allowance.take(100.5) for _ in range(2)] == [True, False]
     assert [allowance.take(99.0) for _ in range(1)] == [False]
     assert [allowance.take(200.0) for _ in range(4)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("limit", "most"), [(100, 75), (1024, 896), (65536, 65408), (sys.maxsize, sys.maxsize - 128)]
+)
+def test_some_descriptors_are_kept(limit, most):
+    assert Descriptors.of_limit(limit).most == most
+
+
+def test_descriptors_are_short_when_the_next_one_would_be_one_of_those_kept():
+    reader, writer = os.pipe()
+    free = os.dup(reader)
+    os.close(free)
+    assert not Descriptors().are_short(reader)
+    # Other threads of a test run may open some meanwhile, and none is below.
+    assert Descriptors(min(free, reader)).are_short(reader)
+    os.close(reader)
+    os.close(writer)
+    assert Descriptors().are_short(reader)
+
+
+def test_why_nobody_more_can_come():
+    refusal = no_descriptors()
+    assert (refusal.reason, refusal.sqlstate) == (Reason.LIMIT, "53300")

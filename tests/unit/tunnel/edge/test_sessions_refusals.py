@@ -3,8 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from pgward.pgwire import startup
 from pgward.pki.crl import RevocationList
 from pgward.tunnel import pgerror
+from pgward.tunnel.edge.limits import Descriptors
 from pgward.tunnel.edge.sessions import Link
 from pgward.tunnel.preface import EXPLANATIONS, Controls, Reason, RefusedError
 from tests.fixtures.links import reset, tcp_pair, tls_pair
@@ -17,6 +19,7 @@ from tests.fixtures.session_bench import (
     read_record,
     revoked,
     state,
+    until,
 )
 
 
@@ -33,6 +36,31 @@ async def refused(bench: Bench, reason: Reason, message: str | None = None) -> N
     assert bench.links.live == set()
     assert bench.links.limits.by_user == {}
     assert bench.events == [("session.open", "denied", message or text)]
+
+
+def test_the_last_descriptors_begin_no_session(run, contexts):
+    async def main() -> None:
+        bench = await Bench.make(contexts, controls=False)
+        bench.links.descriptors = Descriptors(0)
+        bench.tls.write(b"query")
+        said = await bench.read()
+        assert b"C53300\0" in said
+        assert b"the edge has all its file descriptors in use" in said
+        assert bench.dialer.dialled == 0
+        bench.close()
+
+    run(main())
+
+
+def test_the_last_descriptors_are_there_to_cancel(run, contexts):
+    async def main() -> None:
+        bench = await Bench.make(contexts, controls=False)
+        bench.links.descriptors = Descriptors(0)
+        bench.tls.write(startup.cancel(7, b"keys"))
+        await until(lambda: bench.dialer.dialled)
+        bench.close()
+
+    run(main())
 
 
 @pytest.mark.parametrize(
