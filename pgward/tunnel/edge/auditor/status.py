@@ -10,8 +10,6 @@ from typing import Any, Final, NamedTuple
 
 from pgward.core.clock import Clock, rfc3339
 from pgward.system.files import StorageError, atomic_write, storage_errors
-from pgward.tunnel.edge.auditor import refused as set_aside
-from pgward.tunnel.edge.auditor.settings import PLACE
 
 log = logging.getLogger("pgward.auditor")
 
@@ -89,7 +87,7 @@ def shown(status: Mapping[str, Any]) -> str:
         words.append(f"tapes that cannot be read: {', '.join(status['unreadable'])}")
     if refused := status.get("refused"):
         chunks = "1 chunk was" if refused == 1 else f"{refused} chunks were"
-        words.append(f"{chunks} refused for good, and set aside in {PLACE}/{set_aside.PLACE}")
+        words.append(f"{chunks} refused, and set aside: see pgward edge refused")
     for name, target in status["targets"].items():
         if target["chunks"]:
             because = f" ({target['problem']})" if target["problem"] else ""

@@ -44,8 +44,8 @@ def test_chunks_that_were_set_aside_are_told_of():
     shown = [status.shown(told | {"refused": number}) for number in (0, 1, 2)]
     assert shown == [
         "8 records since the start",
-        "8 records since the start; 1 chunk was refused for good, and set aside in audit/refused",
-        "8 records since the start; 2 chunks were refused for good, and set aside in audit/refused",
+        "8 records since the start; 1 chunk was refused, and set aside: see pgward edge refused",
+        "8 records since the start; 2 chunks were refused, and set aside: see pgward edge refused",
     ]
 
 
