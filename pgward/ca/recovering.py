@@ -2,7 +2,8 @@
 
 An edge that goes on with its chain has that taken in again by what it delivers next. But nobody
 goes on with a chain that was left meanwhile, or whose edge is gone. So the whole archive is looked
-through once: by the first `ca serve` behind the `ca.restore` of the audit log.
+through once: by the first `ca serve` behind `pgward ca restore`, or behind `pgward ca log accept`
+of a database that was put back.
 """
 
 import logging
@@ -25,7 +26,8 @@ from pgward.core.clock import Clock
 from pgward.core.errors import PgwardError, UnavailableError
 
 _log = logging.getLogger(__name__)
-RESTORED = "ca.restore"
+RESTORED = ("ca.restore", "log.accept")
+"""The events behind which the store may be older than the archive."""
 RECOVERED = "audit.recover"
 _BEHIND = "~"  # sorts behind all that stands in a chain
 _AT_ONCE = 500
@@ -72,10 +74,10 @@ class Recovery:
 
     def _is_due(self) -> bool:
         columns = audit_events.c
-        wanted = sa.select(columns.action).where(columns.action.in_((RESTORED, RECOVERED)))
+        wanted = sa.select(columns.action).where(columns.action.in_((*RESTORED, RECOVERED)))
         with self._store.read() as connection:
             last = connection.execute(wanted.order_by(columns.seq.desc()).limit(1)).scalar()
-        return last == RESTORED
+        return last in RESTORED
 
     def _chains(self) -> Iterator[tuple[str, str]]:
         """Yield edge and chain of all that the archive has, without looking at each object."""

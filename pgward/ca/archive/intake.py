@@ -263,7 +263,7 @@ class Intake:
     def _note_gap(self, transaction: Transaction, signed: SignedManifest, now: datetime) -> None:
         manifest = signed.manifest
         first, last = chains.note_gap(transaction, manifest, now)
-        why = f"lines {first} to {last} were lost"
+        why = f"lines {first} to {last} do not come: the edge lost them, or set them aside"
         details = {"first_seq": first, "last_seq": last}
         event = _event(manifest.edge, "audit.gap", manifest.chain, now, details=details, why=why)
         transaction.record(event)

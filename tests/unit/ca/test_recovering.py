@@ -50,13 +50,13 @@ def kept(api, intake, edge, objects):
     return {teller.chain: teller.head for teller in tellers}
 
 
-def restored(api):
+def restored(api, action=RESTORED[0]):
     """Put the store back to before anything came in, as `ca restore` does."""
     with api.store.write() as transaction:
         tables = audit_chains, audit_chunks, audit_chunk_names, database_sessions, recording_pieces
         for table in tables:
             transaction.execute(sa.delete(table))
-        event = AuditEvent.make(time=api.clock.now(), actor=caller.SYSTEM, action=RESTORED)
+        event = AuditEvent.make(time=api.clock.now(), actor=caller.SYSTEM, action=action)
         transaction.record(event)
 
 
@@ -75,9 +75,10 @@ def recovered(api):
     return [each["details"] for each in api.events() if each["action"] == RECOVERED]
 
 
-def test_all_chains_and_recordings_are_taken_in_again(api, kept, recovery):
+@pytest.mark.parametrize("action", RESTORED)
+def test_all_chains_and_recordings_are_taken_in_again(api, kept, recovery, action):
     before = counts(api)
-    restored(api)
+    restored(api, action)
     assert counts(api) == ({}, 0, [])
     recovery().run()
     assert counts(api) == before == ({LEFT: 3, CHAIN: 3}, 1, [3, 3])
