@@ -26,7 +26,15 @@ OF_JAVA = (
     *("opentest4j-reporting-events", "opentest4j-reporting-schema"),
 )
 
-OF_TAP = re.compile(r"(not )?ok (\d+)(?: - (.*?))?(?: # skip.*)?$")
+ODBC = Path("/usr/lib/x86_64-linux-gnu/odbc")
+OF_ODBC = """\
+Servername = {server}
+Port = {port}
+Database = contrib_regression
+Username = postgres
+ConnSettings = set lc_messages='C'
+"""
+OF_TAP = re.compile(r"(not )?ok (\d+)(?: - (.*?))?(?: test (?:returned|output) .*)?(?: # skip.*)?$")
 OF_GO = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 PREPARED = {
     "pgjdbc": "alter database {0} owner to test; create extension hstore",
@@ -186,15 +194,45 @@ def dbd_pg(source: Path, directory: Path, place: Place) -> Results:
         "DBI_DSN": f"dbi:Pg:host=127.0.0.1;port={place.port};dbname={place.database}",
         "DBI_USER": "postgres",
         "DBI_PASS": "",
+        "PERL_HASH_SEED": "0",
+        "PERL_PERTURB_KEYS": "0",
     }
     found: Results = {}
     for file in sorted((source / "t").glob("[0-9][0-9][a-z]*.t")):
         run(["perl", f"t/{file.name}"], source, environment, directory / file.name)
-        for line in (directory / file.name).read_text(errors="replace").splitlines():
-            if match := OF_TAP.match(line):
-                bad, number, words = match.groups()
-                name = f"t/{file.name}::{number} {words}"
-                found[name] = "failed" if bad else "skipped" if " # skip" in line else "passed"
+        found |= read_tap(directory / file.name, f"t/{file.name}::")
+    return found
+
+
+def psqlodbc(source: Path, directory: Path, place: Place) -> Results:
+    """Run psqlODBC's tests, which ``tools/build_psqlodbc.sh`` has compiled."""
+    tests = source / "test"
+    sections = {"psqlodbc_test_dsn": "psqlodbcw.so", "psqlodbc_test_dsn_ansi": "psqlodbca.so"}
+    text = "".join(f"[{name}]\nDriver = {name}\n{OF_ODBC}" for name in sections)
+    (tests / "odbc.ini").write_text(text.format(server="127.0.0.1", port=place.port))
+    drivers = (f"[{name}]\nDriver = {ODBC / file}\n" for name, file in sections.items())
+    (tests / "odbcinst.ini").write_text("".join(drivers))
+    files = {"ODBCSYSINI": ".", "ODBCINI": "./odbc.ini", "ODBCINSTINI": "./odbcinst.ini"}
+    environment = place.environment() | files
+    (tests / "results").mkdir(exist_ok=True)
+    tables = tests / "sampletables.sql"
+    run(["sh", "-c", f"./reset-db < {tables}"], tests, environment, directory / "tables.log")
+    names = sorted(file.name.removesuffix("-test") for file in (tests / "exe").glob("*-test"))
+    run(["./runsuite", *names, "--inputdir=."], tests, environment, directory / "log")
+    return read_tap(directory / "log", "")
+
+
+def read_tap(log: Path, of: str) -> Results:
+    """Read what became of each test, from what Perl's kind of tests say.
+
+    Tests of a file have numbers: their names tell what is another in each run.
+    """
+    found: Results = {}
+    for line in log.read_text(errors="replace").splitlines():
+        if match := OF_TAP.match(line):
+            bad, name = match.group(1, 2 if of else 3)
+            skipped = " # skip" in line
+            found[of + name] = f"failed: {line}" if bad else "skipped" if skipped else "passed"
     return found
 
 
@@ -256,4 +294,5 @@ SUITES: dict[str, Callable[[Path, Path, Place], Results]] = {
     "pgx": pgx,
     "lib-pq": lib_pq,
     "dbd-pg": dbd_pg,
+    "psqlodbc": psqlodbc,
 }

@@ -11,6 +11,8 @@ DIR holds a checkout of each suite that is to run:
 - DIR/pgx (github.com/jackc/pgx) and DIR/lib-pq (github.com/lib/pq); they need a go that finds the
   modules of their go.mod
 - DIR/dbd-pg (github.com/bucardo/dbdpg), whose driver is the machine's
+- DIR/psqlodbc (github.com/postgresql-interfaces/psqlodbc), compiled by tools/build_psqlodbc.sh,
+  whose driver is the machine's
 BIN is a directory with PostgreSQL's server programs; without one, the machine's newest.
 
 Each server is a fresh one; a CA, an edge and a tunnel are a `pgward demo --hold`. Exits with 1
