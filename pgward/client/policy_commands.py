@@ -140,6 +140,7 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
     help="The way in.",
     show_default=True,
 )
+@click.option("--reason", default="", metavar="TEXT", help="Why, where the service asks for that.")
 @click.option("--mfa", is_flag=True, help="The person logged in with a second factor.")
 @click.option("--trusted-device", is_flag=True, help="Their device is approved.")
 @policy_option
@@ -160,8 +161,8 @@ def explain(
 
     Nothing is connected. Without --user it is about yourself, as you are logged in now: that shows
     what decides, and the rules to administrators only. With -f the CA is asked only for what no
-    file has, and the person is in the groups of --group only. What the service itself says, `allow`
-    and `login`, is asked first. The status is 1 where the answer is no.
+    file has, and the person is in the groups of --group only. What the service itself says, as
+    `allow` and `login`, is looked at as well. The status is 1 where the answer is no.
     """
     if user is None:
         _check_own(groups=groups, policy=names, filename=sources, **facts)
@@ -181,8 +182,9 @@ def explain(
     context, at = asked.context, asked.at
     answers = [explaining.connection(engine, context, at, ruled.shut(context))]
     chosen = _chosen(ruled, answers[0], context, at)
-    if chosen is not None and chosen.refusal is not None:
-        answers = [replace(answers[0], decision=chosen.refusal)]
+    refusal = ruled.unlanded(context, at) if answers[0].decision.allowed else None
+    if refusal is not None:
+        answers = [replace(answers[0], decision=refusal)]
     if ruled.is_ruled:
         said = (sql or "").encode()
         answers += explaining.text(engine, ruled.guard(context, at), context, at, said)
@@ -220,7 +222,7 @@ def _question(ruled: Ruled, user: dict[str, Any], facts: dict[str, Any]) -> Aske
             "database": facts["database"],
             "applicationName": facts["application"],
         },
-        "session": {name: facts[name] for name in ("client", "method", "mfa")},
+        "session": {name: facts[name] for name in ("client", "method", "mfa", "reason")},
         "device": {"trusted": facts["trusted_device"]},
     }
     if facts["at"] is not None:

@@ -14,7 +14,7 @@ from pgward.policy.rules import Decision
 from pgward.policy.statements import classify
 from pgward.system import terminal
 
-SAID = ("role", "database", "application", "method")
+SAID = ("role", "database", "application", "method", "reason")
 """What one may say of a connection of one's own; the CA knows the rest."""
 _OF_STATEMENTS = (
     *("kind", "kinds", "tables", "names", "functions", "settings"),

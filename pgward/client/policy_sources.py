@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pgward.client import manifest, policy_configs
+from pgward.client import manifest, policy_configs, policy_landing
 from pgward.client.manifest import Document, ManifestError
 from pgward.client.policy_configs import Choice
 from pgward.core.errors import InvalidInputError, NotFoundError
@@ -24,7 +24,7 @@ from pgward.policy.rules import Decision, Engine
 INLINE = "inline"
 """How the policy is called that stands in the service itself."""
 TEST = "PolicyTest"
-BUILT_IN = (NAME, "allow", "login", policy_configs.NAME)
+BUILT_IN = (NAME, "allow", "login", policy_configs.NAME, *policy_landing.NAMES)
 """What decides without a policy, as a service says it."""
 
 Ask = Callable[[str, str], dict[str, Any]]
@@ -83,7 +83,13 @@ class Ruled:
         shut = self.shut(context)
         if shut is not None or not engine.connect(context, at).allowed:
             return shut
-        return self.chosen(context, at).refusal
+        return self.unlanded(context, at)
+
+    def unlanded(self, context: Context, at: datetime) -> Decision | None:
+        """Return what keeps somebody out whom policies let in: there is no place for them."""
+        chosen = self.chosen(context, at)
+        own = _own(_object(chosen.block.get("user")), context.user.name)
+        return chosen.refusal or policy_landing.refusal(chosen.block, context, own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,14 @@ def answers(fake_ca):
 
 def test_what_one_asks_about_oneself(logged_in, answers, fake_ca):
     answers["statements"] = [ALLOWED, DENIED]
-    words = ("--service", "orders", "--role", "rw", "--method", "otp")
+    words = ("--service", "orders", "--role", "rw", "--method", "otp", "--reason", "T-7")
     done = logged_in("policy", "explain", *words, "--sql", "select f(); delete from a")
     assert done.exit_code == 1
     assert done.stdout.splitlines()[:2] == ["the connection", "allowed by rule r of policy p"]
     assert done.stdout.endswith("denied by rule changes of policy p: ask a lead\n")
     asked = body(fake_ca)
-    assert (asked["service"], asked["role"], asked["method"]) == ("orders", "rw", "otp")
+    said = {name: asked[name] for name in ("service", "role", "method", "reason")}
+    assert said == {"service": "orders", "role": "rw", "method": "otp", "reason": "T-7"}
     assert asked["statements"][0] == {
         "kind": "SELECT",
         "kinds": ["SELECT"],
