@@ -1,7 +1,8 @@
 """Write pgward/policy/harmless.py: PostgreSQL's own functions that change nothing.
 
 A name is in it when no function so called, in any version from 11 to 18, is declared volatile, but
-for the few volatile ones of ALSO, read one by one in the manual. .tools/postgres has the servers.
+for the few volatile ones of ALSO, read one by one in the manual; and none that reads tables which
+are named in a string, or not at all (BLIND). .tools/postgres has the servers.
 
 Usage: .venv/bin/python tools/write_harmless_functions.py
 """
@@ -29,7 +30,11 @@ pg_indexes_size pg_is_in_recovery pg_is_wal_replay_paused pg_last_wal_receive_ls
 pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_relation_size pg_size_pretty
 pg_table_size pg_tablespace_size pg_total_relation_size random random_normal timeofday uuidv4 uuidv7
 """
-HEADER = '''"""PostgreSQL's own functions that change nothing, versions 11 to 18.
+BLIND = """
+database_to_xml database_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema
+table_to_xml table_to_xml_and_xmlschema
+"""
+HEADER = '''"""PostgreSQL's own functions that change nothing, and read no table, versions 11 to 18.
 
 Written by tools/write_harmless_functions.py, from how PostgreSQL declares them.
 """
@@ -50,7 +55,7 @@ def main() -> None:
             for line in cluster.psql(FUNCTIONS).splitlines():
                 name, is_volatile = line.split("|")
                 (volatile if is_volatile == "t" else seen).add(name)
-    names = sorted((seen - volatile) | set(ALSO.split()))
+    names = sorted((seen - volatile - set(BLIND.split())) | set(ALSO.split()))
     body = textwrap.fill(" ".join(names), 99, break_long_words=False, break_on_hyphens=False)
     path = ROOT / "pgward/policy/harmless.py"
     path.write_text(f'{HEADER}{body}\n"""\n{FOOTER}', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Large texts without what says nothing: literals, comments, and further constants of a list.
+"""Large texts without what says nothing: literals, comments, and constants in a row of a list.
 
 What a statement does is in its other words: no kind, table, function or setting stands in a
 literal or a comment. So a bulk INSERT, a long IN list or a file in a literal comes down to a few
@@ -35,12 +35,13 @@ _NAMED = rb"""(?:null|true|false|default)(?![\w$\x80-\xff'"&.(\[])"""
 _CAST = rb"(?:::\s*+[a-z_]\w*+(?![\w$\x80-\xff])\s*+)?+"
 
 
+# Two elements of a list at least: what has two arguments, as NULLIF, keeps them.
 def _tokens(string: bytes) -> re.Pattern[bytes]:
     constant = rb"(?:%s|[-+]?+%s|%s)\s*+%s" % (string, _NUMBER, _NAMED, _CAST)
     row = rb"\(\s*+%s(?:,\s*+%s)*+\)\s*+" % (constant, constant)
     return re.compile(
         rb"""
-        (?P<list> (?: \s*+ , \s*+ (?: %(constant)s | %(row)s ) (?= [,)\];] | \Z ) )++ )
+        (?P<list> (?: \s*+ , \s*+ (?: %(constant)s | %(row)s ) (?= [,)\];] | \Z ) ){2,}+ )
       | (?P<words> (?: (?! (?:[bnxe]|u&)['"] ) %(word)s | %(number)s | "[^"]*+" | \$%(number)s
             | [\s=<>+*%%!~@\#^|&?`:;.()\[\]{}] | ,(?!\s*+['0-9entfd(+-]) | -(?!-) | /(?!\*)
             ){1,20000}+ )

@@ -19,6 +19,13 @@ _LEAVES = frozenset(
     {"A_Const", "A_Star", "Alias", "Boolean", "ColumnRef", "Float", "Integer", "ParamRef", "String"}
 )
 _TARGETS = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"})
+# What has the name of an operator, or of a method, which are functions by another name.
+_OPERATORS = {
+    "A_Expr": "name",
+    "SortBy": "use_op",
+    "SubLink": "oper_name",
+    "RangeTableSample": "method",
+}
 _UPDATES_ON_CONFLICT = 3  # OnConflictAction: ONCONFLICT_UPDATE
 
 Names = frozenset[str]
@@ -44,9 +51,15 @@ class Facts:
 
     def add_function(self, parts: Iterable[str]) -> None:
         """Note a function; one of PostgreSQL's own goes without its schema."""
-        found = list(parts)
-        own = found[1:] if len(found) > 1 and found[0] == _SYSTEM else found
+        found = list(parts)[-2:]
+        own = found[1:] if found[:-1] == [_SYSTEM] else found
         self.functions[".".join(quote(part) for part in own)] = None
+
+    def add_operator(self, parts: Iterable[str]) -> None:
+        """Note an operator that is somebody's own, which is a function."""
+        found = list(parts)
+        if len(found) > 1 and found[-2] != _SYSTEM:
+            self.add_function(found)
 
 
 def quote(name: str) -> str:
@@ -80,10 +93,9 @@ def _look(node: Node, scope: Names, facts: Facts) -> Iterable[tuple[Node, Names]
     if node.name == "FuncCall":
         facts.add_function(_texts(value for name, value in fields if name == "funcname"))
         fields = [each for each in fields if each[0] != "funcname"]
-    elif node.name == "A_Expr":
-        operator = _texts(value for name, value in fields if name == "name")
-        if len(operator) > 1 and operator[0] != _SYSTEM:
-            facts.add_function(operator)  # somebody's own, which is a function
+    elif node.name in _OPERATORS:
+        wanted = _OPERATORS[node.name]
+        facts.add_operator(_texts(value for name, value in fields if name == wanted))
     elif node.name == "LockingClause":
         facts.kinds[kinds.ROW_LOCK] = None
         return ()  # what it names are aliases

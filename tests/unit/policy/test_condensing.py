@@ -26,10 +26,11 @@ def why(text, most=MOST, **options):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (b"INSERT INTO a VALUES (1,'x',NULL),(2,'y''z',-1.5e3)", b"INSERT INTO a VALUES (1)"),
+        (b"INSERT INTO a VALUES (1,'x',NULL),(2,'y''z'),(-1.5e3)", b"INSERT INTO a VALUES (1)"),
         (b"SELECT * FROM a WHERE b IN ('1', '2', '3')", b"SELECT * FROM a WHERE b IN ('x')"),
-        (b"VALUES ('\\x00'::bytea, true), ('a'::text, DEFAULT)", b"VALUES ('x'::bytea)"),
-        (b"SELECT f(1, 2), ARRAY[1, 2], a, 3 + 4", b"SELECT f(1), ARRAY[1], a, 3 + 4"),
+        (b"SELECT NULLIF(a, 1), f(b, '2', 3)", b"SELECT NULLIF(a, 1), f(b)"),
+        (b"VALUES ('\\x00'::bytea), ('a'::text), (DEFAULT, true)", b"VALUES ('x'::bytea)"),
+        (b"SELECT f(1, 2, 3), ARRAY[1, 2, 3], a, 3, 4 + 5", b"SELECT f(1), ARRAY[1], a, 3, 4 + 5"),
         (b"SELECT /* not this */ 1 -- nor that\n", b"SELECT \n 1 \n\n"),
         (b"SELECT $a$ $b$ ' $a$, $$;$$, $1", b"SELECT 'x', 'x', $1"),
         (b"SELECT E'a\\'b', e'c' || 'd'", b"SELECT 'x', 'x' || 'x'"),
@@ -159,7 +160,7 @@ SQL = [
     "SELECT {}, a FROM b WHERE c = {}; DROP TABLE d",
     "INSERT INTO a (b) VALUES ({}, {}), (1, {}), (f(2), {})",
     "WITH a AS (SELECT {}) SELECT (SELECT 1, {}), (2, (SELECT 3 FROM a)) FROM g.h",
-    "COPY a FROM {}",
+    "COPY (SELECT {}) TO STDOUT",
     "SET a TO {}, {}",
     "SELECT * FROM a WHERE b IN ({}, {}, (SELECT c FROM d WHERE e = {})), (1), (2)",
     "DO {}",

@@ -101,3 +101,10 @@ def test_rules_that_look_at_texts_see_every_one():
     assert rules.statement("query", b"SELECT 7", whole=True) is None
     assert rules.statement("query", b"SELECT 8", whole=True) is not None
     assert rules.statement("query", b"SELECT 17", whole=True) is None
+
+
+def test_an_empty_literal_is_not_like_others():
+    """Of COPY FROM '' the grammar's tree says no file, and PostgreSQL refuses it."""
+    rules = ruler("ctx.request.postgres.statement.kind == 'COPY FROM'")
+    assert rules.statement("query", b"COPY a FROM ''", whole=True) is None
+    assert rules.statement("query", b"COPY a FROM '/etc/passwd'", whole=True) is not None

@@ -12,9 +12,12 @@ from pgward.policy.statements import classify
     ("text", "expected"),
     [
         (b"SELECT a FROM b WHERE c = 17", b"SELECT a FROM b WHERE c = 1"),
-        (b"SELECT 'it''s', 2.50, t1, -3", b"SELECT '''', 1, t1, -1"),
+        (b"SELECT 'it''s', 2.50, t1, -3", b"SELECT 'x''x', 1, t1, -1"),
+        (b"SELECT '', ' ', ''''", b"SELECT '', 'x', ''''"),
         (b"SELECT 1e5, 0x1f, 1_000, a.1", b"SELECT 1e5, 0x1f, 1_000, a.1"),
-        (b"DELETE FROM a WHERE b='-'", b"DELETE FROM a WHERE b=''"),
+        (b"DELETE FROM a WHERE b='-'", b"DELETE FROM a WHERE b='x'"),
+        (b"COPY a FROM ''", b"COPY a FROM ''"),
+        (b"COPY a FROM '/etc/passwd'", b"COPY a FROM 'x'"),
         (b"SELECT 'a", None),
         (b"SELECT 'a' -- it's", None),
         (b"SELECT /* it's */ 'a'", None),
@@ -32,7 +35,7 @@ def test_literals_are_left_out_where_that_is_safe(text, expected):
 
 WORDS = """SELECT DELETE FROM a b.c f( ) ( , ' '' 'x' E'x' N'y' 1 2.5 .5 7e3 WHERE = - + ; SET TO
 WITH AS x1 1x INTERVAL FLOAT(7) ::int [3] LIMIT VALUES"""
-_PARTS = st.sampled_from(["\n", "LIMIT 5", "VALUES (1, 'a')", *WORDS.split()])
+_PARTS = st.sampled_from(["\n", "LIMIT 5", "COPY a FROM", "VALUES (1, 'a')", *WORDS.split()])
 
 
 def facts(text):
