@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 from typing import Final, NamedTuple
 
 import zstandard
@@ -79,7 +78,8 @@ class Packer:
         """
         written, times, whom = list[bytes](), list[int](), set[About]()
         before = room = GOAL_BYTES - self._bytes
-        for record in islice(records, start, start + MOST_LINES - self._lines):
+        for place in range(start, min(len(records), start + MOST_LINES - self._lines)):
+            record = records[place]  # islice would walk to ``start``, for each that is not written
             if not isinstance(record, tuple) or room <= 0:
                 break
             line, time, about = record

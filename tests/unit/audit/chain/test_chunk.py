@@ -192,3 +192,25 @@ def test_numbers_of_lines_are_looked_at_when_a_chunk_is_opened():
     assert len(list(chunk.opened(data, told))) == 1
     with pytest.raises(ChainBrokenError, match="line 2 stands where line 3 belongs"):
         open_chunk(data, told)
+
+
+class Watched(list):
+    """Records of which it is known which were looked at."""
+
+    def __init__(self, records):
+        super().__init__(records)
+        self.seen = []
+
+    def __getitem__(self, place):
+        self.seen.append(place)
+        return super().__getitem__(place)
+
+    def __iter__(self):
+        raise AssertionError("all are looked at for each")
+
+
+def test_a_packer_looks_at_no_record_before_the_place_where_it_goes_on():
+    records = Watched([record(1), written(record(2)), record(3)])
+    packer = Packer(Head.origin(CHAIN))
+    assert [packer.fill(records, place) for place in (0, 1, 2)] == [0, 2, 2]
+    assert records.seen == [0, 1, 2, 2]
