@@ -94,11 +94,11 @@ class AwareRelay(Relay):
 
     @property
     def last_active(self) -> float:
-        """When the last answer was here at the latest, by the loop's clock; now, if one is awaited.
+        """When the last answer was here at the latest, by the loop's clock.
 
-        It was looked for when this was asked before: so ask again and again.
+        Now, if one is awaited, or the client may have said what was not read. It was looked for when this was asked before: so ask again and again.
         """
-        if not self.idle:
+        if self._slowed or not self.idle:
             return self._loop.time()
         if self._rests_since[1] != self.answered:
             self._rests_since = self._loop.time(), self.answered

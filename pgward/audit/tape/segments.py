@@ -88,9 +88,9 @@ def fill(directory: Path, most: int, size: int) -> Fill:
     found = numbers(directory)
     try:
         disk = os.statvfs(directory)
-        most = min(most, len(found) + disk.f_bavail * disk.f_frsize // size)
-    except FileNotFoundError:
-        return Fill(0, most, 0)  # somebody has removed it, and is told of elsewhere
+    except OSError:  # somebody has removed it, or the disk fails, and is told of elsewhere
+        return Fill(0, most, 0)
+    most = min(most, len(found) + disk.f_bavail * disk.f_frsize // size)
     return Fill(len(found), most, min(found, default=0))
 
 

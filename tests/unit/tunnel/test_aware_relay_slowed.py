@@ -29,6 +29,8 @@ def test_it_waits_until_it_is_read_and_gets_its_answers_meanwhile(run, contexts,
             await world.client.send(BIG)
             assert await nothing_comes(world)
             assert await world.down(ANSWER) == ANSWER
+            assert world.relay.idle
+            assert world.relay.last_active == pytest.approx(world.relay._loop.time(), abs=0.01)
             world.relay.sip()
             assert await world.at_database(len(BIG)) == BIG
             assert await nothing_comes(world)
