@@ -12,7 +12,7 @@ from pgward.pgwire.framing import Framer, message
 from pgward.pgwire.login_in import PasswordIn
 from pgward.pgwire.login_out import LoginOut
 from pgward.pgwire.scram import Verifier
-from tests.fuzz import inspectors, records
+from tests.fuzz import inspectors, prefaces, records
 
 # Each reader, and how what it found is said again: in the same bytes.
 _FRONTEND = {
@@ -191,6 +191,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "login-in": login_in,
     "login-out": login_out,
     **inspectors.TARGETS,
+    **prefaces.TARGETS,
     **records.TARGETS,
 }
 
@@ -228,5 +229,6 @@ SEEDS: dict[str, list[bytes]] = {
         b"Ecould not fork\n\0",
     ],
     **inspectors.SEEDS,
+    **prefaces.SEEDS,
     **records.SEEDS,
 }
