@@ -1,5 +1,6 @@
 """The table of upkeep: what `ca serve` does again and again. A new job is a line here."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -26,6 +27,10 @@ from pgward.core.clock import Clock
 _ROUNDS = 10  # of a purge, at one time
 # No key begins so: a bucket that answers, is there, and lets us list has answered with nothing.
 _NOTHING = "nothing/"
+
+
+Purge = Callable[..., int]
+"""Removes what is old, and returns how much."""
 
 
 class Renewable(Protocol):
@@ -134,21 +139,23 @@ def archive(
     """
     objects = parts.objects
     keep = authority.settings.audit.keep_days
-    policy = purging.Policy(timedelta(days=keep))
+
+    def old(purged: Purge, batch: int) -> None:
+        for _ in range(_ROUNDS):
+            now = authority.clock.now()
+            confirmed = timekeeping.confirmed(store, now)
+            if confirmed is None:
+                return
+            # A clock that went ahead by itself makes nothing old.
+            policy = purging.Policy(timedelta(days=keep) + (now - confirmed))
+            if purged(store, objects, now, policy, write=leadership.write) < batch:
+                return
 
     def old_records() -> None:
-        for _ in range(_ROUNDS):
-            now = authority.clock.now()
-            gone = purging.purge(store, objects, now, policy, write=leadership.write)
-            if gone < purging.BATCH:
-                return
+        old(purging.purge, purging.BATCH)
 
     def old_recordings() -> None:
-        for _ in range(_ROUNDS):
-            now = authority.clock.now()
-            gone = recordings.purge(store, objects, now, policy, write=leadership.write)
-            if gone < recordings.BATCH:
-                return
+        old(recordings.purge, recordings.BATCH)
 
     def is_there() -> None:
         next(objects.list(_NOTHING), None)

@@ -13,7 +13,7 @@ from pgward.ca import caller
 from pgward.ca.store import Store
 from pgward.ca.store.pulse import CLOCK_TOLERANCE
 from pgward.ca.store.purge import Write
-from pgward.ca.store.schema import audit_events
+from pgward.ca.store.schema import audit_events, login_sessions, machines
 from pgward.ca.store.transaction import OWN_SOURCE
 from pgward.core.clock import rfc3339
 from pgward.core.errors import UnavailableError
@@ -114,3 +114,17 @@ def last_act(store: Store) -> datetime | None:
     with store.read() as connection:
         found: datetime | None = connection.execute(statement).scalar_one_or_none()
     return found
+
+
+def confirmed(store: Store, now: datetime) -> datetime | None:
+    """Return up to when somebody else's clock agreed with ours; None when nobody's ever did.
+
+    What machines and people prove carries their time, and is refused by a clock that differs. A
+    machine's is asked for about every minute, a person's at each login.
+    """
+    seen = sa.select(sa.func.max(machines.c.last_seen_at))
+    logged_in = sa.select(sa.func.max(login_sessions.c.created_at))
+    with store.read() as connection:
+        found = [connection.execute(each).scalar() for each in (seen, logged_in)]
+    times = [each for each in found if each is not None]
+    return min(now, max(times)) if times else None

@@ -29,7 +29,7 @@ from tests.integration.aware.test_completeness import (
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class World:

@@ -205,3 +205,28 @@ def test_an_archive_that_is_not_there_is_told_before_an_edge_needs_it(
     assert caplog.messages == [
         "upkeep failed: archive: this authority has no archive (pgward ca serve --archive)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "kept"),
+    [(None, None), (timedelta(), timedelta(days=500)), (timedelta(days=90), timedelta(days=410))],
+)
+def test_time_that_nobody_else_confirms_makes_nothing_old(  # noqa: PLR0917 - fixtures
+    authority, store, leadership, monkeypatch, confirmed, kept
+):
+    now, asked = authority.clock.now(), []
+    began = now - timedelta(days=100)
+    when = None if confirmed is None else began + confirmed
+    monkeypatch.setattr(jobs.timekeeping, "confirmed", lambda *_: when)
+
+    def purge(_store, _objects, moment, policy, **_more):
+        asked.append((moment, policy.keep))
+        return 0
+
+    monkeypatch.setattr(jobs.purging, "purge", purge)
+    monkeypatch.setattr(jobs.recordings, "purge", purge)
+    parts = SimpleNamespace(objects=NoObjects(), intake=None)
+    for job in jobs.archive(authority, store, parts, leadership):
+        if job.name in {"old records", "old recordings"}:
+            job.run()
+    assert asked == ([] if kept is None else [(now, kept)] * 2)

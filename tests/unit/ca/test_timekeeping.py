@@ -1,10 +1,12 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from pgward.audit.events import AuditEvent
 from pgward.ca import timekeeping
 from pgward.ca.store import audit
+from pgward.ca.store.schema import login_sessions, machines
 from pgward.core.errors import UnavailableError
 from tests.fixtures.authority import START
 
@@ -104,3 +106,28 @@ def test_a_leap_that_could_not_be_recorded_is_recorded_later(store, acted):
     with pytest.raises(UnavailableError):
         watch.look(earlier, write=away)
     assert [watch.look(earlier), watch.look(earlier)] == [True, False]
+
+
+def machine(store, name, seen):
+    row = {"kind": "edge", "name": name, "dns": [], "ips": [], "enrolled_at": START}
+    with store.write() as transaction:
+        transaction.execute(sa.insert(machines), row | {"last_seen_at": seen})
+
+
+def logged_in(store, moment):
+    row = {"id": "s1", "token_hash": b"x" * 32, "user_name": "alice", "thumbprint": "t"}
+    times = {"created_at": moment, "expires_at": moment + 60 * MINUTE}
+    with store.write() as transaction:
+        transaction.execute(sa.insert(login_sessions), row | times | {"method": "password"})
+
+
+def test_a_clock_is_confirmed_by_machines_and_by_people_who_log_in(store):
+    now = START + 90 * MINUTE
+    assert timekeeping.confirmed(store, now) is None
+    machine(store, "e1", None)
+    assert timekeeping.confirmed(store, now) is None
+    machine(store, "e2", START + MINUTE)
+    assert timekeeping.confirmed(store, now) == START + MINUTE
+    logged_in(store, START + 2 * MINUTE)
+    assert timekeeping.confirmed(store, now) == START + 2 * MINUTE
+    assert timekeeping.confirmed(store, START) == START
