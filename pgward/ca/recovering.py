@@ -21,6 +21,7 @@ from pgward.ca.recordings import intake as recordings
 from pgward.ca.store import Store
 from pgward.ca.store.purge import Write
 from pgward.ca.store.schema import audit_events
+from pgward.ca.store.schema_archive import audit_chains
 from pgward.ca.store.schema_recordings import recording_pieces
 from pgward.core.clock import Clock
 from pgward.core.errors import PgwardError, UnavailableError
@@ -67,10 +68,24 @@ class Recovery:
         if self._done:
             return
         if self._is_due():
-            chunks = sum(self._chunks.recover(*chain) for chain in self._chains())
-            pieces = sum(map(self._take, self._parcels()))
-            self._note({"chunks": chunks, "pieces": pieces}, write or self._store.write)
+            self._recover(write or self._store.write)
         self._done = True
+
+    def _recover(self, write: Write) -> None:
+        found = list(self._chains())
+        if not found and self._has_chains():
+            _log.warning(
+                "the store was put back, and the archive is empty: put the archive where it belongs,"
+                " and start again, so that it is read"
+            )
+            return
+        chunks = sum(self._chunks.recover(*chain) for chain in found)
+        pieces = sum(map(self._take, self._parcels()))
+        self._note({"chunks": chunks, "pieces": pieces}, write)
+
+    def _has_chains(self) -> bool:
+        with self._store.read() as connection:
+            return connection.execute(sa.select(audit_chains.c.chain).limit(1)).first() is not None
 
     def _is_due(self) -> bool:
         columns = audit_events.c

@@ -50,11 +50,11 @@ def kept(api, intake, edge, objects):
     return {teller.chain: teller.head for teller in tellers}
 
 
-def restored(api, action=RESTORED[0]):
+def restored(api, action=RESTORED[0], *, forget=True):
     """Put the store back to before anything came in, as `ca restore` does."""
     with api.store.write() as transaction:
         tables = audit_chains, audit_chunks, audit_chunk_names, database_sessions, recording_pieces
-        for table in tables:
+        for table in tables if forget else ():
             transaction.execute(sa.delete(table))
         event = AuditEvent.make(time=api.clock.now(), actor=caller.SYSTEM, action=action)
         transaction.record(event)
@@ -140,3 +140,18 @@ def test_a_parcel_that_cannot_be_fetched_is_tried_again(api, recovery, objects, 
     monkeypatch.setattr(type(objects), "get", away)
     with pytest.raises(UnavailableError):
         recovery().run()
+
+
+def test_an_archive_that_was_forgotten_is_read_at_a_later_start(  # noqa: PLR0917 - fixtures
+    api, kept, recovery, objects, tmp_path, caplog
+):
+    assert kept
+    (tmp_path / "archive").rename(tmp_path / "elsewhere")
+    restored(api, forget=False)
+    recovery().run()
+    assert recovered(api) == []
+    assert "the archive is empty" in caplog.text
+    (tmp_path / "elsewhere").rename(tmp_path / "archive")
+    recovery().run()
+    assert recovered(api) == [{"chunks": 0, "pieces": 0}]
+    assert len(list(objects.list(""))) == 7
