@@ -25,28 +25,30 @@ _REPLACED: Final = {
     "comma": b",",
 }
 
-_PLAIN = rb"'[^']*+(?:''[^']*+)*+'"
-_ESCAPED = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
+# What is repeated possessively is an atomic group in itself: Python 3.11.2, Debian 12's, does not
+# go back to where a group began that fails in its middle.
+_PLAIN = rb"'[^']*+(?:(?>''[^']*))*+'"
+_ESCAPED = rb"'[^'\\]*+(?:(?>(?:\\.|'')[^'\\]*))*+'"
 # Behind a new line such a string may go on, and a plain one of this reading would be none.
 _GOES_ON = rb"(?!\s*+(?:'|--))"
 _WORD = rb"[a-z_\x80-\xff][\w$\x80-\xff]*+"
-_NUMBER = rb"[0-9]++(?:\.[0-9]++)?+(?:e[-+]?+[0-9]++)?+(?![\w.$\x80-\xff])"
+_NUMBER = rb"(?>[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)(?![\w.$\x80-\xff])"
 _NAMED = rb"""(?:null|true|false|default)(?![\w$\x80-\xff'"&.(\[])"""
-_CAST = rb"(?:::\s*+[a-z_]\w*+(?![\w$\x80-\xff])\s*+)?+"
+_CAST = rb"(?>(?:::\s*+[a-z_]\w*+(?![\w$\x80-\xff])\s*+)?)"
 
 
 # Two elements of a list at least: what has two arguments, as NULLIF, keeps them.
 def _tokens(string: bytes) -> re.Pattern[bytes]:
-    constant = rb"(?:%s|[-+]?+%s|%s)\s*+%s" % (string, _NUMBER, _NAMED, _CAST)
-    row = rb"\(\s*+%s(?:,\s*+%s)*+\)\s*+" % (constant, constant)
+    constant = rb"(?>%s|[-+]?%s|%s)\s*+%s" % (string, _NUMBER, _NAMED, _CAST)
+    row = rb"\(\s*+%s(?:(?>,\s*+%s))*+\)\s*+" % (constant, constant)
     return re.compile(
         rb"""
-        (?P<list> (?: \s*+ , \s*+ (?: %(constant)s | %(row)s ) (?= [,)\];] | \Z ) ){2,}+ )
-      | (?P<words> (?: (?! (?:[bnxe]|u&)['"] ) %(word)s | %(number)s | "[^"]*+" | \$%(number)s
+        (?P<list> (?:(?> \s*+ , \s*+ (?> %(constant)s | %(row)s ) (?= [,)\];] | \Z ) )){2,}+ )
+      | (?P<words> (?: (?> (?! (?:[bnxe]|u&)['"] ) %(word)s | %(number)s | "[^"]*+" | \$%(number)s
             | [\s=<>+*%%!~@\#^|&?`:;.()\[\]{}] | ,(?!\s*+['0-9entfd(+-]) | -(?!-) | /(?!\*)
-            ){1,20000}+ )
-      | (?P<literal> %(string)s | \$(?P<tag>(?:[a-z_\x80-\xff][\w\x80-\xff]*+)?+)\$.*?\$(?P=tag)\$ )
-      | (?P<comment> --[^\n\r]*+ | /\*(?:[^*/]++|\*(?!/)|/(?!\*))*+\*/ )
+            ) ){1,20000}+ )
+      | (?P<literal> %(string)s | \$(?P<tag>(?:[a-z_\x80-\xff][\w\x80-\xff]*+)?)\$.*?\$(?P=tag)\$ )
+      | (?P<comment> --[^\n\r]*+ | /\*(?:(?>[^*/]+|\*(?!/)|/(?!\*)))*+\*/ )
       | (?P<comma> , )
       | (?P<odd> . )
         """
@@ -61,8 +63,8 @@ def _tokens(string: bytes) -> re.Pattern[bytes]:
     )
 
 
-_IN_PLAIN = _tokens(rb"(?:%s|e%s%s)" % (_PLAIN, _ESCAPED, _GOES_ON))
-_IN_ESCAPED = _tokens(rb"e?+" + _ESCAPED)
+_IN_PLAIN = _tokens(rb"(?>%s|e%s%s)" % (_PLAIN, _ESCAPED, _GOES_ON))
+_IN_ESCAPED = _tokens(rb"e?" + _ESCAPED)
 
 
 def condensed(text: bytes, most: int, *, backslashes_escape: bool = False) -> bytes:
