@@ -38,6 +38,18 @@ _SINGLE = rb""" '(?:[^'\\]++|''|\\.)*+(?:'|\Z) """
 _FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
 
 
+# Rows whose values are plain strings, parameters, numbers, and no words but these.
+_PLAIN = rb"""\s*+ (?: '[^']*+' | \$[0-9]++ | [0-9]++ (?:\.[0-9]++)?+
+    | (?:null|default|true|false)(?![\w$\x80-\xff]) ) \s*+"""
+_ROWS = re.compile(
+    rb"(?: \( " + _PLAIN + rb"(?: , " + _PLAIN + rb")*+ \) \s*+ (?: ,(?=\s*+\() \s*+ )?+ )++",
+    re.VERBOSE | re.IGNORECASE,
+)
+_CELL = re.compile(rb"\( | ('[^']*+') | \$([0-9]++) | (,)", re.VERBOSE)
+_QUOTED, _BETWEEN = 1, 3
+_OPENING = ord("(")
+
+
 def _embedded(quote: bytes, quoted: bytes) -> re.Pattern[bytes]:
     return re.compile(
         rb"(?P<before> (?: passw | secret | passphrase | "
@@ -142,40 +154,45 @@ class _Output:
 class _Lists:
     """Columns in parentheses, and behind them the values that belong to the secret ones."""
 
-    __slots__ = ("_columns", "_hits", "_plain", "depth", "index")
+    __slots__ = ("_hits", "_plain", "columns", "depth", "index")
 
     def __init__(self) -> None:
         self.index = 0
         self.depth = 0  # within a tuple of values
         self._hits: set[int] = set()  # while the names are read
-        self._columns: frozenset[int] = frozenset()  # when values are expected
+        self.columns: frozenset[int] = frozenset()  # when values are expected
         self._plain = False  # only names so far, since the parenthesis
 
     @property
     def secret(self) -> bool:
         """Whether what stands here belongs to a secret column."""
-        return self.depth > 0 and self.index in self._columns
+        return self.depth > 0 and self.index in self.columns
 
     @property
     def idle(self) -> bool:
         """Whether no secret column is known."""
-        return not self._columns and not (self._plain and self._hits)
+        return not self.columns and not (self._plain and self._hits)
+
+    @property
+    def awaits_rows(self) -> bool:
+        """Whether a parenthesis would begin a tuple of values."""
+        return bool(self.columns) and not self.depth
 
     def name(self, word: bytes, *, sensitive: bool) -> None:
         if self.depth:
             return
         if self._plain and sensitive:
             self._hits.add(self.index)
-        elif self._columns and word not in _BETWEEN_LISTS:
-            self._columns = frozenset()
+        elif self.columns and word not in _BETWEEN_LISTS:
+            self.columns = frozenset()
 
     def other(self) -> None:
         """Read what is no name: then this is no list of columns."""
         if not self.depth:
-            self._plain, self._columns = False, frozenset()
+            self._plain, self.columns = False, frozenset()
 
     def open(self) -> None:
-        if self.depth or self._columns:
+        if self.depth or self.columns:
             self.depth += 1
             if self.depth == 1:
                 self.index = 0
@@ -186,14 +203,15 @@ class _Lists:
         if self.depth:
             self.depth -= 1
         elif self._plain:
-            self._columns, self._plain = frozenset(self._hits), False
+            self.columns, self._plain = frozenset(self._hits), False
 
 
 class _Level:
     """Reads one level of SQL: the whole text, or the body of a dollar quote."""
 
     __slots__ = (
-        *("_armed", "_depth", "_last", "_listing", "_lists", "_output", "_setting", "_text"),
+        *("_armed", "_behind", "_depth", "_last", "_listing", "_lists", "_output", "_setting"),
+        "_text",
     )
 
     def __init__(self, output: _Output, depth: int) -> None:
@@ -204,6 +222,7 @@ class _Level:
         self._armed = False  # the next literal is a secret
         self._listing = False  # also those behind commas
         self._last = b""  # word
+        self._behind = 0  # rows that were read at once
         self._setting = 0  # 1 in set_config(, 2 behind a name that is sensitive
 
     def read(self, start: int, end: int) -> None:
@@ -215,9 +234,16 @@ class _Level:
 
     def take(self, start: int, end: int, last: int) -> None:
         """Read ``text[start:end]``, but what bears on nothing behind the place ``last``."""
+        while start < end:
+            start = self._go_on(start, end, last)
+
+    def _go_on(self, start: int, end: int, last: int) -> int:
+        """Read up to the end of plain rows of values, if there are any; return where that is."""
         text, lists, mark = self._text, self._lists, self._mark
         for kind, at, to, inner, until in cut(text, start, end):
             if kind is Kind.MARK:
+                if lists.awaits_rows and text[at] == _OPENING and self._rows(at, end):
+                    return self._behind
                 mark(text[at:to])
             elif kind is Kind.WORD or kind is Kind.NAME:
                 self._word(text[at:to].lower(), to)
@@ -234,6 +260,28 @@ class _Level:
                 self._comment(kind, at, to)
             if to > last and not self._armed and not self._setting and lists.idle:
                 break
+        return end
+
+    def _rows(self, start: int, end: int) -> bool:
+        """Read rows of plain values, which most of a long INSERT consists of; False for others."""
+        found = _ROWS.match(self._text, start, end)
+        if found is None or self._setting or self._output.needs(start, found.end()):
+            return False
+        lists, index = self._lists, 0
+        for cell in _CELL.finditer(self._text, start, found.end()):
+            kind = cell.lastindex
+            if kind is None:
+                index = 0  # a parenthesis opens
+            elif kind == _BETWEEN:
+                index += 1
+            elif index in lists.columns:
+                if kind == _QUOTED:
+                    self._output.hide_literal(*cell.span())
+                else:
+                    self._parameter(cell[kind])
+        self._armed = self._listing = False
+        self._behind = found.end()
+        return True
 
     def _beginning(self, start: int, needle: int) -> int:
         """Return where to begin: before the word, or the parentheses, that a needle stands in."""

@@ -96,7 +96,8 @@ class AwareRelay(Relay):
     def last_active(self) -> float:
         """When the last answer was here at the latest, by the loop's clock.
 
-        Now, if one is awaited, or the client may have said what was not read. It was looked for when this was asked before: so ask again and again.
+        Now, if one is awaited, or the client may have said what was not read. It was looked for
+        when this was asked before: so ask again and again.
         """
         if self._slowed or not self.idle:
             return self._loop.time()
