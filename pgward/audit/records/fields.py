@@ -59,11 +59,12 @@ class Record(TypedDict):
     statement: NotRequired[int]  # number of the message within its session, from 1
     name: NotRequired[str]  # of a prepared statement, if it has one
     portal: NotRequired[str]  # if it has a name
-    text: NotRequired[str]  # with passwords taken out; cut only where pieces hold the rest
-    text_sha256: NotRequired[str]  # of a large text, with passwords taken out; hex
+    text: NotRequired[str]  # with passwords taken out; cut only where others hold the rest
+    text_sha256: NotRequired[str]  # of a text that is cut, with passwords taken out; hex
     text_bytes: NotRequired[int]
     pieces: NotRequired[int]  # how many records of type TEXT hold it all
-    of: NotRequired[str]  # in a TEXT: id of the record whose text it is a piece of
+    of: NotRequired[str]  # in a TEXT: id of the record whose text it is a piece of;
+    # in an execution: of the one that has a long text, or long parameters, whole
     piece: NotRequired[int]  # in a TEXT or RECORDING: its number, from 1
     sha256: NotRequired[str]  # in a RECORDING: the hash of the piece; hex
     recording: NotRequired[str]  # "none" in a RECORDING: the session is not recorded for now
