@@ -75,8 +75,8 @@ class Recovery:
         found = list(self._chains())
         if not found and self._has_chains():
             _log.warning(
-                "the store was put back, and the archive is empty: put the archive where it belongs,"
-                " and start again, so that it is read"
+                "the store was put back, and its archive is empty:"
+                " put that where it belongs, and start again, so that it is read"
             )
             return
         chunks = sum(self._chunks.recover(*chain) for chain in found)

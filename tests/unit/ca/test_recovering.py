@@ -150,7 +150,7 @@ def test_an_archive_that_was_forgotten_is_read_at_a_later_start(  # noqa: PLR091
     restored(api, forget=False)
     recovery().run()
     assert recovered(api) == []
-    assert "the archive is empty" in caplog.text
+    assert "its archive is empty" in caplog.text
     (tmp_path / "elsewhere").rename(tmp_path / "archive")
     recovery().run()
     assert recovered(api) == [{"chunks": 0, "pieces": 0}]
