@@ -37,7 +37,8 @@ from pgward.tunnel.aware.shapes import MOST, MOST_ASKED, answer
 
 _HEADER = 5
 _MOST_TYPES = _HEADER + 2 + 4 * 0xFFFF  # of parameters: more cannot be bound, only described
-_ENDLESS = (ERROR, PARAMETER_DESCRIPTION)  # they may be larger than what is kept of them
+# Of what may be larger than what is kept of it; a statement of more parameters has 100 MB.
+_MOST_LENGTH = {ERROR: 0xFFFFFFFF, PARAMETER_DESCRIPTION: 64 << 20}
 _FORMAT_AND_COLUMNS = 3  # bytes of a CopyOutResponse
 _LEARN_EACH = 4  # in some sessions no answer is like another
 _header = Struct("!BI").unpack_from
@@ -401,7 +402,7 @@ def _is_text(copying: memoryview) -> bool:
 def _check_length(view: memoryview, at: int, most: int) -> None:
     """Refuse at once what could never be read whole: nobody shall wait for the rest of that."""
     kind, length = _header(view, at)
-    if kind not in _ENDLESS and length >= most:
+    if length >= max(most, _MOST_LENGTH.get(kind, 0)):
         raise _unknown(kind, length)
 
 

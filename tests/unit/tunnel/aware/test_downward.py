@@ -137,7 +137,7 @@ def test_a_large_error_passes_and_its_sqlstate_is_on_tape():
     assert backend.read_fields(frames[0][1])["C"] == "22012"
 
 
-@pytest.mark.parametrize("kind", [b"C", b"Z", b"1", b"H"])
+@pytest.mark.parametrize("kind", [b"C", b"Z", b"1", b"H", b"t"])
 def test_what_is_read_whole_and_says_that_it_is_too_large_is_refused_at_its_header(kind):
     header = kind + (0x3FFFFFFF).to_bytes(4)
     session = Inspected()
