@@ -10,6 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 _WORD = rb"[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*+"
+# A repeat of much ends with |(?!), for Python 3.11.2: tests/unit/tools/test_regexes.py.
 _TOKEN = re.compile(
     rb"""
     (?P<space>    [ \t\n\r\f\v]++ | --[^\n\r]*+ )
@@ -36,7 +37,7 @@ _PLAIN = re.compile(
   | (?! (?: [eEbBxXnN] | [uU]& ) ['"] ) """
     + _WORD
     + rb""" | \$[0-9]++ | \.?[0-9][0-9A-Za-z_.]*+
-  | [^\sA-Za-z_\x80-\xff0-9'"$/\-] | -(?!-) | /(?!\*)
+  | [^\sA-Za-z_\x80-\xff0-9'"$/\-] | -(?!-) | /(?!\*) | (?!)
     )*+""",
     re.VERBOSE | re.DOTALL,
 )
