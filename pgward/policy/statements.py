@@ -6,6 +6,7 @@ A text tells what it says, not what it leads to: views, functions, DO blocks and
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 
@@ -25,6 +26,7 @@ UTF8 = "UTF8"
 _CACHED_BYTES = 4096
 _CACHED = 1024
 _LARGE = 256
+_SHORT = 1024  # bytes of a text that is parsed faster than it is condensed
 _SWALLOWED = re.compile(rb"(?<=[\x80-\xff])\\")
 _large: dict[tuple[bytes, str, str], Sequence[Statement]] = {}
 """What was seen of large texts, by their digests."""
@@ -80,22 +82,38 @@ def read_raw(text: bytes, *, encoding: str = UTF8) -> Sequence[tuple[Node, bytes
     """
     found: list[tuple[Node, bytes]] = []
     problems: list[UnparsedError] = []
-    readings = list(_readings(to_utf8(text, encoding)))
+    parsed: list[tuple[bytes, bool]] = []
     most = longest()
-    for reading, escapes in readings:
+    for reading, escapes in _readings(to_utf8(text, encoding)):
         large = len(reading) > most
+        sense = _sense(reading, most, escapes=escapes)
+        if sense in parsed:
+            continue
         try:
-            plain = condensed(reading, most, backslashes_escape=escapes) if large else reading
-            raw = parse(plain, backslashes_escape=escapes)
+            raw = parse(sense[0] if large else reading, backslashes_escape=escapes)
         except UnparsedError as error:
             if not error.refused:
                 raise
             problems.append(error)
         else:
+            parsed.append(sense)
             found += ((each, reading if large else _words(each, reading)) for each in raw)
-    if len(problems) == len(readings):
+    if not parsed:
         raise problems[0]
     return found
+
+
+def _sense(reading: bytes, most: int, *, escapes: bool) -> tuple[bytes, bool]:
+    """Return what is the same for readings that say the same; raise UnparsedError.
+
+    In a text that is condensed no backslash is left.
+    """
+    if len(reading) > most:
+        return condensed(reading, most, backslashes_escape=escapes), False
+    if len(reading) > _SHORT:
+        with suppress(UnparsedError):
+            return condensed(reading, most, backslashes_escape=escapes), False
+    return reading, escapes
 
 
 def _words(raw: Node, text: bytes) -> bytes:

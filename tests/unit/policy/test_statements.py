@@ -123,6 +123,26 @@ def test_a_large_text_is_told_by_all_but_its_words():
     assert "ctx.request.postgres.statement.text" not in found[0].facts
 
 
+@pytest.mark.parametrize("size", [0, 2000, 20_000])
+def test_readings_that_say_the_same_are_taken_apart_once(size, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        statements, "parse", lambda text, **given: seen.append(text) or tree.parse(text, **given)
+    )
+    text = "SELECT 'é\\x', a FROM b /*".encode() + b"x" * size + b"*/"
+    assert [(each.kind, each.tables) for each in classify(text)] == [("SELECT", ("b",))] * (
+        1 if size else 2
+    )
+    assert len(seen) == (1 if size else 4)
+
+
+def test_a_large_text_that_is_no_sql_in_any_reading_cannot_be_read():
+    text = "SELEC 'é\\x' /*".encode() + b"x" * tree.MAX_BYTES + b"*/"
+    assert [each.kind for each in classify(text)] == ["UNPARSED"]
+    only = b"/*" + b"x" * tree.MAX_BYTES + b"*/ -- \\"
+    assert classify(only) == ()
+
+
 @pytest.mark.parametrize(
     "hidden", [b"SELECT 1FROM b", b"SELECT " + b"- " * 2100 + b"1", b"SELECT (" + b"(" * 11_000]
 )
