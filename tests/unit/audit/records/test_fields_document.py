@@ -11,7 +11,8 @@ CHAINED = {"seq", "hash"}
 
 
 def test_the_page_has_every_field_and_no_other():
-    page = (ROOT / "docs/reference/audit-records.md").read_text(encoding="utf-8")
+    whole = (ROOT / "docs/reference/audit-records.md").read_text(encoding="utf-8")
+    page = whole.partition("\n## ")[0]  # behind it are tables of other things
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE)
     assert set(re.findall(r"\w+", " ".join(rows))) == set(Record.__annotations__) | CHAINED
 
