@@ -261,9 +261,10 @@ def test_what_a_worker_left_that_is_no_longer_started_reaches_the_ca(stack, serv
 
 def test_a_port_in_use_is_named_with_its_holder(stack, serve):
     edge, _ = serve()
-    other = stack.site.directory / edge.directory.name
+    other = stack.new_edge()
+    assert other.stop() == 0
     done = subprocess.run(
-        [*pgward_edge(), str(other), "--listen", f"127.0.0.1:{edge.port}"],
+        [*pgward_edge(), str(other.directory), "--listen", f"127.0.0.1:{edge.port}"],
         capture_output=True,
         text=True,
         check=False,
