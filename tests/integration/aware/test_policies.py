@@ -93,13 +93,13 @@ def test_prepared_and_pipelined_statements_are_ruled(session):
 @pytest.mark.parametrize("prepare", [False, True])
 def test_large_statements_are_ruled_by_all_that_is_in_them(session, size, prepare):
     padding = "x" * size
-    many = f"SELECT 1 WHERE 1 IN ({', '.join(map(str, range(size // 8)))})"
+    many = f"SELECT 1 WHERE 1 IN ({', '.join(map(str, range(size // 12)))})"
     for text in (f"SELECT length('{padding}')", f"SELECT 1 /* {padding} */", many):
         assert session.execute(text, prepare=prepare).rowcount == 1
     for text in (
         f"WITH a AS (DELETE FROM ruled RETURNING '{padding}') SELECT * FROM a",
         f"/* {padding} */ DELETE FROM ruled",
-        f"INSERT INTO ruled VALUES (1){', (2)' * (size // 5)}",
+        f"INSERT INTO ruled VALUES (1){', (2)' * (size // 12)}",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match=DENIED):
             session.execute(text, prepare=prepare)
