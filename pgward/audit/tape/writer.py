@@ -144,7 +144,8 @@ class TapeWriter:
             at = words[TAIL_WORD] = end + 7 & -8
 
         def appender(kind: int, session: int, /) -> AppendData:
-            mixed = kind << 24
+            # As in frames.checksum, with what is the same each time done once.
+            mixed = session ^ session >> 32 ^ kind << 24
 
             def append_data(data: bytes | bytearray) -> None:
                 nonlocal at
@@ -152,8 +153,7 @@ class TapeWriter:
                 try:
                     pack_into, step = layouts[size]
                     now = now_ns() // 1000
-                    seed = session ^ now
-                    crc = crc32(data, seed ^ seed >> 32 ^ mixed)
+                    crc = crc32(data, mixed ^ now ^ now >> 32)
                     pack_into(area, at, size, crc, session, now, kind, data)
                 except (KeyError, StructError):  # a long one, or no room for it
                     append(kind, session, data)
