@@ -15,6 +15,8 @@ from pgward.audit.chain.head import Head
 
 MOST_LINES: Final = 100
 """In a block that is made here; whoever verifies takes any number."""
+GOAL_BYTES: Final = 256 * 1024
+"""Of a block's lines, if they are long."""
 
 _KEY: Final = b',"hash":"'
 _END: Final = b'"}'

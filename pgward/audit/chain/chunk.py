@@ -51,7 +51,7 @@ class Packer:
         self._chain = Chain(start)
         self._blocks: list[bytes] = []
         self._open: list[bytes] = []  # records of the block that is not whole
-        self._lines = self._bytes = 0
+        self._open_bytes = self._lines = self._bytes = 0
         self._first_time = self._last_time = ""
         self._about: set[About] = set()
 
@@ -98,12 +98,21 @@ class Packer:
 
     def _take(self, records: Sequence[bytes], size: int) -> None:
         self._open += records
+        self._open_bytes += size
         self._lines += len(records)
         self._bytes += size
-        whole = len(self._open) - len(self._open) % blocks.MOST_LINES
-        for at in range(0, whole, blocks.MOST_LINES):
-            self._blocks.append(self._chain.block(self._open[at : at + blocks.MOST_LINES]))
+        if len(self._open) >= blocks.MOST_LINES or self._open_bytes >= blocks.GOAL_BYTES:
+            self._seal()
+
+    def _seal(self) -> None:
+        """Make blocks of the open records, the last of which may go on."""
+        count, size = len(self._open), self._open_bytes
+        most = max(1, min(blocks.MOST_LINES, blocks.GOAL_BYTES * count // size))
+        whole = count - count % most
+        for at in range(0, whole, most):
+            self._blocks.append(self._chain.block(self._open[at : at + most]))
         del self._open[:whole]
+        self._open_bytes = sum(map(len, self._open))
 
     def _came(self, time: str) -> None:
         if time < self._first_time or not self._first_time:
@@ -124,6 +133,7 @@ class Packer:
             self._blocks.append(self._chain.block(self._open))
             self._open.clear()
         plain, end = b"".join(self._blocks), self._chain.head
+        self._blocks.clear()
         data = zstandard.ZstdCompressor(level=_LEVEL).compress(plain)
         users, services, sessions = (
             listed(name for name in set(names) if name) for names in zip(*self._about, strict=True)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from hashlib import sha256
+from itertools import pairwise
 
 import pytest
 import zstandard
@@ -156,6 +157,20 @@ def test_a_packer_takes_no_more_than_makes_it_full(monkeypatch):
     monkeypatch.setattr(chunk, "GOAL_BYTES", len(LINES[0]) + 1)
     place, packer = filled(records)
     assert (place, packer.full) == (2, True)
+
+
+@pytest.mark.parametrize("length", [3_000, 60_000, 300_000])
+def test_long_lines_make_short_blocks(length):
+    records = [record(number, text="x" * length) for number in range(30)]
+    for some in (records, [written(each) for each in records]):
+        place, packer = filled(some)
+        for each in some[place:]:
+            packer.add(each)
+        made = packer.pack("edge-1")
+        plain = b"\n".join([*open_chunk(made.data, made.manifest), b""])
+        ends = [at for at, _ in blocks.walk(plain, Head.origin(CHAIN).hash)]
+        sizes = [end - start for start, end in pairwise([0, *ends])]
+        assert max(sizes) < max(blocks.GOAL_BYTES, length) + 1024
 
 
 def test_a_chunk_is_verified_some_lines_at_a_time(monkeypatch):

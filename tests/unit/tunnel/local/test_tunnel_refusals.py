@@ -117,7 +117,7 @@ def test_the_tunnel_says_what_its_client_hears(run, contexts, tls_keys):
             for _ in range(2):
                 client = await made.client()
                 client.send(b"query")
-                assert await rest(client) == pgerror.fatal(message, hint)
+                assert await rest(client) == pgerror.fatal(message, hint, sqlstate="53300")
             await until(lambda: made.said)
             assert made.said == [f"orders: the edge ended a connection: {message}\nhint: {hint}"]
             assert made.tunnel.describe()["problem"] == message
