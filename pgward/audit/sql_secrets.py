@@ -39,10 +39,12 @@ _FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
 
 
 # Rows whose values are plain strings, parameters, numbers, and no words but these.
-_PLAIN = rb"""\s*+ (?: '[^']*+' | \$[0-9]++ | [0-9]++ (?:\.[0-9]++)?+
+_PLAIN = rb"""\s*+ (?: '[^']*+' | \$[0-9]++ | [0-9]++ (?:\.[0-9]++|(?!))?+
     | (?:null|default|true|false)(?![\w$\x80-\xff]) ) \s*+"""
 _ROWS = re.compile(
-    rb"(?: \( " + _PLAIN + rb"(?: , " + _PLAIN + rb")*+ \) \s*+ (?: ,(?=\s*+\() \s*+ )?+ )++",
+    # ``|(?!)``: see tests/unit/tools/test_regexes.py.
+    rb"(?: \( " + _PLAIN + rb"(?: , " + _PLAIN + rb"|(?!))*+ \) \s*+"
+    rb" (?: ,(?=\s*+\() \s*+ |(?!))?+ |(?!))++",
     re.VERBOSE | re.IGNORECASE,
 )
 _CELL = re.compile(rb"\( | ('[^']*+') | \$([0-9]++) | (,)", re.VERBOSE)
