@@ -16,7 +16,7 @@ from tests.fixtures.waiting import eventually
 from tests.integration.aware.test_completeness import straight
 from tests.integration.test_tunnel_clients import cancelled
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 FEW = 100
 LIMITED = f"""
