@@ -6,8 +6,8 @@ For programs: ``pgward.connect(service)`` and its kin, which are imported when t
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pgward.connector.api import async_creator, close, connect, connect_async, creator
     from pgward.core.errors import LoginNeededError, PgwardError
+    from pgward.programs.api import async_creator, close, connect, connect_async, creator
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,6 +29,6 @@ def __getattr__(name: str) -> Any:
     import importlib  # noqa: PLC0415 - `import pgward` stays light
 
     module = importlib.import_module(
-        "pgward.core.errors" if name in _ERRORS else "pgward.connector.api"
+        "pgward.core.errors" if name in _ERRORS else "pgward.programs.api"
     )
     return getattr(module, name)

@@ -120,9 +120,9 @@ _HBA = {
     "ways": Entry("show every way in, and how strong it is", "pgward.hba.ways_commands:ways"),
 }
 _CONFIG = {
-    "show": Entry("show how a program connects", "pgward.connector.commands:show"),
-    "install": Entry("keep pg_service.conf up to date", "pgward.connector.commands:install"),
-    "uninstall": Entry("take the sections out again", "pgward.connector.commands:uninstall"),
+    "show": Entry("show how a program connects", "pgward.programs.commands:show"),
+    "install": Entry("keep pg_service.conf up to date", "pgward.programs.commands:install"),
+    "uninstall": Entry("take the sections out again", "pgward.programs.commands:uninstall"),
 }
 
 _AGENT = {

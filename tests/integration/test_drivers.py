@@ -9,8 +9,8 @@ from pgward.client.config.catalogue import FORMATS
 from pgward.client.config.facts import Facts
 from pgward.client.config.service_file import MOST_IN_LINE, MOST_IN_OLD_LINE
 from pgward.client.identity import IdentityPaths
-from pgward.connector.finder import Finder
-from pgward.connector.installing import Installer
+from pgward.programs.finder import Finder
+from pgward.programs.installing import Installer
 from pgward.system.postgres import find_client
 from tests.fixtures import drivers
 from tests.fixtures.drivers import OTHERS, QUICK, SQL, libpq_of

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator
 
-from pgward.connector import drivers, own_tunnel
-from pgward.connector.own_tunnel import Held
 from pgward.core.errors import NotFoundError
 from pgward.doctor.finding import Finding, ok, warn
 from pgward.doctor.patient import Patient
+from pgward.programs import drivers, own_tunnel
+from pgward.programs.own_tunnel import Held
 
 CHECK = "connector"
 

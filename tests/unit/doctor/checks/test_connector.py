@@ -1,10 +1,10 @@
 import pytest
 
-from pgward.connector import drivers, own_tunnel
-from pgward.connector.own_tunnel import Held
 from pgward.core.errors import NotFoundError
 from pgward.doctor.checks import connector
 from pgward.doctor.finding import Status
+from pgward.programs import drivers, own_tunnel
+from pgward.programs.own_tunnel import Held
 
 
 class Driver:

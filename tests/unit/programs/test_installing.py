@@ -2,10 +2,10 @@ import pytest
 
 from pgward.client.config.person_file import BACKUP
 from pgward.client.config.service_file import ours
-from pgward.connector import installing
-from pgward.connector.finder import Finder
-from pgward.connector.installing import Done, Installer, Native
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
+from pgward.programs import installing
+from pgward.programs.finder import Finder
+from pgward.programs.installing import Done, Installer, Native
 from pgward.tunnel.agent import installed
 from tests.fixtures.services import entry, offer, take_away
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 import pgward
-from pgward.connector import api, drivers
 from pgward.core.errors import LoginNeededError
+from pgward.programs import api, drivers
 from tests.fixtures.golden_configs import TUNNEL
 
 LOST = replace(TUNNEL, port=1)

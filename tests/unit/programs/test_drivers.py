@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgward.connector import drivers
 from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.programs import drivers
 from tests.fixtures.golden_configs import TUNNEL
 
 

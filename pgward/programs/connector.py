@@ -11,16 +11,16 @@ from pathlib import Path
 
 from pgward.client.config.facts import Facts
 from pgward.client.services import ServiceInfo
-from pgward.connector import own_tunnel
-from pgward.connector.finder import Finder
 from pgward.core.clock import SystemClock
 from pgward.core.errors import UnavailableError
+from pgward.programs import own_tunnel
+from pgward.programs.finder import Finder
 from pgward.system.paths import pgward_home
 from pgward.tunnel.agent.client import AgentAwayError, ask
 from pgward.tunnel.local.catalog import RENEW_BEFORE
 from pgward.tunnel.local.registry import Running
 
-log = logging.getLogger("pgward.connector")
+log = logging.getLogger("pgward.programs")
 
 STOP_SECONDS = 10.0
 PROBE_SECONDS = 2.0

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.connector import connector as module
-from pgward.connector import own_tunnel
-from pgward.connector.connector import Connector
 from pgward.core.errors import DeniedError, LoginNeededError, NotFoundError, UnavailableError
+from pgward.programs import connector as module
+from pgward.programs import own_tunnel
+from pgward.programs.connector import Connector
 from pgward.tunnel.local.registry import Registry
 from tests.fixtures.services import entry, offer, running, take_away
 

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pgward.connector import drivers
-from pgward.connector.connector import Connector
 from pgward.core.errors import PgwardError
+from pgward.programs import drivers
+from pgward.programs.connector import Connector
 from pgward.system.paths import pgward_home
 
 _lock = threading.Lock()

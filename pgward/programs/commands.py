@@ -11,9 +11,9 @@ from pgward.client import options
 from pgward.client.config.catalogue import FORMATS, warning
 from pgward.client.config.facts import Facts
 from pgward.client.config.service_file import MOST_IN_OLD_LINE, longest, section
-from pgward.connector.finder import Finder
-from pgward.connector.installing import POSTGRESQL_PORT, Done, Installer, Native
 from pgward.core.errors import ConflictError, NotFoundError, PgwardError
+from pgward.programs.finder import Finder
+from pgward.programs.installing import POSTGRESQL_PORT, Done, Installer, Native
 from pgward.system import terminal
 from pgward.system.files import is_stream, read_regular, storage_errors, write_named
 from pgward.system.paths import pgward_home

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pgward.connector import own_tunnel
-from pgward.connector.own_tunnel import Held
 from pgward.core.errors import NotFoundError, UnavailableError
+from pgward.programs import own_tunnel
+from pgward.programs.own_tunnel import Held
 from tests.fixtures.services import running
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from pgward.connector.finder import Finder
 from pgward.core.errors import InvalidInputError, LoginNeededError, NotFoundError
+from pgward.programs.finder import Finder
 from tests.fixtures.services import entry, offer, running, take_away
 
 

@@ -10,8 +10,8 @@ from pgward.client.config.facts import Facts
 from pgward.client.config.person_file import PersonFile
 from pgward.client.config.service_file import Section
 from pgward.client.services import ServiceInfo, choose
-from pgward.connector.finder import Finder
 from pgward.core.errors import ConflictError, NotFoundError
+from pgward.programs.finder import Finder
 from pgward.system.files import FileLock
 from pgward.tunnel.agent import installed
 
