@@ -86,20 +86,20 @@ def remove_edges(edge_names: tuple[str, ...]) -> None:
 def _list_edges(output: str) -> None:
     with options.api() as api:
         reply = api.get("/v1/edges")
-    rows = reply["edges"]
+    version = reply.get("version")
+    rows = [{**row, "current": row["snapshot_version"] == version} for row in reply["edges"]]
     if output == "table":
         now = SystemClock().now()
-        rows = [_edge_row(row, reply.get("version"), now) for row in rows]
+        rows = [_edge_row(row, now) for row in rows]
     terminal.table(
         rows, _EDGES, output, empty="there is no edge; `pgward ca token edge NAME` begins one"
     )
 
 
-def _edge_row(row: dict[str, Any], version: Any, now: datetime) -> dict[str, Any]:
+def _edge_row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
     return {
         **row,
         "seen": _relative(row["last_seen_at"], now) or "never",
-        "current": row["snapshot_version"] == version,
         "ends": _relative(row["not_after"], now),
     }
 

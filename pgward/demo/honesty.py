@@ -64,7 +64,10 @@ def altered_row(shop: Workshop, name: str) -> str:
     copy = shop.layout.file("altered")
     _copy(shop.layout.authority, copy)
     with _open(copy) as store, store:
-        store.execute(f"update certificates set subject = '{name}' where subject = '{parts.USER}'")  # noqa: S608 - our own constants
+        store.execute(
+            "update certificates set subject = ? where subject = ? and kind = 'person'",
+            (name, parts.USER),
+        )
     found = _problem(shop, copy)
     shutil.rmtree(copy)
     return found

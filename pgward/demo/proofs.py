@@ -52,8 +52,8 @@ def fill(psql: Psql, tunnel: Tunnel) -> None:
 
 def query(psql: Psql, where: str, me: Identity) -> TlsRow:
     """Query, and have PostgreSQL tell whose certificate it validated: ours, over TLS 1.3."""
-    answer = json.loads(psql.query(where, _as_json(ASK)))
-    row = json.loads(psql.query(where, _as_json(ASK_TLS)))
+    answer = json.loads(psql.query(where, as_json(ASK)))
+    row = json.loads(psql.query(where, as_json(ASK_TLS)))
     expected = {"client_dn": f"/CN={parts.USER}", "client_serial": me.serial, "version": "TLSv1.3"}
     for name, value in expected.items():
         if row[name] != value:
@@ -114,5 +114,6 @@ def _problem(shop: Workshop) -> str:
     return str(status["problem"])
 
 
-def _as_json(query: str) -> str:
+def as_json(query: str) -> str:
+    """Return a query whose answer is its first row as JSON."""
     return f"select row_to_json(answer) from ({query}) as answer"  # noqa: S608 - our own constants

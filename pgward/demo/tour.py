@@ -1,6 +1,6 @@
 """The story of a demo that is not held: what works, and what is refused."""
 
-from pgward.demo import honesty, parts, proofs, stranger
+from pgward.demo import aware, honesty, parts, proofs, stranger
 from pgward.demo.parts import Workshop
 from pgward.demo.site import Site
 from pgward.demo.story import Story
@@ -12,6 +12,7 @@ def walk(shop: Workshop, site: Site, story: Story) -> None:
     """Show every proof; raise DemoError at the first that does not hold."""
     show_access(site, story)
     _show_refusals(shop, site, story)
+    _show_aware(shop, site, story)
     _show_honesty(shop, site, story)
     _show_replacement(shop, site, story)
     _show_revocation(shop, site, story)
@@ -44,6 +45,27 @@ def _show_refusals(shop: Workshop, site: Site, story: Story) -> None:
     with story.step(f"a stranger: a certificate for {parts.USER}, of another CA") as step:
         who = stranger.make(shop.layout.stranger, parts.USER)
         step.tell(f"the edge refuses: {proofs.stranger(psql, site.edge, who)}")
+
+
+def _show_aware(shop: Workshop, site: Site, story: Story) -> None:
+    story.heading("An edge that speaks PostgreSQL (mode: postgres)")
+    with story.step(
+        f"psql with a one-time password, no certificate (pgward otp {aware.SERVICE})"
+    ) as step:
+        aware.declare(shop, site.cluster)
+        uri = aware.one_time(shop)
+        step.tell(f"$ psql '{uri}' -c '{proofs.ASK}'")
+        step.table(aware.query(site.psql, uri))
+        step.tell(
+            "the same once more: refused. PostgreSQL got a certificate minted for this session"
+        )
+    with story.step(f"a statement that a policy denies: {aware.DENIED}") as step:
+        found = aware.denial(shop, site)
+        step.tell(found.said)
+        step.tell("$ pgward audit tail")
+        step.table(found.record)
+    with story.step("the chains of records (pgward audit verify)") as step:
+        step.tell(aware.verified(shop))
 
 
 def _show_honesty(shop: Workshop, site: Site, story: Story) -> None:

@@ -66,8 +66,8 @@ def ca(tmp_path):
     (directory / "keys").mkdir(parents=True)
     (directory / "pgward.toml").write_text("")
     with sqlite3.connect(directory / "ca.db") as store:
-        store.execute("create table certificates (subject text)")
-        store.execute("insert into certificates values ('alice')")
+        store.execute("create table certificates (subject text, kind text)")
+        store.execute("insert into certificates values ('alice', 'person'), ('alice', 'minted')")
     store.close()
     return tmp_path
 
@@ -89,8 +89,8 @@ def test_a_copy_is_altered_and_the_problem_told(ca, monkeypatch):
 
     monkeypatch.setattr(shop.crew, "run", verify)
     assert honesty.altered_row(shop, "mallory") == f"ff: {ALTERED['what']}"
-    assert seen == [([str(ca / "altered"), "-o", "json"], [("mallory",)], False)]
-    assert subjects(ca / "ca") == [("alice",)]
+    assert seen == [([str(ca / "altered"), "-o", "json"], [("mallory",), ("alice",)], False)]
+    assert subjects(ca / "ca") == [("alice",)] * 2
     assert not (ca / "altered").exists()
 
 

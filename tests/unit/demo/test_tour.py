@@ -3,7 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgward.demo import honesty, proofs, stranger, tour
+from pgward.demo import aware, honesty, proofs, stranger, tour
+from pgward.demo.aware import Denial
 from pgward.demo.errors import DemoError
 from pgward.demo.honesty import Entry, Replaced
 from pgward.demo.layout import Layout
@@ -38,6 +39,13 @@ HONESTY = {
     "ocsp": "0x4f: good",
     "replacement": Replaced("/CN=one", "/CN=two", 62),
 }
+AWARE = {
+    "declare": None,
+    "one_time": "postgres://otp",
+    "query": {"current_user": "alice"},
+    "denial": Denial("ERROR: tables stay", {"type": "DENIED"}),
+    "verified": "6 records of edge1",
+}
 
 
 @pytest.fixture
@@ -45,6 +53,7 @@ def order(monkeypatch):
     done = []
     for module, values in (
         (proofs, PROOFS),
+        (aware, AWARE),
         (honesty, HONESTY),
         (stranger, {"make": None}),
     ):
@@ -60,6 +69,7 @@ def test_every_proof_is_shown(order):
     tour.walk(SHOP, SITE, Story(told.append))
     assert order == [
         *("fill", "query", "query", "without_certificate", "make", "stranger"),
+        *("declare", "one_time", "query", "denial", "verified"),
         *("entry", "altered_row", "has_openssl", "ocsp", "replacement"),
         *("revocation", "refused_next", "refused_natively", "has_openssl", "ocsp"),
     ]
@@ -67,6 +77,7 @@ def test_every_proof_is_shown(order):
     for words in (
         *("FATAL: no certificate", "the edge refuses: unknown ca", "ended 0.40 s after"),
         *("entry 9 of 12", "certificates 4f: subject was altered", "answered 62 times"),
+        *("postgres://otp", "ERROR: tables stay", "type  DENIED", "6 records of edge1"),
     ):
         assert words in text
 
