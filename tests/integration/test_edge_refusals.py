@@ -191,13 +191,13 @@ def test_limits_per_person_and_in_total(stack):
     ):
         with first.connect():
             said = first.refused()
-            assert f"FATAL:  pgward: you have all your 2 connections to {service} in use" in said
+            assert f"FATAL:  pgward: you use 2 of 2 connections to {service}" in said
             assert "HINT:  close some, or ask for a higher limit" in said
             with second.connect():
                 assert f"{service} has all its 3 connections in use" in second.refused()
         # One that has ended counts no more.
         eventually(lambda: "higher limit" not in run_client("psql", "-d", first.conninfo).stderr)
-    event = audited(stack, "you have all your 2 connections", actor=one.name)
+    event = audited(stack, "you use 2 of 2 connections", actor=one.name)
     assert event["target"] == service
 
 

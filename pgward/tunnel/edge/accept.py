@@ -319,7 +319,7 @@ class Door:
         if self.links.by_user[peer.user] >= self.max_per_user:
             raise NoRoomError(
                 Reason.LIMIT,
-                f"you have all your {self.max_per_user} connections to this edge in use",
+                f"you use {self.max_per_user} of {self.max_per_user} connections to this edge",
             )
 
 

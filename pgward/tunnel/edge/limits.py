@@ -26,7 +26,7 @@ class Limits:
             )
         if each is not None and self.by_user[service.name, user] >= each:
             raise RefusedError(
-                Reason.LIMIT, f"you have all your {each} connections to {service.name} in use"
+                Reason.LIMIT, f"you use {each} of {each} connections to {service.name}"
             )
         self.by_service[service.name] += 1
         self.by_user[service.name, user] += 1

@@ -140,10 +140,10 @@ def test_through_a_tunnel_a_refusal_is_told_whatever_the_client_asks_first(stack
     with stack.tunnel(person, service.name) as tunnel:
         conninfo = psycopg.conninfo.make_conninfo(tunnel.conninfo, sslmode=mode)
         with psycopg.connect(conninfo):
-            with pytest.raises(psycopg.OperationalError, match="you have all your 1 connections"):
+            with pytest.raises(psycopg.OperationalError, match="you use 1 of 1 connections"):
                 psycopg.connect(conninfo)
             done = run_client("psql", "-XAtq", "-d", conninfo, "-c", "select 1")
-            assert "you have all your 1 connections" in done.stderr
+            assert "you use 1 of 1 connections" in done.stderr
 
 
 def busy(connection: psycopg.Connection) -> None:

@@ -283,7 +283,7 @@ def test_one_person_cannot_take_the_places_of_others(run, contexts, tls_keys):
             opened: list[TlsConnection] = []
             first = await enter("orders")
             await enter("orders")
-            message = "you have all your 2 connections to this edge in use"
+            message = "you use 2 of 2 connections to this edge"
             with pytest.raises(RefusedError, match=message) as caught:
                 await enter("orders")
             assert caught.value.reason is Reason.LIMIT

@@ -15,7 +15,7 @@ def test_limits_by_person_and_by_service():
     limits = Limits()
     limits.enter(LIMITED, "alice")
     limits.enter(LIMITED, "alice")
-    with pytest.raises(RefusedError, match="you have all your 2 connections") as caught:
+    with pytest.raises(RefusedError, match="you use 2 of 2 connections") as caught:
         limits.enter(LIMITED, "alice")
     assert caught.value.reason is Reason.LIMIT
     limits.enter(LIMITED, "bob")
