@@ -8,4 +8,5 @@
 * **machine**: the same for an edge or a PostgreSQL host, enrolled with a join token.
 * **spool**: a machine's audit events on disk until the CA has them; **claims** says which process
   a spool's files are of.
+* **secrets**: what a machine logs in to PostgreSQL with: from the CA, files, Vault and others.
 """

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.address import Address
 from pgward.pgwire.demands import Demands
 from pgward.tunnel.edge.landing import Landing, landing, split_options
-from pgward.tunnel.edge.state_postgres import SecretRef, SshJump
+from pgward.tunnel.edge.state_postgres import SshJump
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.values import Credentials
 from tests.fixtures.sshd import Sshd

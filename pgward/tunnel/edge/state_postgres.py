@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pgward.client.secrets import reference
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.address import Address
 from pgward.pgwire.demands import Binding, Demands
 from pgward.policy import cel
@@ -20,7 +22,6 @@ TargetSessionAttrs = Literal[
 ]
 Recording = Literal["none", "statements", "results"]
 Way = Literal["certificate", "otp", "token"]
-SecretSource = Literal["secret", "file", "env", "vault"]
 
 SYSTEM_ROOTS = "system"
 _LAST_PORT = 65535
@@ -47,16 +48,6 @@ _RECORDINGS: dict[str, Recording] = {
 _BINDINGS: dict[str, Binding] = {"disable": "disable", "prefer": "prefer", "require": "require"}
 _ANY = Demands()
 _WAYS: dict[str, Way] = {"certificate": "certificate", "otp": "otp", "token": "token"}
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRef:
-    """Where a secret comes from: its name there, and for a vault the field and the mount."""
-
-    source: SecretSource
-    name: str
-    field: str | None = None
-    mount: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,28 +310,12 @@ def _database(fields: Mapping[str, Any]) -> DatabaseRule:
 
 def _auth(fields: Mapping[str, Any]) -> Auth:
     if "password" in fields:
-        return PasswordAuth(_secret(fields["password"]))
+        return PasswordAuth(reference.read(fields["password"]))
     if "certificate" in fields:
         return CertificateAuth(_number(fields["certificate"]["minutes"]))
     if fields["none"] is not True:
         raise ValueError("a config that says not how to log in")
     return NoAuth()
-
-
-def _secret(fields: Mapping[str, Any]) -> SecretRef:
-    ((source, value),) = fields.items()
-    match source:
-        case "from_secret":
-            return SecretRef("secret", str(value))
-        case "from_file":
-            return SecretRef("file", str(value))
-        case "from_env":
-            return SecretRef("env", str(value))
-        case "from_vault":
-            path, name, mount = (str(value[each]) for each in ("path", "field", "mount"))
-            return SecretRef("vault", path, name, mount)
-        case _:
-            raise ValueError(f"{source!r} is no place of secrets")
 
 
 def _demands(fields: Mapping[str, Any]) -> Demands:
@@ -354,7 +329,9 @@ def _jump(fields: Mapping[str, Any] | None) -> SshJump | None:
     if fields is None:
         return None
     ssh = fields["ssh"]
-    return SshJump(read_address(ssh), str(ssh["user"]), str(ssh["host_key"]), _secret(ssh["key"]))
+    return SshJump(
+        read_address(ssh), str(ssh["user"]), str(ssh["host_key"]), reference.read(ssh["key"])
+    )
 
 
 def _limits(fields: Mapping[str, Any]) -> TimeLimits:

@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Self
 
 from pgward.client.edge_calls import Caller
-from pgward.tunnel.edge.secrets.cupboard import Asking, Cupboard
+from pgward.client.secrets.cupboard import Asking, Cupboard
+from pgward.client.secrets.places import CaSecrets, EnvironmentSecrets, FileSecrets
+from pgward.client.secrets.provider import SecretAwayError, SecretError, SecretProvider
+from pgward.client.secrets.reference import SecretRef, SecretSource
+from pgward.client.secrets.vault import VaultSecrets, VaultSettings
 from pgward.tunnel.edge.secrets.mint import Mint, Wanted
-from pgward.tunnel.edge.secrets.places import CaSecrets, EnvironmentSecrets, FileSecrets
-from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError, SecretProvider
-from pgward.tunnel.edge.secrets.vault import VaultSecrets, VaultSettings
-from pgward.tunnel.edge.state_postgres import (
-    CertificateAuth,
-    Config,
-    PasswordAuth,
-    SecretRef,
-    SecretSource,
-)
+from pgward.tunnel.edge.state_postgres import CertificateAuth, Config, PasswordAuth
 from pgward.tunnel.edge.upstreams.values import Credentials
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgward.ca.resources.policy import PolicySpec
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
 from pgward.pgwire.demands import Demands
@@ -19,7 +20,6 @@ from pgward.tunnel.edge.state_postgres import (
     NoAuth,
     PasswordAuth,
     PostgresService,
-    SecretRef,
     SshJump,
     TimeLimits,
     UserRule,

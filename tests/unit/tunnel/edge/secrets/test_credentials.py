@@ -4,16 +4,16 @@ from base64 import b64encode
 
 import pytest
 
+from pgward.client.secrets.provider import SecretError
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.address import Address
 from pgward.core.errors import DeniedError, InvalidInputError
 from pgward.tunnel.edge.secrets.credentials import Keyring, Session
-from pgward.tunnel.edge.secrets.provider import SecretError
 from pgward.tunnel.edge.state_postgres import (
     CertificateAuth,
     Config,
     NoAuth,
     PasswordAuth,
-    SecretRef,
     SshJump,
     UserRule,
 )
@@ -162,7 +162,7 @@ def test_vault_is_there_when_the_environment_names_it(ca, vault):
     assert get(keyring, by_vault) == Credentials(password=CANARY)
     keyring.keep_only([])
     vault.denied.add("apps/orders")
-    with pytest.raises(SecretError, match="Vault does not let this edge read"):
+    with pytest.raises(SecretError, match="Vault does not let us read"):
         get(keyring, by_vault)
     keyring.close()
     with pytest.raises(InvalidInputError):

@@ -3,12 +3,12 @@ import logging
 
 import pytest
 
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.address import Address
 from pgward.tunnel.edge.state_postgres import (
     Config,
     NoAuth,
     PostgresService,
-    SecretRef,
     SshJump,
     UserRule,
 )

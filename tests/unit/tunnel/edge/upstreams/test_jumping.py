@@ -3,9 +3,10 @@ import sys
 
 import pytest
 
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.address import Address
 from pgward.core.errors import PgwardError
-from pgward.tunnel.edge.state_postgres import SecretRef, SshJump
+from pgward.tunnel.edge.state_postgres import SshJump
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.jumping import Jumps
 

@@ -5,10 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.address import Address
 from pgward.pgwire import backend, startup
 from pgward.tunnel.edge.landing import Landing
-from pgward.tunnel.edge.state_postgres import Config, NoAuth, SecretRef, SshJump, UserRule
+from pgward.tunnel.edge.state_postgres import (
+    Config,
+    NoAuth,
+    SshJump,
+    UserRule,
+)
 from pgward.tunnel.edge.upstreams import opening
 from pgward.tunnel.edge.upstreams.errors import UpstreamError
 from pgward.tunnel.edge.upstreams.opening import OLD_PROTOCOL_SECONDS, Upstreams

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from pgward.client.secrets.provider import SecretAwayError, SecretError, SecretProvider
+from pgward.client.secrets.reference import SecretRef, SecretSource
 from pgward.core.errors import PgwardError
-from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError, SecretProvider
-from pgward.tunnel.edge.state_postgres import SecretRef, SecretSource
 
-log = logging.getLogger("pgward.edge")
+log = logging.getLogger("pgward.secrets")
 
 FRESH = 300.0
 """Seconds that a secret counts without being asked for again."""
@@ -47,7 +47,8 @@ class Asking:
 class Cupboard:
     """Gets secrets by their references; whoever asks at once for the same waits for one answer.
 
-    ``monotonic`` returns seconds. Providers run in threads of its own; close it after use.
+    ``monotonic`` returns seconds; ``who`` is what errors call us. Providers run in
+    threads of its own; close it after use.
     """
 
     def __init__(
@@ -56,10 +57,12 @@ class Cupboard:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE,
+        who: str = "edge",
     ) -> None:
         self._providers = dict(providers)
         self._monotonic = monotonic
         self._patience = patience
+        self._who = who
         self._lock = threading.Lock()
         self._kept: dict[SecretRef, _Kept] = {}
         self._refused: dict[SecretRef, tuple[float, PgwardError]] = {}
@@ -127,14 +130,14 @@ class Cupboard:
             try:
                 self._flights[reference] = self._threads.submit(self._fetch, reference)
             except RuntimeError as error:  # closed
-                raise SecretAwayError("the edge is stopping") from error
+                raise SecretAwayError(f"the {self._who} is stopping") from error
         return self._flights[reference]
 
     def _fetch(self, reference: SecretRef) -> bytes:
         try:
             provider = self._providers.get(reference.source)
             if provider is None:
-                raise _unknown(reference)
+                raise _unknown(reference, self._who)
             value = provider.get(reference)
         except SecretAwayError as error:
             with self._lock:
@@ -167,9 +170,10 @@ class Cupboard:
         return kept.value
 
 
-def _unknown(reference: SecretRef) -> SecretError:
+def _unknown(reference: SecretRef, who: str) -> SecretError:
     if reference.source == "vault":
         return SecretError(
-            "this edge knows no Vault", hint="set VAULT_ADDR and VAULT_TOKEN_FILE for edge serve"
+            f"this {who} knows no Vault",
+            hint=f"set VAULT_ADDR and VAULT_TOKEN_FILE for {who} serve",
         )
-    return SecretError(f"this edge has no secrets of the kind {reference.source}")
+    return SecretError(f"this {who} has no secrets of the kind {reference.source}")

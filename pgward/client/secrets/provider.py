@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.errors import PgwardError, UnavailableError
-from pgward.tunnel.edge.state_postgres import SecretRef
 
 MAX_BYTES = 16 * 1024
 

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pgward.tunnel.edge.secrets.cupboard import AGAIN, FRESH, STALE, Cupboard
-from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError
-from pgward.tunnel.edge.state_postgres import SecretRef
+from pgward.client.secrets.cupboard import AGAIN, FRESH, STALE, Cupboard
+from pgward.client.secrets.provider import SecretAwayError, SecretError
+from pgward.client.secrets.reference import SecretRef
 
 DB = SecretRef("secret", "db")
 CANARY = b"canary-Zx81"

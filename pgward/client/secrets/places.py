@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pgward.client import edge_calls
 from pgward.client.edge_calls import Caller
+from pgward.client.secrets import provider
+from pgward.client.secrets.provider import MAX_BYTES, SecretAwayError, SecretError
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.system import secret_file
-from pgward.tunnel.edge.secrets import provider
-from pgward.tunnel.edge.secrets.provider import MAX_BYTES, SecretAwayError, SecretError
-from pgward.tunnel.edge.state_postgres import SecretRef
 
 ENV_PREFIX = "PGWARD_UPSTREAM_"
 _KERNEL = (Path("/proc"), Path("/sys"), Path("/dev"))
@@ -39,10 +39,10 @@ class CaSecrets:
 
 
 class FileSecrets:
-    """Secrets in files of the edge (``fromFile``), which others must not be able to read.
+    """Secrets in files of who asks (``fromFile``), which others must not be able to read.
 
     Who declares services may have a secret sent to any server: so none of ``private``, files and
-    directories of the edge's own, is one, and nothing of the kernel's.
+    directories of its own, is one, and nothing of the kernel's.
     """
 
     def __init__(self, private: Collection[Path] = ()) -> None:
@@ -60,7 +60,7 @@ class FileSecrets:
         return provider.value(data, str(path))
 
     def _check(self, path: Path) -> None:
-        """Raise SecretError for what is the edge's own, whichever way leads there."""
+        """Raise SecretError for what is our own, whichever way leads there."""
         real = Path(os.path.realpath(path))
         if any(real.is_relative_to(os.path.realpath(each)) for each in self._private):
             raise SecretError(
@@ -69,10 +69,11 @@ class FileSecrets:
 
 
 class EnvironmentSecrets:
-    """Secrets in the edge's environment (``fromEnv``); only variables made for it."""
+    """Secrets in the environment of who asks (``fromEnv``); only variables made for it."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, who: str = "edge") -> None:
         self._environment = environment
+        self._who = who
 
     def get(self, reference: SecretRef) -> bytes:
         """Return what the variable holds."""
@@ -81,6 +82,7 @@ class EnvironmentSecrets:
         found = self._environment.get(reference.name)
         if found is None:
             raise SecretError(
-                f"the edge has no variable {reference.name}", hint="set it, and restart the edge"
+                f"the {self._who} has no variable {reference.name}",
+                hint=f"set it, and restart the {self._who}",
             )
         return provider.value(found.encode("utf-8", "surrogateescape"), reference.name)

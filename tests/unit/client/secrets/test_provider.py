@@ -1,7 +1,7 @@
 import pytest
 
-from pgward.tunnel.edge.secrets import provider
-from pgward.tunnel.edge.secrets.provider import SecretError
+from pgward.client.secrets import provider
+from pgward.client.secrets.provider import SecretError
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """HashiCorp Vault's KV version 2, over HTTPS (Vault's API documentation, "KV secrets engine v2").
 
-The edge's environment says which Vault, as it does for Vault's own client: ``VAULT_ADDR``,
+The environment of who asks says which Vault, as it does for Vault's own client: ``VAULT_ADDR``,
 ``VAULT_CACERT``, ``VAULT_NAMESPACE``; and ``VAULT_TOKEN_FILE``, which is read anew each time, so
 that who renews the token (Vault's agent, say) only writes that file.
 """
@@ -16,11 +16,11 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from pgward.client.secrets import provider
+from pgward.client.secrets.provider import SecretAwayError, SecretError
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import secret_file
-from pgward.tunnel.edge.secrets import provider
-from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError
-from pgward.tunnel.edge.state_postgres import SecretRef
 
 DEFAULT_FIELD, DEFAULT_MOUNT = "password", "secret"
 _SECONDS = 10.0
@@ -34,7 +34,7 @@ _AWAY = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.TOO_MANY_REQUESTS,
 
 @dataclass(frozen=True, slots=True)
 class VaultSettings:
-    """Which Vault, and how the edge proves itself there."""
+    """Which Vault, and how we prove ourselves there."""
 
     address: str
     token_file: Path
@@ -172,7 +172,7 @@ def _refusal(status: int, body: bytes, where: str) -> PgwardError:
         return SecretError(f"there is no {where}", hint=said or hint)
     if status == HTTPStatus.FORBIDDEN:
         return SecretError(
-            f"Vault does not let this edge read {where}: {said or 'permission denied'}",
+            f"Vault does not let us read {where}: {said or 'permission denied'}",
             hint=f"its token needs the capability read on {where.removesuffix(' in Vault')},"
             " with data/ behind the mount; or it has expired",
         )

@@ -3,6 +3,9 @@ from base64 import b64encode
 
 import pytest
 
+from pgward.client.secrets.places import CaSecrets, EnvironmentSecrets, FileSecrets
+from pgward.client.secrets.provider import SecretAwayError, SecretError
+from pgward.client.secrets.reference import SecretRef
 from pgward.core.errors import (
     DeniedError,
     NotFoundError,
@@ -10,9 +13,6 @@ from pgward.core.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
-from pgward.tunnel.edge.secrets.places import CaSecrets, EnvironmentSecrets, FileSecrets
-from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError
-from pgward.tunnel.edge.state_postgres import SecretRef
 
 CANARY = "canary-Zx81"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from pgward.client.secrets.provider import SecretAwayError, SecretError
+from pgward.client.secrets.reference import SecretRef
+from pgward.client.secrets.vault import VaultSecrets, VaultSettings
 from pgward.core.errors import InvalidInputError
-from pgward.tunnel.edge.secrets.provider import SecretAwayError, SecretError
-from pgward.tunnel.edge.secrets.vault import VaultSecrets, VaultSettings
-from pgward.tunnel.edge.state_postgres import SecretRef
 from tests.fixtures.vault import TOKEN, Vault, serve
 
 CANARY = "canary-Zx81"
@@ -89,7 +89,7 @@ def test_what_the_token_may_not_read_says_which_right_is_missing(vault, ask):
     vault.denied.add("apps/orders")
     error = refusal(ask, SecretError)
     assert error.message == (
-        "Vault does not let this edge read secret/apps/orders in Vault:"
+        "Vault does not let us read secret/apps/orders in Vault:"
         " 1 error occurred: * permission denied"
     )
     assert "capability read on secret/apps/orders," in error.hint
