@@ -6,7 +6,7 @@ Each configuration is whole: an edge need not know what it inherits. Secrets are
 from collections.abc import Mapping
 from typing import Any
 
-from pgward.ca.resources.certificate_profile import duration
+from pgward.ca.resources.durations import duration
 from pgward.ca.resources.kinds import Limits, ServiceSpec
 from pgward.ca.resources.policy import PolicySpec
 from pgward.ca.resources.service_auth import Auth, Jump, SecretReference

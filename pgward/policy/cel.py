@@ -16,10 +16,12 @@ from typing import Any, Protocol
 
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.policy.context import (
-    CONNECT_TYPES,
     NOW,
+    REQUEST_TYPES,
     STATEMENT_TYPES,
     TEXT,
+    TYPES,
+    AccessRequest,
     Context,
     On,
     ServiceFacts,
@@ -114,6 +116,12 @@ def bind(context: Context, now: datetime, statement: Statement | None = None) ->
     return found
 
 
+def bind_request(asked: AccessRequest, now: datetime) -> Variables:
+    """Return the values of one access request, once for all matches that look at it."""
+    found: Variables = _environment(On.REQUEST, "").Activation(asked.variables(now))
+    return found
+
+
 def in_network(address: str, network: str) -> bool:
     """Tell whether an IP address is in a network (``10.0.0.0/8``); no address is in none.
 
@@ -144,8 +152,7 @@ def _cel() -> Any:
 
 @cache  # one for each: values bound in one environment mean nothing in another
 def _environment(on: On, without: str) -> Any:
-    types = CONNECT_TYPES if on is On.CONNECT else STATEMENT_TYPES
-    return _new_environment({name: kind for name, kind in types.items() if name != without})
+    return _new_environment({name: kind for name, kind in TYPES[on].items() if name != without})
 
 
 def _new_environment(types: Mapping[str, str]) -> Any:
@@ -153,6 +160,7 @@ def _new_environment(types: Mapping[str, str]) -> Any:
     kinds = {
         "string": cel.Type.STRING,
         "bool": cel.Type.BOOL,
+        "int": cel.Type.INT,
         "timestamp": cel.Type.TIMESTAMP,
         "list<string>": cel.Type.List(cel.Type.STRING),
         "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
@@ -215,20 +223,27 @@ def _near(said: str, on: On) -> str | None:
     name = undeclared.group(1)
     if on is On.CONNECT and name in STATEMENT_TYPES:
         return "only rules with `on: statement` know it"
-    inside = [each for each in STATEMENT_TYPES if each.startswith(f"{name}.")]
+    known = REQUEST_TYPES if on is On.REQUEST else STATEMENT_TYPES
+    inside = [each for each in known if each.startswith(f"{name}.")]
     if inside:
         return f"it has parts: {', '.join(inside)}"
-    near = get_close_matches(name, STATEMENT_TYPES, n=1, cutoff=0.7)
+    near = get_close_matches(name, known, n=1, cutoff=0.7)
     return f"did you mean {near[0]}?" if near else None
 
 
 def _try(match: Match) -> None:
     """Refuse what is wrong for any values: a time zone, a pattern or a network that is none."""
-    statement = None if match.on is On.CONNECT else Statement("SELECT", ("SELECT",))
-    sample = Context(User("someone"), ServiceFacts("service"))
-    found = match.evaluate(bind(sample, datetime(2026, 1, 1, tzinfo=UTC), statement))
+    found = match.evaluate(_sample(match.on))
     if isinstance(found, Failed) and any(word in found.why.lower() for word in _ALWAYS_WRONG):
         raise ConditionError(f"it always fails: {found.why}")
+
+
+def _sample(on: On) -> Variables:
+    who, service, now = User("someone"), ServiceFacts("service"), datetime(2026, 1, 1, tzinfo=UTC)
+    if on is On.REQUEST:
+        return bind_request(AccessRequest(who, service), now)
+    statement = None if on is On.CONNECT else Statement("SELECT", ("SELECT",))
+    return bind(Context(who, service), now, statement)
 
 
 def _type_name(expression: Any) -> str:

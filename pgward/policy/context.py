@@ -16,10 +16,11 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class On(StrEnum):
-    """What a rule is about: a connection as it begins, or each statement."""
+    """What a rule is about: a connection as it begins, each statement, or asking for access."""
 
     CONNECT = "connect"
     STATEMENT = "statement"
+    REQUEST = "request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,36 @@ class Statement:
         if not self.parsed:
             known = dict.fromkeys(("kind", "whole", "protocol", *(("text",) if self.whole else ())))
         return {f"{_STATEMENT}.{name}": _plain(getattr(self, name)) for name in known}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """Who asks for which rights on a service, for how many seconds, and why."""
+
+    user: User
+    service: ServiceFacts
+    bundles: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    reason: str = ""
+    seconds: int = 0
+    break_glass: bool = False
+
+    def variables(self, now: datetime) -> dict[str, Any]:
+        """Return the value of every variable that a rule on requests may name."""
+        return {
+            "ctx.user.name": self.user.name,
+            "ctx.user.groups": list(self.user.groups),
+            "ctx.user.email": self.user.email,
+            "ctx.service.name": self.service.name,
+            "ctx.service.labels": dict(self.service.labels),
+            "ctx.request.service": self.service.name,
+            "ctx.request.bundles": list(self.bundles),
+            "ctx.request.roles": list(self.roles),
+            "ctx.request.reason": self.reason,
+            "ctx.request.seconds": self.seconds,
+            "ctx.request.break_glass": self.break_glass,
+            NOW: now,
+        }
 
 
 @dataclass(frozen=True)
@@ -188,5 +219,24 @@ CONNECT_TYPES: Mapping[str, str] = {
 STATEMENT_TYPES: Mapping[str, str] = {
     **CONNECT_TYPES,
     **{f"{_STATEMENT}.{name}": kind for name, kind in _OF_STATEMENT.items()},
+}
+REQUEST_TYPES: Mapping[str, str] = {
+    "ctx.user.name": "string",
+    "ctx.user.groups": "list<string>",
+    "ctx.user.email": "string",
+    "ctx.service.name": "string",
+    "ctx.service.labels": "map<string, string>",
+    "ctx.request.service": "string",
+    "ctx.request.bundles": "list<string>",
+    "ctx.request.roles": "list<string>",
+    "ctx.request.reason": "string",
+    "ctx.request.seconds": "int",
+    "ctx.request.break_glass": "bool",
+    NOW: "timestamp",
+}
+TYPES: Mapping[On, Mapping[str, str]] = {
+    On.CONNECT: CONNECT_TYPES,
+    On.STATEMENT: STATEMENT_TYPES,
+    On.REQUEST: REQUEST_TYPES,
 }
 """Every variable and its type, in CEL's words."""

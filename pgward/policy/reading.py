@@ -88,7 +88,7 @@ def _rule(fields: Mapping[str, Any], path: str) -> Rule:
     if effect is None:
         raise SpecError(f"{path}.effect", "is missing")
     about = fields.get("on", On.CONNECT.value)
-    if about not in list(On):
+    if about not in (On.CONNECT, On.STATEMENT):
         raise SpecError(f"{path}.on", "must be 'connect' or 'statement'")
     on = On(about)
     return Rule(

@@ -9,12 +9,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pgward.ca.issuing import profiles, rules, templates
 from pgward.ca.issuing.rules import Rules
+from pgward.ca.resources.durations import duration
 from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, People, checked
 from pgward.core.errors import InvalidInputError
 from pgward.pki import chain
 
-_DURATION = re.compile(r"([1-9]\d{0,5})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LEAST = timedelta(minutes=1)  # less cannot be renewed in time
 _MOST_BACKDATED = timedelta(minutes=10)
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d{0,9})){1,20}")
@@ -32,14 +31,6 @@ _NEVER = {
         chain.MINTED,
     )
 }
-
-
-def duration(text: str) -> timedelta:
-    """Read ``90s``, ``30m``, ``12h`` or ``7d``; raise InvalidInputError."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise InvalidInputError(f"{text!r} is no duration", hint="write 90s, 30m, 12h or 7d")
-    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
 def _lifetime(text: str) -> str:

@@ -2,34 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from pgward.ca.resources.certificate_profile import CertificateProfile, duration
+from pgward.ca.resources.access_flow import AccessFlow
+from pgward.ca.resources.certificate_profile import CertificateProfile
+from pgward.ca.resources.durations import Duration
 from pgward.ca.resources.fields import explain
 from pgward.ca.resources.identity_provider import IdentityProvider
+from pgward.ca.resources.integration import Integration
 from pgward.ca.resources.login_rule import LoginRule
-from pgward.ca.resources.model import MAX_LIST, Label, Metadata, Model, Person, checked, words
+from pgward.ca.resources.model import MAX_LIST, Label, Labels, Metadata, Model, Person
 from pgward.ca.resources.policy import Policy
+from pgward.ca.resources.role_bundle import RoleBundle
 from pgward.ca.resources.role_map import RoleMap
 from pgward.ca.resources.service_postgres import PostgresSpec, SslMode
 from pgward.ca.resources.upstream import Database, Host, Upstream
 from pgward.core.errors import NotFoundError
 
-
-def _seconds(text: str) -> str:
-    duration(text)
-    return text
-
-
 Limit = Annotated[int, Field(ge=1, le=1_000_000)]
-# In YAML a bare 90 is a number: what to write says more than that it must be a text.
-Duration = Annotated[
-    str,
-    BeforeValidator(lambda given: str(given) if type(given) is int else given),
-    checked(_seconds),
-]
-LabelValue = Annotated[str, Field(max_length=200), checked(words)]
 
 
 class Allow(Model):
@@ -94,10 +85,11 @@ class ServiceSpec(Model):
     server_name: Host | None = None
     ssl_mode: Annotated[SslMode | None, Field(validate_default=True)] = None
     database: Database | None = None
-    labels: Annotated[dict[Label, LabelValue], Field(max_length=50)] | None = None
+    labels: Labels | None = None
     allow: Allow
     limits: Limits = Field(default_factory=Limits)
     step_up: StepUp | None = None
+    integration: Label | None = None
     edges: Annotated[list[Label], Field(min_length=1, max_length=MAX_LIST)] | None = None
     postgres: Annotated[PostgresSpec | None, Field(validate_default=True)] = None
 
@@ -199,13 +191,26 @@ class Service(Model):
     spec: ServiceSpec
 
 
-Resource = Service | CertificateProfile | IdentityProvider | LoginRule | Policy | RoleMap
+Resource = (
+    Service
+    | AccessFlow
+    | CertificateProfile
+    | IdentityProvider
+    | Integration
+    | LoginRule
+    | Policy
+    | RoleBundle
+    | RoleMap
+)
 KINDS: dict[str, type[Resource]] = {
     "Service": Service,
+    "AccessFlow": AccessFlow,
     "CertificateProfile": CertificateProfile,
     "IdentityProvider": IdentityProvider,
+    "Integration": Integration,
     "LoginRule": LoginRule,
     "Policy": Policy,
+    "RoleBundle": RoleBundle,
     "RoleMap": RoleMap,
 }
 

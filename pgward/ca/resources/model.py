@@ -39,6 +39,8 @@ def words(value: str) -> str:
 
 Person = Annotated[str, checked(names.identity)]
 Label = Annotated[str, checked(names.resource_name)]
+LabelValue = Annotated[str, Field(max_length=200), checked(words)]
+Labels = Annotated[dict[Label, LabelValue], Field(max_length=50)]
 Minutes = Annotated[int, Field(ge=1, le=24 * 60)]
 
 

@@ -94,25 +94,31 @@ def _template(value: str) -> str:
     return value
 
 
+RootCert = Annotated[str, Field(max_length=_MAX_PEM), checked(_root_cert)]
 Setting = Annotated[str, checked(_setting)]
 SettingValue = Annotated[str, Field(max_length=1000), checked(_value)]
 
 
 class UserRule(Model):
-    """As whom people land: ``force`` for all, or as they ask among ``allow``, or as themselves."""
+    """As whom people land: ``force`` for all, or as they ask among ``allow``, or as themselves.
+
+    With ``fromGrant`` whoever has a live grant lands as the access role that it gives.
+    """
 
     force: Role | None = None
     allow: Annotated[list[Role], Field(min_length=1, max_length=200)] | None = None
     default: Role | None = None
     from_person: Literal[True] | None = None
+    from_grant: Literal[True] | None = None
     strip_domain: Domain | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.force and (self.allow or self.default or self.from_person):
+        others = (self.allow, self.default, self.from_person, self.from_grant)
+        if self.force and any(others):
             raise ValueError("has force, so nobody has a choice: remove the others")
-        if not (self.force or self.allow or self.from_person):
-            raise ValueError("must have force, allow or fromPerson")
+        if not (self.force or self.allow or self.from_person or self.from_grant):
+            raise ValueError("must have force, allow, fromPerson or fromGrant")
         if self.default and self.from_person:
             raise ValueError("has fromPerson, which is what people are by default: remove default")
         if self.strip_domain and not self.from_person:
@@ -175,7 +181,7 @@ class PostgresSettings(Model):
     database: DatabaseRule | None = None
     auth: Auth | None = None
     ssl_mode: SslMode | None = None
-    ssl_root_cert: Annotated[str, Field(max_length=_MAX_PEM), checked(_root_cert)] | None = None
+    ssl_root_cert: RootCert | None = None
     server_name: Host | None = None
     require_auth: RequireAuth | None = None
     channel_binding: Binding | None = None

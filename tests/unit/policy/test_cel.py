@@ -10,6 +10,7 @@ from pgward.policy.cel import ConditionError, Failed
 from pgward.policy.context import (
     CONNECT_TYPES,
     STATEMENT_TYPES,
+    AccessRequest,
     Connect,
     Context,
     Device,
@@ -222,3 +223,33 @@ def test_any_text_compiles_or_is_refused(source):
     assert match.evaluate(cel.bind(ALICE, NOW)) in (True, False) or isinstance(
         match.evaluate(cel.bind(ALICE, NOW)), Failed
     )
+
+
+ASKED = AccessRequest(
+    User("ann", ("oncall",)),
+    ServiceFacts("shop", {"env": "prod"}),
+    bundles=("shop-reading",),
+    reason="TICKET-1",
+    seconds=1800,
+)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "'oncall' in ctx.user.groups",
+        "ctx.request.seconds <= 3600 && ctx.now.getFullYear() == 2026",
+        "ctx.request.reason.matches('^TICKET-[0-9]+$')",
+        "ctx.request.bundles == ['shop-reading'] && size(ctx.request.roles) == 0",
+        "ctx.service.labels['env'] == 'prod' && !ctx.request.break_glass",
+    ],
+)
+def test_what_holds_of_an_access_request(source):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert cel.compile(source, On.REQUEST).holds(cel.bind_request(ASKED, now))
+
+
+def test_rules_on_requests_know_no_session():
+    with pytest.raises(ConditionError) as caught:
+        cel.compile("ctx.request.reson == ''", On.REQUEST)
+    assert caught.value.hint == "did you mean ctx.request.reason?"

@@ -35,7 +35,7 @@ def test_what_is_stored_can_be_applied_again():
 @pytest.mark.parametrize(
     ("block", "path", "said"),
     [
-        ({"user": {}}, "spec.postgres.user", "must have force, allow or fromPerson"),
+        ({"user": {}}, "spec.postgres.user", "must have force, allow, fromPerson or fromGrant"),
         ({"user": {"force": "a", "default": "b"}}, "spec.postgres.user", "nobody has a choice"),
         ({"user": {"force": "{user}"}}, "spec.postgres.user.force", "fromPerson: true"),
         ({"user": {"force": "x" * 64}}, "spec.postgres.user.force", "no role's name"),
