@@ -1,0 +1,72 @@
+"""The grants that count now, as edges and PostgreSQL hosts need them: a few columns of many rows."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.access.request_states import ACTIVE
+from pgward.ca.store.schema_access import access_grants
+
+
+class LiveGrant(NamedTuple):
+    """A grant whose rights exist; a tuple, as there may be 100,000.
+
+    ``role`` is the access role, None where a grant only lets in; ``names`` are those of its
+    bundles and roles. One person may have several on one service.
+    """
+
+    id: str
+    user: str
+    service: str
+    integration: str | None
+    role: str | None
+    until: datetime
+    names: tuple[str, ...]
+
+
+# Every snapshot needs it, and SQLAlchemy takes longer to build a statement than to run it.
+_COLUMNS = access_grants.c
+_ALL = (
+    sa.select(
+        _COLUMNS.id,
+        _COLUMNS.user_name,
+        _COLUMNS.service,
+        _COLUMNS.integration,
+        _COLUMNS.role,
+        _COLUMNS.ends_at,
+        _COLUMNS.names,
+    )
+    .where(_COLUMNS.state == ACTIVE, _COLUMNS.ends_at > sa.bindparam("at"))
+    .order_by(_COLUMNS.service, _COLUMNS.user_name, _COLUMNS.id)
+)
+_OF_PERSON = _ALL.where(_COLUMNS.user_name == sa.bindparam("of_user"))
+_OF_INTEGRATIONS = _ALL.where(
+    _COLUMNS.integration.in_(sa.bindparam("of_integrations", expanding=True))
+)
+
+
+def every(connection: Connection, now: datetime) -> Iterator[LiveGrant]:
+    """Yield all grants that are active at a time, by service and person."""
+    return _read(connection, _ALL, {"at": now})
+
+
+def of_person(connection: Connection, user: str, now: datetime) -> Iterator[LiveGrant]:
+    """Yield those of one person, by the exact name."""
+    return _read(connection, _OF_PERSON, {"at": now, "of_user": user})
+
+
+def of_integrations(
+    connection: Connection, integrations: list[str], now: datetime
+) -> Iterator[LiveGrant]:
+    """Yield those on the servers of these integrations."""
+    return _read(connection, _OF_INTEGRATIONS, {"at": now, "of_integrations": integrations})
+
+
+def _read(
+    connection: Connection, statement: sa.Select[Any], values: Mapping[str, object]
+) -> Iterator[LiveGrant]:
+    for row in connection.execute(statement, values):
+        yield LiveGrant(*row[:-1], tuple(row[-1]))
