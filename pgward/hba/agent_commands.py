@@ -19,7 +19,6 @@ from pgward.hba.agent import process
 from pgward.hba.agent.alarm import Alarms
 from pgward.hba.agent.duty import Duty
 from pgward.hba.agent.ending import Ending
-from pgward.hba.agent.health import HealthServer, StatusSocket, ask
 from pgward.hba.agent.log_events import LiveCertificates, LogEvents
 from pgward.hba.agent.material import Keeping, Lists
 from pgward.hba.agent.news import News
@@ -35,6 +34,7 @@ from pgward.hba.install.source import MachineSource
 from pgward.hba.roles.asking import Asking
 from pgward.system import log_lines, terminal
 from pgward.system.files import StorageError, storage_errors
+from pgward.system.health_server import HealthServer, StatusSocket, ask
 from pgward.system.secrecy import keep_secrets
 
 log = logging.getLogger("pgward.hba")
@@ -91,7 +91,8 @@ def agent(
     """
     host = open_host()
     if status:
-        _show_status(ask(host.state_dir / _SOCKET), output)
+        missing = NotFoundError("no agent runs for this data directory", hint="pgward hba agent")
+        _show_status(ask(host.state_dir / _SOCKET, missing=missing), output)
         return
     check_driver()
     token = None if token_file is None else _read_token(token_file)

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from pgward.cli import cli
 from pgward.core.errors import NotFoundError
 from pgward.hba import agent_commands as module
-from pgward.hba.agent.health import StatusSocket
 from pgward.hba.agent.report import Report
 from pgward.hba.agent.runner import Standing
 from pgward.hba.install.host import Host
 from pgward.hba.server.datadir import DataDir
 from pgward.hba.syntax.versions import Abilities
+from pgward.system.health_server import StatusSocket
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,12 +9,13 @@ import pytest
 
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
-from pgward.hba.agent import health
-from pgward.hba.agent.health import HealthServer, StatusSocket
 from pgward.hba.agent.report import Report
 from pgward.hba.agent.runner import Standing
+from pgward.system import health_server as health
 from pgward.system.files import StorageError
+from pgward.system.health_server import HealthServer, StatusSocket
 
+MISSING = NotFoundError("no agent runs")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -79,10 +80,10 @@ def test_the_status_is_for_the_account_itself(tmp_path):
     path.write_text("left by one that was killed")
     made = StatusSocket(path, lambda: report("x"))
     assert path.stat().st_mode & 0o177 == 0
-    assert health.ask(path) == report("x").facts()
+    assert health.ask(path, missing=MISSING) == report("x").facts()
     made.close()
     with pytest.raises(NotFoundError, match="no agent runs"):
-        health.ask(path)
+        health.ask(path, missing=MISSING)
 
 
 def test_a_place_where_none_can_be_made(tmp_path):
@@ -95,7 +96,7 @@ def test_a_socket_that_nobody_listens_on(tmp_path):
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(path))
     with pytest.raises(NotFoundError):
-        health.ask(path)
+        health.ask(path, missing=MISSING)
 
 
 @pytest.mark.parametrize("said", [b"", b'{"ok":'])
@@ -113,7 +114,7 @@ def test_an_agent_that_goes_away_while_it_answers(tmp_path, said):
         thread = threading.Thread(target=answer)
         thread.start()
         with pytest.raises(UnavailableError, match="went away"):
-            health.ask(path)
+            health.ask(path, missing=MISSING)
         thread.join()
 
 
@@ -123,6 +124,6 @@ def test_another_agents_socket_in_its_place_is_left_alone(tmp_path):
     path.rename(tmp_path / "old")
     other = StatusSocket(path, report)
     made.close()
-    assert health.ask(path)["host"] == "db1"
+    assert health.ask(path, missing=MISSING)["host"] == "db1"
     other.close()
     assert not path.exists()

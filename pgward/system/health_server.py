@@ -1,4 +1,4 @@
-"""Tells how the agent fares: on a Unix socket to its own account, over HTTP to whoever asks."""
+"""Tells how a process fares: on a Unix socket to its own account, over HTTP to whoever asks."""
 
 import contextlib
 import http.server
@@ -10,11 +10,10 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError, NotFoundError, PgwardError, UnavailableError
-from pgward.hba.agent.report import Report
 from pgward.system.exposition import CONTENT_TYPE
 from pgward.system.files import storage_errors
 from pgward.system.unix_socket import unix_path
@@ -22,6 +21,29 @@ from pgward.system.unix_socket import unix_path
 SECONDS = 5.0
 MOST_CONNECTIONS = 16
 _MAX_STATUS = 1024 * 1024
+
+
+class Report(Protocol):
+    """One look at all that a process does."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return all that an administrator may know."""
+        ...
+
+    def checks(self) -> dict[str, Any]:
+        """Return what anyone may know: names and states."""
+        ...
+
+    def metrics(self) -> str:
+        """Return it in Prometheus' text format."""
+        ...
+
+
 Look = Callable[[], Report]
 
 
@@ -70,7 +92,7 @@ class HealthServer:
 
 
 class StatusSocket:
-    """Writes the whole status, as JSON, to whoever connects: the server's account, and root.
+    """Writes the whole status, as JSON, to whoever connects: its own account, and root.
 
     Raises InvalidInputError when the path is too long, StorageError.
     """
@@ -113,7 +135,7 @@ def _bound(path: Path) -> socket.socket:
     former = os.umask(0o177)
     try:
         with storage_errors(path, "make"):
-            path.unlink(missing_ok=True)  # the agent's lock is ours, so nobody listens there
+            path.unlink(missing_ok=True)  # the process's lock is ours, so nobody listens there
             sock.bind(name)
             sock.listen(8)
     except PgwardError:
@@ -132,8 +154,8 @@ def _inode(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def ask(path: Path) -> dict[str, Any]:
-    """Return the status of the agent that listens at ``path``; raise NotFoundError without one."""
+def ask(path: Path, *, missing: NotFoundError, who: str = "agent") -> dict[str, Any]:
+    """Return the status of the process that listens at ``path``; raise ``missing`` without one."""
     parts: list[bytes] = []
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
@@ -142,18 +164,16 @@ def ask(path: Path) -> dict[str, Any]:
             while sum(map(len, parts)) < _MAX_STATUS and (part := sock.recv(65536)):
                 parts.append(part)
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise NotFoundError("no agent runs for this data directory", hint="pgward hba agent") from (
-            error
-        )
+        raise missing from error
     except OSError as error:
         raise UnavailableError(
-            f"the agent does not answer: {(error.strerror or str(error)).lower()}",
+            f"the {who} does not answer: {(error.strerror or str(error)).lower()}",
             hint="its log tells more",
         ) from error
     try:
         found: dict[str, Any] = json.loads(b"".join(parts))
     except ValueError as error:
-        raise UnavailableError("the agent went away while it answered") from error
+        raise UnavailableError(f"the {who} went away while it answered") from error
     return found
 
 
