@@ -6,6 +6,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Self
 
+from pgward.client.phrases import when
 from pgward.core.address import Address
 from pgward.core.clock import parse_rfc3339, rfc3339
 from pgward.core.errors import NotFoundError
@@ -53,6 +54,45 @@ class StepUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """That a person may use a service for a time, by a grant, and ``until`` when.
+
+    ``role`` is the access role, where there is one; ``names`` are the bundles and roles that the
+    person has; ``details`` are words of who runs the database.
+    """
+
+    until: datetime
+    role: str | None
+    names: tuple[str, ...]
+    details: str
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Self:
+        """Read the API's."""
+        return cls(
+            until=parse_rfc3339(value["until"]),
+            role=value.get("role"),
+            names=tuple(str(each) for each in value.get("names") or ()),
+            details=value.get("details") or "",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as data for people's programs."""
+        return {
+            "until": rfc3339(self.until),
+            "role": self.role,
+            "names": list(self.names),
+            "details": self.details,
+        }
+
+    def told(self, service: str, now: datetime) -> list[str]:
+        """Return what a person who connects should know: until when, and the details' lines."""
+        how = "ends" if self.until > now else "ended"
+        end = f"your access to {service} {how} {when(self.until, now)} ({rfc3339(self.until)})"
+        return [end, *self.details.splitlines()]
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceInfo:
     """One PostgreSQL target; ``server_name`` and ``ssl_mode`` are for PostgreSQL's own TLS."""
 
@@ -64,6 +104,17 @@ class ServiceInfo:
     ssl_mode: str
     edges: tuple[EdgeInfo, ...]
     step_up: StepUp | None = None
+    access: Access | None = None
+
+    def told(self, now: datetime) -> list[str]:
+        """Return the lines that a person who connects should read."""
+        return [] if self.access is None else self.access.told(self.name, now)
+
+    def role_for(self, person: str) -> str:
+        """Return the role to log in as: the access role where PostgreSQL itself does the login."""
+        if self.is_aware or self.access is None or self.access.role is None:
+            return person
+        return self.access.role
 
     @property
     def is_aware(self) -> bool:
@@ -85,6 +136,7 @@ class ServiceInfo:
                 for edge in value["edges"]
             ),
             step_up=StepUp.read(value["step_up"]) if value.get("step_up") else None,
+            access=Access.read(value["access"]) if value.get("access") else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -101,6 +153,7 @@ class ServiceInfo:
                 for e in self.edges
             ],
             "step_up": None if self.step_up is None else self.step_up.to_json(),
+            "access": None if self.access is None else self.access.to_json(),
         }
 
 

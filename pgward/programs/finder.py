@@ -56,8 +56,10 @@ class Finder:
 
     def tunnel(self, service: ServiceInfo, port: int) -> Facts:
         """Return the facts of the way through a tunnel at ``port``."""
-        return Facts.tunnel(service, port, self.session.user.name, self.session.paths)
+        user = service.role_for(self.session.user.name)
+        return Facts.tunnel(service, port, user, self.session.paths)
 
     def native(self, service: ServiceInfo, host: str | None, port: int) -> Facts:
         """Return the facts of the way straight to PostgreSQL."""
-        return Facts.native(service, host, port, self.session.user.name, self.session.paths)
+        user = service.role_for(self.session.user.name)
+        return Facts.native(service, host, port, user, self.session.paths)

@@ -258,6 +258,8 @@ def psql(service: str, arguments: tuple[str, ...], no_agent: bool) -> None:
     target = Catalog(home, session, SystemClock(), terminal.note).find(service)
     if target.step_up is not None and not target.step_up.is_proved(SystemClock().now()):
         step_up_prompt.ensure(session.api(), service)
+    for text in target.told(SystemClock().now()):
+        terminal.note(text)
     running = _open_tunnel(home, service, no_agent=no_agent) or _in_background(
         TunnelOptions(service, home, for_pid=os.getpid())
     )

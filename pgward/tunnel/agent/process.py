@@ -257,7 +257,8 @@ class Agent:
             unix=request.get("socket") is True,
             for_file=request.get("for_file") is True,
         )
-        return {"running": asdict(opened.running), "said": opened.said, "new": opened.new}
+        said = [*opened.said, *self._told(opened.held.tunnel)]
+        return {"running": asdict(opened.running), "said": said, "new": opened.new}
 
     async def _disconnect(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         if request.get("all") is True:
@@ -278,9 +279,13 @@ class Agent:
         said += await self._seen_by_ca(held.tunnel)
         return {
             "environment": self.keeper.environment(held),
-            "said": [*said, *held.tunnel.trouble()],
+            "said": [*said, *self._told(held.tunnel), *held.tunnel.trouble()],
             "step_up": held.tunnel.service.step_up is not None,
         }
+
+    def _told(self, tunnel: Tunnel) -> list[str]:
+        """Return what a grant has to say to a person who connects."""
+        return tunnel.service.told(self._clock.now())
 
     async def _seen_by_ca(self, tunnel: Tunnel) -> tuple[str, ...]:
         """Have a service that asks for a step-up since a while ask before psql starts, not in it.

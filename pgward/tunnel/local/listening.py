@@ -59,7 +59,7 @@ def connection_string(session: Session, service: ServiceInfo, host: str, port: i
         host=host if on_socket else None,
         hostaddr=None if on_socket else host,
         port=port,
-        user=session.user.name,
+        user=service.role_for(session.user.name),
         paths=session.paths,
     )
 
@@ -68,7 +68,7 @@ def libpq_environment(
     session: Session, service: ServiceInfo, host: str, port: int
 ) -> dict[str, str]:
     """Return libpq's variables for a tunnel, so that psql's own options still win over them."""
-    environment = {"PGUSER": session.user.name, "PGPORT": str(port)}
+    environment = {"PGUSER": service.role_for(session.user.name), "PGPORT": str(port)}
     if service.database:
         environment["PGDATABASE"] = service.database
     if host.startswith("/"):

@@ -57,6 +57,9 @@ class TunnelProcess:
         catalog = Catalog(options.home, self._session, SystemClock(), say)
         self._service = catalog.find(options.service)
         self._check_not_running()
+        if self._registered:  # else psql, which this one serves, has said it
+            for text in self._service.told(SystemClock().now()):
+                say(text)
 
     async def run(self) -> None:
         """Serve; raise RefusedError or UnavailableError when the first link cannot be opened."""

@@ -62,6 +62,7 @@ def test_services_with_edges(logged_in, fake_ca, name, tmp_path):
         "ssl_mode": "require",
         "edges": [edge, edge | {"name": "e2"}],
         "step_up": None,
+        "access": None,
     }
     fake_ca.routes["GET /v1/services"] = {"services": [service]}
     line = logged_in(name).stdout.splitlines()[1]

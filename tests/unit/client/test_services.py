@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from pgward.client.services import EdgeInfo, ServiceInfo, StepUp, choose
+from pgward.client.services import Access, EdgeInfo, ServiceInfo, StepUp, choose
 from pgward.core.address import Address
 from pgward.core.errors import NotFoundError
 from tests.fixtures.fake_ca import NOW
@@ -20,6 +20,12 @@ REPLY = {
         "factors": ["totp"],
         "proved_until": "2026-11-21T12:15:00Z",
     },
+    "access": {
+        "until": "2026-11-21T14:00:00Z",
+        "role": "alice",
+        "names": ["shop-reading"],
+        "details": "log in as alice\nask #dba for help",
+    },
 }
 
 
@@ -29,9 +35,23 @@ def test_a_reply_is_read_and_written_back():
     assert service.to_json() == REPLY
 
 
-def test_a_ca_that_knows_no_step_ups():
-    reply = {key: value for key, value in REPLY.items() if key != "step_up"}
-    assert ServiceInfo.read(reply).to_json() == REPLY | {"step_up": None}
+@pytest.mark.parametrize("name", ["step_up", "access"])
+def test_a_ca_that_knows_no_step_ups_or_no_grants(name):
+    reply = {key: value for key, value in REPLY.items() if key != name}
+    assert ServiceInfo.read(reply).to_json() == REPLY | {name: None}
+
+
+@pytest.mark.parametrize(
+    ("late", "words"), [(0, "ends in 2 hours"), (3, "ended 1 hour ago")], ids=["live", "over"]
+)
+def test_who_connects_by_a_grant_is_told_its_end_and_the_details(late, words):
+    access = ServiceInfo.read(REPLY).access
+    assert isinstance(access, Access)
+    assert access.told("orders", NOW + timedelta(hours=late)) == [
+        f"your access to orders {words} (2026-11-21T14:00:00Z)",
+        "log in as alice",
+        "ask #dba for help",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,3 +80,18 @@ def test_a_service_that_is_not_there_or_not_for_you(name, hint):
         f"there is no service {name!r} for you",
         hint,
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "role"),
+    [
+        ({}, "alice_shop"),
+        ({"mode": "postgres"}, "alice"),
+        ({"access": REPLY["access"] | {"role": None}}, "alice"),
+        ({"access": None}, "alice"),
+    ],
+    ids=["tcp", "postgres", "no-role", "no-grant"],
+)
+def test_whom_a_person_logs_in_as(change, role):
+    access = REPLY["access"] | {"role": "alice_shop"}
+    assert ServiceInfo.read(REPLY | {"access": access} | change).role_for("alice") == role

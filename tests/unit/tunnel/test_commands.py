@@ -197,6 +197,25 @@ def test_psql_goes_through_the_tunnel_that_is_open(psql, add):
         assert Path(environment[key]).is_file()
 
 
+ACCESS = {
+    "until": "2126-11-21T12:00:00Z",
+    "role": "alice_shop",
+    "names": ["shop-reading"],
+    "details": "be\x1b[2J kind\nask #dba",
+}
+
+
+def test_psql_by_a_grant_says_its_end_and_the_details_and_logs_in_as_its_role(psql, add, fake_ca):
+    fake_ca.routes["GET /v1/services"] = {"services": [SERVICE | {"access": ACCESS}]}
+    add()
+    result, ((_, _, environment),) = psql("orders")
+    end, *details = result.stderr.splitlines()
+    assert end.startswith("your access to orders ends in ")
+    assert end.endswith("(2126-11-21T12:00:00Z)")
+    assert details == ["be\\x1b[2J kind", "ask #dba"]
+    assert environment["PGUSER"] == "alice_shop"
+
+
 @pytest.mark.parametrize("words", [("-Xh",), ("--help",), ("-c", "--", "--")])
 def test_all_behind_the_service_is_psqls_own(psql, add, words):
     add()

@@ -220,6 +220,29 @@ class AskingTunnel:
         return self.says
 
 
+def test_who_comes_by_a_grant_is_told_its_end_each_time(run, home, agent, monkeypatch):
+    tunnel = AskingTunnel(0.0, says=True)
+    tunnel.service.told = lambda now: [f"it ends in an hour, says {now:%Y}"]
+    tunnel.trouble = list
+    opened = SimpleNamespace(held=SimpleNamespace(tunnel=tunnel), said=("a",), new=True)
+
+    async def main() -> None:
+        async with agent() as (made, _notifier):
+            monkeypatch.setattr(made.keeper, "open", lambda *_, **__: done(opened))
+            monkeypatch.setattr(made.keeper, "environment", lambda _held: {})
+            monkeypatch.setattr(process, "asdict", lambda _running: {})
+            opened.running = None
+            for op in ("connect", "psql"):
+                answer = await ask(home, op, service="orders")
+                assert answer["said"] == ["a", "it ends in an hour, says 2026"]
+
+    run(main())
+
+
+async def done(value):
+    return value
+
+
 def test_psql_waits_for_a_slow_ca_to_say_what_a_service_asks_for_now(run, agent):
     async def main() -> None:
         async with agent() as (made, _notifier):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from pgward.tunnel.local import run as module
+from tests.fixtures.services import entry, offer
 
 
 async def ended(pid: int) -> None:
@@ -72,3 +73,17 @@ def test_what_fails_before_the_stop_says_why(run):
             await module._unless(stop, fail())
 
     run(main())
+
+
+@pytest.mark.usefixtures("logged_in")
+@pytest.mark.parametrize("for_pid", [None, os.getpid()], ids=["for-itself", "for-psql"])
+def test_a_tunnel_by_a_grant_says_its_end_unless_psql_has_said_it(tmp_path, fake_ca, for_pid):
+    access = {"until": "2126-11-21T12:00:00Z", "role": None, "names": [], "details": "ask #dba"}
+    offer(fake_ca, entry("orders", access=access))
+    wanted = module.TunnelOptions("orders", tmp_path / "home", for_pid=for_pid)
+    said = []
+    made = module.TunnelProcess(wanted, say=said.append, on_ready=lambda _running: None)
+    made._session.close()
+    assert [each.partition(" ends in ")[0] for each in said] == (
+        ["your access to orders", "ask #dba"] if for_pid is None else []
+    )
