@@ -1,4 +1,4 @@
-"""The grants that count now, as edges and PostgreSQL hosts need them: a few columns of many rows."""
+"""The grants that count now, as edges and PostgreSQL hosts need them: few columns, many rows."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
