@@ -76,7 +76,7 @@ _CA = {
         },
     ),
     "token": Entry(
-        "make a one-time join token for an edge or a PostgreSQL host",
+        "make a one-time join token for an edge, a PostgreSQL host or a connector",
         "pgward.client.admin_commands:token",
     ),
     "list": Entry(
@@ -234,6 +234,9 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "edges": Entry("list and remove edges", "pgward.client.admin_commands:edges", _ADMIN),
     "hosts": Entry("list and remove PostgreSQL hosts", "pgward.client.host_commands:hosts", _ADMIN),
+    "connectors": Entry(
+        "list and remove connectors", "pgward.client.connector_commands:connectors", _ADMIN
+    ),
     "audit": Entry(
         "show who did what, and what was said to databases",
         "pgward.client.audit_commands:audit",

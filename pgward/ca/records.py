@@ -28,6 +28,7 @@ class Kind(StrEnum):
     MINTED = "minted"  # in a person's name too, for an edge that logs in to PostgreSQL for them
     EDGE = "edge"
     HOST = "host"  # a PostgreSQL server
+    CONNECTOR = "connector"  # what makes roles on PostgreSQL servers
     API = "api"  # the authority's own HTTPS listener
     SNAPSHOT = "snapshot"  # signs the configuration of edges
     OCSP = "ocsp"  # signs OCSP responses

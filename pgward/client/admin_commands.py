@@ -20,10 +20,15 @@ _EDGES = {
     "current": "CURRENT",
     "ends": "CERTIFICATE ENDS",
 }
+_USES = {
+    "edge": "pgward edge enroll",
+    "host": "pgward hba apply",
+    "connector": "pgward connector enroll",
+}
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["edge", "host"]))
+@click.argument("kind", type=click.Choice(["edge", "host", "connector"]))
 @click.argument("name")
 @click.option(
     "--dns",
@@ -40,7 +45,7 @@ _EDGES = {
     help="How long the token may be used: 30m, 12h, 7d.",
 )
 def token(kind: str, name: str, dns: tuple[str, ...], ip: tuple[str, ...], ttl: Any) -> None:
-    """Make a join token for an edge or a PostgreSQL host.
+    """Make a join token for an edge, a PostgreSQL host or a connector.
 
     It is printed alone on standard output and works once.
     """
@@ -56,7 +61,7 @@ def token(kind: str, name: str, dns: tuple[str, ...], ip: tuple[str, ...], ttl: 
         reply = api.post("/v1/tokens", body)
     terminal.report(kind=kind, name=name, expires_at=reply.get("expires_at"))
     terminal.echo(reply["token"], fact="token")
-    use = "pgward edge enroll" if kind == "edge" else "pgward hba apply"
+    use = _USES[kind]
     terminal.note(f"works once, for {duration(ttl)}; use it with `{use}` on the machine {name}")
 
 

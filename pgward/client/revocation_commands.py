@@ -59,6 +59,7 @@ class _Reason(click.ParamType[str]):
 @click.option("--user", metavar="NAME", help="All that this person has now.")
 @click.option("--host", metavar="NAME", help="All that this PostgreSQL host has now.")
 @click.option("--edge", metavar="NAME", help="All that this edge has now.")
+@click.option("--connector", metavar="NAME", help="All that this connector has now.")
 @click.option(
     "--reason",
     type=_Reason(),
@@ -76,6 +77,7 @@ def revoke(
     user: str | None,
     host: str | None,
     edge: str | None,
+    connector: str | None,
     reason: str,
     comment: str,
     yes: bool,
@@ -87,11 +89,11 @@ def revoke(
     once. Who may not come back at all is blocked: `pgward user block`. A host or an edge has to
     enroll again. A serial number may have colons and leading zeros.
     """
-    given = {"person": user, "host": host, "edge": edge}
+    given = {"person": user, "host": host, "edge": edge, "connector": connector}
     owners = [(kind, name) for kind, name in given.items() if name is not None]
     if len(owners) + bool(serial_numbers) != 1:
         raise InvalidInputError(
-            "name either serial numbers, or one of --user, --host and --edge",
+            "name either serial numbers, or one of --user, --host, --edge and --connector",
             hint="pgward ca list",
         )
     why = {"reason": reason, "comment": comment}

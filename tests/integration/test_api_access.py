@@ -8,7 +8,8 @@ from tests.fixtures.ca_service import SERVICE, request_pem
 pytestmark = pytest.mark.integration
 
 # For each route: a body that is fine, and the status for
-# nobody, a person, an administrator, an edge, a PostgreSQL host.
+# nobody, a person, an administrator, an edge, a PostgreSQL host; and a connector, which may do
+# what edges and hosts both may, unless a sixth says otherwise.
 PUBLIC, PERSON, ADMIN, MACHINE, EDGE, HOST = (
     (200, 200, 200, 200, 200),
     (401, 200, 200, 401, 401),
@@ -147,6 +148,8 @@ TABLE = {
     "DELETE /v1/edges/e9": ((401, 403, 404, 401, 401), None),
     "GET /v1/hosts": (ADMIN, None),
     "DELETE /v1/hosts/e9": ((401, 403, 404, 401, 401), None),
+    "GET /v1/connectors": (ADMIN, None),
+    "DELETE /v1/connectors/e9": ((401, 403, 404, 401, 401), None),
     "GET /v1/audit": (ADMIN, None),
     "GET /v1/audit/records": (ADMIN, None),
     "GET /v1/audit/chains": (ADMIN, None),
@@ -182,7 +185,7 @@ TABLE = {
     "POST /v1/host/events": (HOST, {"events": []}),
     "GET /v1/host/roles": (HOST, None),
 }
-ASKING = ("nobody", "person", "administrator", "edge", "host")
+ASKING = ("nobody", "person", "administrator", "edge", "host", "connector")
 
 
 def _template(path: str) -> str:
@@ -244,7 +247,11 @@ def test_each_route_answers_each_kind_of_caller_as_the_table_says(api, admin, ro
         "administrator": admin.call,
         "edge": api.machine(admin, "edge", "e1").call,
         "host": api.machine(admin, "host", "h1").call,
+        "connector": api.machine(admin, "connector", "c1").call,
     }
+    if len(expected) < len(ASKING):
+        edge, host = expected[-2:]
+        expected = (*expected, edge if edge == host else 403)
     found = {}
     for who in ASKING:
         if row.startswith("POST /v1/login") and who != "nobody":

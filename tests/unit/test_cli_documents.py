@@ -44,6 +44,7 @@ ROUTES: dict[str, Any] = {
     "POST /v1/tokens": {"token": "t", "expires_at": NOW},
     "DELETE /v1/edges/e1": {"revoked": 1},
     "DELETE /v1/hosts/db1": {"revoked": 1},
+    "DELETE /v1/connectors/c1": {"revoked": 1},
     "DELETE /v1/resources/service/orders": {"change": "deleted"},
     "PUT /v1/identity-providers/corp/secret": {"change": "updated"},
     "POST /v1/identity-providers/corp/links": LINK,
@@ -101,6 +102,10 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
         {"kind": "edge", "name": "e1", "expires_at": NOW, "token": "t"},
     ),
     "edges remove": ("edges remove e1", {"removed": ["e1"], "certificates_revoked": 1}),
+    "connectors remove": (
+        "connectors remove c1",
+        {"removed": ["c1"], "certificates_revoked": 1},
+    ),
     "hosts remove": ("hosts remove db1", {"removed": ["db1"], "certificates_revoked": 1}),
     "delete": (
         "delete service orders",

@@ -1,4 +1,4 @@
-"""The grants that count now, as edges and PostgreSQL hosts need them: few columns, many rows."""
+"""The grants that count now, as edges and PostgreSQL hosts need them: many rows, few columns."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -69,4 +69,4 @@ def _read(
     connection: Connection, statement: sa.Select[Any], values: Mapping[str, object]
 ) -> Iterator[LiveGrant]:
     for row in connection.execute(statement, values):
-        yield LiveGrant(*row[:-1], tuple(row[-1]))
+        yield LiveGrant._make((*row[:-1], tuple(row[-1])))

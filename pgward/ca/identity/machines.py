@@ -1,4 +1,4 @@
-"""Machines that enrolled: edges and PostgreSQL hosts."""
+"""Machines that enrolled: edges, PostgreSQL hosts and connectors."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ _SEEN_EVERY = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """An edge or host; ``advertise`` is where people reach it (``host:port``)."""
+    """An edge, host or connector; ``advertise`` is where people reach it (``host:port``)."""
 
     kind: Kind
     name: str
@@ -91,8 +91,13 @@ def hosts(connection: Connection) -> list[Machine]:
     return _every(connection, Kind.HOST)
 
 
+def connectors(connection: Connection) -> list[Machine]:
+    """Return all connectors by name."""
+    return _every(connection, Kind.CONNECTOR)
+
+
 def every(connection: Connection) -> list[Machine]:
-    """Return all edges and PostgreSQL hosts."""
+    """Return all machines."""
     statement = sa.select(machines).order_by(machines.c.kind, machines.c.name)
     return [_machine(row) for row in connection.execute(statement)]
 

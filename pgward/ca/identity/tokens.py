@@ -18,8 +18,10 @@ from pgward.core import names
 from pgward.core.errors import DeniedError, InvalidInputError
 
 PREFIX = "pgj1."
-MACHINES = (Kind.EDGE, Kind.HOST)
+MACHINES = (Kind.EDGE, Kind.HOST, Kind.CONNECTOR)
 _MAX_NAMES = 50
+# A machine's certificate needs a name; nobody dials this one (RFC 2606 section 2).
+_NOWHERE = ".connector.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,18 @@ class JoinToken:
     def checked(cls, kind: str, name: str, dns: Sequence[str], ips: Sequence[str]) -> "JoinToken":
         """Check the names; without any, the machine's own name is its DNS name."""
         if kind not in MACHINES:
-            raise InvalidInputError(f"{kind!r} is no kind of machine", hint="use edge or host")
+            raise InvalidInputError(
+                f"{kind!r} is no kind of machine", hint="use edge, host or connector"
+            )
         names.resource_name(name, what=f"{kind}'s name")
         if len(dns) + len(ips) > _MAX_NAMES:
             raise InvalidInputError(f"more than {_MAX_NAMES} DNS names and IP addresses")
         checked_dns = tuple(dict.fromkeys(names.dns_name(each, wildcard=True) for each in dns))
         checked_ips = tuple(dict.fromkeys(_ip(each) for each in ips))
+        if kind == Kind.CONNECTOR:
+            if checked_dns or checked_ips:
+                raise InvalidInputError("a connector is no server, and has no DNS name or address")
+            checked_dns = (name + _NOWHERE,)
         if not checked_dns and not checked_ips:
             checked_dns = (name,)
         return cls(Kind(kind), name, checked_dns, checked_ips)

@@ -24,7 +24,7 @@ from pgward.pki import csr as requests
 from pgward.pki import key_types, keys
 
 MIN_LIFETIME = timedelta(seconds=30)  # less would be of no use when it arrives
-_MACHINES = (Kind.EDGE, Kind.HOST, Kind.API)
+_MACHINES = (Kind.EDGE, Kind.HOST, Kind.CONNECTOR, Kind.API)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,13 +98,18 @@ def reports(connection: Connection, rotation: Rotation) -> dict[tuple[str, str],
 
 
 def laggards(connection: Connection, rotation: Rotation) -> list[Laggard]:
-    """Return every edge and PostgreSQL host that has not shown what the phase asks for."""
+    """Return every edge and PostgreSQL host that has not shown what the phase asks for.
+
+    A connector serves nobody, and takes up whom to trust as it renews its certificate.
+    """
     need = phases.need(rotation.target, rotation.phase)
     if need is None:
         return []
     told = reports(connection, rotation)
     found = []
     for machine in machines.every(connection):
+        if machine.kind is Kind.CONNECTOR:
+            continue
         mine = [
             each
             for each in told.get((machine.kind.value, machine.name), [])

@@ -26,6 +26,7 @@ from pgward.ca.service.routes import (
     audit,
     audit_archive,
     certificates,
+    connectors,
     crls,
     database_sessions,
     devices,
@@ -72,7 +73,7 @@ _ROUTERS = (
     # Revocations first: their path is not the name of a certificate.
     *(devices.router, login_sessions.router),
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
-    *(tokens.router, edges.router, hosts.router, audit.router, log.router),
+    *(tokens.router, edges.router, hosts.router, connectors.router, audit.router, log.router),
     *(machine.router, edge.router, edge_self.router, host.router, host_roles.router),
     *(secrets.router, handles.router),
     *(orders.router, rotations.router, proofs.router),

@@ -15,7 +15,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
-from pgward.ca.identity import directory, machines, sessions, stolen
+from pgward.ca.identity import directory, machines, sessions, stolen, tokens
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
@@ -251,9 +251,20 @@ def host(context: Current, request: Request, asking: AnyMachine) -> Machine:
 Host = Annotated[Machine, Depends(host)]
 
 
+def connector(context: Current, request: Request, asking: AnyMachine) -> Machine:
+    """Return the connector that asks, or an edge, which may have one inside; DeniedError else."""
+    if asking.machine.kind not in (Kind.CONNECTOR, Kind.EDGE):
+        error = DeniedError("only a connector may do this")
+        _refuse(context, request, asking.machine.actor, error)
+    return asking.machine
+
+
+Connector = Annotated[Machine, Depends(connector)]
+
+
 def _owner(connection: Connection, serial: str) -> tuple[Kind, str] | None:
     row = connection.execute(_OWNER, {"of_serial": serial}).one_or_none()
-    if row is None or row.kind not in (Kind.EDGE.value, Kind.HOST.value):
+    if row is None or row.kind not in tokens.MACHINES:
         return None
     if row.acme is not None:  # its name may be a machine's, which it is not
         return None

@@ -32,6 +32,7 @@ from pgward.pki.errors import CompromisedKeyError
 
 PENDING, ISSUED, REVOKED = "pending", "issued", "revoked"
 _KEPT_CRLS = 10
+_MACHINES = (Kind.EDGE, Kind.HOST, Kind.CONNECTOR)
 _REASONS = {reason.name: reason for reason in x509.ReasonFlags}
 
 
@@ -239,7 +240,7 @@ def actor_of(kind: str, subject: str) -> str:
     """Name the owner of a certificate as audit events do."""
     if kind == Kind.PERSON:
         return subject
-    return f"{kind}:{subject}" if kind in (Kind.EDGE, Kind.HOST) else caller.SYSTEM
+    return f"{kind}:{subject}" if kind in _MACHINES else caller.SYSTEM
 
 
 # Each certificate needs these, and SQLAlchemy takes longer to build a statement than to run it.

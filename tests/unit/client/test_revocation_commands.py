@@ -95,7 +95,7 @@ def test_on_a_terminal_it_asks(logged_in, fake_ca, monkeypatch, answer, options,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "name either serial numbers, or one of --user, --host and --edge"),
+        ([], "name either serial numbers, or one of --user, --host, --edge and --connector"),
         (["ab", "--user", "x"], "name either serial numbers, or one of"),
         (["--edge", "x", "--host", "y"], "name either serial numbers, or one of"),
         (["xyz"], "'xyz' is no serial number"),

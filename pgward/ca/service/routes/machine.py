@@ -31,6 +31,7 @@ class EnrollRequest(Body):
     token: Annotated[str, Field(min_length=1, max_length=4096)]
     csr: Request
     advertise: Advertise | None = None
+    kind: Annotated[Kind | None, Field(description="what joins, if it shall be that only")] = None
 
 
 class EnrollReply(CertificateReply):
@@ -66,7 +67,7 @@ def _enrol(context: Context, body: EnrollRequest, key_sha256: str) -> Machine:
     with context.acts.act(caller.UNKNOWN, "machine.enroll") as act:
         compromised.check(act.transaction.connection, key_sha256)
         token = tokens.use(act.transaction, tokens.secret_of(body.token), now)
-        _check_kind(token.kind, body.advertise)  # refused, the token is not used up
+        _check_kind(token.kind, body.advertise, body.kind)  # refused, the token is not used up
         former = CertificateFilter(kind=token.kind.value, subject=token.name, alive_at=now)
         context.revoker.revoke(act.transaction, former, now=now, reason=Reason.superseded)
         machine = machines.enrol(act.transaction, token, advertise=body.advertise, now=now)
@@ -75,16 +76,20 @@ def _enrol(context: Context, body: EnrollRequest, key_sha256: str) -> Machine:
     return machine
 
 
-def _check_kind(kind: Kind, advertise: str | None) -> None:
+def _check_kind(kind: Kind, advertise: str | None, wanted: Kind | None) -> None:
     """See that an edge, which has an address to advertise, joins as one, and a host as a host."""
     if kind is Kind.EDGE and advertise is None:
         raise InvalidInputError(
-            "that token is for an edge, not for a PostgreSQL host",
+            "that token is for an edge, not for a host or a connector",
             hint="make one with: pgward ca token host NAME",
         )
-    if kind is Kind.HOST and advertise is not None:
+    if kind is not Kind.EDGE and advertise is not None:
         raise InvalidInputError(
-            "that token is for a host, not for an edge", hint="pgward ca token edge NAME"
+            f"that token is for a {kind}, not for an edge", hint="pgward ca token edge NAME"
+        )
+    if wanted not in (None, kind):
+        raise InvalidInputError(
+            f"that token is for a {kind}, not for a {wanted}", hint=f"pgward ca token {wanted} NAME"
         )
 
 

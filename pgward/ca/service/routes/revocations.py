@@ -20,12 +20,13 @@ from pgward.core.errors import ConflictError, NotFoundError
 from pgward.pki import reasons
 
 router = strict.router("certificates")
-_REVOCABLE = (*PEOPLES, Kind.EDGE, Kind.HOST)
+_REVOCABLE = (*PEOPLES, Kind.EDGE, Kind.HOST, Kind.CONNECTOR)
 _MOST_SHOWN = 10_000
 _OWNERS = {
     Kind.PERSON: ("user", "pgward user list"),
     Kind.EDGE: ("edge", "pgward edges"),
     Kind.HOST: ("host", "pgward ca list --kind host"),
+    Kind.CONNECTOR: ("connector", "pgward connectors"),
 }
 ReasonName = Annotated[
     str,
@@ -49,7 +50,7 @@ class RevokeRequest(Body):
 class RevokeAllRequest(RevokeRequest):
     """Whose certificates."""
 
-    kind: Literal["person", "edge", "host"]
+    kind: Literal["person", "edge", "host", "connector"]
     name: Name
 
 

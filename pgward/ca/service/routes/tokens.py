@@ -35,7 +35,7 @@ class TokenReply(BaseModel):
 
 @router.post("/tokens", summary="Make a join token", status_code=201)
 def create(context: Current, by: Administrator, body: TokenRequest) -> TokenReply:
-    """Make a token for one edge or PostgreSQL host; without names, its own name is certified."""
+    """Make a token for one machine; without names, its own name is certified."""
     with context.acts.act(by.user.name, "token.create", f"{body.kind}:{body.name}") as act:
         token = tokens.JoinToken.checked(body.kind, body.name, body.dns, body.ips)
         secret, expires_at = tokens.create(
