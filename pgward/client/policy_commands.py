@@ -126,6 +126,9 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
 @click.option(
     "--group", "groups", multiple=True, metavar="NAME", help="Of the person.  [default: as the CA]"
 )
+@click.option(
+    "--grant", "grants", multiple=True, metavar="NAME", help="A bundle or role they have."
+)
 @click.option("--email", default="", metavar="ADDRESS", help="The person's.")
 @click.option("--role", default="", metavar="NAME", help="The PostgreSQL role that is asked for.")
 @click.option("--database", default="", metavar="NAME", help="The database that is asked for.")
@@ -151,6 +154,7 @@ def explain(
     user: str | None,
     service: str,
     groups: tuple[str, ...],
+    grants: tuple[str, ...],
     names: tuple[str, ...],
     sources: tuple[str, ...],
     sql: str | None,
@@ -165,7 +169,7 @@ def explain(
     `allow` and `login`, is looked at as well. The status is 1 where the answer is no.
     """
     if user is None:
-        _check_own(groups=groups, policy=names, filename=sources, **facts)
+        _check_own(groups=groups, grants=grants, policy=names, filename=sources, **facts)
         _finish(policy_of_oneself.ask(service, sql or "", facts), output)
         return
     documents = read_files(sources)
@@ -177,7 +181,8 @@ def explain(
         known = list(groups)
         if not groups and not documents:
             known = _groups(user)
-    asked = _question(ruled, {"name": user, "groups": known, "email": facts.pop("email")}, facts)
+    person = {"name": user, "groups": known, "grants": list(grants), "email": facts.pop("email")}
+    asked = _question(ruled, person, facts)
     engine = Engine.compile(ruled.policies)
     context, at = asked.context, asked.at
     answers = [explaining.connection(engine, context, at, ruled.shut(context))]

@@ -31,6 +31,8 @@ def _role(rule: Mapping[str, Any], context: Context, own: str | None) -> Decisio
     if not rule or _landed(rule, context, own):
         return None
     known = " or ".join(sorted(_granted(rule)))
+    if not known and not own and rule.get("fromGrant"):
+        return _no("user", "you have no access role at this service now")
     if not known and not own:
         domain = rule.get("stripDomain")
         return _no("user", f"people of {domain} only are themselves at this service")

@@ -55,7 +55,8 @@ class Ruled:
         if allow is not None:
             groups = set(_object(allow).get("groups") or ()) & set(context.user.groups)
             users = {str(each).lower() for each in _object(allow).get("users") or ()}
-            if not groups and context.user.name.lower() not in users:
+            named = groups or context.user.name.lower() in users
+            if not named and not context.user.grants:
                 return Decision(allowed=False, rule="allow", reason="it is for others")
         method = context.session.method
         way = "certificate" if method == "tunnel" else method
@@ -67,7 +68,7 @@ class Ruled:
         """Return what keeps the role from being changed that somebody lands as, if one is said."""
         block = self.chosen(context, at).block
         user = _object(block.get("user"))
-        own = _own(user, context.user.name)
+        own = _own(user, context)
         role = user.get("force") or context.connect.user or user.get("default") or own
         if not role or block.get("protectRole") is False:
             return None
@@ -88,7 +89,7 @@ class Ruled:
     def unlanded(self, context: Context, at: datetime) -> Decision | None:
         """Return what keeps somebody out whom policies let in: there is no place for them."""
         chosen = self.chosen(context, at)
-        own = _own(_object(chosen.block.get("user")), context.user.name)
+        own = _own(_object(chosen.block.get("user")), context)
         return chosen.refusal or policy_landing.refusal(chosen.block, context, own)
 
 
@@ -176,8 +177,14 @@ def _one(source: str) -> list[Document]:
     return manifest.read_text(manifest.decode(data, "stdin"), "stdin")
 
 
-def _own(user: Mapping[str, Any], person: str) -> str | None:
-    """Return the role that is called as the person, where people are themselves."""
+def _own(user: Mapping[str, Any], context: Context) -> str | None:
+    """Return the role that is called as the person, where people are themselves.
+
+    That of somebody with a grant is taken to be called so, too: the integration says how it is.
+    """
+    person = context.user.name
+    if user.get("fromGrant") and context.user.grants:
+        return person
     end = f"@{user.get('stripDomain') or ''}"
     if not user.get("fromPerson"):
         return None

@@ -227,11 +227,12 @@ def _context(fields: Mapping[str, Any], path: str) -> Context:
 def _user(value: object, path: str) -> User:
     if value is None:
         raise SpecError(path, "is missing")
-    fields = known(_named(value), path, ("name", "groups", "email"))
+    fields = known(_named(value), path, ("name", "groups", "email", "grants"))
     return User(
         text(fields.get("name"), f"{path}.name"),
         _names(fields.get("groups", []), f"{path}.groups"),
         text(fields.get("email", ""), f"{path}.email"),
+        _names(fields.get("grants", []), f"{path}.grants"),
     )
 
 

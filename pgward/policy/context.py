@@ -25,11 +25,12 @@ class On(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The person."""
+    """The person; ``grants`` are the bundles and roles of the grants that are live here."""
 
     name: str
     groups: tuple[str, ...] = ()
     email: str = ""
+    grants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class Context:
             "ctx.user.name": self.user.name,
             "ctx.user.groups": list(self.user.groups),
             "ctx.user.email": self.user.email,
+            "ctx.user.grants": list(self.user.grants),
             "ctx.device.id": self.device.id,
             "ctx.device.trusted": self.device.trusted,
             "ctx.device.posture": dict(self.device.posture),
@@ -199,6 +201,7 @@ CONNECT_TYPES: Mapping[str, str] = {
     "ctx.user.name": "string",
     "ctx.user.groups": "list<string>",
     "ctx.user.email": "string",
+    "ctx.user.grants": "list<string>",
     "ctx.device.id": "string",
     "ctx.device.trusted": "bool",
     "ctx.device.posture": "map<string, any>",

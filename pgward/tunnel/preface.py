@@ -47,6 +47,7 @@ class Reason(IntEnum):
     STALE = 8
     PROTOCOL = 9
     STEP_UP = 10
+    ACCESS_ENDED = 11
     UNKNOWN = 255
 
     @classmethod
@@ -74,6 +75,7 @@ EXPLANATIONS: dict[Reason, tuple[str, str]] = {
         "the edge must reach its CA again",
     ),
     Reason.PROTOCOL: ("the edge did not understand this tunnel", "upgrade pgward at both ends"),
+    Reason.ACCESS_ENDED: ("your access to the service has ended", "pgward request SERVICE"),
     Reason.STEP_UP: ("the service asks for a fresh second factor", "pgward step-up SERVICE"),
     Reason.UNKNOWN: ("the edge ended the connection", "pgward login, or upgrade pgward"),
 }

@@ -125,10 +125,15 @@ class UserRule(Model):
             raise ValueError("has stripDomain, which only fromPerson: true needs")
         return self
 
-    def lets_be(self, role: str, person: str) -> bool:
-        """Tell whether a person may land as this role; an edge decides the same."""
+    def lets_be(self, role: str, person: str, granted: str | None = None) -> bool:
+        """Tell whether a person may land as this role; an edge decides the same.
+
+        ``granted`` is the person's access role, as long as a grant is live.
+        """
         if self.force is not None:
             return role == self.force
+        if self.from_grant and granted is not None and role == granted:
+            return True
         return role in {*(self.allow or ()), self.default} or role == self.own(person)
 
     def own(self, person: str) -> str | None:
@@ -322,9 +327,13 @@ class PostgresSpec(PostgresSettings):
         """Return how long its minted certificates may live; None when it has none."""
         return max((minutes for minutes, _ in self._minting()), default=None)
 
-    def mints_for(self, role: str, person: str) -> bool:
-        """Tell whether a configuration with minted certificates lets a person be this role."""
-        return any(rule is not None and rule.lets_be(role, person) for _, rule in self._minting())
+    def mints_for(self, role: str, person: str, granted: str | None = None) -> bool:
+        """Tell whether a configuration with minted certificates lets a person be this role.
+
+        ``granted`` is the person's access role, as long as a grant is live.
+        """
+        rules = (rule for _, rule in self._minting() if rule is not None)
+        return any(rule.lets_be(role, person, granted) for rule in rules)
 
     def _minting(self) -> Iterator[tuple[int, UserRule | None]]:
         for config in (self, *(config.over(self) for config in self.configs.values())):

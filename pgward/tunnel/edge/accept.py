@@ -315,7 +315,8 @@ class Door:
         self._check_room(tls)
         if self.links.state is None:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
-        self.links.state.authorize(peer, service, self.links.clock.now())
+        now, at = self.links.clock.now(), self.links.ca_now()
+        self.links.state.authorize(peer, service, now, at)
         if self.links.by_user[peer.user] >= self.max_per_user:
             raise NoRoomError(
                 Reason.LIMIT,

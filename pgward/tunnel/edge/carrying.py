@@ -58,6 +58,10 @@ class Carrying(Protocol):
         """Go on under a newer configuration; raise RefusedError if the session must end."""
         ...
 
+    def remind(self, seconds: float) -> None:
+        """Say to the client, if its protocol can, how soon its access ends; once is enough."""
+        ...
+
     def tell(self, why: RefusedError) -> None:
         """Say to the client, if its protocol can, that the edge ends the session now."""
         ...
@@ -105,6 +109,9 @@ class Forwarded:
             raise RefusedError(
                 Reason.DENIED, "this edge speaks for the service now", hint="connect again"
             )
+
+    def remind(self, _seconds: float) -> None:
+        """Say nothing, as in ``tell``."""
 
     def tell(self, _why: RefusedError) -> None:
         """Say nothing: the edge does not speak what the client speaks."""

@@ -71,6 +71,7 @@ class Feed:
         self._has_orders = False
         self._stopping = threading.Event()
         self._version = 0
+        self._state: EdgeState | None = None
         self.connected = False
 
     def load_kept(self) -> bool:
@@ -145,10 +146,10 @@ class Feed:
         payload: dict[str, Any] = snapshot.verify(text, self._roots(), self._clock.now())
         if payload.get("edge") != self._source.name:
             raise SnapshotError(f"the snapshot is of another edge: {payload.get('edge')}")
-        state = EdgeState.load(payload)
+        state = EdgeState.load(payload, self._state)
         if state.version < self._version:
             raise SnapshotError(f"the snapshot is older than the one in use ({self._version})")
-        self._version, self._has_orders = state.version, state.has_orders
+        self._version, self._has_orders, self._state = state.version, state.has_orders, state
         self._on_state(state)
 
     def _keep(self, text: str) -> None:

@@ -49,15 +49,21 @@ class Landing:
 
 
 def landing(
-    config: Config, startup: Mapping[str, str], person: str, *, service: str = ""
+    config: Config,
+    startup: Mapping[str, str],
+    person: str,
+    *,
+    service: str = "",
+    granted: str | None = None,
 ) -> Landing:
     """Return where the person lands with this startup message; raise RefusedError.
 
-    ``startup`` holds the client's parameters; a one-time password or a token must have been
-    taken out of ``user`` by now, and what is left may be empty.
+    ``granted`` is the person's access role, as long as a grant is live. ``startup`` holds the
+    client's parameters; a one-time password or a token must have been taken out of ``user`` by now,
+    and what is left may be empty.
     """
     asked = startup.get("user", "")
-    user = _user(config.user, asked, person)
+    user = _user(config.user, asked, person, granted if config.user.from_grant else None)
     database = _database(config.database, startup.get("database", ""), asked, user)
     # A person may be called longer, too, and land as who is called as the beginning of that.
     _check_name("user", user)
@@ -168,11 +174,13 @@ def _known(name: str) -> str:
     return _FORMER.get(name.lower(), name.lower())
 
 
-def _user(rule: UserRule, asked: str, person: str) -> str:
+def _user(rule: UserRule, asked: str, person: str, granted: str | None) -> str:
     if rule.force is not None:
         return rule.force
     if asked != person:
         _check_name("user", asked)
+    if granted is not None and asked in ("", person, granted):
+        return granted
     own = rule.own(person)
     if own is not None and asked in ("", person, own):
         return own
@@ -180,7 +188,13 @@ def _user(rule: UserRule, asked: str, person: str) -> str:
         return asked
     if asked in ("", person) and rule.default is not None:
         return rule.default
-    may = rule.allow | {each for each in (own, rule.default) if each is not None}
+    may = rule.allow | {each for each in (own, rule.default, granted) if each is not None}
+    if not may and rule.from_grant:
+        raise RefusedError(
+            Reason.DENIED,
+            "you have no access role at this service now",
+            hint="pgward request SERVICE asks for one",
+        )
     if not may:
         raise RefusedError(
             Reason.DENIED, f"people of {rule.strip_domain} only are themselves at this service"

@@ -4,14 +4,16 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pgward.core.clock import Clock
 from pgward.tunnel import pgerror
+from pgward.tunnel.edge.ca_time import CaTime
 from pgward.tunnel.edge.carrying import Aware, Dialing, NotAware
 from pgward.tunnel.edge.limits import Descriptors, Limits, no_descriptors
 from pgward.tunnel.edge.state import EdgeState, Service
+from pgward.tunnel.edge.timed import LOOK_SECONDS, Timed
 from pgward.tunnel.lingering import Lingering
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.sweep import SWEEP_SECONDS, sweep
@@ -49,6 +51,8 @@ class Links:
         self.refused: Callable[[RefusedError], None] = lambda _why: None
         # How far this machine's clock is ahead of the CA's.
         self.skew: Callable[[], timedelta] = timedelta
+        self._ca_time = CaTime(clock, lambda: self.skew())  # noqa: PLW0108 - it is set later
+        self.timed = Timed()
         self._empty: asyncio.Future[None] | None = None
 
     def adopt(self, state: EdgeState) -> None:
@@ -56,12 +60,18 @@ class Links:
         if self.state is not None:
             state = state.keeping(self.state)
         self.state = state
+        if state.issued_at is not None:
+            self._ca_time.is_at_least(state.issued_at)
         for link in tuple(self.live):
             try:
                 link.adopt(state)
             except RefusedError as refusal:
                 link.cut(refusal.reason, refusal)
         self.end_unproved()
+
+    def ca_now(self) -> datetime:
+        """Return the time at the CA."""
+        return self._ca_time.now()
 
     def authorize(self, link: "Link", first: bytes) -> Service:
         """Return the service of a link that wants a session; raise RefusedError.
@@ -72,10 +82,11 @@ class Links:
             raise RefusedError(Reason.STOPPING)
         if self.state is None:
             raise RefusedError(Reason.STALE, "the edge has no configuration yet")
-        now = self.clock.now()
-        service = self.state.authorize(link.peer, link.service, now)
+        at = self.ca_now()
+        service = self.state.authorize(link.peer, link.service, self.clock.now(), at)
+        self.timed.note(link, self.state, at)
         if service.step_up is not None and not pgerror.is_cancel(first):
-            service.check_step_up(link.peer.user, now - self.skew())
+            service.check_step_up(link.peer.user, at)
         if self.descriptors.are_short(link.socket.fileno()) and not pgerror.is_cancel(first):
             raise no_descriptors()
         return service
@@ -83,7 +94,7 @@ class Links:
     def end_unproved(self) -> None:
         """Cut sessions whose second factor is too old, where the service wants that."""
         services = {} if self.state is None else self.state.services
-        now = self.clock.now() - self.skew()
+        now = self.ca_now()
         for link in tuple(self.live):
             service = services.get(link.service)
             rule = None if service is None else service.step_up
@@ -91,6 +102,11 @@ class Links:
                 continue
             if not rule.is_proved(link.peer.user, now):
                 link.cut(Reason.STEP_UP)
+
+    def look_at_grants(self) -> None:
+        """End sessions whose grant is over, and remind of those that are soon; again and again."""
+        self.timed.look(self.state, self.ca_now())
+        self.loop.call_later(LOOK_SECONDS, self.look_at_grants)
 
     def sweep(self) -> None:
         """End sessions whose socket has failed unseen, or that time ends; again after a while."""
@@ -124,10 +140,12 @@ class Links:
         """Take a new link into the books."""
         self.live.add(link)
         self.by_user[link.peer.user] += 1
+        self.timed.note(link, self.state, self.ca_now())
 
     def forget(self, link: "Link") -> None:
         """Take a closed link from the books."""
         self.live.discard(link)
+        self.timed.forget(link)
         self.by_user[link.peer.user] -= 1
         if not self.by_user[link.peer.user]:
             del self.by_user[link.peer.user]

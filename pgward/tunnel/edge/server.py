@@ -117,6 +117,7 @@ class EdgeServer:
         feed.start()
         self._spool.start()
         self._links.sweep()
+        self._links.look_at_grants()
         close_idle(self._links, self._settings.idle_timeout)
         self._links.record = self._record
         self._links.skew = self._machine.skew
@@ -168,6 +169,7 @@ class EdgeServer:
             self._machine,
             Keyring.open(self._machine, private=(self._settings.directory,)),
             clock=self._clock,
+            ca_now=self._links.ca_now,
             cancels=self._cancels,
             dialer=dialer,
             state=lambda: self._links.state,

@@ -92,9 +92,19 @@ class Link:
 
     def adopt(self, state: EdgeState) -> None:
         """Go on under a new snapshot; raise RefusedError where this must end."""
-        service = state.may_go_on(self.peer, self.service)
+        at = self._links.ca_now()
+        try:
+            service = state.may_go_on(self.peer, self.service, at)
+        except RefusedError as refusal:
+            raise self._links.timed.explained(self, refusal) from refusal
         if self._session is not None:
             self._session.adopt(state, service)
+        self._links.timed.note(self, state, at)
+
+    def remind(self, seconds: float) -> None:
+        """Tell a person how soon the access ends, if the session's protocol can."""
+        if self._session is not None:
+            self._session.remind(seconds)
 
     def cut(self, reason: Reason, why: RefusedError | None = None) -> None:
         """End this link at once and tell a tunnel why."""
@@ -234,7 +244,8 @@ class Link:
         if session is None or state is None or state.services.get(service.name) is service:
             return
         try:
-            session.adopt(state, state.may_go_on(self.peer, self.service))
+            at = self._links.ca_now()
+            session.adopt(state, state.may_go_on(self.peer, self.service, at))
         except RefusedError:
             session.close()
             raise

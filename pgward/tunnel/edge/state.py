@@ -17,6 +17,7 @@ from pgward.pki import chain, pem
 from pgward.pki.age_keys import Recipient
 from pgward.pki.crl import RevocationList, issuer_key_id, key_id
 from pgward.pki.errors import CrlError
+from pgward.tunnel.edge.grants import NO_GRANTS, Granted, Grants
 from pgward.tunnel.edge.state_postgres import PostgresService, read_address, read_postgres
 from pgward.tunnel.preface import Reason, RefusedError
 
@@ -101,6 +102,12 @@ class Service:
     max_connections_per_user: int | None = None
     step_up: StepUp | None = None
     postgres: PostgresService | None = None
+    # Who may use it for a time, besides those above; by the time at the CA.
+    grants: Grants = NO_GRANTS
+
+    def granted(self, user: str, at: datetime) -> Granted:
+        """Return what a person has here by grants, at a time of the CA."""
+        return self.grants.of(user, at)
 
     def check_step_up(self, user: str, now: datetime) -> None:
         """Raise RefusedError unless a session may begin; ``now`` is the time at the CA."""
@@ -134,16 +141,26 @@ class EdgeState:
     # For whom recordings are encrypted; and sessions that are to end: why, and whether at once.
     recipient: str | None = None
     endings: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    # When the CA made it, so that it is at least so late there.
+    issued_at: datetime | None = None
 
     @classmethod
-    def load(cls, payload: Mapping[str, Any]) -> Self:
-        """Read a verified snapshot payload; raise SnapshotError, so that the old one stays."""
+    def load(cls, payload: Mapping[str, Any], former: Self | None = None) -> Self:
+        """Read a verified snapshot payload; raise SnapshotError, so that the old one stays.
+
+        Grants that are as in the ``former`` one are not read again.
+        """
         try:
             roots = "".join(payload["user_roots"])
             issuers = pem.split((roots + "".join(payload["user_issuing"])).encode())
             crls = [b64decode(each, validate=True) for each in payload["crls"]]
             # A mode of a newer CA is left out alone: revocations must arrive all the same.
-            services = [_service(each) for each in payload["services"] if each["mode"] in _MODES]
+            known = {} if former is None else former.services
+            services = [
+                _service(each, known.get(each["name"]))
+                for each in payload["services"]
+                if each["mode"] in _MODES
+            ]
             readable = {service.name: service for service in services if service is not None}
             return cls(
                 version=int(payload["version"]),
@@ -158,6 +175,7 @@ class EdgeState:
                 server_roots="".join(payload.get("server_roots", ())),
                 recipient=_recipient(payload.get("recording", {})),
                 endings=dict(_ending(each) for each in payload.get("endings", ())),
+                issued_at=_moment(payload.get("issued_at")),
             )
         except (KeyError, TypeError, ValueError, AttributeError, PgwardError) as error:
             raise SnapshotError(f"the CA's snapshot cannot be used: {error}") from error
@@ -183,13 +201,16 @@ class EdgeState:
             raise RefusedError(Reason.EXPIRED, "the CA of your certificate has been replaced")
         self._check_live(peer)
 
-    def authorize(self, peer: Peer, service: str, now: datetime) -> Service:
+    def authorize(
+        self, peer: Peer, service: str, now: datetime, at: datetime | None = None
+    ) -> Service:
         """Return the service if ``peer`` may begin a session on it now; raise RefusedError.
 
-        A service that does not exist and one that is for others get the same answer.
+        ``at`` is the time at the CA, if that is another. A service that does not exist and one
+        that is for others get the same answer.
         """
         self.check_peer(peer, now)
-        return self._allowed(peer, service)
+        return self._allowed(peer, service, at or now)
 
     def keeping(self, former: Self) -> Self:
         """Return this with the former's objects where services are as they were.
@@ -205,15 +226,21 @@ class EdgeState:
                 services[name] = replace(service, postgres=before.postgres)
         return replace(self, services=services)
 
-    def may_go_on(self, peer: Peer, service: str) -> Service:
+    def may_go_on(self, peer: Peer, service: str, at: datetime) -> Service:
         """Return the service of a running session; raise RefusedError when that must end.
 
-        Time alone ends none, as in PostgreSQL itself: neither a certificate that has expired
-        meanwhile, nor a revocation list that has, nor a CA that was replaced; all refuse the
-        next one.
+        Time alone ends none but those that rest on a grant, by the time ``at`` the CA. As in
+        PostgreSQL itself, neither a certificate that has expired meanwhile does, nor a revocation
+        list that has, nor a CA that was replaced; all refuse the next one.
         """
         self._check_live(peer)
-        return self._allowed(peer, service)
+        return self._allowed(peer, service, at)
+
+    def has_standing(self, service: Service, user: str) -> bool:
+        """Tell whether a person may use a service without a grant."""
+        return user in service.users or any(
+            user in self.groups.get(group, ()) for group in service.groups
+        )
 
     def _check_live(self, peer: Peer) -> None:
         if peer.user in self.blocked:
@@ -234,9 +261,9 @@ class EdgeState:
             return peer.serial in self.retired[peer.issuer_key_id]
         return self.revocations.is_revoked(peer.issuer_key_id, peer.serial)
 
-    def _allowed(self, peer: Peer, name: str) -> Service:
+    def _allowed(self, peer: Peer, name: str, at: datetime) -> Service:
         service = self.services.get(name)
-        if service is None or not self._admits(service, peer.user):
+        if service is None or not self._admits(service, peer.user, at):
             raise RefusedError(Reason.DENIED)
         if service.postgres is None and not peer.by_certificate:
             raise RefusedError(
@@ -246,10 +273,8 @@ class EdgeState:
             )
         return service
 
-    def _admits(self, service: Service, user: str) -> bool:
-        return user in service.users or any(
-            user in self.groups.get(group, ()) for group in service.groups
-        )
+    def _admits(self, service: Service, user: str, at: datetime) -> bool:
+        return self.has_standing(service, user) or service.granted(user, at).is_live
 
 
 def _retired(fields: Mapping[str, Any]) -> tuple[bytes, frozenset[int]]:
@@ -260,7 +285,7 @@ def _retired(fields: Mapping[str, Any]) -> tuple[bytes, frozenset[int]]:
     return key_id(issuer), lists.revoked[key_id(issuer)]
 
 
-def _service(fields: Mapping[str, Any]) -> Service | None:
+def _service(fields: Mapping[str, Any], former: Service | None) -> Service | None:
     """Read a service; None for one in ``mode: postgres`` with something that a newer CA knows."""
     try:
         postgres = read_postgres(fields["postgres"]) if fields["mode"] in _AWARE else None
@@ -277,12 +302,30 @@ def _service(fields: Mapping[str, Any]) -> Service | None:
         max_connections_per_user=_limit(fields.get("max_connections_per_user")),
         step_up=_step_up(fields["step_up"]) if fields["mode"].endswith(_STEP_UP) else None,
         postgres=postgres,
+        grants=_grants(fields.get("grants"), former),
     )
+
+
+def _grants(packed: object, former: Service | None) -> Grants:
+    if packed is None:
+        return NO_GRANTS
+    if former is not None and former.grants.is_packed_as(packed):
+        return former.grants
+    try:
+        return Grants.read(packed)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Who came by a grant must go; and revocations must arrive all the same.
+        log.error("the grants of a service are left out: %s", error)
+        return NO_GRANTS
 
 
 def _step_up(fields: Mapping[str, Any]) -> StepUp:
     proofs = {user: parse_rfc3339(until) for user, until in fields["proofs"].items()}
     return StepUp(proofs, ends_sessions=fields["end_sessions"] is True)
+
+
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else parse_rfc3339(value)
 
 
 def _names(value: Any) -> frozenset[str]:

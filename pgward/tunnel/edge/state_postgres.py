@@ -74,13 +74,17 @@ Auth = PasswordAuth | CertificateAuth | NoAuth
 
 @dataclass(frozen=True, slots=True)
 class UserRule:
-    """As whom people land: ``force``, or what they ask for among ``allow``, or themselves."""
+    """As whom people land: ``force``, or what they ask for among ``allow``, or themselves.
+
+    With ``from_grant`` whoever has a live grant lands as their access role.
+    """
 
     force: str | None = None
     allow: frozenset[str] = frozenset()
     default: str | None = None
     from_person: bool = False
     strip_domain: str | None = None
+    from_grant: bool = False
 
     def own(self, person: str) -> str | None:
         """Return the role that is called as the person, if there is one.
@@ -293,8 +297,9 @@ def _user(fields: Mapping[str, Any]) -> UserRule:
         default=_text(fields.get("default")),
         from_person=fields.get("from_person") is True,
         strip_domain=_text(fields.get("strip_domain")),
+        from_grant=fields.get("from_grant") is True,
     )
-    if not (found.force or found.allow or found.from_person):
+    if not (found.force or found.allow or found.from_person or found.from_grant):
         raise ValueError("a config in which nobody is anybody")
     return found
 

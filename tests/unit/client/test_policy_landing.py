@@ -16,10 +16,10 @@ UPSTREAM = {"host": "db1.internal", "port": 5432}
 BLOCK = {"user": {"force": "app"}, "auth": {"password": {"fromSecret": "a"}}}
 
 
-def context(person="ann", user="", database="", reason=""):
+def context(person="ann", user="", database="", reason="", grants=()):
     connect = Connect(user=user, database=database)
     return Context(
-        User(person, ()), ServiceFacts("orders"), connect, session=Session(reason=reason)
+        User(person, grants=grants), ServiceFacts("orders"), connect, session=Session(reason=reason)
     )
 
 
@@ -64,6 +64,8 @@ def test_who_says_why_is_let_in():
         {"fromPerson": True, "allow": ["ro"]},
         {"fromPerson": True, "stripDomain": "example.com"},
         {"fromPerson": True, "stripDomain": "example.com", "allow": ["ro"]},
+        {"fromGrant": True},
+        {"fromGrant": True, "allow": ["ro"], "default": "ro"},
     ],
 )
 @pytest.mark.parametrize(
@@ -77,19 +79,21 @@ def test_who_says_why_is_let_in():
     ],
 )
 @pytest.mark.parametrize("person", ["ann", "ann@example.com"])
-def test_it_is_what_an_edge_says(role, place, person):
+@pytest.mark.parametrize("grants", [(), ("shop-reading",)])
+def test_it_is_what_an_edge_says(role, place, person, grants):
     block = BLOCK | {"user": role} | ({} if place is None else {"database": place})
     for user in ("", "ann", "ann@example.com", "app", "ro", "postgres"):
         for database in ("", "shop", "ro", "ann", "dev"):
-            found = refusal(block, person=person, user=user, database=database)
+            found = refusal(block, person=person, user=user, database=database, grants=grants)
             asked = {"user": user, "database": database}
-            assert (found and found.reason.split(" (")[0]) == edge_says(block, asked, person)
+            said = edge_says(block, asked, person, person if grants else None)
+            assert (found and found.reason.split(" (")[0]) == said
 
 
-def edge_says(block, asked, person) -> str | None:
+def edge_says(block, asked, person, granted) -> str | None:
     config = read_postgres(snapshot_block(block)).choose(cel.bind(context(person, **asked), NOW))
     try:
-        landing(config, asked, person)
+        landing(config, asked, person, granted=granted)
     except RefusedError as error:
         return error.message
     return None

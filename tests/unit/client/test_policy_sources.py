@@ -102,9 +102,9 @@ spec:
 """
 
 
-def guard(user, person="bob", role=""):
+def guard(user, person="bob", role="", grants=()):
     ruled = sources(GUARDED.replace("{USER}", user)).service("orders")
-    context = Context(User(person), ServiceFacts("orders"), Connect(user=role))
+    context = Context(User(person, grants=grants), ServiceFacts("orders"), Connect(user=role))
     return ruled.guard(context, datetime(2026, 11, 22, tzinfo=UTC))
 
 
@@ -119,6 +119,8 @@ def test_the_role_that_somebody_lands_as_is_guarded():
     assert guard(of_a_domain, "bob@Example.com") == RoleGuard("bob", own=True)
     assert guard(of_a_domain) is None
     assert guard("{force: app}\n    protectRole: false") is None
+    assert guard("{fromGrant: true}") is None
+    assert guard("{fromGrant: true}", grants=("reading",)) == RoleGuard("bob", own=True)
 
 
 def test_it_is_guarded_as_the_configuration_says_that_is_chosen():
@@ -141,9 +143,10 @@ spec:
 """
 
 
-def shut(person, groups=(), method="certificate", more=""):
+def shut(person, groups=(), method="certificate", more="", grants=()):
     ruled = sources(SHUT.replace("MODE", "postgres") + more).service("orders")
-    context = Context(User(person, groups), ServiceFacts("orders"), session=Session(method=method))
+    user = User(person, groups, grants=grants)
+    context = Context(user, ServiceFacts("orders"), session=Session(method=method))
     found = ruled.shut(context)
     return None if found is None else (found.allowed, found.rule)
 
@@ -152,6 +155,7 @@ def test_whom_the_service_leaves_out_no_rule_is_asked_about():
     assert shut("zoe") is shut("Zoe") is None
     assert shut("ann", ("staff", "dba")) is None
     assert shut("ann", ("staff",)) == (False, "allow")
+    assert shut("ann", grants=("reading",)) is None
     assert (
         sources(SERVICE).service("orders", ()).shut(Context(User("x"), ServiceFacts("y"))) is None
     )

@@ -51,7 +51,7 @@ def case(given=None, **change):
 
 def test_a_case_in_full():
     found = case(
-        user={"name": "ann", "groups": ["dba"], "email": "ann@example.com"},
+        user={"name": "ann", "groups": ["dba"], "email": "ann@example.com", "grants": ["w"]},
         device={"id": "d1", "trusted": True, "posture": {"os": "linux"}},
         session={
             "id": "s1",
@@ -71,7 +71,7 @@ def test_a_case_in_full():
     )
     said = {"user": "app", "database": "shop", "application_name": "psql"}
     assert found.asked.context == Context(
-        User("ann", ("dba",), "ann@example.com"),
+        User("ann", ("dba",), "ann@example.com", ("w",)),
         ORDERS,
         Connect("app", "shop", "psql", {**said, "replication": "database"}),
         Session(

@@ -7,9 +7,10 @@ PREFIX = "ctx.request.postgres.statement"
 
 
 def test_what_does_not_change_is_put_together_once():
-    context = Context(User("alice", ("dba",)), ServiceFacts("orders"))
+    context = Context(User("alice", ("dba",), grants=("reading",)), ServiceFacts("orders"))
     assert context.facts is context.facts
     assert context.variables(NOW)["ctx.user.groups"] == ["dba"]
+    assert context.variables(NOW)["ctx.user.grants"] == ["reading"]
     assert context.variables(NOW)["ctx.now"] == NOW
 
 

@@ -14,7 +14,8 @@ from pgward.policy.context import Session as SessionFacts
 from pgward.policy.role_guard import RoleGuard
 from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.carrying import Client
-from pgward.tunnel.edge.landing import Landing, reason_of
+from pgward.tunnel.edge.grants import NOTHING, Granted
+from pgward.tunnel.edge.landing import Landing, landing, reason_of
 from pgward.tunnel.edge.secrets.credentials import Session
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
@@ -41,6 +42,7 @@ class Asked:
     parameters: Mapping[str, str]
     started: datetime
     login: LoginFacts | None = None
+    granted: Granted = NOTHING
 
     @property
     def user(self) -> str:
@@ -84,12 +86,27 @@ class Asked:
             }
         )
 
+    def landing(self, config: Config) -> Landing:
+        """Return where it lands in a configuration; raise RefusedError."""
+        return landing(
+            config,
+            self.parameters,
+            self.user,
+            service=self.service,
+            granted=self.granted.role,
+        )
+
     def context(self) -> Context:
         """Return what rules see of it."""
         peer, parameters, login = self.client.peer, self.parameters, self.login
         factors = peer.factors if login is None else login.factors
         return Context(
-            user=User(peer.user, self.groups, "" if login is None else login.email),
+            user=User(
+                peer.user,
+                self.groups,
+                "" if login is None else login.email,
+                self.granted.names,
+            ),
             service=ServiceFacts(self.service, self.postgres.labels),
             connect=Connect(
                 user=parameters.get("user", ""),
@@ -131,8 +148,9 @@ class Decided:
         """What keeps the role that it lands as from being changed."""
         if not self.config.protect_role:
             return None
-        role = self.landing.user
-        return RoleGuard(role, own=role == self.config.user.own(self.asked.user))
+        role, rule = self.landing.user, self.config.user
+        granted = self.asked.granted.role if rule.from_grant else None
+        return RoleGuard(role, own=role in (granted, rule.own(self.asked.user)))
 
     @property
     def recorded(self) -> Recorded:

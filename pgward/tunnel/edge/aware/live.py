@@ -149,6 +149,13 @@ class Live:
             raise no_room(error) from error
         self.relay.record(now.results)
 
+    def remind(self, seconds: float) -> None:
+        """Warn, once, of an access that ends soon; one that was extended may end soon again."""
+        if seconds > self.limits.warn_before:
+            self._warned.discard("access")
+        else:
+            self._warn("access", f"your access ends in {_minutes(seconds)}")
+
     def tell(self, why: RefusedError) -> None:
         """Tell the client why the edge ends its session now; whoever calls this closes it.
 

@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from itertools import count
 from typing import Protocol
@@ -35,7 +36,6 @@ from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.aware.talk import Talk
 from pgward.tunnel.edge.cancels import Cancels
 from pgward.tunnel.edge.carrying import Client, OnEnd
-from pgward.tunnel.edge.landing import landing
 from pgward.tunnel.edge.secrets.credentials import Session
 from pgward.tunnel.edge.state import EdgeState, Service
 from pgward.tunnel.edge.state_postgres import Config
@@ -85,13 +85,14 @@ class Keys(Protocol):
 class AwareSessions:
     """What the aware sessions of a worker share, and those that run (``sessions.Aware``).
 
-    ``tape`` gives the worker's, which is made when it is first wanted; it raises TapeFullError.
-    ``seal`` encrypts answers for it.
+    ``ca_now`` is the time at the CA. ``tape`` gives the worker's, which is made when it is first
+    wanted; it raises TapeFullError. ``seal`` encrypts answers for it.
     """
 
     loop: asyncio.AbstractEventLoop
     edge: str
     clock: Clock
+    ca_now: Callable[[], datetime]
     state: Callable[[], EdgeState | None]
     tape: Callable[[], WorkersTape]
     cancels: Cancels
@@ -189,6 +190,7 @@ class AwareSessions:
             groups=() if state is None else state.people.get(client.peer.user, ()),
             parameters=without_handle(hello),
             started=self.clock.now(),
+            granted=service.granted(client.peer.user, self.ca_now()),
         )
 
     def _decide(self, asked: Asked, hello: Startup) -> Decided:
@@ -197,7 +199,7 @@ class AwareSessions:
         context = asked.context()
         rule = self.judge.connect(asked.service, asked.postgres, context)
         config = asked.postgres.choose(self.judge.variables(context))
-        landed = landing(config, asked.parameters, asked.user, service=asked.service)
+        landed = asked.landing(config)
         check_reason(asked.postgres, landed)
         recipient = check_recording(config, self.state())
         return Decided(asked, config, landed, rule, agree(hello).minor, recipient)
@@ -241,7 +243,7 @@ class AwareSessions:
         upstream, decided = ready.upstream, ready.decided
         number = decided.asked.number
         cancelling = partial(cancel, self.upstreams, decided.config, ready.credentials, upstream)
-        standing = Standing(self.judge, ready, self._ruling(ready))
+        standing = Standing(self.judge, ready, self._ruling(ready), self.ca_now)
         tape.append(OPEN, number, ready.opened(self.edge))
         asked = partial(self._asked_to_cancel, tape, number, cancelling)
         key = self.cancels.issue(asked, long=decided.minor > 0, pid=upstream.key[0])

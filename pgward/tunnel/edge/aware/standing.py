@@ -1,12 +1,14 @@
 """Whether a session that runs may go on, as snapshots change what its service allows.
 
-It may if it could begin with what the service and the person's groups are now, at the time when it
-began (time alone ends none), and would land where it is. Rules for its statements, and what is
-recorded of it, follow at once. What else begins with a session stays: its settings, its reason,
-and what the CA knew of its login, if it was asked.
+It may if it could begin with what the service and the person's groups and grants are now, at the
+time when it began (time alone ends none but what rests on grants), and would land where it is.
+Rules for its statements, and what is recorded of it, follow at once. What else begins with a
+session stays: its settings, its reason, and what the CA knew of its login, if it was asked.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pgward.client.edge_calls import LoginFacts
 from pgward.tunnel.edge.aware.facts import Asked, Ready
@@ -14,7 +16,7 @@ from pgward.tunnel.edge.aware.judge import Judge, Ruler
 from pgward.tunnel.edge.aware.login_book import is_wanted
 from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.aware.refusals import check_recording, check_way
-from pgward.tunnel.edge.landing import landing
+from pgward.tunnel.edge.grants import NOTHING, Granted
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
 from pgward.tunnel.preface import Reason, RefusedError
@@ -22,11 +24,12 @@ from pgward.tunnel.preface import Reason, RefusedError
 
 @dataclass(slots=True)
 class Standing:
-    """One session's."""
+    """One session's; ``ca_now`` is the time at the CA."""
 
     judge: Judge
     ready: Ready
     ruler: Ruler
+    ca_now: Callable[[], datetime]
 
     @property
     def recorded(self) -> Recorded:
@@ -47,18 +50,24 @@ class Standing:
     def adopt(self, state: EdgeState, name: str, postgres: PostgresService) -> None:
         """Go on under a newer configuration; raise RefusedError if the session must end."""
         before = self.ready.decided.asked
-        groups = state.people.get(before.user, ())
-        if postgres is before.postgres and groups == before.groups:
+        groups, granted = state.people.get(before.user, ()), self._granted(state, name)
+        same = groups == before.groups and granted.gives_as(before.granted)
+        if postgres is before.postgres and same:
             if self.recorded.recipient is not None and state.recipient is not None:
                 decided = replace(self.ready.decided, recipient=state.recipient)
                 self.ready = replace(self.ready, decided=decided)
             return
-        asked = replace(before, postgres=postgres, groups=groups)
+        asked = replace(before, postgres=postgres, groups=groups, granted=granted)
         config = self._check(asked)
         recipient = check_recording(config, state)
         decided = replace(self.ready.decided, asked=asked, config=config, recipient=recipient)
         self.judge.rule_anew(self.ruler, name, postgres, asked.context(), decided.guard)
         self.ready = replace(self.ready, decided=decided)
+
+    def _granted(self, state: EdgeState, name: str) -> Granted:
+        service = state.services.get(name)
+        user = self.ready.decided.asked.user
+        return NOTHING if service is None else service.granted(user, self.ca_now())
 
     def _check(self, asked: Asked) -> Config:
         """Return its configuration; RefusedError unless it could begin so, and would be there."""
@@ -66,7 +75,7 @@ class Standing:
         context, landed = asked.context(), self.ready.decided.landing
         self.judge.connect(asked.service, asked.postgres, context, asked.started)
         config = asked.postgres.choose(self.judge.variables(context, asked.started))
-        found = landing(config, asked.parameters, asked.user, service=asked.service)
+        found = asked.landing(config)
         is_there = self.ready.upstream.address in config.upstreams
         if not is_there or (found.user, found.database) != (landed.user, landed.database):
             raise RefusedError(

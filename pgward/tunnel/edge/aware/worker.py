@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -53,6 +54,7 @@ class AwareWorker:
         keyring: Keyring,
         *,
         clock: Clock,
+        ca_now: Callable[[], datetime],
         cancels: Cancels,
         dialer: Dialer,
         state: Callable[[], EdgeState | None],
@@ -87,6 +89,7 @@ class AwareWorker:
             loop=asyncio.get_running_loop(),
             edge=machine.name,
             clock=clock,
+            ca_now=ca_now,
             state=state,
             tape=self._started_tape,
             cancels=cancels,

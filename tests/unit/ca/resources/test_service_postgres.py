@@ -2,7 +2,7 @@ import pytest
 
 from pgward.ca.resources import kinds, service_postgres
 from pgward.ca.resources.fields import FieldsError
-from pgward.ca.resources.service_postgres import PostgresSpec
+from pgward.ca.resources.service_postgres import PostgresSpec, UserRule
 from pgward.core.errors import InvalidInputError
 from tests.fixtures.aware_services import MINIMAL, aware
 
@@ -41,6 +41,7 @@ def test_what_is_stored_can_be_applied_again():
         ({"user": {"force": "x" * 64}}, "spec.postgres.user.force", "no role's name"),
         ({"user": {"allow": []}}, "spec.postgres.user.allow", "at least 1 item"),
         ({"user": {"fromPerson": True, "default": "b"}}, "spec.postgres.user", "remove default"),
+        ({"user": {"force": "a", "fromGrant": True}}, "spec.postgres.user", "nobody has a choice"),
         ({"user": {"force": "a", "stripDomain": "x.org"}}, "spec.postgres.user", "fromPerson"),
         ({"database": {}}, "spec.postgres.database", "must have force, allow or default"),
         ({"database": {"force": "ä" * 40}}, "spec.postgres.database.force", "at most 63 bytes"),
@@ -270,3 +271,13 @@ def test_sizes(text, expected):
 def test_wrong_sizes(text):
     with pytest.raises(InvalidInputError):
         service_postgres.size(text)
+
+
+def test_an_access_role_is_the_persons_as_long_as_there_is_a_grant():
+    rule = UserRule.model_validate({"fromGrant": True, "allow": ["ro"]})
+    assert rule.lets_be("a_1", "ann", "a_1")
+    assert rule.lets_be("ro", "ann")
+    assert not rule.lets_be("a_1", "ann")
+    assert not rule.lets_be("a_2", "ann", "a_1")
+    other = UserRule.model_validate({"allow": ["ro"]})
+    assert not other.lets_be("a_1", "ann", "a_1")

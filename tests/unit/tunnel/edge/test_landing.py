@@ -342,3 +342,34 @@ def test_a_template_is_filled_in(application, template, expected):
 @given(st.text(max_size=100), st.text(min_size=1, max_size=100))
 def test_the_application_name_always_fits(application, person):
     assert len(named(application, user=person).encode()) <= MAX_NAME
+
+
+# --- as the access role of a grant --------------------------------------------------------
+
+BY_GRANT = replace(FORCED, user=UserRule(from_grant=True))
+
+
+@pytest.mark.parametrize("asked", ["", "alice", "pg_alice"])
+def test_who_has_a_grant_lands_as_the_access_role(asked):
+    assert landing(BY_GRANT, {"user": asked}, "alice", granted="pg_alice").user == "pg_alice"
+
+
+def test_nobody_else_has_an_access_role():
+    assert refused(BY_GRANT).message == "you have no access role at this service now"
+    with pytest.raises(RefusedError, match="may not connect as the user 'pg_bob'") as caught:
+        landing(BY_GRANT, {"user": "pg_bob"}, "alice", granted="pg_alice")
+    assert caught.value.hint == "user=pg_alice"
+
+
+def test_a_grant_gives_no_role_where_the_service_does_not_say_so():
+    assert landing(CHOICE, {"user": "alice"}, "alice", granted="pg_alice").user == "ro"
+    with pytest.raises(RefusedError):
+        landing(CHOICE, {"user": "pg_alice"}, "alice", granted="pg_alice")
+
+
+def test_who_has_none_lands_as_the_service_says_else():
+    rule = UserRule(allow=frozenset({"ro"}), default="ro", from_grant=True)
+    config = replace(FORCED, user=rule)
+    assert landing(config, {"user": "alice"}, "alice").user == "ro"
+    assert landing(config, {"user": "alice"}, "alice", granted="pg_alice").user == "pg_alice"
+    assert landing(config, {"user": "ro"}, "alice", granted="pg_alice").user == "ro"

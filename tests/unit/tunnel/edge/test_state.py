@@ -15,6 +15,7 @@ from pgward.tunnel.edge.state_postgres import read_postgres
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures import pki
 from tests.fixtures.aware_services import snapshot_block
+from tests.fixtures.granting import packed, person
 from tests.fixtures.pki import NOW
 from tests.fixtures.recordings import RECIPIENT
 
@@ -127,6 +128,57 @@ def test_what_did_not_change_is_the_very_same(payload):
     assert after.services["third"].postgres is not before.services["third"].postgres
 
 
+# --- grants -------------------------------------------------------------------------------
+
+
+def granting(*live, role="carol"):
+    return packed({"carol": person(*live, role=role)})
+
+
+def test_who_has_a_grant_may_come_until_it_ends(payload, peer):
+    payload["services"] = [service(grants=granting((NOW + HOUR, ["a"])))]
+    state = EdgeState.load(payload)
+    carol = peer("carol")
+    assert state.authorize(carol, "orders", NOW).name == "orders"
+    assert state.may_go_on(carol, "orders", NOW).name == "orders"
+    assert not state.has_standing(state.services["orders"], "carol")
+    late = NOW + HOUR
+    assert refusal(state.may_go_on, carol, "orders", late).reason is Reason.DENIED
+    assert refusal(state.authorize, carol, "orders", NOW, late).reason is Reason.DENIED
+    assert refusal(state.authorize, peer("dave"), "orders", NOW).reason is Reason.DENIED
+
+
+def test_a_grant_is_no_way_around_a_block(payload, peer):
+    payload["services"] = [service(grants=granting((NOW + HOUR, ["a"])))]
+    payload["blocked"] = ["carol"]
+    assert refusal(EdgeState.load(payload).authorize, peer("carol"), "orders", NOW).reason is (
+        Reason.BLOCKED
+    )
+
+
+def test_grants_that_did_not_change_are_not_read_again(payload):
+    payload["services"] = [service(grants=granting((NOW + HOUR, ["a"]))), service("other")]
+    before = EdgeState.load(payload)
+    payload["services"][1]["grants"] = granting((NOW, ["b"]))
+    after = EdgeState.load(payload, before)
+    assert after.services["orders"].grants is before.services["orders"].grants
+    assert len(after.services["other"].grants) == 1
+    assert after.keeping(before).services["orders"] is before.services["orders"]
+
+
+def test_grants_that_cannot_be_read_let_nobody_in(payload, peer, caplog):
+    payload["services"] = [service(grants="?")]
+    state = EdgeState.load(payload)
+    assert refusal(state.authorize, peer("carol"), "orders", NOW).reason is Reason.DENIED
+    assert "the grants of a service are left out" in caplog.text
+
+
+def test_when_it_was_made_is_read(payload):
+    assert EdgeState.load(payload).issued_at == NOW
+    del payload["issued_at"]
+    assert EdgeState.load(payload).issued_at is None
+
+
 def test_nobody_comes_to_a_forwarded_service_without_a_certificate(payload):
     """As a service is told to forward only while somebody shows a one-time password for it."""
     payload["services"] += [aware()]
@@ -134,7 +186,7 @@ def test_nobody_comes_to_a_forwarded_service_without_a_certificate(payload):
     guest = Peer("alice", 0, b"", NOW + HOUR, login="s1")
     assert state.authorize(guest, "aware", NOW).name == "aware"
     for ask in (lambda: state.authorize(guest, "orders", NOW),
-                lambda: state.may_go_on(guest, "orders")):  # fmt: skip
+                lambda: state.may_go_on(guest, "orders", NOW)):  # fmt: skip
         with pytest.raises(RefusedError, match="without a login certificate"):
             ask()
 
@@ -329,7 +381,7 @@ def test_a_revocation_list_that_has_ended_lets_nobody_in(state, peer):
 
 def test_time_alone_ends_no_session(state, peer):
     assert state.revocations.expires_at < NOW + timedelta(days=8)
-    state.may_go_on(peer(life=-HOUR), "orders")
+    state.may_go_on(peer(life=-HOUR), "orders", NOW)
 
 
 @pytest.mark.parametrize(
@@ -344,16 +396,16 @@ def test_time_alone_ends_no_session(state, peer):
 )
 def test_the_next_snapshot_can_end_a_session(payload, peer, change, reason):
     alice = peer("alice")
-    EdgeState.load(payload).may_go_on(alice, "orders")
+    EdgeState.load(payload).may_go_on(alice, "orders", NOW)
     later = EdgeState.load(payload | change)
-    assert refusal(later.may_go_on, alice, "orders").reason == reason
+    assert refusal(later.may_go_on, alice, "orders", NOW).reason == reason
 
 
 def test_a_later_revocation_ends_a_session(payload, peer, hierarchy):
     alice = peer("alice", serial=99)
-    EdgeState.load(payload).may_go_on(alice, "orders")
+    EdgeState.load(payload).may_go_on(alice, "orders", NOW)
     payload["crls"].append(b64encode(hierarchy.issuing.crl([99], number=2)).decode())
-    assert refusal(EdgeState.load(payload).may_go_on, alice, "orders").reason == Reason.REVOKED
+    assert refusal(EdgeState.load(payload).may_go_on, alice, "orders", NOW).reason == Reason.REVOKED
 
 
 # --- CAs that were replaced -----------------------------------------------------------------
@@ -383,11 +435,11 @@ def test_a_ca_that_was_replaced_lets_nobody_new_in(replaced, peer):
 
 def test_its_sessions_go_on_unless_they_are_revoked(replaced, peer):
     state, former = replaced
-    state.may_go_on(peer(issuer=former), "orders")
-    assert refusal(state.may_go_on, peer(serial=REVOKED, issuer=former), "orders").reason is (
+    state.may_go_on(peer(issuer=former), "orders", NOW)
+    assert refusal(state.may_go_on, peer(serial=REVOKED, issuer=former), "orders", NOW).reason is (
         Reason.REVOKED
     )
-    blocked = refusal(state.may_go_on, peer("mallory", issuer=former), "orders")
+    blocked = refusal(state.may_go_on, peer("mallory", issuer=former), "orders", NOW)
     assert blocked.reason is Reason.BLOCKED
 
 
@@ -395,7 +447,7 @@ def test_a_replaced_ca_may_have_no_list_any_more(payload, peer):
     former = pki.TestCa.root("former root")
     payload["retired"] = [{"certificate": pem(former.certificate), "crl": None}]
     state = EdgeState.load(payload)
-    state.may_go_on(peer(serial=REVOKED, issuer=former), "orders")
+    state.may_go_on(peer(serial=REVOKED, issuer=former), "orders", NOW)
 
 
 @pytest.mark.parametrize("retired", [[{}], [{"certificate": "x", "crl": None}], 7])

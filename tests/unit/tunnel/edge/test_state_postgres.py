@@ -249,3 +249,8 @@ def test_a_policy_that_does_not_exist_lets_nobody_in():
     read_postgres(snapshot_block()).check_policies()
     with pytest.raises(RefusedError, match="the service's policy gone does not exist"):
         read_postgres(snapshot_block({"policies": ["gone"]})).check_policies()
+
+
+def test_people_land_by_their_grants_where_the_service_says_so():
+    found = read_postgres(snapshot_block({"user": {"fromGrant": True}}))
+    assert found.default.user == UserRule(from_grant=True)

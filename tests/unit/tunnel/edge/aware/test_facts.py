@@ -8,6 +8,7 @@ from pgward.pgwire.startup import Startup
 from pgward.policy.role_guard import RoleGuard
 from pgward.tunnel.edge.aware.facts import Asked, Decided, without_handle
 from pgward.tunnel.edge.carrying import Client
+from pgward.tunnel.edge.grants import Granted
 from pgward.tunnel.edge.landing import landing
 from pgward.tunnel.edge.state_postgres import UserRule
 from pgward.tunnel.preface import Controls
@@ -84,3 +85,12 @@ def test_of_a_handle_the_role_is_left(role):
 def test_the_role_that_somebody_lands_as_is_guarded(config, guard):
     landed = landing(config, {"user": "alice"}, "alice")
     assert Decided(asked(), config, landed, "", 0).guard == guard
+
+
+def test_an_access_role_is_ones_own_as_long_as_there_is_a_grant():
+    config = replace(CONFIG, user=UserRule(from_grant=True))
+    granted = Granted("a_1", ("shop-reading",), NOW, NOW)
+    known = replace(asked(), granted=granted)
+    landed = known.landing(config)
+    assert (landed.user, known.context().user.grants) == ("a_1", ("shop-reading",))
+    assert Decided(known, config, landed, "", 0).guard == RoleGuard("a_1", own=True)

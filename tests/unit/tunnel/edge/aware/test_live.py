@@ -109,6 +109,17 @@ def test_without_limits_nothing_ends():
     assert Bench().looks(1, 1e6, 1e9) == []
 
 
+def test_a_person_is_reminded_once_of_an_access_that_ends():
+    bench = Bench(warn_before=300)
+    for seconds in (301, 300, 299, 60):
+        bench.live.remind(seconds)
+    told = ("notice", "your access ends in 5 minutes")
+    assert bench.relay.said == [told]
+    bench.live.remind(3600)  # it was extended
+    bench.live.remind(300)
+    assert bench.relay.said == [told, told]
+
+
 def test_a_session_is_warned_and_ends_when_nothing_runs():
     bench = Bench(session=3600, warn_before=300)
     assert bench.looks(3299) == []

@@ -18,13 +18,13 @@ from pgward.tunnel.edge.aware.judge import Judge
 from pgward.tunnel.edge.aware.recorded import Recorded
 from pgward.tunnel.edge.aware.standing import Standing
 from pgward.tunnel.edge.carrying import Client
-from pgward.tunnel.edge.landing import landing
 from pgward.tunnel.edge.state_postgres import ConfigRule, DatabaseRule, UserRule
 from pgward.tunnel.edge.upstreams.values import Credentials, Upstream
 from pgward.tunnel.preface import Reason, RefusedError
 from tests.fixtures.authority import MovableClock
 from tests.fixtures.aware_sessions import ALICE, CONFIG, GUEST, NOW, POSTGRES, World, service
-from tests.fixtures.session_bench import state
+from tests.fixtures.granting import grants, person
+from tests.fixtures.session_bench import ORDERS, state
 
 
 def policy(source: str, effect: Effect = Effect.ALLOW, on: On = On.CONNECT) -> Policy:
@@ -39,9 +39,11 @@ READS = policy("!ctx.request.postgres.statement.reads", Effect.DENY, On.STATEMEN
 class Bench:
     standing: Standing
     clock: MovableClock
+    live: tuple = ()
 
     def adopt(self, postgres, groups=("dba", "staff")) -> None:
-        known = replace(state(), people={"alice": groups})
+        made = replace(ORDERS, grants=grants(alice=person(*self.live, role="a_1")))
+        known = replace(state(), people={"alice": groups}, services={"orders": made})
         self.standing.adopt(known, "orders", postgres)
 
     def refused(self, postgres, groups=("dba", "staff")) -> str:
@@ -51,19 +53,22 @@ class Bench:
         return caught.value.message
 
 
-def bench(postgres=POSTGRES, peer=ALICE, **parameters: str) -> Bench:
+def bench(postgres=POSTGRES, peer=ALICE, *live, **parameters: str) -> Bench:
     """Return a session that began at noon; it is three hours later."""
     clock = MovableClock(NOW)
     judge = Judge(clock.now)
     client = Client(SimpleNamespace(), None, peer, "10.0.0.7:5555")
     parameters = {"user": "alice", **parameters}
     asked = Asked(1, "b-1", client, "orders", postgres, ("dba", "staff"), parameters, NOW)
-    landed = landing(postgres.default, parameters, "alice", service="orders")
+    asked = replace(asked, granted=grants(alice=person(*live, role="a_1")).of("alice", NOW))
+    landed = asked.landing(postgres.default)
     decided = Decided(asked, postgres.default, landed, "", 0)
     upstream = Upstream(SimpleNamespace(), Address("db", 5432), {}, (0, b""), 0, "scram")
     ruler = judge.ruling("orders", postgres, asked.context(), "UTF8", decided.guard)
     clock.move(hours=3)
-    return Bench(Standing(judge, Ready(decided, Credentials(), upstream), ruler), clock)
+    return Bench(
+        Standing(judge, Ready(decided, Credentials(), upstream), ruler, clock.now), clock, live
+    )
 
 
 def test_what_changes_nothing_for_it_lets_it_go_on():
@@ -98,6 +103,40 @@ def test_time_alone_ends_none():
 
 def at_noon_match(end: str):
     return cel.compile(f"ctx.now < timestamp('{end}')")
+
+
+# --- what rests on grants -----------------------------------------------------------------
+
+EVENING = NOW + timedelta(hours=9)
+WRITING = policy("'writing' in ctx.user.grants")
+BY_GRANT = replace(POSTGRES, default=replace(CONFIG, user=UserRule(from_grant=True)))
+
+
+def test_who_lands_by_a_grant_goes_with_its_end():
+    made = bench(BY_GRANT, ALICE, (EVENING, ["writing"]))
+    made.adopt(BY_GRANT)
+    made.clock.move(hours=6)
+    assert "no access role" in made.refused(BY_GRANT)
+
+
+def test_a_policy_sees_the_grants_of_now():
+    """As ``timed`` has a session looked at again when one of several ends."""
+    ruled = replace(POSTGRES, policies=(WRITING,))
+    ends = NOW + timedelta(hours=4)
+    made = bench(ruled, ALICE, (ends, ["writing"]), (EVENING, ["reading"]))
+    made.adopt(ruled)
+    assert made.standing.ready.decided.asked.granted.names == ("reading", "writing")
+    made.clock.move(hours=1)
+    assert "no rule of policy p allows it" in made.refused(ruled)
+
+
+def test_more_of_it_changes_nothing_else():
+    ruled = replace(POSTGRES, policies=(WRITING,))
+    made = bench(ruled, ALICE, (EVENING, ["writing"]))
+    before = made.standing.ready
+    made.live = ((EVENING + timedelta(hours=1), ["writing"]),)
+    made.adopt(ruled)
+    assert made.standing.ready is before
 
 
 @pytest.mark.parametrize(("peer", "ways"), [(ALICE, {"otp"}), (GUEST, {"token", "certificate"})])

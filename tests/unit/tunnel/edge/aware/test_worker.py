@@ -29,6 +29,7 @@ def made(machine, directory, **more) -> AwareWorker:
         machine,
         Keyring.open(machine, {}),
         clock=SystemClock(),
+        ca_now=SystemClock().now,
         cancels=Cancels(),
         dialer=Dialer(),
         state=lambda: None,

@@ -1,0 +1,104 @@
+"""Links whose person has grants at their service, which end by themselves.
+
+Whoever may use a service by a grant alone is reminded of its end, and cut then; so is an idle link.
+Where somebody has less when one of several grants ends, the session is looked at again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from pgward.tunnel.edge.state import EdgeState, Peer
+from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
+
+LOOK_SECONDS: Final = 1.0
+
+
+class TimedLink(Protocol):
+    """What a link does about grants."""
+
+    peer: Peer
+    service: str
+
+    def adopt(self, state: EdgeState) -> None:
+        """Go on as things are now; raise RefusedError where this must end."""
+        ...
+
+    def cut(self, reason: Reason, why: RefusedError | None = None) -> None:
+        """End at once."""
+        ...
+
+    def remind(self, seconds: float) -> None:
+        """Hear how soon the access of a session ends."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """When the access ends (None: it does not), and when there is less."""
+
+    access: datetime | None
+    next: datetime
+
+
+@dataclass(slots=True)
+class Timed:
+    """Those of one process; times are the CA's."""
+
+    _ends: dict[TimedLink, _Ends] = field(default_factory=dict)
+
+    def note(self, link: TimedLink, state: EdgeState | None, at: datetime) -> None:
+        """Take note of what a link's person has by a new snapshot, or as a session begins."""
+        service = None if state is None else state.services.get(link.service)
+        granted = None if service is None else service.granted(link.peer.user, at)
+        if state is None or service is None or granted is None or granted.next_end is None:
+            self.forget(link)
+            return
+        standing = state.has_standing(service, link.peer.user)
+        self._ends[link] = _Ends(None if standing else granted.until, granted.next_end)
+
+    def forget(self, link: TimedLink) -> None:
+        """Take note that a link has no grants, or is no more."""
+        self._ends.pop(link, None)
+
+    def look(self, state: EdgeState | None, at: datetime) -> None:
+        """Cut what is over, remind of what is near, and look again where there is less."""
+        for link, ends in tuple(self._ends.items()):
+            if ends.access is not None:
+                left = (ends.access - at).total_seconds()
+                if left <= 0:
+                    self.forget(link)
+                    link.cut(Reason.ACCESS_ENDED, over(link.service))
+                    continue
+                link.remind(left)
+            if ends.next <= at and state is not None:
+                self._look_again(link, state)
+
+    def _look_again(self, link: TimedLink, state: EdgeState) -> None:
+        try:
+            link.adopt(state)
+        except RefusedError as refusal:
+            link.cut(refusal.reason, refusal)
+
+    def explained(self, link: TimedLink, refusal: RefusedError) -> RefusedError:
+        """Return why a link must end in the words of a grant that was taken away, if that is it."""
+        ends = self._ends.get(link)
+        plain = refusal.reason is Reason.DENIED and refusal.message == _DENIED
+        return over(link.service) if plain and ends and ends.access is not None else refusal
+
+    def known(self) -> Mapping[TimedLink, datetime]:
+        """Return which links have grants, and when the next of those ends."""
+        return {link: ends.next for link, ends in self._ends.items()}
+
+
+_DENIED: Final = EXPLANATIONS[Reason.DENIED][0]
+
+
+def over(service: str) -> RefusedError:
+    """Return why somebody's session ends with a grant."""
+    return RefusedError(
+        Reason.ACCESS_ENDED,
+        f"your access to {service} has ended",
+        hint=f"pgward request {service}",
+    )
