@@ -57,6 +57,7 @@ pytest_plugins = [
     "tests.fixtures.vault",
     "tests.fixtures.logins",  # after ca_service, which it imports
     "tests.fixtures.factors",  # after logins, which it imports
+    "tests.fixtures.live_grants",
     "tests.fixtures.lying_provider",
     "tests.fixtures.object_stores",
     "tests.fixtures.oidc_provider",

@@ -20,6 +20,7 @@ from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.resources.policy import PolicySpec
 from pgward.ca.resources.stored import Resource
 from pgward.ca.rotation import rotations
+from pgward.ca.snapshot_grants import GrantBook, Packed
 from pgward.ca.snapshot_postgres import as_snapshot
 from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users
@@ -76,6 +77,8 @@ class State:
     # For whom recordings are encrypted, if a service has any; and sessions that are to end.
     recipient: str | None = None
     endings: Sequence[Ending] = ()
+    # By service: who may use it for a time.
+    grants: Mapping[str, Packed] = field(default_factory=dict)
 
 
 def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
@@ -92,7 +95,7 @@ def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
         "orders": state.has_orders,
         "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
         "services": [_service(name, spec, state) for name, spec in served],
-        **_for_postgres(state, edge, [spec for _, spec in served if spec.postgres is not None]),
+        **_for_postgres(state, edge, [each for each in served if each[1].postgres is not None]),
         "groups": {group: list(state.groups.get(group, ())) for group in named},
         "blocked": list(state.blocked),
     }
@@ -104,6 +107,8 @@ def read(
     version: int,
     now: datetime,
     recipient: Callable[[], str | None] = lambda: None,
+    *,
+    grants: GrantBook | None = None,
 ) -> State:
     """Read all that edges must know, as it is in ``version`` or later."""
     services = resources.services(connection)
@@ -121,6 +126,7 @@ def read(
         policies=resources.policies(connection),
         recipient=recipient() if any(_is_recorded(spec) for _, spec in services) else None,
         endings=endings.current(connection, now),
+        grants=(grants or GrantBook()).read(connection, now),
     )
 
 
@@ -139,6 +145,7 @@ class Snapshots:
         self._signing = signing
         self._clock = clock
         self._lock = threading.Lock()
+        self._grants = GrantBook()
         self._state: tuple[datetime, State] | None = None
         self._signed: dict[str, tuple[State, str]] = {}
 
@@ -164,7 +171,9 @@ class Snapshots:
         known = self._store.version()  # first of all, so that it is never too new
         self._signing.refresh()  # it may be a rotation's
         with self._store.read() as connection:
-            state = read(connection, self._signing, known, now, self._recipient)
+            state = read(
+                connection, self._signing, known, now, self._recipient, grants=self._grants
+            )
         self._state = (now, state)
         self._signed.clear()
         return state
@@ -204,6 +213,9 @@ def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
     }
     if spec.postgres is not None:
         served["postgres"] = as_snapshot(spec, spec.postgres, state.policies)
+    granted = state.grants.get(name)
+    if granted is not None:
+        served["grants"] = granted.text
     if spec.step_up is None:
         return served
     proofs = state.proofs.get(name, {})
@@ -222,14 +234,16 @@ def _is_recorded(spec: ServiceSpec) -> bool:
     return any((each.recording or "none") != "none" for each in configs.values())
 
 
-def _for_postgres(state: State, edge: str, specs: Sequence[ServiceSpec]) -> dict[str, Any]:
+def _for_postgres(
+    state: State, edge: str, served: Sequence[tuple[str, ServiceSpec]]
+) -> dict[str, Any]:
     """Return what only edges need that speak PostgreSQL: people's groups, for rules to look at.
 
     Those of the people who may use a service of them; and whom to trust of PostgreSQL's servers.
     """
-    if not specs:
+    if not served:
         return {}
-    people: dict[str, list[str]] = {name: [] for name in sorted(_entitled(state, specs))}
+    people: dict[str, list[str]] = {name: [] for name in sorted(_entitled(state, served))}
     for group, members in sorted(state.groups.items()):
         for name in people.keys() & set(members):
             people[name].append(group)
@@ -245,10 +259,12 @@ def _for_postgres(state: State, edge: str, specs: Sequence[ServiceSpec]) -> dict
     }
 
 
-def _entitled(state: State, specs: Sequence[ServiceSpec]) -> set[str]:
-    """Return everyone in the directory who may use one of these services."""
+def _entitled(state: State, served: Sequence[tuple[str, ServiceSpec]]) -> set[str]:
+    """Return everyone in the directory who may use one of these services, if only for a time."""
     found: set[str] = set()
-    for spec in specs:
+    for name, spec in served:
+        if name in state.grants:
+            found |= state.grants[name].people
         found.update(*(state.groups.get(group, ()) for group in spec.allow.groups))
         users = (state.names.get(user.lower()) for user in spec.allow.users)
         found.update(user for user in users if user is not None)

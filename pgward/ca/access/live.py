@@ -43,6 +43,8 @@ _ALL = (
     .order_by(_COLUMNS.service, _COLUMNS.user_name, _COLUMNS.id)
 )
 _OF_PERSON = _ALL.where(_COLUMNS.user_name == sa.bindparam("of_user"))
+_OF_SERVICES = _ALL.where(_COLUMNS.service.in_(sa.bindparam("of_services", expanding=True)))
+_CHANGED = sa.select(_COLUMNS.service).distinct().where(_COLUMNS.revision >= sa.bindparam("since"))
 _OF_INTEGRATIONS = _ALL.where(
     _COLUMNS.integration.in_(sa.bindparam("of_integrations", expanding=True))
 )
@@ -56,6 +58,16 @@ def every(connection: Connection, now: datetime) -> Iterator[LiveGrant]:
 def of_person(connection: Connection, user: str, now: datetime) -> Iterator[LiveGrant]:
     """Yield those of one person, by the exact name."""
     return _read(connection, _OF_PERSON, {"at": now, "of_user": user})
+
+
+def of_services(connection: Connection, services: list[str], now: datetime) -> Iterator[LiveGrant]:
+    """Yield those on these services, by service and person."""
+    return _read(connection, _OF_SERVICES, {"at": now, "of_services": services})
+
+
+def changed_services(connection: Connection, since: int) -> set[str]:
+    """Return whose grants changed, in any way, since the store had a version."""
+    return set(connection.execute(_CHANGED, {"since": since}).scalars())
 
 
 def of_integrations(

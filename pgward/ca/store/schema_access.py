@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from pgward.ca.store.schema import Json, UtcTime, metadata
+from pgward.ca.store.schema import Json, UtcTime, counters, metadata
+from pgward.ca.store.transaction import SNAPSHOT
 
 _ID = sa.String(32)
 _NAME = sa.String(63)
@@ -57,6 +58,9 @@ access_decisions = sa.Table(
     sa.UniqueConstraint("request_id", "decided_by", name="uq_access_decisions_decided_by"),
 )
 
+# In the one transaction that writes: so what has at least a version changed since it was read.
+_REVISION = sa.select(counters.c.value).where(counters.c.name == SNAPSHOT).scalar_subquery()
+
 # What became of a request that was approved; the id is the request's. ``rights`` are as in
 # ``asked``; ``names`` are those of the bundles and roles, for conditions to look at.
 access_grants = sa.Table(
@@ -81,9 +85,12 @@ access_grants = sa.Table(
     sa.Column("sessions_ended", sa.Integer),
     sa.Column("told_at", UtcTime),  # that it ends soon
     sa.Column("break_glass", sa.Boolean, nullable=False),
+    # The version of the store that each change was made to; it sets itself.
+    sa.Column("revision", sa.BigInteger, nullable=False, default=_REVISION, onupdate=_REVISION),
     sa.Index("ix_access_grants_user_name", "user_name", "state"),
     sa.Index("ix_access_grants_service", "service", "state", "ends_at"),
     sa.Index("ix_access_grants_integration", "integration", "state"),
     sa.Index("ix_access_grants_flow", "flow", "state"),
+    sa.Index("ix_access_grants_revision", "revision", "service"),
     sa.Index("ix_access_grants_state", "state", "ends_at", "id"),
 )

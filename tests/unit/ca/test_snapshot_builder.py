@@ -13,6 +13,7 @@ from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.settings import Settings
 from pgward.ca.snapshot_builder import Snapshots, State
+from pgward.ca.snapshot_grants import Packed
 from pgward.ca.standing import Loader
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.pki import pem
@@ -139,6 +140,32 @@ def test_edges_that_speak_postgresql_get_peoples_groups_and_whom_to_trust(hierar
     assert found["server_roots"] == [pem.text(root)]
     other = snapshot_builder.build(state, "e2", now=START)["services"]
     assert [each["mode"] for each in other] == ["postgres", "tcp", "postgres+step-up"]
+
+
+def test_edges_hear_who_has_a_grant_and_in_which_groups_they_are():
+    packed = Packed("text", frozenset({"carol"}))
+    state = State(
+        version=7,
+        services=[("a", ServiceSpec.model_validate(aware()["spec"])), ("b", _spec())],
+        groups={"night": ["carol"]},
+        names={"carol": "carol"},
+        blocked=[],
+        crls=[],
+        trust=TRUST,
+        grants={"a": packed, "gone": packed},
+    )
+    found = snapshot_builder.build(state, "e1", now=START)
+    assert [each.get("grants") for each in found["services"]] == ["text", None]
+    assert found["people"]["carol"] == {"groups": ["night"]}
+
+
+def test_the_grants_of_the_store_are_read(grant, store, snapshots, signing):
+    with store.write() as transaction:
+        wanted = kinds.read("Service", service(name="shop"))
+        resources.put(transaction, wanted, now=START, by="root")
+    grant(1)
+    snapshots.get("e1", store.version())
+    assert signing.signed[-1]["services"][0]["grants"]
 
 
 class _Signing:

@@ -96,11 +96,13 @@ def _grants() -> None:
         sa.Column("sessions_ended", sa.Integer()),
         sa.Column("told_at", _TIME),
         sa.Column("break_glass", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_access_grants"),
     )
     for name, columns in (
         ("flow", ["flow", "state"]),
         ("integration", ["integration", "state"]),
+        ("revision", ["revision", "service"]),
         ("service", ["service", "state", "ends_at"]),
         ("state", ["state", "ends_at", "id"]),
         ("user_name", ["user_name", "state"]),
