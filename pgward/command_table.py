@@ -21,6 +21,7 @@ class Entry:
 
 _YOU = "Log in"
 _CONNECT = "Connect to databases"
+_ACCESS = "Ask for access, and decide about it"
 _ADMIN = "Administer people and services"
 _SERVER = "Run the servers"
 _TRY = "Try it"
@@ -204,6 +205,28 @@ COMMANDS: Mapping[str, Entry] = {
     "top": Entry("watch tunnels and connections", "pgward.tunnel.agent.top.commands:top", _CONNECT),
     "agent": Entry("hold tunnels and renew in the background", section=_CONNECT, children=_AGENT),
     "config": Entry("configure psql, drivers and GUI clients", section=_CONNECT, children=_CONFIG),
+    "request": Entry(
+        "ask for access to a service for a time", "pgward.client.access.asking:request", _ACCESS
+    ),
+    "requests": Entry(
+        "list requests for access, yours and those to decide about",
+        "pgward.client.access.listing:requests",
+        _ACCESS,
+    ),
+    "approve": Entry(
+        "approve requests for access", "pgward.client.access.deciding:approve", _ACCESS
+    ),
+    "deny": Entry("deny requests for access", "pgward.client.access.deciding:deny", _ACCESS),
+    "cancel": Entry(
+        "take back what you asked for", "pgward.client.access.deciding:cancel", _ACCESS
+    ),
+    "extend": Entry("ask for more time", "pgward.client.access.asking:extend", _ACCESS),
+    "revoke": Entry("end access before its time", "pgward.client.access.deciding:revoke", _ACCESS),
+    "access": Entry(
+        "list the access that people have for a time",
+        "pgward.client.access.granted:access",
+        _ACCESS,
+    ),
     "user": Entry("add, block and list people", "pgward.client.user_commands:user", _ADMIN),
     "group": Entry("put people into groups", "pgward.client.user_commands:group", _ADMIN),
     "idp": Entry(

@@ -16,6 +16,7 @@ from pgward.client.home import Home
 from pgward.client.login.loopback import Loopback
 from pgward.system import terminal
 from pgward.system.paths import pgward_home
+from tests.fixtures import asked
 from tests.fixtures.fake_ca import URL
 from tests.fixtures.services import entry
 
@@ -31,7 +32,15 @@ LOGIN = {"service": "orders", "expires_at": NOW}
 AT_EDGE = "edge.test:6432/app?sslmode=verify-full&sslrootcert=ROOT"
 OTP_URI, TOKEN_URI = f"postgres://{OTP}:empty@{AT_EDGE}", f"postgres://tk-1@{AT_EDGE}"
 CODES = {"recovery_codes": ["a-b", "c-d"]}
+DONE = {"request": asked.approved()}
+ACCESS = "/v1/access/requests"
 ROUTES: dict[str, Any] = {
+    f"GET {ACCESS}": {"requests": [asked.approved()], "after": None},
+    f"GET {ACCESS}/{asked.ID}": DONE,
+    **{
+        f"POST {ACCESS}/{asked.ID}/{verb}": DONE
+        for verb in ("approve", "deny", "cancel", "revoke", "acknowledge")
+    },
     "POST /v1/database-sessions/s1/end": {"session": "s1", "edge": "e1", "edge_seen_at": NOW},
     "POST /v1/users": {},
     "PATCH /v1/users/bob": {},
@@ -174,6 +183,11 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
         {"revoked": ["a1"], "accounts_ended": 1, "certificates_revoked": 0},
     ),
     "agent stop": ("agent stop", {"stopped": False}),
+    "approve": (f"approve {asked.ID} --yes", {"approved": [asked.approved()]}),
+    "deny": (f"deny {asked.ID} --reason no", {"denied": [asked.approved()]}),
+    "cancel": (f"cancel {asked.ID}", {"cancelled": [asked.approved()]}),
+    "revoke": (f"revoke {asked.ID}", {"revoked": [asked.approved()]}),
+    "requests acknowledge": (f"requests acknowledge {asked.ID}", DONE),
 }
 # These need more than the fake CA; the facts of each are looked at in the tests beside it.
 ELSEWHERE = {
