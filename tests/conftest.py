@@ -48,6 +48,7 @@ pytest_plugins = [
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
     "tests.fixtures.ca_service",
+    "tests.fixtures.mail_server",
     "tests.fixtures.edge_services",  # after ca_service, which it imports
     "tests.fixtures.company",
     "tests.fixtures.disks",

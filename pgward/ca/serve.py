@@ -25,6 +25,7 @@ from pgward.ca.keys.keeper import KeyKeeper
 from pgward.ca.keys.sealing import Sealer, open_sealer
 from pgward.ca.log import key as log_key
 from pgward.ca.log.continuity import Continuity
+from pgward.ca.notices import upkeep as notices
 from pgward.ca.observability import logs, telemetry
 from pgward.ca.revoking.crl_files import CrlFiles
 from pgward.ca.rotation.replicas import BEAT_SECONDS
@@ -117,6 +118,11 @@ def run(directory: Path, options: Options) -> None:
                 )
                 table += jobs.archive(authority, store, service.archive, leadership)
                 table.append(Job("rotations", BEAT_SECONDS, rotating.run))
+                table += notices.table(
+                    *(authority.settings, directory, store, authority.clock),
+                    sealer=secrets.sealer,
+                    write=leadership.write,
+                )
                 upkeep = Upkeep(table, leadership.is_leader)
 
                 def announce() -> None:

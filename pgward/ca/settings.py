@@ -13,6 +13,7 @@ from pgward.ca.acme.settings import AcmeSettings
 from pgward.ca.http import networks
 from pgward.ca.issuing.profiles import Urls
 from pgward.ca.keys.settings import KeySettings
+from pgward.ca.notices.settings import NotifySettings
 from pgward.core import names
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError, NotFoundError
@@ -221,6 +222,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     logging: LogSettings = field(default_factory=LogSettings)
     acme: AcmeSettings = field(default_factory=AcmeSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -280,7 +282,8 @@ def _read(kind: type[Any], table: dict[str, Any], where: str) -> Any:
         if is_dataclass(hints[key]):
             if not isinstance(value, dict):
                 raise InvalidInputError(f"[{key}] is a section, not a value")
-            values[key] = _read(hints[key], value, f"[{key}]")
+            inner = f"[{key}]" if not where else f"{where[:-1]}.{key}]"
+            values[key] = _read(hints[key], value, inner)
         else:
             values[key] = _value(key, value, hints[key], where)
     return kind(**values)
@@ -324,9 +327,12 @@ def _check_ip(text: str) -> None:
 
 def _section(name: str, section: Any) -> str:
     why = (type(section).__doc__ or "").replace("``", "`").strip()
+    values = {each.name: getattr(section, each.name) for each in fields(section)}
+    inner = {key: value for key, value in values.items() if is_dataclass(value)}
     lines = [f"# {why}", f"[{name}]"]
-    lines += [f"{each.name} = {_toml(getattr(section, each.name))}" for each in fields(section)]
-    return "\n".join(lines) + "\n"
+    lines += [f"{key} = {_toml(value)}" for key, value in values.items() if key not in inner]
+    sections = [_section(f"{name}.{key}", value) for key, value in inner.items()]
+    return "\n".join(["\n".join(lines) + "\n", *sections])
 
 
 def _toml(value: str | int | tuple[str, ...]) -> str:

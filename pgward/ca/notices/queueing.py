@@ -54,13 +54,19 @@ def queue(
     withdraw(transaction, request_id, WITHDRAWS.get(kind, ()), now=now)
     told = sorted(set(recipients))[:MOST_RECIPIENTS]
     rows = [_row(kind, request_id, told, facts, now)]
-    later = reminder(kind, facts, now)
-    if later is not None:
-        rows.append(_row(later[0], request_id, told, facts, later[1]))
+    rows += reminders(kind, request_id, told, facts, now=now)
     ends = end_notice(kind, facts, now)
     if ends is not None:
         rows.append(_row(Kind.ENDS_SOON, request_id, [facts.person], facts, ends))
     transaction.execute(_ADD, [{**row, "created_at": now} for row in rows])
+
+
+def reminders(
+    kind: Kind, request_id: str, told: list[str], facts: Facts, *, now: datetime
+) -> list[dict[str, Any]]:
+    """Return the rows, without ``created_at``, of the reminder that a notice sets, if any."""
+    later = reminder(kind, facts, now)
+    return [] if later is None else [_row(later[0], request_id, told, facts, later[1])]
 
 
 def withdraw(

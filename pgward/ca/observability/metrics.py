@@ -102,7 +102,9 @@ class Metrics:
         limited = make(Counter, "rate_limited", "requests refused as too many", "limit")
         batches = make(Counter, "issuance_batches", "commits in which certificates were stored")
         batched = make(Counter, "issuance_batched", "certificates stored in those commits")
+        told = make(Counter, "notices", "notices of access requests", "channel", "outcome")
         return {
+            "notice": ((told, None),),
             "issued": ((issued, None),),
             "refused": ((refused, None),),
             "revoked": ((revoked, None),),

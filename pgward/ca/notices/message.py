@@ -1,0 +1,100 @@
+"""What a message says, in words that all channels share; each channel gives it its own form.
+
+Names and texts in it are people's own: they are cut to one line each, and channels escape them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from pgward.ca.notices.notice import Facts, Kind
+from pgward.client.phrases import duration
+from pgward.core.clock import rfc3339
+from pgward.system.safe_text import clean
+
+MOST_LETTERS: Final = 500
+MOST_LINES: Final = 20
+"""Of what is asked for; the request itself has all."""
+
+_HEADINGS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.ASKED: "{person} asks for access to {service}",
+        Kind.REMINDER: "{person} still waits for access to {service}",
+        Kind.APPROVED: "{person} has access to {service}",
+        Kind.DENIED: "{person} does not get access to {service}",
+        Kind.CANCELLED: "{person} no longer asks for access to {service}",
+        Kind.LAPSED: "nobody answered {person}, who asked for access to {service}",
+        Kind.EXTENDED: "{person} keeps access to {service}",
+        Kind.ENDS_SOON: "access of {person} to {service} ends soon",
+        Kind.ENDED: "access of {person} to {service} has ended",
+        Kind.FAILED: "{person} could not be given access to {service}",
+        Kind.BREAK_GLASS: "break-glass: {person} took access to {service}",
+        Kind.UNACKNOWLEDGED: "break-glass not acknowledged: {person} took access to {service}",
+        Kind.ACKNOWLEDGED: "break-glass acknowledged: {person}, access to {service}",
+    }
+)
+_COMMANDS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
+    {
+        Kind.ASKED: ("pgward approve {id}", "pgward deny {id} --reason WHY"),
+        Kind.REMINDER: ("pgward approve {id}", "pgward deny {id} --reason WHY"),
+        Kind.ENDS_SOON: ("pgward extend {id} --for 1h",),
+        Kind.BREAK_GLASS: ("pgward requests show {id}", "pgward revoke {id}"),
+        Kind.UNACKNOWLEDGED: ("pgward requests show {id}", "pgward revoke {id}"),
+    }
+)
+TO_DECIDE: Final = frozenset({Kind.ASKED, Kind.REMINDER})
+"""These have a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery's content; ``id`` is the same however often it is sent.
+
+    ``lines`` are labels and values, ``commands`` what can be typed, ``link`` where to decide.
+    ``recipient`` is a person's name, "" on a channel that many read.
+    """
+
+    id: str
+    kind: Kind
+    request_id: str
+    recipient: str
+    facts: Facts
+    at: datetime
+    link: str | None = None
+
+    @property
+    def heading(self) -> str:
+        """Return what happened, in one line."""
+        names = {"person": one_line(self.facts.person), "service": one_line(self.facts.service)}
+        return _HEADINGS[self.kind].format(**names)
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Return labels and values, each of one line."""
+        facts = self.facts
+        found = [("what", one_line(each)) for each in facts.asked_for[:MOST_LINES]]
+        if len(facts.asked_for) > MOST_LINES:
+            found.append(("what", f"and {len(facts.asked_for) - MOST_LINES} more"))
+        if facts.seconds:
+            found.append(("for", duration(timedelta(seconds=facts.seconds))))
+        for label, text in (("reason", facts.reason), ("by", facts.by), ("said", facts.note)):
+            if text:
+                found.append((label, one_line(text)))
+        if facts.until is not None and self.kind is not Kind.ENDED:
+            found.append(("until", rfc3339(facts.until)))
+        if facts.lapses_at is not None and self.kind in TO_DECIDE:
+            found.append(("answer until", rfc3339(facts.lapses_at)))
+        return [*found, ("request", self.request_id)]
+
+    @property
+    def commands(self) -> list[str]:
+        """Return what can be typed in a terminal about it."""
+        return [each.format(id=self.request_id) for each in _COMMANDS.get(self.kind, ())]
+
+
+def one_line(text: str, most: int = MOST_LETTERS) -> str:
+    """Return a text of somebody's as one line without control characters, cut if it is long."""
+    line = clean(" ".join(text.split()))
+    return line if len(line) <= most else f"{line[: most - 1]}…"
