@@ -69,6 +69,10 @@ class Acts:
                 transaction.record(event)
         observe.event("act", action=action, outcome="ok")
 
+    def also(self, act: Act) -> None:
+        """Record an act that is done in another one's transaction, with that."""
+        act.transaction.record(self._event(act.actor, act.action, act.target, details=act.details))
+
     def refused(
         self,
         actor: str,

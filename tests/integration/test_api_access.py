@@ -115,10 +115,13 @@ TABLE = {
     "DELETE /v1/identity-providers/none/links/nobody": ((401, 403, 404, 401, 401), None),
     "GET /v1/groups": (ADMIN, None),
     "POST /v1/groups/dba/members": (ADMIN, {"add": ["bob"]}),
+    "POST /v1/resources": (ADMIN, {}),
     "GET /v1/resources/Service": (ADMIN, None),
     "GET /v1/resources/Service/orders": ((401, 403, 404, 401, 401), None),
     "PUT /v1/resources/Service/orders": (ADMIN, SERVICE),
     "DELETE /v1/resources/Service/orders": ((401, 403, 404, 401, 401), None),
+    "GET /v1/resources/Service/orders/history": ((401, 403, 404, 401, 401), None),
+    "POST /v1/resources/Service/orders/rollback": ((401, 403, 404, 401, 401), {}),
     "POST /v1/tokens": ((401, 403, 201, 401, 401), {"kind": "edge", "name": "e9"}),
     "GET /v1/certificates": (ADMIN, None),
     "POST /v1/certificates/revoke": (

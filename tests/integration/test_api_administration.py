@@ -104,7 +104,7 @@ def test_a_resource_is_created_updated_unchanged_and_deleted(api, admin):
     stale = admin.call("PUT", path, stored)
     assert (stale.status_code, "version 2, not 1" in stale.text) == (409, True)
     guarded = admin.call("DELETE", path, **{"If-Match": '"1"'})
-    assert guarded.status_code == 409
+    assert guarded.status_code == 412
     assert admin.call("DELETE", path).json() == {"change": "deleted"}
     assert [e["action"] for e in api.events() if e["action"].startswith("service")] == [
         "service.apply",

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from pgward.core.errors import InvalidInputError
+from pgward.core.errors import ConflictError, InvalidInputError
 
 _MAX_REPORTED = 20
 _WORDS = {
@@ -42,6 +42,15 @@ class FieldsError(InvalidInputError):
         text = f"{first.path} {first.message}".strip()
         more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
         super().__init__(text + more)
+        self.fields = tuple(fields)
+
+
+class ConflictsError(ConflictError):
+    """What was sent is right, and collides with what is there: ``fields`` says where it stands."""
+
+    def __init__(self, fields: Sequence[FieldError]) -> None:
+        more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
+        super().__init__(f"{fields[0].path} {fields[0].message}{more}")
         self.fields = tuple(fields)
 
 

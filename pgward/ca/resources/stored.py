@@ -8,8 +8,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.ca.resources import kinds
+from pgward.ca.resources import history, kinds
 from pgward.ca.resources.certificate_profile import CertificateProfileSpec
+from pgward.ca.resources.history import Version
 from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.resources.login_rule import LoginRuleSpec
 from pgward.ca.resources.policy import PolicySpec
@@ -20,6 +21,10 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import ConflictError, NotFoundError
 
 Change = Literal["created", "updated", "unchanged"]
+
+
+class StaleError(ConflictError):
+    """The condition of a request does not hold: the resource is another by now, or is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,37 +109,83 @@ def role_maps(connection: Connection) -> list[tuple[str, RoleMapSpec]]:
 
 
 def put(
-    transaction: Transaction, wanted: kinds.Resource, *, now: datetime, by: str
+    transaction: Transaction,
+    wanted: kinds.Resource,
+    *,
+    now: datetime,
+    by: str,
+    reason: str = "",
+    restored: int | None = None,
 ) -> tuple[Resource, Change]:
-    """Create or update; ConflictError when ``metadata.version`` is given and not the stored one."""
-    found = find(transaction.connection, wanted.kind, wanted.metadata.name)
+    """Create or update; ConflictError when ``metadata.version`` is given and not the stored one.
+
+    What it is now goes into the history with ``reason``, and the version that was ``restored``.
+    """
+    connection = transaction.connection
+    found = find(connection, wanted.kind, wanted.metadata.name)
     _check_version(wanted, found)
     spec = wanted.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     values: dict[str, Any] = {"description": wanted.metadata.description, "spec": spec}
     if found is not None and (found.description, found.spec) == (values["description"], spec):
         return found, "unchanged"
-    values |= {"updated_at": now, "updated_by": by}
     key = {"kind": wanted.kind, "name": wanted.metadata.name}
+    change: Literal["created", "updated"] = "updated" if found else "created"
+    version = (found.version if found else history.last(connection, **key)) + 1
+    changed = {**values, "updated_at": now, "updated_by": by, "version": version}
     if found is None:
-        created = {"created_at": now, "created_by": by, "version": 1}
-        transaction.execute(sa.insert(resources).values(**key, **values, **created))
+        created = {"created_at": now, "created_by": by}
+        transaction.execute(sa.insert(resources).values(**key, **changed, **created))
     else:
-        statement = sa.update(resources).where(*_is(**key))
-        transaction.execute(statement.values(**values, version=found.version + 1))
+        transaction.execute(sa.update(resources).where(*_is(**key)).values(**changed))
+    history.note(
+        transaction,
+        Version(
+            key["kind"],
+            key["name"],
+            version,
+            change,
+            **values,
+            changed_at=now,
+            changed_by=by,
+            reason=reason,
+            restored=restored,
+        ),
+    )
     transaction.changed()
-    return get(transaction.connection, **key), "updated" if found else "created"
+    return get(connection, **key), change
 
 
 def delete(
-    transaction: Transaction, kind: str, name: str, *, version: int | None = None
+    transaction: Transaction,
+    kind: str,
+    name: str,
+    *,
+    now: datetime,
+    by: str,
+    version: int | None = None,
+    reason: str = "",
 ) -> Resource:
     """Remove a resource; raise NotFoundError, or ConflictError when its version is another."""
     found = get(transaction.connection, kind, name)
     if version is not None and version != found.version:
         raise _changed(found, version)
     transaction.execute(sa.delete(resources).where(*_is(kind, name)))
+    gone = Version(kind, name, found.version + 1, "deleted", "", None, now, by, reason)
+    history.note(transaction, gone)
     transaction.changed()
     return found
+
+
+def check_condition(found: Resource | None, kind: str, name: str, version: int | None) -> None:
+    """Raise StaleError unless this is the version that is there; 0: there must be none."""
+    if version is None or version == (found.version if found else 0):
+        return
+    if found is None:
+        raise StaleError(f"there is no {kind} {name!r} any more: it was deleted")
+    if version == 0:
+        raise StaleError(f"there is a {kind} {name!r} already")
+    changed = _changed(found, version)
+    raise StaleError(changed.message, hint=changed.hint)
 
 
 def _check_version(wanted: kinds.Resource, found: Resource | None) -> None:

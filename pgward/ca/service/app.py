@@ -57,6 +57,7 @@ from pgward.ca.service.routes import (
     proofs,
     public,
     recordings,
+    resource_history,
     resources,
     revocations,
     rotations,
@@ -73,6 +74,7 @@ _ROUTERS = (
     # Revocations first: their path is not the name of a certificate.
     *(devices.router, login_sessions.router),
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),
+    resource_history.router,
     *(tokens.router, edges.router, hosts.router, connectors.router, audit.router, log.router),
     *(machine.router, edge.router, edge_self.router, host.router, host_roles.router),
     *(secrets.router, handles.router),
@@ -150,6 +152,7 @@ def create_app(
         Guard,
         limits=app.state.context.limits,
         larger={
+            resources.PATH: resources.MAX_BODY,
             **dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
             **dict.fromkeys((edge_audit.PREFIX, edge_recordings.PREFIX), edge_audit.MAX_CHUNK_BODY),
         },

@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from pgward.ca.resources import fields
-from pgward.ca.resources.fields import FieldError, FieldsError
+from pgward.ca.resources.fields import ConflictsError, FieldError, FieldsError
+from pgward.ca.resources.stored import StaleError
 from pgward.core.errors import PgwardError, UnavailableError
 
 _log = logging.getLogger(__name__)
@@ -105,8 +106,10 @@ def from_error(error: PgwardError) -> JSONResponse:
     """Answer one of our own errors; the log has those that only an administrator can mend."""
     if error.code == UnavailableError.code and _seldom.is_due(error.message):
         _log.warning("a request was refused: %s", error.message)
-    wrong = error.fields if isinstance(error, FieldsError) else ()
+    wrong = error.fields if isinstance(error, FieldsError | ConflictsError) else ()
     status = STATUS.get(error.code, 500)
+    if isinstance(error, StaleError):  # RFC 9110 section 13.1.1
+        status = HTTPStatus.PRECONDITION_FAILED
     headers = None
     if isinstance(error, UnavailableError):
         headers = {"Retry-After": str(error.retry_after)}  # RFC 9110 section 10.2.3

@@ -153,9 +153,13 @@ class Change(BaseModel):
 
 
 class ResourceChange(Change):
-    """What became of a resource, how it is now, and what its administrator should know."""
+    """What became of a resource, how it is now, and what its administrator should know.
 
-    resource: dict[str, Any]
+    ``resource`` is null for one that was deleted, ``before`` for one that was not there.
+    """
+
+    resource: dict[str, Any] | None
+    before: dict[str, Any] | None = None
     notes: list[str] = Field(default_factory=list)
 
 

@@ -105,11 +105,12 @@ def forget(office: Office, act: Act, name: str) -> None:
 
 def remove(office: Office, name: str, by: str) -> dict[str, Any]:
     """Remove a provider; return what went with it. Raises NotFoundError."""
+    now = office.desk.now()
     with (
         office.desk.acts.act(by, "identityprovider.delete", name) as act,
         lockout.guarded(act.transaction),
     ):
-        resources.delete(act.transaction, KIND, name)
+        resources.delete(act.transaction, KIND, name, now=now, by=by)
         forget(office, act, name)
     return act.details
 

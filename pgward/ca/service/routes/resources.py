@@ -1,36 +1,43 @@
-"""Resources: declared by administrators, served by edges."""
+"""Resources: declared by administrators, one at a time or several at once."""
 
 import re
 from typing import Annotated, Any
 
-from anyio.to_thread import run_sync
-from fastapi import Body, Header, Query
-from pydantic import BaseModel
+from fastapi import Body as JsonBody
+from fastapi import Header, Query, Response
+from pydantic import BaseModel, Field
 
-from pgward.ca.login import lockout
-from pgward.ca.login.oidc import administering
-from pgward.ca.login.trying_out import Trial
-from pgward.ca.resources import host_roles, kinds, service_notes
+from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import FieldError, FieldsError
-from pgward.ca.resources.identity_provider import IdentityProvider
-from pgward.ca.resources.kinds import Resource, Service
-from pgward.ca.resources.role_map import RoleMap
-from pgward.ca.secrets import kept as secrets
-from pgward.ca.service import strict
+from pgward.ca.resources.model import checked, words
+from pgward.ca.service import applying, strict
+from pgward.ca.service.applying import Done, Terms, Wanted
 from pgward.ca.service.auth import Administrator
-from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Change, ResourceChange
-from pgward.ca.store import Transaction
-from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.ca.service.context import Current
+from pgward.ca.service.models import Body, Change, Name, ResourceChange, Storable
+from pgward.core.errors import InvalidInputError
 
 router = strict.router("resources")
-_LOCKING = ("LoginRule", "IdentityProvider")
-_Written = tuple[resources.Resource, resources.Change]
+PATH = f"{strict.PREFIX}/resources"
+MAX_BODY = 1024 * 1024
 _ETAG = re.compile(r'"?(\d{1,9})"?')
+Reason = Annotated[str, Field(max_length=500), Storable, checked(words)]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="the version that must be stored now")
 ]
+IfNoneMatch = Annotated[
+    str | None, Header(alias="If-None-Match", description="`*`: none may be there yet")
+]
+DryRun = Annotated[bool, Query(description="check everything, change nothing")]
+AllowLockout = Annotated[
+    bool, Query(description="also a login rule under which no administrator could log in")
+]
+Untried = Annotated[bool, Query(description="also an identity provider that cannot be used now")]
+Why = Annotated[Reason, Query(description="why, for the history and the audit log")]
+_STALE: dict[int | str, dict[str, Any]] = {
+    412: {"description": "If-Match or If-None-Match does not hold"}
+}
 
 
 class Resources(BaseModel):
@@ -45,6 +52,35 @@ class ResourceReply(BaseModel):
     resource: dict[str, Any]
 
 
+class Deletion(Body):
+    """A resource that is to go; ``version``, if given, must be the stored one."""
+
+    kind: Name
+    name: Name
+    version: int | None = None
+
+
+class Several(Body):
+    """Resources that are to be, and such that are to go: all of it is done, or nothing."""
+
+    resources: Annotated[list[Any], Field(max_length=applying.MAX_TOGETHER)] = Field(
+        default_factory=list
+    )
+    delete: Annotated[list[Deletion], Field(max_length=applying.MAX_TOGETHER)] = Field(
+        default_factory=list
+    )
+    dry_run: bool = False
+    allow_lockout: bool = False
+    untried: bool = False
+    reason: Reason = ""
+
+
+class Changes(BaseModel):
+    """What became of each, in the order of the request: resources, then deletions."""
+
+    changes: list[ResourceChange]
+
+
 @router.get("/resources/{kind}", summary="List resources of a kind")
 def every(context: Current, _by: Administrator, kind: str) -> Resources:
     """Return resources as they can be applied again."""
@@ -54,116 +90,97 @@ def every(context: Current, _by: Administrator, kind: str) -> Resources:
 
 
 @router.get("/resources/{kind}/{name}", summary="Show a resource")
-def show(context: Current, _by: Administrator, kind: str, name: str) -> ResourceReply:
-    """Return a resource as it can be applied again."""
+def show(
+    context: Current, _by: Administrator, kind: str, name: str, response: Response
+) -> ResourceReply:
+    """Return a resource as it can be applied again; its version is the ETag."""
     with context.store.read() as connection:
         found = resources.get(connection, kinds.canonical(kind), name)
-    return ResourceReply(resource=found.to_json())
+    return ResourceReply(resource=tagged(found.to_json(), response))
 
 
-@router.put("/resources/{kind}/{name}", summary="Create or change a resource")
+@router.post("/resources", summary="Create, change and delete several resources")
+async def several(context: Current, by: Administrator, body: Several) -> Changes:
+    """Do all of it, or nothing; wrong fields are named by their path in the request (422).
+
+    It is 409 where all of it is right, and collides with what is there.
+    """
+    deletions = [(each.kind, each.name, each.version) for each in body.delete]
+    wanted = applying.read_all(body.resources, deletions)
+    terms = Terms(by.user.name, body.reason, body.dry_run, body.allow_lockout, body.untried)
+    found = await applying.together(context, wanted, terms)
+    return Changes(changes=[change_of(each) for each in found])
+
+
+@router.put("/resources/{kind}/{name}", summary="Create or change a resource", responses={**_STALE})
 async def put(  # noqa: PLR0917 - FastAPI passes them by name
     context: Current,
     by: Administrator,
     kind: str,
     name: str,
-    body: Annotated[Any, Body(description="the resource: kind, metadata, spec")],
-    dry_run: Annotated[bool, Query(description="check everything, change nothing")] = False,
-    allow_lockout: Annotated[
-        bool, Query(description="also a login rule under which no administrator could log in")
-    ] = False,
-    untried: Annotated[
-        bool, Query(description="also an identity provider that cannot be used now")
-    ] = False,
+    body: Annotated[Any, JsonBody(description="the resource: kind, metadata, spec")],
+    response: Response,
+    dry_run: DryRun = False,
+    allow_lockout: AllowLockout = False,
+    untried: Untried = False,
+    reason: Why = "",
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> ResourceChange:
     """Make the resource what the body says; wrong fields are named by their path (422).
 
     An identity provider is tried out before, unless nothing of it changes.
     """
-    wanted = _wanted(kinds.canonical(kind), name, body, _version(if_match))
-    trial = Trial()
-    try:
-        if isinstance(wanted, IdentityProvider):
-            trial = await context.trials.hold(wanted)
-        if not untried:
-            trial.check()
-    except PgwardError as error:
-        if not dry_run:
-            action = f"{wanted.kind.lower()}.apply"
-            await run_sync(context.acts.refused, by.user.name, action, name, error)
-        raise
-    done = await run_sync(_write, context, wanted, by.user.name, dry_run, allow_lockout)
-    notes = [*trial.notes, *await run_sync(_notes, context, wanted)]
-    return ResourceChange(resource=done[0].to_json(), change=done[1], notes=notes)
+    version = version_of(if_match, if_none_match)
+    wanted = _wanted(kinds.canonical(kind), name, body, version)
+    terms = Terms(by.user.name, reason, dry_run, allow_lockout, untried)
+    change = change_of(await applying.one(context, wanted, terms))
+    if change.resource is not None and not dry_run:
+        tagged(change.resource, response)
+    return change
 
 
-@router.delete("/resources/{kind}/{name}", summary="Delete a resource")
-def delete(
-    context: Current, by: Administrator, kind: str, name: str, if_match: IfMatch = None
+@router.delete("/resources/{kind}/{name}", summary="Delete a resource", responses={**_STALE})
+async def delete(  # noqa: PLR0917 - as above
+    context: Current,
+    by: Administrator,
+    kind: str,
+    name: str,
+    reason: Why = "",
+    if_match: IfMatch = None,
 ) -> Change:
     """Delete a resource; edges stop serving it at once."""
-    real, version = kinds.canonical(kind), _version(if_match)
-    with (
-        context.acts.act(by.user.name, f"{real.lower()}.delete", name) as act,
-        lockout.guarded(act.transaction),
-    ):
-        resources.delete(act.transaction, real, name, version=version)
-        if real == "Policy":
-            service_notes.check_unused(act.transaction.connection, name)
-        if real == administering.KIND:
-            administering.forget(context.oidc, act, name)
-    return Change(change="deleted")
+    wanted = Wanted(kinds.canonical(kind), name, None, version_of(if_match))
+    done = await applying.one(context, wanted, Terms(by.user.name, reason))
+    return Change(change=done.change)
 
 
-def _notes(context: Context, wanted: Resource) -> list[str]:
-    with context.store.read() as connection:
-        if isinstance(wanted, RoleMap):
-            return host_roles.notes_about(connection, wanted.spec)
-        if isinstance(wanted, Service):
-            spec = wanted.spec
-            return service_notes.about(connection, spec) + secrets.notes_about(connection, spec)
-    return []
+def change_of(done: Done) -> ResourceChange:
+    """Show what became of a resource."""
+    return ResourceChange(
+        resource=done.resource, change=done.change, before=done.before, notes=done.notes
+    )
 
 
-def _write(
-    context: Context, wanted: Resource, by: str, dry_run: bool, allow_lockout: bool
-) -> _Written:
-    if dry_run:
-        with context.store.write() as transaction:
-            written = _put(context, transaction, wanted, by, allow_lockout=allow_lockout)
-            transaction.discard()
-        return written
-    name = wanted.metadata.name
-    with context.acts.act(by, f"{wanted.kind.lower()}.apply", name) as act:
-        found, change = _put(context, act.transaction, wanted, by, allow_lockout=allow_lockout)
-        act.worth_recording = change != "unchanged"
-        act.details |= {"change": change, "version": found.version, "spec": found.spec}
-    return found, change
+def tagged(resource: dict[str, Any], response: Response) -> dict[str, Any]:
+    """Give an answer the version of the resource in it as its ETag; return the resource."""
+    response.headers["ETag"] = f'"{resource["metadata"]["version"]}"'
+    return resource
 
 
-def _put(
-    context: Context, transaction: Transaction, wanted: Resource, by: str, *, allow_lockout: bool
-) -> _Written:
-    """Write it; ConflictError for what would lock every administrator out."""
-    if isinstance(wanted, IdentityProvider):
-        administering.check_change(transaction.connection, wanted)
-    if allow_lockout or wanted.kind not in _LOCKING:
-        return resources.put(transaction, wanted, now=context.now(), by=by)
-    with lockout.guarded(transaction, override="; --allow-lockout applies it all the same"):
-        return resources.put(transaction, wanted, now=context.now(), by=by)
-
-
-def _wanted(kind: str, name: str, body: Any, version: int | None) -> Resource:
+def _wanted(kind: str, name: str, body: Any, version: int | None) -> Wanted:
     wanted = kinds.read(kind, body)
     if wanted.metadata.name != name:
         raise FieldsError([FieldError("metadata.name", f"is not {name!r}, as the address says")])
-    if version is not None:
-        wanted.metadata.version = version
-    return wanted
+    return Wanted(kind, name, wanted, version)
 
 
-def _version(if_match: str | None) -> int | None:
+def version_of(if_match: str | None, if_none_match: str | None = None) -> int | None:
+    """Return the version that must be there; 0 for none (RFC 9110 sections 13.1.1, 13.1.2)."""
+    if if_none_match is not None:
+        if if_none_match.strip() != "*" or if_match is not None:
+            raise InvalidInputError("If-None-Match is not *, alone", hint="If-None-Match: *")
+        return 0
     if if_match is None:
         return None
     match = _ETAG.fullmatch(if_match)

@@ -87,7 +87,7 @@ def leave(world):
 
 
 def drop(world):
-    world.write(lambda it: resources.delete(it, "Service", "orders"))
+    world.write(lambda it: resources.delete(it, "Service", "orders", now=START, by="root"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from pgward.core.errors import ConflictError, NotFoundError
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import service
 
+BY = {"now": START, "by": "root"}
+
 
 @pytest.fixture
 def writing(store):
@@ -56,10 +58,10 @@ def test_resources_are_listed_and_deleted(writing):
     assert [each.name for each in resources.every(writing.connection, "Service")] == ["a", "b"]
     assert [spec.mode for _, spec in resources.services(writing.connection)] == ["tcp", "tcp"]
     with pytest.raises(ConflictError):
-        resources.delete(writing, "Service", "a", version=9)
-    resources.delete(writing, "Service", "a", version=1)
+        resources.delete(writing, "Service", "a", version=9, **BY)
+    resources.delete(writing, "Service", "a", version=1, **BY)
     with pytest.raises(NotFoundError):
-        resources.delete(writing, "Service", "a")
+        resources.delete(writing, "Service", "a", **BY)
 
 
 def test_edges_learn_of_changes_only(writing):

@@ -1,3 +1,5 @@
+from urllib.parse import quote
+
 import pytest
 
 from pgward.ca.service.routes import resources
@@ -7,13 +9,13 @@ from tests.fixtures.ca_service import service
 
 @pytest.mark.parametrize(("text", "version"), [(None, None), ('"3"', 3), ("12", 12)])
 def test_if_match_is_a_version(text, version):
-    assert resources._version(text) == version
+    assert resources.version_of(text) == version
 
 
 @pytest.mark.parametrize("text", ["", "*", 'W/"3"', "-1", "9" * 12])
 def test_other_conditions_are_refused(text):
     with pytest.raises(InvalidInputError, match="If-Match"):
-        resources._version(text)
+        resources.version_of(text)
 
 
 def test_a_dry_run_checks_all_and_changes_nothing(api, admin):
@@ -24,6 +26,44 @@ def test_a_dry_run_checks_all_and_changes_nothing(api, admin):
     assert admin.call("PUT", f"{path}?dry_run=true", service(mode="x")).status_code == 422
     assert admin.call("GET", "/v1/resources/Service").json() == {"resources": []}
     assert api.store.version() == before
+
+
+def test_conditions_are_those_of_http(admin):
+    path = "/v1/resources/Service/orders"
+    fresh = {"If-None-Match": "*"}
+    made = admin.call("PUT", path, service(), **fresh)
+    assert (made.status_code, made.headers["ETag"]) == (200, '"1"')
+    assert admin.call("PUT", path, service(), **fresh).status_code == 412
+    assert admin.call("GET", path).headers["ETag"] == '"1"'
+    changed = admin.call("PUT", path, service(database="x"), **{"If-Match": '"1"'})
+    assert changed.headers["ETag"] == '"2"'
+    stale = admin.call("PUT", path, service(database="y"), **{"If-Match": '"1"'})
+    assert (stale.status_code, stale.json()["error"]["code"]) == (412, "conflict")
+    assert admin.call("DELETE", path, **{"If-Match": '"1"'}).status_code == 412
+    admin.call("DELETE", path)
+    gone = admin.call("PUT", path, service(), **{"If-Match": '"2"'})
+    assert (gone.status_code, "it was deleted" in gone.text) == (412, True)
+    both = admin.call("PUT", path, service(), **fresh, **{"If-Match": '"2"'})
+    assert both.status_code == 422
+
+
+def test_two_who_edit_the_same_do_not_overwrite_each_other(api, admin):
+    api.add("ann", "administrators")
+    ann, path = api.device("ann"), "/v1/resources/Service/orders"
+    admin.call("PUT", path, service())
+    mine, hers = (each.call("GET", path).json()["resource"] for each in (admin, ann))
+    hers["spec"]["database"], mine["spec"]["database"] = "hers", "mine"
+    assert ann.call("PUT", path, hers).status_code == 200
+    refused = admin.call("PUT", path, mine)
+    assert refused.status_code == 409
+    assert "was changed by ann: it has version 2, not 1" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("reason", ["x" * 501, "two\rlines", "\u202e"])
+def test_a_reason_is_plain_text_of_some_length(admin, reason):
+    query = f"?reason={quote(reason)}"
+    answer = admin.call("PUT", "/v1/resources/Service/orders", service(), query=query)
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5, {}])

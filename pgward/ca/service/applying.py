@@ -1,0 +1,303 @@
+"""Applying resources: tried out, written with their history and their audit events, or refused.
+
+Several are applied together or not at all. What one refers to is written before it, so that the
+order in which files name them does not matter.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from anyio.to_thread import run_sync
+from sqlalchemy.engine import Connection
+
+from pgward.ca.acts import Act
+from pgward.ca.login import lockout
+from pgward.ca.login.oidc import administering
+from pgward.ca.resources import host_roles, kinds, service_notes
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.fields import ConflictsError, FieldError, FieldsError
+from pgward.ca.resources.identity_provider import IdentityProvider
+from pgward.ca.resources.kinds import Resource, Service
+from pgward.ca.resources.role_map import RoleMap
+from pgward.ca.secrets import kept as secrets
+from pgward.ca.service.context import Context
+from pgward.ca.store import Transaction
+from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError, PgwardError
+
+MAX_TOGETHER = 1000
+_MAX_PROBLEMS = 200
+_LOCKING = ("LoginRule", "IdentityProvider")
+_LAST = 50
+# Who is referred to comes first; who could lock everybody out comes last.
+_RANK = {"IdentityProvider": 1, "Policy": 2, "Integration": 3, "RoleBundle": 4}
+_RANK |= {"AccessFlow": _LAST + 1, "LoginRule": _LAST + 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Who applies, why, and what else is meant."""
+
+    by: str
+    reason: str = ""
+    dry_run: bool = False
+    allow_lockout: bool = False
+    untried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A resource that is to be; or whose deletion it is, for which ``resource`` is None.
+
+    ``version`` must be the stored one; 0: none may be there. ``restored`` is the version that it
+    was, ``where`` the field of the request that holds it.
+    """
+
+    kind: str
+    name: str
+    resource: Resource | None
+    version: int | None = None
+    restored: int | None = None
+    where: str = ""
+
+    @property
+    def action(self) -> str:
+        """What the audit log calls it."""
+        return f"{self.kind.lower()}.{'delete' if self.resource is None else 'apply'}"
+
+    @property
+    def rank(self) -> int:
+        """Its place in the order: deletions come last, of what refers to others first."""
+        rank = _RANK.get(self.kind, _LAST)
+        return rank if self.resource is not None else 1000 - rank
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a resource: how it is now, and how it was."""
+
+    resource: dict[str, Any] | None
+    change: Literal["created", "updated", "unchanged", "deleted"]
+    before: dict[str, Any] | None
+    notes: list[str] = field(default_factory=list)
+
+
+async def one(context: Context, wanted: Wanted, terms: Terms) -> Done:
+    """Apply one resource, or delete it; raise ConflictError, NotFoundError."""
+    try:
+        noted = await _try_out(context, wanted, terms)
+    except PgwardError as error:
+        if not terms.dry_run:
+            refused = context.acts.refused
+            await run_sync(refused, terms.by, wanted.action, wanted.name, error)
+        raise
+    done = await run_sync(_one, context, wanted, terms)
+    done.notes[:0] = noted
+    return done
+
+
+async def together(context: Context, several: Sequence[Wanted], terms: Terms) -> list[Done]:
+    """Apply several in one transaction; FieldsError or ConflictsError says what is wrong."""
+    trouble = _Trouble()
+    noted: dict[int, list[str]] = {}
+    for place, wanted in enumerate(several):
+        with trouble.of(wanted):
+            noted[place] = await _try_out(context, wanted, terms)
+    trouble.tell()
+    found = await run_sync(_together, context, several, terms)
+    for place, notes in noted.items():
+        found[place].notes[:0] = notes
+    return found
+
+
+async def _try_out(context: Context, wanted: Wanted, terms: Terms) -> list[str]:
+    if not isinstance(wanted.resource, IdentityProvider):
+        return []
+    trial = await context.trials.hold(wanted.resource)
+    if not terms.untried:
+        trial.check()
+    return trial.notes
+
+
+def _one(context: Context, wanted: Wanted, terms: Terms) -> Done:
+    if terms.dry_run:
+        with context.store.write() as transaction:
+            act = Act(transaction, terms.by, wanted.action, wanted.name)
+            with _guard(transaction, [wanted], terms):
+                done = _write(context, act, wanted, terms)
+            done.notes.extend(_notes(transaction.connection, wanted))
+            transaction.discard()
+        return done
+    with context.acts.act(terms.by, wanted.action, wanted.name) as act:
+        with _guard(act.transaction, [wanted], terms):
+            done = _write(context, act, wanted, terms)
+        done.notes.extend(_notes(act.transaction.connection, wanted))
+    return done
+
+
+def _together(context: Context, several: Sequence[Wanted], terms: Terms) -> list[Done]:
+    try:
+        with context.acts.unrecorded(terms.by, "resources.apply") as whole:
+            whole.worth_recording = False
+            found, acts = _write_all(context, whole.transaction, several, terms)
+            if terms.dry_run:
+                whole.transaction.discard()
+            for act in acts:
+                context.acts.also(act)
+    except PgwardError as error:
+        if not terms.dry_run:
+            details = {"resources": len(several)}
+            context.acts.refused(terms.by, "resources.apply", None, error, details)
+        raise
+    return found
+
+
+def _write_all(
+    context: Context, transaction: Transaction, several: Sequence[Wanted], terms: Terms
+) -> tuple[list[Done], list[Act]]:
+    trouble, found, acts = _Trouble(), {}, []
+    order = sorted(range(len(several)), key=lambda place: several[place].rank)
+    locking = [each for each in several if each.kind in _LOCKING]
+    with (
+        trouble.of(locking[-1]) if locking else nullcontext(),
+        _guard(transaction, several, terms),
+    ):
+        for place in order:
+            wanted = several[place]
+            act = Act(transaction, terms.by, wanted.action, wanted.name)
+            with trouble.of(wanted):
+                found[place] = _write(context, act, wanted, terms)
+            if act.worth_recording:
+                acts.append(act)
+    trouble.tell()
+    for place, wanted in enumerate(several):
+        found[place].notes.extend(_notes(transaction.connection, wanted))
+    return [found[place] for place in range(len(several))], acts
+
+
+def _guard(
+    transaction: Transaction, several: Sequence[Wanted], terms: Terms
+) -> AbstractContextManager[None]:
+    """Refuse what would lock every administrator out."""
+    if terms.allow_lockout or not any(each.kind in _LOCKING for each in several):
+        return nullcontext()
+    deletes = all(each.resource is None for each in several)
+    override = "" if deletes else "; --allow-lockout applies it all the same"
+    return lockout.guarded(transaction, override=override)
+
+
+def _write(context: Context, act: Act, wanted: Wanted, terms: Terms) -> Done:
+    connection = act.transaction.connection
+    found = resources.find(connection, wanted.kind, wanted.name)
+    resources.check_condition(found, wanted.kind, wanted.name, wanted.version)
+    before = None if found is None else found.to_json()
+    if terms.reason:
+        act.details["reason"] = terms.reason
+    if wanted.resource is None:
+        _delete(context, act, wanted, terms)
+        return Done(None, "deleted", before)
+    if isinstance(wanted.resource, IdentityProvider):
+        administering.check_change(connection, wanted.resource)
+    now, reason, restored = context.now(), terms.reason, wanted.restored
+    stored, change = resources.put(
+        act.transaction, wanted.resource, now=now, by=terms.by, reason=reason, restored=restored
+    )
+    act.worth_recording = change != "unchanged"
+    act.details |= {"change": change, "version": stored.version, "spec": stored.spec}
+    if restored is not None:
+        act.details["restored"] = restored
+    return Done(stored.to_json(), change, before)
+
+
+def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
+    transaction, kind, name = act.transaction, wanted.kind, wanted.name
+    now = context.now()
+    resources.delete(transaction, kind, name, now=now, by=terms.by, reason=terms.reason)
+    if kind == "Policy":
+        service_notes.check_unused(transaction.connection, name)
+    if kind == administering.KIND:
+        administering.forget(context.oidc, act, name)
+
+
+def _notes(connection: Connection, wanted: Wanted) -> list[str]:
+    """Return what an administrator should know of a resource, now that all are written."""
+    if isinstance(wanted.resource, RoleMap):
+        return host_roles.notes_about(connection, wanted.resource.spec)
+    if isinstance(wanted.resource, Service):
+        spec = wanted.resource.spec
+        return service_notes.about(connection, spec) + secrets.notes_about(connection, spec)
+    return []
+
+
+def read(body: Any, where: str) -> Wanted:
+    """Read one of several resources; raise FieldsError."""
+    kind = body.get("kind") if isinstance(body, dict) else None
+    if not isinstance(kind, str):
+        problem = "must be an object" if not isinstance(body, dict) else "is missing"
+        raise FieldsError([FieldError("kind" if isinstance(body, dict) else "", problem)])
+    resource = kinds.read(kinds.canonical(kind), body)
+    return Wanted(resource.kind, resource.metadata.name, resource, where=where)
+
+
+def read_all(
+    bodies: Sequence[Any], deletions: Sequence[tuple[str, str, int | None]]
+) -> list[Wanted]:
+    """Read all of a request; FieldsError names what is wrong in each."""
+    trouble, found = _Trouble(), []
+    for place, body in enumerate(bodies):
+        where = f"resources[{place}]"
+        with trouble.at(where):
+            found.append(read(body, where))
+    for place, (kind, name, version) in enumerate(deletions):
+        where = f"delete[{place}]"
+        with trouble.at(where):
+            found.append(Wanted(kinds.canonical(kind), name, None, version, where=where))
+    seen: dict[tuple[str, str], str] = {}
+    for each in found:
+        first = seen.setdefault((each.kind, each.name), each.where)
+        if first != each.where:
+            trouble.add(each.where, InvalidInputError(f"{each.name!r} is in {first} already"))
+    trouble.tell()
+    return found
+
+
+class _Trouble:
+    """All that is wrong with several resources, by where each stands in the request."""
+
+    def __init__(self) -> None:
+        self._found: list[FieldError] = []
+        self._conflicts = 0
+
+    def of(self, wanted: Wanted) -> AbstractContextManager[None]:
+        return self.at(wanted.where)
+
+    @contextmanager
+    def at(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except (ConflictError, InvalidInputError, NotFoundError) as error:
+            self.add(where, error)
+
+    def add(self, where: str, error: PgwardError) -> None:
+        if isinstance(error, FieldsError):
+            self._found += [
+                FieldError(f"{where}.{each.path}".rstrip("."), each.message)
+                for each in error.fields
+            ]
+            return
+        self._conflicts += isinstance(error, ConflictError)
+        unknown_kind = isinstance(error, NotFoundError) and where.startswith("resources")
+        whole = f"{error.message}; {error.hint}" if error.hint else error.message
+        self._found.append(
+            FieldError(f"{where}.{'kind' if unknown_kind else 'metadata.name'}", whole)
+        )
+
+    def tell(self) -> None:
+        """Raise for what was found, if anything was."""
+        if not self._found:
+            return
+        kind: Callable[[Sequence[FieldError]], PgwardError] = FieldsError
+        if self._conflicts == len(self._found):  # it is right, but late
+            kind = ConflictsError
+        raise kind(self._found[:_MAX_PROBLEMS])
