@@ -28,8 +28,9 @@ MOST_GRANTS: Final = 1000
 MOST_COMMENT: Final = 500
 MOST_PIECE: Final = 1024 * 1024
 """Bytes of a piece before it is compressed."""
-MOST_PIECES: Final = 4096
+MOST_PIECES: Final = 1024
 _WANTED_PIECE = 256 * 1024
+_MOST_PRIVILEGES = 16  # on a thing, and letters of each
 _LONGEST = 4096  # letters of a signature, which has many names in it
 _MOST_NUMBER = 2**62
 
@@ -233,9 +234,9 @@ def _text(value: Any, most: int) -> str:
 
 
 def _words(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or len(values) > MOST_BYTES:
+    if not isinstance(values, list) or len(values) > _MOST_PRIVILEGES:
         raise ValueError("no list of privileges")
-    return tuple(_text(value, MOST_BYTES) for value in values)
+    return tuple(_text(value, _MOST_PRIVILEGES) for value in values)
 
 
 def _few(values: Any) -> list[Any]:
