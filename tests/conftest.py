@@ -49,6 +49,7 @@ pytest_plugins = [
     "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
     "tests.fixtures.ca_service",
     "tests.fixtures.mail_server",
+    "tests.fixtures.access_world",  # after ca_service, whose store it takes
     "tests.fixtures.edge_services",  # after ca_service, which it imports
     "tests.fixtures.company",
     "tests.fixtures.disks",

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from pgward.access import approvals, people
+from pgward.access.flows import MATCHING, Flow, Glass, Rule
 from pgward.ca.resources.durations import Duration, duration
 from pgward.ca.resources.model import MAX_LIST, Label, Labels, Metadata, Model, People, checked
 from pgward.ca.resources.privileges import RightsSpec
@@ -72,6 +74,10 @@ def _reason(value: Any) -> Any:
     raise ValueError("must be 'required', 'optional' or {matches: a regular expression}")
 
 
+def _people(named: People) -> people.People:
+    return people.People.of(named.users, named.groups)
+
+
 class Approval(People):
     """Who says yes: so many of these people, of the server's owners, of the resource's owners."""
 
@@ -86,6 +92,12 @@ class Approval(People):
                 "names nobody: give users, groups, integrationOwner: true or resourceOwner: true"
             )
         return self
+
+    def approval(self) -> approvals.Approval:
+        """Return it as it is decided by."""
+        return approvals.Approval(
+            _people(self), self.integration_owner, self.resource_owner, self.count
+        )
 
 
 class Automatic(Model):
@@ -176,6 +188,32 @@ class AccessFlowSpec(RightsSpec):
         if self.default_duration is None:
             return min(timedelta(hours=1), self.longest)
         return duration(self.default_duration)
+
+    def flow(self, name: str, version: int) -> Flow:
+        """Return it as it is decided by."""
+        pattern = self.reason.matches if isinstance(self.reason, ReasonPattern) else None
+        glass, extend = self.break_glass, self.extend
+        return Flow(
+            name=name,
+            version=version,
+            who=_people(self.who),
+            longest=self.longest,
+            usual=self.usual,
+            lapses=duration(self.expires_after),
+            services=frozenset(self.services or ()),
+            labels=dict(self.service_labels or {}),
+            bundles=frozenset(self.bundles),
+            bounds=self.rights(),
+            reason=MATCHING if pattern is not None else str(self.reason),
+            pattern="" if pattern is None else reason_condition(pattern),
+            approvals=tuple(each.approval() for each in self.approvals),
+            automatic=tuple(Rule(each.name, each.match) for each in self.automatic),
+            reminds=None if self.remind_after is None else duration(self.remind_after),
+            glass=None
+            if glass is None
+            else Glass(_people(glass.who), duration(glass.max_duration)),
+            longest_in_all=None if extend is None else duration(extend.max_total),
+        )
 
 
 class AccessFlow(Model):

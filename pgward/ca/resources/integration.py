@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pgward.access.access_role import USER, access_role
+from pgward.access.people import People as AccessPeople
+from pgward.access.tags import TagRule
 from pgward.ca.resources import role_names
 from pgward.ca.resources.durations import duration
 from pgward.ca.resources.model import (
@@ -154,6 +156,18 @@ class IntegrationSpec(Model):
                 " than they had"
             )
         return self
+
+    def owners(self) -> AccessPeople:
+        """Return who looks after the server."""
+        owner = self.owner or People()
+        return AccessPeople.of(owner.users, owner.groups)
+
+    def tag_rules(self) -> tuple[TagRule, ...]:
+        """Return the tags of objects as owners are found by."""
+        return tuple(
+            TagRule(each.database, each.schema_ or "", each.table or "", dict(each.tags))
+            for each in self.object_tags
+        )
 
     def role_of(self, user: str) -> str:
         """Return the name of a person's access role; raise InvalidInputError if there is none."""

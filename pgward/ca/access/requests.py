@@ -1,0 +1,273 @@
+"""Access requests and grants in the store: written, found, and listed page by page."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.access.flows import Asked
+from pgward.access.request_states import APPROVED, PENDING
+from pgward.ca.store import Transaction
+from pgward.ca.store.schema_access import access_decisions, access_grants, access_requests
+from pgward.core.errors import NotFoundError
+
+APPROVE, DENY = "approve", "deny"
+_REQUESTS, _GRANTS = access_requests.c, access_grants.c
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRequest:
+    """What somebody asked for, and what became of it; see ``schema_access``."""
+
+    id: str
+    user_name: str
+    service: str
+    flow: str
+    flow_version: int
+    integration: str | None
+    extends: str | None
+    state: str
+    version: int
+    asked: Mapping[str, Any]
+    seconds: int
+    reason: str
+    break_glass: bool
+    rule: str | None
+    created_at: datetime
+    lapses_at: datetime
+    remind_at: datetime | None
+    decided_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+    @property
+    def rights(self) -> Asked:
+        """What is asked for."""
+        return Asked.read(self.asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one person said about a request."""
+
+    decided_by: str
+    decision: str
+    reason: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What became of a request that was approved; see ``schema_access``."""
+
+    id: str
+    user_name: str
+    service: str
+    flow: str
+    integration: str | None
+    role: str | None
+    rights: Mapping[str, Any]
+    names: Sequence[str]
+    state: str
+    granted_at: datetime
+    ends_at: datetime
+    activated_at: datetime | None
+    ended_at: datetime | None
+    end_reason: str | None
+    ended_by: str | None
+    problem: str | None
+    sessions_ended: int | None
+    told_at: datetime | None
+    break_glass: bool
+
+    @property
+    def asked(self) -> Asked:
+        """What it gives."""
+        return Asked.read(self.rights)
+
+
+# All but what the store keeps for itself.
+_WHOLE_GRANT = [_GRANTS[each.name] for each in fields(Grant)]
+
+
+def new_id() -> str:
+    """Return the id of a new request: short, as people write it, and not to be guessed."""
+    return secrets.token_hex(8)
+
+
+def add(transaction: Transaction, values: Mapping[str, Any]) -> AccessRequest:
+    """Store a new request."""
+    transaction.execute(sa.insert(access_requests).values(**values))
+    return get(transaction.connection, values["id"])
+
+
+def find(connection: Connection, request_id: str) -> AccessRequest | None:
+    """Return a request, or None."""
+    statement = sa.select(access_requests).where(_REQUESTS.id == request_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else AccessRequest(**row._mapping)  # noqa: SLF001 - public there
+
+
+def get(connection: Connection, request_id: str) -> AccessRequest:
+    """Return a request; raise NotFoundError."""
+    found = find(connection, request_id)
+    if found is None:
+        raise unknown(request_id)
+    return found
+
+
+def unknown(request_id: str) -> NotFoundError:
+    """Return the error for a request that is not there, or not to be seen."""
+    return NotFoundError(f"there is no access request {request_id!r}", hint="pgward requests")
+
+
+def change(transaction: Transaction, request: AccessRequest, **values: Any) -> AccessRequest:
+    """Change a request; its version grows."""
+    news = {**values, "version": request.version + 1}
+    statement = sa.update(access_requests).where(_REQUESTS.id == request.id)
+    transaction.execute(statement.values(**news))
+    return get(transaction.connection, request.id)
+
+
+def waiting_of(connection: Connection, user: str) -> list[AccessRequest]:
+    """Return the requests of a person that are not decided."""
+    return _requests(connection, _REQUESTS.user_name == user, _REQUESTS.state == PENDING)
+
+
+def extensions_of(connection: Connection, grant_id: str) -> list[AccessRequest]:
+    """Return the requests to make a grant longer that are not decided."""
+    return _requests(connection, _REQUESTS.extends == grant_id, _REQUESTS.state == PENDING)
+
+
+def overdue(connection: Connection, now: datetime, most: int) -> list[AccessRequest]:
+    """Return requests that nobody answered in time."""
+    statement = (
+        sa.select(access_requests)
+        .where(_REQUESTS.state == PENDING, _REQUESTS.lapses_at <= now)
+        .order_by(_REQUESTS.lapses_at)
+        .limit(most)
+    )
+    return [AccessRequest(**row) for row in connection.execute(statement).mappings()]
+
+
+def decide(
+    transaction: Transaction, request: AccessRequest, decision: Decision, number: int
+) -> None:
+    """Store what one person said."""
+    row = {
+        "request_id": request.id,
+        "number": number,
+        "decided_by": decision.decided_by,
+        "decision": decision.decision,
+        "reason": decision.reason,
+        "decided_at": decision.decided_at,
+    }
+    transaction.execute(sa.insert(access_decisions).values(row))
+
+
+def decisions(connection: Connection, request_id: str) -> list[Decision]:
+    """Return what was said about a request, in order."""
+    columns = access_decisions.c
+    statement = (
+        sa.select(columns.decided_by, columns.decision, columns.reason, columns.decided_at)
+        .where(columns.request_id == request_id)
+        .order_by(columns.number)
+    )
+    return [Decision(**row) for row in connection.execute(statement).mappings()]
+
+
+def add_grant(transaction: Transaction, values: Mapping[str, Any]) -> Grant:
+    """Store a new grant."""
+    transaction.execute(sa.insert(access_grants).values(**values))
+    transaction.changed()
+    found = find_grant(transaction.connection, values["id"])
+    if found is None:
+        raise unknown(values["id"])
+    return found
+
+
+def find_grant(connection: Connection, grant_id: str) -> Grant | None:
+    """Return a grant, or None."""
+    statement = sa.select(*_WHOLE_GRANT).where(_GRANTS.id == grant_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else Grant(**row._mapping)  # noqa: SLF001 - public in SQLAlchemy
+
+
+def change_grant(transaction: Transaction, grant: Grant, **values: Any) -> Grant:
+    """Change a grant; edges and connectors hear of it."""
+    statement = sa.update(access_grants).where(_GRANTS.id == grant.id).values(**values)
+    transaction.execute(statement)
+    transaction.changed()
+    found = find_grant(transaction.connection, grant.id)
+    if found is None:
+        raise unknown(grant.id)
+    return found
+
+
+def grants(connection: Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Grant]:
+    """Yield grants of which conditions hold: on user, service, integration, flow or state."""
+    statement = sa.select(*_WHOLE_GRANT).where(*conditions).order_by(_GRANTS.id)
+    for row in connection.execute(statement).mappings():
+        yield Grant(**row)
+
+
+def grants_of(connection: Connection, ids: Sequence[str]) -> dict[str, Grant]:
+    """Return the grants that requests became, by id."""
+    if not ids:
+        return {}
+    return {each.id: each for each in grants(connection, _GRANTS.id.in_(ids))}
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which requests: every field that is not None must match; ``flows`` is who asks may see.
+
+    ``user`` is an exact name. With ``seen_by`` those of that person are found, and of ``flows``.
+    """
+
+    state: str | None = None
+    user: str | None = None
+    service: str | None = None
+    seen_by: str | None = None
+    flows: Sequence[str] = ()
+    unacknowledged: bool = False
+
+
+def page(
+    connection: Connection, search: Search, *, after: str | None, limit: int
+) -> list[AccessRequest]:
+    """Return the newest requests, or those that are older than ``after`` (an id)."""
+    given = {"state": search.state, "user_name": search.user, "service": search.service}
+    conditions = [_REQUESTS[name] == value for name, value in given.items() if value is not None]
+    if search.seen_by is not None:
+        mine = _REQUESTS.user_name == search.seen_by
+        conditions.append(sa.or_(mine, _REQUESTS.flow.in_(search.flows)) if search.flows else mine)
+    if search.unacknowledged:
+        conditions += [
+            _REQUESTS.state == APPROVED,
+            _REQUESTS.break_glass,
+            _REQUESTS.acknowledged_at.is_(None),
+        ]
+    if after is not None:
+        last = get(connection, after)
+        place = sa.tuple_(_REQUESTS.created_at, _REQUESTS.id)
+        bound = sa.tuple_(
+            sa.literal(last.created_at, _REQUESTS.created_at.type), sa.literal(last.id)
+        )
+        conditions.append(place < bound)
+    statement = (
+        sa.select(access_requests)
+        .where(*conditions)
+        .order_by(_REQUESTS.created_at.desc(), _REQUESTS.id.desc())
+        .limit(limit)
+    )
+    return [AccessRequest(**row) for row in connection.execute(statement).mappings()]
+
+
+def _requests(connection: Connection, *conditions: sa.ColumnElement[bool]) -> list[AccessRequest]:
+    statement = sa.select(access_requests).where(*conditions).order_by(_REQUESTS.created_at)
+    return [AccessRequest(**row) for row in connection.execute(statement).mappings()]
