@@ -1,0 +1,388 @@
+"""What leads from a server as it is to the server as it should be.
+
+Roles are ours by their marks. All that they have and should not is taken away, and all that is
+missing is given; of the roles that nobody has any more nothing is left, unless they own something
+and nobody was named to get it. What is planned twice is empty the second time.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pgward.access import statements as sql
+from pgward.access.facts import Facts, Held, Member, Owned, Role, Server
+from pgward.access.plans import (
+    Desired,
+    Drift,
+    End,
+    Membership,
+    Phase,
+    Plan,
+    Privilege,
+    Problem,
+    RoleWanted,
+    Sql,
+    Step,
+)
+from pgward.access.quoting import is_name
+from pgward.access.wanted import Wanted
+from pgward.access.wishes import wish
+
+
+@dataclass(slots=True)
+class _Draft:
+    facts: Facts
+    desired: Desired
+    before: Desired | None
+    ours: Mapping[str, Role]
+    steps: list[Step] = field(default_factory=list)
+    ends: dict[tuple[Phase, str], bool] = field(default_factory=dict)
+    drift: list[Drift] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    lost: dict[str, bool] = field(default_factory=dict)  # role: whether every session ends
+
+    @property
+    def server(self) -> Server:
+        """What is the same from every database."""
+        return self.facts.server
+
+    def do(
+        self,
+        phase: Phase,
+        role: str,
+        statements: Iterable[Sql],
+        database: str | None = None,
+        *,
+        whole: bool = False,
+    ) -> None:
+        """Add a step, unless there is nothing to do."""
+        made = tuple(statements)
+        if made:
+            self.steps.append(Step(phase, role, made, database, whole=whole))
+
+    def lose(self, role: str, *, every: bool = False) -> None:
+        """Note that a role has less than it had."""
+        self.lost[role] = self.lost.get(role, False) or every
+
+    def unmended(self, role: str, what: str, detail: str) -> None:
+        """Note what somebody did and only somebody else can undo."""
+        self.drift.append(Drift(what, role, detail, mended=False))
+        grants = self.desired.roles[role].grants if role in self.desired.roles else frozenset()
+        self.problems.append(Problem(f"{role!r}: {detail}", grants, fatal=False))
+
+
+def plan(wanted: Wanted, facts: Facts, *, integration: str, before: Desired | None = None) -> Plan:
+    """Return what to do so that a server is as the live grants in ``wanted`` want it.
+
+    ``before`` is what was wanted the last time: what is otherwise than that is somebody's doing.
+    """
+    desired, problems = wish(wanted, facts, integration)
+    if not facts.server.writable:
+        told = Problem("the server is a standby: it takes no changes", frozenset(), fatal=False)
+        return Plan(problems=(told,), desired=desired, writable=False)
+    draft = _Draft(facts, desired, before, facts.server.ours(integration))
+    ended = {name: role for name, role in draft.ours.items() if name not in desired.roles}
+    for name, role in sorted(ended.items()):
+        _disable(draft, name, role)
+    for name, wish_of in sorted(desired.roles.items()):
+        _role(draft, wish_of, draft.ours.get(name))
+    _memberships(draft)
+    _take_privileges(draft)
+    _take_defaults(draft)
+    _interrupt(draft)
+    _remove(draft, ended, wanted.reassign_to)
+    _give(draft)
+    ends = tuple(End(phase, role, every) for (phase, role), every in draft.ends.items())
+    return Plan(tuple(draft.steps), ends, (*problems, *draft.problems), tuple(draft.drift), desired)
+
+
+def _disable(draft: _Draft, name: str, role: Role) -> None:
+    """Let nobody in as a role that is over, and end who is in."""
+    if role.login:
+        draft.do("disable", name, [sql.alter(name, ["NOLOGIN", "PASSWORD NULL"])])
+    if role.login or role.sessions:
+        draft.ends["end", name] = True
+
+
+def _role(draft: _Draft, wanted: RoleWanted, role: Role | None) -> None:
+    """Make a role what it should be."""
+    name = wanted.name
+    if role is None:
+        draft.do("create", name, sql.create(name, wanted.mark, wanted.until), whole=True)
+        if draft.before is not None and name in draft.before.roles:
+            draft.drift.append(Drift("role", name, "the role had been dropped"))
+        return
+    extra = sorted(role.attributes) + (["SUPERUSER"] if role.superuser else [])
+    if extra:
+        draft.do("disable", name, [sql.alter(name, [_opposite(each) for each in extra])])
+        draft.drift.append(Drift("attributes", name, f"had {', '.join(extra)}"))
+        draft.lose(name, every=True)
+    if wanted.until is None and role.login:
+        draft.do("disable", name, [sql.alter(name, ["NOLOGIN", "PASSWORD NULL"])])
+        draft.drift.append(Drift("attributes", name, "somebody could log in as it"))
+        draft.ends["end", name] = True
+    changes = []
+    if wanted.until is not None and not role.login:
+        changes.append("LOGIN")
+    if role.limit != -1:
+        changes.append("CONNECTION LIMIT -1")
+    if wanted.until is not None and role.until != wanted.until:
+        changes.append(sql.valid_until(wanted.until))
+    if changes:
+        draft.do("create", name, [sql.alter(name, changes)])
+
+
+def _opposite(attribute: str) -> str:
+    return attribute.removeprefix("NO") if attribute.startswith("NO") else f"NO{attribute}"
+
+
+def _memberships(draft: _Draft) -> None:
+    """Take away memberships that should not be, and those that allow more than they should."""
+    there: set[Membership] = set()
+    for each in draft.server.members:
+        if each.role not in draft.ours and each.member not in draft.ours:
+            continue
+        if each.member == draft.server.user:
+            continue  # its hold on roles that it made itself
+        if each.membership not in draft.desired.members:
+            _leave(draft, each, "membership")
+        elif _is_plain(each, draft.server.version):
+            there.add(each.membership)
+        elif draft.server.version < sql.FIRST_OPTIONS and each.mine:
+            there.add(each.membership)
+            draft.do("disable", each.member, [sql.no_admin(each.role, each.member)])
+            draft.drift.append(Drift("membership", each.member, f"could grant {each.role!r} on"))
+        else:
+            _leave(draft, each, "membership")
+    for new in sorted(draft.desired.members - there):
+        draft.do("grant", new.member, [sql.join(new.role, new.member, draft.server.version)])
+        was = draft.before is not None and new in draft.before.members
+        _missed(draft, new.member, f"was no member of {new.role!r}", was)
+
+
+def _missed(draft: _Draft, role: str, detail: str, was: bool) -> None:
+    if was:
+        draft.drift.append(Drift("missing", role, detail))
+
+
+def _is_plain(member: Member, version: int) -> bool:
+    """Tell whether a membership gives rights, and neither the role nor others the same."""
+    if version < sql.FIRST_OPTIONS:
+        return not member.admin
+    return not member.admin and member.inherit and not member.set_role
+
+
+def _leave(draft: _Draft, member: Member, what: str) -> None:
+    ours = member.member if member.member in draft.ours else member.role
+    detail = f"{member.member!r} was a member of {member.role!r}"
+    if not member.mine:
+        detail += f" by {member.grantor!r}; hint: that role, or a superuser, must revoke it"
+        draft.unmended(ours, what, detail)
+        return
+    draft.do(
+        "disable",
+        ours,
+        [sql.leave(member.role, member.member, member.grantor, draft.server.version)],
+    )
+    if draft.before is not None and member.membership not in draft.before.members:
+        draft.drift.append(Drift(what, ours, detail))
+    if member.member in draft.ours:
+        # Who became a role by SET ROLE is it until the session ends.
+        draft.lose(member.member, every=member.set_role)
+
+
+def _take_privileges(draft: _Draft) -> None:
+    taken: dict[tuple[str, str | None, str], list[Held]] = {}
+    fewer: dict[tuple[str, str | None, str], list[Held]] = {}
+    for held in _all_held(draft.facts):
+        grantee = held.privilege.grantee
+        if held.privilege in draft.desired.privileges and not held.grantable:
+            continue
+        borrowed = "" if held.mine or held.owner not in draft.ours else held.owner
+        if not (held.mine or borrowed) or not _sayable(held.privilege):
+            detail = (
+                f"has {held.privilege.privilege} on {_place(held.privilege)} by {held.grantor!r}; "
+                "hint: that role, or a superuser, must revoke it"
+            )
+            draft.unmended(grantee, "privilege", detail)
+            continue
+        database = None if held.privilege.kind == "database" else held.privilege.database
+        into = fewer if held.privilege in draft.desired.privileges else taken
+        into.setdefault((grantee, database, borrowed), []).append(held)
+        _by_hand(draft, held)
+        _lost(draft, grantee)
+    for made, group in ((sql.revoked, taken), (sql.not_grantable, fewer)):
+        for (grantee, database, borrowed), found in sorted(group.items(), key=_in_order):
+            done = made([each.privilege for each in found])
+            if borrowed:
+                done = _borrowed(draft, borrowed, done)
+            draft.do("revoke", grantee, done, database, whole=bool(borrowed))
+
+
+def _in_order(item: tuple[tuple[str, str | None, str], object]) -> tuple[str, str, str]:
+    (grantee, database, borrowed), _ = item
+    return database or "", grantee, borrowed
+
+
+def _all_held(facts: Facts) -> Iterable[Held]:
+    yield from facts.server.held
+    for database in facts.databases.values():
+        yield from database.held
+
+
+def _sayable(privilege: Privilege) -> bool:
+    names = (privilege.schema, privilege.name)
+    return all(is_name(each) for each in names if each)
+
+
+def _by_hand(draft: _Draft, held: Held) -> None:
+    if draft.before is None:
+        return
+    if held.privilege not in draft.before.privileges or held.grantable:
+        draft.drift.append(
+            Drift(
+                "privilege",
+                held.privilege.grantee,
+                f"had {held.privilege.privilege} on {_place(held.privilege)} by {held.grantor!r}"
+                + (", and could grant it on" if held.grantable else ""),
+            )
+        )
+
+
+def _place(privilege: Privilege) -> str:
+    parts = [privilege.database, privilege.schema, privilege.name, privilege.args]
+    return f"{privilege.kind} {'.'.join(each for each in parts if each)}"
+
+
+def _lost(draft: _Draft, role: str) -> None:
+    """Note that a role, or those who have a bundle, lost something."""
+    draft.lose(role)
+    for each in draft.server.members:
+        if each.role == role and each.member in draft.ours:
+            draft.lose(each.member)
+
+
+def _take_defaults(draft: _Draft) -> None:
+    for database, inside in sorted(draft.facts.databases.items()):
+        extra = [each for each in inside.defaults if each.default not in draft.desired.defaults]
+        for held in extra:
+            if not held.mine:
+                detail = (
+                    f"gets {held.default.privilege} on {held.default.objects} that "
+                    f"{held.default.owner!r} makes in {database!r}; hint: that role, or a "
+                    "superuser, must revoke it"
+                )
+                draft.unmended(held.default.grantee, "default privilege", detail)
+            elif draft.before is not None and held.default not in draft.before.defaults:
+                detail = f"got {held.default.privilege} on {held.default.objects} to come"
+                draft.drift.append(Drift("default privilege", held.default.grantee, detail))
+        for grantee in sorted({each.default.grantee for each in extra if each.mine}):
+            mine = [e.default for e in extra if e.mine and e.default.grantee == grantee]
+            draft.do("revoke", grantee, sql.defaults(mine, give=False), database)
+
+
+def _interrupt(draft: _Draft) -> None:
+    """End the sessions of roles that live on with less, as far as they could go on with more."""
+    for role, every in sorted(draft.lost.items()):
+        wanted = draft.desired.roles.get(role)
+        if wanted is not None and wanted.until is not None:
+            draft.ends["interrupt", role] = every
+
+
+def _remove(draft: _Draft, ended: Mapping[str, Role], reassign_to: str | None) -> None:
+    for name in sorted(ended):
+        owned = {
+            database: [each for each in inside.owned if each.role == name]
+            for database, inside in draft.facts.databases.items()
+        }
+        if any(each.kind == "object" for found in owned.values() for each in found):
+            why = _no_heir(draft, reassign_to)
+            if why:
+                count = sum(e.kind == "object" for found in owned.values() for e in found)
+                first = next(e for found in owned.values() for e in found if e.kind == "object")
+                draft.problems.append(
+                    Problem(
+                        f"the role {name!r} stays, and nobody can log in as it: it owns "
+                        f"{first.identity}"
+                        + (f" and {count - 1} more" if count > 1 else "")
+                        + f", and {why}",
+                        fatal=False,
+                    )
+                )
+                continue
+        closed = {database for role, database in draft.server.places if role == name}
+        closed &= draft.facts.closed.keys()
+        if closed:
+            draft.problems.append(
+                Problem(
+                    f"the role {name!r} stays, and nobody can log in as it: it has something in "
+                    f"{min(closed)!r}, which cannot be entered: {draft.facts.closed[min(closed)]}",
+                    fatal=False,
+                )
+            )
+            continue
+        for database, found in sorted(owned.items()):
+            if found:
+                _hand_on(draft, name, found, database, reassign_to)
+        draft.do("drop", name, [sql.no_sessions(name), sql.drop(name)], whole=True)
+
+
+def _no_heir(draft: _Draft, reassign_to: str | None) -> str | None:
+    """Return why nobody gets what a role owns, if so."""
+    if reassign_to is None:
+        return "the integration has no reassignTo"
+    heir = draft.server.roles.get(reassign_to)
+    if heir is None:
+        return f"there is no role {reassign_to!r} to get it"
+    if heir.mark is not None:
+        return f"{reassign_to!r}, which is to get it, is a role of pgward's"
+    if not heir.settable:
+        return (
+            f"the connector is no member of {reassign_to!r}, which is to get it; "
+            "hint: pgward connector set-up --reassign-to"
+        )
+    return None
+
+
+def _hand_on(
+    draft: _Draft, name: str, owned: Iterable[Owned], database: str, heir: str | None
+) -> None:
+    found = list(owned)
+    done = [Sql(each) for one in found for each in one.mend]
+    if heir is not None and any(each.kind == "object" for each in found):
+        done.append(sql.reassign(name, heir))
+    done += [sql.nothing_owned(name), sql.drop_owned(name)]
+    draft.do("reassign", name, _borrowed(draft, name, done), database, whole=True)
+    objects = [each.identity for each in found if each.kind == "object"]
+    if objects and heir is not None:
+        told = ", ".join(objects[:5]) + (", …" if len(objects) > 5 else "")  # noqa: PLR2004
+        draft.drift.append(Drift("owned", name, f"{heir!r} gets what it owned: {told}"))
+
+
+def _borrowed(draft: _Draft, role: str, statements: Iterable[Sql]) -> tuple[Sql, ...]:
+    """Do statements as a member of a role of ours, of which no trace is left."""
+    known = draft.ours[role]
+    if known.usage:
+        return tuple(statements)
+    user, version = draft.server.user, draft.server.version
+    return (
+        sql.borrow(role, user, version),
+        *statements,
+        sql.give_back(role, user),
+    )
+
+
+def _give(draft: _Draft) -> None:
+    have = {each.privilege for each in _all_held(draft.facts)}
+    missing: dict[tuple[str, str, str], list[Privilege]] = {}
+    for each in draft.desired.privileges - have:
+        missing.setdefault((each.database, each.grantee, each.kind), []).append(each)
+        was = draft.before is not None and each in draft.before.privileges
+        _missed(draft, each.grantee, f"had no {each.privilege} on {_place(each)}", was)
+    for (database, grantee, kind), found in sorted(missing.items()):
+        draft.do("grant", grantee, sql.granted(found), None if kind == "database" else database)
+    for database, inside in sorted(draft.facts.databases.items()):
+        there = {each.default for each in inside.defaults}
+        new = [e for e in draft.desired.defaults if e.database == database and e not in there]
+        for grantee in sorted({each.grantee for each in new}):
+            mine = [each for each in new if each.grantee == grantee]
+            draft.do("grant", grantee, sql.defaults(mine, give=True), database)

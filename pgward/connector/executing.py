@@ -1,0 +1,213 @@
+"""Make a PostgreSQL server what the live grants say: look, plan, carry out, look again.
+
+A turn ends when there is nothing left to do, or nothing more comes of it; what was refused is the
+problem of the grants that it is about, and of no others.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import psycopg
+
+from pgward.access.facts import Facts
+from pgward.access.planning import plan
+from pgward.access.plans import GIVING, TAKING, Desired, Drift, Plan, Sql, Step
+from pgward.access.wanted import Wanted
+from pgward.connector.looking import look_around
+from pgward.connector.rooms import Rooms, Server, said
+from pgward.connector.sessions import end_sessions
+from pgward.core.errors import UnavailableError
+
+ROUNDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL that was run (or would be), and where."""
+
+    database: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a server is like now.
+
+    ``active`` are the grants that are there, ``failed`` those that cannot be, and why. ``left`` are
+    roles of ours that have more than they should, still. ``desired`` is for the next turn.
+    """
+
+    active: frozenset[str] = frozenset()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    left: frozenset[str] = frozenset()
+    sessions_ended: Mapping[str, int] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    problems: tuple[str, ...] = ()
+    desired: Desired = field(default_factory=Desired)
+
+
+def reconcile(
+    server: Server,
+    integration: str,
+    wanted: Wanted,
+    *,
+    give: bool = True,
+    look: bool = False,
+    before: Desired | None = None,
+) -> Outcome:
+    """Make a server what ``wanted`` says, which has live grants only; return what came of it.
+
+    Without ``give`` it only takes away; with ``look`` it does nothing, and ``statements`` are what
+    it would do. ``before`` is the last outcome's ``desired``: by it is known what somebody else
+    did. Raises UnavailableError when the server is away, or a standby.
+    """
+    with Rooms(server) as rooms:
+        turn = _Turn(rooms, integration, wanted, give, before)
+        planned = turn.plan()
+        if look:
+            texts = (planned if give else planned.only_taking()).text()
+            turn.done += [Statement(where or rooms.first, text) for where, text in texts]
+            return turn.outcome(planned, planned)
+        first = planned
+        for _ in range(ROUNDS):
+            todo = planned if give else planned.only_taking()
+            if todo.empty:
+                break
+            turn.carry_out(todo)
+            tried, planned = planned, turn.plan()
+            if planned == tried:
+                break
+        return turn.outcome(first, planned)
+
+
+class _Turn:
+    """One call of ``reconcile``."""
+
+    def __init__(
+        self, rooms: Rooms, integration: str, wanted: Wanted, give: bool, before: Desired | None
+    ) -> None:
+        self.done: list[Statement] = []
+        self._rooms = rooms
+        self._integration = integration
+        self._wanted = wanted
+        self._give = give
+        self._before = before
+        self._facts = Facts()
+        self._refused: dict[str, str] = {}
+        self._ended: dict[str, int] = {}
+
+    def plan(self) -> Plan:
+        """Look at the server, and see what is to be done."""
+        self._facts = look_around(self._rooms, self._wanted, self._integration)
+        planned = plan(
+            self._wanted, self._facts, integration=self._integration, before=self._before
+        )
+        if not planned.writable:
+            raise UnavailableError("the server is a standby, which takes no changes")
+        return planned
+
+    def carry_out(self, planned: Plan) -> None:
+        """Do it, in the order of the phases."""
+        self._refused = {}
+        for phase in (*TAKING, *GIVING):
+            steps = planned.in_phase(phase)
+            if phase in ("drop", "reassign"):
+                steps = tuple(each for each in steps if each.role not in self._refused)
+            for database in dict.fromkeys(each.database for each in steps):
+                self._run(database, [each for each in steps if each.database == database])
+            ends = {each.role: each.every for each in planned.ends if each.phase == phase}
+            if ends:
+                ended, refused = end_sessions(self._rooms, self._facts.server, ends)
+                for role, count in ended.items():
+                    self._ended[role] = self._ended.get(role, 0) + count
+                self._refused.update(refused)
+
+    def _run(self, database: str | None, steps: Sequence[Step]) -> None:
+        """Run steps in one transaction, or else each in its own."""
+        why = self._transaction(database, [sql for step in steps for sql in step.statements])
+        if why is None:
+            return
+        if len(steps) > 1:
+            for step in steps:
+                self._run(database, [step])
+            return
+        (step,) = steps
+        if step.whole:
+            self._refused[step.role] = why
+        elif len(step.statements) > 1:
+            for each in step.statements:
+                self._alone(step, each)
+        else:
+            self._halved(step, step.statements[0], why)
+
+    def _alone(self, step: Step, statement: Sql) -> None:
+        why = self._transaction(step.database, [statement])
+        if why is not None:
+            self._halved(step, statement, why)
+
+    def _halved(self, step: Step, statement: Sql, why: str) -> None:
+        """Leave out what is refused of many objects, and nothing else."""
+        halves = statement.halves()
+        if len(halves) == 1:
+            self._refused[step.role] = why
+            return
+        for each in halves:
+            self._alone(step, each)
+
+    def _transaction(self, database: str | None, statements: Iterable[Sql]) -> str | None:
+        """Do all of it or nothing; return why it was nothing."""
+        texts = [each.text for each in statements]
+        try:
+            connection = self._rooms.enter(database)
+            with connection.transaction():
+                for text in texts:
+                    connection.execute(text.encode())
+        except psycopg.Error as error:
+            self._rooms.check(database, error)
+            return said(error)
+        self.done += [Statement(database or self._rooms.first, text) for text in texts]
+        return None
+
+    def outcome(self, first: Plan, last: Plan) -> Outcome:
+        """Return what came of it: ``first`` is what was to be done, ``last`` what still is."""
+        wanted = {each.id for each in self._wanted.grants}
+        failed: dict[str, str] = {}
+        for problem in last.problems:
+            if problem.fatal:
+                for grant in sorted(problem.grants & wanted):
+                    failed.setdefault(grant, problem.text)
+        for step in last.steps:
+            role = last.desired.roles.get(step.role)
+            for grant in sorted(role.grants & wanted) if role is not None else ():
+                if step.phase in GIVING:
+                    failed.setdefault(grant, self._refused.get(step.role, "not made yet"))
+        taking = last.only_taking()
+        left = {each.role for each in taking.steps} | {each.role for each in taking.ends}
+        told = [each.text for each in last.problems if not each.fatal]
+        told += [f"{role!r}: {why}" for role, why in sorted(self._refused.items()) if role in left]
+        return Outcome(
+            active=frozenset(wanted - failed.keys()),
+            failed=failed,
+            left=frozenset(left),
+            sessions_ended=self._ended,
+            drift=_drift(first, last),
+            statements=tuple(self.done),
+            problems=tuple(told),
+            desired=last.desired,
+        )
+
+
+def _drift(first: Plan, last: Plan) -> tuple[Drift, ...]:
+    """Return what somebody else did; what there is still was not mended."""
+    still = {(each.what, each.role, each.detail) for each in last.drift} if last.steps else set()
+    return tuple(
+        Drift(
+            each.what,
+            each.role,
+            each.detail,
+            mended=each.mended and (each.what, each.role, each.detail) not in still,
+        )
+        for each in first.drift
+    )
