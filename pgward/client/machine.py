@@ -151,7 +151,7 @@ class Machine:
 
     @property
     def kind(self) -> str:
-        """``edge`` or ``host``."""
+        """``edge``, ``host`` or ``connector``."""
         return self._about.kind
 
     @property
@@ -289,6 +289,11 @@ class Machine:
         if method == "GET":
             return self._api().call(method, path, params=fields)
         return self._api().call(method, path, body=fields)
+
+    def wait_for(self, path: str, fields: Mapping[str, Any], wait: float) -> dict[str, Any]:
+        """GET what the CA may answer only after ``wait`` seconds (a long poll)."""
+        asked = {**fields, "wait": wait}
+        return self._api().call("GET", path, params=asked, timeout=wait + 15)
 
     def put_content(
         self, path: str, content: bytes, headers: Mapping[str, str]

@@ -1,0 +1,77 @@
+"""What a connector asks the CA for, over its machine identity.
+
+Each raises DeniedError and NotFoundError (the CA says no), UnavailableError.
+"""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from pgward.client.certificates import NewCertificate
+from pgward.client.machine import Machine
+from pgward.core.clock import parse_rfc3339
+from pgward.core.errors import UnavailableError
+from pgward.pki import csr, keys
+
+_WANTED = "/v1/connector/wanted"
+_REPORT = "/v1/connector/report"
+_SECRET = "/v1/connector/secret"  # noqa: S105 - a path
+_CERTIFICATE = "/v1/connector/certificate"
+
+
+class ConnectorCa:
+    """The CA; threads may share it."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.name = machine.name
+
+    def renew_if_due(self) -> bool:
+        """Renew the connector's certificate when a third of its life is left."""
+        leaf = self._machine.leaf
+        life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+        return self._machine.ensure_certificate(life / 3 + timedelta.resolution)
+
+    def wanted(self, after: int, tag: str | None, wait: float) -> dict[str, Any]:
+        """Return what is wanted of us once it is another than ``tag``; nothing in vain.
+
+        ``after`` and ``tag`` are the last answer's.
+        """
+        fields = {"after": after} | ({} if tag is None else {"tag": tag})
+        return self._machine.wait_for(_WANTED, fields, wait)
+
+    def report(self, body: Mapping[str, Any]) -> None:
+        """Tell what came of it; raises as any call, UnacceptableError and the like for ever."""
+        self._machine.call("POST", _REPORT, body)
+
+    def secret(self, integration: str) -> bytes:
+        """Return the password of an integration's account, where the CA keeps it."""
+        reply = self._machine.call("POST", _SECRET, {"integration": integration})
+        try:
+            return b64decode(reply["value"], validate=True)
+        except (KeyError, TypeError, ValueError):
+            raise UnavailableError(
+                "the CA's answer cannot be read", hint="look at the CA's version"
+            ) from None
+
+    def certificate(self, integration: str, seconds: int) -> tuple[NewCertificate, float]:
+        """Get a certificate in the name of an integration's account; return for how many seconds.
+
+        Its life is counted from the CA's own time, so no clock of ours plays a part.
+        """
+        key = keys.generate()
+        body = {
+            "integration": integration,
+            "csr": csr.make(key).decode("ascii"),
+            "seconds": seconds,
+        }
+        reply = self._machine.call("POST", _CERTIFICATE, body)
+        made = NewCertificate.read(reply, key)
+        try:
+            issued_at = parse_rfc3339(reply["issued_at"])
+        except (KeyError, TypeError, ValueError):
+            raise UnavailableError(
+                "the CA's answer cannot be read", hint="look at the CA's version"
+            ) from None
+        return made, min(seconds, (made.not_after - issued_at).total_seconds())

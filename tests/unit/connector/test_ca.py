@@ -1,0 +1,79 @@
+from base64 import b64encode
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from pgward.connector.ca import ConnectorCa
+from pgward.core.errors import UnavailableError
+from tests.fixtures.connectors import NOW
+from tests.fixtures.fake_ca import FakeCa
+
+
+class Machine:
+    """Keeps what was sent, and gives one answer."""
+
+    name = "c1"
+
+    def __init__(self, reply=None):
+        self.reply = reply
+        self.calls = []
+
+    def call(self, method, path, fields):
+        self.calls.append((f"{method} {path}", fields))
+        return self.reply(fields) if callable(self.reply) else self.reply
+
+    def wait_for(self, path, fields, wait):
+        self.calls.append((path, fields, wait))
+        return self.reply
+
+
+def test_the_first_question_names_no_tag():
+    machine = Machine({"version": 1})
+    ca = ConnectorCa(machine)
+    assert [ca.wanted(0, None, 0), ca.wanted(4, "t", 20.0)] == [{"version": 1}] * 2
+    path = "/v1/connector/wanted"
+    assert machine.calls == [(path, {"after": 0}, 0), (path, {"after": 4, "tag": "t"}, 20.0)]
+
+
+def test_reports_and_secrets_name_the_integration():
+    machine = Machine({"value": b64encode(b"pw").decode()})
+    ca = ConnectorCa(machine)
+    ca.report({"integration": "shop-db"})
+    assert ca.secret("shop-db") == b"pw"
+    assert machine.calls == [
+        ("POST /v1/connector/report", {"integration": "shop-db"}),
+        ("POST /v1/connector/secret", {"integration": "shop-db"}),
+    ]
+
+
+@pytest.mark.parametrize("reply", [{}, {"value": "!"}, {"value": None}])
+def test_an_answer_of_another_form_is_the_authoritys_fault(reply):
+    with pytest.raises(UnavailableError, match="the CA's answer cannot be read"):
+        ConnectorCa(Machine(reply)).secret("shop-db")
+
+
+def test_a_certificate_is_for_a_new_key_and_lives_by_the_authoritys_clock():
+    ca = FakeCa()
+    issued = {}
+
+    def reply(fields):
+        issued.update(ca.issue(fields))
+        return issued | {"issued_at": issued["not_before"]}
+
+    machine = Machine(reply)
+    made, seconds = ConnectorCa(machine).certificate("shop-db", 300)
+    assert (made.serial, seconds) == (issued["serial"], 300)
+    (_, fields) = machine.calls[0]
+    assert (fields["integration"], fields["seconds"]) == ("shop-db", 300)
+    machine.reply = ca.issue
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        ConnectorCa(machine).certificate("shop-db", 300)
+
+
+def test_a_certificate_is_renewed_when_a_third_of_its_life_is_left():
+    asked = []
+    leaf = SimpleNamespace(not_valid_after_utc=NOW + timedelta(days=30), not_valid_before_utc=NOW)
+    machine = SimpleNamespace(name="c1", leaf=leaf, ensure_certificate=asked.append)
+    ConnectorCa(machine).renew_if_due()
+    assert asked == [timedelta(days=10) + timedelta.resolution]
