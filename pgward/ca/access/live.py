@@ -44,7 +44,12 @@ _ALL = (
 )
 _OF_PERSON = _ALL.where(_COLUMNS.user_name == sa.bindparam("of_user"))
 _OF_SERVICES = _ALL.where(_COLUMNS.service.in_(sa.bindparam("of_services", expanding=True)))
-_CHANGED = sa.select(_COLUMNS.service).distinct().where(_COLUMNS.revision >= sa.bindparam("since"))
+# With DISTINCT, or without an order, SQLite goes through all services instead of the changed ones.
+_CHANGED = (
+    sa.select(_COLUMNS.service)
+    .where(_COLUMNS.revision >= sa.bindparam("since"))
+    .order_by(_COLUMNS.revision)
+)
 _OF_INTEGRATIONS = _ALL.where(
     _COLUMNS.integration.in_(sa.bindparam("of_integrations", expanding=True))
 )
