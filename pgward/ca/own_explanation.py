@@ -5,12 +5,13 @@ ask about others, and what the rules look at, is for administrators.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import admission
 from pgward.ca.identity import devices
 from pgward.ca.identity.devices import DeviceState
 from pgward.ca.identity.sessions import LoginSession
@@ -52,12 +53,16 @@ def answer(connection: Connection, login: LoginSession, asked: Asked, now: datet
     """Decide; raise NotFoundError for a service that is not there, or is for others."""
     found = resources.find(connection, "Service", asked.service)
     spec = None if found is None else ServiceSpec.model_validate(found.spec)
-    if spec is None or not spec.is_for(login.user.name, login.user.groups):
+    held = admission.held(connection, login.user.name, now).get(asked.service)
+    stands = spec is not None and spec.is_for(login.user.name, login.user.groups)
+    if spec is None or not (stands or held):
         raise NotFoundError(
             f"there is no service {asked.service!r} for you",
             hint="pgward services lists those you may use",
         )
     context = _context(connection, login, asked, spec, now)
+    if held is not None:
+        context = replace(context, user=replace(context.user, grants=held.names))
     try:
         ruled = Sources((), _asking(connection)).service(asked.service)
     except NotFoundError as error:  # one of its policies is gone, and nobody gets in

@@ -1,14 +1,17 @@
 """The grants that count now, as edges and PostgreSQL hosts need them: many rows, few columns."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.access.request_states import ACTIVE
 from pgward.ca.store.schema_access import access_grants
+
+EVER: Final = datetime.min.replace(tzinfo=UTC)
+"""As a time: nothing that is active is over, though it may be just now."""
 
 
 class LiveGrant(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import admission
 from pgward.ca.handles.logins import refused
 from pgward.ca.identity import directory
 from pgward.ca.identity.devices import DeviceState
@@ -51,7 +52,8 @@ def find(connection: Connection, asked: Asked, *, edge: str, now: datetime) -> L
     person = directory.find(connection, asked.user)
     if person is None or not person.is_valid(now):
         raise refused(f"{GONE_WHY}: {asked.user}")
-    if spec is None or not spec.is_on(edge) or not spec.is_for(person.name, person.groups):
+    is_for = spec is not None and admission.may_use(connection, asked.service, spec, person, now)
+    if spec is None or not spec.is_on(edge) or not is_for:
         raise DeniedError("this edge serves no such service to this person")
     session = _session(connection, asked, person.name)
     if session is None:

@@ -1,6 +1,6 @@
 """Who may still come by a handle, or go on: its login session, its person and its service count."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -8,6 +8,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import admission
+from pgward.ca.access.admission import Person
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import directory
 from pgward.ca.identity.standings import ENDED_WHY, GONE_WHY
@@ -53,11 +55,11 @@ def refused(why: str) -> RefusedError:
 
 
 def check_offered(
-    connection: Connection, user: str, groups: Sequence[str], name: str, way: Way
+    connection: Connection, person: Person, name: str, way: Way, now: datetime
 ) -> None:
     """See that a person may ask for a handle; raise NotFoundError, InvalidInputError."""
     found = _service(connection, name)
-    if found is None or not found[1].is_for(user, tuple(groups)):
+    if found is None or not admission.may_use(connection, name, found[1], person, now):
         raise NotFoundError(f"there is no service {name!r} for you", hint="pgward services")
     if not _lets_in_by(found[1], way):
         what = {"otp": "one-time passwords", "token": "tokens"}[way]
@@ -75,7 +77,7 @@ def check(connection: Connection, claim: Claim, *, edge: str, way: Way, now: dat
         raise refused(f"{GONE_WHY}: {who}")
     if session is None or session.ended_at is not None or session.expires_at <= now:
         raise refused(f"{ENDED_WHY}: {who}")
-    check_service(connection, claim, person.groups, edge=edge, way=way)
+    _check_service(connection, claim, person, edge=edge, way=way, now=now)
     return Login(
         user=person.name,
         service=claim.service,
@@ -87,8 +89,8 @@ def check(connection: Connection, claim: Claim, *, edge: str, way: Way, now: dat
     )
 
 
-def check_service(
-    connection: Connection, claim: Claim, groups: Sequence[str], *, edge: str, way: Way
+def _check_service(
+    connection: Connection, claim: Claim, person: Person, *, edge: str, way: Way, now: datetime
 ) -> None:
     """See that the service is the one that was meant, and takes this person so, at this edge."""
     found = _service(connection, claim.service)
@@ -99,7 +101,7 @@ def check_service(
     _, spec = found
     if not spec.is_on(edge):
         raise refused(f"this edge does not serve it: {who}")
-    if not spec.is_for(claim.user, tuple(groups)):
+    if not admission.may_use(connection, claim.service, spec, person, now):
         raise refused(f"the service is for others now: {who}")
     if not _lets_in_by(spec, way):
         raise refused(f"the service does not take these any more: {who}")

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import admission
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import directory
 from pgward.ca.identity.standings import ENDED_WHY, GONE_WHY, REVOKED_WHY
@@ -34,7 +35,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """Whose certificate it may be, no longer than the login session, and how long at most."""
+    """Whose certificate it may be, no longer than the login session, and how long at most.
+
+    That is no longer than the grant either that it rests on, if it rests on one.
+    """
 
     user: str
     session_id: str
@@ -54,12 +58,19 @@ def find(connection: Connection, wanted: Wanted, *, edge: str, now: datetime) ->
     person = directory.find(connection, wanted.user)
     if person is None or person.blocked_at is not None or not person.is_valid(now):
         raise _refused(GONE_WHY)
-    if not spec.is_for(person.name, person.groups):
+    granted = admission.held(connection, person.name, now).get(wanted.service)
+    stands = spec.is_for(person.name, person.groups)
+    if not stands and granted is None:
         raise _refused("the service is not for this person")
-    if not spec.postgres.mints_for(wanted.role, person.name):
+    own = None if granted is None else granted.role
+    if not spec.postgres.mints_for(wanted.role, person.name, own):
         raise _refused("the service lets this person not be that role")
     session = _session(connection, wanted, person.name, now)
-    return Grounds(person.name, session.id, session.expires_at, timedelta(minutes=minutes))
+    lifetime = timedelta(minutes=minutes)
+    by_grant = not stands or not spec.postgres.mints_for(wanted.role, person.name)
+    if granted is not None and by_grant:
+        lifetime = min(lifetime, granted.until - now)
+    return Grounds(person.name, session.id, session.expires_at, lifetime)
 
 
 def _session(connection: Connection, wanted: Wanted, user: str, now: datetime) -> sa.Row[Any]:

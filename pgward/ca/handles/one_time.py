@@ -34,8 +34,8 @@ def create(
     Raises NotFoundError, InvalidInputError (not for this service), ConflictError (too many).
     """
     user = session.user
-    logins.check_offered(transaction.connection, user.name, user.groups, service, "otp")
-    wish.check(transaction.connection, user.name, service)
+    logins.check_offered(transaction.connection, user, service, "otp", now)
+    wish.check(transaction.connection, user.name, service, now)
     _check_number(transaction.connection, user.name, now)
     text = handles.new_one_time()
     expires_at = min(now + LIFETIME, session.expires_at).replace(microsecond=0)

@@ -73,8 +73,8 @@ def create(
     Raises NotFoundError, InvalidInputError (not for this service), ConflictError (too many).
     """
     user = session.user
-    logins.check_offered(transaction.connection, user.name, user.groups, service, "token")
-    wish.check(transaction.connection, user.name, service)
+    logins.check_offered(transaction.connection, user, service, "token", now)
+    wish.check(transaction.connection, user.name, service, now)
     if len(living(transaction.connection, user.name, now)) >= MOST:
         raise ConflictError(f"you have {MOST} tokens", hint="pgward tokens revoke ID")
     secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)

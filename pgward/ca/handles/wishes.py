@@ -6,12 +6,15 @@ hears so before there is a handle.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import admission
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
-from pgward.ca.resources.service_postgres import PostgresSettings
+from pgward.ca.resources.service_postgres import PostgresSettings, UserRule
 from pgward.core.errors import InvalidInputError
 
 _MOST_SHOWN = 10
@@ -24,7 +27,7 @@ class Wish:
     role: str | None = None
     database: str | None = None
 
-    def check(self, connection: Connection, person: str, service: str) -> None:
+    def check(self, connection: Connection, person: str, service: str, now: datetime) -> None:
         """Raise InvalidInputError where no configuration of the service gives this person that.
 
         Which configuration it will be, the rules say as the connection is made.
@@ -36,14 +39,29 @@ class Wish:
             return
         configs = tuple(spec.postgres.whole(spec.upstream).values())
         if self.role is not None:
-            _check_role(self.role, configs, person, service)
+            granted = admission.held(connection, person, now).get(service)
+            asking = _Person(person, None if granted is None else granted.role)
+            _check_role(self.role, configs, asking, service)
         if self.database is not None:
             _check_database(self.database, configs, service)
 
 
-def _check_role(role: str, configs: Iterable[PostgresSettings], person: str, service: str) -> None:
+class _Person(NamedTuple):
+    """Who asks; ``granted`` is the access role, if there is one now."""
+
+    name: str
+    granted: str | None
+
+    def own(self, rule: UserRule) -> set[str | None]:
+        """Return the roles that are this person's alone."""
+        return {rule.own(self.name), self.granted if rule.from_grant else None}
+
+
+def _check_role(
+    role: str, configs: Iterable[PostgresSettings], person: _Person, service: str
+) -> None:
     rules = [each.user for each in configs if each.user is not None]
-    if any(rule.lets_be(role, person) for rule in rules):
+    if any(rule.lets_be(role, person.name, person.granted) for rule in rules):
         return
     forced = {rule.force for rule in rules if rule.force is not None}
     if len(forced) == 1 and all(rule.force is not None for rule in rules):
@@ -51,7 +69,7 @@ def _check_role(role: str, configs: Iterable[PostgresSettings], person: str, ser
             f"everyone lands as {forced.pop()} at {service}, and not as {role!r}",
             hint="leave --role out",
         )
-    own = {rule.own(person) for rule in rules}
+    own = {role for rule in rules for role in person.own(rule)}
     known = forced | own | {each for rule in rules for each in (*(rule.allow or ()), rule.default)}
     raise InvalidInputError(
         f"you cannot land as {role!r} at {service}", hint=_choice("--role", known)

@@ -2,6 +2,8 @@
 
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import live
+from pgward.ca.access.live import EVER
 from pgward.ca.identity import directory, machines
 from pgward.ca.records import PEOPLES, Kind
 from pgward.ca.resources import stored as resources
@@ -17,8 +19,11 @@ def of_service(connection: Connection, name: str) -> Owners:
     NotFoundError.
     """
     spec = _spec(connection, name)
+    granted = {grant.user for grant in live.of_services(connection, [name], EVER)}
     people = [
-        each.name for each in directory.everyone(connection) if spec.is_for(each.name, each.groups)
+        each.name
+        for each in directory.everyone(connection)
+        if each.name in granted or spec.is_for(each.name, each.groups)
     ]
     edges = [each.name for each in machines.edges(connection) if spec.is_on(each.name)]
     upstream = {each.host.lower() for each in spec.upstreams()} | spec.server_names()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import admission
 from pgward.ca.identity import sessions, step_ups
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.identity.step_ups import StepUp
@@ -122,7 +123,8 @@ class SteppingUp:
         resource = resources.find(connection, "Service", service)
         spec = None if resource is None else ServiceSpec.model_validate(resource.spec)
         user, now = session.user, self._desk.now()
-        if resource is None or spec is None or not spec.is_for(user.name, user.groups):
+        is_for = spec is not None and admission.may_use(connection, service, spec, user, now)
+        if resource is None or spec is None or not is_for:
             raise NotFoundError(
                 f"there is no service {service!r} for you",
                 hint="pgward services lists those you may use",

@@ -8,7 +8,12 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Connection
+
+from pgward.ca.access import admission
+from pgward.ca.access.live import EVER
 from pgward.ca.identity import directory
+from pgward.ca.identity.directory import User
 from pgward.ca.issuing import rules
 from pgward.ca.issuing.rules import Rules
 from pgward.ca.login import rules as login_rules
@@ -65,11 +70,7 @@ class RuleBook:
             if person is not None:  # else the store refuses to record the certificate
                 login = self._logins.of(connection, person)
             if person is not None and chosen:
-                usable = {
-                    service.name
-                    for service, spec in resources.services(connection)
-                    if spec.is_for(person.name, person.groups)
-                }
+                usable = _usable(connection, person)
                 found = _strictest(
                     (name, spec)
                     for name, spec in chosen
@@ -102,6 +103,16 @@ class RuleBook:
                 self._known.clear()
             self._version = version
             self._known[user] = found
+
+
+def _usable(connection: Connection, person: User) -> set[str]:
+    """Return the services that somebody may use, if only for a time."""
+    named = {
+        service.name
+        for service, spec in resources.services(connection)
+        if spec.is_for(person.name, person.groups)
+    }
+    return named | set(admission.held(connection, person.name, EVER))
 
 
 def _strictest(found: Iterable[tuple[str, CertificateProfileSpec]]) -> Rules:

@@ -8,6 +8,7 @@ from pgward.policy.context import Connect
 from pgward.policy.role_guard import RoleGuard
 from pgward.policy.statements import classify
 from tests.fixtures.aware_services import aware
+from tests.fixtures.live_grants import give
 
 
 @pytest.fixture
@@ -47,6 +48,15 @@ def test_what_the_service_says_itself_comes_first(ask):
     assert ask({"login": {"certificate": False}}, method="otp").connection.allowed
     with pytest.raises(NotFoundError, match="no service 'orders' for you"):
         ask({}, allow={"users": ["bob"]})
+
+
+def test_what_one_was_granted_is_looked_at(ask, api):
+    writing = rule("'writing' in ctx.user.grants")
+    with pytest.raises(NotFoundError):
+        ask(writing, allow={"users": ["bob"]})
+    give(api.store, api.clock.now(), user_name="alice", service="orders", names=["writing"])
+    assert ask(writing, allow={"users": ["bob"]}).connection.allowed
+    assert not ask(rule("'x' in ctx.user.grants"), allow={"users": ["bob"]}).connection.allowed
 
 
 def test_a_policy_that_is_gone_lets_nobody_in(ask):

@@ -5,8 +5,12 @@ from datetime import datetime
 
 from anyio.to_thread import run_sync
 from pydantic import BaseModel
+from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
+from pgward.ca.access import admission
+from pgward.ca.access.admission import Held
+from pgward.ca.access.details import filled
 from pgward.ca.identity import directory, machines, sessions, step_ups, stolen
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
@@ -84,8 +88,20 @@ class StepUpInfo(BaseModel):
     proved_until: Time | None
 
 
+class AccessInfo(BaseModel):
+    """What the person has at a service by grants, until the last of them ends.
+
+    ``details`` are words for who connects, of the integration; ``role`` is the access role.
+    """
+
+    until: Time
+    role: str | None
+    names: list[str]
+    details: str
+
+
 class ServiceInfo(BaseModel):
-    """A service that this person may use."""
+    """A service that this person may use; without ``access`` it needs no grant, nor has one."""
 
     name: str
     description: str
@@ -95,6 +111,7 @@ class ServiceInfo(BaseModel):
     ssl_mode: str
     edges: list[EdgeAddress]
     step_up: StepUpInfo | None
+    access: AccessInfo | None = None
 
 
 class Services(BaseModel):
@@ -157,16 +174,48 @@ def services(context: Current, session: Person) -> Services:
     with context.store.read() as connection:
         found = resources.services(connection)
         edges = machines.edges(connection)
-        allowed = [each for each in found if each[1].is_for(user.name, user.groups)]
-        asking = any(spec.step_up for _, spec in allowed)
         now = context.now()
+        held = admission.held(connection, user.name, now)
+        allowed = [
+            each for each in found if each[0].name in held or each[1].is_for(user.name, user.groups)
+        ]
+        told = {
+            resource.name: _access(connection, session, resource.name, spec, held[resource.name])
+            for resource, spec in allowed
+            if resource.name in held
+        }
+        asking = any(spec.step_up for _, spec in allowed)
         live = step_ups.live(connection, now, user=user.name) if asking else ()
     proofs = {proof.service: proof for proof in live}
     return Services(
         services=[
-            _info(resource, spec, edges, _step_up(resource, spec, proofs, now))
+            _info(resource, spec, edges, _step_up(resource, spec, proofs, now)).model_copy(
+                update={"access": told.get(resource.name)}
+            )
             for resource, spec in allowed
         ]
+    )
+
+
+def _access(
+    connection: Connection, session: LoginSession, service: str, spec: ServiceSpec, held: Held
+) -> AccessInfo:
+    """Return what a person has at a service, in words, too."""
+    found = None
+    if held.integration is not None:
+        found = resources.find(connection, "Integration", held.integration)
+    text = "" if found is None else str(found.spec.get("details", ""))
+    values = {
+        "user": session.user.name,
+        "service": service,
+        "role": held.role,
+        "database": spec.opened(),
+    }
+    return AccessInfo(
+        until=held.until,
+        role=held.role,
+        names=list(held.names),
+        details=filled(text, values),
     )
 
 

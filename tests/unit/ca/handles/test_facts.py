@@ -7,6 +7,7 @@ from pgward.ca.handles.facts import Asked, LoginFacts, find
 from pgward.core.errors import DeniedError
 from tests.fixtures.authority import START
 from tests.fixtures.edge_services import aware
+from tests.fixtures.live_grants import give
 
 NOW = START + timedelta(minutes=1)
 
@@ -32,6 +33,13 @@ def test_names_are_alike_in_any_case_and_sessions_are_the_persons_own(world):
 @pytest.mark.parametrize("changed", [{"session_id": "x"}, {"session_id": None, "serial": "1f"}])
 def test_a_login_that_is_not_known_has_no_facts(world, changed):
     assert ask(world, **changed) == LoginFacts()
+
+
+def test_who_has_a_grant_is_told_of(world):
+    with pytest.raises(DeniedError):
+        ask(world, user="root")
+    give(world.store, NOW, user_name="root", service="orders")
+    assert ask(world, user="root").factors == ()
 
 
 @pytest.mark.parametrize("changed", [{"service": "nowhere"}, {"user": "nobody"}])

@@ -1,11 +1,16 @@
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
+from pgward.ca.acts import RefusedError
 from pgward.ca.handles import logins, tokens
 from pgward.ca.identity import directory, sessions
 from pgward.ca.store.schema import login_sessions
+from pgward.core.errors import NotFoundError
 from tests.fixtures.authority import START
+from tests.fixtures.edge_services import aware
+from tests.fixtures.live_grants import give
 
 HOUR = timedelta(hours=1)
 
@@ -49,3 +54,25 @@ def test_a_token_is_over_when_it_was_revoked_and_not_by_time(world):
     assert over(world, token_ids=[made.id], now=START + 2 * HOUR) == {}
     world.write(lambda it: tokens.revoke(it, "alice", made.id, now=START, by="root"))
     assert over(world, token_ids=[made.id]) == {made.id: "the token was revoked"}
+
+
+def test_by_a_grant_one_may_ask_and_come_until_it_ends(world):
+    world.apply(aware(), allow={"users": ["bob"]})
+
+    def offered(now=START):
+        world.read(lambda it: logins.check_offered(it, world.session.user, "orders", "otp", now))
+
+    def comes(now):
+        claim = logins.Claim("alice", "orders", world.session.id, START)
+        return world.read(lambda it: logins.check(it, claim, edge="e1", way="otp", now=now))
+
+    with pytest.raises(NotFoundError):
+        offered()
+    give(world.store, START, user_name="alice", service="orders")
+    offered()
+    assert comes(START).user == "alice"
+    with pytest.raises(RefusedError) as caught:
+        comes(START + HOUR)
+    assert caught.value.why == "the service is for others now: alice for orders"
+    with pytest.raises(NotFoundError):
+        offered(START + HOUR)

@@ -11,6 +11,7 @@ from pgward.ca.identity import directory, sessions
 from pgward.ca.store.schema import certificates
 from tests.fixtures.authority import START
 from tests.fixtures.edge_services import aware
+from tests.fixtures.live_grants import give
 from tests.fixtures.sessions import new_session
 
 HOUR = timedelta(hours=1)
@@ -158,3 +159,41 @@ def test_a_service_of_another_mode_or_none_mints_nothing(world):
     )
     assert refusal(world, replace(ASKED, service="none")) == "this edge serves no such service"
     assert refusal(world, replace(ASKED, user="nobody")).startswith("the account is blocked")
+
+
+# --- by a grant ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_grant(world):
+    """Have alice use a service by a grant of three minutes alone, as the role a_1."""
+    world.apply(aware(secret=None, user={"fromGrant": True, "allow": ["ro"]}), allow={})
+    ends = START + timedelta(minutes=3)
+    give(world.store, START, user_name="alice", service="orders", role="a_1", ends_at=ends)
+
+
+@pytest.mark.usefixtures("by_grant")
+def test_it_is_for_the_access_role_no_longer_than_the_grant(world):
+    found = find(world, replace(ASKED, role="a_1"))
+    assert found == replace(grounds(world), lifetime=timedelta(minutes=3))
+    assert find(world, replace(ASKED, role="ro")).lifetime == timedelta(minutes=3)
+    assert refusal(world, replace(ASKED, role="a_2")) == (
+        "the service lets this person not be that role"
+    )
+    late = START + timedelta(minutes=3)
+    assert refusal(world, replace(ASKED, role="a_1"), now=late) == (
+        "the service is not for this person"
+    )
+
+
+@pytest.mark.usefixtures("by_grant")
+def test_who_may_come_anyhow_is_a_role_of_the_service_for_as_long_as_it_says(world):
+    world.apply(
+        aware(secret=None, user={"fromGrant": True, "allow": ["ro"]}), allow={"users": ["alice"]}
+    )
+    assert find(world, replace(ASKED, role="ro")).lifetime == timedelta(minutes=5)
+    assert find(world, replace(ASKED, role="a_1")).lifetime == timedelta(minutes=3)
+    late = START + timedelta(minutes=3)
+    assert refusal(world, replace(ASKED, role="a_1"), now=late) == (
+        "the service lets this person not be that role"
+    )

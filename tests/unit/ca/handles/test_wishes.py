@@ -2,7 +2,9 @@ import pytest
 
 from pgward.ca.handles.wishes import Wish
 from pgward.core.errors import InvalidInputError
+from tests.fixtures.authority import START
 from tests.fixtures.edge_services import aware
+from tests.fixtures.live_grants import give
 
 CONFIGS = {
     "user": {"force": "reader"},
@@ -15,7 +17,7 @@ CHOICE = {"user": {"allow": ["ro", "rw"], "default": "ro"}, "database": {"allow"
 def check(world, wish: Wish, **postgres) -> None:
     """Have alice wish for something at a service."""
     world.apply(aware("wished", **postgres))
-    world.read(lambda it: wish.check(it, "alice", "wished"))
+    world.read(lambda it: wish.check(it, "alice", "wished", START))
 
 
 @pytest.mark.parametrize(
@@ -69,3 +71,14 @@ def test_what_none_gives_is_refused_with_what_there_is(world, wish, block, messa
     with pytest.raises(InvalidInputError) as caught:
         check(world, wish, **block)
     assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_an_access_role_may_be_wished_for_while_there_is_a_grant(world):
+    block = {"user": {"fromGrant": True, "allow": ["ro"]}}
+    give(world.store, START, user_name="alice", service="wished", role="a_1")
+    check(world, Wish("a_1"), **block)
+    with pytest.raises(InvalidInputError) as caught:
+        check(world, Wish("a_2"), **block)
+    assert caught.value.hint == "--role a_1 or ro"
+    with pytest.raises(InvalidInputError):
+        check(world, Wish("a_1"), user={"allow": ["ro"]})

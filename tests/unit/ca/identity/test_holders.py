@@ -4,6 +4,7 @@ from pgward.ca.identity import holders
 from pgward.core.errors import NotFoundError
 from tests.fixtures.aware_services import aware
 from tests.fixtures.ca_service import service
+from tests.fixtures.live_grants import give
 
 
 @pytest.mark.usefixtures("alice", "edge")
@@ -19,6 +20,17 @@ def test_who_may_use_a_service_and_who_serves_it(api, admin):
         found = holders.of_service(connection, "orders")
     peoples = [(kind, ["alice", "carol"]) for kind in ("person", "minted")]
     assert found == [*peoples, ("edge", ["e1"]), ("host", ["h1"])]
+
+
+@pytest.mark.usefixtures("edge")
+def test_who_has_a_grant_may_use_it(api, admin):
+    api.add("bob", "others")
+    changed = service(allow={"users": ["root"]})
+    assert admin.call("PUT", "/v1/resources/service/orders", changed).status_code in (200, 201)
+    give(api.store, api.clock.now(), user_name="bob", service="orders")
+    with api.store.read() as connection:
+        found = dict(holders.of_service(connection, "orders"))
+    assert found["person"] == ["bob", "root"]
 
 
 def test_no_such_service(store):

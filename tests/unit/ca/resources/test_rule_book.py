@@ -13,6 +13,7 @@ from pgward.ca.settings import Settings
 from pgward.ca.store import Store
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import service
+from tests.fixtures.live_grants import give
 
 
 @pytest.fixture
@@ -42,6 +43,16 @@ def put(store, name, applies_to, **spec):
 def test_without_profiles_there_are_no_rules(book, alice):
     assert book.for_person(alice).certificate == NO_RULES
     assert book.for_machine(Kind.EDGE, "e1") == NO_RULES
+
+
+def test_the_rules_of_a_service_hold_for_who_has_a_grant(store, book, alice):
+    with store.write() as transaction:
+        body = service(allow={"users": ["bob"]})
+        resources.put(transaction, kinds.read("Service", body), now=START, by="test")
+    put(store, "p", {"services": ["orders"]}, maxLifetime="1h")
+    assert book.for_person(alice).certificate == NO_RULES
+    give(store, START, user_name="alice", service="orders")
+    assert book.for_person(alice).certificate != NO_RULES
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from contextlib import suppress
 from pgward.core.errors import DeniedError
 from tests.fixtures.aware_services import aware
 from tests.fixtures.ca_service import PASSWORD, Device
+from tests.fixtures.live_grants import give
 
 
 def test_logging_out_without_a_certificate(alice):
@@ -52,5 +53,38 @@ def test_a_service_in_mode_postgres_is_shown_without_what_is_behind_its_edge(adm
             "ssl_mode": "disable",
             "edges": [],
             "step_up": None,
+            "access": None,
         }
     ]
+
+
+DETAILS = "{user}: read only, please. {service} as {role} in {database}"
+
+
+def test_a_service_that_one_has_by_a_grant_is_shown_until_it_ends(api, admin, alice):
+    body = aware({"database": {"force": "shop"}}, allow={"users": ["bob"]}, integration="shop-db")
+    integration = {
+        "kind": "Integration",
+        "metadata": {"name": "shop-db"},
+        "spec": {
+            "connector": "c1",
+            "host": "db1",
+            "user": "pgward_connector",
+            "auth": {"none": True},
+            "details": DETAILS,
+        },
+    }
+    for kind, each in (("integration", integration), ("service", body)):
+        name = each["metadata"]["name"]
+        assert admin.call("PUT", f"/v1/resources/{kind}/{name}", each).status_code == 200
+    assert alice.call("GET", "/v1/services").json()["services"] == []
+    give(api.store, api.clock.now(), user_name="alice", service="orders", role="a_1")
+    (found,) = alice.call("GET", "/v1/services").json()["services"]
+    assert found["access"] == {
+        "until": "2026-11-21T13:00:00Z",
+        "role": "a_1",
+        "names": ["reading"],
+        "details": "alice: read only, please. orders as a_1 in shop",
+    }
+    api.clock.move(minutes=60)
+    assert alice.call("GET", "/v1/services").json()["services"] == []
