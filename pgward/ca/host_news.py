@@ -18,6 +18,7 @@ from pgward.ca.authority import Trust
 from pgward.ca.identity import directory
 from pgward.ca.records import PublishedCrl
 from pgward.ca.resources import stored
+from pgward.ca.resources.host_grants import GrantNews
 from pgward.ca.rotation import rotations
 from pgward.ca.store import Store
 from pgward.ca.store.transaction import ENDINGS, counter
@@ -69,6 +70,7 @@ class HostNews:
         self._authority = authority
         self._lock = threading.Lock()
         self._kept: News | None = None
+        self._grants = GrantNews()
 
     def known(self, version: int) -> News | None:
         """Return the news of at least ``version`` if they are at hand; never blocks for long."""
@@ -92,7 +94,7 @@ class HostNews:
         with self._store.read() as connection:
             under_way = rotations.under_way(connection)
             endings = counter(connection, ENDINGS)
-            roles = _roles(connection)
+            roles = _roles(connection, self._grants.read(connection))
         return News(
             version,
             {
@@ -105,16 +107,19 @@ class HostNews:
         )
 
 
-def _roles(connection: Connection) -> str:
-    """Return what changes with who is which role; nothing while there is no role map."""
+def _roles(connection: Connection, grants: str) -> str:
+    """Return what changes with who is which role; nothing while there is no role map or grant.
+
+    ``grants`` changes with who is which access role.
+    """
     maps = [(each.name, each.version) for each in stored.every(connection, "RoleMap")]
-    if not maps:
+    if not maps and not grants:
         return ""
     people = [
         (each.name, sorted(each.groups), each.blocked_at, each.valid_from, each.valid_until)
         for each in directory.everyone(connection)
     ]
-    return _digest(repr((maps, people)))
+    return _digest(repr((maps, people, grants)))
 
 
 def _listed(values: Sequence[str]) -> str:

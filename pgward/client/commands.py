@@ -148,12 +148,15 @@ def services(output: str) -> None:
             **service.to_json(),
             "edges": [f"{e.name} {e.address}" for e in service.edges],
             "step_up": _standing(service.step_up, now),
+            "access": "" if service.access is None else _ends(service.access.until, now),
         }
         for service in found
     ]
     columns = _SERVICES
     if any(service.step_up for service in found):
-        columns = {**_SERVICES, "step_up": "STEP-UP"}
+        columns = {**columns, "step_up": "STEP-UP"}
+    if any(service.access for service in found):
+        columns = {**columns, "access": "BY A GRANT"}
     terminal.table(rows, columns, empty="no service is for you; an administrator can add one")
 
 

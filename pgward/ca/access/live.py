@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.access.request_states import ACTIVE
+from pgward.access.request_states import ACTIVE, ENDED, ENDING
 from pgward.ca.store.schema_access import access_grants
 
 EVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -53,6 +53,20 @@ _CHANGED = (
     .where(_COLUMNS.revision >= sa.bindparam("since"))
     .order_by(_COLUMNS.revision)
 )
+_CHANGED_INTEGRATIONS = (
+    sa.select(_COLUMNS.integration)
+    .where(_COLUMNS.revision >= sa.bindparam("since"))
+    .order_by(_COLUMNS.revision)
+)
+_OVER = (
+    sa.select(_COLUMNS.user_name)
+    .distinct()
+    .where(
+        _COLUMNS.integration.in_(sa.bindparam("of_integrations", expanding=True)),
+        _COLUMNS.ends_at > sa.bindparam("since"),
+        sa.or_(_COLUMNS.state.in_((ENDING, ENDED)), _COLUMNS.ends_at <= sa.bindparam("at")),
+    )
+)
 _OF_INTEGRATIONS = _ALL.where(
     _COLUMNS.integration.in_(sa.bindparam("of_integrations", expanding=True))
 )
@@ -83,6 +97,20 @@ def of_integrations(
 ) -> Iterator[LiveGrant]:
     """Yield those on the servers of these integrations."""
     return _read(connection, _OF_INTEGRATIONS, {"at": now, "of_integrations": integrations})
+
+
+def changed_integrations(connection: Connection, since: int) -> set[str]:
+    """Return on whose servers grants changed, in any way, since the store had a version."""
+    found = connection.execute(_CHANGED_INTEGRATIONS, {"since": since}).scalars()
+    return {name for name in found if name is not None}
+
+
+def over_since(
+    connection: Connection, integrations: list[str], since: datetime, now: datetime
+) -> set[str]:
+    """Return whose grants on these servers are over by now, though not since before a time."""
+    values = {"of_integrations": integrations, "since": since, "at": now}
+    return set(connection.execute(_OVER, values).scalars())
 
 
 def _read(

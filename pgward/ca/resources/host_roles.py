@@ -1,4 +1,4 @@
-"""Who may log in as which role on one host, by all role maps that name it.
+"""Who may log in as which role on one host, by all role maps that name it, and by grants.
 
 What nobody can want is left out and said: two people with one role of their own, a person whose
 own role would be a superuser, or a role that the maps give to others.
@@ -18,9 +18,11 @@ from sqlalchemy.engine import Connection
 from pgward.ca.identity import directory, machines
 from pgward.ca.identity.directory import User
 from pgward.ca.resources import role_names, stored
+from pgward.ca.resources.host_grants import HostGrants
 from pgward.ca.resources.role_map import RoleMapSpec
 from pgward.core.errors import ConflictError, InvalidInputError
 
+_NO_GRANTS = HostGrants()
 MAX_PAIRS = 20_000
 """Most pairs of a person and a role on one host."""
 MAX_NOTES = 100
@@ -60,23 +62,31 @@ class _Person:
     called: set[str] = field(default_factory=set)
 
 
-def resolve(maps: Sequence[NamedMap], people: Iterable[User], now: datetime) -> dict[str, Any]:
+def resolve(
+    maps: Sequence[NamedMap],
+    people: Iterable[User],
+    now: datetime,
+    grants: HostGrants = _NO_GRANTS,
+) -> dict[str, Any]:
     """Return what one host is told, but for the version; ConflictError when it is too much.
 
     ``digest`` changes when anything of it does. ``left`` are those who lost their rights by what
-    they are, not by the maps: they are blocked, over, or gone.
+    they are, not by the maps: they are blocked, over, or gone, or their grant has ended.
     """
     everyone = list(people)
     able = [each for each in everyone if each.blocked_at is None and each.is_valid(now)]
-    found, notes = _resolved(maps, able)
+    found, notes = _resolved(maps, able, grants)
     pairs = sum(len(each.roles) + (each.own is not None) for each in found.values())
     if pairs > MAX_PAIRS:
         raise ConflictError(
-            f"the role maps of this host come to {pairs} pairs of a person and a role",
+            f"the role maps and grants of this host come to {pairs} pairs of a person and a role",
             hint=f"at most {MAX_PAIRS}: map groups of people to roles that they share",
         )
     content = {
-        "maps": [name for name, _ in maps],
+        "maps": [
+            *(name for name, _ in maps),
+            *(f"grants of {name}" for name in grants.integrations),
+        ],
         "people": [
             {
                 "name": name,
@@ -88,7 +98,7 @@ def resolve(maps: Sequence[NamedMap], people: Iterable[User], now: datetime) -> 
             for name, each in sorted(found.items())
             if each.roles or each.own
         ],
-        "left": _left(maps, everyone, able),
+        "left": sorted({*_left(maps, everyone, able), *(grants.over - found.keys())}),
         "drop": _drop([spec for _, spec in maps if spec.roles.manage]),
         "max_removed_percent": min(
             (spec.max_removed_percent for _, spec in maps), default=_MOST_REMOVED
@@ -121,7 +131,7 @@ def maps_of(connection: Connection, host: str) -> list[NamedMap]:
 
 
 def _resolved(
-    maps: Sequence[NamedMap], able: Sequence[User]
+    maps: Sequence[NamedMap], able: Sequence[User], grants: HostGrants
 ) -> tuple[dict[str, _Person], list[str]]:
     found: dict[str, _Person] = {}
     notes: list[str] = []
@@ -144,8 +154,18 @@ def _resolved(
                     (_manage if spec.roles.manage else _give)(person, own, spec)
             for role in wanted - {role_names.OWN}:
                 _give(person, role, spec)
+    _grant(found, {each.name for each in able}, grants)
     notes += _separate(found)
     return found, notes
+
+
+def _grant(found: dict[str, _Person], able: set[str], grants: HostGrants) -> None:
+    """Give people their access roles, which are theirs alone."""
+    for name, role in sorted(grants.pairs):
+        if name in able:
+            person = found.setdefault(name, _Person())
+            person.roles.setdefault(role, False)
+            person.called.add(role)
 
 
 def _wrong_own(own: str, spec: RoleMapSpec, shared: set[str]) -> str | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pgward.ca.identity import directory
-from pgward.ca.resources import host_roles
+from pgward.ca.resources import host_grants, host_roles
 from pgward.ca.store import Store
 
 # Accounts begin and end without a change of the store.
@@ -32,8 +32,9 @@ class HostRoleBook:
             return known[2]
         with self._store.read() as connection:
             maps = host_roles.maps_of(connection, host)
-            people = directory.everyone(connection) if maps else []
-        found = {"version": read, **host_roles.resolve(maps, people, now)}
+            grants = host_grants.of_host(connection, host, now)
+            people = directory.everyone(connection) if maps or grants.pairs else []
+        found = {"version": read, **host_roles.resolve(maps, people, now, grants)}
         with self._lock:
             if len(self._known) >= _MOST:
                 self._known.clear()

@@ -2,6 +2,7 @@ import pytest
 
 from pgward.ca.host_news import HostNews, News
 from tests.fixtures.authority import START
+from tests.fixtures.live_grants import give
 
 
 @pytest.fixture
@@ -82,3 +83,12 @@ def test_who_is_which_role_is_news_while_there_is_a_role_map(api, admin, news, s
     admin.call("DELETE", "/v1/resources/RoleMap/m")
     assert (seen[0], len(set(seen))) == ("", 4)
     assert news.get(store.version()).parts["roles"] == ""
+
+
+def test_who_is_which_access_role_is_news_while_an_integration_names_hosts(api, admin, news, store):
+    spec = {"connector": "c1", "host": "db", "user": "u", "auth": {"none": True}, "hosts": ["h1"]}
+    body = {"kind": "Integration", "metadata": {"name": "shop-db"}, "spec": spec}
+    assert admin.call("PUT", "/v1/resources/integration/shop-db", body).status_code == 200
+    before = news.get(store.version()).parts["roles"]
+    give(store, api.clock.now())
+    assert news.get(store.version()).parts["roles"] != before

@@ -4,6 +4,7 @@ import pytest
 
 from pgward.ca.identity.directory import User
 from pgward.ca.resources import host_roles
+from pgward.ca.resources.host_grants import HostGrants
 from pgward.ca.resources.host_roles import resolve
 from pgward.ca.resources.role_map import RoleMapSpec
 from pgward.core.errors import ConflictError
@@ -21,8 +22,12 @@ def spec(*rules, **fields):
     return RoleMapSpec.model_validate({"hosts": ["db1"], "rules": list(rules)} | fields)
 
 
-def told(people, *specs):
-    return resolve([(f"m{number}", each) for number, each in enumerate(specs)], people, NOW)
+NONE = HostGrants()
+
+
+def told(people, *specs, grants=NONE):
+    maps = [(f"m{number}", each) for number, each in enumerate(specs)]
+    return resolve(maps, people, NOW, grants)
 
 
 def roles(found):
@@ -144,3 +149,32 @@ def test_names_that_are_nobodys_are_noted_with_the_nearest(api, admin):
             "there is no group 'elves' yet",
             "there is no user 'alcie'; did you mean 'alice'?",
         ]
+
+
+# --- by grants ----------------------------------------------------------------------------
+
+
+def granting(*pairs, over=()):
+    return HostGrants(("shop-db",), frozenset(pairs), frozenset(over))
+
+
+def test_who_has_a_grant_is_their_access_role():
+    people = [person("ann", "dba"), person("bob"), person("eve", blocked_at=NOW)]
+    grants = granting(("ann", "a_1"), ("bob", "b_1"), ("eve", "e_1"), over={"zoe", "bob"})
+    found = told(people, spec(DBA), grants=grants)
+    assert roles(found) == {"ann": [("a_1", False), ("app", False)], "bob": [("b_1", False)]}
+    assert found["maps"] == ["m0", "grants of shop-db"]
+    assert found["left"] == ["zoe"]
+
+
+def test_without_a_role_map_there_are_grants_all_the_same():
+    found = told([person("bob")], grants=granting(("bob", "b_1")))
+    assert (found["maps"], roles(found)) == (["grants of shop-db"], {"bob": [("b_1", False)]})
+    assert told([], grants=granting(over={"bob"}))["left"] == ["bob"]
+
+
+def test_an_access_role_that_would_be_anothers_own_is_nobodys():
+    managing = spec({"users": ["ann"], "roles": []}, roles={"manage": True})
+    found = told([person("ann"), person("bob")], managing, grants=granting(("bob", "ann")))
+    assert found["people"] == []
+    assert len(found["notes"]) == 2

@@ -1,0 +1,80 @@
+"""Whom the grants let log in on PostgreSQL hosts: as the access role, while a grant is live.
+
+An integration names the hosts of its server. Its connector makes the role; the agents map people
+to it, and end their sessions with the grant.
+"""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.engine import Connection
+
+from pgward.ca.access import live
+from pgward.ca.access.live import EVER
+from pgward.ca.resources import stored
+from pgward.ca.store.transaction import SNAPSHOT, counter
+
+_OVER: Final = timedelta(days=30)
+"""For so long a host that was away is told that it was no slip that somebody has lost a role."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostGrants:
+    """Those of one host: pairs of a person and an access role, and whose grant ended lately."""
+
+    integrations: tuple[str, ...] = ()
+    pairs: frozenset[tuple[str, str]] = frozenset()
+    over: frozenset[str] = frozenset()
+
+
+def of_host(connection: Connection, host: str, now: datetime) -> HostGrants:
+    """Return the grants of a host; of one that no integration names there are none."""
+    names = [name for name, hosts in _hosts(connection).items() if host in hosts]
+    if not names:
+        return HostGrants()
+    grants = live.of_integrations(connection, names, now)
+    pairs = frozenset((each.user, each.role) for each in grants if each.role is not None)
+    over = live.over_since(connection, names, now - _OVER, now)
+    return HostGrants(tuple(names), pairs, frozenset(over) - {person for person, _ in pairs})
+
+
+@dataclass(slots=True)
+class GrantNews:
+    """What changes with the grants of hosts; reads only those that changed since the last time."""
+
+    _known: dict[str, str] = field(default_factory=dict)
+    _read_at: int | None = None
+
+    def read(self, connection: Connection) -> str:
+        """Return a digest of who is which access role on which servers; "" without hosts."""
+        version = counter(connection, SNAPSHOT)
+        named = {name for name, hosts in _hosts(connection).items() if hosts}
+        changed: Collection[str] = named
+        if self._read_at is not None and version >= self._read_at:
+            changed = live.changed_integrations(connection, self._read_at) & named
+        wanted = sorted({*changed, *(named - self._known.keys())})
+        known = {name: told for name, told in self._known.items() if name in named}
+        self._known = known | _digests(connection, wanted)
+        self._read_at = version
+        told = [f"{name}:{self._known[name]}" for name in sorted(self._known)]
+        return _digest("\n".join(told)) if told else ""
+
+
+def _digests(connection: Connection, names: list[str]) -> dict[str, str]:
+    pairs: dict[str, set[str]] = {name: set() for name in names}
+    for each in live.of_integrations(connection, names, EVER) if names else ():
+        if each.integration is not None and each.role is not None:
+            pairs[each.integration].add(f"{each.user}\0{each.role}")
+    return {name: _digest("\n".join(sorted(found))) for name, found in pairs.items()}
+
+
+def _hosts(connection: Connection) -> dict[str, list[str]]:
+    found = stored.every(connection, "Integration")
+    return {each.name: list(each.spec.get("hosts") or ()) for each in found}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
