@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from pgward.client import edge_uri, options
+from pgward.client.access import hints
 from pgward.client.phrases import when
 from pgward.client.services import ServiceInfo, choose
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock, parse_rfc3339
-from pgward.core.errors import InvalidInputError, UnavailableError
+from pgward.core.errors import InvalidInputError, NotFoundError, UnavailableError
 from pgward.system import terminal
 
 _TOKENS = {
@@ -111,9 +112,10 @@ def revoke(ids: tuple[str, ...], name: str | None) -> None:
 
 
 def _service(session: Session, name: str) -> ServiceInfo:
-    found = choose(
-        [ServiceInfo.read(each) for each in session.api().get("/v1/services")["services"]], name
-    )
+    try:
+        found = choose(session.services(), name)
+    except NotFoundError as error:
+        raise hints.refusal(name, error, lambda: session.offers(name)) from None
     if not found.edges:
         raise UnavailableError(f"no edge serves {name} now", hint="ask an administrator")
     return found

@@ -237,6 +237,10 @@ class Session:
         """Return the services that this person may use."""
         return [ServiceInfo.read(each) for each in self.api().get("/v1/services")["services"]]
 
+    def offers(self, service: str) -> list[dict[str, Any]]:
+        """Return what this person may ask for at a service; nothing where there is none."""
+        return list(self.api().get("/v1/access/offers", service=service)["offers"])
+
     def stepped_up(self, service: str, wait: float) -> bool:
         """Tell whether a fresh second factor counts for a service, waiting so long for one."""
         return step_up.ask(self.api(), service, wait=wait).proved_until is not None

@@ -189,9 +189,7 @@ def _show_offers(found: list[Offer], service: str | None, output: str) -> None:
     empty = f"there is nothing{where} that you may ask for"
     terminal.table([_row(each) for each in rows], _OFFERS, empty=empty)
     if service is not None and rows:
-        choices = sorted({word for each in rows for word in offers.choices(each)})
-        what = choices[0] if choices else ""
-        terminal.note(" ".join(f"pgward request {service} {what} --for 1h".split()))
+        terminal.note(offers.command(service, rows))
     elif rows:
         terminal.note("pgward request SERVICE shows how to ask for it")
 

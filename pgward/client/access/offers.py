@@ -123,6 +123,22 @@ def choices(offer: Offer) -> list[str]:
     ]
 
 
+def span(seconds: int) -> str:
+    """Return a number of seconds as ``--for`` takes it: ``90s``, ``30m``, ``2h`` or ``7d``."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def command(service: str, offers: Sequence[Offer]) -> str:
+    """Return a command that asks for something that is offered at a service."""
+    words = sorted({word for each in offers for word in choices(each)})
+    named = words[:1] if words and not any(is_entry(each) for each in offers) else []
+    seconds = min(int(each["default_seconds"]) for each in offers)
+    return " ".join(["pgward request", service, *named, "--for", span(seconds)])
+
+
 def _having(what: str, names: Sequence[str], offers: list[Offer], of: Any) -> list[Offer]:
     """Return the offers with all of these names; raise InvalidInputError."""
     known = sorted({name for each in offers for name in of(each)})

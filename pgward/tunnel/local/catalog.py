@@ -10,10 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from pgward.client import known
+from pgward.client.access import hints
 from pgward.client.services import ServiceInfo, choose
 from pgward.client.session import Session
 from pgward.core.clock import Clock
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import NotFoundError, UnavailableError
 from pgward.system.files import StorageError, storage_errors
 
 RENEW_BEFORE = timedelta(minutes=20)
@@ -33,15 +34,21 @@ class Catalog:
     def find(self, name: str) -> ServiceInfo:
         """Return the service ``name``, with a certificate that lives at hand.
 
-        Raises NotFoundError with the nearest name, LoginNeededError, DeniedError, and
-        UnavailableError when the CA is away and what is kept here does not do.
+        Raises NotFoundError with the nearest name, or how to ask for access, LoginNeededError,
+        DeniedError, and UnavailableError when the CA is away and what is kept here does not do.
         """
         self._renew()
         return self.look_up(name)
 
     def look_up(self, name: str) -> ServiceInfo:
         """Return the service ``name``; the certificate is somebody else's business."""
-        return choose(self.all(), name)
+        services, fresh = self._services()
+        try:
+            return choose(services, name)
+        except NotFoundError as error:
+            if not fresh:
+                raise
+            raise hints.refusal(name, error, lambda: self._session.offers(name)) from None
 
     def all(self) -> list[ServiceInfo]:
         """Return the services of this person, as the CA says or said last."""

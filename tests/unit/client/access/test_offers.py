@@ -128,3 +128,17 @@ def test_an_empty_reason_is_none():
     assert offers.with_reason(Wish("shop"), " why ") == Wish("shop", reason="why")
     with pytest.raises(InvalidInputError, match="a reason is needed"):
         offers.with_reason(Wish("shop"), "  ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(172800, "2d"), (3600, "1h"), (5400, "90m"), (61, "61s"), (86400, "1d")]
+)
+def test_a_time_as_it_is_typed(seconds, text):
+    assert offers.span(seconds) == text
+
+
+def test_a_command_that_asks_for_something():
+    long = offer(bundles=[], privileges=[], default_seconds=7200)
+    assert offers.command("shop", [offer(), OTHER, long]) == (
+        "pgward request shop --bundle shop-reading --for 1h"
+    )

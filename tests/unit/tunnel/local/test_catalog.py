@@ -7,6 +7,7 @@ from pgward.client.known import FILE
 from pgward.client.services import ServiceInfo
 from pgward.core.errors import LoginNeededError, NotFoundError, UnavailableError
 from pgward.tunnel.local.catalog import Catalog
+from tests.fixtures.asked import ENTRY, offer
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ORDERS = ServiceInfo.read(
@@ -29,6 +30,7 @@ class FakeSession:
         self.not_after = NOW + timedelta(minutes=5)
         self.away = False
         self.renewals = 0
+        self.offered = []
 
     def ensure_certificate(self, _margin):
         self.renewals += 1
@@ -37,6 +39,9 @@ class FakeSession:
     def services(self):
         self._call()
         return [ORDERS]
+
+    def offers(self, service):
+        return [each for each in self.offered if each["service"] == service]
 
     def _call(self):
         if self.away:
@@ -75,6 +80,13 @@ def test_without_the_ca_an_unknown_name_is_still_refused(tmp_path, session):
     with pytest.raises(NotFoundError) as caught:
         Case(tmp_path, session).catalog.find("order")
     assert caught.value.hint == "did you mean orders?"
+
+
+def test_a_service_that_one_may_ask_for_is_told_as_such(tmp_path, session):
+    session.offered = [offer(**ENTRY, service="order")]
+    with pytest.raises(NotFoundError, match="you have no access to order now") as caught:
+        Case(tmp_path, session).catalog.find("order")
+    assert caught.value.hint == "pgward request order --for 1h"
 
 
 def test_without_the_ca_an_ended_certificate_opens_nothing(tmp_path, session):
