@@ -92,7 +92,7 @@ def _row(grant: dict[str, Any], short: str, now: datetime) -> dict[str, Any]:
         "short": short,
         "user": grant["user"],
         "service": grant["service"],
-        "what": words.what(grant),
+        "what": words.brief(grant),
         "role": grant["role"],
         "standing": words.grant_state(grant, now),
         "until": grant["until"],

@@ -133,12 +133,12 @@ def _list(
         if output != "table":
             terminal.structured(found, output)
             return
-        waiting = calls.requests(api, _MOST_TOLD, to_decide="true")[0] if mine else []
+        waiting, many = calls.requests(api, _MOST_TOLD, to_decide="true") if mine else ([], False)
     _show(found, mine=mine, empty=_empty(to_decide, mine))
     if more:
         terminal.note(f"only the newest {limit} are shown; --limit shows more")
     if waiting:
-        count = counted(len(waiting), "request")
+        count = f"more than {_MOST_TOLD} requests" if many else counted(len(waiting), "request")
         terminal.note(f"{count} of others to decide about: pgward requests --to-decide")
 
 
@@ -163,7 +163,7 @@ def _row(request: dict[str, Any], short: str, now: datetime) -> dict[str, Any]:
         "short": short,
         "user": request["user"],
         "service": request["service"],
-        "what": words.what(request),
+        "what": words.brief(request),
         "for": words.seconds(request["seconds"]),
         "standing": words.state(request, now),
         "asked": when(parse_rfc3339(request["created_at"]), now),

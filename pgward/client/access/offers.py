@@ -133,8 +133,7 @@ def span(seconds: int) -> str:
 
 def command(service: str, offers: Sequence[Offer]) -> str:
     """Return a command that asks for something that is offered at a service."""
-    words = sorted({word for each in offers for word in choices(each)})
-    named = words[:1] if words and not any(is_entry(each) for each in offers) else []
+    named = [] if any(is_entry(each) for each in offers) else choices(offers[0])[:1]
     seconds = min(int(each["default_seconds"]) for each in offers)
     return " ".join(["pgward request", service, *named, "--for", span(seconds)])
 

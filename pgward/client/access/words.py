@@ -10,6 +10,7 @@ from pgward.core.clock import parse_rfc3339
 
 LEAST_ID = 6
 """Letters of an id that are shown at least."""
+_MOST_BRIEF = 4
 
 _ENDS: Mapping[str, str] = {
     "expired": "its time is over",
@@ -40,6 +41,14 @@ def what(asked: Mapping[str, Any]) -> list[str]:
         *(f"role {each}" for each in asked["roles"]),
         *(objects.told(each) for each in asked["privileges"]),
     ] or ["entry to the service"]
+
+
+def brief(asked: Mapping[str, Any]) -> list[str]:
+    """Return the first of what a request or grant is for, and how much more there is."""
+    found = what(asked)
+    if len(found) <= _MOST_BRIEF:
+        return found
+    return [*found[: _MOST_BRIEF - 1], f"and {len(found) - _MOST_BRIEF + 1} more"]
 
 
 def seconds(number: float) -> str:

@@ -76,6 +76,12 @@ def test_that_there_are_more_is_said(logged_in, ca):
     assert done.stderr == "only the newest 1 are shown; --limit shows more\n"
 
 
+def test_how_many_wait_is_not_counted_for_ever(logged_in, ca):
+    ca.routes[ROUTE] = {"requests": [approved(), approved()], "after": "next"}
+    said = logged_in("requests", "--limit", "2").stderr
+    assert "more than 100 requests of others to decide about" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

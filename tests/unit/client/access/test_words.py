@@ -36,6 +36,16 @@ def test_what_is_asked_for():
     assert words.what(request(**ENTRY)) == ["entry to the service"]
 
 
+def test_much_is_cut_short_in_a_table():
+    assert words.brief(request(roles=["a", "b"])) == words.what(request(roles=["a", "b"]))
+    assert words.brief(request(roles=list("abc"))) == [
+        "shop-reading",
+        "role a",
+        "role b",
+        "and 2 more",
+    ]
+
+
 OWNERS = "the integration's owner or the owner of what is asked for"
 ENDED = {"state": "ended", "ended_at": "2026-11-21T12:30:00Z"}
 
