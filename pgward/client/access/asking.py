@@ -54,8 +54,22 @@ _timeout = click.option(
 
 @click.command(short_help="Ask for access to SERVICE for a time.")
 @click.argument("service", required=False, shell_complete=recent.complete_service)
-@click.option("--bundle", "bundles", multiple=True, metavar="NAME", help="A role bundle.")
-@click.option("--role", "roles", multiple=True, metavar="NAME", help="A role of the server.")
+@click.option(
+    "--bundle",
+    "bundles",
+    multiple=True,
+    metavar="NAME",
+    help="A role bundle.",
+    shell_complete=recent.completer("bundles"),
+)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="NAME",
+    help="A role of the server.",
+    shell_complete=recent.completer("roles"),
+)
 @click.option(
     "--on",
     "privileges",

@@ -1,5 +1,6 @@
 import json
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -56,6 +57,19 @@ def test_nothing_that_a_shell_could_trip_over_is_completed():
     assert words(recent.complete_id) == ["ok-1"]
 
 
+def test_bundles_and_roles_are_those_of_the_service_that_was_named():
+    other = offer(service="stock", bundles=[{"name": "all"}], roles=["a b", "$(x)", "r"])
+    recent.remember(offers=[offer(), offer(bundles=[{"name": "shop-writing"}]), other])
+    context = click.Context(click.Command("request"))
+    bundles = recent.completer("bundles")
+    assert [each.value for each in bundles(context, None, "")] == [
+        *("all", "shop-reading", "shop-writing"),
+    ]
+    context.params["service"] = "stock"
+    assert [each.value for each in bundles(context, None, "")] == ["all"]
+    assert [each.value for each in recent.completer("roles")(context, None, "")] == ["r"]
+
+
 def test_what_is_known_already_is_not_written_again(home):
     recent.remember([request()])
     before = (home / recent.FILE).stat().st_ino
@@ -74,7 +88,12 @@ def test_a_home_that_takes_no_file_is_said_and_no_hindrance(monkeypatch, capsys)
 
 def test_the_shell_completes_ids_and_services():
     recent.remember([request()], [offer()])
-    for line, wanted in (("pgward approve 4f", ID), ("pgward request s", "shop")):
+    for line, wanted in (
+        ("pgward approve 4f", ID),
+        ("pgward request s", "shop"),
+        ("pgward request shop --bundle sh", "shop-reading"),
+        ("pgward request --role r", "reporting"),
+    ):
         environment = {
             "_PGWARD_COMPLETE": "bash_complete",
             "COMP_WORDS": line,
