@@ -121,7 +121,7 @@ def request(
     type=Duration(),
     required=True,
     metavar="DURATION",
-    help="How long, from its approval on.",
+    help="How much longer: 30m, 2h.",
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why; others read it.")
 @_wait
@@ -136,9 +136,9 @@ def extend(
     timeout: timedelta,
     output: str,
 ) -> None:
-    """Ask for more time for what the request ID gave.
+    """Ask that what the request ID gave ends later.
 
-    It is a new request for the same, and decided anew. What there is stays until then.
+    It is a new request for the same, and decided anew. Until then the end stays as it is.
     """
     with options.api() as api:
         before = calls.find(api, request_id)

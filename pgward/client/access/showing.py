@@ -93,5 +93,5 @@ def before_deciding(request: Mapping[str, Any], plan: list[dict[str, Any]], now:
 
 def _how_long(request: Mapping[str, Any]) -> str:
     emergency = ", by breaking the glass" if request["break_glass"] else ""
-    extends = f", in place of {request['extends']}" if request["extends"] else ""
+    extends = f" longer than {request['extends']} gives" if request["extends"] else ""
     return f"{words.seconds(request['seconds'])}{emergency}{extends}"

@@ -233,7 +233,7 @@ def test_more_time_is_a_new_request(logged_in, ca):
     done = logged_in("extend", "4f0c", "--for", "1h", "--reason", "not done", "--wait")
     assert body(ca) == {"seconds": 3600, "reason": "not done"}
     assert done.exit_code == 0, done.stderr
-    assert f"for          2 hours, in place of {ID}" in done.stdout.splitlines()
+    assert f"for          2 hours longer than {ID} gives" in done.stdout.splitlines()
 
 
 def test_more_time_needs_a_time(logged_in):
