@@ -40,8 +40,8 @@ _COMMANDS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
         Kind.ASKED: ("pgward approve {id}", "pgward deny {id} --reason WHY"),
         Kind.REMINDER: ("pgward approve {id}", "pgward deny {id} --reason WHY"),
         Kind.ENDS_SOON: ("pgward extend {id} --for 1h",),
-        Kind.BREAK_GLASS: ("pgward requests show {id}", "pgward revoke {id}"),
-        Kind.UNACKNOWLEDGED: ("pgward requests show {id}", "pgward revoke {id}"),
+        Kind.BREAK_GLASS: ("pgward requests acknowledge {id}", "pgward revoke {id}"),
+        Kind.UNACKNOWLEDGED: ("pgward requests acknowledge {id}", "pgward revoke {id}"),
     }
 )
 TO_DECIDE: Final = frozenset({Kind.ASKED, Kind.REMINDER})

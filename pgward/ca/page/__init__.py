@@ -1,4 +1,4 @@
-"""The pages that the CA shows to browsers: so far the one where people use their passkeys.
+"""The pages that the CA shows to browsers: where people use their passkeys, and decide requests.
 
 A *route* reads the request, a *template* makes the HTML, an *asset* is a style sheet, script or
 picture. Every answer has the same strict headers: no inline script or style, nothing from

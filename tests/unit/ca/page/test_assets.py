@@ -8,7 +8,7 @@ from pgward.core.errors import NotFoundError
 
 def test_the_name_of_an_asset_tells_what_is_in_it():
     found = assets.every()
-    assert set(found) == {"icon.svg", "page.css", "passkey.js"}
+    assert set(found) == {"decide.js", "icon.svg", "page.css", "passkey.js"}
     for name, each in found.items():
         stem, suffix = name.split(".")
         assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{16}}\.{suffix}", each.path)
