@@ -37,6 +37,13 @@ _LOG = {
     "export": Entry("write all entries to a file", "pgward.ca.log.commands:export"),
     "accept": Entry("go on with a store that lost entries", "pgward.ca.log.commands:accept"),
 }
+_NOTICES = {
+    "list": Entry(
+        "list those that wait, or were given up", "pgward.ca.notices.commands:list_notices"
+    ),
+    "retry": Entry("send again what was given up", "pgward.ca.notices.commands:retry"),
+    "test": Entry("send a message to try the channels", "pgward.ca.notices.commands:test"),
+}
 _ROTATE = {
     "start": Entry("make the next CA, trusted from now on", "pgward.ca.rotation.commands:start"),
     "status": Entry(
@@ -88,6 +95,7 @@ _CA = {
     "crl": Entry("look at the revocation lists", children=_CRL),
     "log": Entry("check the transparency log", children=_LOG),
     "rotate": Entry("replace an issuing CA or a root", children=_ROTATE),
+    "notices": Entry("look at messages about access requests", children=_NOTICES),
     "acme": Entry("let certbot and other ACME clients get certificates", children=_ACME),
 }
 _EDGE = {

@@ -197,6 +197,8 @@ ELSEWHERE = {
     "audit export",
     "ca log accept",
     "ca log export",
+    "ca notices retry",
+    "ca notices test",
     "ca rotate start",
     "connect",
     "disconnect",

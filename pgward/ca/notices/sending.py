@@ -27,7 +27,8 @@ from pgward.ca.store.schema_notices import notice_deliveries, notices
 from pgward.core.clock import Clock
 
 BATCH: Final = 20
-GIVE_UP: Final = timedelta(hours=24)
+MOST_TRIES: Final = 32
+"""About a day of them."""
 _FIRST_WAIT: Final = 15.0
 _LONGEST_WAIT: Final = 3600.0
 _MOST_PROBLEM: Final = 300
@@ -125,7 +126,7 @@ class Sender:
         problem = error.message[:_MOST_PROBLEM]
         changes: dict[str, Any] = {"attempts": attempts, "problem": problem}
         wait = timedelta(seconds=max(wait_after(attempts), error.retry_after or 0.0))
-        if error.for_good or now + wait > row.due_at + GIVE_UP:
+        if error.for_good or attempts >= MOST_TRIES:
             whom = row.recipient or "everyone"
             _log.warning("a notice is given up: %s to %s: %s", self.channel.name, whom, problem)
             return {**changes, "state": DEAD, "ended_at": now}, DEAD

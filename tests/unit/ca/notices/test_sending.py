@@ -133,7 +133,7 @@ def test_after_a_day_it_is_given_up_and_that_is_put_on_record(sender, channel, c
     while states(sender)[0][1] == "waiting":
         tries += 1
         sender.turn()
-        clock.moment += HOUR
+        clock.moment += timedelta(seconds=wait_after(tries))
     assert NOW + 23 * HOUR < clock.moment <= NOW + 26 * HOUR
     assert states(sender) == [("bob", "dead", tries, "m:25: connection refused")]
     assert "a notice is given up: email to bob: m:25: connection refused" in caplog.messages
