@@ -183,6 +183,28 @@ TABLE = {
         (401, 403, 403, 403, 403),
         {"service": "none", "user": "bob", "role": "app"} | CSR,
     ),
+    "GET /v1/catalog": (ADMIN, None),
+    "GET /v1/catalog/gone": ((401, 403, 404, 401, 401), None),
+    "GET /v1/catalog/gone/objects": ((401, 403, 404, 401, 401), None),
+    "GET /v1/catalog/gone/roles": ((401, 403, 404, 401, 401), None),
+    "GET /v1/catalog/gone/grants": ((401, 403, 404, 401, 401), None),
+    "POST /v1/catalog/gone/refresh": ((401, 403, 404, 401, 401), {}),
+    # Only the connector of an integration may tell of it.
+    "POST /v1/connector/catalog": (
+        (401, 403, 403, 403, 403),
+        {
+            "integration": "gone",
+            "taken_at": "2026-11-22T12:00:00Z",
+            "seconds": 1,
+            "server_version": 16,
+            "databases": {},
+        },
+    ),
+    "POST /v1/connector/catalog-failure": (
+        (401, 403, 403, 403, 403),
+        {"integration": "gone", "failure": "away"},
+    ),
+    f"PUT /v1/connector/catalog/gone/{'0' * 64}": ((401, 403, 403, 403, 403), None),
     "GET /v1/host/news": (HOST, None),
     "POST /v1/host/standings": (HOST, {}),
     "POST /v1/host/events": (HOST, {"events": []}),
@@ -212,6 +234,7 @@ def _template(path: str) -> str:
         "none": "{name}",
         "links/nobody": "links/{user}",
         "acct": "{account_id}",
+        "gone": "{integration}",
         "KEY": "{key}",
         "Service": "{kind}",
     }.items():
