@@ -84,6 +84,7 @@ class Flow:
     bounds: Rights = field(default_factory=Rights)
     reason: str = REQUIRED
     pattern: str = ""
+    pattern_text: str = ""
     approvals: tuple[Approval, ...] = ()
     automatic: tuple[Rule, ...] = ()
     reminds: timedelta | None = None

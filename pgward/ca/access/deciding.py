@@ -126,6 +126,15 @@ def may_acknowledge(connection: Connection, request: AccessRequest, person: Pers
         return False
 
 
+def may_be_decided(connection: Connection, request: AccessRequest) -> bool:
+    """Tell whether what a request rests on is still there."""
+    try:
+        ground_of(connection, request)
+    except ConflictError:
+        return False
+    return True
+
+
 def may_decide(connection: Connection, request: AccessRequest, person: Person) -> bool:
     """Tell whether somebody may say yes or no to a request as things are now."""
     try:

@@ -235,6 +235,7 @@ class Search:
     seen_by: str | None = None
     flows: Sequence[str] = ()
     unacknowledged: bool = False
+    prefix: str | None = None
 
 
 def page(
@@ -246,6 +247,9 @@ def page(
     if search.seen_by is not None:
         mine = _REQUESTS.user_name == search.seen_by
         conditions.append(sa.or_(mine, _REQUESTS.flow.in_(search.flows)) if search.flows else mine)
+    if search.prefix is not None:
+        # A range, which an index answers: ids are hexadecimal, and g comes behind them.
+        conditions += [_REQUESTS.id >= search.prefix, _REQUESTS.id < f"{search.prefix}g"]
     if search.unacknowledged:
         conditions += [
             _REQUESTS.state == APPROVED,
@@ -266,6 +270,61 @@ def page(
         .limit(limit)
     )
     return [AccessRequest(**row) for row in connection.execute(statement).mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantSearch:
+    """Which grants, as for requests; ``states`` are looked through one by one."""
+
+    states: Sequence[str]
+    user: str | None = None
+    service: str | None = None
+    seen_by: str | None = None
+    flows: Sequence[str] = ()
+
+
+def grant_page(
+    connection: Connection, search: GrantSearch, *, after: str | None, limit: int
+) -> list[Grant]:
+    """Return the grants that end last, or those behind ``after`` (an id)."""
+    given = {"user_name": search.user, "service": search.service}
+    conditions = [_GRANTS[name] == value for name, value in given.items() if value is not None]
+    if search.seen_by is not None:
+        mine = _GRANTS.user_name == search.seen_by
+        conditions.append(sa.or_(mine, _GRANTS.flow.in_(search.flows)) if search.flows else mine)
+    if after is not None:
+        last = find_grant(connection, after)
+        if last is None:
+            raise unknown(after)
+        place = sa.tuple_(_GRANTS.ends_at, _GRANTS.id)
+        bound = sa.tuple_(sa.literal(last.ends_at, _GRANTS.ends_at.type), sa.literal(last.id))
+        conditions.append(place < bound)
+    found: list[Grant] = []
+    for state in search.states:  # an index has each in this order, and none has all
+        statement = (
+            sa.select(*_WHOLE_GRANT)
+            .where(_GRANTS.state == state, *conditions)
+            .order_by(_GRANTS.ends_at.desc(), _GRANTS.id.desc())
+            .limit(limit)
+        )
+        found += [Grant(**row) for row in connection.execute(statement).mappings()]
+    found.sort(key=lambda each: (each.ends_at, each.id), reverse=True)
+    return found[:limit]
+
+
+def decisions_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Decision]]:
+    """Return what was said about several requests, by id and in order."""
+    columns = access_decisions.c
+    statement = (
+        sa.select(access_decisions)
+        .where(columns.request_id.in_(ids))
+        .order_by(columns.request_id, columns.number)
+    )
+    found: dict[str, list[Decision]] = {}
+    for row in connection.execute(statement) if ids else ():
+        said = Decision(row.decided_by, row.decision, row.reason, row.decided_at)
+        found.setdefault(row.request_id, []).append(said)
+    return found
 
 
 def _requests(connection: Connection, *conditions: sa.ColumnElement[bool]) -> list[AccessRequest]:

@@ -206,6 +206,7 @@ class AccessFlowSpec(RightsSpec):
             bounds=self.rights(),
             reason=MATCHING if pattern is not None else str(self.reason),
             pattern="" if pattern is None else reason_condition(pattern),
+            pattern_text=pattern or "",
             approvals=tuple(each.approval() for each in self.approvals),
             automatic=tuple(Rule(each.name, each.match) for each in self.automatic),
             reminds=None if self.remind_after is None else duration(self.remind_after),

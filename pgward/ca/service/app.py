@@ -20,8 +20,8 @@ from pgward.ca.service import context, errors, strict
 from pgward.ca.service.events import MAX_EVENTS_BODY
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
-from pgward.ca.service.routes import acme as acme_routes
 from pgward.ca.service.routes import (
+    access_requests,
     acme_keys,
     audit,
     audit_archive,
@@ -68,6 +68,7 @@ from pgward.ca.service.routes import (
     tokens,
     users,
 )
+from pgward.ca.service.routes import acme as acme_routes
 from pgward.ca.store import Store
 
 _ROUTERS = (
@@ -82,6 +83,7 @@ _ROUTERS = (
     *(secrets.router, handles.router),
     *(orders.router, rotations.router, proofs.router),
     acme_keys.router,
+    access_requests.router,
     identity_providers.router,
     passkeys.router,
     *(ocsp.router, probes.router),

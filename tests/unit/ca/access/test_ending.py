@@ -15,11 +15,11 @@ def end(access, clock):
 
 
 def test_what_is_on_a_server_ends_when_the_connector_has_taken_it_away(access, end, clock):
-    grant = end(access.granted(), by="root", note="enough")
+    grant = end(access.granted(), by="adam", note="enough")
     assert (grant.state, grant.end_reason, grant.ended_by, grant.ended_at) == (
         "ending",
         "revoked",
-        "root",
+        "adam",
         None,
     )
     clock.move(seconds=3)

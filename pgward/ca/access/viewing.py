@@ -1,0 +1,272 @@
+"""Who sees which requests and grants, and what of them; worked out once for a whole list.
+
+People see their own; who may decide about a request sees it; administrators and auditors see all.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from pgward.access.approvals import Approval, Demand
+from pgward.access.flows import Flow
+from pgward.access.people import Person
+from pgward.access.request_states import LIVE, PENDING
+from pgward.ca.access import deciders, declared, requests
+from pgward.ca.access.deciders import Deciders
+from pgward.ca.access.declared import Target
+from pgward.ca.access.requests import AccessRequest, Decision, Grant, GrantSearch, Search
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import User
+from pgward.core.errors import NotFoundError
+
+MOST_SCANNED = 20
+"""Pages that are looked through to fill one for somebody who sees few of them."""
+_MOST_NAMED = 20
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """One demand: who may fulfil it (some of them by name), and how many have."""
+
+    demand: Demand
+    approvers: list[str]
+    given: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request with all that is known of it; ``counts`` are those whose yes still counts."""
+
+    request: AccessRequest
+    decisions: list[Decision]
+    grant: Grant | None
+    needed: list[Needed] = field(default_factory=list)
+    counts: frozenset[str] = frozenset()
+    can: list[str] = field(default_factory=list)
+
+
+class Viewer:
+    """What one person sees, at one moment, in one reading of the store."""
+
+    def __init__(self, connection: Connection, user: User, now: datetime) -> None:
+        self._connection, self._now = connection, now
+        self._me = deciders.as_person(user)
+        self._is_admin = user.administrator
+        self._sees_all = user.administrator or directory.AUDITORS in user.groups
+        self._flows: dict[str, Flow | None] = {}
+        self._targets: dict[str, Target | None] = {}
+        self._deciders: dict[tuple[str, str, str, str], Deciders | None] = {}
+        self._people: dict[tuple[Demand, ...], list[Person]] = {}
+        self._able: dict[str, Person | None] = {}
+
+    def one(self, request_id: str) -> Seen:
+        """Return a request; raise NotFoundError also for one that is not theirs to see."""
+        request = requests.get(self._connection, request_id)
+        if not self._may_see(request):
+            raise requests.unknown(request_id)
+        return self._whole([request])[0]
+
+    def requests(
+        self, search: Search, *, to_decide: bool, after: str | None, limit: int
+    ) -> tuple[list[Seen], str | None]:
+        """Return a page of requests, and where the next one begins if there may be more."""
+        found: list[AccessRequest] = []
+        for _ in range(MOST_SCANNED):
+            page = requests.page(
+                self._connection, self._narrowed(search, to_decide), after=after, limit=_PAGE
+            )
+            for each in page:
+                after = each.id
+                if self._waits_for_me(each) if to_decide else self._may_see(each):
+                    found.append(each)
+                if len(found) == limit:
+                    return self._whole(found), after
+            if len(page) < _PAGE:
+                return self._whole(found), None
+        return self._whole(found), after
+
+    def grants(
+        self, search: GrantSearch, *, after: str | None, limit: int
+    ) -> tuple[list[Grant], str | None]:
+        """Return a page of grants, and where the next one begins if there may be more."""
+        if not self._sees_all:
+            flows = self._flows_to_decide()
+            search = GrantSearch(search.states, search.user, search.service, self._me.name, flows)
+        found: list[Grant] = []
+        size = limit if self._sees_all else _PAGE
+        for _ in range(MOST_SCANNED):
+            page = requests.grant_page(self._connection, search, after=after, limit=size)
+            for each in page:
+                after = each.id
+                if self._sees_all or self._may_see_grant(each):
+                    found.append(each)
+                if len(found) == limit:
+                    return found, after
+            if len(page) < size:
+                return found, None
+        return found, after
+
+    def may_end(self, request: AccessRequest) -> bool:
+        """Tell whether they may take a grant away: administrators, and who may decide."""
+        who = self._who(request)
+        return self._is_admin or (who is not None and who.may(self._me))
+
+    def _narrowed(self, search: Search, to_decide: bool) -> Search:
+        if to_decide:
+            flows = self._flows_to_decide()
+            return Search(PENDING, search.user, search.service, self._me.name, flows)
+        if self._sees_all or search.user == self._me.name:
+            return search
+        flows = self._flows_to_decide()
+        return Search(
+            search.state,
+            search.user,
+            search.service,
+            self._me.name,
+            flows,
+            search.unacknowledged,
+            search.prefix,
+        )
+
+    def _flows_to_decide(self) -> list[str]:
+        """Return the flows that may have them decide, as far as is known without a request."""
+        return [
+            each.name
+            for each in declared.flows(self._connection)
+            if any(_may_name(one, self._me) for one in each.approvals)
+        ]
+
+    def _may_see(self, request: AccessRequest) -> bool:
+        if self._sees_all or self._me.is_called(request.user_name):
+            return True
+        who = self._who(request)
+        if who is not None and who.may(self._me):
+            return True
+        said = requests.decisions(self._connection, request.id)
+        return any(self._me.is_called(each.decided_by) for each in said)
+
+    def _may_see_grant(self, grant: Grant) -> bool:
+        if self._me.is_called(grant.user_name):
+            return True
+        request = requests.find(self._connection, grant.id)
+        return request is not None and self._may_see(request)
+
+    def _waits_for_me(self, request: AccessRequest) -> bool:
+        who = self._who(request)
+        if who is None or not who.may(self._me) or self._now >= request.lapses_at:
+            return False
+        said = requests.decisions(self._connection, request.id)
+        return not any(self._me.is_called(each.decided_by) for each in said)
+
+    def _whole(self, found: Sequence[AccessRequest]) -> list[Seen]:
+        ids = [each.id for each in found]
+        grants = requests.grants_of(self._connection, ids)
+        said = requests.decisions_of(self._connection, ids)
+        return [self._seen(each, said.get(each.id, []), grants.get(each.id)) for each in found]
+
+    def _seen(self, request: AccessRequest, said: list[Decision], grant: Grant | None) -> Seen:
+        yes = [
+            person
+            for each in said
+            if each.decision == requests.APPROVE
+            and (person := self._person(each.decided_by)) is not None
+        ]
+        who = self._who(request)
+        demands = () if who is None else who.demands
+        needed = [
+            Needed(
+                each,
+                self._named(who, each) if request.state == PENDING else [],
+                sum(each.people.names(person) for person in yes),
+            )
+            for each in demands
+        ]
+        counts = frozenset(
+            person.name for person in yes if any(one.people.names(person) for one in demands)
+        )
+        return Seen(request, said, grant, needed, counts, self._can(request, said, grant))
+
+    def _can(
+        self, request: AccessRequest, said: Sequence[Decision], grant: Grant | None
+    ) -> list[str]:
+        """Return what they may do with it, by the names of routes."""
+        mine = self._me.is_called(request.user_name)
+        who = self._who(request)
+        decides = not mine and who is not None and who.may(self._me)
+        found: list[str] = []
+        if request.state == PENDING:
+            said_so = any(self._me.is_called(each.decided_by) for each in said)
+            found += ["approve", "deny"] if decides and not said_so else []
+            found += ["cancel"] if mine else []
+        if grant is not None and grant.state in LIVE and self._now < grant.ends_at:
+            flow = self._flow(request.flow)
+            longer = flow is not None and flow.longest_in_all and not grant.break_glass
+            found += ["extend"] if mine and longer else []
+            found += ["revoke"] if mine or decides or self._is_admin else []
+        if request.break_glass and request.acknowledged_at is None and not mine:
+            found += ["acknowledge"] if decides or self._is_admin else []
+        return found
+
+    def _named(self, who: Deciders | None, demand: Demand) -> list[str]:
+        if who is None:
+            return []
+        if who.demands not in self._people:
+            self._people[who.demands] = who.people(self._connection, self._now)
+        found = [each.name for each in self._people[who.demands] if demand.people.names(each)]
+        return [name for name in found if name.lower() != who.asker.lower()][:_MOST_NAMED]
+
+    def _who(self, request: AccessRequest) -> Deciders | None:
+        asked = json.dumps(dict(request.asked), sort_keys=True)
+        key = (request.flow, request.service, asked, request.user_name)
+        if key not in self._deciders:
+            flow, aim = self._flow(request.flow), self._target(request.service)
+            fits = flow is not None and aim is not None and flow.is_for(aim.service, aim.labels)
+            self._deciders[key] = (
+                deciders.of(self._connection, flow, aim, request.user_name, request.rights)
+                if fits and flow is not None and aim is not None
+                else None
+            )
+        return self._deciders[key]
+
+    def _flow(self, name: str) -> Flow | None:
+        if name not in self._flows:
+            self._flows[name] = declared.flow(self._connection, name)
+        return self._flows[name]
+
+    def _target(self, name: str) -> Target | None:
+        if name not in self._targets:
+            try:
+                self._targets[name] = declared.target(self._connection, name)
+            except NotFoundError:
+                self._targets[name] = None
+        return self._targets[name]
+
+    def _person(self, name: str) -> Person | None:
+        if name not in self._able:
+            self._able[name] = deciders.person(self._connection, name, self._now)
+        return self._able[name]
+
+
+def offers(
+    connection: Connection, user: User, service: str | None
+) -> Iterable[tuple[Target, Flow]]:
+    """Yield what somebody may ask for: a service and a flow."""
+    person = deciders.as_person(user)
+    flows = [
+        each
+        for each in declared.flows(connection)
+        if each.lets_ask(person) or each.lets_ask(person, break_glass=True)
+    ]
+    for aim in declared.targets(connection) if flows else ():
+        if service in (None, aim.service):
+            for flow in flows:
+                if flow.is_for(aim.service, aim.labels):
+                    yield aim, flow
+
+
+def _may_name(approval: Approval, person: Person) -> bool:
+    return approval.integration_owner or approval.resource_owner or approval.people.names(person)
