@@ -85,6 +85,7 @@ pytest_plugins = [
     "tests.fixtures.passkeys",  # after logins, which it imports
     "tests.fixtures.pair",  # after ca_service, database and factors, which it imports
     "tests.fixtures.postgres",
+    "tests.fixtures.access_server",  # after postgres, which it imports
     "tests.fixtures.upstream_servers",  # after material and postgres, which it imports
     "tests.fixtures.receivers",
     "tests.fixtures.applied",  # after material and postgres, which it imports

@@ -57,13 +57,18 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A privilege as it is: by whom, and whether the connector's account can revoke it."""
+    """A privilege as it is: by whom, and whether the connector's account can revoke it.
+
+    With ``via`` it does so as that role: which of its roles a REVOKE counts as is else for
+    PostgreSQL to choose (manual, REVOKE), and it might not be the one that granted.
+    """
 
     privilege: Privilege
     grantor: str
     grantable: bool = False
     mine: bool = True
     owner: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +275,9 @@ def _held(fields: Mapping[str, Any], database: str) -> Held:
         privilege,
         fields["grantor"],
         grantable=fields["grantable"],
-        mine=fields["mine"],
+        mine=fields["how"] in ("plain", "set"),
         owner=fields["owner"],
+        via=fields["grantor"] if fields["how"] == "set" else "",
     )
 
 

@@ -34,6 +34,12 @@ sessions as (
   select usesysid as oid, count(*) as many from pg_stat_activity group by 1)
 """
 
+# Which of its roles a REVOKE counts as is for PostgreSQL to choose, unless it is one by SET ROLE.
+_HOW: Final = """case when pg_get_userbyid(x.grantor) = current_user then 'plain'
+       when pg_has_role(current_user, x.grantor, case
+         when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)
+       then 'set' when pg_has_role(current_user, x.grantor, 'usage') then 'plain' else 'no' end"""
+
 SERVER: Final = (
     _ROLES
     + """
@@ -89,18 +95,15 @@ select json_build_object('is', 'held', 'kind', 'database', 'database', d.datname
   'name', '', 'args', '', 'grantee', coalesce(u.rolname, ''), 'privilege', x.privilege_type,
   'grantor', pg_get_userbyid(x.grantor), 'grantable', x.is_grantable,
   'owner', pg_get_userbyid(d.datdba),
-  'mine', case when pg_has_role(me.oid, d.datdba, 'usage') then x.grantor = d.datdba
-               else pg_has_role(me.oid, x.grantor, 'usage') end)
+  'how', """
+    + _HOW
+    + """)
 from me, pg_database d cross join aclexplode(d.datacl) x left join pg_roles u on u.oid = x.grantee
 where x.grantee in (select oid from ours) and x.grantee <> d.datdba
 """
 )
 """Roles that are marked or asked for by name, and what every database knows. Parameters: prefix,
 names."""
-
-# A superuser's grants count as the owner's; what others granted only they can revoke.
-_MINE: Final = """case when pg_has_role(current_user, o.owner, 'usage') then x.grantor = o.owner
-       else pg_has_role(current_user, x.grantor, 'usage') end"""
 
 _SYSTEM: Final = "left(n.nspname, 3) <> 'pg_' and n.nspname <> 'information_schema'"
 
@@ -261,7 +264,7 @@ def _held(kind: str, catalog: str, joins: str, columns: tuple[str, str, str, str
     return f"""select json_build_object('is', 'held', 'kind', o.kind, 'schema', o.schema,
   'name', o.name, 'args', o.args, 'grantee', coalesce(u.rolname, ''),
   'privilege', x.privilege_type, 'grantor', pg_get_userbyid(x.grantor),
-  'grantable', x.is_grantable, 'owner', pg_get_userbyid(o.owner), 'mine', {_MINE})
+  'grantable', x.is_grantable, 'owner', pg_get_userbyid(o.owner), 'how', {_HOW})
 from (select {kind} as kind, {schema}::text as schema, {name}::text as name, {args}::text as args,
              {owner} as owner, {acl} as acl
         from dependent d {joins} where d.classid = '{catalog}'::regclass and d.deptype = 'a') o

@@ -27,6 +27,8 @@ from pgward.access.quoting import is_name
 from pgward.access.wanted import Wanted
 from pgward.access.wishes import wish
 
+_Group = tuple[str, str, str, str]  # database, grantee, as which role, borrowed of whom
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -53,11 +55,13 @@ class _Draft:
         database: str | None = None,
         *,
         whole: bool = False,
+        around: tuple[Sql, ...] = (),
     ) -> None:
         """Add a step, unless there is nothing to do."""
         made = tuple(statements)
         if made:
-            self.steps.append(Step(phase, role, made, database, whole=whole))
+            opening, closing = around[:1], around[1:]
+            self.steps.append(Step(phase, role, made, database, whole, opening, closing))
 
     def lose(self, role: str, *, every: bool = False) -> None:
         """Note that a role has less than it had."""
@@ -191,8 +195,8 @@ def _leave(draft: _Draft, member: Member, what: str) -> None:
 
 
 def _take_privileges(draft: _Draft) -> None:
-    taken: dict[tuple[str, str | None, str], list[Held]] = {}
-    fewer: dict[tuple[str, str | None, str], list[Held]] = {}
+    taken: dict[_Group, list[Held]] = {}
+    fewer: dict[_Group, list[Held]] = {}
     for held in _all_held(draft.facts):
         grantee = held.privilege.grantee
         if held.privilege in draft.desired.privileges and not held.grantable:
@@ -207,20 +211,15 @@ def _take_privileges(draft: _Draft) -> None:
             continue
         database = None if held.privilege.kind == "database" else held.privilege.database
         into = fewer if held.privilege in draft.desired.privileges else taken
-        into.setdefault((grantee, database, borrowed), []).append(held)
+        into.setdefault((database or "", grantee, held.via, borrowed), []).append(held)
         _by_hand(draft, held)
         _lost(draft, grantee)
     for made, group in ((sql.revoked, taken), (sql.not_grantable, fewer)):
-        for (grantee, database, borrowed), found in sorted(group.items(), key=_in_order):
+        for (inside, grantee, via, borrowed), found in sorted(group.items()):
+            become = (sql.become(via), sql.RESET) if via else ()
+            around = _borrowed(draft, borrowed) if borrowed else become
             done = made([each.privilege for each in found])
-            if borrowed:
-                done = _borrowed(draft, borrowed, done)
-            draft.do("revoke", grantee, done, database, whole=bool(borrowed))
-
-
-def _in_order(item: tuple[tuple[str, str | None, str], object]) -> tuple[str, str, str]:
-    (grantee, database, borrowed), _ = item
-    return database or "", grantee, borrowed
+            draft.do("revoke", grantee, done, inside or None, around=around)
 
 
 def _all_held(facts: Facts) -> Iterable[Held]:
@@ -351,24 +350,19 @@ def _hand_on(
     if heir is not None and any(each.kind == "object" for each in found):
         done.append(sql.reassign(name, heir))
     done += [sql.nothing_owned(name), sql.drop_owned(name)]
-    draft.do("reassign", name, _borrowed(draft, name, done), database, whole=True)
+    draft.do("reassign", name, done, database, whole=True, around=_borrowed(draft, name))
     objects = [each.identity for each in found if each.kind == "object"]
     if objects and heir is not None:
         told = ", ".join(objects[:5]) + (", …" if len(objects) > 5 else "")  # noqa: PLR2004
         draft.drift.append(Drift("owned", name, f"{heir!r} gets what it owned: {told}"))
 
 
-def _borrowed(draft: _Draft, role: str, statements: Iterable[Sql]) -> tuple[Sql, ...]:
-    """Do statements as a member of a role of ours, of which no trace is left."""
-    known = draft.ours[role]
-    if known.usage:
-        return tuple(statements)
-    user, version = draft.server.user, draft.server.version
-    return (
-        sql.borrow(role, user, version),
-        *statements,
-        sql.give_back(role, user),
-    )
+def _borrowed(draft: _Draft, role: str) -> tuple[Sql, Sql] | tuple[()]:
+    """Return what makes us a member of a role of ours, and what leaves no trace of that."""
+    if draft.ours[role].usage:
+        return ()
+    user = draft.server.user
+    return sql.borrow(role, user, draft.server.version), sql.give_back(role, user)
 
 
 def _give(draft: _Draft) -> None:

@@ -52,7 +52,7 @@ class Step:
     """What is done about one role in one database, all of it or nothing.
 
     ``database`` is None for what is the server's own. With ``whole`` the statements make sense
-    together only.
+    together only. ``opening`` and ``closing`` stand around each transaction of them.
     """
 
     phase: Phase
@@ -60,6 +60,8 @@ class Step:
     statements: tuple[Sql, ...]
     database: str | None = None
     whole: bool = False
+    opening: tuple[Sql, ...] = ()
+    closing: tuple[Sql, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class Plan:
                 if end.phase == phase:
                     yield None, _told(end)
             for step in self.in_phase(phase):
-                for each in step.statements:
+                for each in (*step.opening, *step.statements, *step.closing):
                     yield step.database, each.text
 
 

@@ -85,6 +85,14 @@ def give_back(role: str, user: str) -> Sql:
     return Sql(f"REVOKE {identifier(role)} FROM {identifier(user)}")
 
 
+def become(role: str) -> Sql:
+    """Act as a role for the rest of the transaction, or until RESET."""
+    return Sql(f"SET LOCAL ROLE {identifier(role)}")
+
+
+RESET: Final = Sql("RESET ROLE")
+
+
 def granted(privileges: Iterable[Privilege]) -> tuple[Sql, ...]:
     """Grant privileges, in as few statements as can be."""
     return _on_objects(privileges, "GRANT {} ON {} ", " TO {}")

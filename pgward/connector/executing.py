@@ -126,7 +126,7 @@ class _Turn:
 
     def _run(self, database: str | None, steps: Sequence[Step]) -> None:
         """Run steps in one transaction, or else each in its own."""
-        why = self._transaction(database, [sql for step in steps for sql in step.statements])
+        why = self._transaction(database, [sql for step in steps for sql in _all(step)])
         if why is None:
             return
         if len(steps) > 1:
@@ -143,7 +143,8 @@ class _Turn:
             self._halved(step, step.statements[0], why)
 
     def _alone(self, step: Step, statement: Sql) -> None:
-        why = self._transaction(step.database, [statement])
+        one = (*step.opening, statement, *step.closing)
+        why = self._transaction(step.database, one)
         if why is not None:
             self._halved(step, statement, why)
 
@@ -183,10 +184,14 @@ class _Turn:
             for grant in sorted(role.grants & wanted) if role is not None else ():
                 if step.phase in GIVING:
                     failed.setdefault(grant, self._refused.get(step.role, "not made yet"))
-        taking = last.only_taking()
-        left = {each.role for each in taking.steps} | {each.role for each in taking.ends}
+        # A role that nobody is in as, and that has no rights, is over, though it cannot go.
+        undone = {each.role for each in last.only_taking().steps}
+        left = {each.role for each in last.steps if each.phase in ("disable", "revoke")}
+        left |= {each.role for each in last.ends}
         told = [each.text for each in last.problems if not each.fatal]
-        told += [f"{role!r}: {why}" for role, why in sorted(self._refused.items()) if role in left]
+        told += [
+            f"{role!r}: {why}" for role, why in sorted(self._refused.items()) if role in undone
+        ]
         return Outcome(
             active=frozenset(wanted - failed.keys()),
             failed=failed,
@@ -197,6 +202,10 @@ class _Turn:
             problems=tuple(told),
             desired=last.desired,
         )
+
+
+def _all(step: Step) -> Iterable[Sql]:
+    return (*step.opening, *step.statements, *step.closing)
 
 
 def _drift(first: Plan, last: Plan) -> tuple[Drift, ...]:
