@@ -87,10 +87,21 @@ def said(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def text(value: str | bytes) -> str:
+    """Return a text as psycopg gives it, which knows none in a database without an encoding."""
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
+
+
+def _encoding(connection: psycopg.Connection[Any]) -> str:
+    """Return what is asked in: such a database may hold bytes that no encoding has."""
+    known = connection.info.parameter_status("server_encoding")
+    return "SQL_ASCII" if known == "SQL_ASCII" else "UTF8"
+
+
 def _prepare(connection: psycopg.Connection[Any]) -> None:
     settings = {
         "search_path": "pg_catalog",
-        "client_encoding": "UTF8",
+        "client_encoding": _encoding(connection),
         "standard_conforming_strings": "on",
         "client_min_messages": "error",
         "default_transaction_read_only": "off",

@@ -12,7 +12,7 @@ import psycopg
 
 from pgward.access import statements
 from pgward.access.facts import Server
-from pgward.connector.rooms import Rooms, said
+from pgward.connector.rooms import Rooms, said, text
 
 END_SECONDS: Final = 4.0
 _POLL_SECONDS: Final = 0.02
@@ -84,7 +84,7 @@ def _signal(
         rows = connection.execute(_END.encode(), parameters).fetchall()
         for role in borrowed:
             connection.execute(statements.give_back(role, server.user).text.encode())
-    return {pid: role for pid, role, _ in rows}
+    return {pid: text(role) for pid, role, _ in rows}
 
 
 def _wait(

@@ -1,7 +1,7 @@
 import psycopg
 import pytest
 
-from pgward.connector.rooms import Rooms, said
+from pgward.connector.rooms import Rooms, said, text
 from pgward.core.errors import UnavailableError
 from tests.fixtures.scripted_server import ScriptedServer
 
@@ -26,6 +26,15 @@ def test_sessions_wait_for_nobody_for_long() -> None:
     assert server.settings["lock_timeout"] == "2s"
     assert server.settings["search_path"] == "pg_catalog"
     assert server.settings["createrole_self_grant"] == ""
+
+
+def test_a_database_without_an_encoding_is_asked_in_none() -> None:
+    server = ScriptedServer(quiet)
+    server.encoding = "SQL_ASCII"
+    with Rooms(server) as rooms:
+        rooms.enter()
+    assert server.settings["client_encoding"] == "SQL_ASCII"
+    assert [text("a"), text(b"a\xff")] == ["a", "a\udcff"]
 
 
 def test_what_a_version_does_not_know_is_not_set() -> None:
