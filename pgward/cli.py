@@ -151,6 +151,7 @@ NO_DOCUMENT = frozenset(
         "hba generate",
         "ca serve",
         "edge serve",
+        "connector serve",
         "agent run",
         "demo",
         "completion",

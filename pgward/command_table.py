@@ -111,6 +111,13 @@ _EDGE = {
         "pgward.tunnel.edge.auditor.commands:edge_refused",
     ),
 }
+_CONNECTOR = {
+    "enroll": Entry("enroll this machine with a join token", "pgward.connector.commands:enroll"),
+    "serve": Entry("make and end what grants say", "pgward.connector.commands:serve"),
+    "status": Entry("tell how a connector fares", "pgward.connector.commands:status"),
+    "plan": Entry("show the SQL that it would run", "pgward.connector.commands:plan"),
+    "check": Entry("try servers out, and say what is missing", "pgward.connector.commands:check"),
+}
 _HBA = {
     "generate": Entry("print configuration fragments", "pgward.hba.commands:generate"),
     "apply": Entry("set a data directory up, and check it took", "pgward.hba.commands:apply"),
@@ -278,6 +285,9 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "ca": Entry("run the certificate authority", section=_SERVER, children=_CA),
     "edge": Entry("run the server-side end of tunnels", section=_SERVER, children=_EDGE),
+    "connector": Entry(
+        "make access roles on PostgreSQL servers", section=_SERVER, children=_CONNECTOR
+    ),
     "hba": Entry("configure PostgreSQL to check certificates", section=_SERVER, children=_HBA),
     "doctor": Entry(
         "see which link to a service breaks, and what to do",

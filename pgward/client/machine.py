@@ -106,8 +106,11 @@ class Machine:
         *,
         advertise: str | None,
         clock: Clock | None = None,
+        kind: str | None = None,
     ) -> Self:
         """Join with a one-time token; one that is enrolled already becomes the new machine.
+
+        With ``kind`` the CA refuses a token for another one, and does not use it up.
 
         Raises InvalidInputError (the token's form), FingerprintError, DeniedError (used or
         expired), UnavailableError, StorageError. The token is used up only after the
@@ -120,11 +123,13 @@ class Machine:
             key = keys.generate()
             prove_writable(directory, _ROOM)
             trust = pin(token.url, token.fingerprint, clock=clock)
-            body = {
+            body: dict[str, Any] = {
                 "token": token.secret,
                 "csr": csr.make(key).decode("ascii"),
                 "advertise": advertise,
             }
+            if kind is not None:  # an older CA knows no such field
+                body["kind"] = kind
             with ApiClient.of(trust, clock=clock) as client:
                 reply = client.post("/v1/enroll", body)
             certificate = NewCertificate.read(reply, key)

@@ -201,6 +201,7 @@ ELSEWHERE = {
     "ca notices test",
     "ca rotate start",
     "connect",
+    "connector enroll",
     "disconnect",
     "edge enroll",
     "hba apply",
