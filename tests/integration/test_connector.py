@@ -1,193 +1,215 @@
-"""`pgward.connect` in programs, against real servers."""
+"""A connector on a real server, by a CA that a test plays: made in time, and ended in time."""
 
-import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-import psutil
+import psycopg
 import pytest
-import sqlalchemy
-from sqlalchemy.ext.asyncio import create_async_engine
 
-import pgward
-from tests.fixtures.agent_process import agent
-from tests.fixtures.ca import environment
-from tests.fixtures.edge_process import eventually
+from pgward.connector.executing import reconcile
+from pgward.connector.serving import Connector
+from pgward.core.errors import UnavailableError
+from pgward.system.postgres import Cluster
+from tests.fixtures.connectors import answer, grant_fields, integration_fields
+from tests.fixtures.waiting import eventually
 
-pytestmark = pytest.mark.integration
-WHO = "select current_user || ' ' || client_dn from pg_stat_ssl where pid = pg_backend_pid()"
-_PROGRAM = """
-import json, os, sys
-import pgward
-service, rounds = sys.argv[1], int(sys.argv[2])
-ask = {who!r}
-with pgward.connect(service, autocommit=True) as session:
-    print(json.dumps([session.execute(ask).fetchone()[0], os.getpid()]), flush=True)
-    for _ in range(rounds):
-        child = os.fork()
-        if child == 0:
-            with pgward.connect(service) as own:
-                print(json.dumps([own.execute(ask).fetchone()[0], os.getpid()]), flush=True)
-            os._exit(0)
-        os.waitpid(child, 0)
-    print(json.dumps([session.execute(ask).fetchone()[0], os.getpid()]), flush=True)
-    if rounds == 0:
-        sys.stdin.read()
-"""
+READ = {
+    "database": "shop",
+    "kind": "table",
+    "schema": "public",
+    "name": "*",
+    "privileges": ["SELECT"],
+    "future": False,
+}
+USE = {**READ, "kind": "schema", "schema": "", "name": "public", "privileges": ["USAGE"]}
 
 
-@pytest.fixture(scope="module")
-def person(stack):
-    return stack.person()
+class Ca:
+    """A CA that tells of one integration; ``away`` and it does not answer."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._place = {
+            "host": str(cluster.socket_dir),
+            "port": cluster.port,
+            "user": "pgward_connector",
+            "reassign_to": "app",
+        }
+        self._news = threading.Condition()
+        self._reply: dict[str, Any] = {}
+        self._version = 0
+        self.away = False
+        self.reports: list[dict[str, Any]] = []
+
+    def want(self, *grants: dict[str, Any], ending: tuple[dict[str, str], ...] = ()) -> None:
+        """Want these from now on."""
+        with self._news:
+            self._version += 1
+            self._reply = integration_fields(*grants, ending=ending, **self._place)
+            self._news.notify_all()
+
+    def renew_if_due(self) -> bool:
+        return False
+
+    def wanted(self, after: int, _tag: str | None, wait: float) -> dict[str, Any]:
+        with self._news:
+            if not self.away and after == self._version:
+                self._news.wait(min(wait, 0.5))
+            if self.away:
+                raise UnavailableError("the CA is away")
+            if after == self._version:
+                return {}
+            return answer(self._reply, version=self._version, now=datetime.now(UTC))
+
+    def report(self, report: dict[str, Any]) -> None:
+        if self.away:
+            raise UnavailableError("the CA is away")
+        self.reports.append(report)
+
+    def states(self) -> list[tuple[str, str]]:
+        return [(each["id"], each["state"]) for one in self.reports for each in one["grants"]]
 
 
-@pytest.fixture(scope="module")
-def service(stack, person):
-    return stack.service(person)
+@pytest.fixture
+def shop(pg: Cluster) -> Cluster:
+    """A server with a database of an application, and the connector's account."""
+    pg.psql("create role app")
+    pg.psql("create role pgward_connector login createrole")
+    pg.psql("create database shop owner app")
+    options = " with inherit true, set true" if pg.version >= 16 else ""
+    pg.psql(f"grant app to pgward_connector{options}")
+    with owner(pg) as connection:
+        connection.execute("set role app; create table orders (id int)")
+    return pg
 
 
-@pytest.fixture(scope="module")
-def who(person):
-    return f"{person.name} /CN={person.name}"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _at_home(person):
-    """This process is the person's program."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGWARD_HOME", str(person.home))
-        yield
-        pgward.close()
-        assert tunnels(os.getpid()) == []
-
-
-def tunnels(pid: int) -> list[psutil.Process]:
-    """The tunnels that live as long as a process."""
-    wanted = ["--for-pid", str(pid)]
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if wanted == words[-2:] and process.status() != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
-
-
-def test_psycopg(service, who):
-    with pgward.connect(service, autocommit=True) as session:
-        assert session.execute(WHO).fetchone() == (who,)
-        assert session.info.parameter_status("server_version")
-    assert len(tunnels(os.getpid())) == 1
-
-
-def test_asynchronous_drivers(service, who):
-    async def main() -> list[str]:
-        async with await pgward.connect_async(service) as session:
-            first = (await (await session.execute(WHO)).fetchone())[0]
-        other = await pgward.connect_async(service, driver="asyncpg")
-        second = await other.fetchval(WHO)
-        await other.close()
-        return [first, second]
-
-    assert asyncio.run(main()) == [who, who]
-
-
-def test_sqlalchemy(service, who):
-    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=pgward.creator(service))
-    with engine.connect() as session:
-        assert session.scalar(sqlalchemy.text(WHO)) == who
-    engine.dispose()
-
-
-@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_sqlalchemy_with_asyncio(service, who, driver):
-    async def main() -> str:
-        create = pgward.async_creator(service, driver=driver)
-        engine = create_async_engine(f"postgresql+{driver}://", async_creator=create)
-        async with engine.connect() as session:
-            found = await session.scalar(sqlalchemy.text(WHO))
-        await engine.dispose()
-        return found
-
-    assert asyncio.run(main()) == who
-
-
-def test_many_threads_share_one_tunnel(service, who):
-    def ask(_number: int) -> str:
-        with pgward.connect(service) as session:
-            return session.execute(WHO).fetchone()[0]
-
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(ask, range(24))) == {who}
-    assert len(tunnels(os.getpid())) == 1
-
-
-def test_a_tunnel_that_is_killed_is_opened_again(service, who):
-    with pgward.connect(service) as session:
-        session.execute("select 1")
-    (before,) = tunnels(os.getpid())
-    before.kill()
-    eventually(lambda: not tunnels(os.getpid()))
-    with pgward.connect(service) as session:
-        assert session.execute(WHO).fetchone() == (who,)
-
-
-def program(person, service: str, rounds: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-c", _PROGRAM.format(who=WHO), service, str(rounds)]
-    return subprocess.Popen(
-        command,
-        env=environment(person.home),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+def owner(cluster: Cluster) -> psycopg.Connection[Any]:
+    return psycopg.connect(
+        host=str(cluster.socket_dir),
+        port=cluster.port,
+        user="postgres",
+        dbname="shop",
+        autocommit=True,
     )
 
 
-def test_forked_children_have_tunnels_of_their_own(person, service, who):
-    with program(person, service, 1) as running:
-        said, errors = running.communicate(timeout=60)
-    assert (running.returncode, errors) == (0, "")
-    lines = [json.loads(line) for line in said.splitlines()]
-    assert [each[0] for each in lines] == [who] * 3
-    assert lines[0][1] == lines[2][1] != lines[1][1]
-    for _, pid in lines:
-        eventually(lambda pid=pid: tunnels(pid) == [], what="a tunnel outlives its process")
+def person(cluster: Cluster) -> psycopg.Connection[Any]:
+    return psycopg.connect(
+        host=str(cluster.socket_dir), port=cluster.port, user="alice", dbname="shop"
+    )
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, None])
-def test_the_tunnel_ends_with_the_program(person, service, end):
-    with program(person, service, 0) as running:
-        _, pid = json.loads(running.stdout.readline())
-        assert len(tunnels(pid)) == 1
-        if end is None:
-            running.stdin.close()
-        else:
-            running.send_signal(end)
-        assert running.wait(20) == (0 if end is None else -end)
-        eventually(lambda: tunnels(pid) == [], what="the tunnel outlives its program")
-        assert running.stderr.read() == ""
+def roles(cluster: Cluster) -> str:
+    return cluster.psql("select string_agg(rolname, ' ' order by rolname) from pg_roles"
+                        " where rolname !~ '^pg_'")  # fmt: skip
 
 
-def test_an_agent_that_runs_holds_the_tunnel(stack, monkeypatch):
-    other = stack.person()
-    service = stack.service(other)
-    with agent(other) as holder, monkeypatch.context() as patch:
-        patch.setenv("PGWARD_HOME", str(other.home))
-        before = tunnels(os.getpid())
-        with pgward.connect(service) as session:
-            assert session.execute(WHO).fetchone() == (f"{other.name} /CN={other.name}",)
-        (row,) = other.data("status")
-        assert (row["service"], row["pid"]) == (service, holder.process.pid)
-        assert tunnels(os.getpid()) == before
+def until(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def test_what_the_edge_says_is_raised(stack, person):
-    """A tunnel that cannot be opened tells why, as an exception."""
-    service = stack.service(person)
-    stack.site.api.post(f"/v1/users/{person.name}/block", {"reason": "left"})
-    with pytest.raises(pgward.PgwardError):
-        pgward.connect(service)
+def grant(ends: datetime, name: str = "g1") -> dict[str, Any]:
+    return grant_fields(name, until=ends, objects=[READ, USE]) | {"until": ends.isoformat()}
+
+
+@pytest.fixture
+def ca(shop: Cluster) -> Ca:
+    return Ca(shop)
+
+
+Start = Callable[[], Connector]
+
+
+@pytest.fixture
+def start(tmp_path: Path, ca: Ca) -> Iterator[Start]:
+    """Return what starts a connector in the same directory, each time another."""
+    made: list[Connector] = []
+
+    def begin() -> Connector:
+        machine: Any = SimpleNamespace(name="c1", paths=SimpleNamespace(ca=tmp_path / "ca.crt"))
+        played: Any = ca
+        made.append(Connector(tmp_path, machine, reconcile, ca=played))
+        made[-1].start()
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.close()
+
+
+def ended_after(session: psycopg.Connection[Any], ends: datetime) -> float:
+    """Wait for the end of a session; return how many seconds after ``ends`` it came."""
+    with pytest.raises(psycopg.OperationalError):
+        session.execute("select pg_sleep(60)")
+    return (datetime.now(UTC) - ends).total_seconds()
+
+
+def test_a_person_gets_in_until_the_second_when_it_ends(
+    shop: Cluster, ca: Ca, start: Start
+) -> None:
+    before = roles(shop)
+    ends = until(4)
+    ca.want(grant(ends))
+    start()
+    eventually(lambda: ca.states() == [("g1", "active")])
+    with person(shop) as session:
+        assert session.execute("select * from orders").fetchall() == []
+        late = ended_after(session, ends)
+    assert -0.1 <= late < 2.0
+    eventually(lambda: ("g1", "ended") in ca.states())
+    assert roles(shop) == before
+    statements = [each["sql"] for one in ca.reports for each in one["statements"]]
+    assert any("CREATE ROLE" in each.upper() for each in statements)
+
+
+def test_what_is_revoked_ends_at_once(shop: Cluster, ca: Ca, start: Start) -> None:
+    ca.want(grant(until(600)))
+    start()
+    eventually(lambda: ca.states() == [("g1", "active")])
+    with person(shop) as session:
+        session.execute("select 1")
+        now = datetime.now(UTC)
+        ca.want(ending=({"id": "g1", "role": "alice"},))
+        assert ended_after(session, now) < 2.0
+    eventually(lambda: ca.states() == [("g1", "active"), ("g1", "ended")])
+
+
+def test_without_the_authority_a_connector_that_begins_anew_ends_it_all_the_same(
+    shop: Cluster, ca: Ca, start: Start
+) -> None:
+    before = roles(shop)
+    ends = until(5)
+    ca.want(grant(ends), grant(until(600), "g2") | {"person": "bob", "role": "bob"})
+    first = start()
+    eventually(lambda: sorted(ca.states()) == [("g1", "active"), ("g2", "active")])
+    with person(shop) as session:
+        session.execute("select 1")
+        ca.away = True
+        first.close()
+        assert "alice" in roles(shop)
+        start()
+        assert ended_after(session, ends) < 3.0
+    eventually(lambda: "alice" not in roles(shop))
+    assert roles(shop) == f"app bob {before.removeprefix('app ')}"
+    ca.away = False
+    eventually(lambda: ("g1", "ended") in ca.states())
+
+
+def test_a_server_that_was_restarted_is_worked_again_within_seconds(
+    shop: Cluster, ca: Ca, start: Start
+) -> None:
+    ends = until(3)
+    ca.want(grant(ends))
+    connector = start()
+    eventually(lambda: ca.states() == [("g1", "active")])
+    shop.stop()
+    eventually(lambda: datetime.now(UTC) > ends)
+    shop.start()
+    began = time.monotonic()
+    eventually(lambda: ("g1", "ended") in ca.states())
+    assert time.monotonic() - began < 5
+    assert connector.report().ok
