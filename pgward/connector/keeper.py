@@ -31,6 +31,8 @@ _LONGEST_PAUSE: Final = {"away": 2.0, "standby": 2.0, "locked": 5.0, "refused": 
 _OTHER_PAUSE: Final = 10.0
 _LEFT_PAUSE: Final = 15.0
 HEALTH_SECONDS: Final = 300.0
+GIVES_WAY_SECONDS: Final = 1.0
+"""A turn that goes on for longer makes room for an end: somebody may hold a lock to delay it."""
 
 
 class Server(Protocol):
@@ -43,8 +45,8 @@ class Server(Protocol):
         """Be the one connector that works it."""
         ...
 
-    def look(self, longest: float = ...) -> None:
-        """Hang up on it where it answers nothing."""
+    def look(self, longest: float = ...) -> int:
+        """Hang up on it where it answers nothing for so long; return how many waited."""
         ...
 
     def close(self) -> None:
@@ -115,6 +117,8 @@ class Keeper:
         self._due = 0.0
         self._next_end: datetime | None = None
         self._pause = FIRST_PAUSE
+        self._turn: tuple[float, frozenset[str]] | None = None  # since when, with which grants
+        self._gave_way = False
         self._health_told: tuple[Condition, float] = (Condition(), -math.inf)
         self.condition = Condition()
         self.turns = 0
@@ -164,10 +168,27 @@ class Keeper:
         return True
 
     def look(self) -> None:
-        """Hang up on a server that answers nothing any more; for another thread to call."""
+        """Hang up on a server that answers nothing, or a turn that delays an end.
+
+        For another thread to call, every second or so.
+        """
         server = self._server
         if server is not None:
             server.look()
+            if self._delays_an_end() and server.look(0.0):
+                self._gave_way = True
+
+    def _delays_an_end(self) -> bool:
+        """Tell whether a turn goes on for long, and grants that it began with are over."""
+        turn, now = self._turn, self._clock.now()
+        with self._lock:
+            assignment = self._assignment
+        if turn is None or now is None or assignment is None:
+            return False
+        began, grants = turn
+        if self._monotonic() - began < GIVES_WAY_SECONDS:
+            return False
+        return not grants <= {each.id for each in assignment.wanted.live(now).grants}
 
     def facts(self) -> dict[str, Any]:
         """Return how it fares."""
@@ -227,6 +248,7 @@ class Keeper:
             return
         live = assignment.wanted.live(now)
         self._next_end = live.next_end(now)
+        self._turn, self._gave_way = (began, frozenset(each.id for each in live.grants)), False
         try:
             server = self._reach(assignment.settings)
             server.hold()
@@ -238,6 +260,8 @@ class Keeper:
             self._failed(assignment, version, error, now)
         else:
             self._done(assignment, version, outcome, unread, began, give=spoken)
+        finally:
+            self._turn = None
         self.turns += 1
 
     def _reach(self, settings: ServerSettings) -> Server:
@@ -278,6 +302,9 @@ class Keeper:
     def _failed(
         self, assignment: Assignment, version: int, error: Exception, now: datetime
     ) -> None:
+        if self._gave_way:
+            self._gave_way, self._due = False, self._monotonic()
+            return
         state = state_of(error)
         text = str(error) if isinstance(error, PgwardError) else type(error).__name__
         hint = getattr(error, "hint", None)

@@ -86,10 +86,12 @@ class PostgresServer:
                     f"PostgreSQL at {self.settings.address} cannot be asked: {said(error)}"
                 ) from error
 
-    def look(self, longest: float = HANGS_SECONDS) -> None:
-        """Hang up on a server that answers nothing for so long."""
-        if ended := self._watch.look(longest):
+    def look(self, longest: float = HANGS_SECONDS) -> int:
+        """Hang up on a server that answers nothing for so long; return how many waited for it."""
+        ended = self._watch.look(longest)
+        if ended and longest:
             log.warning("%s: the server answers nothing: hung up (%d)", self._name, ended)
+        return ended
 
     def close(self) -> None:
         """Hold nothing any more."""

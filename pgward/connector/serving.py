@@ -31,7 +31,7 @@ from pgward.system.files import FileLock
 log = logging.getLogger("pgward.connector")
 
 LOCK: Final = "serving.lock"
-TICK_SECONDS: Final = 2.0
+TICK_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 15.0
 """A turn that is under way gets so long to end."""
 Integrations = Mapping[str, Mapping[str, Any]]

@@ -213,3 +213,43 @@ def test_a_server_that_was_restarted_is_worked_again_within_seconds(
     eventually(lambda: ("g1", "ended") in ca.states())
     assert time.monotonic() - began < 5
     assert connector.report().ok
+
+
+def test_nobody_delays_their_end_by_a_lock(shop: Cluster, ca: Ca, start: Start) -> None:
+    ends = until(4)
+    ca.want(grant(ends))
+    connector = start()
+    eventually(lambda: ca.states() == [("g1", "active")])
+    with person(shop) as session:
+        session.execute("alter role alice password 'x'")  # not committed
+        assert ended_after(session, ends) < 5.0
+    eventually(lambda: ("g1", "ended") in ca.states())
+    eventually(lambda: "alice" not in roles(shop))
+    assert connector.report().ok
+
+
+def test_a_turn_that_somebody_else_delays_makes_room_for_an_end(
+    shop: Cluster, ca: Ca, start: Start
+) -> None:
+    ends = until(6)
+    ca.want(grant(ends))
+    connector = start()
+    eventually(lambda: ca.states() == [("g1", "active")])
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(0.5):
+            for keeper in connector._all():
+                keeper.look()
+
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    with person(shop) as session, owner(shop) as other:
+        session.execute("select 1")
+        with other.transaction():
+            other.execute("revoke all on orders from public; grant select on orders to public")
+            ca.want(grant(ends), grant(until(600), "g2") | {"person": "bob", "role": "bob"})
+            assert ended_after(session, ends) < 5.0
+    eventually(lambda: ("g2", "active") in ca.states())
+    done.set()
+    ticking.join()

@@ -25,6 +25,7 @@ LOOKED = 7.0
 class Server:
     version = 16
     notes = ()
+    waits = True
 
     def __init__(self, settings):
         self.settings, self.closed, self.looks = settings, False, []
@@ -34,6 +35,7 @@ class Server:
 
     def look(self, longest=LOOKED):
         self.looks.append(longest)
+        return 1 if self.waits and not longest else 0
 
     def close(self):
         self.closed = True
@@ -250,6 +252,56 @@ def test_its_thread_is_woken_by_news_and_ends_when_told(world, monkeypatch):
     world.keeper.stop()
     assert world.keeper.join(20)
     assert (world.servers[0].closed, world.servers[0].looks) == (True, [LOOKED])
+
+
+def test_a_long_turn_gives_way_to_an_end(world):
+    ends = NOW + timedelta(seconds=20)
+    world.tell(grant_fields(until=ends), grant_fields("g2"))
+    world.came = UnavailableError("hung up")
+
+    def delayed():
+        world.ticks.sleep(19)
+        world.keeper.look()
+        assert world.servers[0].looks == [LOOKED]
+        world.ticks.sleep(1)
+        world.keeper.look()
+        assert world.servers[0].looks == [LOOKED, LOOKED, 0.0]
+
+    world.during = delayed
+    assert world.turn() == 0
+    assert world.reports == []
+    world.during, world.came = (lambda: None), Came(active=frozenset({"g2"}))
+    assert world.turn() == LOOK_SECONDS
+    assert world.told == [("g2", "active"), ("g1", "ended")]
+
+
+def test_a_revocation_is_an_end_too_and_a_short_turn_is_left_alone(world):
+    world.tell(grant_fields())
+    world.came = UnavailableError("hung up")
+
+    def revoked():
+        world.tell(ending=({"id": "g1", "role": "alice"},))
+        world.keeper.look()
+        world.ticks.sleep(1)
+        world.keeper.look()
+
+    world.during = revoked
+    assert world.turn() == 0
+    assert world.servers[0].looks == [LOOKED, LOOKED, 0.0]
+
+
+def test_news_that_only_give_disturb_no_turn(world):
+    world.tell(grant_fields())
+
+    def more():
+        world.tell(grant_fields(), grant_fields("g2"))
+        world.ticks.sleep(5)
+        world.keeper.look()
+
+    world.during = more
+    world.turn()
+    world.keeper.look()
+    assert world.servers[0].looks == [LOOKED, LOOKED]
 
 
 def test_a_turn_that_does_not_end_is_hung_up_on(world):
