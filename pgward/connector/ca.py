@@ -3,17 +3,22 @@
 Each raises DeniedError and NotFoundError (the CA says no), UnavailableError.
 """
 
+import math
+import time
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from pgward.client.certificates import NewCertificate
+from pgward.client.duties import Duties
 from pgward.client.machine import Machine
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import UnavailableError
 from pgward.pki import csr, keys
 
+ORDERS_SECONDS: Final = 60.0
+"""How often it is asked whether a CA is being replaced."""
 _WANTED = "/v1/connector/wanted"
 _REPORT = "/v1/connector/report"
 _SECRET = "/v1/connector/secret"  # noqa: S105 - a path
@@ -23,15 +28,31 @@ _CERTIFICATE = "/v1/connector/certificate"
 class ConnectorCa:
     """The CA; threads may share it."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(
+        self, machine: Machine, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._machine = machine
+        self._monotonic = monotonic
+        self._orders_at = -math.inf
         self.name = machine.name
 
     def renew_if_due(self) -> bool:
-        """Renew the connector's certificate when a third of its life is left."""
+        """Renew the connector's certificate when a third of its life is left.
+
+        Or when a CA is being replaced, and says so: the roots to trust come with the new one.
+        """
         leaf = self._machine.leaf
         life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-        return self._machine.ensure_certificate(life / 3 + timedelta.resolution)
+        renewed = self._machine.ensure_certificate(life / 3 + timedelta.resolution)
+        if self._monotonic() - self._orders_at < ORDERS_SECONDS:
+            return renewed
+        if Duties(self._machine).ask().renew:
+            # An edge beside us may have renewed it: what is on disk is asked about first.
+            if not self._machine.reload():
+                self._machine.renew()
+            return True
+        self._orders_at = self._monotonic()
+        return renewed
 
     def wanted(self, after: int, tag: str | None, wait: float) -> dict[str, Any]:
         """Return what is wanted of us once it is another than ``tag``; nothing in vain.

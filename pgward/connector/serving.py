@@ -30,7 +30,7 @@ from pgward.system.files import FileLock
 
 log = logging.getLogger("pgward.connector")
 
-LOCK: Final = "serving.lock"
+LOCK: Final = "connector.lock"
 TICK_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 15.0
 """A turn that is under way gets so long to end."""

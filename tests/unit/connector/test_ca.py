@@ -71,9 +71,42 @@ def test_a_certificate_is_for_a_new_key_and_lives_by_the_authoritys_clock():
         ConnectorCa(machine).certificate("shop-db", 300)
 
 
-def test_a_certificate_is_renewed_when_a_third_of_its_life_is_left():
-    asked = []
+class Renewing:
+    """A machine with a certificate of thirty days, and a CA that has orders."""
+
+    name = "c1"
     leaf = SimpleNamespace(not_valid_after_utc=NOW + timedelta(days=30), not_valid_before_utc=NOW)
-    machine = SimpleNamespace(name="c1", leaf=leaf, ensure_certificate=asked.append)
-    ConnectorCa(machine).renew_if_due()
-    assert asked == [timedelta(days=10) + timedelta.resolution]
+
+    def __init__(self, *orders):
+        self.orders, self.done = list(orders), []
+
+    def ensure_certificate(self, remaining):
+        self.done.append(remaining)
+        return False
+
+    def call(self, *_):
+        self.done.append("orders")
+        return {"renew": self.orders.pop(0), "orders": []}
+
+    def reload(self):
+        return False
+
+    def renew(self):
+        self.done.append("renew")
+
+
+def test_a_certificate_is_renewed_when_a_third_of_its_life_is_left():
+    machine, now = Renewing(False, False), [0.0]
+    ca = ConnectorCa(machine, monotonic=lambda: now[0])
+    third = timedelta(days=10) + timedelta.resolution
+    for at in (0.0, 59.0, 60.0):
+        now[0] = at
+        assert not ca.renew_if_due()
+    assert machine.done == [third, "orders", third, third, "orders"]
+
+
+def test_a_certificate_is_renewed_when_the_authority_is_replaced():
+    machine = Renewing(True, False)
+    ca = ConnectorCa(machine, monotonic=lambda: 0.0)
+    assert [ca.renew_if_due() for _ in range(3)] == [True, False, False]
+    assert [each for each in machine.done if isinstance(each, str)] == ["orders", "renew", "orders"]

@@ -120,7 +120,7 @@ def test_without_the_authority_it_begins_with_what_was_kept_and_gives_nothing(wo
         world.ca.answers = [answer(version=3, now=NOW + timedelta(hours=2))]
         eventually(lambda: connector.report().connected)
         eventually(lambda: connector.report().reports_waiting == 0)
-        assert world.ca.states() == [("g1", "ended")]
+        assert set(world.ca.states()) == {("g1", "ended")}
     finally:
         connector.close()
 
