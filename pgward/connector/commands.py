@@ -1,9 +1,11 @@
 """``pgward connector``: enroll, serve, status, plan and check."""
 
 import sys
+import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +20,13 @@ from pgward.system.files import storage_errors, write_named
 from pgward.system.health_server import HealthServer, StatusSocket, ask
 from pgward.system.secrecy import hide_memory, keep_secrets
 
+if TYPE_CHECKING:
+    from pgward.connector import serving
+
 _MAX_TOKEN = 8192
 _KIND = "connector"
+_SERVING = (_KIND, "edge")
+"""An edge has a connector inside where it is told to: `pgward edge serve --connector`."""
 _DIRECTORY = click.argument(
     "directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False)
 )
@@ -56,7 +63,7 @@ def enroll(directory: Path, token_file: str) -> None:
         with storage_errors(Path(token_file), "read"), Path(token_file).open("rb") as file:
             token = file.read(_MAX_TOKEN).decode("ascii", "replace")
     machine = Machine.enroll(directory, token, advertise=None, kind=_KIND)
-    _check_kind(machine)
+    _check_kind(machine, (_KIND,))
     terminal.report(name=machine.name, not_after=machine.not_after)
     terminal.note(f"connector {machine.name} is enrolled until {rfc3339(machine.not_after)}")
     terminal.note(f"next: pgward connector serve {directory}")
@@ -70,7 +77,16 @@ def enroll(directory: Path, token_file: str) -> None:
               help="Write the name, and where --health listens, once it serves.")  # fmt: skip
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info",
               show_default=True, help="How much to say on standard error.")  # fmt: skip
-def serve(directory: Path, health: str | None, ready_file: Path | None, log_level: str) -> None:
+@click.option("--until-eof", is_flag=True, hidden=True, allow_from_autoenv=False,
+              help="End when standard input does: whoever started us has ended.")  # fmt: skip
+def serve(
+    *,
+    directory: Path,
+    health: str | None,
+    ready_file: Path | None,
+    log_level: str,
+    until_eof: bool,
+) -> None:
     """Make roles and grants on PostgreSQL servers as the CA says, and end them in time.
 
     It dials out only. With the CA away it ends what is over; SIGHUP has it look at every server.
@@ -93,7 +109,15 @@ def serve(directory: Path, health: str | None, ready_file: Path | None, log_leve
             server = HealthServer(Address.parse(health), connector.report)
             held.callback(server.close)
             address = server.address
+        if until_eof:
+            threading.Thread(target=_stop_at_eof, args=(connector,), daemon=True).start()
         connector.run(lambda: _ready(machine.name, address, ready_file))
+
+
+def _stop_at_eof(connector: "serving.Connector") -> None:
+    while sys.stdin.buffer.read(1024):
+        pass
+    connector.stop()
 
 
 def _ready(name: str, address: Address | None, ready_file: Path | None) -> None:
@@ -194,12 +218,12 @@ def _load(directory: Path) -> Machine:
         raise NotFoundError(
             error.message, hint="pgward ca token connector NAME, then pgward connector enroll"
         ) from error
-    _check_kind(machine)
+    _check_kind(machine, _SERVING)
     return machine
 
 
-def _check_kind(machine: Machine) -> None:
-    if machine.kind != _KIND:
+def _check_kind(machine: Machine, kinds: Sequence[str]) -> None:
+    if machine.kind not in kinds:
         raise InvalidInputError(
             f"that is no connector: its kind is {machine.kind}",
             hint="pgward ca token connector NAME",

@@ -89,6 +89,10 @@ class Connector:
             service_manager.tell("STOPPING=1")
             self.close()
 
+    def stop(self) -> None:
+        """Have ``run`` end."""
+        self._stop.set()
+
     def start(self) -> None:
         """Begin: first with what is on disk, then as the CA says."""
         self._feed.load_kept()

@@ -20,6 +20,7 @@ from pgward.pki import jws
 from pgward.system import log_lines, terminal
 from pgward.system.files import storage_errors, write_named
 from pgward.system.secrecy import hide_memory, keep_secrets
+from pgward.tunnel.edge import connector_child
 from pgward.tunnel.edge.auditor import status as auditor_status
 from pgward.tunnel.edge.auditor.settings import PLACE, SPOOL_MAX, AuditorSettings
 from pgward.tunnel.edge.cancels import mailboxes
@@ -95,6 +96,8 @@ def _any(address: Address) -> str:
 @click.option("--audit-spool-max", type=click.IntRange(1), default=SPOOL_MAX >> 20,
               show_default=True, metavar="MIB",
               help="So much may wait on disk for the CA; then sessions are refused.")  # fmt: skip
+@click.option("--connector", is_flag=True,
+              help="Be a connector, too, for integrations that name this edge.")  # fmt: skip
 @click.option("--metrics", metavar="[HOST:]PORT",
               help="Serve http://HOST:PORT/metrics to Prometheus there; HOST is 127.0.0.1 unless "
               "given.")  # fmt: skip
@@ -114,6 +117,7 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
     max_connections_per_user: int | None,
     audit_sink: tuple[str, ...],
     audit_spool_max: int,
+    connector: bool,
     metrics: str | None,
     ready_file: Path | None,
     log_level: str,
@@ -139,6 +143,9 @@ def edge_serve(  # noqa: PLR0917 - click passes them by name
         audit=AuditorSettings(directory, audit_sink, audit_spool_max << 20, log_level),
     )
     Machine.load(directory).close()
+    if connector:
+        child = connector_child.ConnectorChild(connector_child.command(directory, log_level))
+        settings = replace(settings, connector=child)
     wanted = list(dict.fromkeys(map(Address.parse, listen)))
     with Hold(directory) as hold:
         if metrics is not None:
@@ -162,7 +169,8 @@ def _supervise(
 
         def work(index: int) -> None:
             hold.leave()
-            mine = replace(settings, worker=index, mailboxes=boxes)
+            child = settings.connector if index == 0 else None
+            mine = replace(settings, worker=index, mailboxes=boxes, connector=child)
             _work(mine, addresses, listeners, ready_file)
 
         code = supervise(settings.workers, work, hold.release)

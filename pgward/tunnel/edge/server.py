@@ -20,6 +20,7 @@ from pgward.tunnel.edge.auditor.attendant import Attendant
 from pgward.tunnel.edge.auditor.settings import AuditorSettings
 from pgward.tunnel.edge.aware.worker import AwareWorker
 from pgward.tunnel.edge.cancels import Cancels, Mailbox
+from pgward.tunnel.edge.connector_child import ConnectorChild
 from pgward.tunnel.edge.duties import EdgeDuties
 from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
@@ -61,6 +62,7 @@ class EdgeSettings:
     audit: AuditorSettings | None = None
     board: Board | None = None  # where is counted, if somebody wants to know
     metrics: socket.socket | None = None
+    connector: ConnectorChild | None = None  # works PostgreSQL servers beside the edge
 
     @property
     def most_per_user(self) -> int:
@@ -115,6 +117,8 @@ class EdgeServer:
         if not feed.load_kept():
             log.info("waiting for the CA's configuration")
         feed.start()
+        if self._settings.connector is not None:
+            self._settings.connector.start()
         self._spool.start()
         self._links.sweep()
         self._links.look_at_grants()
@@ -132,7 +136,9 @@ class EdgeServer:
             on_ready()
         await stop
         feed.stop()
+        ending = self._end_connector()  # at once: who takes our place begins with its own
         await self._drain()
+        await ending
         await self._aware.stop()
         self._spool.stop()
         if self._metrics is not None:
@@ -148,6 +154,11 @@ class EdgeServer:
         made = Attendant(self._settings.audit)
         made.look()
         return made
+
+    def _end_connector(self) -> "asyncio.Future[None]":
+        connector = self._settings.connector
+        end = connector.end if connector is not None else lambda: None
+        return self._loop.run_in_executor(None, end)
 
     def _make_door(self) -> Door:
         return Door(

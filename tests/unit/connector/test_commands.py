@@ -1,3 +1,4 @@
+import io
 import json
 from base64 import urlsafe_b64encode
 from types import SimpleNamespace
@@ -220,3 +221,10 @@ def test_checks_are_a_table_and_a_problem_is_a_failure(pgward, looked, directory
     result = pgward("connector", "check", directory, "-o", "json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)[0]["verdict"] == "problem"
+
+
+def test_a_connector_inside_an_edge_ends_with_it(monkeypatch):
+    done = []
+    monkeypatch.setattr(commands.sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"x" * 3000)))
+    commands._stop_at_eof(SimpleNamespace(stop=lambda: done.append("stopped")))
+    assert done == ["stopped"]
