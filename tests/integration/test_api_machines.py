@@ -189,6 +189,7 @@ def test_a_service_names_the_edges_that_lead_to_it(admin, alice):
             "ssl_mode": "verify-full",
             "edges": [{"name": "e1", "address": "e1.test:7432", "server_name": "e1"}],
             "step_up": None,
+            "access": None,
         }
     ]
 

@@ -100,3 +100,19 @@ def test_services_that_ask_for_a_second_factor_say_whether_now(logged_in, fake_c
     titles, line = logged_in("services").stdout.splitlines()
     assert titles.split()[-1] == "STEP-UP"
     assert shown in line
+
+
+def test_services_that_one_has_by_a_grant_say_until_when(logged_in, fake_ca):
+    service = {
+        "name": "orders",
+        "mode": "tcp",
+        "server_name": "db1",
+        "ssl_mode": "require",
+        "edges": [],
+        "access": {"until": "2999-01-01T00:00:00Z", "role": None, "names": [], "details": ""},
+    }
+    fake_ca.routes["GET /v1/services"] = {"services": [service, service | {"access": None}]}
+    titles, line, other = logged_in("services").stdout.splitlines()
+    assert titles.endswith("BY A GRANT")
+    assert line.endswith("(2999-01-01T00:00:00Z)")
+    assert "2999" not in other
