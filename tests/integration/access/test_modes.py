@@ -129,3 +129,31 @@ def test_of_two_grants_the_one_that_ends_takes_its_part(stack, granting):
     with psycopg.connect(where, autocommit=True) as session:
         assert "no rule" in cut(session, 6)
     assert not lets_in(where)
+
+
+def test_what_is_asked_for_by_command_opens_a_service_and_ends_with_a_word(stack):
+    person = stack.person("analysts")
+    service = stack.service(sslMode="disable")
+    flow = {
+        "services": [service],
+        "who": {"users": [person.name]},
+        "maxDuration": "2h",
+        "defaultDuration": "1h",
+        "reason": "required",
+        "approvals": [],
+    }
+    name = stack.site.unique("flow")
+    body = {"kind": "AccessFlow", "metadata": {"name": name}, "spec": flow}
+    stack.site.api.put(f"/v1/resources/accessflow/{name}", body)
+    refused = person.run("psql", service, "--", "-c", "select 1")
+    assert refused.returncode != 0
+    asked = person.run("request", service, "--for", "1h", "--reason", "TICKET-7", "-o", "json")
+    assert asked.returncode == 0, asked.stderr
+    with stack.tunnel(person, service) as tunnel:
+        eventually(lambda: lets_in(tunnel.conninfo))
+        with tunnel.connect() as session:
+            (found,) = stack.site.api.get(f"/v1/access/grants?service={service}")["grants"]
+            path = f"/v1/access/requests/{found['id']}/revoke"
+            stack.site.api.post(path, {"reason": "enough"})
+            cut(session)
+        assert "not open to you" in tunnel.refused()
