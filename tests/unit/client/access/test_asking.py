@@ -181,7 +181,8 @@ def quick(monkeypatch):
 
     class Quick(Waiter):
         def __init__(self, seconds, say):
-            super().__init__(seconds, say, pause=lambda _seconds: None)
+            passed = [0.0]
+            super().__init__(seconds, say, pause=passed.append, now=lambda: sum(passed))
 
     monkeypatch.setattr(asking, "Waiter", Quick)
 
