@@ -56,7 +56,7 @@ def deny(ids: tuple[str, ...], reason: str) -> None:
 @_ids
 @_reason
 def cancel(ids: tuple[str, ...], reason: str) -> None:
-    """Take back requests of yours that nobody has decided about yet."""
+    """Take back requests of yours that wait, or give back what they gave."""
     _act(ids, "cancel", "cancelled", reason)
 
 

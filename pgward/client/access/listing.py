@@ -28,6 +28,9 @@ _MOST_TOLD = 100
 
 to_decide = click.option("--to-decide", is_flag=True, help="Those that you may decide about.")
 everybody = click.option("--all", "everybody", is_flag=True, help="All that you may see.")
+unacknowledged = click.option(
+    "--unacknowledged", is_flag=True, help="Broken glass that nobody has looked at."
+)
 state = click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
 user = click.option("--user", metavar="NAME", help="Only this person's.")
 service = click.option(
@@ -42,6 +45,7 @@ limit = click.option("--limit", type=click.IntRange(1), default=100, show_defaul
 @click.group("requests", invoke_without_command=True)
 @to_decide
 @everybody
+@unacknowledged
 @state
 @user
 @service
@@ -57,6 +61,7 @@ def requests(context: click.Context, /, output: str, **wanted: Any) -> None:
 @requests.command("list")
 @to_decide
 @everybody
+@unacknowledged
 @state
 @user
 @service
@@ -117,24 +122,26 @@ def _list(
     *,
     to_decide: bool,
     everybody: bool,
+    unacknowledged: bool,
     state: str | None,
     user: str | None,
     service: str | None,
     limit: int,
     output: str,
 ) -> None:
-    if to_decide and everybody:
-        raise click.UsageError("--to-decide and --all exclude each other")
+    if to_decide + everybody + unacknowledged > 1:
+        raise click.UsageError("--to-decide, --all and --unacknowledged exclude each other")
+    mine = not (to_decide or everybody or unacknowledged or user)
+    flags = {"mine": mine, "to_decide": to_decide, "unacknowledged": unacknowledged}
     wanted = {"state": state, "user": user, "service": service}
-    mine = not (to_decide or everybody or user)
-    wanted |= {"mine": "true" if mine else None, "to_decide": "true" if to_decide else None}
+    wanted |= {name: "true" for name, is_set in flags.items() if is_set}
     with options.api() as api:
         found, more = calls.requests(api, limit, **wanted)
         if output != "table":
             terminal.structured(found, output)
             return
         waiting, many = calls.requests(api, _MOST_TOLD, to_decide="true") if mine else ([], False)
-    _show(found, mine=mine, empty=_empty(to_decide, mine))
+    _show(found, mine=mine, empty=_empty(**flags))
     if more:
         terminal.note(f"only the newest {limit} are shown; --limit shows more")
     if waiting:
@@ -150,9 +157,11 @@ def _show(found: Sequence[dict[str, Any]], *, mine: bool, empty: str) -> None:
     terminal.table(rows, columns, empty=empty)
 
 
-def _empty(to_decide: bool, mine: bool) -> str:
+def _empty(*, mine: bool, to_decide: bool, unacknowledged: bool) -> str:
     if to_decide:
         return "there is nothing to decide about"
+    if unacknowledged:
+        return "there is no broken glass to look at"
     if mine:
         return "you asked for nothing; pgward request shows what you may ask for"
     return "nobody asked for anything"
