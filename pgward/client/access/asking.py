@@ -22,7 +22,17 @@ _OFFERS = {
     "what": "WHAT",
     "longest": "FOR AT MOST",
     "approvals": "APPROVALS",
-    "reason": "REASON",
+}
+_OFFER = {
+    "flow": "flow",
+    "description": "service",
+    "what": "what",
+    "longest": "for at most",
+    "glass": "--break-glass",
+    "approvals": "approvals",
+    "automatic": "approved by rules",
+    "reason": "reason",
+    "matches": "which matches",
 }
 
 
@@ -198,25 +208,44 @@ def _show_offers(found: list[Offer], service: str | None, output: str) -> None:
     rows = [each for each in found if service in (None, each["service"])]
     if output != "table":
         terminal.structured(rows, output)
-        return
-    where = "" if service is None else f" at {service}"
-    empty = f"there is nothing{where} that you may ask for"
-    terminal.table([_row(each) for each in rows], _OFFERS, empty=empty)
-    if service is not None and rows:
-        terminal.note(offers.command(service, rows))
-    elif rows:
-        terminal.note("pgward request SERVICE shows how to ask for it")
+    elif service is None:
+        empty = "there is nothing that you may ask for"
+        terminal.table([_row(each) for each in rows], _OFFERS, empty=empty)
+        if rows:
+            terminal.note("pgward request SERVICE shows how to ask for it")
+    elif not rows:
+        terminal.note(f"there is nothing at {service} that you may ask for")
+    else:
+        for number, each in enumerate(rows):
+            if number:
+                terminal.echo()
+            showing.lines(terminal.echo, _whole(each), _OFFER)
+        terminal.note(f"for example: {offers.command(service, rows)}")
 
 
 def _row(offer: Offer) -> dict[str, Any]:
-    emergency = offer["break_glass_seconds"]
-    glass = f"; {words.seconds(emergency)} by --break-glass" if emergency else ""
-    by_rule = f"; or the rules {', '.join(offer['automatic'])}" if offer["automatic"] else ""
     return {
         "service": offer["service"],
         "flow": offer["flow"],
-        "what": offers.choices(offer) or "entry to the service",
-        "longest": f"{words.seconds(offer['max_seconds'])}{glass}",
-        "approvals": f"{words.approvals(offer)}{by_rule}",
-        "reason": offer.get("reason_matches") or offer["reason"],
+        "what": words.first(offers.choices(offer)) or words.ENTRY,
+        "longest": words.seconds(offer["max_seconds"]),
+        "approvals": words.approvals(offer),
     }
+
+
+def _whole(offer: Offer) -> dict[str, Any]:
+    """Return all of an offer, with what is in the bundles."""
+    emergency = offer["break_glass_seconds"]
+    shown = {
+        "flow": offer["flow"],
+        "description": offer["description"],
+        "what": offers.choices(offer, whole=True) or words.ENTRY,
+        "longest": f"{words.seconds(offer['max_seconds'])}, if not said otherwise"
+        f" {words.seconds(offer['default_seconds'])}",
+        "glass": f"{words.seconds(emergency)} at once" if emergency else None,
+        "approvals": words.approvals(offer),
+        "automatic": offer["automatic"],
+        "reason": offer["reason"],
+        "matches": offer.get("reason_matches"),
+    }
+    return {name: value for name, value in shown.items() if value}

@@ -114,13 +114,22 @@ def bundles(offer: Offer) -> set[str]:
     return {each["name"] for each in offer["bundles"]}
 
 
-def choices(offer: Offer) -> list[str]:
-    """Return what may be asked for, as the options of `pgward request` say it."""
+def choices(offer: Offer, *, whole: bool = False) -> list[str]:
+    """Return what may be asked for, as the options of `pgward request` say it.
+
+    ``whole`` is with what is in the bundles.
+    """
     return [
-        *(f"--bundle {name}" for name in sorted(bundles(offer))),
+        *(f"--bundle {each['name']}{_inside(each) if whole else ''}" for each in offer["bundles"]),
         *(f"--role {name}" for name in sorted(offer["roles"])),
         *(f"--on '{objects.told(each)}'" for each in offer["privileges"]),
     ]
+
+
+def _inside(bundle: Mapping[str, Any]) -> str:
+    rights = [f"role {name}" for name in bundle["roles"]]
+    rights += [objects.told(each) for each in bundle["privileges"]]
+    return f" ({'; '.join(rights)})" if rights else ""
 
 
 def span(seconds: int) -> str:

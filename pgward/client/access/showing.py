@@ -60,13 +60,15 @@ def show(request: Mapping[str, Any], now: datetime, *, timeline: bool = False) -
             terminal.echo(terminal.clean(f"{moment}  {text} ({ago})"))
 
 
-def lines(write: Callable[[str], None], shown: Mapping[str, Any]) -> None:
+def lines(
+    write: Callable[[str], None], shown: Mapping[str, Any], titles: Mapping[str, str] = REQUEST
+) -> None:
     """Write titled fields one a line; of a list, each item has a line."""
-    width = max(len(REQUEST[name]) for name in shown)
+    width = max(len(titles[name]) for name in shown)
     for name, value in shown.items():
         items = value if isinstance(value, list) else [value]
         for number, item in enumerate(items):
-            title = "" if number else REQUEST[name]
+            title = "" if number else titles[name]
             write(f"{title:<{width}}  {terminal.cell(item)}")
 
 

@@ -10,6 +10,7 @@ from pgward.core.clock import parse_rfc3339
 
 LEAST_ID = 6
 """Letters of an id that are shown at least."""
+ENTRY = "entry to the service"
 _MOST_BRIEF = 4
 
 _ENDS: Mapping[str, str] = {
@@ -40,15 +41,19 @@ def what(asked: Mapping[str, Any]) -> list[str]:
         *asked["bundles"],
         *(f"role {each}" for each in asked["roles"]),
         *(objects.told(each) for each in asked["privileges"]),
-    ] or ["entry to the service"]
+    ] or [ENTRY]
 
 
 def brief(asked: Mapping[str, Any]) -> list[str]:
     """Return the first of what a request or grant is for, and how much more there is."""
-    found = what(asked)
-    if len(found) <= _MOST_BRIEF:
-        return found
-    return [*found[: _MOST_BRIEF - 1], f"and {len(found) - _MOST_BRIEF + 1} more"]
+    return first(what(asked))
+
+
+def first(texts: list[str]) -> list[str]:
+    """Return the first of many texts, and how many more there are."""
+    if len(texts) <= _MOST_BRIEF:
+        return texts
+    return [*texts[: _MOST_BRIEF - 1], f"and {len(texts) - _MOST_BRIEF + 1} more"]
 
 
 def seconds(number: float) -> str:

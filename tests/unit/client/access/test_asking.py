@@ -25,22 +25,45 @@ def ca(fake_ca):
 @pytest.mark.usefixtures("ca")
 def test_with_nothing_but_a_service_it_shows_what_there_is(logged_in):
     done = logged_in("request", "shop")
-    title, row = done.stdout.splitlines()
-    assert title.split("  ")[0] == "SERVICE"
-    assert "--bundle shop-reading, --role reporting, --on 'table shop.public.orders:SELECT'" in row
-    assert "8 hours; 1 hour by --break-glass" in row
-    assert "1 of group dba; or the rules on-call" in row
-    assert done.stderr == "pgward request shop --bundle shop-reading --for 1h\n"
+    assert done.stdout.splitlines() == [
+        "flow               shop-oncall",
+        "service            the shop",
+        "what               --bundle shop-reading (role pg_read_all_data)",
+        "                   --role reporting",
+        "                   --on 'table shop.public.orders:SELECT'",
+        "for at most        8 hours, if not said otherwise 1 hour",
+        "--break-glass      1 hour at once",
+        "approvals          1 of group dba",
+        "approved by rules  on-call",
+        "reason             required",
+    ]
+    assert done.stderr == "for example: pgward request shop --bundle shop-reading --for 1h\n"
     assert json.loads(logged_in("request", "shop", "-o", "json").stdout) == [offer()]
 
 
+def test_several_flows_and_one_that_lets_in_only(logged_in, ca):
+    entry = offer(**ENTRY, reason_matches="^T-[0-9]+$", break_glass_seconds=None, automatic=[])
+    ca.routes["GET /v1/access/offers"] = {"offers": [offer(), entry | {"description": ""}]}
+    done = logged_in("request", "shop")
+    assert done.stdout.splitlines()[-7:] == [
+        "",
+        "flow           shop-oncall",
+        "what           entry to the service",
+        "for at most    8 hours, if not said otherwise 1 hour",
+        "approvals      1 of group dba",
+        "reason         required",
+        "which matches  ^T-[0-9]+$",
+    ]
+    assert done.stderr == "for example: pgward request shop --for 1h\n"
+
+
 def test_what_there_is_at_all(logged_in, ca):
-    entry = offer(**ENTRY, service="stock", reason_matches="^T-[0-9]+$", break_glass_seconds=None)
-    ca.routes["GET /v1/access/offers"] = {"offers": [offer(), entry | {"automatic": []}]}
+    ca.routes["GET /v1/access/offers"] = {"offers": [offer(), offer(**ENTRY, service="stock")]}
     done = logged_in("request")
-    assert done.stdout.splitlines()[2].split("  ")[0] == "stock"
-    assert "entry to the service" in done.stdout
-    assert "^T-[0-9]+$" in done.stdout
+    title, shop, stock = done.stdout.splitlines()
+    assert title.split() == ["SERVICE", "FLOW", "WHAT", "FOR", "AT", "MOST", "APPROVALS"]
+    assert "--bundle shop-reading, --role reporting, --on 'table shop.public.orders:SELECT'" in shop
+    assert "entry to the service" in stock
     assert done.stderr == "pgward request SERVICE shows how to ask for it\n"
 
 

@@ -137,6 +137,16 @@ def test_a_time_as_it_is_typed(seconds, text):
     assert offers.span(seconds) == text
 
 
+def test_what_is_in_a_bundle_is_shown_where_there_is_room():
+    full = {"name": "b", "roles": ["r"], "privileges": [SELECT.to_json()]}
+    found = offer(**(ENTRY | {"bundles": [full, {"name": "c", "roles": [], "privileges": []}]}))
+    assert offers.choices(found, whole=True) == [
+        "--bundle b (role r; table shop.public.orders:SELECT)",
+        "--bundle c",
+    ]
+    assert offers.choices(found) == ["--bundle b", "--bundle c"]
+
+
 def test_a_command_that_asks_for_something():
     long = offer(bundles=[], privileges=[], default_seconds=7200)
     assert offers.command("shop", [offer(), OTHER, long]) == (
