@@ -124,6 +124,8 @@ def _events(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     decided, how = request.get("decided_at"), request.get("automatic")
     if decided and how:
         yield decided, f"approved by the rule {how}"
+    elif decided and request["break_glass"]:
+        yield decided, "it was given at once"
     if decided and request["state"] == "lapsed":
         yield decided, "it lapsed: nobody decided in time"
     if decided and request["state"] == "cancelled":

@@ -116,6 +116,7 @@ def test_the_time_line_of_a_broken_glass():
     asked = approved(break_glass=True, grant=alone, decisions=[], **noted)
     assert [text for _, text in words.timeline(asked)] == [
         "alice asked by breaking the glass: TICKET-7",
+        "it was given at once",
         "it is there",
         "bob took note of it",
     ]
