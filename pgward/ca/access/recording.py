@@ -1,6 +1,7 @@
 """What is put on record, and what people are told, when something becomes of a request."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,21 @@ def record(
     transaction.record(event)
 
 
+def facts(request: AccessRequest) -> Facts:
+    """Return what messages, and the page that they link to, say of a request."""
+    return Facts(
+        person=request.user_name,
+        service=request.service,
+        asked_for=flows.described(request.rights),
+        seconds=request.seconds,
+        reason=request.reason,
+        flow=request.flow,
+        integration=request.integration,
+        break_glass=request.break_glass,
+        lapses_at=request.lapses_at,
+    )
+
+
 def tell(
     transaction: Transaction,
     kind: Kind,
@@ -53,27 +69,13 @@ def tell(
 ) -> None:
     """Have people told; ``flow`` says after how long they are reminded."""
     reminds = None if flow is None or flow.reminds is None else int(flow.reminds.total_seconds())
-    facts = Facts(
-        person=request.user_name,
-        service=request.service,
-        asked_for=flows.described(request.rights),
-        seconds=request.seconds,
-        reason=request.reason,
-        flow=request.flow,
-        integration=request.integration,
-        break_glass=request.break_glass,
-        by=by,
-        note=note,
-        until=until,
-        lapses_at=request.lapses_at,
-        remind_seconds=reminds,
-    )
+    told = replace(facts(request), by=by, note=note, until=until, remind_seconds=reminds)
     told_of = request.id
     if kind is Kind.EXTENDED and request.extends is not None:
         # What was said of the grant's end is wrong now; the question is answered.
         withdraw(transaction, request.id, {Kind.ASKED, Kind.REMINDER}, now=now)
         told_of = request.extends
-    queue(transaction, kind, told_of, recipients, facts, now=now)
+    queue(transaction, kind, told_of, recipients, told, now=now)
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,8 @@ from pgward.ca.http import networks
 from pgward.ca.identity.passwords import Passwords
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.notices.stored import StoredRequests
+from pgward.ca.page import decide
 from pgward.ca.page import routes as page_routes
 from pgward.ca.service import context, errors, strict
 from pgward.ca.service.events import MAX_EVENTS_BODY
@@ -146,6 +148,7 @@ def create_app(
         app.router.routes.extend(router.routes)  # as they are: `strict.router` says why
     acme_routes.install(app, acme)
     page_routes.install(app, app.state.context)
+    decide.install(app, app.state.context, StoredRequests())
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(
