@@ -51,6 +51,7 @@ def facts(request: AccessRequest) -> Facts:
         flow=request.flow,
         integration=request.integration,
         break_glass=request.break_glass,
+        extends=request.extends is not None,
         lapses_at=request.lapses_at,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from pgward.ca.notices.message import Message
+from pgward.ca.notices.notice import Kind
 from pgward.core.errors import PgwardError
 from pgward.system import files
 
@@ -45,6 +46,10 @@ class Channel(Protocol):
     @property
     def is_personal(self) -> bool:
         """Tell whether each message is for one person, and nobody else reads it."""
+        ...
+
+    def takes(self, kind: Kind) -> bool:
+        """Tell whether notices of a kind go here."""
         ...
 
     def send(self, parcels: Sequence[Parcel]) -> Iterator[ChannelError | None]:

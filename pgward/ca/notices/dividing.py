@@ -72,7 +72,12 @@ def _divide(
     again = queueing.reminders(kind, row.request_id, row.recipients, facts, now=now)
     if again and row.due_at > row.created_at:  # a reminder sets the next; the first is set already
         transaction.execute(sa.insert(notices), [{**each, "created_at": now} for each in again])
-    rows = [each for one in channels for each in _deliveries(transaction, row, one, now)]
+    rows = [
+        each
+        for one in channels
+        if one.takes(kind)
+        for each in _deliveries(transaction, row, one, now)
+    ]
     if rows:
         transaction.execute(sa.insert(notice_deliveries), rows)
 

@@ -36,7 +36,7 @@ def digest(request_id: str, facts: Facts) -> str:
     """Return what stands for all that a person says yes to."""
     shown = [
         *(request_id, facts.person, facts.service, list(facts.asked_for), facts.seconds),
-        *(facts.reason, facts.integration, facts.break_glass),
+        *(facts.reason, facts.integration, facts.break_glass, facts.extends),
     ]
     return hashlib.sha256(json.dumps(shown, ensure_ascii=True).encode()).hexdigest()
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pgward.ca.notices.channel import SECONDS, ChannelError, Parcel, secret_of, tls_context
 from pgward.ca.notices.message import Message, one_line
+from pgward.ca.notices.notice import Kind
 from pgward.ca.notices.settings import SmtpSettings, mailbox
 from pgward.core.address import Address
 
@@ -41,6 +42,10 @@ class Mail:
     links: str
     name: str = NAME
     is_personal: bool = True
+
+    def takes(self, kind: Kind) -> bool:
+        """Tell that all go by e-mail: each is for those whom it concerns."""
+        return kind in Kind
 
     def send(self, parcels: Sequence[Parcel]) -> Iterator[ChannelError | None]:
         """Send all through one connection; yield for each None, or why not."""

@@ -35,6 +35,15 @@ _HEADINGS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ACKNOWLEDGED: "break-glass acknowledged: {person}, access to {service}",
     }
 )
+_EXTENDS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        Kind.ASKED: "{person} asks to keep access to {service}",
+        Kind.REMINDER: "{person} still waits to keep access to {service}",
+        Kind.DENIED: "{person} does not keep access to {service} for longer",
+        Kind.CANCELLED: "{person} no longer asks to keep access to {service}",
+        Kind.LAPSED: "nobody answered {person}, who asked to keep access to {service}",
+    }
+)
 _COMMANDS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
     {
         Kind.ASKED: ("pgward approve {id}", "pgward deny {id} --reason WHY"),
@@ -68,7 +77,8 @@ class Message:
     def heading(self) -> str:
         """Return what happened, in one line."""
         names = {"person": one_line(self.facts.person), "service": one_line(self.facts.service)}
-        return _HEADINGS[self.kind].format(**names)
+        longer = _EXTENDS.get(self.kind) if self.facts.extends else None
+        return (longer or _HEADINGS[self.kind]).format(**names)
 
     @property
     def lines(self) -> list[tuple[str, str]]:
@@ -78,7 +88,8 @@ class Message:
         if len(facts.asked_for) > MOST_LINES:
             found.append(("what", f"and {len(facts.asked_for) - MOST_LINES} more"))
         if facts.seconds:
-            found.append(("for", duration(timedelta(seconds=facts.seconds))))
+            label = "for another" if facts.extends else "for"
+            found.append((label, duration(timedelta(seconds=facts.seconds))))
         for label, text in (("reason", facts.reason), ("by", facts.by), ("said", facts.note)):
             if text:
                 found.append((label, one_line(text)))
@@ -96,5 +107,7 @@ class Message:
 
 def one_line(text: str, most: int = MOST_LETTERS) -> str:
     """Return a text of somebody's as one line without control characters, cut if it is long."""
-    line = clean(" ".join(text.split()))
+    # JSON can spell halves of characters, which nothing can be written in.
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    line = clean(" ".join(whole.split()))
     return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -64,7 +64,8 @@ class Facts:
 
     ``asked_for`` are lines for people (``bundle shop-reading``). ``by`` decided, and said ``note``;
     for a rule it is ``rule NAME``. ``until`` is when the grant ends, ``lapses_at`` when an
-    unanswered request does. ``remind_seconds`` None is without reminders.
+    unanswered request does. ``remind_seconds`` None is without reminders. ``extends`` tells that
+    it is about more time for what the person has.
     """
 
     person: str
@@ -75,6 +76,7 @@ class Facts:
     flow: str = ""
     integration: str | None = None
     break_glass: bool = False
+    extends: bool = False
     by: str | None = None
     note: str = ""
     until: datetime | None = None

@@ -7,6 +7,7 @@ from email.headerregistry import Address as Mailbox
 from email.headerregistry import HeaderRegistry
 from urllib.parse import urlsplit
 
+from pgward.ca.notices.notice import Kind
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError
 
@@ -64,9 +65,11 @@ class WebhookSettings:
     url: str = ""
     secret_file: str = ""
     ca_file: str = ""
+    kinds: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise InvalidInputError."""
+        check_kinds(self.kinds)
         if not self.url:
             return
         check_url(self.url)
@@ -83,9 +86,12 @@ class SlackSettings:
 
     url_file: str = ""
     ca_file: str = ""
+    # Empty is all: a busy channel may want `asked` and `break_glass` only.
+    kinds: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Accept any path: the file is read when there is something to say."""
+        """Raise InvalidInputError; the file is read when there is something to say."""
+        check_kinds(self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,16 @@ class NotifySettings:
                 except InvalidInputError as error:
                     message = f"{each.name}: {error.message}"
                     raise InvalidInputError(message, hint=error.hint) from error
+
+
+def check_kinds(chosen: tuple[str, ...]) -> None:
+    """Raise InvalidInputError unless all are kinds of notices."""
+    known = [each.value for each in Kind]
+    for each in chosen:
+        if each not in known:
+            raise InvalidInputError(
+                f"{each!r} is no kind of notice", hint=f"known are {', '.join(known)}"
+            )
 
 
 def check_url(url: str) -> None:

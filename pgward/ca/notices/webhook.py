@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from pgward.ca.notices.channel import ChannelError, Parcel, secret_of
 from pgward.ca.notices.message import Message
+from pgward.ca.notices.notice import Kind
 from pgward.ca.notices.posting import post
 from pgward.ca.notices.settings import WebhookSettings
 from pgward.core.clock import rfc3339
@@ -35,6 +36,10 @@ class Webhook:
     name: str = NAME
     is_personal: bool = False
 
+    def takes(self, kind: Kind) -> bool:
+        """Tell whether notices of a kind go here."""
+        return not self.settings.kinds or kind.value in self.settings.kinds
+
     def send(self, parcels: Sequence[Parcel]) -> Iterator[ChannelError | None]:
         """Post one after the other; raise ChannelError when the receiver is away."""
         secret = key_of(secret_of(self.directory / self.settings.secret_file, "secret_file"))
@@ -42,7 +47,7 @@ class Webhook:
             yield self._one(parcel.message, secret)
 
     def _one(self, message: Message, secret: bytes) -> ChannelError | None:
-        body = json.dumps(event(message), ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(event(message), separators=(",", ":")).encode()
         headers = signed(message.id, int(self.now().timestamp()), body, secret)
         try:
             settings = self.settings

@@ -12,8 +12,8 @@ from pgward.ca.notices.queueing import queue
 from pgward.ca.store.schema_notices import notice_deliveries, notices, used_notice_links
 from tests.fixtures.notices import NOW, facts
 
-MAIL = SimpleNamespace(name="email", is_personal=True)
-CHAT = SimpleNamespace(name="slack", is_personal=False)
+MAIL = SimpleNamespace(name="email", is_personal=True, takes=lambda _: True)
+CHAT = SimpleNamespace(name="slack", is_personal=False, takes=lambda kind: kind != Kind.ENDED)
 HOUR = timedelta(hours=1)
 
 
@@ -50,6 +50,12 @@ def test_each_person_and_each_channel_gets_one(people):
         ("slack", "", "waiting", None),
     ]
     assert divide(people, [MAIL, CHAT], NOW, write=people.write) == 0
+
+
+def test_a_channel_gets_what_it_takes(people):
+    tell(people, Kind.ENDED, "ana")
+    divide(people, [MAIL, CHAT], NOW, write=people.write)
+    assert [each[0] for each in deliveries(people)] == ["email"]
 
 
 def test_without_channels_nothing_waits(people):

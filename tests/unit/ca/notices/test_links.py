@@ -61,6 +61,7 @@ def test_garbage_is_no_link(text):
         {"reason": "TICKET-2"},
         {"integration": "bank-db"},
         {"break_glass": True},
+        {"extends": True},
     ],
 )
 def test_another_request_has_another_digest(change):

@@ -1,7 +1,10 @@
 import socket
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pgward.ca.notices.channel import ChannelError, Parcel
 from pgward.ca.notices.mail import Mail
@@ -14,10 +17,10 @@ SENDER = "pgward <access@example.com>"
 
 
 def mail(to, directory=Path(), **changes):
-    given = {"server": to.address, "ca_file": str(to.ca), "sender": SENDER, **changes}
-    settings = SmtpSettings(**given)
-    settings.check()
-    return Mail(settings, directory, "Acme", "ca.example.com", "passkey")
+    options = {"server": to.address, "ca_file": str(to.ca), "sender": SENDER, **changes}
+    chosen = SmtpSettings(**options)
+    chosen.check()
+    return Mail(chosen, directory, "Acme", "ca.example.com", "passkey")
 
 
 def text_of(got, kind="plain"):
@@ -55,6 +58,21 @@ def test_what_people_write_is_escaped_and_heads_no_line(mail_server):
     html = text_of(got, "html")
     assert "<img" not in html
     assert "&lt;img" in html
+
+
+@settings(max_examples=50)
+@given(st.text(st.characters(exclude_categories=()), max_size=80))
+def test_whatever_people_write_makes_one_whole_email(text):
+    channel = Mail(SmtpSettings("h:25", sender=SENDER), Path(), text, "ca.example.com", "mail")
+    told = message(reason=text, person=text, asked_for=[text], note=text)
+    raw = channel.compose(told, "bob@example.com").as_bytes()
+    read = message_from_bytes(raw, policy=policy.default)
+    assert sorted(set(read.keys())) == [
+        *("Auto-Submitted", "Content-Type", "Date", "From", "MIME-Version", "Message-ID"),
+        *("References", "Subject", "To", "X-Auto-Response-Suppress"),
+    ]
+    assert [each.get_content_type() for each in read.iter_parts()] == ["text/plain", "text/html"]
+    assert "\n" not in read["Subject"]
 
 
 def test_many_go_through_one_connection(mail_server):

@@ -26,9 +26,16 @@ def test_an_answer_says_who_decided_and_until_when():
     assert answer.commands == []
 
 
+def test_more_time_is_told_apart():
+    asked = message(extends=True)
+    assert asked.heading == "ana asks to keep access to shop"
+    assert ("for another", "2 hours") in asked.lines
+
+
+@pytest.mark.parametrize("extends", [False, True])
 @pytest.mark.parametrize("kind", Kind)
-def test_every_kind_has_words(kind):
-    heading = message(kind).heading
+def test_every_kind_has_words(kind, extends):
+    heading = message(kind, extends=extends).heading
     assert "ana" in heading
     assert "shop" in heading
     assert heading.isprintable()

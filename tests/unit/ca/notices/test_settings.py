@@ -21,6 +21,7 @@ url = "https://hooks.example.com/pgward"
 secret_file = "webhook.secret"
 [notify.slack]
 url_file = "slack.url"
+kinds = ["asked", "break_glass"]
 """
 
 
@@ -50,6 +51,7 @@ def test_without_them_nothing_is_told():
             "smtp: without TLS anybody on the way to m could",
         ),
         ('[notify.webhook]\nurl = "https://h"', "webhook: a webhook needs a secret_file"),
+        ('[notify.slack]\nkinds = ["ask"]', "slack: 'ask' is no kind of notice"),
         ('[notify.smtp]\npassword = "p"', "unknown key password"),
     ],
 )

@@ -1,8 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pgward.ca.notices.channel import ChannelError, Parcel
+from pgward.ca.notices.notice import Kind
 from pgward.ca.notices.settings import SlackSettings
 from pgward.ca.notices.slack import Slack, blocks, escaped
 from tests.fixtures.notices import message
@@ -60,6 +64,14 @@ def test_nobody_calls_the_channel_or_links_elsewhere_with_a_reason():
     assert escaped(evil).startswith("&lt;!channel&gt;")
 
 
+@settings(max_examples=50)
+@given(st.text(st.characters(exclude_categories=()), max_size=80))
+def test_whatever_people_write_fits_and_can_be_sent(text):
+    found = blocks(message(reason=text, person=text, asked_for=[text], note=text))
+    json.dumps(found, ensure_ascii=False).encode()
+    assert not set("<>") & set(found["text"])
+
+
 def test_long_texts_fit_what_slack_takes():
     found = blocks(message(asked_for=["x" * 500] * 30, person="p" * 300))
     assert len(found["blocks"][0]["text"]["text"]) <= 150
@@ -86,3 +98,8 @@ def test_an_address_that_is_none_is_refused_and_not_quoted(tmp_path):
     with pytest.raises(ChannelError, match=r"^url_file: url must begin with https://") as caught:
         list(Slack(SlackSettings("url"), tmp_path).send([Parcel(message())]))
     assert "secret" not in caught.value.message
+
+
+def test_it_takes_the_kinds_that_settings_name():
+    chosen = Slack(SlackSettings("url", kinds=("asked",)), Path())
+    assert [each for each in Kind if chosen.takes(each)] == [Kind.ASKED]

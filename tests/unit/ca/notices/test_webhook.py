@@ -2,10 +2,12 @@ import base64
 import hashlib
 import hmac
 import json
+from pathlib import Path
 
 import pytest
 
 from pgward.ca.notices.channel import ChannelError, Parcel
+from pgward.ca.notices.notice import Kind
 from pgward.ca.notices.settings import WebhookSettings
 from pgward.ca.notices.webhook import Webhook, key_of, signed
 from tests.fixtures.notices import ID, NOW, message
@@ -66,3 +68,8 @@ def test_a_weak_secret_is_refused_and_not_quoted(text):
     with pytest.raises(ChannelError) as caught:
         key_of(text)
     assert "short" not in caught.value.message
+
+
+def test_it_takes_the_kinds_that_settings_name():
+    chosen = Webhook(WebhookSettings("u", "s", kinds=("asked",)), Path(), lambda: NOW)
+    assert [each for each in Kind if chosen.takes(each)] == [Kind.ASKED]
