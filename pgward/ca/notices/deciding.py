@@ -26,6 +26,7 @@ from pgward.ca.identity import directory
 from pgward.ca.keys.sealing import SealError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.passkeys import credentials, options, site, verifying
+from pgward.ca.login.passkeys.credentials import Passkey
 from pgward.ca.login.passkeys.responses import Asserted
 from pgward.ca.login.passkeys.verifying import WrongResponseError
 from pgward.ca.login.passkeys.visits import Errand, Visit
@@ -130,9 +131,21 @@ class Deciding:
             form = _Form(link.id, asked.version, challenge, now + LIFETIME)
             offered = None
             if self._asks_passkey:
-                allowed = [] if link.approver is None else credentials.of(connection, link.approver)
+                allowed = self._allowed(connection, link)
                 offered = options.to_get(self._site(), _visit(link, form), allowed)
         return Shown(link, asked, self._seal(form), offered)
+
+    def _allowed(self, connection: Connection, link: Link) -> list[Passkey]:
+        """Return which passkeys may answer, none for any; ConflictError for who has none."""
+        if link.approver is None:
+            return []
+        found = credentials.of(connection, link.approver)
+        if not found:
+            raise ConflictError(
+                "deciding here takes a passkey, and you have none",
+                hint=f"pgward approve {link.request_id}, or add a passkey: pgward passkey add",
+            )
+        return found
 
     def decide(self, sealed: str, answer: Answer) -> str:
         """Take a decision; return the request's new state.
@@ -140,15 +153,15 @@ class Deciding:
         Raises DeniedError, which is put on record, ConflictError, NotFoundError.
         """
         link = self._link(sealed)
+        actor = link.approver or caller.UNKNOWN
         try:
             form = self._form(link, answer.form)
-            with self._desk.store.read() as connection:
-                self._who(connection, link, form, answer)  # cheap, and no lock for strangers
+            with self._desk.store.read() as connection:  # cheap, and no lock for strangers
+                actor, _ = self._who(connection, link, form, answer)
             with self._desk.store.write() as transaction:
                 return self._decided(transaction, link, form, answer)
         except DeniedError as error:
             self._refusal()
-            actor = link.approver or caller.UNKNOWN
             self._desk.acts.refused(actor, ACTION, link.request_id, error)
             raise
 

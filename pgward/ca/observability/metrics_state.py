@@ -14,10 +14,12 @@ from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy.engine import Connection
 
 from pgward.ca.authority import Authority
+from pgward.ca.notices.queueing import WAITING
 from pgward.ca.records import Kind
 from pgward.ca.revoking import crl_health
 from pgward.ca.store import Store
 from pgward.ca.store.schema import join_tokens, login_sessions, machines
+from pgward.ca.store.schema_notices import notice_deliveries
 from pgward.core.errors import PgwardError
 
 KEPT_SECONDS = 5.0  # scrapes that come sooner get the same: the store has other work
@@ -84,6 +86,12 @@ class StateCollector:
                 "join_tokens",
                 "join tokens not used yet",
                 _count(connection, tokens.used_at.is_(None), tokens.expires_at > now),
+            )
+            waiting = notice_deliveries.c.state == WAITING
+            yield _gauge(
+                "notices_waiting",
+                "messages about access requests that wait",
+                _count(connection, waiting),
             )
             yield _gauge("edges", "edges that enrolled", _count(connection, edge))
             seen = machines.c.last_seen_at > now - _CONNECTED

@@ -73,6 +73,13 @@ def test_a_person_says_no(page, phone):
     assert page.decide(page.link(), phone, approve=False, reason="no") == "denied"
 
 
+def test_who_has_no_passkey_is_sent_to_the_terminal(page):
+    with pytest.raises(ConflictError, match="you have none") as caught:
+        page.deciding.show(page.link())
+    assert caught.value.hint.startswith("pgward approve r7k2")
+
+
+@pytest.mark.usefixtures("phone")
 def test_looking_changes_nothing(page):
     link = page.link()
     for _ in range(3):
@@ -81,6 +88,7 @@ def test_looking_changes_nothing(page):
     assert page.refusals == []
 
 
+@pytest.mark.usefixtures("phone")
 def test_a_link_by_itself_decides_nothing(page):
     with pytest.raises(DeniedError, match="deciding needs your passkey"):
         page.decide(page.link())
@@ -96,6 +104,7 @@ def test_where_many_read_it_the_passkey_says_who_it_is(page, phone):
 
 
 def test_with_the_link_of_somebody_else_nobody_decides(page, phone, passkeys):
+    passkeys.add("root")
     with pytest.raises(DeniedError, match="the passkey was not accepted"):
         page.decide(page.link("root"), phone)
     why = "the link is root's, the passkey alice's"
@@ -110,6 +119,13 @@ def test_who_is_no_approver_decides_nothing_and_the_link_stays_good(page, phone)
         page.decide(link, phone)
     page.requests.approvers = ("alice",)
     assert page.decide(link, phone) == "approved"
+
+
+def test_who_was_refused_at_the_link_of_a_channel_is_on_record(page, phone, passkeys):
+    page.requests.approvers = ("root",)
+    with pytest.raises(DeniedError, match="no approver"):
+        page.decide(page.link(None), phone)
+    assert ("alice", "denied", "you are no approver of this request") in passkeys.logins.events()
 
 
 def test_two_approvers_use_the_one_link_of_a_channel_each_once(page, phone, passkeys):
@@ -206,6 +222,7 @@ def test_the_answer_to_another_challenge_is_refused(page, phone):
         page.deciding.decide(link, replace(old, form=new.form))
 
 
+@pytest.mark.usefixtures("phone")
 def test_a_link_is_no_visit_to_the_login_page(page):
     link = page.link()
     with pytest.raises(DeniedError):

@@ -25,7 +25,7 @@ def requests(app):
 @pytest.fixture
 def link(requests, api):  # noqa: ARG001 - the page has to be there
     end = api.clock.now() + timedelta(hours=1)
-    return links.seal(SEALER, Link(ID, "r7k2", "alice", links.digest("r7k2", facts()), end))
+    return links.seal(SEALER, Link(ID, "r7k2", None, links.digest("r7k2", facts()), end))
 
 
 def page(api, link, **headers):
@@ -55,7 +55,7 @@ def test_what_people_wrote_is_escaped(api, requests):
     asked = facts(reason=evil)
     requests.asked = requests.asked.__class__("r7k2", asked, "pending", 1)
     end = api.clock.now() + timedelta(hours=1)
-    sealed = links.seal(SEALER, Link(ID, "r7k2", "alice", links.digest("r7k2", asked), end))
+    sealed = links.seal(SEALER, Link(ID, "r7k2", None, links.digest("r7k2", asked), end))
     text = page(api, sealed).text
     assert evil not in text
     assert html.escape(evil) in text
