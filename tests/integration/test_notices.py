@@ -9,14 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pgward.access.flows import Asked
-from pgward.ca.access import asking
-from pgward.ca.access.asking import Wish
-from pgward.ca.identity import directory
 from pgward.ca.notices.settings import SlackSettings, SmtpSettings
 from pgward.ca.settings import FILE, Settings
-from pgward.ca.store import open_store
-from pgward.core.clock import SystemClock
 from tests.fixtures import ca, chromium
 from tests.fixtures.ca import Person, Site
 from tests.fixtures.ca_process import create_ca
@@ -36,16 +30,10 @@ class World:
     ana: Person
     bob: Person
 
-    def ask(self, reason: str = "orders are stuck") -> str:
-        path = self.site.ca.directory
-        store = open_store(Settings.load(path).store_url(path))
-        try:
-            with store.write() as transaction:
-                person = directory.get(transaction.connection, self.ana.name)
-                wish = Wish("shop", asked=Asked(), reason=reason, seconds=3600)
-                return asking.ask(transaction, person, wish, now=SystemClock().now()).id
-        finally:
-            store.close()
+    def ask(self, *more: str) -> str:
+        """Have ana ask; return the request's id."""
+        asked = ("request", "shop", "--for", "1h", "--reason", "orders are stuck", *more)
+        return str(self.ana.data(*asked)["id"])
 
     def mails_to(self, person: Person, count: int = 1) -> list[str]:
         """Wait for so many messages to somebody; return their texts."""
@@ -113,6 +101,7 @@ spec:
   maxDuration: 8h
   reason: required
   approvals: [{groups: [dba]}]
+  breakGlass: {who: {groups: [engineers]}, maxDuration: 1h}
 """
 
 
@@ -165,3 +154,16 @@ def test_what_was_given_up_is_listed_and_sent_again(world):
     world.mail.answers = {}
     world.site.admin.ok("ca", "notices", "retry", world.site.ca.directory)
     world.mails_to(world.bob)
+
+
+def test_a_broken_glass_is_told_at_once_and_its_end_to_the_person(world):
+    request = world.ask("--break-glass")
+    (alarm,) = world.mails_to(world.bob)
+    assert f"break-glass: {world.ana.name} took access to shop" in alarm
+    assert f"pgward requests acknowledge {request}" in alarm
+    assert "Decide here" not in alarm
+    world.bob.ok("requests", "acknowledge", request, "--reason", "seen")
+    world.bob.ok("revoke", request, "--reason", "enough")
+    texts = world.mails_to(world.ana, 2)
+    assert [each for each in texts if "break-glass acknowledged" in each]
+    assert [each for each in texts if f"access of {world.ana.name} to shop has ended" in each]
