@@ -40,6 +40,7 @@ check: dev ## Lint, formatting, types, import layers, test file names, generated
 	@$(PYTHON) tools/check_test_files.py
 	@$(PYTHON) tools/write_cli_reference.py --check
 	@$(PYTHON) tools/write_check_rules.py --check
+	@$(PYTHON) tools/write_schemas.py --check
 
 bench: dev postgres peers ## Benchmarks beside HAProxy and stunnel, into bench/RESULTS.md
 	@$(PYTHON) -m bench

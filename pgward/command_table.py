@@ -260,6 +260,22 @@ COMMANDS: Mapping[str, Entry] = {
     "delete": Entry(
         "remove services, profiles or rules", "pgward.client.resource_commands:delete", _ADMIN
     ),
+    "edit": Entry("change a resource in an editor", "pgward.client.resource.editing:edit", _ADMIN),
+    "describe": Entry(
+        "show a resource, and what hangs on it", "pgward.client.resource.past:describe", _ADMIN
+    ),
+    "history": Entry(
+        "show who changed a resource, when and why", "pgward.client.resource.past:history", _ADMIN
+    ),
+    "rollback": Entry(
+        "make a resource what it was", "pgward.client.resource.past:rollback", _ADMIN
+    ),
+    "export": Entry(
+        "write all resources as YAML", "pgward.client.resource.exporting:export", _ADMIN
+    ),
+    "schema": Entry(
+        "print the JSON Schema of a kind", "pgward.client.resource.exporting:schema", _ADMIN
+    ),
     "secret": Entry(
         "keep what edges log in to PostgreSQL with",
         "pgward.client.secret_commands:secret",

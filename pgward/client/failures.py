@@ -51,6 +51,15 @@ class FieldsError(InvalidInputError):
         self.fields = fields
 
 
+class ConflictsError(ConflictError):
+    """What was sent is right, and collides with what is there: ``fields`` says where it stands."""
+
+    def __init__(self, message: str, fields: tuple[tuple[str, str], ...]) -> None:
+        lines = [f"{path} {text}".strip() for path, text in fields]
+        super().__init__("\n".join(lines) if len(lines) > 1 else message)
+        self.fields = fields
+
+
 def host_of(url: str) -> str:
     """Return ``host:port`` of the CA, as errors name it."""
     return urlsplit(url).netloc
@@ -95,6 +104,8 @@ def _named(
 ) -> PgwardError:
     if code == InvalidInputError.code:
         return FieldsError(message, fields, hint=hint)
+    if code == ConflictError.code and fields:
+        return ConflictsError(message, fields)
     if code == LoginNeededError.code:
         return LoginNeededError(message, hint=hint or "pgward login")
     if code == FaultError.code:

@@ -99,6 +99,12 @@ def mark(status: str) -> str:
     return click.style(word, fg=_MARKS[status]) if _colours(sys.stdout) else word
 
 
+def coloured(text: str, colour: str | None) -> str:
+    """Return a safe line in a colour, where standard output shows any."""
+    safe = clean(text)
+    return click.style(safe, fg=colour) if colour and _colours(sys.stdout) else safe
+
+
 def _labelled(label: str, text: str, colour: str) -> None:
     lines = [clean(line) for line in text.split("\n")]
     shown = click.style(label, fg=colour, bold=True) if _colours(sys.stderr) else label

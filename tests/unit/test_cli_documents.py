@@ -34,6 +34,7 @@ OTP_URI, TOKEN_URI = f"postgres://{OTP}:empty@{AT_EDGE}", f"postgres://tk-1@{AT_
 CODES = {"recovery_codes": ["a-b", "c-d"]}
 DONE = {"request": asked.approved()}
 ACCESS = "/v1/access/requests"
+RESOURCE = {"kind": "Service", "metadata": {"name": "orders", "version": 3}, "spec": {}}
 ROUTES: dict[str, Any] = {
     f"GET {ACCESS}": {"requests": [asked.approved()], "after": None},
     f"GET {ACCESS}/{asked.ID}": DONE,
@@ -55,6 +56,7 @@ ROUTES: dict[str, Any] = {
     "DELETE /v1/hosts/db1": {"revoked": 1},
     "DELETE /v1/connectors/c1": {"revoked": 1},
     "DELETE /v1/resources/service/orders": {"change": "deleted"},
+    "POST /v1/resources/service/orders/rollback": {"change": "updated", "resource": RESOURCE},
     "PUT /v1/identity-providers/corp/secret": {"change": "updated"},
     "POST /v1/identity-providers/corp/links": LINK,
     "DELETE /v1/identity-providers/corp/links/ann": {"revoked": 2},
@@ -119,6 +121,11 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "delete": (
         "delete service orders",
         {"deleted": [{"kind": "service", "name": "orders"}]},
+    ),
+    "rollback": (
+        "rollback service orders -m why",
+        {"kind": "Service", "name": "orders", "change": "updated", "version": 3, "dry_run": False}
+        | {"lines": ["Service orders updated"]},
     ),
     "idp secret": (
         "idp secret corp --client-secret-stdin",
@@ -204,6 +211,8 @@ ELSEWHERE = {
     "connector enroll",
     "disconnect",
     "edge enroll",
+    "edit",
+    "export",
     "hba apply",
     "hba logs",
     "hba refresh",

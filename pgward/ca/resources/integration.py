@@ -129,7 +129,9 @@ class IntegrationSpec(Model):
         default_factory=list
     )
     details: Annotated[str, Field(max_length=_MOST_DETAILS), checked(_details)] = ""
-    discovery: Annotated[Discovery, BeforeValidator(_shorthand)] = Field(default_factory=Discovery)
+    discovery: Annotated[
+        Discovery, BeforeValidator(_shorthand, json_schema_input_type=Discovery | Literal["off"])
+    ] = Field(default_factory=Discovery)
 
     @model_validator(mode="after")
     def _has_one_connector(self) -> Self:

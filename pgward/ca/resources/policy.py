@@ -71,7 +71,9 @@ class Condition(Model):
         raise AssertionError("it has exactly one of them")
 
 
-Conditions = Annotated[Condition, BeforeValidator(_shorthand)]
+Conditions = Annotated[
+    Condition, BeforeValidator(_shorthand, json_schema_input_type=Condition | str)
+]
 Condition.model_rebuild()
 
 

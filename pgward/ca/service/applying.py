@@ -221,11 +221,15 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
 
 
 def _notes(connection: Connection, wanted: Wanted) -> list[str]:
-    """Return what an administrator should know of a resource, now that all are written."""
-    if isinstance(wanted.resource, RoleMap):
-        return host_roles.notes_about(connection, wanted.resource.spec)
-    if isinstance(wanted.resource, Service):
-        spec = wanted.resource.spec
+    return [] if wanted.resource is None else notes_of(connection, wanted.resource)
+
+
+def notes_of(connection: Connection, resource: Resource) -> list[str]:
+    """Return what an administrator should know of a resource, beside what else is stored."""
+    if isinstance(resource, RoleMap):
+        return host_roles.notes_about(connection, resource.spec)
+    if isinstance(resource, Service):
+        spec = resource.spec
         return service_notes.about(connection, spec) + secrets.notes_about(connection, spec)
     return []
 

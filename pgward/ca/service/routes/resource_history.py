@@ -22,6 +22,7 @@ router = strict.router("resources")
 class PastVersion(BaseModel):
     """One version; ``spec`` is null for a deletion."""
 
+    kind: str
     version: int
     change: Literal["created", "updated", "deleted"]
     at: Time
@@ -35,6 +36,7 @@ class PastVersion(BaseModel):
     def of(cls, version: Version) -> "PastVersion":
         """Show a version."""
         return cls(
+            kind=version.kind,
             version=version.version,
             change=version.change,
             at=version.changed_at,

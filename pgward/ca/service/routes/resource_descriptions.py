@@ -1,0 +1,89 @@
+"""A resource with all that hangs on it: what it names, what names it, and who changed it last."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy.engine import Connection
+
+from pgward.ca.identity import directory, machines
+from pgward.ca.records import Kind
+from pgward.ca.resources import history, kinds, references
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.references import Reference
+from pgward.ca.secrets import kept as secrets
+from pgward.ca.service import applying, strict
+from pgward.ca.service.auth import Administrator
+from pgward.ca.service.context import Current
+from pgward.ca.service.routes.resource_history import PastVersion
+
+router = strict.router("resources")
+_VERSIONS = 5
+_MACHINES = {"Edge": Kind.EDGE, "Host": Kind.HOST, "Connector": Kind.CONNECTOR}
+
+
+class ReferenceInfo(BaseModel):
+    """Something by its kind and name; ``field`` is where the one names the other."""
+
+    kind: str
+    name: str
+    field: str
+    exists: bool
+
+
+class Description(BaseModel):
+    """A resource, what it refers to, what refers to it, and its last versions."""
+
+    resource: dict[str, Any]
+    refers_to: list[ReferenceInfo]
+    referred_to_by: list[ReferenceInfo]
+    notes: list[str]
+    versions: list[PastVersion]
+
+
+@router.get("/resources/{kind}/{name}/description", summary="Show what hangs on a resource")
+def describe(context: Current, _by: Administrator, kind: str, name: str) -> Description:
+    """Return a resource with its references in both directions."""
+    real = kinds.canonical(kind)
+    with context.store.read() as connection:
+        found = resources.get(connection, real, name)
+        versions = history.of(connection, real, name, limit=_VERSIONS)
+        return Description(
+            resource=found.to_json(),
+            refers_to=[
+                ReferenceInfo(
+                    kind=each.kind,
+                    name=each.name,
+                    field=each.field,
+                    exists=_exists(connection, each),
+                )
+                for each in references.of(found.spec)
+            ],
+            referred_to_by=_users(connection, real, name),
+            notes=applying.notes_of(connection, kinds.read(real, found.to_json())),
+            versions=[PastVersion.of(each) for each in versions],
+        )
+
+
+def _exists(connection: Connection, reference: Reference) -> bool:
+    kind, name = reference.kind, reference.name
+    if kind in _MACHINES:
+        return machines.find(connection, _MACHINES[kind], name) is not None
+    match kind:
+        case "User":
+            return directory.find(connection, name) is not None
+        case "Group":
+            return name in directory.groups(connection)
+        case "Secret":
+            return bool(secrets.versions(connection, [name]))
+        case _:
+            return resources.find(connection, kind, name) is not None
+
+
+def _users(connection: Connection, kind: str, name: str) -> list[ReferenceInfo]:
+    return [
+        ReferenceInfo(kind=each.kind, name=each.name, field=reference.field, exists=True)
+        for other in kinds.KINDS
+        for each in resources.every(connection, other)
+        for reference in references.of(each.spec)
+        if (reference.kind, reference.name) == (kind, name)
+    ]

@@ -1,0 +1,50 @@
+from tests.fixtures.ca_service import service
+
+POLICY = {
+    "kind": "Policy",
+    "metadata": {"name": "p1"},
+    "spec": {"connect": {"default": "DENY"}},
+}
+
+
+def describe(admin, kind, name):
+    answer = admin.call("GET", f"/v1/resources/{kind}/{name}/description")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_references_are_told_in_both_directions(api, admin):
+    api.add("ann", "dba")
+    api.machine(admin, "edge", "e1")
+    body = service(
+        mode="postgres",
+        allow={"groups": ["dba", "none"], "users": ["ANN", "bob"]},
+        edges=["e1"],
+        postgres={
+            "user": {"force": "app"},
+            "auth": {"password": {"fromSecret": "db"}},
+            "policies": ["p1", "p2"],
+        },
+    )
+    admin.call("POST", "/v1/resources", {"resources": [body, POLICY], "reason": "the move"})
+    found = describe(admin, "services", "orders")
+    assert {(each["kind"], each["name"]): each["exists"] for each in found["refers_to"]} == {
+        ("Group", "dba"): True,
+        ("Group", "none"): False,
+        ("User", "ANN"): True,
+        ("User", "bob"): False,
+        ("Edge", "e1"): True,
+        ("Secret", "db"): False,
+        ("Policy", "p1"): True,
+        ("Policy", "p2"): False,
+    }
+    assert found["notes"][0].startswith("there is no policy 'p2'")
+    assert [(each["version"], each["reason"]) for each in found["versions"]] == [(1, "the move")]
+    assert describe(admin, "policy", "p1")["referred_to_by"] == [
+        {
+            "kind": "Service",
+            "name": "orders",
+            "field": "spec.postgres.policies",
+            "exists": True,
+        }
+    ]
