@@ -1,6 +1,7 @@
 """`pgward apply | get | delete` at a real CA."""
 
 import json
+import time
 
 import pytest
 import yaml
@@ -17,7 +18,9 @@ def document(name: str, **spec: object) -> dict[str, object]:
 def test_apply_creates_updates_and_leaves_alone(site, tmp_path):
     name, file = site.unique("db"), tmp_path / "services.yaml"
     file.write_text(yaml.safe_dump(document(name)))
-    assert site.admin.ok("apply", "-f", file, "--dry-run") == f"Service {name} created (dry run)\n"
+    tried = site.admin.ok("apply", "-f", file, "--dry-run")
+    assert tried.startswith(f"--- /dev/null\n+++ Service/{name}\n")
+    assert tried.endswith(f"\nService {name} created (dry run)\n")
     assert site.admin.run("get", "service", name).returncode == 1
     assert site.admin.ok("apply", "-f", file) == f"Service {name} created\n"
     assert site.admin.ok("apply", "-f", file) == f"Service {name} unchanged\n"
@@ -102,8 +105,43 @@ def test_an_unknown_kind_is_named_with_its_line(site):
     done = site.admin.run("apply", "-f", "-", stdin="\nkind: Servis\nmetadata: {name: x}\n")
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "pgward: stdin:2: kind: there is no kind 'Servis'; known are Service, CertificateProfile, "
+        "pgward: stdin:2: kind: there is no kind 'Servis'; did you mean Service?\n"
     )
+    done = site.admin.run("apply", "-f", "-", stdin="kind: Frog\nmetadata: {name: x}\n")
+    assert "there is no kind 'Frog'; known are Service, " in done.stderr
+
+
+def test_what_was_changed_and_deleted_is_told_and_brought_back(site, tmp_path):
+    name, file = site.unique("db"), tmp_path / "service.yaml"
+    file.write_text(yaml.safe_dump(document(name)))
+    site.admin.ok("apply", "-f", file, "-m", "the shop opens")
+    file.write_text(yaml.safe_dump(document(name, database="x")))
+    assert "\n+  database: x\n" in site.admin.ok("apply", "-f", file, "--dry-run")
+    site.admin.ok("apply", "-f", file)
+    site.admin.ok("delete", "service", name, "-m", "moved")
+    assert site.admin.ok("rollback", "service", name) == f"Service {name} created\n"
+    told = site.admin.data("history", "service", name)
+    assert [(each["change"], each["reason"], each["by"]) for each in told] == [
+        ("created (as in 2)", "", "admin"),
+        ("deleted", "moved", "admin"),
+        ("updated", "", "admin"),
+        ("created", "the shop opens", "admin"),
+    ]
+    assert site.admin.data("describe", "service", name)["versions"][0]["restored"] == 2
+    exported = site.admin.ok("export", "services")
+    assert site.admin.ok("apply", "-f", "-", "--dry-run", stdin=exported).count("unchanged") > 0
+    assert site.admin.data("schema", "service")["title"] == "Service"
+
+
+def test_five_hundred_services_are_applied_in_one_go(site):
+    names = [site.unique("many") for _ in range(500)]
+    text = "---\n".join(yaml.safe_dump(document(name)) for name in names)
+    began = time.monotonic()
+    done = site.admin.ok("apply", "-f", "-", stdin=text)
+    took = time.monotonic() - began
+    assert done.count(" created\n") == 500
+    assert took < 20
+    assert site.admin.ok("delete", "service", *names).count(" deleted\n") == 500
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The kinds of resources as models: what a person may write in YAML, in camelCase."""
 
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -226,7 +227,10 @@ def canonical(text: str) -> str:
     for kind in KINDS:
         if wanted in (kind.lower(), plural(kind)):
             return kind
-    raise NotFoundError(f"there is no kind {text!r}", hint=f"known are {', '.join(KINDS)}")
+    near = get_close_matches(wanted, {kind.lower(): kind for kind in KINDS}, n=1)
+    found = next((kind for kind in KINDS if kind.lower() in near), None)
+    hint = f"did you mean {found}?" if found else f"known are {', '.join(KINDS)}"
+    raise NotFoundError(f"there is no kind {text!r}", hint=hint)
 
 
 def read(kind: str, body: Any) -> Resource:
