@@ -136,7 +136,7 @@ def get(kind: str, name: str | None, output: str) -> None:
     """Show the resources of a KIND, or the one called NAME.
 
     KINDs are services, policies, integrations, rolebundles, accessflows, certificateprofiles,
-    loginrules, rolemaps and identityproviders.
+    loginrules, rolemaps, identityproviders, secrets (without values), users and groups.
 
     What `-o yaml` prints can be changed and applied again.
     """

@@ -16,9 +16,10 @@ def of(kind: str) -> dict[str, Any]:
     """Return the schema of a kind, by its exact name."""
     found = kinds.KINDS[kind].model_json_schema(by_alias=True)
     found = _plain(found)
-    metadata = found["$defs"]["Metadata"]["properties"]
+    metadata = found["properties"]["metadata"]["$ref"].rpartition("/")[2]
     for name in _SERVER_WRITTEN:
-        metadata[name] = {"readOnly": True, "description": "Written by the authority."}
+        written = {"readOnly": True, "description": "Written by the authority."}
+        found["$defs"][metadata]["properties"][name] = written
     return {"$schema": DIALECT, "title": kind, **found}
 
 

@@ -14,9 +14,11 @@ from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.integration import Integration
 from pgward.ca.resources.login_rule import LoginRule
 from pgward.ca.resources.model import MAX_LIST, Label, Labels, Metadata, Model, Person
+from pgward.ca.resources.person import Group, User
 from pgward.ca.resources.policy import Policy
 from pgward.ca.resources.role_bundle import RoleBundle
 from pgward.ca.resources.role_map import RoleMap
+from pgward.ca.resources.secret import Secret
 from pgward.ca.resources.service_postgres import PostgresSpec, SslMode
 from pgward.ca.resources.upstream import Database, Host, Upstream
 from pgward.core.errors import NotFoundError
@@ -196,23 +198,29 @@ Resource = (
     Service
     | AccessFlow
     | CertificateProfile
+    | Group
     | IdentityProvider
     | Integration
     | LoginRule
     | Policy
     | RoleBundle
     | RoleMap
+    | Secret
+    | User
 )
 KINDS: dict[str, type[Resource]] = {
     "Service": Service,
     "AccessFlow": AccessFlow,
     "CertificateProfile": CertificateProfile,
+    "Group": Group,
     "IdentityProvider": IdentityProvider,
     "Integration": Integration,
     "LoginRule": LoginRule,
     "Policy": Policy,
     "RoleBundle": RoleBundle,
     "RoleMap": RoleMap,
+    "Secret": Secret,
+    "User": User,
 }
 
 

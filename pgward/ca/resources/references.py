@@ -10,6 +10,7 @@ _LISTS = {
     "bundles": "RoleBundle",
     "groups": "Group",
     "integrations": "Integration",
+    "members": "User",
     "policies": "Policy",
     "services": "Service",
     "users": "User",

@@ -43,19 +43,12 @@ class Resource:
 
     def to_json(self) -> dict[str, Any]:
         """Return what a person can edit and apply again."""
-        return {
-            "kind": self.kind,
-            "metadata": {
-                "name": self.name,
-                "description": self.description,
-                "version": self.version,
-                "createdAt": rfc3339(self.created_at),
-                "createdBy": self.created_by,
-                "updatedAt": rfc3339(self.updated_at),
-                "updatedBy": self.updated_by,
-            },
-            "spec": self.spec,
-        }
+        metadata = {"name": self.name, "description": self.description, "version": self.version}
+        if self.created_by:  # else nobody knows, as of a group
+            metadata |= {"createdAt": rfc3339(self.created_at), "createdBy": self.created_by}
+        if self.updated_by:
+            metadata |= {"updatedAt": rfc3339(self.updated_at), "updatedBy": self.updated_by}
+        return {"kind": self.kind, "metadata": metadata, "spec": self.spec}
 
 
 def find(connection: Connection, kind: str, name: str) -> Resource | None:
@@ -123,7 +116,7 @@ def put(
     """
     connection = transaction.connection
     found = find(connection, wanted.kind, wanted.metadata.name)
-    _check_version(wanted, found)
+    check_version(wanted, found)
     spec = wanted.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     values: dict[str, Any] = {"description": wanted.metadata.description, "spec": spec}
     if found is not None and (found.description, found.spec) == (values["description"], spec):
@@ -188,7 +181,8 @@ def check_condition(found: Resource | None, kind: str, name: str, version: int |
     raise StaleError(changed.message, hint=changed.hint)
 
 
-def _check_version(wanted: kinds.Resource, found: Resource | None) -> None:
+def check_version(wanted: kinds.Resource, found: Resource | None) -> None:
+    """Raise ConflictError unless ``metadata.version``, if given, is that of what is there."""
     version = wanted.metadata.version
     if version is None:
         return
@@ -202,8 +196,9 @@ def _check_version(wanted: kinds.Resource, found: Resource | None) -> None:
 
 
 def _changed(found: Resource, version: int) -> ConflictError:
+    by = f" by {found.updated_by}" if found.updated_by else ""
     return ConflictError(
-        f"{found.kind} {found.name!r} was changed by {found.updated_by}:"
+        f"{found.kind} {found.name!r} was changed{by}:"
         f" it has version {found.version}, not {version}",
         hint=f"pgward get {kinds.plural(found.kind)} {found.name}, then change it again",
     )

@@ -7,6 +7,7 @@ order in which files name them does not matter.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from anyio.to_thread import run_sync
@@ -15,23 +16,28 @@ from sqlalchemy.engine import Connection
 from pgward.ca.acts import Act
 from pgward.ca.login import lockout
 from pgward.ca.login.oidc import administering
-from pgward.ca.resources import host_roles, kinds, service_notes
+from pgward.ca.resources import host_roles, kinds, service_notes, shelf
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.fields import ConflictsError, FieldError, FieldsError
 from pgward.ca.resources.identity_provider import IdentityProvider
 from pgward.ca.resources.kinds import Resource, Service
+from pgward.ca.resources.person import Group, User
 from pgward.ca.resources.role_map import RoleMap
+from pgward.ca.resources.secret import Secret
+from pgward.ca.secrets import declared
 from pgward.ca.secrets import kept as secrets
+from pgward.ca.service import applying_people
 from pgward.ca.service.context import Context
 from pgward.ca.store import Transaction
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError, PgwardError
 
 MAX_TOGETHER = 1000
 _MAX_PROBLEMS = 200
-_LOCKING = ("LoginRule", "IdentityProvider")
+_LOCKING = ("LoginRule", "IdentityProvider", "User", "Group")
 _LAST = 50
 # Who is referred to comes first; who could lock everybody out comes last.
-_RANK = {"IdentityProvider": 1, "Policy": 2, "Integration": 3, "RoleBundle": 4}
+_RANK = {"User": 1, "Group": 2, "IdentityProvider": 3, "Policy": 4, "Secret": 5}
+_RANK |= {"Integration": 6, "RoleBundle": 7}
 _RANK |= {"AccessFlow": _LAST + 1, "LoginRule": _LAST + 2}
 
 
@@ -126,13 +132,13 @@ def _one(context: Context, wanted: Wanted, terms: Terms) -> Done:
             act = Act(transaction, terms.by, wanted.action, wanted.name)
             with _guard(transaction, [wanted], terms):
                 done = _write(context, act, wanted, terms)
-            done.notes.extend(_notes(transaction.connection, wanted))
+            done.notes.extend(_notes(transaction.connection, wanted, context.now()))
             transaction.discard()
         return done
     with context.acts.act(terms.by, wanted.action, wanted.name) as act:
         with _guard(act.transaction, [wanted], terms):
             done = _write(context, act, wanted, terms)
-        done.notes.extend(_notes(act.transaction.connection, wanted))
+        done.notes.extend(_notes(act.transaction.connection, wanted, context.now()))
     return done
 
 
@@ -170,10 +176,24 @@ def _write_all(
                 found[place] = _write(context, act, wanted, terms)
             if act.worth_recording:
                 acts.append(act)
+        for place, wanted in enumerate(several):
+            with trouble.of(wanted):
+                _check_kept(transaction.connection, wanted, found.get(place))
     trouble.tell()
     for place, wanted in enumerate(several):
-        found[place].notes.extend(_notes(transaction.connection, wanted))
+        found[place].notes.extend(_notes(transaction.connection, wanted, context.now()))
     return [found[place] for place in range(len(several))], acts
+
+
+def _check_kept(connection: Connection, wanted: Wanted, done: Done | None) -> None:
+    """Refuse a person and a group of one request that say different things about membership."""
+    if done is None or done.resource is None or wanted.kind not in shelf.PEOPLE:
+        return
+    now = shelf.find(connection, wanted.kind, wanted.name)
+    if isinstance(wanted.resource, User) and wanted.resource.spec.groups is None and now:
+        done.resource.update(now.to_json())
+    elif now is None or now.spec != done.resource["spec"]:
+        raise ConflictError("groups and members contradict each other in these files")
 
 
 def _guard(
@@ -189,7 +209,7 @@ def _guard(
 
 def _write(context: Context, act: Act, wanted: Wanted, terms: Terms) -> Done:
     connection = act.transaction.connection
-    found = resources.find(connection, wanted.kind, wanted.name)
+    found = shelf.find(connection, wanted.kind, wanted.name)
     resources.check_condition(found, wanted.kind, wanted.name, wanted.version)
     before = None if found is None else found.to_json()
     if terms.reason:
@@ -197,22 +217,42 @@ def _write(context: Context, act: Act, wanted: Wanted, terms: Terms) -> Done:
     if wanted.resource is None:
         _delete(context, act, wanted, terms)
         return Done(None, "deleted", before)
-    if isinstance(wanted.resource, IdentityProvider):
-        administering.check_change(connection, wanted.resource)
-    now, reason, restored = context.now(), terms.reason, wanted.restored
-    stored, change = resources.put(
-        act.transaction, wanted.resource, now=now, by=terms.by, reason=reason, restored=restored
-    )
+    stored, change = _put(context, act, wanted.resource, wanted, terms)
     act.worth_recording = change != "unchanged"
     act.details |= {"change": change, "version": stored.version, "spec": stored.spec}
-    if restored is not None:
-        act.details["restored"] = restored
-    return Done(stored.to_json(), change, before)
+    if wanted.restored is not None:
+        act.details["restored"] = wanted.restored
+    return Done(stored.to_json(), change, before, _about_new(wanted, change))
+
+
+def _about_new(wanted: Wanted, change: str) -> list[str]:
+    if wanted.kind != "User" or change != "created":
+        return []
+    return [f"{wanted.name} has no password yet: pgward user passwd {wanted.name}"]
+
+
+def _put(
+    context: Context, act: Act, resource: Resource, wanted: Wanted, terms: Terms
+) -> tuple[resources.Resource, resources.Change]:
+    connection, reason, restored = act.transaction.connection, terms.reason, wanted.restored
+    if isinstance(resource, User | Group):
+        found = shelf.find(connection, wanted.kind, wanted.name)
+        resources.check_version(resource, found)
+        return applying_people.put(context, act, resource, reason=reason, restored=restored)
+    if isinstance(resource, IdentityProvider):
+        administering.check_change(connection, resource)
+    now = context.now()
+    return resources.put(
+        act.transaction, resource, now=now, by=terms.by, reason=reason, restored=restored
+    )
 
 
 def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
     transaction, kind, name = act.transaction, wanted.kind, wanted.name
     now = context.now()
+    if kind in shelf.PEOPLE:
+        applying_people.delete(context, act, kind, name, reason=terms.reason)
+        return
     resources.delete(transaction, kind, name, now=now, by=terms.by, reason=terms.reason)
     if kind == "Policy":
         service_notes.check_unused(transaction.connection, name)
@@ -220,14 +260,16 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
         administering.forget(context.oidc, act, name)
 
 
-def _notes(connection: Connection, wanted: Wanted) -> list[str]:
-    return [] if wanted.resource is None else notes_of(connection, wanted.resource)
+def _notes(connection: Connection, wanted: Wanted, now: datetime) -> list[str]:
+    return [] if wanted.resource is None else notes_of(connection, wanted.resource, now)
 
 
-def notes_of(connection: Connection, resource: Resource) -> list[str]:
+def notes_of(connection: Connection, resource: Resource, now: datetime) -> list[str]:
     """Return what an administrator should know of a resource, beside what else is stored."""
     if isinstance(resource, RoleMap):
         return host_roles.notes_about(connection, resource.spec)
+    if isinstance(resource, Secret):
+        return declared.notes(connection, resource, now)
     if isinstance(resource, Service):
         spec = resource.spec
         return service_notes.about(connection, spec) + secrets.notes_about(connection, spec)

@@ -78,6 +78,16 @@ _FLOWS = {
     "description": "DESCRIPTION",
 }
 
+_USERS = {
+    "name": "NAME",
+    "full_name": "FULL NAME",
+    "email": "E-MAIL",
+    "groups": "GROUPS",
+    "until": "VALID UNTIL",
+}
+
+_GROUPS = {"name": "NAME", "members": "MEMBERS"}
+
 _OTHERS = {"name": "NAME", "version": "VERSION", "by": "BY", "description": "DESCRIPTION"}
 
 
@@ -225,6 +235,21 @@ def _flow(resource: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _user(resource: dict[str, Any]) -> dict[str, Any]:
+    spec = resource["spec"]
+    return {
+        "name": resource["metadata"]["name"],
+        "full_name": spec.get("fullName"),
+        "email": spec.get("email"),
+        "groups": spec.get("groups"),
+        "until": spec.get("validUntil"),
+    }
+
+
+def _group(resource: dict[str, Any]) -> dict[str, Any]:
+    return {"name": resource["metadata"]["name"], "members": resource["spec"].get("members")}
+
+
 def _other(resource: dict[str, Any]) -> dict[str, Any]:
     metadata = resource["metadata"]
     return {
@@ -246,4 +271,6 @@ _VIEWS: Mapping[str, tuple[Row, Mapping[str, str]]] = {
     "integration": (_integration, _INTEGRATIONS),
     "rolebundle": (_bundle, _BUNDLES),
     "accessflow": (_flow, _FLOWS),
+    "user": (_user, _USERS),
+    "group": (_group, _GROUPS),
 }

@@ -5,10 +5,9 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
-from pgward.ca.identity import directory, machines
+from pgward.ca.identity import machines
 from pgward.ca.records import Kind
-from pgward.ca.resources import history, kinds, references
-from pgward.ca.resources import stored as resources
+from pgward.ca.resources import history, kinds, references, shelf
 from pgward.ca.resources.references import Reference
 from pgward.ca.secrets import kept as secrets
 from pgward.ca.service import applying, strict
@@ -45,7 +44,7 @@ def describe(context: Current, _by: Administrator, kind: str, name: str) -> Desc
     """Return a resource with its references in both directions."""
     real = kinds.canonical(kind)
     with context.store.read() as connection:
-        found = resources.get(connection, real, name)
+        found = shelf.get(connection, real, name)
         versions = history.of(connection, real, name, limit=_VERSIONS)
         return Description(
             resource=found.to_json(),
@@ -59,7 +58,7 @@ def describe(context: Current, _by: Administrator, kind: str, name: str) -> Desc
                 for each in references.of(found.spec)
             ],
             referred_to_by=_users(connection, real, name),
-            notes=applying.notes_of(connection, kinds.read(real, found.to_json())),
+            notes=applying.notes_of(connection, kinds.read(real, found.to_json()), context.now()),
             versions=[PastVersion.of(each) for each in versions],
         )
 
@@ -68,22 +67,16 @@ def _exists(connection: Connection, reference: Reference) -> bool:
     kind, name = reference.kind, reference.name
     if kind in _MACHINES:
         return machines.find(connection, _MACHINES[kind], name) is not None
-    match kind:
-        case "User":
-            return directory.find(connection, name) is not None
-        case "Group":
-            return name in directory.groups(connection)
-        case "Secret":
-            return bool(secrets.versions(connection, [name]))
-        case _:
-            return resources.find(connection, kind, name) is not None
+    if kind == "Secret":  # the value: it need not be declared
+        return bool(secrets.versions(connection, [name]))
+    return shelf.find(connection, kind, name) is not None
 
 
 def _users(connection: Connection, kind: str, name: str) -> list[ReferenceInfo]:
     return [
         ReferenceInfo(kind=each.kind, name=each.name, field=reference.field, exists=True)
         for other in kinds.KINDS
-        for each in resources.every(connection, other)
+        for each in shelf.every(connection, other)
         for reference in references.of(each.spec)
         if (reference.kind, reference.name) == (kind, name)
     ]

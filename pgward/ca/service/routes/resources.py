@@ -7,8 +7,7 @@ from fastapi import Body as JsonBody
 from fastapi import Header, Query, Response
 from pydantic import BaseModel, Field
 
-from pgward.ca.resources import kinds
-from pgward.ca.resources import stored as resources
+from pgward.ca.resources import kinds, shelf
 from pgward.ca.resources.fields import FieldError, FieldsError
 from pgward.ca.resources.model import checked, words
 from pgward.ca.service import applying, strict
@@ -85,7 +84,7 @@ class Changes(BaseModel):
 def every(context: Current, _by: Administrator, kind: str) -> Resources:
     """Return resources as they can be applied again."""
     with context.store.read() as connection:
-        found = resources.every(connection, kinds.canonical(kind))
+        found = shelf.every(connection, kinds.canonical(kind))
     return Resources(resources=[each.to_json() for each in found])
 
 
@@ -95,7 +94,7 @@ def show(
 ) -> ResourceReply:
     """Return a resource as it can be applied again; its version is the ETag."""
     with context.store.read() as connection:
-        found = resources.get(connection, kinds.canonical(kind), name)
+        found = shelf.get(connection, kinds.canonical(kind), name)
     return ResourceReply(resource=tagged(found.to_json(), response))
 
 

@@ -5,13 +5,13 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from pydantic import BaseModel, Field
 
-from pgward.ca.acts import Act
-from pgward.ca.identity import directory, sessions
+from pgward.ca.identity import directory
 from pgward.ca.identity.directory import NewUser, User
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.login import lockout, password_policy
 from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service import strict
+from pgward.ca.service.applying_people import keep_within
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import (
@@ -132,7 +132,7 @@ def change(context: Current, by: Administrator, name: str, body: UserChange) -> 
         dates = {key: getattr(body, key) for key in _DATES & body.model_fields_set}
         if dates:
             user = directory.set_validity(act.transaction, user, dates, now=context.now())
-            _keep_within(context, act, user)
+            keep_within(context, act, user)
     return _reply(user)
 
 
@@ -215,22 +215,6 @@ def _as_user(context: Context, body: UserRequest) -> User:
     now = context.now()
     groups = tuple(body.groups)
     return User(body.name, body.full_name, body.email, groups, None, None, now, "", None)
-
-
-def _keep_within(context: Context, act: Act, user: User) -> None:
-    """Have sessions and certificates keep to the dates of an account."""
-    now = context.now()
-    if user.valid_until is not None:
-        sessions.cap(act.transaction, user.name, user.valid_until)
-    if not user.is_valid(now):
-        serials = context.revoker.cut_off(
-            act.transaction,
-            user.name,
-            "the account is not valid",
-            now=now,
-            reason=Reason.privilege_withdrawn,
-        )
-        act.details["revoked"] = len(serials)
 
 
 def _add(context: Context, by: LoginSession, body: UserRequest, encoded: str | None) -> UserReply:

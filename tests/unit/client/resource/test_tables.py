@@ -91,6 +91,15 @@ def test_integrations_bundles_and_flows_are_shown_by_what_they_are_for(logged_in
     )
 
 
+def test_people_and_groups_are_shown(logged_in, fake_ca):
+    show(fake_ca, "users", {"ann": {"fullName": "Ann", "email": "", "groups": ["dba", "dev"]}})
+    assert logged_in("get", "users").stdout == (
+        "NAME  FULL NAME  E-MAIL  GROUPS    VALID UNTIL\nann   Ann        -       dba, dev  -\n"
+    )
+    show(fake_ca, "groups", {"dba": {"members": ["ann", "bob"]}})
+    assert logged_in("get", "groups").stdout == "NAME  MEMBERS\ndba   ann, bob\n"
+
+
 def test_of_other_kinds_the_table_has_what_all_have(logged_in, fake_ca):
     fake_ca.routes["GET /v1/resources/frogs"] = {
         "resources": [{"metadata": {"name": "a", "version": 3, "updatedBy": "ann"}, "spec": {}}]
