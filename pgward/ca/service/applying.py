@@ -14,6 +14,8 @@ from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
 from pgward.ca.acts import Act
+from pgward.ca.catalog import intake as catalog
+from pgward.ca.catalog.standing import KIND as INTEGRATION
 from pgward.ca.login import lockout
 from pgward.ca.login.oidc import administering
 from pgward.ca.resources import host_roles, kinds, service_notes, shelf
@@ -258,6 +260,8 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
         service_notes.check_unused(transaction.connection, name)
     if kind == administering.KIND:
         administering.forget(context.oidc, act, name)
+    if kind == INTEGRATION:
+        catalog.forget(transaction, name)
 
 
 def _notes(connection: Connection, wanted: Wanted, now: datetime) -> list[str]:

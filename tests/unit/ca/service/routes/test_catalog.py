@@ -128,3 +128,11 @@ def test_auditors_may_look_and_not_ask(api):
     ann = api.device("ann")
     assert names(get(ann, "/shop-db/objects", "?search=cards")) == ["billing.cards"]
     assert ann.call("POST", "/v1/catalog/shop-db/refresh").status_code == 403
+
+
+def test_what_is_known_goes_with_its_integration(known):
+    assert known.call("DELETE", "/v1/resources/Integration/shop-db").status_code == 200
+    get(known, "/shop-db/objects", status=404)
+    declare(known)
+    assert get(known, "/shop-db")["taken_at"] is None
+    assert get(known, "/shop-db/objects")["objects"] == []
