@@ -43,6 +43,14 @@ class Ca(Protocol):
         ...
 
 
+class WatchedServer(Server, Protocol):
+    """A server that can be hung up on."""
+
+    def look(self, longest: float = ...) -> None:
+        """Hang up on it where it answers nothing."""
+        ...
+
+
 def deliver(ca: Ca, integration: str, catalog: Catalog) -> int:
     """Tell the CA what a server holds; return how many pieces were new to it. Raises PgwardError.
 
@@ -80,7 +88,7 @@ def _offer(integration: str, catalog: Catalog) -> dict[str, Any]:
 class _Task:
     """An integration: how to reach it, and when it is looked at next (monotonic)."""
 
-    server: Callable[[], Server]
+    server: Callable[[], WatchedServer]
     scope: Scope
     every: float | None
     asked: str | None = None
@@ -106,6 +114,7 @@ class Cataloguer:
         self._tasks: dict[str, _Task] = {}
         self._changed = threading.Condition()
         self._under_way: str | None = None
+        self._server: WatchedServer | None = None
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="catalog", daemon=True)
 
@@ -123,7 +132,7 @@ class Cataloguer:
         return not self._thread.is_alive()
 
     def tell(
-        self, name: str, server: Callable[[], Server], settings: Mapping[str, Any] | None
+        self, name: str, server: Callable[[], WatchedServer], settings: Mapping[str, Any] | None
     ) -> None:
         """Say how an integration is looked at; ``asked`` in it that is new means now.
 
@@ -146,6 +155,12 @@ class Cataloguer:
             self._tasks.pop(name, None)
             self._changed.notify_all()
 
+    def look(self) -> None:
+        """Hang up on a server that answers nothing; called now and then by another thread."""
+        server = self._server
+        if server is not None:
+            server.look()
+
     def turn(self) -> float | None:
         """Look at what is due most; return after how many seconds the next one is due.
 
@@ -162,7 +177,7 @@ class Cataloguer:
             pause = self._look(name, task)
         finally:
             with self._changed:
-                self._under_way = None
+                self._under_way, self._server = None, None
                 current = self._tasks.get(name)
                 # Asked for again meanwhile, it is due already.
                 if current is not None and current.due is None and pause is not None:
@@ -198,9 +213,8 @@ class Cataloguer:
     def _look(self, name: str, task: _Task) -> float | None:
         """Do it; return in how many seconds to do it again."""
         try:
-            catalog = discover(
-                task.server(), task.scope, now=self._now, go_on=lambda: not self._ended
-            )
+            self._server = server = task.server()
+            catalog = discover(server, task.scope, now=self._now, go_on=lambda: not self._ended)
         except PgwardError as error:
             if not self._ended:
                 self._failed(name, task, error)

@@ -6,6 +6,8 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -14,6 +16,7 @@ from pgward.access.wanted import Wanted
 from pgward.client.machine import Machine
 from pgward.connector.assignment import Assignment, ServerSettings
 from pgward.connector.ca import ConnectorCa
+from pgward.connector.cataloguing import Cataloguer
 from pgward.connector.clock import CaClock
 from pgward.connector.feed import Feed
 from pgward.connector.keeper import Keeper, Reconcile
@@ -70,6 +73,7 @@ class Connector:
             on_told=lambda found: self._adopt(found, spoken=True),
             on_return=self._on_return,
         )
+        self._catalog = Cataloguer(machine, now=self._time)
         self._stop = threading.Event()
 
     def run(self, on_ready: Callable[[], None]) -> None:
@@ -85,6 +89,7 @@ class Connector:
                 service_manager.tell("WATCHDOG=1")
                 for keeper in self._all():
                     keeper.look()
+                self._catalog.look()
         finally:
             service_manager.tell("STOPPING=1")
             self.close()
@@ -97,6 +102,7 @@ class Connector:
         """Begin: first with what is on disk, then as the CA says."""
         self._feed.load_kept()
         self._reports.start()
+        self._catalog.start()
         self._feed.start()
 
     def close(self) -> None:
@@ -109,6 +115,8 @@ class Connector:
         for keeper in keepers:
             if not keeper.join(STOP_SECONDS):
                 log.error("%s: its turn does not end, and is left", keeper.name)
+        if not self._catalog.stop(STOP_SECONDS):
+            log.error("a look at what a server holds does not end, and is left")
         self._reports.stop()
         for logins in self._logins.values():
             logins.close()
@@ -137,6 +145,7 @@ class Connector:
         for keeper in gone:
             log.warning("%s is this connector's no more: it is left as it is", keeper.name)
             keeper.stop()
+            self._catalog.drop(keeper.name)
         for name, fields in found.items():
             self._tell(name, fields, spoken=spoken)
 
@@ -146,7 +155,10 @@ class Connector:
         is_new = keeper is None
         keeper = keeper or self._make(name)
         try:
-            keeper.tell(Assignment.read(fields), self._feed.version, spoken=spoken)
+            assignment = Assignment.read(fields)
+            keeper.tell(assignment, self._feed.version, spoken=spoken)
+            if spoken:  # before that, nobody takes what would be found
+                self._catalogue(name, assignment.settings)
         except PgwardError as error:
             log.error("%s: %s", name, error)
             keeper.tell_unread(str(error))
@@ -156,20 +168,26 @@ class Connector:
             keeper.start()
 
     def _make(self, name: str) -> Keeper:
-        logins = self._logins.get(name)
-        if logins is None:
-            logins = self._logins[name] = Logins(name, self._ca, self._places, self._files)
-
-        def open_server(settings: ServerSettings) -> PostgresServer:
-            return PostgresServer(name, self.name, settings, logins)
-
         return Keeper(
             name,
             clock=self._clock,
-            open_server=open_server,
+            open_server=partial(self._open, name),
             reconcile=Remembering(self._reconcile),
             report=self._reports.add,
         )
+
+    def _open(self, name: str, settings: ServerSettings) -> PostgresServer:
+        with self._lock:  # a keeper and the catalog, each in its thread
+            logins = self._logins.get(name)
+            if logins is None:
+                logins = self._logins[name] = Logins(name, self._ca, self._places, self._files)
+        return PostgresServer(name, self.name, settings, logins)
+
+    def _catalogue(self, name: str, settings: ServerSettings) -> None:
+        self._catalog.tell(name, partial(self._open, name, settings), settings.discovery)
+
+    def _time(self) -> datetime:
+        return self._clock.now() or datetime.now(UTC)
 
     def _on_return(self) -> None:
         self._reports.retry()

@@ -245,3 +245,19 @@ def test_an_error_of_ours_is_tried_again(world):
     world.error = None
     world.until(1100 + RETRY_SECONDS)
     assert len(world.ca.offers) == 1
+
+
+def test_a_server_that_hangs_is_hung_up_on(world):
+    looked = []
+
+    class Server:
+        def look(self):
+            looked.append(world.time)
+
+    world.during = world.catalog.look
+    world.catalog.tell("shop-db", Server, HOURLY)
+    world.catalog.look()
+    world.until(1100)
+    world.catalog.look()
+
+    assert looked == [1015]
