@@ -276,6 +276,11 @@ COMMANDS: Mapping[str, Entry] = {
     "schema": Entry(
         "print the JSON Schema of a kind", "pgward.client.resource.exporting:schema", _ADMIN
     ),
+    "catalog": Entry(
+        "show what databases hold, and who was granted what",
+        "pgward.client.catalog_commands:catalog",
+        _ADMIN,
+    ),
     "secret": Entry(
         "keep what edges log in to PostgreSQL with",
         "pgward.client.secret_commands:secret",

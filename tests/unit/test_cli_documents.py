@@ -87,6 +87,12 @@ ROUTES: dict[str, Any] = {
     "POST /v1/me/otp": {"otp": OTP, "service": "orders", "expires_at": NOW},
     "POST /v1/me/tokens": {"id": "tk-1", "secret": "s", "service": "orders", "expires_at": NOW},
     "DELETE /v1/me/tokens/tk-1": {"change": "deleted"},
+    "POST /v1/catalog/shop-db/refresh": {
+        "integration": "shop-db",
+        "asked_at": NOW,
+        "connector": "c1",
+        "edge": None,
+    },
     "POST /v1/secrets": {"name": "db", "version": 1},
     "POST /v1/secrets/db/rotate": {"name": "db", "version": 2},
     "DELETE /v1/secrets/db": {"change": "deleted", "services": []},
@@ -170,6 +176,10 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "tokens revoke": ("tokens revoke tk-1", {"revoked": ["tk-1"]}),
     "secret create": ("secret create db", {"name": "db", "version": 1}),
+    "catalog refresh": (
+        "catalog refresh shop-db",
+        {"integration": "shop-db", "asked_at": NOW, "connector": "c1", "edge": None},
+    ),
     "secret rotate": ("secret rotate db", {"name": "db", "version": 2}),
     "secret delete": ("secret delete db", {"deleted": ["db"]}),
     "secret rotate-key": ("secret rotate-key", {"number": 2, "secrets": 1}),
