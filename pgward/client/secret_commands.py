@@ -22,6 +22,13 @@ _SECRETS = {
     "changed": "CHANGED",
     "by": "BY",
 }
+_VERSIONS = {
+    "version": "VERSION",
+    "state": "STATE",
+    "made": "MADE",
+    "created_by": "BY",
+    "expires_at": "KEPT UNTIL",
+}
 _MAX_BYTES = 16 * 1024  # as the CA has it
 _SEEN = (
     "warning: others on this machine may have seen the value in the list of processes, and your"
@@ -80,13 +87,40 @@ def create(name: str, value: str | None, file: Path | None) -> None:
 def rotate(name: str, value: str | None, file: Path | None) -> None:
     """Give the secret NAME a new value; edges use it for their next login.
 
-    The value comes as for `pgward secret create`. The one before is forgotten.
+    The value comes as for `pgward secret create`. The one before can be recovered for 30 days.
     """
     given = _value(name, value, file)
     with options.api() as api:
         made = api.post(options.path("secrets", name, "rotate"), {"value": given})
     terminal.report(**made)
     terminal.note(f"the secret {made['name']} has version {made['version']} now")
+
+
+@secret.command("history", short_help="Show the versions of a secret.")
+@click.argument("name")
+@options.output
+def history(name: str, output: str) -> None:
+    """Show the versions of the secret NAME that are kept, never a value."""
+    with options.api() as api:
+        found = api.get(options.path("secrets", name, "versions"))["versions"]
+    if output == "table":
+        now = SystemClock().now()
+        found = [each | {"made": when(parse_rfc3339(each["created_at"]), now)} for each in found]
+    terminal.table(found, _VERSIONS, output)
+
+
+@secret.command("recover", short_help="Take a former value of a secret again.")
+@click.argument("name")
+@click.option("--version", type=click.IntRange(1), required=True, help="Of which version.")
+def recover(name: str, version: int) -> None:
+    """Make a former value of the secret NAME the one in use, as a new version.
+
+    Former values are kept for 30 days, the last ten of them.
+    """
+    with options.api() as api:
+        made = api.post(options.path("secrets", name, "recover"), {"version": version})
+    terminal.report(**made)
+    terminal.note(f"the secret {made['name']} has version {made['version']} now, as {version} was")
 
 
 @secret.command("delete", short_help="Forget secrets to which no service refers.")

@@ -91,6 +91,8 @@ TABLE = {
     "GET /v1/secrets": (ADMIN, None),
     "POST /v1/secrets": ((401, 403, 201, 401, 401), {"name": "db", "value": "c2VjcmV0"}),
     "POST /v1/secrets/none/rotate": ((401, 403, 404, 401, 401), {"value": "c2VjcmV0"}),
+    "GET /v1/secrets/none/versions": ((401, 403, 404, 401, 401), None),
+    "POST /v1/secrets/none/recover": ((401, 403, 404, 401, 401), {"version": 1}),
     "DELETE /v1/secrets/none": ((401, 403, 404, 401, 401), None),
     "POST /v1/secret-key/rotate": (ADMIN, None),
     "POST /v1/recording-key/rotate": (ADMIN, None),

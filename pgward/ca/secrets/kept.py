@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
-from pgward.ca.secrets import envelope, store_keys
+from pgward.ca.secrets import envelope, history, store_keys
 from pgward.ca.secrets.envelope import Sealed
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema_secrets import secrets
@@ -63,13 +63,31 @@ def create(
 def rotate(
     transaction: Transaction, sealer: Sealer, name: str, value: bytes, *, now: datetime, by: str
 ) -> int:
-    """Put a new value in the place of the one before; return its version. Edges hear of it."""
-    found = _get(transaction.connection, name)
-    sealed = _seal(transaction, sealer, name, found.version + 1, value, now=now, by=by)
+    """Put a new value in the place of the one before; return its version. Edges hear of it.
+
+    The one before can be recovered for some time; one that was to come is not any more.
+    """
+    _get(transaction.connection, name)
+    version = history.next_version(transaction.connection, name)
+    sealed = _seal(transaction, sealer, name, version, value, now=now, by=by)
+    history.withdraw(transaction, name)
+    history.retire(transaction, name, now)
     row = _row(sealed) | {"rotated_at": now, "rotated_by": by}
     transaction.execute(sa.update(secrets).where(secrets.c.name == name).values(row))
     transaction.changed()
     return sealed.version
+
+
+def recover(
+    transaction: Transaction, sealer: Sealer, name: str, version: int, *, now: datetime, by: str
+) -> int:
+    """Make a former value the one in use again, as a new version; return that.
+
+    Raises NotFoundError, also for one that was kept long enough.
+    """
+    _get(transaction.connection, name)
+    value = history.former(transaction.connection, sealer, name, version, now)
+    return rotate(transaction, sealer, name, value, now=now, by=by)
 
 
 def remove(transaction: Transaction, name: str, *, force: bool = False) -> list[str]:
@@ -85,6 +103,7 @@ def remove(transaction: Transaction, name: str, *, force: bool = False) -> list[
             f"the secret {name!r} is in use: {', '.join(using)}",
             hint="change the service first; --force deletes it all the same",
         )
+    history.forget(transaction, name)
     transaction.execute(sa.delete(secrets).where(secrets.c.name == name))
     transaction.changed()
     return using

@@ -16,6 +16,7 @@ from pgward.ca.secrets import envelope
 from pgward.ca.secrets.envelope import Sealed, StoreKey
 from pgward.ca.store import Store, Transaction
 from pgward.ca.store.purge import Write
+from pgward.ca.store.schema_accounts import secret_versions
 from pgward.ca.store.schema_secrets import secret_keys, secrets
 from pgward.core.clock import Clock
 
@@ -70,16 +71,30 @@ def rotate(transaction: Transaction, sealer: Sealer, *, now: datetime, by: str) 
     former = newest(transaction.connection) or 0
     new = _add(transaction, sealer, former + 1, now=now, by=by)
     old: dict[int, StoreKey] = {}
-    rows = transaction.execute(sa.select(secrets)).all()
+    count = _rewrap(transaction, sealer, secrets, old, new)
+    _rewrap(transaction, sealer, secret_versions, old, new)
+    transaction.execute(sa.delete(secret_keys).where(secret_keys.c.number != new.number))
+    return Rotated(new.number, count)
+
+
+def _rewrap(
+    transaction: Transaction,
+    sealer: Sealer,
+    table: sa.Table,
+    old: dict[int, StoreKey],
+    new: StoreKey,
+) -> int:
+    """Wrap the data keys of a table anew; return of how many values."""
+    rows = transaction.execute(sa.select(table)).all()
     for row in rows:
         sealed = Sealed(row.name, row.version, row.key_number, row.wrapped, row.sealed)
         if sealed.key_number not in old:
             old[sealed.key_number] = get(transaction.connection, sealer, sealed.key_number)
         again = envelope.rewrap(old[sealed.key_number], new, sealed)
+        mine = (table.c.name == again.name, table.c.version == again.version)
         values = {"key_number": again.key_number, "wrapped": again.wrapped}
-        transaction.execute(sa.update(secrets).where(secrets.c.name == again.name).values(values))
-    transaction.execute(sa.delete(secret_keys).where(secret_keys.c.number != new.number))
-    return Rotated(new.number, len(rows))
+        transaction.execute(sa.update(table).where(*mine).values(values))
+    return len(rows)
 
 
 def rotate_if_due(store: Store, sealer: Sealer, clock: Clock, *, write: Write) -> Rotated | None:

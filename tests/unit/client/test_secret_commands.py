@@ -141,3 +141,18 @@ def test_the_key_is_rotated(logged_in, fake_ca):
     fake_ca.routes["POST /v1/secret-key/rotate"] = {"number": 3, "secrets": 2}
     done = logged_in("secret", "rotate-key")
     assert done.stderr == "2 secrets encrypted with a new key\n"
+
+
+def test_versions_are_shown_and_one_is_recovered(logged_in, fake_ca):
+    version = {"version": 1, "state": "former", "created_by": "ann"}
+    version |= {"created_at": "2026-11-21T11:00:00Z", "expires_at": "2026-12-21T11:00:00Z"}
+    fake_ca.routes |= {
+        "GET /v1/secrets/db/versions": {"name": "db", "versions": [version]},
+        "POST /v1/secrets/db/recover": {"name": "db", "version": 3},
+    }
+    shown = logged_in("secret", "history", "db")
+    assert "former" in shown.stdout.splitlines()[1]
+    assert json.loads(logged_in("secret", "history", "db", "-o", "json").stdout) == [version]
+    done = logged_in("secret", "recover", "db", "--version", "1")
+    assert done.stderr == "the secret db has version 3 now, as 1 was\n"
+    assert body(fake_ca) == {"version": 1}

@@ -2,12 +2,13 @@
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Query
 from pydantic import BaseModel, Field, SecretStr
 
-from pgward.ca.secrets import kept, store_keys
+from pgward.ca.secrets import history, kept, store_keys
 from pgward.ca.secrets.kept import Listed
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
@@ -78,6 +79,29 @@ class SecretVersion(BaseModel):
     version: int
 
 
+class VersionInfo(BaseModel):
+    """A version without its value: ``current``, ``former``, or ``pending`` (not in use yet)."""
+
+    version: int
+    state: str
+    created_at: Time
+    created_by: str
+    expires_at: Time | None
+
+
+class Versions(BaseModel):
+    """The versions of a secret, the newest first."""
+
+    name: str
+    versions: list[VersionInfo]
+
+
+class Recover(Body):
+    """A former version."""
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
 class Deleted(Change):
     """What refers to a secret that is gone now."""
 
@@ -125,6 +149,31 @@ def rotate(context: Current, by: Administrator, name: str, body: NewValue) -> Se
             context.desk.sealer,
             name,
             body.read(),
+            now=context.now(),
+            by=by.user.name,
+        )
+        act.details |= {"version": version}
+    return SecretVersion(name=name, version=version)
+
+
+@router.get("/secrets/{name}/versions", summary="List the versions of a secret")
+def versions(context: Current, _by: Administrator, name: str) -> Versions:
+    """Return which values are kept: former ones for 30 days, ten at most."""
+    with context.store.read() as connection:
+        found = history.listing(connection, name, context.now())
+    return Versions(name=name, versions=[VersionInfo(**asdict(each)) for each in found])
+
+
+@router.post("/secrets/{name}/recover", summary="Take a former value of a secret again")
+def recover(context: Current, by: Administrator, name: str, body: Recover) -> SecretVersion:
+    """Make a former value the one in use, as a new version; nobody gets to see it."""
+    with context.acts.act(by.user.name, "secret.recover", name) as act:
+        act.details |= {"from": body.version}
+        version = kept.recover(
+            act.transaction,
+            context.desk.sealer,
+            name,
+            body.version,
             now=context.now(),
             by=by.user.name,
         )

@@ -30,7 +30,7 @@ def read(store, name="db"):
         return kept.read(connection, SEALER, name)
 
 
-def test_a_secret_has_versions_and_only_the_newest_value_is_kept(store):
+def test_a_secret_has_versions_and_the_newest_value_is_in_use(store):
     assert create(store) == 1
     with store.write() as transaction:
         assert kept.rotate(transaction, SEALER, "db", b"n\xffxt", now=START, by="dba") == 2

@@ -106,3 +106,21 @@ def test_edges_hear_of_each_change(api, admin):
     admin.call("DELETE", "/v1/secrets/db")
     seen.append(api.store.version())
     assert seen == sorted(set(seen))
+
+
+def test_a_former_value_is_recovered_and_shown_to_nobody(api, admin):
+    create(admin)
+    admin.call("POST", "/v1/secrets/db/rotate", value("wrong"))
+    listed = admin.call("GET", "/v1/secrets/db/versions")
+    found = [(each["version"], each["state"]) for each in listed.json()["versions"]]
+    assert found == [(2, "current"), (1, "former")]
+    recovered = admin.call("POST", "/v1/secrets/db/recover", {"version": 1})
+    assert recovered.json() == {"name": "db", "version": 3}
+    assert CANARY not in listed.text + recovered.text
+    assert stored(api) == CANARY.encode()
+    missing = admin.call("POST", "/v1/secrets/db/recover", {"version": 9})
+    assert missing.status_code == 404
+    assert [each[1:3] for each in actions(api, "secret.recover")] == [
+        ("secret.recover", "ok"),
+        ("secret.recover", "failed"),
+    ]
