@@ -46,7 +46,7 @@ class Ca(Protocol):
 class WatchedServer(Server, Protocol):
     """A server that can be hung up on."""
 
-    def look(self, longest: float = ...) -> None:
+    def look(self, longest: float = ...) -> object:
         """Hang up on it where it answers nothing."""
         ...
 
