@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pgward.ca import timekeeping
+from pgward.ca.access import settling
 from pgward.ca.archive import purging
 from pgward.ca.archive.archive import Archive
 from pgward.ca.authority import Authority
@@ -91,6 +92,9 @@ def table(
     def ended_accounts() -> None:
         endings.end_due(store, authority, authority.clock, write=leadership.write)
 
+    def access() -> None:
+        settling.settle(store, authority.clock.now(), write=leadership.write)
+
     watch = timekeeping.Watch(store)
 
     def clock() -> None:
@@ -107,6 +111,7 @@ def table(
         Job("purge", 30, old, leader_only=True),
         *([Job("expired certificates", 30, expired, leader_only=True)] if keeps else []),
         Job("ended accounts", 2, ended_accounts, leader_only=True),
+        Job("access", 1, access, leader_only=True),
         Job("head of the log", 5, head, leader_only=True),
         Job("clock", 30, clock, leader_only=True),
         Job("ACME orders", 30, acme_orders),

@@ -208,9 +208,11 @@ def change_grant(transaction: Transaction, grant: Grant, **values: Any) -> Grant
     return found
 
 
-def grants(connection: Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Grant]:
+def grants(
+    connection: Connection, *conditions: sa.ColumnElement[bool], most: int | None = None
+) -> Iterator[Grant]:
     """Yield grants of which conditions hold: on user, service, integration, flow or state."""
-    statement = sa.select(*_WHOLE_GRANT).where(*conditions).order_by(_GRANTS.id)
+    statement = sa.select(*_WHOLE_GRANT).where(*conditions).order_by(_GRANTS.id).limit(most)
     for row in connection.execute(statement).mappings():
         yield Grant(**row)
 

@@ -20,6 +20,8 @@ from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 
 ADMINISTRATORS = "administrators"
 AUDITORS = "auditors"  # who may read what was put on record, and change nothing
+TOUCHED = "user"
+"""What a transaction calls people of whom it changed something that access may rest on."""
 _MAX_TEXT = 200
 
 
@@ -173,6 +175,7 @@ def set_validity(
     if user.administrator:
         _keep_an_administrator(transaction, f"{user.name!r} cannot be given these dates", now)
     transaction.changed()
+    transaction.touch(TOUCHED, user.name)
     return get(transaction.connection, user.name)
 
 
@@ -207,6 +210,7 @@ def block(transaction: Transaction, name: str, reason: str, *, now: datetime) ->
     _change(transaction, user.name, changes)
     _keep_an_administrator(transaction, f"{user.name!r} cannot be blocked")
     transaction.changed()
+    transaction.touch(TOUCHED, user.name)
     return get(transaction.connection, user.name)
 
 
@@ -225,6 +229,7 @@ def remove(transaction: Transaction, name: str) -> User:
     transaction.execute(sa.delete(users).where(users.c.name == user.name))
     _keep_an_administrator(transaction, f"{user.name!r} cannot be removed")
     transaction.changed()
+    transaction.touch(TOUCHED, user.name)
     return user
 
 
@@ -279,6 +284,7 @@ def _leave(transaction: Transaction, pairs: Sequence[tuple[str, str]]) -> None:
         pair = (members.group_name == group) & (members.user_name == user)
         transaction.execute(sa.delete(group_members).where(pair))
         transaction.changed()
+        transaction.touch(TOUCHED, user)
         if group == ADMINISTRATORS:
             _keep_an_administrator(transaction, f"{user!r} must stay in {ADMINISTRATORS}")
 

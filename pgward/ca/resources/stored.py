@@ -145,6 +145,7 @@ def put(
         ),
     )
     transaction.changed()
+    transaction.touch(**key)
     return get(connection, **key), change
 
 
@@ -166,6 +167,7 @@ def delete(
     gone = Version(kind, name, found.version + 1, "deleted", "", None, now, by, reason)
     history.note(transaction, gone)
     transaction.changed()
+    transaction.touch(kind, name)
     return found
 
 

@@ -29,6 +29,7 @@ from pgward.ca.service.routes import (
     audit_archive,
     catalog,
     certificates,
+    connector,
     connector_catalog,
     connectors,
     crls,
@@ -93,7 +94,7 @@ _ROUTERS = (
     *(ocsp.router, probes.router),
     *(audit_archive.router, database_sessions.router, edge_audit.router),
     *(recordings.router, edge_recordings.router),
-    *(catalog.router, connector_catalog.router),
+    *(catalog.router, connector_catalog.router, connector.router),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
@@ -165,6 +166,7 @@ def create_app(
             resources.PATH: resources.MAX_BODY,
             **dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
             **dict.fromkeys((edge_audit.PREFIX, edge_recordings.PREFIX), edge_audit.MAX_CHUNK_BODY),
+            connector.REPORT: connector.MAX_REPORT_BODY,
             **dict.fromkeys(connector_catalog.PATHS, connector_catalog.MOST_BODY),
         },
         proxies=networks.parse(authority.settings.listen.forwarded_for_from),

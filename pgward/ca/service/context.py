@@ -44,6 +44,7 @@ from pgward.ca.revoking.revocation import Revoker
 from pgward.ca.revoking.served_crls import ServedCrls
 from pgward.ca.service.arrivals import Arrivals
 from pgward.ca.service.changes import Changes
+from pgward.ca.service.connector_polls import ConnectorPolls
 from pgward.ca.service.host_polls import HostPolls
 from pgward.ca.service.host_role_book import HostRoleBook
 from pgward.ca.service.known_sessions import KnownSessions
@@ -86,6 +87,7 @@ class Context:
     snapshots: Snapshots
     changes: Changes
     host_polls: HostPolls
+    connector_polls: ConnectorPolls
     replay: ReplayCache
     login_replay: ReplayCache  # apart, as any stranger may try to log in
     known_sessions: KnownSessions
@@ -183,6 +185,7 @@ def make(
         snapshots=Snapshots(store, authority, authority.clock, recordings.recipient),
         changes=seen,
         host_polls=HostPolls(seen, HostNews(store, authority)),
+        connector_polls=ConnectorPolls(store, seen, authority.clock.now),
         replay=ReplayCache(_REMEMBERED_SECONDS),
         login_replay=ReplayCache(_REMEMBERED_SECONDS),
         known_sessions=known_sessions,

@@ -61,6 +61,17 @@ access_decisions = sa.Table(
 # In the one transaction that writes: so what has at least a version changed since it was read.
 _REVISION = sa.select(counters.c.value).where(counters.c.name == SNAPSHOT).scalar_subquery()
 
+# What a connector last told of its server.
+access_reports = sa.Table(
+    "access_reports",
+    metadata,
+    sa.Column("integration", _NAME, primary_key=True),
+    sa.Column("connector", sa.String(128), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("health", Json, nullable=False),
+    sa.Column("told_at", UtcTime, nullable=False),
+)
+
 # What became of a request that was approved; the id is the request's. ``rights`` are as in
 # ``asked``; ``names`` are those of the bundles and roles, for conditions to look at.
 access_grants = sa.Table(

@@ -11,11 +11,13 @@ from sqlalchemy.engine import Connection
 from pgward.audit.events import AuditEvent
 from pgward.ca.store import postgresql
 from pgward.ca.store.schema import audit_events, counters
+from pgward.ca.store.schema_rechecks import access_rechecks
 
 SNAPSHOT = "snapshot"
 AUDIT = "audit"
 ENDINGS = "endings"
 OWN_SOURCE = "ca"
+_RESTED_ON = frozenset({"user", "Service", "Integration", "RoleBundle", "AccessFlow"})
 
 
 class Transaction:
@@ -30,6 +32,7 @@ class Transaction:
         self.has_ended = False
         self.is_discarded = False
         self._events: list[tuple[str, AuditEvent]] = []
+        self._touched: set[tuple[str, str]] = set()
 
     def execute(self, statement: sa.Executable, rows: Any = None) -> sa.CursorResult[Any]:
         """Run a statement, for each of ``rows`` if given."""
@@ -47,6 +50,11 @@ class Transaction:
         """Say that login sessions were ended: PostgreSQL hosts look at whose sessions still run."""
         self.has_changed = self.has_ended = True
 
+    def touch(self, kind: str, name: str) -> None:
+        """Say that access may rest on what was changed: ``user``, or a kind of resource."""
+        if kind in _RESTED_ON:
+            self._touched.add((kind, name))
+
     def discard(self) -> None:
         """Roll back at the end instead: for a dry run."""
         self.is_discarded = True
@@ -57,10 +65,18 @@ class Transaction:
             advance_version(self.connection, int(time.time()))
         if self.has_ended:
             advance(self.connection, ENDINGS)
+        for kind, name in sorted(self._touched):
+            self._recheck(kind, name)
         if self._events:
             last = advance(self.connection, AUDIT, len(self._events))
             first = last - len(self._events) + 1
             self.execute(_RECORD, _rows(self._events, first))
+
+    def _recheck(self, kind: str, name: str) -> None:
+        """Note once whose grants are to be looked at again."""
+        mine = (access_rechecks.c.kind == kind) & (access_rechecks.c.name == name)
+        if self.execute(sa.select(access_rechecks.c.kind).where(mine)).first() is None:
+            self.execute(sa.insert(access_rechecks).values(kind=kind, name=name))
 
 
 # Every act needs these, and SQLAlchemy takes longer to build a statement than to run it.

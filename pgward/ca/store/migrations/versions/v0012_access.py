@@ -21,6 +21,7 @@ def upgrade() -> None:
     _requests()
     _decisions()
     _grants()
+    _news()
 
 
 def _requests() -> None:
@@ -108,3 +109,21 @@ def _grants() -> None:
         ("user_name", ["user_name", "state"]),
     ):
         op.create_index(f"ix_access_grants_{name}", "access_grants", columns)
+
+
+def _news() -> None:
+    op.create_table(
+        "access_rechecks",
+        sa.Column("kind", sa.String(length=63), nullable=False),
+        sa.Column("name", _NAME, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name="pk_access_rechecks"),
+    )
+    op.create_table(
+        "access_reports",
+        sa.Column("integration", _NAME, nullable=False),
+        sa.Column("connector", _BY, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("health", _JSON, nullable=False),
+        sa.Column("told_at", _TIME, nullable=False),
+        sa.PrimaryKeyConstraint("integration", name="pk_access_reports"),
+    )

@@ -1,0 +1,160 @@
+"""What a connector is told of its integrations: where each is, and what must be there."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.access.request_states import LIVE
+from pgward.access.wanted import Grant as WantedGrant
+from pgward.access.wanted import Wanted
+from pgward.ca.access import declared, requests
+from pgward.ca.access.requests import Grant
+from pgward.ca.catalog import intake
+from pgward.ca.identity.machines import Machine
+from pgward.ca.resources import stored as resources
+from pgward.ca.resources.integration import IntegrationSpec
+from pgward.ca.resources.service_auth import Auth
+from pgward.ca.store.schema import users
+from pgward.ca.store.schema_access import access_grants
+from pgward.core.clock import rfc3339
+from pgward.core.errors import InvalidInputError
+
+_GRANTS = access_grants.c
+_DIGITS = 16
+ENDING = "ending"
+
+
+def of_machine(
+    connection: Connection, machine: Machine, version: int, now: datetime
+) -> list[dict[str, Any]]:
+    """Return all integrations of a connector, or of an edge that has one inside, by name."""
+    return [_told(connection, name, spec, version, now) for name, spec in _own(connection, machine)]
+
+
+def tag_of(told: list[dict[str, Any]]) -> str:
+    """Return what tells this from other answers; the version alone makes none another."""
+    plain = [{**each, "wanted": {**each["wanted"], "version": 0}} for each in told]
+    text = json.dumps(plain, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def spec_of(connection: Connection, machine: Machine, integration: str) -> IntegrationSpec | None:
+    """Return an integration that is this machine's, or None."""
+    spec = declared.integration(connection, integration)
+    return spec if spec is not None and _is_of(spec, machine) else None
+
+
+def wanted(
+    connection: Connection, integration: str, spec: IntegrationSpec, version: int, now: datetime
+) -> Wanted:
+    """Return what a server must have now: the live grants of people who may be there."""
+    found = [_grant(each) for each in _live(connection, integration, now)]
+    names = {name for each in found for name in each.bundles}
+    bundles = {
+        name: each.rights()
+        for name, each in declared.bundles(connection, names).items()
+        if integration in each.integrations
+    }
+    # A bundle that is gone gives nothing; what else a grant has ends with it in a moment.
+    grants = tuple(each for each in found if each.bundles <= bundles.keys())
+    needed = {name for each in grants for name in each.bundles}
+    return Wanted(
+        version,
+        {name: rights for name, rights in bundles.items() if name in needed},
+        grants,
+        spec.reassign_to,
+    )
+
+
+def _own(connection: Connection, machine: Machine) -> Iterator[tuple[str, IntegrationSpec]]:
+    for each in resources.every(connection, "Integration"):
+        if each.spec.get(machine.kind.value) == machine.name:
+            spec = declared.integration(connection, each.name)
+            if spec is not None and _is_of(spec, machine):
+                yield each.name, spec
+
+
+def _is_of(spec: IntegrationSpec, machine: Machine) -> bool:
+    name = {"connector": spec.connector, "edge": spec.edge}.get(machine.kind.value)
+    return name == machine.name
+
+
+def _told(
+    connection: Connection, name: str, spec: IntegrationSpec, version: int, now: datetime
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "settings": _settings(connection, name, spec),
+        "wanted": wanted(connection, name, spec, version, now).to_json(),
+        "ending": [
+            {"id": each.id, "role": each.role}
+            for each in requests.grants(
+                connection, _GRANTS.integration == name, _GRANTS.state == ENDING
+            )
+        ],
+    }
+
+
+def _settings(connection: Connection, name: str, spec: IntegrationSpec) -> dict[str, Any]:
+    asked = intake.asked_at(connection, name)
+    discovery = spec.discovery
+    return {
+        "host": spec.host,
+        "port": spec.port,
+        "database": spec.database,
+        "user": spec.user,
+        "auth": _auth(spec.auth),
+        "ssl_mode": spec.ssl_mode,
+        "ssl_root_cert": spec.ssl_root_cert,
+        "server_name": spec.server_name,
+        "discovery": {
+            "every": discovery.seconds,
+            "databases": list(discovery.databases),
+            "exclude": list(discovery.exclude),
+            "asked": None if asked is None else rfc3339(asked),
+        },
+    }
+
+
+def _auth(auth: Auth) -> dict[str, Any]:
+    if auth.password is not None:
+        return {"password": auth.password.model_dump(exclude_none=True)}
+    if auth.certificate is not None:
+        return {"certificate": {"minutes": auth.certificate.minutes}}
+    return {"none": True}
+
+
+def _live(connection: Connection, integration: str, now: datetime) -> Iterator[Grant]:
+    """Return the live grants; who is blocked or gone is left out before anyone else knows."""
+    able = sa.select(users.c.name).where(
+        users.c.name == _GRANTS.user_name,
+        users.c.blocked_at.is_(None),
+        sa.or_(users.c.valid_from.is_(None), users.c.valid_from <= now),
+        sa.or_(users.c.valid_until.is_(None), users.c.valid_until > now),
+    )
+    return requests.grants(
+        connection,
+        _GRANTS.integration == integration,
+        _GRANTS.state.in_(LIVE),
+        _GRANTS.ends_at > now,
+        able.exists(),
+    )
+
+
+def _grant(grant: Grant) -> WantedGrant:
+    if grant.role is None:
+        raise InvalidInputError(f"the grant {grant.id} has no role")
+    asked = grant.asked
+    return WantedGrant(
+        id=grant.id,
+        person=grant.user_name,
+        role=grant.role,
+        until=grant.ends_at,
+        bundles=asked.bundles,
+        rights=asked.rights,
+    )

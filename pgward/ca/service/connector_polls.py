@@ -1,0 +1,82 @@
+"""The long polls of connectors: each hears of its own integrations, and only when those change."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from anyio.to_thread import run_sync
+
+from pgward.ca.access import wanted_builder
+from pgward.ca.identity.machines import Machine
+from pgward.ca.store import Store
+
+# Accounts begin and end without a change of the store.
+_WORTH = timedelta(seconds=20)
+_MOST = 1_000  # connectors whose answers are remembered
+
+
+class Versions(Protocol):
+    """Knows the store's newest version, and waits for later ones."""
+
+    @property
+    def version(self) -> int:
+        """The newest version that was read."""
+        ...
+
+    async def wait(self, after: int, seconds: float) -> int:
+        """Return the version as soon as it is above ``after``, or when the time is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a connector is told, as of a version of the store."""
+
+    version: int
+    tag: str
+    read_at: datetime
+    integrations: list[dict[str, Any]]
+
+
+class ConnectorPolls:
+    """Answers a poll as soon as there is something that its connector does not know."""
+
+    def __init__(self, store: Store, changes: Versions, now: Callable[[], datetime]) -> None:
+        self._store, self._changes, self._now = store, changes, now
+        self._lock = threading.Lock()
+        self._known: dict[str, Answer] = {}
+
+    async def newer(self, machine: Machine, after: int, tag: str, seconds: float) -> Answer | None:
+        """Return what a connector does not know that knows ``tag`` as of ``after``; None in time.
+
+        A replica that is behind has nothing to tell.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            found = await run_sync(self.get, machine)
+            if found.version >= after and found.tag != tag:
+                return found
+            left = deadline - loop.time()
+            version = 0 if left <= 0 else await self._changes.wait(found.version, left)
+            if version <= found.version:  # the time is over, or the server stops
+                return None
+
+    def get(self, machine: Machine) -> Answer:
+        """Return what a connector is told now; blocks."""
+        now, read = self._now(), self._store.version()  # first of all: never too new
+        with self._lock:
+            known = self._known.get(machine.actor)
+        if known is not None and known.version >= read and abs(now - known.read_at) < _WORTH:
+            return known
+        with self._store.read() as connection:
+            told = wanted_builder.of_machine(connection, machine, read, now)
+        found = Answer(read, wanted_builder.tag_of(told), now, told)
+        with self._lock:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[machine.actor] = found
+        return found

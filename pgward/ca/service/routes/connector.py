@@ -1,0 +1,209 @@
+"""What connectors do: hear what is wanted of their servers, and tell what came of it."""
+
+from base64 import b64encode
+from typing import Annotated, Any, Literal
+
+from anyio.to_thread import run_sync
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
+
+from pgward.ca.access import reporting, wanted_builder
+from pgward.ca.access.reporting import Drift, Report, Statement, Told
+from pgward.ca.identity import machines
+from pgward.ca.identity.machines import Machine
+from pgward.ca.resources.integration import IntegrationSpec
+from pgward.ca.secrets import kept
+from pgward.ca.service import strict
+from pgward.ca.service.auth import Connector
+from pgward.ca.service.context import Context, Current
+from pgward.ca.service.models import Body, Moment, Name, Storable, Time
+from pgward.core.errors import DeniedError
+
+router = strict.router("machines", prefix=f"{strict.PREFIX}/connector")
+REPORT = f"{strict.PREFIX}/connector/report"
+MAX_REPORT_BODY = 4 * 1024 * 1024
+_MOST_ITEMS = 1000
+_TAG = "^[0-9a-f]{16}$"
+Line = Annotated[str, Field(max_length=1000), Storable]
+Word = Annotated[str, Field(max_length=252), Storable]
+Sql = Annotated[str, Field(max_length=20_000), Storable]
+
+
+class IntegrationModel(BaseModel):
+    """A server: how to reach it, what must be there, and which grants' ends are awaited."""
+
+    name: str
+    settings: dict[str, Any]
+    wanted: dict[str, Any]
+    ending: list[dict[str, Any]]
+
+
+class WantedReply(BaseModel):
+    """All integrations of the connector; ``version`` and ``tag`` are for the next time."""
+
+    version: int
+    tag: str
+    now: Time
+    integrations: list[IntegrationModel]
+
+
+class GrantReport(Body):
+    """What became of a grant."""
+
+    id: Annotated[str, Field(max_length=32), Storable]
+    state: Literal["active", "ended", "failed"]
+    at: Moment
+    problem: Line | None = None
+    sessions_ended: Annotated[int, Field(ge=0, le=10**9)] = 0
+
+
+class DriftReport(Body):
+    """What was changed by hand."""
+
+    what: Line
+    role: Word
+    detail: Line = ""
+    mended: bool
+
+
+class StatementReport(Body):
+    """SQL that was run."""
+
+    at: Moment
+    database: Word
+    sql: Sql
+
+
+class ReportBody(Body):
+    """What came of what was wanted; ``id`` tells a report that comes again."""
+
+    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    integration: Name
+    version: Annotated[int, Field(ge=0, le=2**62)]
+    grants: Annotated[list[GrantReport], Field(max_length=_MOST_ITEMS)] = Field(
+        default_factory=list
+    )
+    drift: Annotated[list[DriftReport], Field(max_length=_MOST_ITEMS)] = Field(default_factory=list)
+    statements: Annotated[list[StatementReport], Field(max_length=_MOST_ITEMS)] = Field(
+        default_factory=list
+    )
+    health: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
+
+    def report(self) -> Report:
+        """Return it as it is taken."""
+        return Report(
+            self.id,
+            self.integration,
+            self.version,
+            [Told(**each.model_dump()) for each in self.grants],
+            [Drift(**each.model_dump()) for each in self.drift],
+            [Statement(**each.model_dump()) for each in self.statements],
+            self.health,
+        )
+
+
+class Taken(BaseModel):
+    """The report is stored."""
+
+    taken: bool = True
+
+
+class SecretBody(Body):
+    """Of which integration."""
+
+    integration: Name
+
+
+class SecretReply(BaseModel):
+    """A secret in base64."""
+
+    name: str
+    version: int
+    value: str
+
+
+@router.get(
+    "/wanted",
+    summary="Wait for what servers must have",
+    response_model=WantedReply,
+    responses={204: {"description": "nothing changed in time"}},
+)
+async def wanted(
+    context: Current,
+    connector: Connector,
+    after: Annotated[int, Query(ge=0, le=2**62, description="the version at hand")] = 0,
+    tag: Annotated[str, Query(pattern=_TAG, description="the tag at hand")] = "0" * 16,
+    wait: Annotated[float, Query(ge=0, le=30, description="seconds")] = 0,
+) -> Any:
+    """Return all integrations of the connector as soon as one is another (long poll)."""
+    await run_sync(_seen, context, connector)
+    found = await context.connector_polls.newer(connector, after, tag, wait)
+    if found is None:
+        return Response(status_code=204)
+    integrations = [IntegrationModel(**each) for each in found.integrations]
+    return WantedReply(
+        version=found.version, tag=found.tag, now=context.now(), integrations=integrations
+    )
+
+
+async def _body(request: Request, _connector: Connector) -> ReportBody:
+    """Read a report, which may be long, once it is known that a connector sends it."""
+    return strict.read(await request.body(), ReportBody)
+
+
+@router.post(
+    "/report",
+    summary="Tell what came of what was wanted",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": ReportBody.model_json_schema()}},
+        }
+    },
+)
+def report(
+    context: Current, connector: Connector, body: Annotated[ReportBody, Depends(_body)]
+) -> Taken:
+    """Take what is there, failed, ended or drifted; a report that comes again changes nothing."""
+    with context.store.write() as transaction:
+        _check(transaction.connection, connector, body.integration)
+        reporting.take(transaction, connector, body.report(), now=context.now())
+    return Taken()
+
+
+@router.post("/secret", summary="Get the password of an integration's account")
+def secret(context: Current, connector: Connector, body: SecretBody) -> SecretReply:
+    """Return the secret that an integration of the connector refers to; it is put on record."""
+    with context.acts.act(connector.actor, "secret.read", body.integration) as act:
+        spec = _check(act.transaction.connection, connector, body.integration)
+        password = spec.auth.password
+        name = None if password is None else password.from_secret
+        if name is None:
+            raise DeniedError(
+                "the integration has no secret of the CA's",
+                hint=f"look at auth in it: pgward get integration {body.integration}",
+            )
+        found = kept.read(act.transaction.connection, context.desk.sealer, name)
+        act.target = name
+        act.details |= {"version": found.version, "integration": body.integration}
+    value = b64encode(found.value).decode("ascii")
+    return SecretReply(name=found.name, version=found.version, value=value)
+
+
+def _check(connection: Connection, connector: Machine, integration: str) -> IntegrationSpec:
+    """Return an integration that is the connector's own; raise DeniedError."""
+    spec = wanted_builder.spec_of(connection, connector, integration)
+    if spec is None:
+        raise DeniedError(
+            "this machine is the connector of no such integration",
+            hint=f"look at connector in it: pgward get integration {integration[:63]}",
+        )
+    return spec
+
+
+def _seen(context: Context, connector: Machine) -> None:
+    now = context.now()
+    if machines.seen_needs_writing(connector, None, now):
+        with context.store.write() as transaction:
+            machines.seen(transaction, connector, None, now)

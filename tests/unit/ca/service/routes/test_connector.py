@@ -1,0 +1,85 @@
+from base64 import b64encode
+
+import pytest
+
+from pgward.core.clock import rfc3339
+from tests.fixtures.access_world import INTEGRATION
+
+WANTED, REPORT, SECRET = (f"/v1/connector/{each}" for each in ("wanted", "report", "secret"))
+
+
+@pytest.fixture
+def connector(api, admin, access):  # noqa: ARG001 - the world has its integration
+    return api.machine(admin, "connector", "c1")
+
+
+def report(**fields):
+    return {"id": "a" * 32, "integration": "shop-db", "version": 1} | fields
+
+
+def test_a_connector_gives_what_was_approved_and_takes_it_away(connector, access, clock):
+    first = connector.call("GET", WANTED).json()
+    assert first["now"] == rfc3339(clock.now())
+    grant = access.granted()
+    query = f"?after={first['version']}&tag={first['tag']}&wait=5"
+    second = connector.call("GET", WANTED, query=query).json()
+    (integration,) = second["integrations"]
+    assert [each["id"] for each in integration["wanted"]["grants"]] == [grant.id]
+    told = {"id": grant.id, "state": "active", "at": rfc3339(clock.now())}
+    answer = connector.call("POST", REPORT, report(grants=[told]))
+    assert answer.json() == {"taken": True}
+    assert access.grant(grant.id).state == "active"
+    query = f"?after={second['version']}&tag={second['tag']}"
+    assert connector.call("GET", WANTED, query=query).status_code == 204
+
+
+def test_a_secret_is_for_its_connector_alone_and_on_record(api, admin, connector):
+    value = b64encode(b"geheim").decode()
+    admin.call("POST", "/v1/secrets", {"name": "shop-connector", "value": value})
+    body = {"integration": "shop-db"}
+    assert connector.call("POST", SECRET, body).json() == {
+        "name": "shop-connector",
+        "version": 1,
+        "value": value,
+    }
+    other = api.machine(admin, "connector", "c2")
+    assert other.call("POST", SECRET, body).status_code == 403
+    reads = [each for each in api.events() if each["action"] == "secret.read"]
+    assert [(each["actor"], each["outcome"]) for each in reads] == [
+        ("connector:c1", "ok"),
+        ("connector:c2", "denied"),
+    ]
+
+
+def test_an_integration_without_a_secret_of_the_cas_has_none(access, connector):
+    access.put("Integration", "shop-db", INTEGRATION, auth={"none": True})
+    answer = connector.call("POST", SECRET, {"integration": "shop-db"})
+    assert "has no secret of the CA's" in answer.text
+
+
+def test_nobody_reports_about_what_is_not_theirs(api, admin, connector):
+    other = api.machine(admin, "connector", "c2")
+    assert other.call("POST", REPORT, report()).status_code == 403
+    assert connector.call("POST", REPORT, report(integration="none")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "x"},
+        {"grants": [{"id": "a", "state": "born", "at": "2026-11-21T12:00:00Z"}]},
+        {"grants": [{"id": "a", "state": "active", "at": 5}]},
+        {"version": -1},
+        {"unknown": 1},
+    ],
+)
+def test_reports_of_another_form_are_refused(connector, change):
+    assert connector.call("POST", REPORT, report(**change)).status_code == 422
+
+
+def test_an_edge_with_a_connector_inside_is_told_its_own(api, admin, access):
+    edge = api.machine(admin, "edge", "e1")
+    assert edge.call("GET", WANTED).json()["integrations"] == []
+    access.put("Integration", "shop-db", INTEGRATION, connector=None, edge="e1")
+    (found,) = edge.call("GET", WANTED).json()["integrations"]
+    assert found["name"] == "shop-db"
