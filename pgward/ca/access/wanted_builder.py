@@ -21,7 +21,7 @@ from pgward.ca.resources.integration import IntegrationSpec
 from pgward.ca.resources.service_auth import Auth
 from pgward.ca.store.schema import users
 from pgward.ca.store.schema_access import access_grants
-from pgward.core.clock import rfc3339
+from pgward.core.clock import precise_rfc3339
 from pgward.core.errors import InvalidInputError
 
 _GRANTS = access_grants.c
@@ -116,7 +116,7 @@ def _settings(connection: Connection, name: str, spec: IntegrationSpec) -> dict[
             "every": discovery.seconds,
             "databases": list(discovery.databases),
             "exclude": list(discovery.exclude),
-            "asked": None if asked is None else rfc3339(asked),
+            "asked": None if asked is None else precise_rfc3339(asked),
         },
     }
 
