@@ -98,10 +98,11 @@ def remove(transaction: Transaction, name: str, *, force: bool = False) -> list[
     """
     _get(transaction.connection, name)
     using = [each for each, _ in _referring(transaction.connection, name)]
+    using += [f"integration {each}" for each in _integrations(transaction.connection, name)]
     if using and not force:
         raise ConflictError(
             f"the secret {name!r} is in use: {', '.join(using)}",
-            hint="change the service first; --force deletes it all the same",
+            hint="change that first; --force deletes it all the same",
         )
     history.forget(transaction, name)
     transaction.execute(sa.delete(secrets).where(secrets.c.name == name))
@@ -202,6 +203,15 @@ def _referring(connection: Connection, name: str) -> list[tuple[str, ServiceSpec
         if name in str(each.spec)
     ]
     return [(each, spec) for each, spec in likely if name in _secrets(spec)]
+
+
+def _integrations(connection: Connection, name: str) -> list[str]:
+    """Return the integrations whose account has this password."""
+    return [
+        each.name
+        for each in resources.every(connection, "Integration")
+        if each.spec.get("auth", {}).get("password", {}).get("fromSecret") == name
+    ]
 
 
 def _users(connection: Connection) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import noting as access
 from pgward.ca.acts import Act
 from pgward.ca.catalog import intake as catalog
 from pgward.ca.catalog.standing import KIND as INTEGRATION
@@ -255,6 +256,7 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
     if kind in shelf.PEOPLE:
         applying_people.delete(context, act, kind, name, reason=terms.reason)
         return
+    access.deleting(transaction, kind, name, now=now)
     resources.delete(transaction, kind, name, now=now, by=terms.by, reason=terms.reason)
     if kind == "Policy":
         service_notes.check_unused(transaction.connection, name)
@@ -276,8 +278,9 @@ def notes_of(connection: Connection, resource: Resource, now: datetime) -> list[
         return declared.notes(connection, resource, now)
     if isinstance(resource, Service):
         spec = resource.spec
-        return service_notes.about(connection, spec) + secrets.notes_about(connection, spec)
-    return []
+        found = service_notes.about(connection, spec) + secrets.notes_about(connection, spec)
+        return found + access.about(connection, resource)
+    return access.about(connection, resource)
 
 
 def read(body: Any, where: str) -> Wanted:

@@ -15,9 +15,9 @@ from tests.fixtures.edge_services import aware
 BY = {"now": START, "by": "root"}
 
 
-def apply(store, service):
+def apply(store, resource):
     with store.write() as transaction:
-        resources.put(transaction, kinds.read("Service", service), **BY)
+        resources.put(transaction, kinds.read(resource["kind"], resource), **BY)
 
 
 def create(store, name="db", value=b"s3cret"):
@@ -122,3 +122,19 @@ def test_a_row_that_was_moved_does_not_open(store):
     with pytest.raises(SealError):
         read(store, "other")
     assert "of db" not in repr(read(store, "db"))
+
+
+def test_nor_does_one_that_an_integration_refers_to(store):
+    create(store)
+    spec = {
+        "connector": "c1",
+        "host": "db1.internal",
+        "user": "pgward_connector",
+        "auth": {"password": {"fromSecret": "db"}},
+    }
+    apply(store, {"kind": "Integration", "metadata": {"name": "shop-db"}, "spec": spec})
+    with (
+        pytest.raises(ConflictError, match=r"in use: integration shop-db$"),
+        store.write() as it,
+    ):
+        kept.remove(it, "db")
