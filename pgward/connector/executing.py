@@ -17,9 +17,10 @@ from pgward.access.wanted import Wanted
 from pgward.connector.looking import look_around
 from pgward.connector.rooms import Rooms, Server, said
 from pgward.connector.sessions import end_sessions
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import DeniedError, UnavailableError
 
 ROUNDS: Final = 3
+_HURRY: Final = b"set local lock_timeout to '200ms'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +130,14 @@ class _Turn:
         why = self._transaction(database, [sql for step in steps for sql in _all(step)])
         if why is None:
             return
-        if len(steps) > 1:
-            for step in steps:
-                self._run(database, [step])
-            return
-        (step,) = steps
+        for step in steps:
+            # Alone, since one that is locked must not hold up the others' end for long.
+            again = self._transaction(database, _all(step), hurry=True) if len(steps) > 1 else why
+            if again is not None:
+                self._piece(step, again)
+
+    def _piece(self, step: Step, why: str) -> None:
+        """Do what can be done of a step that was refused."""
         if step.whole:
             self._refused[step.role] = why
         elif len(step.statements) > 1:
@@ -144,7 +148,7 @@ class _Turn:
 
     def _alone(self, step: Step, statement: Sql) -> None:
         one = (*step.opening, statement, *step.closing)
-        why = self._transaction(step.database, one)
+        why = self._transaction(step.database, one, hurry=True)
         if why is not None:
             self._halved(step, statement, why)
 
@@ -157,17 +161,25 @@ class _Turn:
         for each in halves:
             self._alone(step, each)
 
-    def _transaction(self, database: str | None, statements: Iterable[Sql]) -> str | None:
+    def _transaction(
+        self, database: str | None, statements: Iterable[Sql], *, hurry: bool = False
+    ) -> str | None:
         """Do all of it or nothing; return why it was nothing."""
         texts = [each.text for each in statements]
         try:
             connection = self._rooms.enter(database)
             with connection.transaction():
+                if hurry:
+                    connection.execute(_HURRY)
                 for text in texts:
                     connection.execute(text.encode())
         except psycopg.Error as error:
             self._rooms.check(database, error)
             return said(error)
+        except (UnavailableError, DeniedError) as error:
+            if database is None or database == self._rooms.first:
+                raise
+            return error.message
         self.done += [Statement(database or self._rooms.first, text) for text in texts]
         return None
 

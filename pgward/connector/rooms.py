@@ -8,7 +8,7 @@ import psycopg
 
 from pgward.core.errors import UnavailableError
 
-LOCK_SECONDS: Final = 2
+LOCK_SECONDS: Final = 1
 """What is locked is tried again in the next turn, and nobody else waits for it."""
 STATEMENT_SECONDS: Final = 60
 _FIRST_SELF_GRANT: Final = 16

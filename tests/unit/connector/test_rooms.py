@@ -23,7 +23,7 @@ def test_sessions_wait_for_nobody_for_long() -> None:
     server = ScriptedServer(quiet)
     with Rooms(server) as rooms:
         rooms.enter()
-    assert server.settings["lock_timeout"] == "2s"
+    assert server.settings["lock_timeout"] == "1s"
     assert server.settings["search_path"] == "pg_catalog"
     assert server.settings["createrole_self_grant"] == ""
 
