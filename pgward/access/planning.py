@@ -197,6 +197,7 @@ def _leave(draft: _Draft, member: Member, what: str) -> None:
 def _take_privileges(draft: _Draft) -> None:
     taken: dict[_Group, list[Held]] = {}
     fewer: dict[_Group, list[Held]] = {}
+    losers: set[str] = set()
     for held in _all_held(draft.facts):
         grantee = held.privilege.grantee
         if held.privilege in draft.desired.privileges and not held.grantable:
@@ -213,7 +214,8 @@ def _take_privileges(draft: _Draft) -> None:
         into = fewer if held.privilege in draft.desired.privileges else taken
         into.setdefault((database or "", grantee, held.via, borrowed), []).append(held)
         _by_hand(draft, held)
-        _lost(draft, grantee)
+        losers.add(grantee)
+    _lost(draft, losers)
     for made, group in ((sql.revoked, taken), (sql.not_grantable, fewer)):
         for (inside, grantee, via, borrowed), found in sorted(group.items()):
             become = (sql.become(via), sql.RESET) if via else ()
@@ -252,11 +254,12 @@ def _place(privilege: Privilege) -> str:
     return f"{privilege.kind} {'.'.join(each for each in parts if each)}"
 
 
-def _lost(draft: _Draft, role: str) -> None:
-    """Note that a role, or those who have a bundle, lost something."""
-    draft.lose(role)
+def _lost(draft: _Draft, roles: set[str]) -> None:
+    """Note that roles, and those who have them as bundles, lost something."""
+    for role in roles:
+        draft.lose(role)
     for each in draft.server.members:
-        if each.role == role and each.member in draft.ours:
+        if each.role in roles and each.member in draft.ours:
             draft.lose(each.member)
 
 

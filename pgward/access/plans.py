@@ -1,6 +1,6 @@
 """A plan: what leads from a server's facts to what is wanted, in the order in which it is done."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Self
 
@@ -17,6 +17,8 @@ TAKING: Final[tuple[Phase, ...]] = (
 )
 """What takes away; it comes before what gives."""
 GIVING: Final[tuple[Phase, ...]] = ("create", "grant")
+AT_ONCE: Final[tuple[Phase, ...]] = ("disable", "end", "interrupt")
+"""What needs no look into the databases: the end of a right waits for none that is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +170,13 @@ class Plan:
 
     def only_taking(self) -> Self:
         """Return what takes away, and nothing that gives."""
+        return self.only(TAKING)
+
+    def only(self, phases: Collection[Phase]) -> Self:
+        """Return what is done in these phases."""
         return type(self)(
-            tuple(each for each in self.steps if each.phase in TAKING),
-            self.ends,
+            tuple(each for each in self.steps if each.phase in phases),
+            tuple(each for each in self.ends if each.phase in phases),
             self.problems,
             self.drift,
             self.desired,

@@ -5,17 +5,18 @@ problem of the grants that it is about, and of no others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import psycopg
 
-from pgward.access.facts import Facts
+from pgward.access.facts import Facts, Server
 from pgward.access.planning import plan
-from pgward.access.plans import GIVING, TAKING, Desired, Drift, Plan, Sql, Step
+from pgward.access.plans import AT_ONCE, GIVING, TAKING, Desired, Drift, Plan, Sql, Step
 from pgward.access.wanted import Wanted
-from pgward.connector.looking import look_around
-from pgward.connector.rooms import Rooms, Server, said
+from pgward.connector import rooms as way
+from pgward.connector.looking import look_at_server, look_within
+from pgward.connector.rooms import Rooms, said
 from pgward.connector.sessions import end_sessions
 from pgward.core.errors import DeniedError, UnavailableError
 
@@ -50,7 +51,7 @@ class Outcome:
 
 
 def reconcile(
-    server: Server,
+    server: way.Server,
     integration: str,
     wanted: Wanted,
     *,
@@ -66,12 +67,13 @@ def reconcile(
     """
     with Rooms(server) as rooms:
         turn = _Turn(rooms, integration, wanted, give, before)
-        planned = turn.plan()
         if look:
+            planned = turn.plan()
             texts = (planned if give else planned.only_taking()).text()
             turn.done += [Statement(where or rooms.first, text) for where, text in texts]
-            return turn.outcome(planned, planned)
-        first = planned
+            return turn.outcome(planned)
+        turn.end_at_once()
+        planned = turn.plan()
         for _ in range(ROUNDS):
             todo = planned if give else planned.only_taking()
             if todo.empty:
@@ -80,7 +82,7 @@ def reconcile(
             tried, planned = planned, turn.plan()
             if planned == tried:
                 break
-        return turn.outcome(first, planned)
+        return turn.outcome(planned)
 
 
 class _Turn:
@@ -98,15 +100,33 @@ class _Turn:
         self._facts = Facts()
         self._refused: dict[str, str] = {}
         self._ended: dict[str, int] = {}
+        self._server: Server | None = None
+        self._drift: dict[tuple[str, str, str], Drift] = {}
+
+    def end_at_once(self) -> None:
+        """Let nobody in any more whose grants are over, before any database is looked into."""
+        self._server = look_at_server(self._rooms, self._wanted)
+        self._facts = Facts(self._server)
+        planned = self._plan().only(AT_ONCE)
+        if not planned.empty:
+            self.carry_out(planned)
+            self._server = None
 
     def plan(self) -> Plan:
-        """Look at the server, and see what is to be done."""
-        self._facts = look_around(self._rooms, self._wanted, self._integration)
+        """Look at the server and into its databases, and see what is to be done."""
+        server = self._server or look_at_server(self._rooms, self._wanted)
+        self._server = None
+        self._facts = look_within(self._rooms, server, self._wanted, self._integration)
+        return self._plan()
+
+    def _plan(self) -> Plan:
         planned = plan(
             self._wanted, self._facts, integration=self._integration, before=self._before
         )
         if not planned.writable:
             raise UnavailableError("the server is a standby, which takes no changes")
+        for each in planned.drift:
+            self._drift.setdefault((each.what, each.role, each.detail), each)
         return planned
 
     def carry_out(self, planned: Plan) -> None:
@@ -183,8 +203,8 @@ class _Turn:
         self.done += [Statement(database or self._rooms.first, text) for text in texts]
         return None
 
-    def outcome(self, first: Plan, last: Plan) -> Outcome:
-        """Return what came of it: ``first`` is what was to be done, ``last`` what still is."""
+    def outcome(self, last: Plan) -> Outcome:
+        """Return what came of it; ``last`` is what is still to be done."""
         wanted = {each.id for each in self._wanted.grants}
         failed: dict[str, str] = {}
         for problem in last.problems:
@@ -209,26 +229,20 @@ class _Turn:
             failed=failed,
             left=frozenset(left),
             sessions_ended=self._ended,
-            drift=_drift(first, last),
+            drift=self._told(last),
             statements=tuple(self.done),
             problems=tuple(told),
             desired=last.desired,
         )
 
+    def _told(self, last: Plan) -> tuple[Drift, ...]:
+        """Return what somebody else did; what there is still was not mended."""
+        still = {(each.what, each.role, each.detail) for each in last.drift}
+        return tuple(
+            replace(each, mended=each.mended and (last.empty or key not in still))
+            for key, each in self._drift.items()
+        )
+
 
 def _all(step: Step) -> Iterable[Sql]:
     return (*step.opening, *step.statements, *step.closing)
-
-
-def _drift(first: Plan, last: Plan) -> tuple[Drift, ...]:
-    """Return what somebody else did; what there is still was not mended."""
-    still = {(each.what, each.role, each.detail) for each in last.drift} if last.steps else set()
-    return tuple(
-        Drift(
-            each.what,
-            each.role,
-            each.detail,
-            mended=each.mended and (each.what, each.role, each.detail) not in still,
-        )
-        for each in first.drift
-    )

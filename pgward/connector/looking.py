@@ -1,4 +1,4 @@
-"""Ask a server what there is: the roles, then from within each database that matters."""
+"""Ask a server what there is: its roles, then from within each database that matters."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,14 +13,18 @@ from pgward.connector.rooms import Rooms, said
 from pgward.core.errors import DeniedError, UnavailableError
 
 
-def look_around(rooms: Rooms, wanted: Wanted, integration: str) -> Facts:
-    """Return the facts that the planner needs; raises UnavailableError when the server is away."""
+def look_at_server(rooms: Rooms, wanted: Wanted) -> Server:
+    """Return what every database knows; raises UnavailableError when the server is away."""
     try:
         rows = _ask(rooms.enter(), looking.SERVER, looking.server_parameters(_names(wanted)))
     except psycopg.Error as error:
         rooms.check(None, error)
         raise UnavailableError(f"the server cannot be asked: {said(error)}") from error
-    server = Server.read(rows)
+    return Server.read(rows)
+
+
+def look_within(rooms: Rooms, server: Server, wanted: Wanted, integration: str) -> Facts:
+    """Return the facts that the planner needs, with those of the databases that matter."""
     ours = server.ours(integration)
     rights = looking.rights_of(wanted, server.version)
     inside = {

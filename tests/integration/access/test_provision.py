@@ -6,8 +6,10 @@ import pytest
 from pgward.access.plans import Drift
 from pgward.access.rights import ObjectRights, Rights
 from pgward.connector.executing import reconcile
-from tests.fixtures.access_server import BUNDLES, INTEGRATION, AccessServer, grant, wanted
+from tests.fixtures.access_server import BUNDLES, INTEGRATION, AccessServer, grant, servers, wanted
 from tests.fixtures.rights import all_rights
+
+access_servers = servers(15, 18)  # before and after the memberships of 16
 
 
 def reading(server: AccessServer, *, future: bool = True) -> Rights:

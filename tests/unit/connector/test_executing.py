@@ -23,7 +23,7 @@ class Fake:
     """A server that knows roles; what matches ``refused`` fails."""
 
     def __init__(self, *roles: str, refused: tuple[str, ...] = (), standby: bool = False) -> None:
-        self.roles = set(roles)
+        self.roles = dict.fromkeys(roles, True)  # whether one can log in as it
         self.refused = refused
         self.standby = standby
 
@@ -36,14 +36,19 @@ class Fake:
         if any(each in query for each in self.refused):
             raise psycopg.errors.InsufficientPrivilege("refused")
         if query.startswith("CREATE ROLE"):
-            self.roles.add(query.split('"')[1])
+            self.roles[query.split('"')[1]] = True
+        if query.startswith("ALTER ROLE"):
+            self.roles[query.split('"')[1]] = "NOLOGIN" not in query
         if query.startswith("DROP ROLE"):
-            self.roles.discard(query.split('"')[1])
+            del self.roles[query.split('"')[1]]
         return []
 
     def _rows(self) -> list[dict[str, Any]]:
         door = {"is": "database", "name": "shop", "owner": "app", "can": []}
-        return [{**door, "allows": True, "connects": True}, *map(_role, sorted(self.roles))]
+        return [{**door, "allows": True, "connects": True}, *map(self._role, self.roles)]
+
+    def _role(self, name: str) -> dict[str, Any]:
+        return {**_role(name), "login": self.roles[name]}
 
 
 def _role(name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from pgward.access.facts import Database
 from pgward.access.rights import ObjectRights, Rights
 from pgward.access.wanted import Grant, Wanted
-from pgward.connector.looking import look_around
+from pgward.connector.looking import look_at_server, look_within
 from pgward.connector.rooms import Rooms
 from pgward.core.errors import UnavailableError
 from tests.fixtures.scripted_server import ScriptedServer
@@ -46,7 +46,7 @@ def answer(query: str, parameters: Any) -> list[tuple[Any, ...]]:
 def test_only_what_matters_is_looked_at() -> None:
     server = ScriptedServer(answer, {"away": "the connection was refused"})
     with Rooms(server) as rooms:
-        facts = look_around(rooms, WANTED, "shop-db")
+        facts = look_within(rooms, look_at_server(rooms, WANTED), WANTED, "shop-db")
     assert facts.databases == {"shop": Database()}
     assert facts.closed == {
         "attic": "it takes no connections, or is a template",
@@ -63,7 +63,7 @@ def test_a_database_that_fails_is_closed() -> None:
         return answer(query, parameters)
 
     with Rooms(ScriptedServer(failing)) as rooms:
-        facts = look_around(rooms, WANTED, "shop-db")
+        facts = look_within(rooms, look_at_server(rooms, WANTED), WANTED, "shop-db")
     assert facts.closed["shop"] == "too slow"
 
 
@@ -75,4 +75,4 @@ def test_a_server_that_fails_is_away() -> None:
         Rooms(ScriptedServer(failing)) as rooms,
         pytest.raises(UnavailableError, match="no memory"),
     ):
-        look_around(rooms, WANTED, "shop-db")
+        look_at_server(rooms, WANTED)
