@@ -152,6 +152,7 @@ NO_DOCUMENT = frozenset(
         "ca serve",
         "edge serve",
         "connector serve",
+        "connector set-up",
         "agent run",
         "demo",
         "completion",

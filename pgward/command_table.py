@@ -117,6 +117,9 @@ _CONNECTOR = {
     "status": Entry("tell how a connector fares", "pgward.connector.commands:status"),
     "plan": Entry("show the SQL that it would run", "pgward.connector.commands:plan"),
     "check": Entry("try servers out, and say what is missing", "pgward.connector.commands:check"),
+    "set-up": Entry(
+        "print the SQL that makes its account", "pgward.connector.set_up_commands:set_up"
+    ),
 }
 _HBA = {
     "generate": Entry("print configuration fragments", "pgward.hba.commands:generate"),

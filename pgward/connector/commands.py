@@ -180,11 +180,16 @@ def _show_plan(found: dict[str, Any]) -> None:
         if each["database"] != database:
             database = each["database"]
             terminal.echo(f"-- database {terminal.cell(database)}")
-        terminal.echo(each["sql"] if each["sql"].rstrip().endswith(";") else f"{each['sql']};")
+        terminal.echo(_statement(each["sql"]))
     if not found["statements"]:
         terminal.echo("-- nothing to do")
     for problem in found["problems"]:
         terminal.note(f"warning: {problem}")
+
+
+def _statement(sql: str) -> str:
+    """Return it with its end; what is no SQL is a comment already."""
+    return sql if sql.rstrip().endswith(";") or sql.startswith("--") else f"{sql};"
 
 
 @click.command("check")

@@ -181,7 +181,11 @@ def looked(enrolled, monkeypatch):
 
 def test_a_plan_is_sql_that_can_be_read(pgward, looked, directory):
     looked.outcome = Came(
-        statements=(Ran("shop", 'grant "a" to b'), Ran("shop", "select 1;")),
+        statements=(
+            Ran("shop", 'grant "a" to b'),
+            Ran("shop", "select 1;"),
+            Ran("shop", "-- ends sessions"),
+        ),
         problems=("bob owns a table",),
     )
     result = pgward("connector", "plan", directory)
@@ -191,6 +195,7 @@ def test_a_plan_is_sql_that_can_be_read(pgward, looked, directory):
         "-- database shop\n"
         'grant "a" to b;\n'
         "select 1;\n"
+        "-- ends sessions\n"
     )
     assert "warning: bob owns a table" in result.stderr
     (plan,) = json.loads(pgward("connector", "plan", directory, "-o", "json").stdout)
