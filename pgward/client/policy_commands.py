@@ -15,7 +15,7 @@ from pgward.client.phrases import counted
 from pgward.client.policy_configs import Choice
 from pgward.client.policy_sources import BUILT_IN, Ruled, Sources, read_files, within
 from pgward.core.clock import SystemClock
-from pgward.core.errors import DeniedError, InvalidInputError, LoginNeededError
+from pgward.core.errors import DeniedError, InvalidInputError, LoginNeededError, NotFoundError
 from pgward.policy import explaining
 from pgward.policy.cases import (
     METHODS,
@@ -127,7 +127,10 @@ def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]
     "--group", "groups", multiple=True, metavar="NAME", help="Of the person.  [default: as the CA]"
 )
 @click.option(
-    "--grant", "grants", multiple=True, metavar="NAME", help="A bundle or role they have."
+    *("--grant", "grants"),
+    multiple=True,
+    metavar="NAME",
+    help="A bundle or role that they have.  [default: as the CA]",
 )
 @click.option("--email", default="", metavar="ADDRESS", help="The person's.")
 @click.option("--role", default="", metavar="NAME", help="The PostgreSQL role that is asked for.")
@@ -178,10 +181,12 @@ def explain(
             ruled = Ruled(ServiceFacts(service), found.policies(names))
         else:
             ruled = found.service(service, names or None)
-        known = list(groups)
+        held, known = list(grants), list(groups)
+        if not grants and not documents:
+            held = _grants(user, service)
         if not groups and not documents:
             known = _groups(user)
-    person = {"name": user, "groups": known, "grants": list(grants), "email": facts.pop("email")}
+    person = {"name": user, "groups": known, "grants": held, "email": facts.pop("email")}
     asked = _question(ruled, person, facts)
     engine = Engine.compile(ruled.policies)
     context, at = asked.context, asked.at
@@ -268,6 +273,19 @@ def _groups(user: str) -> list[str]:
     with options.api() as api:
         found = api.get(options.path("users", user))["user"]
     return [str(each) for each in found.get("groups") or ()]
+
+
+def _grants(user: str, service: str) -> list[str]:
+    """Return what conditions call somebody's live grants on a service."""
+    try:
+        with options.api() as api:
+            found = api.get("/v1/access/grants", user=user, service=service, state="active")
+    except NotFoundError:  # the CA is older
+        return []
+    names: set[str] = set()
+    for each in found["grants"]:
+        names |= {*each["bundles"], *each["roles"]} or {each["flow"]}
+    return sorted(names)
 
 
 def _show(answers: Sequence[Explanation], output: str, chosen: Choice | None) -> None:

@@ -115,6 +115,19 @@ def test_what_cannot_be_tested_is_told(pgward, tmp_path, text, said):
     assert said.replace("usr is", "usr: is") in done.stderr or said in done.stderr
 
 
+def test_what_somebody_was_granted_is_asked_from_the_ca(logged_in, authority):
+    service = {"spec": {**SERVICE["spec"], "allow": {"users": ["zoe"]}}}
+    authority.routes["GET /v1/resources/service/orders"] = {"resource": service}
+    authority.routes["GET /v1/users/ann"] = {"user": {"groups": ["dba"]}}
+    explain = ("policy", "explain", "--user", "ann", "--service", "orders")
+    assert "denied by allow of the service" in logged_in(*explain).stdout
+    assert "allowed by rule dba" in logged_in(*explain, "--grant", "reading").stdout
+    for rights in ({"bundles": ["reading"], "roles": []}, {"bundles": [], "roles": []}):
+        found = [{"flow": "oncall", **rights}]
+        authority.routes["GET /v1/access/grants"] = {"grants": found}
+        assert "allowed by rule dba" in logged_in(*explain).stdout
+
+
 def test_a_connection_is_explained(logged_in, authority):
     done = logged_in("policy", "explain", "--user", "ann", "--service", "orders")
     assert done.stdout == (
