@@ -43,6 +43,7 @@ def cut(session: psycopg.Connection, left: float = 0) -> str:
     return said[0]
 
 
+@pytest.mark.soak
 def test_a_tunnel_opens_with_a_grant_and_closes_with_it(stack, granting):
     person, other = stack.person("analysts"), stack.person("analysts")
     service = stack.service(other, sslMode="disable")
@@ -61,6 +62,7 @@ def test_a_tunnel_opens_with_a_grant_and_closes_with_it(stack, granting):
     eventually(lambda: stack.audit(actor=person.name, action="session.cut", reason="access_ended"))
 
 
+@pytest.mark.soak
 def test_a_session_ends_in_time_though_the_ca_is_away(own_stack):
     person = own_stack.person("analysts")
     service = own_stack.service(sslMode="disable")
