@@ -4,7 +4,7 @@ People see their own; who may decide about a request sees it; administrators and
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from pgward.access.approvals import Approval, Demand
 from pgward.access.flows import Flow
 from pgward.access.people import Person
 from pgward.access.request_states import LIVE, PENDING
+from pgward.access.rights import Rights
 from pgward.ca.access import deciders, declared, requests
 from pgward.ca.access.deciders import Deciders
 from pgward.ca.access.declared import Target
@@ -39,7 +40,10 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request with all that is known of it; ``counts`` are those whose yes still counts."""
+    """A request with all that is known of it; ``counts`` are those whose yes still counts.
+
+    ``inside`` has the rights of its bundles, as those are now.
+    """
 
     request: AccessRequest
     decisions: list[Decision]
@@ -47,6 +51,7 @@ class Seen:
     needed: list[Needed] = field(default_factory=list)
     counts: frozenset[str] = frozenset()
     can: list[str] = field(default_factory=list)
+    inside: Mapping[str, Rights] = field(default_factory=dict)
 
 
 class Viewer:
@@ -62,6 +67,7 @@ class Viewer:
         self._deciders: dict[tuple[str, str, str, str], Deciders | None] = {}
         self._people: dict[tuple[Demand, ...], list[Person]] = {}
         self._able: dict[str, Person | None] = {}
+        self._bundles: dict[str, Rights] = {}
 
     def one(self, request_id: str) -> Seen:
         """Return a request; raise NotFoundError also for one that is not theirs to see."""
@@ -188,7 +194,9 @@ class Viewer:
         counts = frozenset(
             person.name for person in yes if any(one.people.names(person) for one in demands)
         )
-        return Seen(request, said, grant, needed, counts, self._can(request, said, grant))
+        inside = {name: self._inside(name) for name in sorted(request.rights.bundles)}
+        can = self._can(request, said, grant)
+        return Seen(request, said, grant, needed, counts, can, inside)
 
     def _can(
         self, request: AccessRequest, said: Sequence[Decision], grant: Grant | None
@@ -244,6 +252,13 @@ class Viewer:
             except NotFoundError:
                 self._targets[name] = None
         return self._targets[name]
+
+    def _inside(self, bundle: str) -> Rights:
+        """Return what is in a bundle; one that is gone has nothing in it."""
+        if bundle not in self._bundles:
+            found = declared.bundles(self._connection, [bundle])
+            self._bundles[bundle] = found[bundle].rights() if found else Rights()
+        return self._bundles[bundle]
 
     def _person(self, name: str) -> Person | None:
         if name not in self._able:

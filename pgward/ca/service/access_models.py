@@ -176,8 +176,24 @@ class GrantModel(BaseModel):
         )
 
 
+class BundleModel(BaseModel):
+    """A role bundle, and what is in it."""
+
+    name: str
+    roles: list[str]
+    privileges: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, name: str, rights: Rights) -> "BundleModel":
+        """Show it."""
+        return cls(name=name, roles=sorted(rights.roles), privileges=_objects(rights.objects))
+
+
 class RequestModel(BaseModel):
-    """A request, what people said, what came of it, and what whoever looks may do with it."""
+    """A request, what people said, what came of it, and what whoever looks may do with it.
+
+    ``inside`` says what is in its bundles now.
+    """
 
     id: str
     version: int
@@ -203,6 +219,7 @@ class RequestModel(BaseModel):
     acknowledged_at: Time | None
     acknowledged_by: str | None
     can: list[str]
+    inside: list[BundleModel]
 
     @classmethod
     def of(cls, seen: Seen) -> "RequestModel":
@@ -215,6 +232,7 @@ class RequestModel(BaseModel):
             decisions=[DecisionModel.of(each, seen.counts) for each in seen.decisions],
             grant=None if seen.grant is None else GrantModel.of(seen.grant),
             can=seen.can,
+            inside=[BundleModel.of(name, rights) for name, rights in seen.inside.items()],
             **_asked(request.rights),
             **{name: getattr(request, name) for name in cls.model_fields if hasattr(request, name)},
         )
@@ -238,14 +256,6 @@ class GrantsReply(BaseModel):
 
     grants: list[GrantModel]
     after: str | None
-
-
-class BundleModel(BaseModel):
-    """A role bundle, and what is in it."""
-
-    name: str
-    roles: list[str]
-    privileges: list[dict[str, Any]]
 
 
 class OfferModel(BaseModel):
@@ -319,13 +329,8 @@ def _objects(objects: Iterable[ObjectRights]) -> list[dict[str, Any]]:
 
 
 def _bundles(flow: Flow, aim: Target, known: dict[str, RoleBundleSpec]) -> list[BundleModel]:
-    found = []
-    for name in sorted(flow.bundles & known.keys()):
-        if aim.integration in known[name].integrations:
-            rights = known[name].rights()
-            found.append(
-                BundleModel(
-                    name=name, roles=sorted(rights.roles), privileges=_objects(rights.objects)
-                )
-            )
-    return found
+    return [
+        BundleModel.of(name, known[name].rights())
+        for name in sorted(flow.bundles & known.keys())
+        if aim.integration in known[name].integrations
+    ]

@@ -61,17 +61,6 @@ def act(api: ApiClient, request: Request, verb: str, **fields: Any) -> Request:
     return _noted(reply["request"])
 
 
-def plan(api: ApiClient, request: Request) -> list[dict[str, Any]]:
-    """Return the SQL that would give what is asked for; nothing where there is no plan yet."""
-    if request["integration"] is None:
-        return []
-    try:
-        found = api.get(f"{_REQUESTS}/{request['id']}/plan")
-    except (NotFoundError, ConflictError):
-        return []  # the connector has not told yet what is on the server
-    return list(found["statements"])
-
-
 def requests(api: ApiClient, limit: int, **wanted: str | None) -> tuple[list[Request], bool]:
     """Return the newest requests, and whether there are more."""
     found, more = _paged(api, _REQUESTS, "requests", limit, wanted)

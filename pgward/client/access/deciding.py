@@ -30,14 +30,14 @@ class NotApprovedError(PgwardError):
 @_reason
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def approve(ids: tuple[str, ...], reason: str, *, yes: bool) -> None:
-    """Approve requests, of which it shows first what each gives, and the SQL that gives it.
+    """Approve requests, of which it shows first what each gives.
 
     Nobody approves their own. Where several have to, this is one of them.
     """
     with options.api() as api:
         for found in _each(api, ids):
             if "approve" in found["can"]:  # else the CA says why not
-                _look(api, found, yes=yes)
+                _look(found, yes=yes)
             # What was looked at is approved, not what may have become of it meanwhile.
             done = calls.act(api, found, "approve", reason=reason, version=found["version"])
             terminal.add("approved", done)
@@ -85,7 +85,7 @@ def _each(api: ApiClient, ids: Sequence[str]) -> list[dict[str, Any]]:
     return list({each["id"]: each for each in found}.values())
 
 
-def _look(api: ApiClient, found: dict[str, Any], *, yes: bool) -> None:
+def _look(found: dict[str, Any], *, yes: bool) -> None:
     """Show what is approved, and ask; raise NotApprovedError."""
     if yes and not terminal.interactive():
         return
@@ -93,7 +93,7 @@ def _look(api: ApiClient, found: dict[str, Any], *, yes: bool) -> None:
         raise InvalidInputError(
             "there is no terminal to ask on", hint=f"pgward requests show {found['id']}, then --yes"
         )
-    showing.before_deciding(found, calls.plan(api, found), SystemClock().now())
+    showing.before_deciding(found, SystemClock().now())
     if not yes and not terminal.confirm("approve it?"):
         raise NotApprovedError(f"{_called(found)} was not approved", hint="pgward deny ID")
 

@@ -10,7 +10,6 @@ from pgward.client import options
 from pgward.client.access import calls, recent, showing, words
 from pgward.client.phrases import counted, when
 from pgward.core.clock import SystemClock, parse_rfc3339
-from pgward.core.errors import NotFoundError
 from pgward.system import terminal
 
 STATES = ("pending", "approved", "denied", "cancelled", "lapsed")
@@ -83,28 +82,6 @@ def show(request_id: str, output: str) -> None:
         showing.show(found, SystemClock().now(), timeline=True)
     else:
         terminal.structured(found, output)
-
-
-@requests.command("plan", short_help="Show the SQL that a request leads to.")
-@click.argument("request_id", metavar="ID", shell_complete=recent.complete_id)
-@options.output
-def plan(request_id: str, output: str) -> None:
-    """Show the SQL that gives what the request ID asks for.
-
-    It is made from what the connector saw of the server last.
-    """
-    with options.api() as api:
-        found = calls.find(api, request_id)
-        statements = calls.plan(api, found)
-    if not statements and output == "table":
-        raise NotFoundError(
-            f"there is no SQL for {request_id}",
-            hint="its service has no integration, or the connector has told nothing yet",
-        )
-    if output == "table":
-        showing.statements(terminal.echo, statements, None)
-    else:
-        terminal.structured(statements, output)
 
 
 @requests.command("acknowledge", short_help="Take note of a broken glass.")

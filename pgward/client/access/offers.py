@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pgward.access.rights import ObjectRights
-from pgward.client.access import objects
+from pgward.client.access import objects, words
 from pgward.core.errors import InvalidInputError, NotFoundError
 
 Offer = Mapping[str, Any]
@@ -78,12 +78,12 @@ def completed(wish: Wish, offers: Sequence[Offer]) -> Wish:
     """
     if wish.is_named or any(is_entry(each) for each in offers):
         return wish
-    words = sorted({word for each in offers for word in choices(each)})
+    every = sorted({choice for each in offers for choice in choices(each)})
     only = {name for each in offers for name in bundles(each)}
-    if len(words) == 1 and len(only) == 1:
+    if len(every) == 1 and len(only) == 1:
         return replace(wish, bundles=tuple(only))
     raise InvalidInputError(
-        f"say what you need at {wish.service}", hint="\n".join(["one or several of", *words])
+        f"say what you need at {wish.service}", hint="\n".join(["one or several of", *every])
     )
 
 
@@ -120,16 +120,13 @@ def choices(offer: Offer, *, whole: bool = False) -> list[str]:
     ``whole`` is with what is in the bundles.
     """
     return [
-        *(f"--bundle {each['name']}{_inside(each) if whole else ''}" for each in offer["bundles"]),
+        *(
+            f"--bundle {each['name']}{words.inside(each) if whole else ''}"
+            for each in offer["bundles"]
+        ),
         *(f"--role {name}" for name in sorted(offer["roles"])),
         *(f"--on '{objects.told(each)}'" for each in offer["privileges"]),
     ]
-
-
-def _inside(bundle: Mapping[str, Any]) -> str:
-    rights = [f"role {name}" for name in bundle["roles"]]
-    rights += [objects.told(each) for each in bundle["privileges"]]
-    return f" ({'; '.join(rights)})" if rights else ""
 
 
 def span(seconds: int) -> str:

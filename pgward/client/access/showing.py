@@ -25,7 +25,6 @@ REQUEST: Mapping[str, str] = {
     "role": "role",
     "problem": "problem",
 }
-_MOST_STATEMENTS = 20
 
 
 def fields(request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -72,25 +71,9 @@ def lines(
             write(f"{title:<{width}}  {terminal.cell(item)}")
 
 
-def statements(write: Callable[[str], None], plan: list[dict[str, Any]], most: int | None) -> None:
-    """Write the SQL of a plan, each statement in one line, under its database's name."""
-    shown = plan if most is None else plan[:most]
-    database = None
-    for each in shown:
-        if each["database"] != database:
-            database = each["database"]
-            write(f"-- in {terminal.cell(database)}")
-        write(terminal.clean(each["sql"]))
-    if len(plan) > len(shown):
-        write(f"-- and {len(plan) - len(shown)} more")
-
-
-def before_deciding(request: Mapping[str, Any], plan: list[dict[str, Any]], now: datetime) -> None:
+def before_deciding(request: Mapping[str, Any], now: datetime) -> None:
     """Tell who decides what they decide about, on stderr."""
     lines(terminal.prompt, fields(request, now))
-    if plan:
-        terminal.prompt("what it does on the server:")
-        statements(terminal.prompt, plan, _MOST_STATEMENTS)
 
 
 def _how_long(request: Mapping[str, Any]) -> str:

@@ -35,18 +35,26 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
 def what(asked: Mapping[str, Any]) -> list[str]:
     """Return what a request or grant is for: bundles, roles, and privileges as ``--on`` has them.
 
-    With none of them it is for coming in at all.
+    With none of them it is for coming in at all. What is in the bundles is said where it is known.
     """
+    known = {each["name"]: inside(each) for each in asked.get("inside") or ()}
     return [
-        *asked["bundles"],
+        *(f"{name}{known.get(name, '')}" for name in asked["bundles"]),
         *(f"role {each}" for each in asked["roles"]),
         *(objects.told(each) for each in asked["privileges"]),
     ] or [ENTRY]
 
 
+def inside(bundle: Mapping[str, Any]) -> str:
+    """Return what is in a bundle, in brackets."""
+    rights = [f"role {name}" for name in bundle["roles"]]
+    rights += [objects.told(each) for each in bundle["privileges"]]
+    return f" ({'; '.join(rights) or 'nothing'})"
+
+
 def brief(asked: Mapping[str, Any]) -> list[str]:
     """Return the first of what a request or grant is for, and how much more there is."""
-    return first(what(asked))
+    return first(what({**asked, "inside": None}))
 
 
 def first(texts: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 import pytest
 
+from pgward.access.rights import ObjectRights, Rights
 from pgward.ca.access import viewing
 from pgward.ca.access.requests import GrantSearch, Search
 from pgward.ca.access.viewing import Viewer
@@ -81,3 +82,15 @@ def test_offers_are_for_who_may_ask(access):
             return [aim.service for aim, _ in viewing.offers(connection, user, service)]
 
         assert (offered("ann"), offered("ann", "other"), offered("dora")) == (["shop"], [], [])
+
+
+def test_what_is_in_a_bundle_is_seen_as_it_is_now(access, view):
+    asked = access.ask()
+    reading = ObjectRights("shop", "table", "public", "*", ("SELECT",))
+
+    def look(viewer):
+        return viewer.one(asked.id).inside
+
+    assert view("dora", look) == {"shop-reading": Rights(objects=frozenset({reading}))}
+    access.delete("RoleBundle", "shop-reading")
+    assert view("dora", look) == {"shop-reading": Rights()}

@@ -100,7 +100,7 @@ def test_asking_says_what_was_asked_and_who_decides(logged_in, ca):
         "service      shop",
         "integration  shop-db",
         "flow         shop-oncall",
-        "what         shop-reading",
+        "what         shop-reading (role pg_read_all_data)",
         "             role reporting",
         "             table shop.public.orders:SELECT",
         "for          2 hours",

@@ -1,4 +1,3 @@
-import httpx2
 import pytest
 
 from pgward.client import options
@@ -6,7 +5,6 @@ from pgward.client.access import calls
 from pgward.client.access.offers import Wish
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tests.fixtures.asked import ID, grant, offer, request
-from tests.fixtures.fake_ca import error
 
 OTHER = "4f0c12ffffffffff"
 
@@ -74,19 +72,6 @@ def test_asking_and_acting(api, fake_ca):
     fake_ca.routes[f"POST /v1/access/requests/{ID}/cancel"] = {"request": request()}
     assert calls.ask(api, Wish("shop")) == request()
     assert calls.act(api, request(), "cancel", reason="") == request()
-
-
-def test_a_plan_that_is_there_and_those_that_are_not(api, fake_ca):
-    route = f"GET /v1/access/requests/{ID}/plan"
-    fake_ca.routes[route] = {"statements": [{"database": "shop", "sql": "GRANT"}], "as_of": "x"}
-    assert calls.plan(api, request()) == [{"database": "shop", "sql": "GRANT"}]
-    assert calls.plan(api, request(integration=None)) == []
-    for answer in (error("not_found"), httpx2.Response(409, json=CONFLICT)):
-        fake_ca.routes[route] = answer
-        assert calls.plan(api, request()) == []
-
-
-CONFLICT = {"error": {"code": "conflict", "message": "nothing is known of the server yet"}}
 
 
 def test_long_lists_come_in_pages(api, fake_ca, monkeypatch):

@@ -114,22 +114,6 @@ def test_one_is_shown_with_what_happened(logged_in):
     )
 
 
-def test_the_sql_of_one(logged_in, ca):
-    statements = [{"database": "shop", "sql": "GRANT SELECT"}]
-    ca.routes[f"{ROUTE}/{ID}/plan"] = {"statements": statements}
-    done = logged_in("requests", "plan", ID)
-    assert done.stdout == "-- in shop\nGRANT SELECT\n"
-    assert json.loads(logged_in("requests", "plan", ID, "-o", "json").stdout) == statements
-
-
-@pytest.mark.usefixtures("ca")
-def test_one_without_sql(logged_in):
-    done = logged_in("requests", "plan", ID)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert f"there is no SQL for {ID}" in done.stderr
-    assert logged_in("requests", "plan", ID, "-o", "json").stdout == "[]\n"
-
-
 def test_a_broken_glass_is_taken_note_of(logged_in, ca):
     ca.routes[f"POST /v1/access/requests/{ID}/acknowledge"] = {"request": approved()}
     done = logged_in("requests", "acknowledge", "4f0c12a", "--reason", "a disk was full")

@@ -142,7 +142,7 @@ def test_what_is_in_a_bundle_is_shown_where_there_is_room():
     found = offer(**(ENTRY | {"bundles": [full, {"name": "c", "roles": [], "privileges": []}]}))
     assert offers.choices(found, whole=True) == [
         "--bundle b (role r; table shop.public.orders:SELECT)",
-        "--bundle c",
+        "--bundle c (nothing)",
     ]
     assert offers.choices(found) == ["--bundle b", "--bundle c"]
 

@@ -1,14 +1,6 @@
-import pytest
-
 from pgward.client.access import showing
 from tests.fixtures.asked import ENTRY, approved, grant, request
 from tests.fixtures.fake_ca import NOW
-
-PLAN = [
-    {"database": "shop", "sql": 'CREATE ROLE "alice"'},
-    {"database": "shop", "sql": "GRANT\x1b[2J SELECT"},
-    {"database": "stock", "sql": "GRANT USAGE"},
-]
 
 
 def test_what_a_request_does_not_have_is_left_out():
@@ -42,33 +34,9 @@ def test_one_whole_with_what_happened(capsys):
     assert line.startswith("2026-11-21T12:00:00Z  alice asked: a\\x1b[2Jb\\nasked by  root (")
 
 
-@pytest.mark.parametrize(
-    ("most", "shown"),
-    [
-        (
-            None,
-            [
-                "-- in shop",
-                'CREATE ROLE "alice"',
-                "GRANT\\x1b[2J SELECT",
-                "-- in stock",
-                "GRANT USAGE",
-            ],
-        ),
-        (1, ["-- in shop", 'CREATE ROLE "alice"', "-- and 2 more"]),
-    ],
-)
-def test_a_plan_by_database(most, shown):
-    written = []
-    showing.statements(written.append, PLAN, most)
-    assert written == shown
-
-
 def test_who_decides_sees_all_of_it_beside_the_data(capsys):
-    showing.before_deciding(request(), PLAN, NOW)
+    showing.before_deciding(request(), NOW)
     told = capsys.readouterr()
     assert told.out == ""
-    assert "reason       TICKET-7" in told.err
-    assert "what it does on the server:\n-- in shop\n" in told.err
-    showing.before_deciding(request(), [], NOW)
-    assert "server:" not in capsys.readouterr().err
+    assert "what         shop-reading (role pg_read_all_data)\n" in told.err
+    assert "reason       TICKET-7\n" in told.err
