@@ -102,13 +102,13 @@ def _try(channel: Channel, address: str | None) -> bool:
         terminal.note(f"{channel.name}: not tried: give --to ADDRESS")
         return True
     facts = Facts(
-        person="nobody",
-        service="nothing",
+        person="test",
+        service="test",
         seconds=int(timedelta(hours=1).total_seconds()),
         reason="this is a test: there is no such request",
     )
     now = SystemClock().now()
-    message = Message(secrets.token_hex(16), Kind.CANCELLED, "none", "", facts, now)
+    message = Message(secrets.token_hex(16), Kind.ENDED, "none", "", facts, now)
     try:
         (error,) = channel.send([Parcel(message, address or "")])
     except ChannelError as away:

@@ -69,7 +69,8 @@ def blocks(message: Message) -> dict[str, Any]:
         commands = "\n".join(f"`{escaped(each)}`" for each in message.commands)
         found.append({"type": "section", "text": _marked(commands)})
     # Shown in notifications, and by what knows no blocks; this is mrkdwn.
-    return {"text": escaped(message.heading), "blocks": found, "unfurl_links": False}
+    link = "" if message.link is None else f" <{message.link}|Decide>"
+    return {"text": escaped(message.heading) + link, "blocks": found, "unfurl_links": False}
 
 
 def escaped(text: str) -> str:

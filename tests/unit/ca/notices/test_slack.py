@@ -17,7 +17,7 @@ LINK = "https://ca.example.com/decide?link=abc"
 
 def test_a_question_in_blocks():
     assert blocks(message(link=LINK)) == {
-        "text": "ana asks for access to shop",
+        "text": f"ana asks for access to shop <{LINK}|Decide>",
         "unfurl_links": False,
         "blocks": [
             {
