@@ -105,6 +105,7 @@ spec:
 """
 
 
+@pytest.mark.soak
 def test_who_decides_gets_a_link_that_a_browser_and_a_passkey_decide_with(world, tmp_path):
     request = world.ask()
     (text,) = world.mails_to(world.bob)

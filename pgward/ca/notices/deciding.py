@@ -10,8 +10,8 @@ import hashlib
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -52,12 +52,22 @@ _TERMINAL: Final = "decide in a terminal: pgward requests --to-decide"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it is now; ``version`` grows with each decision."""
+    """A request as it is now; ``version`` grows with each decision.
+
+    ``inside`` has for each of its bundles what that gives now, in lines for people.
+    """
 
     id: str
     facts: Facts
     state: str
     version: int
+    inside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> str:
+        """Return what stands for all that the page shows."""
+        shown = [self.version, links.digest(self.id, self.facts), sorted(self.inside.items())]
+        return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
 
 
 class Requests(Protocol):
@@ -107,7 +117,7 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class _Form:
     link_id: str
-    version: int
+    seen: str
     challenge: str
     expires_at: datetime
 
@@ -128,7 +138,7 @@ class Deciding:
         with self._desk.store.read() as connection:
             asked = self._asked(connection, link)
             challenge = secrets.token_urlsafe(32)
-            form = _Form(link.id, asked.version, challenge, now + LIFETIME)
+            form = _Form(link.id, asked.seen, challenge, now + LIFETIME)
             offered = None
             if self._asks_passkey:
                 allowed = self._allowed(connection, link)
@@ -170,8 +180,11 @@ class Deciding:
         who, used = self._who(connection, link, form, answer)
         self._check_person(connection, who)
         asked = self._asked(connection, link)
-        if asked.version != form.version:
-            raise ConflictError("somebody has decided meanwhile", hint="load the page again")
+        if asked.seen != form.seen:
+            raise ConflictError(
+                "somebody has decided meanwhile, or a bundle was changed",
+                hint="load the page again",
+            )
         _once(transaction, link, who, now)
         if used is not None:
             key, count = used
@@ -236,7 +249,7 @@ class Deciding:
         return links.unseal(self._desk.sealer, sealed, now=self._desk.now())
 
     def _seal(self, form: _Form) -> str:
-        state = [form.link_id, form.version, form.challenge, rfc3339(form.expires_at)]
+        state = [form.link_id, form.seen, form.challenge, rfc3339(form.expires_at)]
         sealed = self._desk.sealer.seal(_PURPOSE, json.dumps(state).encode())
         return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
@@ -246,8 +259,8 @@ class Deciding:
             state = json.loads(self._desk.sealer.open(_PURPOSE, data))
         except (SealError, ValueError):
             raise DeniedError("this page is not one of this authority's") from None
-        link_id, version, challenge, expires_at = state
-        form = _Form(link_id, version, challenge, parse_rfc3339(expires_at))
+        link_id, seen, challenge, expires_at = state
+        form = _Form(link_id, seen, challenge, parse_rfc3339(expires_at))
         if form.link_id != link.id:
             raise DeniedError("this page belongs to another link")
         if self._desk.now() >= form.expires_at:

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from pgward.ca.access import deciding, recording, requests
+from pgward.access import flows
+from pgward.ca.access import deciding, declared, recording, requests
 from pgward.ca.notices.deciding import Asked
 from pgward.ca.store import Transaction
 
@@ -15,7 +16,12 @@ class StoredRequests:
     def get(self, connection: Connection, request_id: str) -> Asked:
         """Return a request; raise NotFoundError."""
         found = requests.get(connection, request_id)
-        return Asked(found.id, recording.facts(found), found.state, found.version)
+        bundles = declared.bundles(connection, found.rights.bundles)
+        inside = {
+            name: flows.described(flows.Asked(rights=each.rights()))
+            for name, each in bundles.items()
+        }
+        return Asked(found.id, recording.facts(found), found.state, found.version, inside)
 
     def decide(
         self,

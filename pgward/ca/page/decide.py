@@ -1,6 +1,7 @@
 """``/decide``: where a link in a message about an access request leads."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from pgward.ca.login.passkeys import site
 from pgward.ca.login.passkeys.responses import Asserted
 from pgward.ca.notices import deciding, links
 from pgward.ca.notices.deciding import Answer, Deciding, Requests, Shown
-from pgward.ca.notices.message import Message
+from pgward.ca.notices.message import Message, one_line
 from pgward.ca.notices.notice import Kind
 from pgward.ca.page import headers, templates
 from pgward.ca.service import strict
@@ -24,6 +25,7 @@ from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
 
 router = strict.router("decide", prefix="", described=False)
 _MOST_REASON = 500
+_MOST_INSIDE = 50
 _Sealed = Annotated[str, Field(max_length=links.MAX_LENGTH)]
 _Asked = Annotated[str, Query(max_length=links.MAX_LENGTH)]
 
@@ -111,6 +113,14 @@ def _origin(settings: Settings) -> str:
     return settings.ca.url.lower().removesuffix(":443") if own is None else own.origin
 
 
+def _cut(lines: Sequence[str]) -> list[str]:
+    """Return lines of a bundle; of a large one so many as a person looks at."""
+    found = [one_line(each) for each in lines[:_MOST_INSIDE]]
+    return (
+        found if len(lines) <= _MOST_INSIDE else [*found, f"and {len(lines) - _MOST_INSIDE} more"]
+    )
+
+
 def _facts(settings: Settings, sealed: str, shown: Shown) -> dict[str, object]:
     link, asked = shown.link, shown.asked
     told = Message("", Kind.ASKED, asked.id, link.approver or "", asked.facts, link.expires_at)
@@ -118,6 +128,7 @@ def _facts(settings: Settings, sealed: str, shown: Shown) -> dict[str, object]:
         "name": settings.ca.name,
         "heading": told.heading,
         "lines": told.lines,
+        "inside": {name: _cut(each) for name, each in sorted(asked.inside.items())},
         "person": asked.facts.person,
         "request": asked.id,
         "approver": link.approver or "",

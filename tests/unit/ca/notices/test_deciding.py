@@ -173,11 +173,14 @@ def test_another_request_than_the_message_said_cannot_be_decided(page, phone):
         page.deciding.show(link)
 
 
-def test_a_page_that_is_not_up_to_date_is_loaded_again(page, phone):
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"inside": {"shop-reading": ("ALL on x",)}}, {"inside": {}}]
+)
+def test_a_page_that_is_not_up_to_date_is_loaded_again(page, phone, change):
     link = page.link()
     answer = page.answer(page.deciding.show(link), phone)
-    page.requests.asked = replace(page.requests.asked, version=2)
-    with pytest.raises(ConflictError, match="somebody has decided meanwhile"):
+    page.requests.asked = replace(page.requests.asked, **change)
+    with pytest.raises(ConflictError, match="somebody has decided meanwhile, or a bundle"):
         page.deciding.decide(link, answer)
     assert page.decide(link, phone) == "approved"
 

@@ -7,6 +7,7 @@ from pgward.ca.notices.notice import Facts
 from pgward.ca.notices.stored import StoredRequests
 from pgward.ca.store.schema_notices import notices
 from pgward.core.errors import ConflictError, DeniedError
+from tests.fixtures.access_world import BUNDLE
 
 
 def test_a_request_is_what_the_message_said(access, store):
@@ -16,6 +17,7 @@ def test_a_request_is_what_the_message_said(access, store):
         told = sa.select(notices.c.facts).where(notices.c.kind == "asked")
         kept = Facts.read(connection.execute(told).scalar_one())
     assert (found.state, found.version) == ("pending", 1)
+    assert found.inside == {BUNDLE: ("SELECT on table shop.public.*",)}
     assert digest(asked.id, found.facts) == digest(asked.id, kept)
 
 
