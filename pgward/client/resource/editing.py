@@ -66,11 +66,13 @@ class _Editing:
         body, problems = to_yaml(editable(self.base)) + "\n", [_HOW]
         trouble: PgwardError | None = None
         while True:
-            before, body = body, self._edited(header(problems) + body)
+            text = header(problems) + body
+            left = self._edited(text)
+            body = "".join(each for each in left.splitlines(True) if not each.startswith(_MARK))
             if not body.strip():
                 self._end(f"{self.what} unchanged")
                 return
-            if body == before:
+            if left == text:
                 if trouble is not None:
                     raise self._kept(trouble)
                 self._end(f"{self.what} unchanged")
@@ -89,7 +91,7 @@ class _Editing:
             return
 
     def _edited(self, text: str) -> str:
-        """Return what the editor leaves, without what we wrote on top."""
+        """Return what the editor leaves."""
         self.path.write_text(text, encoding="utf-8")
         try:
             status = subprocess.run([*editor(os.environ), str(self.path)], check=False).returncode
@@ -102,7 +104,7 @@ class _Editing:
         found = manifest.decode(self.path.read_bytes(), str(self.path))
         if status != 0:
             raise self._kept(InvalidInputError(f"the editor ended with status {status}"))
-        return "".join(each for each in found.splitlines(True) if not each.startswith(_MARK))
+        return found
 
     def _send(self, body: str) -> dict[str, Any]:
         documents = manifest.read_text(body, "the file")
@@ -122,7 +124,7 @@ class _Editing:
             if now["metadata"]["version"] != self.base["metadata"]["version"]:
                 difference = diffs.lines(self.base, now)[2:_MAX_DIFF]
                 by = now["metadata"].get("updatedBy")
-                problems += [f"{by} changed this since; saved as it is, yours replaces it:"]
+                problems += [f"{by} changed this since; without this line, yours replaces it:"]
                 problems += difference
                 version = str(now["metadata"]["version"])
                 body = _VERSION.sub(lambda match: match["before"] + version, body, count=1)

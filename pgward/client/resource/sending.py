@@ -10,7 +10,7 @@ from pgward.client import options
 from pgward.client.api import ApiClient
 from pgward.client.failures import ConflictsError, FieldsError
 from pgward.client.manifest import Document, ManifestError
-from pgward.core.errors import ConflictError, PgwardError
+from pgward.core.errors import ConflictError, InvalidInputError, PgwardError
 from pgward.system import terminal
 
 MOST = 1000
@@ -18,6 +18,7 @@ MOST_BYTES = 900 * 1024
 """Of one request, with room for what is around the documents: the CA takes 1 MiB."""
 _PLACE = re.compile(r"resources\[(\d+)\]\.?")
 _PATH = "/v1/resources"
+_NEVER_PRUNED = ("User", "Group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +155,19 @@ def _all(failures: Sequence[ManifestError]) -> ManifestError:
 def unnamed(
     api: ApiClient, documents: Sequence[Document], prune: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return the resources of some kinds that no document names, to be deleted as they are now."""
+    """Return the resources of some kinds that no document names, to be deleted as they are now.
+
+    Raises InvalidInputError for people and groups.
+    """
     found = []
     for kind in dict.fromkeys(prune):
         for each in api.get(options.path("resources", kind))["resources"]:
             real, name = each["kind"], each["metadata"]["name"]
+            if real in _NEVER_PRUNED:
+                raise InvalidInputError(
+                    f"{kind} cannot be pruned: people come by other ways than files, too",
+                    hint=f"pgward delete {real.lower()} NAME",
+                )
             if not any((d.kind, d.name) == (real, name) for d in documents):
                 version = each["metadata"]["version"]
                 found.append({"kind": real, "name": name, "version": version})

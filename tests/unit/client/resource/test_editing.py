@@ -132,6 +132,12 @@ def test_a_failure_keeps_what_was_typed(logged_in, stored, editor, tmp_path):
     assert "hint: correct it, then pgward apply -f" in done.stderr
 
 
+MINE = (
+    "text = text.replace('database: x', 'database: mine')",
+    "text = ''.join(each for each in text.splitlines(True) if 'without this line' not in each)",
+)
+
+
 def test_somebody_elses_change_is_shown_and_then_replaced_knowingly(logged_in, stored, editor):
     def put(sent):
         if sent["metadata"]["version"] == 3:
@@ -143,7 +149,7 @@ def test_somebody_elses_change_is_shown_and_then_replaced_knowingly(logged_in, s
     seen = editor("text = text.replace('database: x', 'database: mine')", "text += '# seen\\n'")
     assert logged_in("edit", "service", "a").stdout == "Service a updated\n"
     again = seen()[1]
-    assert "#: ann changed this since; saved as it is, yours replaces it:\n" in again
+    assert "#: ann changed this since; without this line, yours replaces it:\n" in again
     assert "#: -  database: x\n#: +  database: hers\n" in again
     assert "version: 3" in again
     assert body(stored)["spec"] == {"database": "mine"}

@@ -5,7 +5,7 @@ import pytest
 from pgward.client.failures import FieldsError
 from pgward.client.manifest import Document, ManifestError
 from pgward.client.resource import sending
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import InvalidInputError, UnavailableError
 
 
 def document(name, text=""):
@@ -94,3 +94,12 @@ def test_what_is_to_be_pruned_is_what_no_document_names():
 
     found = sending.unnamed(Listing(), [document("a")], ["services", "services"])
     assert found == [{"kind": "Service", "name": "b", "version": 4}]
+
+
+def test_people_are_never_pruned():
+    class Listing:
+        def get(self, _path):
+            return {"resources": [{"kind": "User", "metadata": {"name": "ann", "version": 1}}]}
+
+    with pytest.raises(InvalidInputError, match="users cannot be pruned"):
+        sending.unnamed(Listing(), [], ["users"])
