@@ -10,6 +10,7 @@ from pgward.access.access_role import USER, access_role
 from pgward.access.people import People as AccessPeople
 from pgward.access.tags import TagRule
 from pgward.ca.resources import role_names
+from pgward.ca.resources.account import Account
 from pgward.ca.resources.durations import duration
 from pgward.ca.resources.model import (
     MAX_LIST,
@@ -132,11 +133,21 @@ class IntegrationSpec(Model):
     discovery: Annotated[
         Discovery, BeforeValidator(_shorthand, json_schema_input_type=Discovery | Literal["off"])
     ] = Field(default_factory=Discovery)
+    accounts: Annotated[list[Account], Field(max_length=MAX_LIST)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _has_one_connector(self) -> Self:
         if (self.connector is None) == (self.edge is None):
             raise ValueError("must have connector, or edge")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_each_password_once(self) -> Self:
+        for name in ("user", "secret"):
+            found = [getattr(each, name) for each in self.accounts]
+            twice = {each for each in found if found.count(each) > 1}
+            if twice:
+                raise ValueError(f"has the {name} {min(twice)} in two of its accounts")
         return self
 
     @model_validator(mode="after")
