@@ -148,6 +148,7 @@ def ended_after(session: psycopg.Connection[Any], ends: datetime) -> float:
     return (datetime.now(UTC) - ends).total_seconds()
 
 
+@pytest.mark.soak
 def test_a_person_gets_in_until_the_second_when_it_ends(
     shop: Cluster, ca: Ca, start: Start
 ) -> None:
@@ -178,6 +179,7 @@ def test_what_is_revoked_ends_at_once(shop: Cluster, ca: Ca, start: Start) -> No
     eventually(lambda: ca.states() == [("g1", "active"), ("g1", "ended")])
 
 
+@pytest.mark.soak
 def test_without_the_authority_a_connector_that_begins_anew_ends_it_all_the_same(
     shop: Cluster, ca: Ca, start: Start
 ) -> None:
@@ -199,6 +201,7 @@ def test_without_the_authority_a_connector_that_begins_anew_ends_it_all_the_same
     eventually(lambda: ("g1", "ended") in ca.states())
 
 
+@pytest.mark.soak
 def test_a_server_that_was_restarted_is_worked_again_within_seconds(
     shop: Cluster, ca: Ca, start: Start
 ) -> None:
@@ -215,6 +218,7 @@ def test_a_server_that_was_restarted_is_worked_again_within_seconds(
     assert connector.report().ok
 
 
+@pytest.mark.soak
 def test_nobody_delays_their_end_by_a_lock(shop: Cluster, ca: Ca, start: Start) -> None:
     ends = until(4)
     ca.want(grant(ends))
@@ -228,6 +232,7 @@ def test_nobody_delays_their_end_by_a_lock(shop: Cluster, ca: Ca, start: Start) 
     assert connector.report().ok
 
 
+@pytest.mark.soak
 def test_a_turn_that_somebody_else_delays_makes_room_for_an_end(
     shop: Cluster, ca: Ca, start: Start
 ) -> None:
