@@ -148,9 +148,14 @@ class Decided:
         """What keeps the role that it lands as from being changed."""
         if not self.config.protect_role:
             return None
-        role, rule = self.landing.user, self.config.user
-        granted = self.asked.granted.role if rule.from_grant else None
-        return RoleGuard(role, own=role in (granted, rule.own(self.asked.user)))
+        role = self.landing.user
+        is_own = self.rests_on_grant or role == self.config.user.own(self.asked.user)
+        return RoleGuard(role, own=is_own)
+
+    @property
+    def rests_on_grant(self) -> bool:
+        """Whether it lands as the access role, which goes with the grant."""
+        return self.config.user.from_grant and self.landing.user == self.asked.granted.role
 
     @property
     def recorded(self) -> Recorded:

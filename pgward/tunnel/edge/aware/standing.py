@@ -19,6 +19,7 @@ from pgward.tunnel.edge.aware.refusals import check_recording, check_way
 from pgward.tunnel.edge.grants import NOTHING, Granted
 from pgward.tunnel.edge.state import EdgeState
 from pgward.tunnel.edge.state_postgres import Config, PostgresService
+from pgward.tunnel.edge.timed import over
 from pgward.tunnel.preface import Reason, RefusedError
 
 
@@ -57,6 +58,8 @@ class Standing:
                 decided = replace(self.ready.decided, recipient=state.recipient)
                 self.ready = replace(self.ready, decided=decided)
             return
+        if self.ready.decided.rests_on_grant and granted.role is None:
+            raise over(name)
         asked = replace(before, postgres=postgres, groups=groups, granted=granted)
         config = self._check(asked)
         recipient = check_recording(config, state)

@@ -116,7 +116,9 @@ def test_who_lands_by_a_grant_goes_with_its_end():
     made = bench(BY_GRANT, ALICE, (EVENING, ["writing"]))
     made.adopt(BY_GRANT)
     made.clock.move(hours=6)
-    assert "no access role" in made.refused(BY_GRANT)
+    with pytest.raises(RefusedError, match="your access to orders has ended") as caught:
+        made.adopt(BY_GRANT)
+    assert caught.value.reason is Reason.ACCESS_ENDED
 
 
 def test_a_policy_sees_the_grants_of_now():
