@@ -1,8 +1,8 @@
 import pytest
 
-from pgward.client import options
 from pgward.client.access import calls
 from pgward.client.access.offers import Wish
+from pgward.client.api import ApiClient
 from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tests.fixtures.asked import ID, grant, offer, request
 
@@ -10,8 +10,9 @@ OTHER = "4f0c12ffffffffff"
 
 
 @pytest.fixture
-def api(logged_in):  # noqa: ARG001 - somebody has to be logged in
-    with options.api() as opened:
+def api(fake_ca, monkeypatch, tmp_path):
+    monkeypatch.setenv("PGWARD_HOME", str(tmp_path))
+    with ApiClient.of(fake_ca.trust) as opened:
         yield opened
 
 
