@@ -259,7 +259,10 @@ class GrantsReply(BaseModel):
 
 
 class OfferModel(BaseModel):
-    """What a flow lets somebody ask for on a service; without rights it lets in, and no more."""
+    """What a flow lets somebody ask for on a service; without rights it lets in, and no more.
+
+    ``only_break_glass``: they may break the glass, and not ask.
+    """
 
     service: str
     description: str
@@ -275,6 +278,7 @@ class OfferModel(BaseModel):
     approvals: list[ApprovalModel]
     automatic: list[str]
     break_glass_seconds: int | None
+    only_break_glass: bool
     extend_seconds: int | None
 
     @classmethod
@@ -306,6 +310,7 @@ class OfferModel(BaseModel):
             approvals=[ApprovalModel.of_flow(each) for each in flow.approvals],
             automatic=[each.name for each in flow.automatic],
             break_glass_seconds=int(glass.longest.total_seconds()) if breaks and glass else None,
+            only_break_glass=not flow.lets_ask(person),
             extend_seconds=None if longer is None else int(longer.total_seconds()),
         )
 

@@ -224,27 +224,29 @@ def _show_offers(found: list[Offer], service: str | None, output: str) -> None:
 
 
 def _row(offer: Offer) -> dict[str, Any]:
+    only = offers.is_emergency(offer)
     return {
         "service": offer["service"],
         "flow": offer["flow"],
         "what": words.first(offers.choices(offer)) or words.ENTRY,
-        "longest": words.seconds(offer["max_seconds"]),
-        "approvals": words.approvals(offer),
+        "longest": words.seconds(offer["break_glass_seconds" if only else "max_seconds"]),
+        "approvals": "--break-glass" if only else words.approvals(offer),
     }
 
 
 def _whole(offer: Offer) -> dict[str, Any]:
     """Return all of an offer, with what is in the bundles."""
-    emergency = offer["break_glass_seconds"]
+    emergency, only = offer["break_glass_seconds"], offers.is_emergency(offer)
+    usual = words.seconds(offer["default_seconds"])
+    longest = f"{words.seconds(offer['max_seconds'])}, if not said otherwise {usual}"
     shown = {
         "flow": offer["flow"],
         "description": offer["description"],
         "what": offers.choices(offer, whole=True) or words.ENTRY,
-        "longest": f"{words.seconds(offer['max_seconds'])}, if not said otherwise"
-        f" {words.seconds(offer['default_seconds'])}",
+        "longest": None if only else longest,
         "glass": f"{words.seconds(emergency)} at once" if emergency else None,
-        "approvals": words.approvals(offer),
-        "automatic": offer["automatic"],
+        "approvals": None if only else words.approvals(offer),
+        "automatic": None if only else offer["automatic"],
         "reason": offer["reason"],
         "matches": offer.get("reason_matches"),
     }

@@ -63,12 +63,28 @@ def fitting(wish: Wish, offers: Sequence[Offer]) -> list[Offer]:
         found = _having("flow", (wish.flow,), found, lambda each: {each["flow"]})
     found = _having("bundle", wish.bundles, found, bundles)
     found = _having("role", wish.roles, found, lambda each: set(each["roles"]))
-    if wish.break_glass and not any(each["break_glass_seconds"] for each in found):
+    usable = [each for each in found if _is_for(each, wish)]
+    if not usable and wish.break_glass:
         raise InvalidInputError(
             f"nobody lets you break the glass at {wish.service}",
             hint=f"pgward request {wish.service} shows what you may ask for",
         )
-    return found
+    if not usable:
+        raise InvalidInputError(
+            f"you may break the glass for that at {wish.service}, and not ask for it",
+            hint="--break-glass, in an emergency",
+        )
+    return usable
+
+
+def _is_for(offer: Offer, wish: Wish) -> bool:
+    """Tell whether an offer is for those who break the glass, or for those who do not."""
+    return bool(offer["break_glass_seconds"]) if wish.break_glass else not is_emergency(offer)
+
+
+def is_emergency(offer: Offer) -> bool:
+    """Tell whether it is there for breaking the glass only; an older CA does not say."""
+    return bool(offer.get("only_break_glass"))
 
 
 def completed(wish: Wish, offers: Sequence[Offer]) -> Wish:
@@ -139,9 +155,12 @@ def span(seconds: int) -> str:
 
 def command(service: str, offers: Sequence[Offer]) -> str:
     """Return a command that asks for something that is offered at a service."""
-    named = [] if any(is_entry(each) for each in offers) else choices(offers[0])[:1]
-    seconds = min(int(each["default_seconds"]) for each in offers)
-    return " ".join(["pgward request", service, *named, "--for", span(seconds)])
+    asked = [each for each in offers if not is_emergency(each)]
+    shown = asked or offers
+    named = [] if any(is_entry(each) for each in shown) else choices(shown[0])[:1]
+    seconds = min(int(each["default_seconds"]) for each in shown)
+    glass = [] if asked else ["--break-glass"]
+    return " ".join(["pgward request", service, *named, "--for", span(seconds), *glass])
 
 
 def _having(what: str, names: Sequence[str], offers: list[Offer], of: Any) -> list[Offer]:

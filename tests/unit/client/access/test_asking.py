@@ -57,6 +57,19 @@ def test_several_flows_and_one_that_lets_in_only(logged_in, ca):
     assert done.stderr == "for example: pgward request shop --for 1h\n"
 
 
+def test_what_there_is_in_an_emergency_only(logged_in, ca):
+    ca.routes["GET /v1/access/offers"] = {"offers": [offer(**ENTRY, only_break_glass=True)]}
+    assert logged_in("request", "shop").stdout.splitlines() == [
+        "flow           shop-oncall",
+        "service        the shop",
+        "what           entry to the service",
+        "--break-glass  1 hour at once",
+        "reason         required",
+    ]
+    row = logged_in("request").stdout.splitlines()[1]
+    assert row.split()[-3:] == ["1", "hour", "--break-glass"]
+
+
 def test_what_there_is_at_all(logged_in, ca):
     ca.routes["GET /v1/access/offers"] = {"offers": [offer(), offer(**ENTRY, service="stock")]}
     done = logged_in("request")

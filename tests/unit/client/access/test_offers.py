@@ -27,7 +27,12 @@ def test_the_offers_that_have_all_of_it():
     assert offers.fitting(Wish("shop"), both) == both
     assert offers.fitting(Wish("shop", bundles=("shop-writing",)), both) == [OTHER]
     assert offers.fitting(Wish("shop", flow="shop-oncall"), both) == [offer()]
-    assert offers.fitting(Wish("shop", roles=("reporting",), break_glass=True), both) == both
+    glass = Wish("shop", roles=("reporting",), break_glass=True)
+    assert offers.fitting(glass, both) == [offer()]
+    emergency = offer(only_break_glass=True)
+    assert offers.fitting(Wish("shop"), [emergency, OTHER]) == [OTHER]
+    with pytest.raises(InvalidInputError, match="you may break the glass for that at shop, and"):
+        offers.fitting(Wish("shop"), [emergency])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +153,9 @@ def test_what_is_in_a_bundle_is_shown_where_there_is_room():
 
 
 def test_a_command_that_asks_for_something():
+    emergency = offer(**ENTRY, only_break_glass=True)
+    assert offers.command("shop", [emergency]) == "pgward request shop --for 1h --break-glass"
     long = offer(bundles=[], privileges=[], default_seconds=7200)
-    assert offers.command("shop", [offer(), OTHER, long]) == (
+    assert offers.command("shop", [emergency, offer(), OTHER, long]) == (
         "pgward request shop --bundle shop-reading --for 1h"
     )

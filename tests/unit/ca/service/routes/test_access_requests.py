@@ -74,6 +74,7 @@ def test_what_may_be_asked_for(who):
         ],
         "automatic": [],
         "break_glass_seconds": None,
+        "only_break_glass": False,
         "extend_seconds": 86400,
     }
     assert (
@@ -228,3 +229,9 @@ def test_grants_are_listed_by_state(who, ask, do):
     assert ids(who, "dora", "?state=active", what="grants") == []
     assert ids(who, "olga", what="grants") == []
     assert ids(who, "adam", "?user=ann&service=shop", what="grants") == [asked["id"]]
+
+
+def test_who_may_only_break_the_glass_is_told_so(access, who):
+    access.add("zoe", "sre")
+    (offer,) = who("zoe").call("GET", "/v1/access/offers").json()["offers"]
+    assert (offer["only_break_glass"], offer["break_glass_seconds"]) == (True, 3600)
