@@ -14,6 +14,7 @@ from pgward.ca.notices.notice import Facts, Kind
 from pgward.ca.store.database import Store
 from pgward.ca.store.purge import Write
 from pgward.ca.store.schema import users
+from pgward.ca.store.schema_access import access_decisions
 from pgward.ca.store.schema_notices import notice_deliveries, notices, used_notice_links
 from pgward.ca.store.transaction import Transaction
 from pgward.core.errors import InvalidInputError
@@ -98,6 +99,10 @@ def _deliveries(
     told = sa.select(person.name, person.email).where(
         person.name.in_(row.recipients), person.blocked_at.is_(None)
     )
+    if row.kind == Kind.REMINDER:  # of several who must say yes, some have
+        said = access_decisions.c
+        decided = sa.select(said.decided_by).where(said.request_id == row.request_id)
+        told = told.where(person.name.not_in(decided))
     for each in transaction.execute(told.order_by(person.name)):
         yield _delivery(row.id, channel.name, each.name, now, without=not each.email)
 

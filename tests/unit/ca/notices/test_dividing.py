@@ -9,6 +9,7 @@ from pgward.ca.identity.directory import NewUser
 from pgward.ca.notices.dividing import BATCH, KEPT, divide, forget
 from pgward.ca.notices.notice import Kind
 from pgward.ca.notices.queueing import queue
+from pgward.ca.store.schema_access import access_decisions
 from pgward.ca.store.schema_notices import notice_deliveries, notices, used_notice_links
 from tests.fixtures.notices import NOW, facts
 
@@ -72,6 +73,23 @@ def test_reminders_follow_each_other_until_the_request_lapses(people):
         now = NOW + quarter * HOUR / 4
         counts.append(divide(people, [MAIL], now, write=people.write))
     assert counts == [1, 0, 0, 0, 1, 0, 0, 0, 1] + [0] * 7
+
+
+def test_who_has_said_yes_is_not_reminded(people):
+    tell(people, Kind.ASKED, "ana", "bob", remind_seconds=3600)
+    divide(people, [], NOW, write=people.write)
+    row = {
+        "request_id": "r7k2",
+        "number": 1,
+        "decided_by": "bob",
+        "decision": "approve",
+        "reason": "",
+        "decided_at": NOW,
+    }
+    with people.write() as transaction:
+        transaction.execute(sa.insert(access_decisions), row)
+    divide(people, [MAIL], NOW + HOUR, write=people.write)
+    assert [each[1] for each in deliveries(people)] == ["ana"]
 
 
 def test_a_reminder_that_comes_late_is_not_sent(people):
