@@ -114,39 +114,40 @@ def put(
 
     What it is now goes into the history with ``reason``, and the version that was ``restored``.
     """
-    connection = transaction.connection
-    found = find(connection, wanted.kind, wanted.metadata.name)
+    found = find(transaction.connection, wanted.kind, wanted.metadata.name)
+    return put_over(transaction, wanted, found, now=now, by=by, reason=reason, restored=restored)
+
+
+def put_over(
+    transaction: Transaction,
+    wanted: kinds.Resource,
+    found: Resource | None,
+    *,
+    now: datetime,
+    by: str,
+    reason: str,
+    restored: int | None,
+) -> tuple[Resource, Change]:
+    """Do the same where it was found already."""
     check_version(wanted, found)
+    kind, name, description = wanted.kind, wanted.metadata.name, wanted.metadata.description
     spec = wanted.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    values: dict[str, Any] = {"description": wanted.metadata.description, "spec": spec}
-    if found is not None and (found.description, found.spec) == (values["description"], spec):
+    if found is not None and (found.description, found.spec) == (description, spec):
         return found, "unchanged"
-    key = {"kind": wanted.kind, "name": wanted.metadata.name}
-    change: Literal["created", "updated"] = "updated" if found else "created"
-    version = (found.version if found else history.last(connection, **key)) + 1
-    changed = {**values, "updated_at": now, "updated_by": by, "version": version}
+    before = found.version if found else history.last(transaction.connection, kind, name)
+    made = (found.created_at, found.created_by) if found else (now, by)
+    new = Resource(kind, name, description, spec, before + 1, *made, now, by)
+    values = {each: getattr(new, each) for each in Resource.__slots__}
     if found is None:
-        created = {"created_at": now, "created_by": by}
-        transaction.execute(sa.insert(resources).values(**key, **changed, **created))
+        transaction.execute(sa.insert(resources).values(values))
     else:
-        transaction.execute(sa.update(resources).where(*_is(**key)).values(**changed))
-    history.note(
-        transaction,
-        Version(
-            key["kind"],
-            key["name"],
-            version,
-            change,
-            **values,
-            changed_at=now,
-            changed_by=by,
-            reason=reason,
-            restored=restored,
-        ),
-    )
+        transaction.execute(sa.update(resources).where(*_is(kind, name)).values(values))
+    change: Literal["created", "updated"] = "updated" if found else "created"
+    version = Version(kind, name, new.version, change, description, spec, now, by, reason, restored)
+    history.note(transaction, version)
     transaction.changed()
-    transaction.touch(**key)
-    return get(connection, **key), change
+    transaction.touch(kind, name)
+    return new, change
 
 
 def delete(

@@ -138,6 +138,8 @@ def listing(connection: Connection) -> list[Listed]:
 
 def versions(connection: Connection, wanted: Collection[str]) -> dict[str, int]:
     """Return the versions of those of these secrets that are there."""
+    if not wanted:
+        return {}
     statement = sa.select(secrets.c.name, secrets.c.version).where(secrets.c.name.in_(wanted))
     return {row.name: row.version for row in connection.execute(statement)}
 

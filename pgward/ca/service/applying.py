@@ -220,7 +220,9 @@ def _write(context: Context, act: Act, wanted: Wanted, terms: Terms) -> Done:
     if wanted.resource is None:
         _delete(context, act, wanted, terms)
         return Done(None, "deleted", before)
-    stored, change = _put(context, act, wanted.resource, wanted, terms)
+    stored, change = _put(
+        context, act, wanted.resource, found, terms=terms, restored=wanted.restored
+    )
     act.worth_recording = change != "unchanged"
     act.details |= {"change": change, "version": stored.version, "spec": stored.spec}
     if wanted.restored is not None:
@@ -235,18 +237,29 @@ def _about_new(wanted: Wanted, change: str) -> list[str]:
 
 
 def _put(
-    context: Context, act: Act, resource: Resource, wanted: Wanted, terms: Terms
+    context: Context,
+    act: Act,
+    resource: Resource,
+    found: resources.Resource | None,
+    *,
+    terms: Terms,
+    restored: int | None,
 ) -> tuple[resources.Resource, resources.Change]:
-    connection, reason, restored = act.transaction.connection, terms.reason, wanted.restored
     if isinstance(resource, User | Group):
-        found = shelf.find(connection, wanted.kind, wanted.name)
         resources.check_version(resource, found)
-        return applying_people.put(context, act, resource, reason=reason, restored=restored)
+        return applying_people.put(
+            context, act, resource, found, reason=terms.reason, restored=restored
+        )
     if isinstance(resource, IdentityProvider):
-        administering.check_change(connection, resource)
-    now = context.now()
-    return resources.put(
-        act.transaction, resource, now=now, by=terms.by, reason=reason, restored=restored
+        administering.check_change(act.transaction.connection, resource)
+    return resources.put_over(
+        act.transaction,
+        resource,
+        found,
+        now=context.now(),
+        by=terms.by,
+        reason=terms.reason,
+        restored=restored,
     )
 
 

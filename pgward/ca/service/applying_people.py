@@ -27,16 +27,20 @@ _ELSEWHERE = "changed by other means: the audit log has how, and by whom"
 
 
 def put(
-    context: Context, act: Act, wanted: User | Group, *, reason: str, restored: int | None
+    context: Context,
+    act: Act,
+    wanted: User | Group,
+    found: Resource | None,
+    *,
+    reason: str,
+    restored: int | None,
 ) -> tuple[Resource, Change]:
     """Make a person or a group what a file says; raise ConflictError, NotFoundError."""
-    connection = act.transaction.connection
-    found = shelf.find(connection, wanted.kind, wanted.metadata.name)
     if isinstance(wanted, User):
         name = _put_user(context, act, wanted, found)
     else:
         name = _put_group(act.transaction, wanted, found)
-    now = shelf.get(connection, wanted.kind, name)
+    now = shelf.get(act.transaction.connection, wanted.kind, name)
     if found is not None and found.spec == now.spec:
         return now, "unchanged"
     _remember(act, found, now, at=context.now(), reason=reason, restored=restored)

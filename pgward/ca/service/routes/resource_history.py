@@ -17,6 +17,7 @@ from pgward.ca.service.routes.resources import IfMatch, Reason, change_of, tagge
 from pgward.core.errors import ConflictError
 
 router = strict.router("resources")
+_MOST = 2**31 - 1  # what the database keeps
 
 
 class PastVersion(BaseModel):
@@ -58,7 +59,7 @@ class History(BaseModel):
 class Back(Body):
     """Which version to go back to; without one, to what was before the last change."""
 
-    to: int | None = None
+    to: Annotated[int, Field(ge=1, le=_MOST)] | None = None
     dry_run: bool = False
     allow_lockout: bool = False
     untried: bool = False
@@ -72,7 +73,9 @@ def past(
     kind: str,
     name: str,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    before: Annotated[int | None, Query(description="only older versions than this")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=_MOST, description="only older versions than this")
+    ] = None,
 ) -> History:
     """Return every version, also of one that was deleted."""
     real = kinds.canonical(kind)

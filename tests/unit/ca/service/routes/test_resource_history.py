@@ -73,3 +73,11 @@ def test_a_version_that_is_not_right_any_more_is_refused_with_its_field(api, adm
     refused = admin.call("POST", f"{PATH}/rollback", {})
     assert refused.status_code == 409
     assert "version 1 of Service 'orders' is not right any more: spec." in refused.text
+
+
+def test_numbers_that_are_no_versions_are_refused(admin):
+    admin.call("PUT", PATH, service())
+    for number in (0, -1, 2**31, 10**30):
+        page = admin.call("GET", f"{PATH}/history", query=f"?before={number}")
+        assert page.status_code == 422
+        assert admin.call("POST", f"{PATH}/rollback", {"to": number}).status_code == 422
