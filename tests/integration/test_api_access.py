@@ -219,6 +219,16 @@ TABLE = {
             "databases": {},
         },
     ),
+    "POST /v1/connector/accounts/begin": (
+        (401, 403, 403, 403, 403),
+        {"integration": "gone", "user": "app"},
+    ),
+    "POST /v1/connector/accounts/end": (
+        (401, 403, 403, 403, 403),
+        {"integration": "gone", "user": "app", "version": 2},
+    ),
+    "GET /v1/accounts": (ADMIN, None),
+    "POST /v1/secrets/none/change": ((401, 403, 404, 401, 401), {}),
     "POST /v1/connector/catalog-failure": (
         (401, 403, 403, 403, 403),
         {"integration": "gone", "failure": "away"},

@@ -30,6 +30,7 @@ from pgward.ca.service.routes import (
     catalog,
     certificates,
     connector,
+    connector_accounts,
     connector_catalog,
     connectors,
     crls,
@@ -94,7 +95,8 @@ _ROUTERS = (
     *(ocsp.router, probes.router),
     *(audit_archive.router, database_sessions.router, edge_audit.router),
     *(recordings.router, edge_recordings.router),
-    *(catalog.router, connector_catalog.router, connector.router),
+    *(catalog.router, connector_catalog.router, connector_accounts.router),
+    connector.router,
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their

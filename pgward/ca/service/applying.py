@@ -14,6 +14,7 @@ from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
 from pgward.ca.access import noting as access
+from pgward.ca.accounts import changing
 from pgward.ca.acts import Act
 from pgward.ca.catalog import intake as catalog
 from pgward.ca.catalog.standing import KIND as INTEGRATION
@@ -277,6 +278,7 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
         administering.forget(context.oidc, act, name)
     if kind == INTEGRATION:
         catalog.forget(transaction, name)
+        changing.forget(transaction, name)
 
 
 def _notes(connection: Connection, wanted: Wanted, now: datetime) -> list[str]:
