@@ -50,6 +50,7 @@ class ServerSettings:
     """Where a PostgreSQL server is, and how to log in; without ``auth`` it asks for nothing.
 
     ``ssl_root_cert`` is PEM, ``system``, or None for pgward's CA; ``discovery`` as it came.
+    ``accounts`` are those whose passwords are to be changed now.
     """
 
     host: str
@@ -61,6 +62,7 @@ class ServerSettings:
     ssl_root_cert: str | None = None
     server_name: str | None = None
     discovery: Mapping[str, Any] | None = field(default=None, hash=False)
+    accounts: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
@@ -76,6 +78,7 @@ class ServerSettings:
             ssl_root_cert=_optional(fields["ssl_root_cert"]),
             server_name=_optional(fields["server_name"]),
             discovery=None if discovery is None else dict(discovery),
+            accounts=tuple(_name(each) for each in fields.get("accounts", ())),
         )
 
     @property

@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+from dataclasses import replace
 from typing import Any, Protocol
 
 import psycopg
@@ -67,6 +68,23 @@ class PostgresServer:
     def connect(self, database: str | None = None) -> psycopg.Connection[Any]:
         """Return a new connection, which the caller closes."""
         return self._connect(database or self.database)
+
+    def log_in(self, user: str, password: str, database: str | None = None) -> None:
+        """See whether another account can log in; raise DeniedError, UnavailableError."""
+        other = PostgresServer(
+            self._name, self._connector, replace(self.settings, user=user), self._logins
+        )
+        with self._logins.credentials(self.settings) as own:
+            other.enter(Credentials(password=password, roots=own.roots), database)
+
+    def enter(self, credentials: Credentials, database: str | None) -> None:
+        """Log in with these and leave; raise DeniedError, UnavailableError."""
+        wanted = database or self.database
+        parameters = self._parameters(wanted, credentials)
+        try:
+            WatchedConnection.connect("", autocommit=True, **parameters).close()
+        except psycopg.OperationalError as error:
+            raise self._away(error, wanted) from error
 
     def hold(self) -> None:
         """Be the one connector that works this server, or go on being it.
