@@ -17,7 +17,8 @@ from pgward.ca.secrets import kept
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Connector
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Moment, Name, Storable, Time
+from pgward.ca.service.models import Body, Moment, Name, Storable
+from pgward.core.clock import precise_rfc3339
 from pgward.core.errors import DeniedError
 
 router = strict.router("machines", prefix=f"{strict.PREFIX}/connector")
@@ -44,7 +45,7 @@ class WantedReply(BaseModel):
 
     version: int
     tag: str
-    now: Time
+    now: Annotated[str, Field(description="RFC 3339 in UTC, with fractions of a second")]
     integrations: list[IntegrationModel]
 
 
@@ -143,7 +144,10 @@ async def wanted(
         return Response(status_code=204)
     integrations = [IntegrationModel(**each) for each in found.integrations]
     return WantedReply(
-        version=found.version, tag=found.tag, now=context.now(), integrations=integrations
+        version=found.version,
+        tag=found.tag,
+        now=precise_rfc3339(context.now()),
+        integrations=integrations,
     )
 
 

@@ -2,7 +2,7 @@ from base64 import b64encode
 
 import pytest
 
-from pgward.core.clock import rfc3339
+from pgward.core.clock import precise_rfc3339, rfc3339
 from tests.fixtures.access_world import INTEGRATION
 
 WANTED, REPORT, SECRET = (f"/v1/connector/{each}" for each in ("wanted", "report", "secret"))
@@ -19,7 +19,7 @@ def report(**fields):
 
 def test_a_connector_gives_what_was_approved_and_takes_it_away(connector, access, clock):
     first = connector.call("GET", WANTED).json()
-    assert first["now"] == rfc3339(clock.now())
+    assert first["now"] == precise_rfc3339(clock.now())
     grant = access.granted()
     query = f"?after={first['version']}&tag={first['tag']}&wait=5"
     second = connector.call("GET", WANTED, query=query).json()
