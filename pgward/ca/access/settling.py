@@ -5,7 +5,7 @@ resources is noted in the transaction of the change (``Transaction.touch``); the
 grants that rest on it, and at nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -13,12 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.access import flows
+from pgward.access.flows import Flow
 from pgward.access.people import Person
 from pgward.access.request_states import BLOCKED, EXPIRED, LAPSED, LIVE, REMOVED
 from pgward.ca import caller
 from pgward.ca.access import deciders, declared, ending, requests
+from pgward.ca.access.declared import Target
 from pgward.ca.access.requests import Grant
 from pgward.ca.identity import directory
+from pgward.ca.identity.directory import User
 from pgward.ca.store import Store, Transaction
 from pgward.ca.store.schema import users
 from pgward.ca.store.schema_access import access_grants, access_requests
@@ -38,43 +41,79 @@ def settle(store: Store, now: datetime, *, write: Write | None = None) -> int:
     done = 0
     while _is_due(store, now):
         with begin() as transaction:
-            some = _lapse(transaction, now)
-            some += _expire(transaction, now)
-            some += _recheck(transaction, now)
+            some = _lapse(transaction, now) + _expire(transaction, now)
+            some += _over_by_account(transaction, now)
+        some += _recheck(store, begin, now)
         if not some:
             break
         done += some
     return done
 
 
-def why_not(connection: Connection, grant: Grant, now: datetime) -> str | None:
-    """Return why somebody may not have what a live grant gives, as things are now; None if so."""
-    user = directory.find(connection, grant.user_name)
-    if user is None or user.name != grant.user_name:
-        return REMOVED
-    if not deciders.is_able(user, now):
-        return BLOCKED
-    try:
-        gives = _gives(connection, grant, deciders.as_person(user))
-    except (ConflictError, InvalidInputError, NotFoundError):
-        return REMOVED
-    return None if gives else REMOVED
+class Checks:
+    """Tells whether grants are given still; what several rest on is read once."""
 
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection, self._now = connection, now
+        self._people: dict[str, User | None] = {}
+        self._flows: dict[str, Flow | None] = {}
+        self._targets: dict[str, Target | None] = {}
+        self._bundles: dict[tuple[frozenset[str], str], bool] = {}
 
-def _gives(connection: Connection, grant: Grant, person: Person) -> bool:
-    """Tell whether the flow, the service and the bundles of now give it; or raise why not."""
-    flow, aim = declared.flow(connection, grant.flow), declared.target(connection, grant.service)
-    if flow is None or not flow.is_for(aim.service, aim.labels):
-        return False
-    if not flow.lets_ask(person, break_glass=grant.break_glass):
-        return False
-    if flows.uncovered(flow, grant.asked) is not None:
-        return False
-    if grant.integration is None:
-        return True
-    declared.check_bundles(connection, grant.asked.bundles, grant.integration)
-    is_same = aim.integration == grant.integration and aim.spec is not None
-    return is_same and aim.spec is not None and aim.spec.role_of(person.name) == grant.role
+    def why_not(self, grant: Grant) -> str | None:
+        """Return why somebody may not have what a live grant gives; None if they may."""
+        if grant.user_name not in self._people:
+            self._people[grant.user_name] = directory.find(self._connection, grant.user_name)
+        user = self._people[grant.user_name]
+        if user is None or user.name != grant.user_name:
+            return REMOVED
+        if not deciders.is_able(user, self._now):
+            return BLOCKED
+        try:
+            gives = self._gives(grant, deciders.as_person(user))
+        except InvalidInputError:
+            return REMOVED
+        return None if gives else REMOVED
+
+    def _gives(self, grant: Grant, person: Person) -> bool:
+        """Tell whether the flow, the service and the bundles of now give it."""
+        flow, aim = self._flow(grant.flow), self._target(grant.service)
+        if flow is None or aim is None or not flow.is_for(aim.service, aim.labels):
+            return False
+        asked = grant.asked
+        if not flow.lets_ask(person, break_glass=grant.break_glass):
+            return False
+        if flows.uncovered(flow, asked) is not None:
+            return False
+        if grant.integration is None:
+            return True
+        if aim.integration != grant.integration or aim.spec is None:
+            return False
+        is_there = self._has_bundles(asked.bundles, grant.integration)
+        return is_there and aim.spec.role_of(person.name) == grant.role
+
+    def _flow(self, name: str) -> Flow | None:
+        if name not in self._flows:
+            self._flows[name] = declared.flow(self._connection, name)
+        return self._flows[name]
+
+    def _target(self, service: str) -> Target | None:
+        if service not in self._targets:
+            try:
+                self._targets[service] = declared.target(self._connection, service)
+            except NotFoundError:
+                self._targets[service] = None
+        return self._targets[service]
+
+    def _has_bundles(self, names: frozenset[str], integration: str) -> bool:
+        key = (names, integration)
+        if key not in self._bundles:
+            try:
+                declared.check_bundles(self._connection, names, integration)
+                self._bundles[key] = True
+            except ConflictError:
+                self._bundles[key] = False
+        return self._bundles[key]
 
 
 def _is_due(store: Store, now: datetime) -> bool:
@@ -104,36 +143,47 @@ def _expire(transaction: Transaction, now: datetime) -> int:
     return len(ended)
 
 
-def _recheck(transaction: Transaction, now: datetime) -> int:
-    """Look at the grants that rest on what was touched, and whose account came to its end."""
-    connection = transaction.connection
-    count = 0
-    for each in list(requests.grants(connection, _GRANTS.id.in_(_over(now)), most=BATCH)):
-        count += 1
-        ending.end(transaction, each, BLOCKED, now=now)
-    touched = sa.select(access_rechecks).order_by(access_rechecks.c.kind, access_rechecks.c.name)
-    for kind, name in connection.execute(touched.limit(BATCH)).all():
-        ended, is_all = _settle(transaction, kind, name, now)
-        count += ended + is_all
-        if is_all:
-            mine = (access_rechecks.c.kind == kind) & (access_rechecks.c.name == name)
-            transaction.execute(sa.delete(access_rechecks).where(mine))
-        if count >= BATCH:
-            break
-    return count
+def _over_by_account(transaction: Transaction, now: datetime) -> int:
+    """End the grants of people whose account came to its end."""
+    over = requests.grants(transaction.connection, _GRANTS.id.in_(_over(now)), most=BATCH)
+    return len([ending.end(transaction, each, BLOCKED, now=now) for each in list(over)])
 
 
-def _settle(transaction: Transaction, kind: str, name: str, now: datetime) -> tuple[int, bool]:
-    """End what rests on something and is given no more; tell whether that was all."""
+def _recheck(store: Store, begin: Write, now: datetime) -> int:
+    """Look at the grants that rest on what was touched; nobody waits for it but those it ends."""
+    with store.read() as connection:
+        touched = connection.execute(sa.select(access_rechecks).limit(BATCH)).all()
+        checks = Checks(connection, now)
+        lost = [
+            each.id
+            for kind, name, _ in touched
+            for each in _resting_on(connection, kind, name)
+            if checks.why_not(each) is not None
+        ]
     ended = 0
-    for each in _resting_on(transaction.connection, kind, name):
-        why = why_not(transaction.connection, each, now)
+    for start in range(0, len(lost), BATCH):
+        with begin() as transaction:
+            ended += _end_lost(transaction, lost[start : start + BATCH], now)
+    if touched:
+        with begin() as transaction:
+            for kind, name, mark in touched:
+                columns = access_rechecks.c
+                seen = (columns.kind == kind) & (columns.name == name) & (columns.mark == mark)
+                transaction.execute(sa.delete(access_rechecks).where(seen))
+    return ended + len(touched)
+
+
+def _end_lost(transaction: Transaction, ids: Sequence[str], now: datetime) -> int:
+    """End those that are given no more as things are now, when nothing can change meanwhile."""
+    checks = Checks(transaction.connection, now)
+    ended = 0
+    found = requests.grants(transaction.connection, _GRANTS.id.in_(ids), _GRANTS.state.in_(LIVE))
+    for each in list(found):
+        why = checks.why_not(each)
         if why is not None:
             ending.end(transaction, each, why, now=now)
             ended += 1
-            if ended >= BATCH:
-                return ended, False
-    return ended, True
+    return ended
 
 
 def _resting_on(connection: Connection, kind: str, name: str) -> Iterator[Grant]:
@@ -146,11 +196,11 @@ def _resting_on(connection: Connection, kind: str, name: str) -> Iterator[Grant]
     }
     live = _GRANTS.state.in_(LIVE)
     if kind in columns:
-        yield from list(requests.grants(connection, columns[kind] == name, live))
+        yield from requests.grants(connection, columns[kind] == name, live)
     elif kind == "RoleBundle":
         # Their texts first: the database looks through those faster than we.
         likely = sa.cast(_GRANTS.rights, sa.Text).contains(f'"{name}"', autoescape=True)
-        for each in list(requests.grants(connection, live, likely)):
+        for each in requests.grants(connection, live, likely):
             if name in each.rights.get("bundles", ()):
                 yield each
 

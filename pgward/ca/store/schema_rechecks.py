@@ -11,4 +11,6 @@ access_rechecks = sa.Table(
     metadata,
     sa.Column("kind", sa.String(63), primary_key=True),
     sa.Column("name", sa.String(63), primary_key=True),
+    # Another one with each change: who has looked removes what was there as they began to.
+    sa.Column("mark", sa.BigInteger, nullable=False),
 )

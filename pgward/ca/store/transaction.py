@@ -73,10 +73,12 @@ class Transaction:
             self.execute(_RECORD, _rows(self._events, first))
 
     def _recheck(self, kind: str, name: str) -> None:
-        """Note once whose grants are to be looked at again."""
+        """Note whose grants are to be looked at again."""
         mine = (access_rechecks.c.kind == kind) & (access_rechecks.c.name == name)
-        if self.execute(sa.select(access_rechecks.c.kind).where(mine)).first() is None:
-            self.execute(sa.insert(access_rechecks).values(kind=kind, name=name))
+        mark = time.time_ns()
+        if not self.execute(sa.update(access_rechecks).where(mine).values(mark=mark)).rowcount:
+            row = {"kind": kind, "name": name, "mark": mark}
+            self.execute(sa.insert(access_rechecks).values(row))
 
 
 # Every act needs these, and SQLAlchemy takes longer to build a statement than to run it.

@@ -116,6 +116,7 @@ def _news() -> None:
         "access_rechecks",
         sa.Column("kind", sa.String(length=63), nullable=False),
         sa.Column("name", _NAME, nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "name", name="pk_access_rechecks"),
     )
     op.create_table(
