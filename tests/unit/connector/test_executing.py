@@ -22,10 +22,13 @@ TABLES = Rights(objects=frozenset({ObjectRights("shop", "table", "s", "*", ("SEL
 class Fake:
     """A server that knows roles; what matches ``refused`` fails."""
 
-    def __init__(self, *roles: str, refused: tuple[str, ...] = (), standby: bool = False) -> None:
+    def __init__(
+        self, *roles: str, refused: tuple[str, ...] = (), standby: bool = False, sessions: int = 0
+    ) -> None:
         self.roles = dict.fromkeys(roles, True)  # whether one can log in as it
         self.refused = refused
         self.standby = standby
+        self.sessions = sessions
 
     def __call__(self, query: str, _: Any) -> list[tuple[Any, ...]]:
         if "'is', 'server'" in query:
@@ -48,7 +51,7 @@ class Fake:
         return [{**door, "allows": True, "connects": True}, *map(self._role, self.roles)]
 
     def _role(self, name: str) -> dict[str, Any]:
-        return {**_role(name), "login": self.roles[name]}
+        return {**_role(name), "login": self.roles[name], "sessions": self.sessions}
 
 
 def _role(name: str) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def test_what_is_refused_is_left_out_and_nothing_else() -> None:
 
 
 def test_a_role_is_not_dropped_whose_sessions_do_not_end() -> None:
-    fake = Fake("bob", refused=('GRANT "bob"',))
+    fake = Fake("bob", refused=('GRANT "bob"',), sessions=1)
     outcome = reconcile(ScriptedServer(fake), "shop-db", Wanted())
     assert outcome.left == {"bob"}
     assert outcome.problems == ("'bob': refused",)
