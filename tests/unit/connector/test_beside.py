@@ -9,6 +9,12 @@ from pgward.core.errors import NotFoundError
 from tests.fixtures.connectors import answer, integration_fields
 
 
+@pytest.fixture
+def pg(database_server):
+    """The server that this module's tests share."""
+    return database_server
+
+
 class Machine:
     """A connector that the CA tells of one integration, in the cluster of a test."""
 

@@ -9,6 +9,12 @@ from pgward.connector.lock import HeldError, Holder, judge
 from tests.fixtures.waiting import eventually
 
 
+@pytest.fixture
+def pg(database_server):
+    """The server that this module's tests share."""
+    return database_server
+
+
 @pytest.mark.parametrize(
     ("holder", "expected"),
     [
@@ -64,8 +70,8 @@ def takes(connection):
 @pytest.mark.integration
 def test_what_a_crash_left_is_ended(pg):
     with session(pg, "c1") as former, session(pg, "c1") as ours:
-        lock.hold(former, "shop-db", "c1")
-        assert lock.hold(ours, "shop-db", "c1") == ()
+        lock.hold(former, "crash-db", "c1")
+        assert lock.hold(ours, "crash-db", "c1") == ()
         with pytest.raises(psycopg.OperationalError):
             former.execute("select 1")
 
@@ -73,8 +79,11 @@ def test_what_a_crash_left_is_ended(pg):
 @pytest.mark.integration
 def test_somebody_elses_lock_keeps_no_right_alive(pg):
     pg.psql('create role "evil\u202e" login')
-    with session(pg, user="evil\u202e") as mallory, session(pg, "c1") as ours:
-        mallory.execute("select pg_advisory_lock(%s)", (lock.key("shop-db"),))
-        (note,) = lock.hold(ours, "shop-db", "c1")
+    with (
+        session(pg, user="evil\u202e") as mallory,
+        session(pg, "c1") as ours,
+    ):
+        mallory.execute("select pg_advisory_lock(%s)", (lock.key("lock-db"),))
+        (note,) = lock.hold(ours, "lock-db", "c1")
         assert note.startswith("the role evil\\u202e (pid ")
         assert mallory.execute("select 1").fetchone() == (1,)

@@ -38,10 +38,11 @@ def opened(cluster, logins=None, connector="c1", **changes):
     return PostgresServer("shop-db", connector, ServerSettings.read(fields), logins or Logins())
 
 
-def test_sessions_begin_as_provisioning_wants_them(pg):
-    server = opened(pg)
-    pg.psql("alter role postgres set search_path = public")
-    pg.psql("alter role postgres set default_transaction_read_only = on")
+def test_sessions_begin_as_provisioning_wants_them(database_server):
+    server = opened(database_server, user="settled")
+    database_server.psql("create role settled superuser login")
+    database_server.psql("alter role settled set search_path = public")
+    database_server.psql("alter role settled set default_transaction_read_only = on")
     with server.connect() as connection:
         found = connection.execute(
             "select current_setting('search_path'), current_setting('statement_timeout'),"
@@ -50,7 +51,7 @@ def test_sessions_begin_as_provisioning_wants_them(pg):
         ).fetchone()
         assert connection.autocommit
     assert found == ("pg_catalog", "30s", "5s", "off", "pgward connector c1", "postgres")
-    assert server.version == pg.version
+    assert server.version == database_server.version
     with server.connect("template1") as connection:
         assert connection.info.dbname == "template1"
 
@@ -64,8 +65,8 @@ def holds(server):
     return True
 
 
-def test_one_connector_at_a_time_works_a_server(pg):
-    first, second = opened(pg), opened(pg, connector="c2")
+def test_one_connector_at_a_time_works_a_server(database_server):
+    first, second = opened(database_server), opened(database_server, connector="c2")
     try:
         first.hold()
         first.hold()
@@ -78,6 +79,7 @@ def test_one_connector_at_a_time_works_a_server(pg):
         second.close()
 
 
+@pytest.mark.soak
 def test_a_server_that_was_restarted_is_held_again(pg):
     server = opened(pg)
     try:
@@ -95,25 +97,25 @@ def test_a_server_that_was_restarted_is_held_again(pg):
         server.close()
 
 
-def with_password(cluster, text):
-    cluster.psql(f"create role worker login password '{text}'")
+def with_password(cluster, role):
+    cluster.psql(f"create role {role} login password 'new'")
     hba = cluster.data_dir / "pg_hba.conf"
-    hba.write_text("local all worker scram-sha-256\n" + hba.read_text())
+    hba.write_text(f"local all {role} scram-sha-256\n" + hba.read_text())
     cluster.reload()
 
 
-def test_a_password_that_was_rotated_is_asked_for_anew(pg):
-    with_password(pg, "new")
+def test_a_password_that_was_rotated_is_asked_for_anew(database_server):
+    with_password(database_server, "worker")
     logins = Logins("old", "new")
-    with opened(pg, logins, user="worker").connect() as connection:
+    with opened(database_server, logins, user="worker").connect() as connection:
         assert connection.info.user == "worker"
     assert logins.fresh == [False, True]
 
 
-def test_a_wrong_password_is_refused_in_the_servers_words_without_it(pg):
-    with_password(pg, "new")
-    with pytest.raises(DeniedError, match=r"refuses worker: .*authentication failed") as caught:
-        opened(pg, Logins("canary-Zx81"), user="worker").connect()
+def test_a_wrong_password_is_refused_in_the_servers_words_without_it(database_server):
+    with_password(database_server, "another")
+    with pytest.raises(DeniedError, match=r"refuses another: .*authentication failed") as caught:
+        opened(database_server, Logins("canary-Zx81"), user="another").connect()
     assert "canary" not in f"{caught.value} {caught.value.hint}"
 
 
@@ -126,11 +128,12 @@ def test_a_server_that_is_away_costs_no_second_secret(tmp_path):
     assert logins.fresh == [False]
 
 
-def test_a_secret_that_cannot_be_had_is_told_as_it_is(pg):
+def test_a_secret_that_cannot_be_had_is_told_as_it_is(database_server):
     with pytest.raises(SecretAwayError, match="the CA is away"):
-        opened(pg, Logins(SecretAwayError("the CA is away"))).connect()
+        opened(database_server, Logins(SecretAwayError("the CA is away"))).connect()
 
 
+@pytest.mark.soak
 def test_a_standby_is_left_alone(pg):
     pg.stop()
     (pg.data_dir / "standby.signal").touch()
@@ -141,10 +144,10 @@ def test_a_standby_is_left_alone(pg):
     server.close()
 
 
-def test_a_server_that_is_too_old_is_told_so(pg, monkeypatch):
+def test_a_server_that_is_too_old_is_told_so(database_server, monkeypatch):
     monkeypatch.setattr(module, "OLDEST", 99)
     with pytest.raises(InvalidInputError, match="is too old, 99 is the oldest"):
-        opened(pg).connect()
+        opened(database_server).connect()
 
 
 def test_a_name_that_is_not_found_is_told():

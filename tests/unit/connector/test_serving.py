@@ -28,6 +28,12 @@ from tests.fixtures.connectors import (
 from tests.fixtures.waiting import eventually
 
 
+@pytest.fixture
+def pg(database_server):
+    """The server that this module's tests share."""
+    return database_server
+
+
 class Ca:
     """Answers what a test says, once; then waits a moment in vain."""
 

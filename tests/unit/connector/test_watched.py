@@ -10,9 +10,19 @@ from pgward.connector.watched import Watch, WatchedConnection
 
 
 @pytest.fixture
+def pg(database_server):
+    """The server that this module's tests share."""
+    return database_server
+
+
+@pytest.fixture
 def connection(pg):
     with WatchedConnection.connect(
-        host=str(pg.socket_dir), port=pg.port, user="postgres", dbname="postgres", autocommit=True
+        host=str(pg.socket_dir),
+        port=pg.port,
+        user="postgres",
+        dbname="postgres",
+        autocommit=True,
     ) as made:
         yield made
 
