@@ -13,7 +13,7 @@ from pgward.access.wanted import Wanted
 from pgward.connector.assignment import Assignment, ServerSettings
 from pgward.connector.clock import CaClock
 from pgward.connector.lock import HeldError
-from pgward.connector.outcomes import Outcome, Telling, reports
+from pgward.connector.outcomes import Outcome, Telling, reports, storable
 from pgward.connector.server import StandbyError
 from pgward.core.clock import precise_rfc3339, rfc3339
 from pgward.core.errors import DeniedError, PgwardError, UnavailableError
@@ -74,7 +74,7 @@ class Condition:
         """Return it as the CA is told."""
         return {
             "state": self.state,
-            "problem": None if self.problem is None else self.problem[:1000],
+            "problem": None if self.problem is None else storable(self.problem),
             "server_version": self.server_version,
             "at": None if now is None else precise_rfc3339(now),
         }

@@ -14,7 +14,7 @@ MOST_ITEMS: Final = 500
 """Of each kind in one report."""
 MOST_BYTES: Final = 300_000
 MOST_LETTERS: Final = 10_000
-_MOST_PROBLEM: Final = 1000
+MOST_PROBLEM: Final = 1000
 FAILS_AFTER: Final = timedelta(seconds=15)
 """So long a grant may be in the making before the CA is told that it fails: a lock may be in the
 way, and what has failed is not tried again."""
@@ -128,7 +128,7 @@ class Telling:
                         "id": grant_id,
                         "state": state,
                         "at": at,
-                        "problem": None if problem is None else problem[:_MOST_PROBLEM],
+                        "problem": None if problem is None else storable(problem),
                         "sessions_ended": ended,
                     }
                 )
@@ -189,7 +189,11 @@ def reports(
         []
         if outcome is None
         else [
-            {"at": at, "database": each.database, "sql": each.sql[:MOST_LETTERS]}
+            {
+                "at": at,
+                "database": storable(each.database),
+                "sql": storable(each.sql, MOST_LETTERS),
+            }
             for each in outcome.statements
         ]
     )
@@ -211,10 +215,15 @@ def _pieces(items: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
     return list(batched(lengths, MOST_ITEMS, MOST_BYTES)) or [[]]
 
 
+def storable(text: str, most: int = MOST_PROBLEM) -> str:
+    """Return a text as the CA takes it: names of a database in SQL_ASCII may be any bytes."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "")[:most]
+
+
 def _drift(found: Drift) -> dict[str, Any]:
     return {
-        "what": found.what,
-        "role": found.role,
-        "detail": found.detail[:_MOST_PROBLEM],
+        "what": storable(found.what),
+        "role": storable(found.role),
+        "detail": storable(found.detail),
         "mended": found.mended,
     }

@@ -122,3 +122,15 @@ def test_much_is_told_in_pieces_that_the_authority_takes():
     assert sum(len(each["statements"]) for each in found) == 100
     assert max(len(json.dumps(each)) for each in found) < 1024 * 1024
     assert max(len(each["grants"]) for each in found) == MOST_ITEMS
+
+
+def test_names_that_are_no_text_are_told_all_the_same():
+    came = Came(
+        drift=(Drifted(role="a\udcff", detail="x" * 2000),),
+        statements=(Ran("s\udcfe", "grant \udcff"),),
+    )
+    (found,) = reports(assignment(), 1, grants=[], outcome=came, health={}, now=NOW)
+    (statement,), (drift,) = found["statements"], found["drift"]
+    assert (statement["database"], statement["sql"]) == ("s\\udcfe", "grant \\udcff")
+    assert (drift["role"], len(drift["detail"])) == ("a\\udcff", 1000)
+    json.dumps(found, ensure_ascii=False).encode()
