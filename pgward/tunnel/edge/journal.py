@@ -74,7 +74,9 @@ class Journal:
 
     def session(self, action: str, outcome: str, link: Link, reason: str | None) -> None:
         """Record what happened to a session of a link."""
-        if not link.record_tail:
+        is_new = action == "session.open" and link.grants != link.record_grants
+        if is_new or not link.record_tail:
+            link.record_grants = link.grants
             link.record_tail = self._tail(link)
         moment = self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         self._spool.append_line(
@@ -113,10 +115,13 @@ class Journal:
         return room
 
     def _tail(self, link: Link) -> str:
+        details: dict[str, Any] = {"edge": self._edge, "serial": f"{link.peer.serial:x}"}
+        if link.record_grants is not None:
+            details["grants"] = list(link.record_grants)
         fixed = {
             "actor": link.peer.user,
             "target": link.service,
             "client": link.address,
-            "details": {"edge": self._edge, "serial": f"{link.peer.serial:x}"},
+            "details": details,
         }
         return json.dumps(fixed)[1:]

@@ -42,6 +42,7 @@ class Link:
         "idle_since",
         "opened_at",
         "peer",
+        "record_grants",
         "record_tail",
         "service",
     )
@@ -70,7 +71,8 @@ class Link:
         self.address = address
         self.entered: str | None = None
         self.idle_since = 0.0  # by the loop's clock; counts only without a session
-        self.record_tail = ""  # the journal's
+        self.record_tail = ""  # the journal's, as the next
+        self.record_grants: tuple[str, ...] | None = None
         self.opened_at: datetime = links.clock.now()
         links.remember(self)
         self._wait()
@@ -79,6 +81,11 @@ class Link:
     def in_session(self) -> bool:
         """Tell whether a database session runs, or is being opened."""
         return self._session is not None or self._dialling is not None
+
+    @property
+    def grants(self) -> tuple[str, ...] | None:
+        """The names of what its person was granted, if nothing else lets that person in."""
+        return self._links.timed.rests_on(self)
 
     @property
     def relay(self) -> Relay | None:

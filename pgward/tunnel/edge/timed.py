@@ -40,6 +40,7 @@ class _Ends:
 
     access: datetime | None
     next: datetime
+    names: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -56,7 +57,8 @@ class Timed:
             self.forget(link)
             return
         standing = state.has_standing(service, link.peer.user)
-        self._ends[link] = _Ends(None if standing else granted.until, granted.next_end)
+        until = None if standing else granted.until
+        self._ends[link] = _Ends(until, granted.next_end, granted.names)
 
     def forget(self, link: TimedLink) -> None:
         """Take note that a link has no grants, or is no more."""
@@ -86,6 +88,11 @@ class Timed:
         ends = self._ends.get(link)
         plain = refusal.reason is Reason.DENIED and refusal.message == _DENIED
         return over(link.service) if plain and ends and ends.access is not None else refusal
+
+    def rests_on(self, link: TimedLink) -> tuple[str, ...] | None:
+        """Return what a link's person was granted, who may come by that alone; None of others."""
+        ends = self._ends.get(link)
+        return None if ends is None or ends.access is None else ends.names
 
     def known(self) -> Mapping[TimedLink, datetime]:
         """Return which links have grants, and when the next of those ends."""

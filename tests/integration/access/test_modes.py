@@ -159,3 +159,10 @@ def test_what_is_asked_for_by_command_opens_a_service_and_ends_with_a_word(stack
             stack.site.api.post(path, {"reason": "enough"})
             cut(session)
         assert "not open to you" in tunnel.refused()
+
+    def opened() -> list[list[str]]:
+        found = stack.audit(actor=person.name, action="session.open", outcome="ok")
+        return [each["details"].get("grants") for each in found]
+
+    eventually(opened)
+    assert set(map(tuple, opened())) == {(name,)}

@@ -28,7 +28,14 @@ def journal():
 
 def link(user="alice"):
     peer = SimpleNamespace(user=user, serial=0xABC)
-    return SimpleNamespace(peer=peer, service="orders", address="192.0.2.1:5", record_tail="")
+    return SimpleNamespace(
+        peer=peer,
+        service="orders",
+        address="192.0.2.1:5",
+        record_tail="",
+        record_grants=None,
+        grants=None,
+    )
 
 
 def test_a_session_is_a_whole_audit_event():
@@ -39,6 +46,20 @@ def test_a_session_is_a_whole_audit_event():
     assert (event.target, event.client, event.reason) == ("orders", "192.0.2.1:5", None)
     assert event.time == NOW
     assert event.details == {"edge": "e1", "serial": "abc"}
+
+
+def test_it_says_by_which_grants_somebody_came():
+    book, events = journal()
+    one = link()
+    one.grants = ("reading",)
+    book.session("session.open", "ok", one, None)
+    one.grants = None  # they have just ended
+    book.session("session.cut", "ok", one, "access_ended")
+    book.session("session.open", "ok", one, None)
+    one.grants = ()  # to enter only
+    book.session("session.open", "ok", one, None)
+    told = [event.details.get("grants") for event in events]
+    assert told == [["reading"], ["reading"], None, []]
 
 
 def test_every_event_has_an_id_of_its_own():

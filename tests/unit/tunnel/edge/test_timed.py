@@ -74,6 +74,14 @@ def test_where_one_of_two_ends_there_is_less():
     assert link.heard == [60.0, "looked at"]
 
 
+def test_it_is_known_who_comes_by_a_grant_alone():
+    timed, link, other = Timed(), Link(), Link()
+    timed.note(link, granted((NOW + MINUTE, ["b", "a"])), NOW)
+    timed.note(other, granted((NOW + MINUTE, ["a"]), service=ORDERS), NOW)
+    assert timed.rests_on(link) == ("a", "b")
+    assert timed.rests_on(other) is timed.rests_on(Link()) is None
+
+
 def test_it_is_said_what_was_taken_away():
     timed, link, known = Timed(), Link(), granted((NOW + MINUTE, ["a"]))
     plain, other = RefusedError(Reason.DENIED), RefusedError(Reason.BLOCKED)
