@@ -20,6 +20,7 @@ _LISTS = {
 _NAMES = {
     "integration": "Integration",
     "fromSecret": "Secret",
+    "secret": "Secret",
     "edge": "Edge",
     "connector": "Connector",
 }

@@ -13,6 +13,7 @@ def test_every_name_is_found_with_where_it_stands():
             "configs": {"w": {"policies": ["p2"]}},
         },
         "approvals": [{"groups": ["owners"]}],
+        "accounts": [{"user": "app", "secret": "app"}],
     }
     assert references.of(spec) == [
         Reference("Integration", "shop-db", "spec.integration"),
@@ -24,6 +25,7 @@ def test_every_name_is_found_with_where_it_stands():
         Reference("Policy", "p1", "spec.postgres.policies"),
         Reference("Policy", "p2", "spec.postgres.configs.w.policies"),
         Reference("Group", "owners", "spec.approvals[0].groups"),
+        Reference("Secret", "app", "spec.accounts[0].secret"),
     ]
 
 
