@@ -145,13 +145,13 @@ def test_every_refusal_of_a_plain_person_is_on_record(api):
     asked = [row.split() for row, (expected, _) in TABLE.items() if expected[:3:2] != (401, 401)]
     asked = [(m, p) for m, p in asked if TABLE[f"{m} {p}"][0][:2] == (401, 403)]
     asked = [each for each in asked if not each[1].startswith("/v1/me/")]  # refused otherwise
-    machines = ("/v1/machine/", "/v1/edge/", "/v1/edges/self/", "/v1/host/")
+    machines = ("/v1/machine/", "/v1/edge/", "/v1/edges/self/", "/v1/host/", "/v1/connector/")
     people = [(m, p) for m, p in asked if not p.startswith(machines)]
     assert len(people) > 20
-    auditors = ("/v1/audit", "/v1/database-sessions")
+    auditors = ("/v1/audit", "/v1/catalog", "/v1/database-sessions")
     for method, path in people:
         answer = plain.call(method, path, TABLE[f"{method} {path}"][1])
-        reads = path.startswith(auditors) and not path.endswith("/end")
+        reads = path.startswith(auditors) and not path.endswith(("/end", "/refresh"))
         who = "auditor" if reads else "administrator"
         assert answer.json()["error"]["message"] == f"only an {who} may do this"
     refused = [e for e in api.events() if e["action"] == "request.refuse"]

@@ -133,6 +133,7 @@ def test_what_was_changed_and_deleted_is_told_and_brought_back(site, tmp_path):
     assert site.admin.data("schema", "service")["title"] == "Service"
 
 
+@pytest.mark.soak
 def test_five_hundred_services_are_applied_in_one_go(site):
     names = [site.unique("many") for _ in range(500)]
     text = "---\n".join(yaml.safe_dump(document(name)) for name in names)
