@@ -144,6 +144,11 @@ class Changer:
             self._due |= {(integration, user): server for user in users}
             self._changed.notify_all()
 
+    def drop(self, integration: str) -> None:
+        """Change nothing at an integration's server any more."""
+        with self._changed:
+            self._due = {key: each for key, each in self._due.items() if key[0] != integration}
+
     def turn(self) -> bool:
         """Change all that are due; tell whether some have to be tried again."""
         with self._changed:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pgward.access.wanted import Wanted
 from pgward.client.machine import Machine
+from pgward.connector.accounts import Changer
 from pgward.connector.assignment import Assignment, ServerSettings
 from pgward.connector.ca import ConnectorCa
 from pgward.connector.cataloguing import Cataloguer
@@ -74,6 +75,7 @@ class Connector:
             on_return=self._on_return,
         )
         self._catalog = Cataloguer(machine, now=self._time)
+        self._changer = Changer(machine)
         self._stop = threading.Event()
 
     def run(self, on_ready: Callable[[], None]) -> None:
@@ -103,6 +105,7 @@ class Connector:
         self._feed.load_kept()
         self._reports.start()
         self._catalog.start()
+        self._changer.start()
         self._feed.start()
 
     def close(self) -> None:
@@ -117,6 +120,8 @@ class Connector:
                 log.error("%s: its turn does not end, and is left", keeper.name)
         if not self._catalog.stop(STOP_SECONDS):
             log.error("a look at what a server holds does not end, and is left")
+        if not self._changer.stop(STOP_SECONDS):
+            log.error("the change of a password does not end: it is begun again another time")
         self._reports.stop()
         for logins in self._logins.values():
             logins.close()
@@ -146,6 +151,7 @@ class Connector:
             log.warning("%s is this connector's no more: it is left as it is", keeper.name)
             keeper.stop()
             self._catalog.drop(keeper.name)
+            self._changer.drop(keeper.name)
         for name, fields in found.items():
             self._tell(name, fields, spoken=spoken)
 
@@ -184,7 +190,9 @@ class Connector:
         return PostgresServer(name, self.name, settings, logins)
 
     def _catalogue(self, name: str, settings: ServerSettings) -> None:
-        self._catalog.tell(name, partial(self._open, name, settings), settings.discovery)
+        server = partial(self._open, name, settings)
+        self._catalog.tell(name, server, settings.discovery)
+        self._changer.tell(name, server, settings.accounts)
 
     def _time(self) -> datetime:
         return self._clock.now() or datetime.now(UTC)

@@ -14,6 +14,7 @@ from pgward.access.wanted import Grant as WantedGrant
 from pgward.access.wanted import Wanted
 from pgward.ca.access import declared, requests
 from pgward.ca.access.requests import Grant
+from pgward.ca.accounts import changing
 from pgward.ca.catalog import intake
 from pgward.ca.identity.machines import Machine
 from pgward.ca.resources import stored as resources
@@ -89,7 +90,8 @@ def _told(
 ) -> dict[str, Any]:
     return {
         "name": name,
-        "settings": _settings(connection, name, spec),
+        "settings": _settings(connection, name, spec)
+        | {"accounts": changing.due(connection, name, spec.accounts, now)},
         "wanted": wanted(connection, name, spec, version, now).to_json(),
         "ending": [
             {"id": each.id, "role": each.role}

@@ -119,7 +119,7 @@ def test_what_is_due_is_changed_once_and_what_failed_again():
     assert not changer.turn()
     assert len(ca.ended) == 1
     changer.tell("shop-db", lambda: server, ['a"p'])
-    changer.tell("shop-db", lambda: server, [])
+    changer.drop("shop-db")
     assert not changer.turn()
     ca.error = ConflictError("not due")
     changer.tell("shop-db", lambda: server, ['a"p'])

@@ -44,6 +44,7 @@ def test_a_connector_is_told_how_to_reach_its_servers(told):
         "ssl_root_cert": None,
         "server_name": None,
         "discovery": {"every": 3600, "databases": ["*"], "exclude": [], "asked": None},
+        "accounts": [],
     }
     assert (found["name"], found["ending"]) == ("shop-db", [])
 
