@@ -29,6 +29,15 @@ _VERSIONS = {
     "created_by": "BY",
     "expires_at": "KEPT UNTIL",
 }
+_ACCOUNTS = {
+    "integration": "INTEGRATION",
+    "user": "ACCOUNT",
+    "secret": "SECRET",
+    "every": "EVERY",
+    "last": "CHANGED",
+    "due": "DUE",
+    "failure": "PROBLEM",
+}
 _MAX_BYTES = 16 * 1024  # as the CA has it
 _SEEN = (
     "warning: others on this machine may have seen the value in the list of processes, and your"
@@ -84,16 +93,52 @@ def create(name: str, value: str | None, file: Path | None) -> None:
 @secret.command("rotate", short_help="Give a secret a new value.")
 @click.argument("name")
 @source
-def rotate(name: str, value: str | None, file: Path | None) -> None:
+@click.option(
+    "--now", is_flag=True, help="Have a connector change the password at the server, too."
+)
+def rotate(name: str, value: str | None, file: Path | None, now: bool) -> None:
     """Give the secret NAME a new value; edges use it for their next login.
 
     The value comes as for `pgward secret create`. The one before can be recovered for 30 days.
+    With --now there is no value to give: it is that of an account that an integration names, whose
+    connector makes the change at once, and not only on its schedule.
     """
+    if now:
+        _change(name, value, file)
+        return
     given = _value(name, value, file)
     with options.api() as api:
         made = api.post(options.path("secrets", name, "rotate"), {"value": given})
     terminal.report(**made)
     terminal.note(f"the secret {made['name']} has version {made['version']} now")
+
+
+def _change(name: str, value: str | None, file: Path | None) -> None:
+    if value is not None or file is not None:
+        raise InvalidInputError("--now makes the value itself: it takes no --value and no --file")
+    with options.api() as api:
+        asked = api.post(options.path("secrets", name, "change"))
+    terminal.report(**asked)
+    terminal.note(
+        f"asked for a new password of {asked['user']} at {asked['integration']}:"
+        " `pgward secret accounts` shows what came of it"
+    )
+
+
+@secret.command("accounts", short_help="List accounts whose passwords change.")
+@options.output
+def accounts(output: str) -> None:
+    """List the accounts of integrations whose passwords change on a schedule, or on demand."""
+    with options.api() as api:
+        found = api.get("/v1/accounts")["accounts"]
+    if output == "table":
+        now = SystemClock().now()
+        found = [each | {"last": _last(each["changed_at"], now)} for each in found]
+    terminal.table(found, _ACCOUNTS, output, empty="no integration names an account")
+
+
+def _last(changed_at: str | None, now: datetime) -> str:
+    return "never" if changed_at is None else when(parse_rfc3339(changed_at), now)
 
 
 @secret.command("history", short_help="Show the versions of a secret.")

@@ -156,3 +156,29 @@ def test_versions_are_shown_and_one_is_recovered(logged_in, fake_ca):
     done = logged_in("secret", "recover", "db", "--version", "1")
     assert done.stderr == "the secret db has version 3 now, as 1 was\n"
     assert body(fake_ca) == {"version": 1}
+
+
+def test_a_password_is_changed_at_the_server(logged_in, fake_ca):
+    asked = {"secret": "db", "integration": "shop-db", "user": "app"}
+    fake_ca.routes["POST /v1/secrets/db/change"] = asked
+    done = logged_in("secret", "rotate", "db", "--now")
+    assert done.stderr == (
+        "asked for a new password of app at shop-db: `pgward secret accounts` shows what came"
+        " of it\n"
+    )
+    refused = logged_in("secret", "rotate", "db", "--now", "--value", CANARY)
+    assert refused.exit_code == 2
+    assert "--now makes the value itself" in refused.stderr
+
+
+def test_accounts_are_listed(logged_in, fake_ca):
+    account = {"integration": "shop-db", "user": "app", "secret": "db", "every": "30d"}
+    account |= {"due": False, "changed_at": None, "failure": "permission denied"}
+    fake_ca.routes["GET /v1/accounts"] = {"accounts": [account]}
+    shown = logged_in("secret", "accounts").stdout.splitlines()[1]
+    assert shown.split() == [
+        *("shop-db", "app", "db", "30d", "never", "no", "permission", "denied"),
+    ]
+    assert json.loads(logged_in("secret", "accounts", "-o", "json").stdout) == [account]
+    fake_ca.routes["GET /v1/accounts"] = {"accounts": []}
+    assert logged_in("secret", "accounts").stderr == "no integration names an account\n"
