@@ -7,9 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgward.ca.secrets import kept
 from pgward.connector.accounts import change
 from pgward.core.errors import DeniedError
 from pgward.system.postgres import Cluster, temporary_cluster
+from tests.fixtures.ca_service import SEALER
+from tests.fixtures.calling import Calling
+from tests.fixtures.integrations import declare
 
 pytestmark = pytest.mark.integration
 NEW, FORMER = "new-Canary-12345", "former-Canary-12"
@@ -111,3 +115,21 @@ def test_an_account_that_cannot_log_in_keeps_its_password(server: Cluster) -> No
 def test_every_version_takes_it(pg_each: Cluster) -> None:
     set_up(pg_each)
     check(pg_each)
+
+
+def test_the_ca_and_the_server_have_the_same_password_in_the_end(
+    api: Any, admin: Any, edge: Any, server: Cluster
+) -> None:
+    server.psql("create role shop_app login password 'of yesterday'")
+    declare(admin, accounts=[{"user": "shop_app", "secret": "shop-app"}])
+    value = b64encode(b"of yesterday").decode()
+    admin.call("POST", "/v1/secrets", {"name": "shop-app", "value": value})
+    admin.call("POST", "/v1/secrets/shop-app/change", {})
+
+    assert change(Calling(edge), Server(server), "shop-db", "shop_app")
+
+    with api.store.read() as connection:
+        password = kept.read(connection, SEALER, "shop-app").value.decode()
+    Server(server).log_in("shop_app", password)
+    with pytest.raises(DeniedError):
+        Server(server).log_in("shop_app", "of yesterday")

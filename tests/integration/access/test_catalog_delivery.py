@@ -14,29 +14,13 @@ from pgward.ca.catalog import searching
 from pgward.ca.catalog.searching import GrantFilter, ObjectFilter, Tagging
 from pgward.connector.cataloguing import deliver
 from pgward.connector.discovering import Catalog, Part, Scope, discover
+from tests.fixtures.calling import Calling
 from tests.fixtures.catalogs import SERVER, SHOP
 from tests.fixtures.catalogs import deliver as deliver_here
 from tests.fixtures.integrations import declare
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-class Calling:
-    """A machine of the tests, asked as the connector asks."""
-
-    def __init__(self, machine: Any) -> None:
-        self.machine = machine
-
-    def call(self, method: str, path: str, fields: Any) -> dict[str, Any]:
-        answer = self.machine.call(method, path, fields)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def put_content(self, path: str, content: bytes, headers: Any) -> tuple[int, dict[str, Any]]:
-        status, found = self.machine.put_content(path, content, headers)
-        assert status == 200, found
-        return status, found
 
 
 def test_what_a_server_holds_is_found_at_the_ca(admin, edge, pg):
