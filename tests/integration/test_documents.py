@@ -58,12 +58,16 @@ def test_every_unit_starts_a_command(unit):
 
 
 def test_the_services_of_the_examples_are_valid(site):
-    said = site.admin.ok("apply", "--dry-run", "-f", ROOT / "examples" / "services.yaml")
-    assert said == "Service orders created (dry run)\nService reports created (dry run)\n"
+    assert tried_out(site, "services.yaml") == ["Service orders", "Service reports"]
 
 
 def test_the_services_in_mode_postgres_of_the_examples_are_valid(site):
-    file = ROOT / "examples" / "services-postgres.yaml"
-    said = site.admin.ok("apply", "--dry-run", "-f", file)
     names = ("shop", "ledger", "warehouse", "legacy")
-    assert said == "".join(f"Service {name} created (dry run)\n" for name in names)
+    assert tried_out(site, "services-postgres.yaml") == [f"Service {name}" for name in names]
+
+
+def tried_out(site, example):
+    """What an example would make; the differences stand before it."""
+    said = site.admin.ok("apply", "--dry-run", "-f", ROOT / "examples" / example).splitlines()
+    end = " created (dry run)"
+    return [line.removesuffix(end) for line in said if line.endswith(end)]
