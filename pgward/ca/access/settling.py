@@ -22,6 +22,7 @@ from pgward.ca.access.declared import Target
 from pgward.ca.access.requests import Grant
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import User
+from pgward.ca.resources.access_flow import LONGEST
 from pgward.ca.store import Store, Transaction
 from pgward.ca.store.schema import users
 from pgward.ca.store.schema_access import access_grants, access_requests
@@ -145,7 +146,11 @@ def _expire(transaction: Transaction, now: datetime) -> int:
 
 def _over_by_account(transaction: Transaction, now: datetime) -> int:
     """End the grants of people whose account came to its end."""
-    over = requests.grants(transaction.connection, _GRANTS.id.in_(_over(now)), most=BATCH)
+    connection = transaction.connection
+    names = list(connection.execute(_over(now).limit(BATCH)).scalars())
+    over = requests.grants(
+        connection, _GRANTS.user_name.in_(names), _GRANTS.state.in_(LIVE), most=BATCH
+    )
     return len([ending.end(transaction, each, BLOCKED, now=now) for each in list(over)])
 
 
@@ -206,9 +211,10 @@ def _resting_on(connection: Connection, kind: str, name: str) -> Iterator[Grant]
 
 
 def _over(now: datetime) -> sa.Select[tuple[str]]:
-    """Select the live grants of people whose account came to its end by itself."""
-    return (
-        sa.select(_GRANTS.id)
-        .join(users, users.c.name == _GRANTS.user_name)
-        .where(users.c.valid_until <= now, _GRANTS.state.in_(LIVE))
-    )
+    """Select the people with live grants whose account came to its end by itself.
+
+    From the people on, who are few: no grant lives longer than since then.
+    """
+    lives = sa.exists().where(_GRANTS.user_name == users.c.name, _GRANTS.state.in_(LIVE))
+    ended = (users.c.valid_until <= now, users.c.valid_until > now - LONGEST)
+    return sa.select(users.c.name).where(*ended, lives)

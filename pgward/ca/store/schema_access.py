@@ -98,7 +98,7 @@ access_grants = sa.Table(
     sa.Column("break_glass", sa.Boolean, nullable=False),
     # The version of the store that each change was made to; it sets itself.
     sa.Column("revision", sa.BigInteger, nullable=False, default=_REVISION, onupdate=_REVISION),
-    sa.Index("ix_access_grants_user_name", "user_name", "state"),
+    sa.Index("ix_access_grants_user_name", "user_name", "state", "ends_at", "id"),
     sa.Index("ix_access_grants_service", "service", "state", "ends_at"),
     sa.Index("ix_access_grants_integration", "integration", "state"),
     sa.Index("ix_access_grants_flow", "flow", "state"),

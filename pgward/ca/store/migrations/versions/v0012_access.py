@@ -106,7 +106,7 @@ def _grants() -> None:
         ("revision", ["revision", "service"]),
         ("service", ["service", "state", "ends_at"]),
         ("state", ["state", "ends_at", "id"]),
-        ("user_name", ["user_name", "state"]),
+        ("user_name", ["user_name", "state", "ends_at", "id"]),
     ):
         op.create_index(f"ix_access_grants_{name}", "access_grants", columns)
 
