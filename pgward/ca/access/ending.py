@@ -77,7 +77,7 @@ def finish(transaction: Transaction, grant: Grant, sessions: int, *, now: dateti
         return grant
     record(
         transaction,
-        "access.end",
+        "access.finish",
         grant,
         now=now,
         by=caller.SYSTEM,

@@ -2,6 +2,7 @@ import pytest
 
 from pgward.access.flows import Asked
 from pgward.ca.access import ending
+from pgward.ca.store import audit
 from pgward.core.errors import ConflictError
 
 
@@ -28,6 +29,9 @@ def test_what_is_on_a_server_ends_when_the_connector_has_taken_it_away(access, e
         again = ending.finish(transaction, done, 9, now=clock.now())
     assert (done.state, done.sessions_ended, done.ended_at) == ("ended", 2, clock.now())
     assert again == done
+    with access.store.read() as connection:
+        said = [each["action"] for each in audit.events(connection, after=0, limit=100)]
+    assert said[-2:] == ["access.revoke", "access.finish"]
 
 
 def test_what_only_lets_in_ends_at_once(access, end, clock):
