@@ -116,6 +116,11 @@ def _role(draft: _Draft, wanted: RoleWanted, role: Role | None) -> None:
             draft.drift.append(Drift("role", name, "the role had been dropped"))
         return
     extra = sorted(role.attributes) + (["SUPERUSER"] if role.superuser else [])
+    beyond = [each for each in extra if not _mendable(draft.server, each)]
+    extra = [each for each in extra if each not in beyond]
+    if beyond:
+        detail = f"has {', '.join(beyond)}; hint: a superuser must take that away"
+        draft.unmended(name, "attributes", detail)
     if extra:
         draft.do("disable", name, [sql.alter(name, [_opposite(each) for each in extra])])
         draft.drift.append(Drift("attributes", name, f"had {', '.join(extra)}"))
@@ -133,6 +138,13 @@ def _role(draft: _Draft, wanted: RoleWanted, role: Role | None) -> None:
         changes.append(sql.valid_until(wanted.until))
     if changes:
         draft.do("create", name, [sql.alter(name, changes)])
+
+
+def _mendable(server: Server, attribute: str) -> bool:
+    """Tell whether CREATEROLE alone is enough to change an attribute (manual, ALTER ROLE)."""
+    if server.superuser or attribute in ("CREATEROLE", "NOINHERIT"):
+        return True
+    return attribute == "CREATEDB" and server.version < sql.FIRST_OPTIONS
 
 
 def _opposite(attribute: str) -> str:

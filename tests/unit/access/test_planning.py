@@ -177,14 +177,22 @@ def test_what_a_bundle_loses_ends_transactions_of_those_who_have_it() -> None:
 
 
 def test_attributes_given_by_hand_are_taken_away() -> None:
-    found = facts(access_role("alice", attributes=frozenset({"CREATEDB", "NOINHERIT"}), limit=3))
+    found = facts(access_role("alice", attributes=frozenset({"CREATEROLE", "NOINHERIT"}), limit=3))
     made = planned(EMPTY, found)
     assert texts(made) == [
-        'ALTER ROLE "alice" NOCREATEDB INHERIT;',
+        'ALTER ROLE "alice" NOCREATEROLE INHERIT;',
         "-- ends every session of 'alice'",
         'ALTER ROLE "alice" CONNECTION LIMIT -1;',
     ]
-    assert made.drift == (Drift("attributes", "alice", "had CREATEDB, NOINHERIT"),)
+    assert made.drift == (Drift("attributes", "alice", "had CREATEROLE, NOINHERIT"),)
+
+
+@pytest.mark.parametrize(("version", "mended"), [(15, True), (16, False)])
+def test_attributes_that_only_a_superuser_takes_away_are_told(version: int, mended: bool) -> None:
+    role = access_role("alice", attributes=frozenset({"CREATEDB"}))
+    made = planned(EMPTY, facts(role, version=version))
+    assert [(each.what, each.mended) for each in made.drift] == [("attributes", mended)]
+    assert made.empty != mended
 
 
 def test_a_longer_grant_moves_the_end_of_the_password() -> None:
