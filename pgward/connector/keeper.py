@@ -13,7 +13,7 @@ from pgward.access.wanted import Wanted
 from pgward.connector.assignment import Assignment, ServerSettings
 from pgward.connector.clock import CaClock
 from pgward.connector.lock import HeldError
-from pgward.connector.outcomes import Outcome, Telling, reports, storable
+from pgward.connector.outcomes import Outcome, Telling, lines, reports, storable
 from pgward.connector.server import StandbyError
 from pgward.core.clock import precise_rfc3339, rfc3339
 from pgward.core.errors import DeniedError, PgwardError, UnavailableError
@@ -287,6 +287,8 @@ class Keeper:
         notes = () if self._server is None else self._server.notes
         problems = [*([unread] if unread else []), *notes, *outcome.problems]
         grants = self._telling.grants(assignment, outcome, now, give=give)
+        for line in lines(assignment, grants):
+            log.info("%s: %s", self.name, line)
         is_left = bool(outcome.left) or self._telling.is_failing
         version_there = None if self._server is None else self._server.version
         self._note(Condition("ok", "; ".join(problems) or None, version_there))

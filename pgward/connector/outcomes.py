@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Final, Protocol
 
+from pgward.client.phrases import counted
 from pgward.client.spool import batched
 from pgward.connector.assignment import Assignment, Ending
-from pgward.core.clock import precise_rfc3339
+from pgward.core.clock import precise_rfc3339, rfc3339
 
 MOST_ITEMS: Final = 500
 """Of each kind in one report."""
@@ -213,6 +214,23 @@ def _pieces(items: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
     """Return lists of at most so many and so long; one empty one for nothing."""
     lengths = ((dict(each), len(json.dumps(each))) for each in items)
     return list(batched(lengths, MOST_ITEMS, MOST_BYTES)) or [[]]
+
+
+def lines(assignment: Assignment, grants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is told of grants, in words for the log."""
+    known = {each.id: each for each in assignment.wanted.grants}
+    roles = {name: each.role for name, each in known.items()}
+    roles |= {each.id: each.role for each in assignment.ending}
+    for told in grants:
+        name, role = told["id"], roles.get(told["id"], "?")
+        if told["state"] == "active":
+            grant = known[name]
+            yield f"{role} is there for {grant.person} until {rfc3339(grant.until)} ({name})"
+        elif told["state"] == "failed":
+            yield f"{role} cannot be made ({name}): {told['problem']}"
+        else:
+            count = told["sessions_ended"]
+            yield f"{role} has nothing of it any more, {counted(count, 'session')} ended ({name})"
 
 
 def storable(text: str, most: int = MOST_PROBLEM) -> str:

@@ -2,7 +2,15 @@ import json
 from datetime import timedelta
 
 from pgward.connector.assignment import Ending
-from pgward.connector.outcomes import FAILS_AFTER, MOST_ITEMS, MOST_LETTERS, Telling, over, reports
+from pgward.connector.outcomes import (
+    FAILS_AFTER,
+    MOST_ITEMS,
+    MOST_LETTERS,
+    Telling,
+    lines,
+    over,
+    reports,
+)
 from pgward.core.clock import precise_rfc3339
 from tests.fixtures.connectors import NOW, Came, Drifted, Ran, assignment, grant_fields
 
@@ -134,3 +142,17 @@ def test_names_that_are_no_text_are_told_all_the_same():
     assert (statement["database"], statement["sql"]) == ("s\\udcfe", "grant \\udcff")
     assert (drift["role"], len(drift["detail"])) == ("a\\udcff", 1000)
     json.dumps(found, ensure_ascii=False).encode()
+
+
+def test_the_log_says_what_was_made_and_ended():
+    given = assignment(grant_fields(), ending=({"id": "g0", "role": "bob"},))
+    told = [
+        grant("g1", "active"),
+        grant("g0", "ended", sessions=1),
+        grant("g1", "failed", "no such table"),
+    ]
+    assert list(lines(given, told)) == [
+        "alice is there for alice until 2026-03-01T13:00:00Z (g1)",
+        "bob has nothing of it any more, 1 session ended (g0)",
+        "alice cannot be made (g1): no such table",
+    ]
