@@ -84,8 +84,10 @@ def finish(transaction: Transaction, grant: Grant, sessions: int, *, now: dateti
         why=grant.end_reason,
         sessions=sessions,
     )
+    # Why it could not be given is what its person asks next.
+    problem = grant.problem if grant.end_reason == FAILED else None
     return requests.change_grant(
-        transaction, grant, state=ENDED, ended_at=now, sessions_ended=sessions, problem=None
+        transaction, grant, state=ENDED, ended_at=now, sessions_ended=sessions, problem=problem
     )
 
 

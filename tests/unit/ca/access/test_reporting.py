@@ -53,6 +53,12 @@ def test_what_cannot_be_made_has_failed(access, tell):
     assert tell(grant, "ended").state == "ended"
 
 
+def test_why_it_could_not_be_made_is_known_when_nothing_of_it_is_left(access, tell):
+    failed = tell(access.granted(), "failed", problem="a role ann is there already")
+    gone = tell(failed, "ended")
+    assert (gone.state, gone.problem) == ("ended", "a role ann is there already")
+
+
 def test_what_was_there_and_has_a_problem_goes_on(access, tell):
     grant = tell(access.granted(), "active")
     grant = tell(grant, "failed", problem="it is away")
