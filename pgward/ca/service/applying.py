@@ -20,12 +20,15 @@ from pgward.ca.catalog import intake as catalog
 from pgward.ca.catalog.standing import KIND as INTEGRATION
 from pgward.ca.login import lockout
 from pgward.ca.login.oidc import administering
-from pgward.ca.resources import host_roles, kinds, service_notes, shelf
+from pgward.ca.resources import existing, host_roles, kinds, service_notes, shelf
 from pgward.ca.resources import stored as resources
+from pgward.ca.resources.access_flow import AccessFlow
 from pgward.ca.resources.fields import ConflictsError, FieldError, FieldsError
 from pgward.ca.resources.identity_provider import IdentityProvider
+from pgward.ca.resources.integration import Integration
 from pgward.ca.resources.kinds import Resource, Service
 from pgward.ca.resources.person import Group, User
+from pgward.ca.resources.role_bundle import RoleBundle
 from pgward.ca.resources.role_map import RoleMap
 from pgward.ca.resources.secret import Secret
 from pgward.ca.secrets import declared
@@ -289,6 +292,9 @@ def notes_of(connection: Connection, resource: Resource, now: datetime) -> list[
     """Return what an administrator should know of a resource, beside what else is stored."""
     if isinstance(resource, RoleMap):
         return host_roles.notes_about(connection, resource.spec)
+    if isinstance(resource, Integration | RoleBundle | AccessFlow):
+        spec_as_stored = resource.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return existing.missing(connection, spec_as_stored)
     if isinstance(resource, Secret):
         return declared.notes(connection, resource, now)
     if isinstance(resource, Service):

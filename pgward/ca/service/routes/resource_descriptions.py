@@ -5,11 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
-from pgward.ca.identity import machines
-from pgward.ca.records import Kind
-from pgward.ca.resources import history, kinds, references, shelf
-from pgward.ca.resources.references import Reference
-from pgward.ca.secrets import kept as secrets
+from pgward.ca.resources import existing, history, kinds, references, shelf
 from pgward.ca.service import applying, strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
@@ -17,7 +13,6 @@ from pgward.ca.service.routes.resource_history import PastVersion
 
 router = strict.router("resources")
 _VERSIONS = 5
-_MACHINES = {"Edge": Kind.EDGE, "Host": Kind.HOST, "Connector": Kind.CONNECTOR}
 
 
 class ReferenceInfo(BaseModel):
@@ -53,7 +48,7 @@ def describe(context: Current, _by: Administrator, kind: str, name: str) -> Desc
                     kind=each.kind,
                     name=each.name,
                     field=each.field,
-                    exists=_exists(connection, each),
+                    exists=existing.exists(connection, each),
                 )
                 for each in references.of(found.spec)
             ],
@@ -61,15 +56,6 @@ def describe(context: Current, _by: Administrator, kind: str, name: str) -> Desc
             notes=applying.notes_of(connection, kinds.read(real, found.to_json()), context.now()),
             versions=[PastVersion.of(each) for each in versions],
         )
-
-
-def _exists(connection: Connection, reference: Reference) -> bool:
-    kind, name = reference.kind, reference.name
-    if kind in _MACHINES:
-        return machines.find(connection, _MACHINES[kind], name) is not None
-    if kind == "Secret":  # the value: it need not be declared
-        return bool(secrets.versions(connection, [name]))
-    return shelf.find(connection, kind, name) is not None
 
 
 def _users(connection: Connection, kind: str, name: str) -> list[ReferenceInfo]:
