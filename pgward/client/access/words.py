@@ -13,6 +13,7 @@ LEAST_ID = 6
 ENTRY = "entry to the service"
 _MOST_BRIEF = 4
 
+_BY_ITSELF = "system:"  # begins the actors of what nobody did
 _ENDS: Mapping[str, str] = {
     "expired": "its time is over",
     "revoked": "it was revoked",
@@ -152,8 +153,10 @@ def _of_grant(grant: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         why = _ENDS.get(grant["end_reason"] or "", grant["end_reason"] or "no reason is known")
         sessions = grant.get("sessions_ended")
         cut = f"; {counted(sessions, 'session')} ended" if sessions else ""
-        by = f", by {grant['ended_by']}" if grant.get("ended_by") else ""
-        yield grant["ended_at"], f"it ended: {why}{by}{cut}"
+        who = grant.get("ended_by") or _BY_ITSELF
+        by = "" if who.startswith(_BY_ITSELF) else f", by {who}"
+        problem = f": {grant['problem']}" if grant["problem"] else ""
+        yield grant["ended_at"], f"it ended: {why}{problem}{by}{cut}"
 
 
 def _because(reason: str | None) -> str:

@@ -51,6 +51,13 @@ def test_much_is_cut_short_in_a_table():
 
 
 OWNERS = "the integration's owner or the owner of what is asked for"
+FAILED = {
+    "state": "ended",
+    "activated_at": None,
+    "ended_at": "2026-11-21T12:06:00Z",
+    "end_reason": "failed",
+    "ended_by": "system:ca",
+}
 ENDED = {"state": "ended", "ended_at": "2026-11-21T12:30:00Z"}
 
 
@@ -131,6 +138,10 @@ def test_the_time_line_of_a_broken_glass():
     [
         (approved(automatic="on-call", decisions=[], grant=None), "approved by the rule on-call"),
         (request(state="cancelled", decided_at="2026-11-21T12:05:00Z"), "alice cancelled it"),
+        (
+            approved(decisions=[], grant=grant(**FAILED, problem="no such table")),
+            "it ended: it could not be given: no such table",
+        ),
         (request(state="denied", decisions=[decision("deny", reason="no")]), "bob denied it: no"),
     ],
 )
