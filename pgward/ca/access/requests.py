@@ -1,9 +1,11 @@
 """Access requests and grants in the store: written, found, and listed page by page."""
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,7 +49,7 @@ class AccessRequest:
     @property
     def rights(self) -> Asked:
         """What is asked for."""
-        return Asked.read(self.asked)
+        return _read(json.dumps(self.asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,12 @@ class Grant:
     @property
     def asked(self) -> Asked:
         """What it gives."""
-        return Asked.read(self.rights)
+        return _read(json.dumps(self.rights))
+
+
+@lru_cache(4096)  # many ask for the same
+def _read(asked: str) -> Asked:
+    return Asked.read(json.loads(asked))
 
 
 # All but what the store keeps for itself.
