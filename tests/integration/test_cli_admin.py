@@ -33,7 +33,7 @@ def test_a_token_is_all_of_stdout(site):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["cat", "e1"], "invalid value for '{edge|host}'"),
+        (["cat", "e1"], "invalid value for '{edge|host|connector}'"),
         (["edge", "E1"], "'E1' cannot be a machine name"),
         (["edge", "e1", "--ttl", "soon"], "'soon' is no duration: write 90s, 30m, 12h or 7d"),
         (["edge", "e1", "--ttl", "1s"], "ttl_seconds must be at least 60"),
@@ -105,7 +105,7 @@ def test_a_limit_says_that_there_is_more(site):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "name either serial numbers, or one of --user, --host and --edge"),
+        ([], 2, "name either serial numbers, or one of --user, --host, --edge and --connector"),
         (["12", "--user", "x"], 2, "name either serial numbers, or one of"),
         (["12"], 1, "there is no certificate '12'"),
         (["--user", "nobody-here"], 1, "there is no user 'nobody-here'"),

@@ -109,7 +109,7 @@ def test_a_blocked_person_is_out_after_a_refresh(ready, site, alice) -> None:
     ("make", "code", "said"),
     [
         (lambda _: "pgj1.nonsense", 2, "is not a join token"),
-        (lambda site: token(site, kind="edge"), 2, "for an edge, not for a PostgreSQL host"),
+        (lambda site: token(site, kind="edge"), 2, "for an edge, not for a host or a connector"),
         (lambda site: token(site, dns=("db9.test",)), 2, "does not name localhost"),
     ],
 )
