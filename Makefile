@@ -78,6 +78,7 @@ oidc-provider:
 
 matrix: dev
 	@tools/fetch_postgres_matrix.sh
+	@tools/fetch_pg_dump.sh
 
 drivers: dev
 	@tools/setup_drivers.sh
