@@ -100,13 +100,15 @@ class Thing:
 class Owned:
     """Something that a role of ours owns, or (``kind`` "policy") that names it.
 
-    ``mend`` is SQL that takes the danger out of it before it is handed to somebody of more rights.
+    ``mend`` is SQL that takes the danger out of it before it is handed to somebody of more rights;
+    ``runs`` is what nothing takes out: it runs somebody's code as whoever owns it, by itself.
     """
 
     role: str
     kind: str
     identity: str
     mend: tuple[str, ...] = ()
+    runs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +309,9 @@ def _thing(fields: Mapping[str, Any]) -> Thing:
 
 
 def _owned(fields: Mapping[str, Any]) -> Owned:
-    return Owned(fields["role"], fields["kind"], fields["identity"], tuple(fields["mend"]))
+    return Owned(
+        fields["role"], fields["kind"], fields["identity"], tuple(fields["mend"]), fields["runs"]
+    )
 
 
 def _unreadable() -> PgwardError:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
+from pgward.access.handing_on import OWNED
 from pgward.access.marks import PREFIX
 from pgward.access.rights import ANY, ObjectRights
 from pgward.access.wanted import Wanted
@@ -284,31 +285,6 @@ from pg_default_acl a cross join aclexplode(a.defaclacl) x join ours u on u.oid 
 where a.oid in (select objid from dependent where classid = 'pg_default_acl'::regclass)
   and a.defaclrole not in (select oid from ours)"""
 
-# What runs with its owner's rights must not get those of another owner. A function, a view or a
-# rule does (manual, chapters 41.5 and 20 of CREATE FUNCTION: SECURITY DEFINER).
-_OWNED: Final = """
-select json_build_object('is', 'owned', 'role', r.rolname,
-  'kind', case when d.deptype = 'r' then 'policy' when d.classid = 'pg_default_acl'::regclass
-     then 'default' when d.classid = 'pg_user_mapping'::regclass then 'mapping' else 'object' end,
-  'identity', pg_describe_object(d.classid, d.objid, d.objsubid),
-  'mend', array_remove(array[
-    (select format('alter routine %%I.%%I(%%s) security invoker', n.nspname, f.proname,
-                   oidvectortypes(f.proargtypes))
-       from pg_proc f join pg_namespace n on n.oid = f.pronamespace
-      where d.classid = 'pg_proc'::regclass and f.oid = d.objid and f.prosecdef)] ||
-    array(select format('revoke all on table %%I.%%I from %%s cascade', n.nspname, c.relname,
-                        case when x.grantee = 0 then 'public' else quote_ident(u.rolname) end)
-       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-            cross join aclexplode(c.relacl) x left join pg_roles u on u.oid = x.grantee
-      where d.classid = 'pg_class'::regclass and c.oid = d.objid
-        and (c.relkind in ('v', 'm') or c.relhasrules) and x.grantee <> c.relowner
-      group by n.nspname, c.relname, x.grantee, u.rolname), null))
-from (select * from pg_shdepend where refclassid = 'pg_authid'::regclass
-         and refobjid in (select oid from ours)
-         and deptype in ('o', 'r') and dbid in (0, (select oid from pg_database
-                                                     where datname = current_database()))
-       limit 20000) d join ours r on r.oid = d.refobjid"""
-
 
 def database_query(version: int) -> str:
     """Return the question to a database; parameters: oids (of roles of ours), asked (``asked``)."""
@@ -325,7 +301,7 @@ dependent as (
 asked as (
   select * from jsonb_to_recordset(%(asked)s::jsonb)
        as a(kind text, schema text, name text, privileges jsonb))
-{_THINGS} union all {held} union all {_DEFAULTS} union all {_OWNED}
+{_THINGS} union all {held} union all {_DEFAULTS} union all {OWNED}
 """
 
 

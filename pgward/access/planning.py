@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pgward.access import statements as sql
 from pgward.access.facts import Facts, Held, Member, Owned, Role, Server
+from pgward.access.handing_on import why_it_stays
 from pgward.access.plans import (
     Desired,
     Drift,
@@ -87,8 +88,12 @@ def plan(wanted: Wanted, facts: Facts, *, integration: str, before: Desired | No
     ended = {name: role for name, role in draft.ours.items() if name not in desired.roles}
     for name, role in sorted(ended.items()):
         _disable(draft, name, role)
+    beyond = _beyond_reach(draft, wanted)
     for name, wish_of in sorted(desired.roles.items()):
-        _role(draft, wish_of, draft.ours.get(name))
+        if name in beyond:
+            _lock(draft, wish_of, beyond[name])
+        else:
+            _role(draft, wish_of, draft.ours.get(name))
     _memberships(draft)
     _take_privileges(draft)
     _take_defaults(draft)
@@ -105,6 +110,38 @@ def _disable(draft: _Draft, name: str, role: Role) -> None:
         draft.do("disable", name, [sql.alter(name, ["NOLOGIN", "PASSWORD NULL"])])
     if role.login or role.sessions:
         draft.ends["end", name] = True
+
+
+def _beyond_reach(draft: _Draft, wanted: Wanted) -> dict[str, str]:
+    """Return access roles with something where they should have nothing, and that is not seen.
+
+    Whoever owns a database can keep the connector out of it, and so what is in there in place.
+    """
+    doors = draft.server.doors
+    closed = {name for name in draft.facts.closed if name in doors and doors[name].allows}
+    meant = {
+        (grant.role, each.database)
+        for grant in wanted.grants
+        for each in grant.rights.objects
+        if each.kind != "database"
+    }
+    return {
+        role: database
+        for role, database in sorted(draft.server.places - meant)
+        if database in closed
+        and role in draft.desired.roles
+        and draft.desired.roles[role].until is not None
+    }
+
+
+def _lock(draft: _Draft, wanted: RoleWanted, database: str) -> None:
+    """Let nobody in as a role that has more than it should, as far as can be known."""
+    _disable(draft, wanted.name, draft.ours[wanted.name])
+    why = (
+        f"nobody can log in as {wanted.name!r} for now: it has something in {database!r}, which "
+        f"cannot be entered: {draft.facts.closed[database]}"
+    )
+    draft.problems.append(Problem(why, wanted.grants))
 
 
 def _role(draft: _Draft, wanted: RoleWanted, role: Role | None) -> None:
@@ -302,27 +339,17 @@ def _interrupt(draft: _Draft) -> None:
             draft.ends["interrupt", role] = every
 
 
-def _remove(draft: _Draft, ended: Mapping[str, Role], reassign_to: str | None) -> None:
+def _remove(draft: _Draft, ended: Mapping[str, Role], heir: str | None) -> None:
     for name in sorted(ended):
         owned = {
             database: [each for each in inside.owned if each.role == name]
             for database, inside in draft.facts.databases.items()
         }
-        if any(each.kind == "object" for found in owned.values() for each in found):
-            why = _no_heir(draft, reassign_to)
-            if why:
-                count = sum(e.kind == "object" for found in owned.values() for e in found)
-                first = next(e for found in owned.values() for e in found if e.kind == "object")
-                draft.problems.append(
-                    Problem(
-                        f"the role {name!r} stays, and nobody can log in as it: it owns "
-                        f"{first.identity}"
-                        + (f" and {count - 1} more" if count > 1 else "")
-                        + f", and {why}",
-                        fatal=False,
-                    )
-                )
-                continue
+        why = why_it_stays([e for found in owned.values() for e in found], draft.server, heir)
+        if why is not None:
+            told = f"the role {name!r} stays, and nobody can log in as it: {why}"
+            draft.problems.append(Problem(told, frozenset(), fatal=False))
+            continue
         closed = {database for role, database in draft.server.places if role == name}
         closed &= draft.facts.closed.keys()
         if closed:
@@ -336,25 +363,8 @@ def _remove(draft: _Draft, ended: Mapping[str, Role], reassign_to: str | None) -
             continue
         for database, found in sorted(owned.items()):
             if found:
-                _hand_on(draft, name, found, database, reassign_to)
+                _hand_on(draft, name, found, database, heir)
         draft.do("drop", name, [sql.no_sessions(name), sql.drop(name)], whole=True)
-
-
-def _no_heir(draft: _Draft, reassign_to: str | None) -> str | None:
-    """Return why nobody gets what a role owns, if so."""
-    if reassign_to is None:
-        return "the integration has no reassignTo"
-    heir = draft.server.roles.get(reassign_to)
-    if heir is None:
-        return f"there is no role {reassign_to!r} to get it"
-    if heir.mark is not None:
-        return f"{reassign_to!r}, which is to get it, is a role of pgward's"
-    if not heir.settable:
-        return (
-            f"the connector is no member of {reassign_to!r}, which is to get it; "
-            "hint: pgward connector set-up --reassign-to"
-        )
-    return None
 
 
 def _hand_on(

@@ -86,11 +86,12 @@ def give_back(role: str, user: str) -> Sql:
 
 
 def become(role: str) -> Sql:
-    """Act as a role for the rest of the transaction, or until RESET."""
+    """Act as a role for the rest of the transaction, or until it is undone."""
     return Sql(f"SET LOCAL ROLE {identifier(role)}")
 
 
-RESET: Final = Sql("RESET ROLE")
+RESET: Final = Sql("SET LOCAL ROLE NONE")
+"""What RESET ROLE goes back to is for the owner of the database to say."""
 
 
 def granted(privileges: Iterable[Privilege]) -> tuple[Sql, ...]:

@@ -12,6 +12,8 @@ LOCK_SECONDS: Final = 1
 """What is locked is tried again in the next turn, and nobody else waits for it."""
 STATEMENT_SECONDS: Final = 60
 _FIRST_SELF_GRANT: Final = 16
+_FIRST_IDLE_TIMEOUT: Final = 14
+_FIRST_TRANSACTION_TIMEOUT: Final = 17
 
 
 class Server(Protocol):
@@ -99,19 +101,27 @@ def _encoding(connection: psycopg.Connection[Any]) -> str:
 
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:
+    """Undo what whoever owns the database set for all who enter it."""
     settings = {
+        "role": "none",
         "search_path": "pg_catalog",
         "client_encoding": _encoding(connection),
         "standard_conforming_strings": "on",
         "client_min_messages": "error",
         "default_transaction_read_only": "off",
+        "default_transaction_isolation": "read committed",
         "lock_timeout": f"{LOCK_SECONDS}s",
         "statement_timeout": f"{STATEMENT_SECONDS}s",
         "idle_in_transaction_session_timeout": f"{STATEMENT_SECONDS}s",
         # A standby that is away must hold up no end of a right.
         "synchronous_commit": "local",
     }
-    if connection.info.server_version // 10_000 >= _FIRST_SELF_GRANT:
+    version = connection.info.server_version // 10_000
+    if version >= _FIRST_IDLE_TIMEOUT:
+        settings["idle_session_timeout"] = "0"
+    if version >= _FIRST_SELF_GRANT:
         settings["createrole_self_grant"] = ""
+    if version >= _FIRST_TRANSACTION_TIMEOUT:
+        settings["transaction_timeout"] = "0"
     for name, value in settings.items():
         connection.execute("select pg_catalog.set_config(%s, %s, false)", (name, value))

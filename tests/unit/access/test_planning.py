@@ -146,6 +146,23 @@ def test_a_role_with_something_in_a_closed_database_stays() -> None:
     ]
 
 
+def test_a_role_with_something_that_cannot_be_seen_is_locked_where_it_should_have_nothing() -> None:
+    found = facts(
+        access_role("alice"),
+        places=frozenset({("alice", "shop")}),
+        doors={"shop": Door("shop", "app", connects=False)},
+    )
+    found = replace(found, closed={"shop": "the connector may not CONNECT to it"})
+    made = planned(EMPTY, found)
+    assert 'ALTER ROLE "alice" NOLOGIN PASSWORD NULL;' in texts(made)
+    assert [(each.fatal, each.grants) for each in made.problems] == [(True, {"g1"})]
+    assert [each.every for each in made.ends] == [True]
+    assert 'ALTER ROLE "alice" NOLOGIN PASSWORD NULL;' not in texts(planned(DIRECT, found))
+    doors = {"shop": Door("shop", "app", allows=False)}
+    nobody_enters = replace(found, server=replace(found.server, doors=doors))
+    assert planned(EMPTY, nobody_enters).problems == ()
+
+
 @pytest.mark.parametrize(
     ("version", "set_role", "word"),
     [

@@ -25,6 +25,8 @@ def test_sessions_wait_for_nobody_for_long() -> None:
         rooms.enter()
     assert server.settings["lock_timeout"] == "1s"
     assert server.settings["search_path"] == "pg_catalog"
+    assert server.settings["role"] == "none"
+    assert server.settings["default_transaction_isolation"] == "read committed"
     assert server.settings["createrole_self_grant"] == ""
 
 
