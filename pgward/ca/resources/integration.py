@@ -26,7 +26,7 @@ from pgward.ca.resources.privileges import OURS, Pattern
 from pgward.ca.resources.role_map import Domain
 from pgward.ca.resources.service_auth import Auth
 from pgward.ca.resources.service_postgres import RootCert
-from pgward.ca.resources.upstream import Host, LandedDatabase, Port, Role
+from pgward.ca.resources.upstream import Host, LandedDatabase, Port, Role, check_host
 from pgward.core.errors import InvalidInputError
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -37,6 +37,8 @@ _LEAST_EVERY = "5m"
 _VERIFYING = ("verify-ca", "verify-full")
 _MAYBE_PLAIN = ("disable", "allow", "prefer")
 _MOST_DETAILS = 400
+_LONGEST_DIRECTORY = 90
+"""A socket's address has 107 bytes at most, with the name of the socket itself."""
 
 
 def _role_template(value: str) -> str:
@@ -45,6 +47,17 @@ def _role_template(value: str) -> str:
     role_names.role_name(access_role(value, None, "x"))
     if value.lower().startswith(OURS):
         raise InvalidInputError(f"{OURS} begins the names of other roles of pgward's")
+    return value
+
+
+def _server(value: str) -> str:
+    """Take a host as a service has it, or the directory of a Unix socket, beside the connector."""
+    if not value.startswith("/"):
+        return check_host(value)
+    if len(value) > _LONGEST_DIRECTORY or re.fullmatch(r"(/[A-Za-z0-9._+-]+)+", value) is None:
+        raise InvalidInputError(
+            "is no directory of a Unix socket", hint="for example /var/run/postgresql"
+        )
     return value
 
 
@@ -111,7 +124,7 @@ class IntegrationSpec(Model):
 
     connector: Label | None = None
     edge: Label | None = None
-    host: Host
+    host: Annotated[str, checked(_server)]
     port: Port = 5432
     database: LandedDatabase = "postgres"
     user: Role
@@ -155,6 +168,8 @@ class IntegrationSpec(Model):
         for name, value in (("sslRootCert", self.ssl_root_cert), ("serverName", self.server_name)):
             if value is not None and self.ssl_mode not in _VERIFYING:
                 raise ValueError(f"has {name}, which sslMode: {self.ssl_mode} does not look at")
+        if self.host.startswith("/") and self.server_name is not None:
+            raise ValueError("has serverName, which is not looked at by a Unix socket")
         if self.auth.certificate is not None and self.ssl_mode in _MAYBE_PLAIN:
             raise ValueError(f"auth.certificate needs TLS, and sslMode is {self.ssl_mode}")
         return self

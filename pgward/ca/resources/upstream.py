@@ -14,7 +14,8 @@ from pgward.core.errors import InvalidInputError
 _MAX_BYTES = 63  # NAMEDATALEN - 1: PostgreSQL cuts what is longer
 
 
-def _host(value: str) -> str:
+def check_host(value: str) -> str:
+    """Refuse what is neither a DNS name nor an IP address."""
     try:
         return str(ip_address(value))
     except ValueError:
@@ -41,7 +42,7 @@ def _role(value: str) -> str:
     return role_names.role_name(value)
 
 
-Host = Annotated[str, checked(_host)]
+Host = Annotated[str, checked(check_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Database = Annotated[str, checked(_database)]
 # What the edge itself puts into a startup message, where nothing may be cut.

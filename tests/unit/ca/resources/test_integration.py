@@ -115,3 +115,20 @@ def test_a_role_that_is_more_than_a_persons_is_nobodys(user):
 def test_a_role_whose_name_would_be_cut_is_refused():
     with pytest.raises(InvalidInputError, match="no role's name"):
         read(roleName="jit_{user}").role_of("x" * 60)
+
+
+def test_a_server_may_be_reached_by_its_socket():
+    spec = read(host="/var/run/postgresql", auth={"none": True}, sslMode="disable")
+    assert spec.host == "/var/run/postgresql"
+
+
+@pytest.mark.parametrize(
+    "host", ["/", "/a//b", "/run/", "/a,/b", "/a b", "/a\n", "/" + "a" * 90, "@abstract"]
+)
+def test_a_sockets_directory_is_one_path(host):
+    assert "is not valid" in wrong(host=host)["spec.host"]
+
+
+def test_a_socket_has_no_certificate_to_name():
+    said = wrong(host="/run", auth={"none": True}, serverName="db.example.com")
+    assert "serverName" in said["spec"]
