@@ -41,6 +41,11 @@ def declare(shop: Workshop, cluster: Cluster) -> None:
     manifest = shop.layout.file("ruled.yaml")
     atomic_write(manifest, yaml.safe_dump(manifest_of(cluster), sort_keys=False).encode())
     shop.admin("apply", "-f", manifest)
+    wait_for_edges(shop)
+
+
+def wait_for_edges(shop: Workshop) -> None:
+    """Wait until the edge has what was declared."""
     deadline = time.monotonic() + READY_SECONDS
     while not all(each["current"] for each in _edges(shop)):
         if time.monotonic() > deadline:
@@ -81,7 +86,12 @@ def manifest_of(cluster: Cluster) -> dict[str, Any]:
 
 def one_time(shop: Workshop) -> str:
     """Return the URI of a one-time password, which is good for one connection."""
-    command = shlex.split(shop.person("otp", SERVICE).output)
+    return uri_of(shop.person("otp", SERVICE).output)
+
+
+def uri_of(output: str) -> str:
+    """Return the URI in what `pgward otp` printed."""
+    command = shlex.split(output)
     if len(command) != 2:  # noqa: PLR2004 - psql and the URI
         raise DemoError("`pgward otp` printed something else than a psql command")
     return command[1]

@@ -90,7 +90,7 @@ def authority(shop: Workshop) -> Authority:
     """Create a CA on SQLite, serve it, and log its administrator in."""
     layout = shop.layout
     port = shop.stack.enter_context(reserved())
-    password = _password(layout, "admin-password")
+    password = password_file(layout, "admin-password")
     shop.admin(
         *("ca", "init", layout.authority, "--name", "pgward demo", "--admin", ADMIN),
         *("--listen", Address(HOST, port), "--ip", HOST, "--admin-password-file", password),
@@ -119,7 +119,7 @@ def log_in(crew: Crew, home: Path, ca: Authority, user: str, password: Path) -> 
 
 def add_person(shop: Workshop, ca: Authority) -> Identity:
     """Add the demo's person, who then logs in."""
-    password = _password(shop.layout, "password")
+    password = password_file(shop.layout, "password")
     shop.admin("user", "add", USER, "--group", GROUP, "--password-file", password)
     log_in(shop.crew, shop.layout.home, ca, USER, password)
     return identity(shop.crew, shop.layout.home)
@@ -225,7 +225,8 @@ def native_conninfo(me: Identity, cluster: Cluster) -> str:
     )
 
 
-def _password(layout: Layout, name: str) -> Path:
+def password_file(layout: Layout, name: str) -> Path:
+    """Write a new password to a file, and return where."""
     path = layout.file(name)
     atomic_write(path, secrets.token_urlsafe(_PASSWORD_BYTES).encode() + b"\n")
     return path

@@ -1,6 +1,6 @@
 """The story of a demo that is not held: what works, and what is refused."""
 
-from pgward.demo import aware, honesty, parts, proofs, stranger
+from pgward.demo import access, aware, honesty, parts, proofs, stranger
 from pgward.demo.parts import Workshop
 from pgward.demo.site import Site
 from pgward.demo.story import Story
@@ -13,6 +13,7 @@ def walk(shop: Workshop, site: Site, story: Story) -> None:
     show_access(site, story)
     _show_refusals(shop, site, story)
     _show_aware(shop, site, story)
+    _show_requests(shop, site, story)
     _show_honesty(shop, site, story)
     _show_replacement(shop, site, story)
     _show_revocation(shop, site, story)
@@ -66,6 +67,29 @@ def _show_aware(shop: Workshop, site: Site, story: Story) -> None:
         step.table(found.record)
     with story.step("the chains of records (pgward audit verify)") as step:
         step.tell(aware.verified(shop))
+
+
+def _show_requests(shop: Workshop, site: Site, story: Story) -> None:
+    story.heading(f"{access.ASKER} has access to nothing, and asks for it")
+    with story.step("a connector beside the database (pgward connector serve)") as step:
+        step.tell(access.connector(shop, site.cluster))
+        access.declare(shop, site.cluster)
+    with story.step(f"pgward request {access.SERVICE} --bundle … --for 10m") as step:
+        who = access.asker(shop, site.authority)
+        request = access.ask(who)
+        step.tell(f"{request}: waits for the group {parts.GROUP}")
+    with story.step(f"{parts.USER} says yes (pgward approve)") as step:
+        grant = access.approve(shop, request, who)
+        step.table({name: grant[name] for name in ("role", "state", "until")})
+    with story.step(f"psql as what was granted (pgward otp {access.SERVICE})") as step:
+        step.table(access.query(site.psql, who))
+        step.tell(f"$ {access.FORBIDDEN}")
+        step.tell(access.forbidden(site.psql, who))
+    with story.step(f"{parts.USER} ends it while a session runs (pgward revoke)") as step:
+        end = access.revoke(shop, site, request, who)
+        step.tell(f"the live session ended {end.seconds:.2f} s after that command began")
+        step.tell(f"psql: {end.said}")
+        step.tell(f"and PostgreSQL has no role {access.ASKER} any more")
 
 
 def _show_honesty(shop: Workshop, site: Site, story: Story) -> None:

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pgward.demo import aware, honesty, proofs, stranger, tour
+from pgward.demo import access, aware, honesty, proofs, stranger, tour
 from pgward.demo.aware import Denial
 from pgward.demo.errors import DemoError
 from pgward.demo.honesty import Entry, Replaced
@@ -46,6 +46,16 @@ AWARE = {
     "denial": Denial("ERROR: tables stay", {"type": "DENIED"}),
     "verified": "6 records of edge1",
 }
+ACCESS = {
+    "connector": "connector connector1 serves",
+    "declare": None,
+    "asker": None,
+    "ask": "7f",
+    "approve": {"role": "bob", "state": "active", "until": "2026-11-23T02:00:00Z"},
+    "query": {"current_user": "bob"},
+    "forbidden": "ERROR: permission denied",
+    "revoke": access.End(0.4, "FATAL: ended"),
+}
 
 
 @pytest.fixture
@@ -54,6 +64,7 @@ def order(monkeypatch):
     for module, values in (
         (proofs, PROOFS),
         (aware, AWARE),
+        (access, ACCESS),
         (honesty, HONESTY),
         (stranger, {"make": None}),
     ):
@@ -70,6 +81,7 @@ def test_every_proof_is_shown(order):
     assert order == [
         *("fill", "query", "query", "without_certificate", "make", "stranger"),
         *("declare", "one_time", "query", "denial", "verified"),
+        *("connector", "declare", "asker", "ask", "approve", "query", "forbidden", "revoke"),
         *("entry", "altered_row", "has_openssl", "ocsp", "replacement"),
         *("revocation", "refused_next", "refused_natively", "has_openssl", "ocsp"),
     ]
@@ -78,6 +90,7 @@ def test_every_proof_is_shown(order):
         *("FATAL: no certificate", "the edge refuses: unknown ca", "ended 0.40 s after"),
         *("entry 9 of 12", "certificates 4f: subject was altered", "answered 62 times"),
         *("postgres://otp", "ERROR: tables stay", "type  DENIED", "6 records of edge1"),
+        *("role   bob", "ERROR: permission denied", "no role bob any more"),
     ):
         assert words in text
 
