@@ -66,6 +66,11 @@ def test_the_services_in_mode_postgres_of_the_examples_are_valid(site):
     assert tried_out(site, "services-postgres.yaml") == [f"Service {name}" for name in names]
 
 
+def test_the_just_in_time_access_of_the_examples_is_valid(site):
+    kinds = ("Integration shop-db", "Service shop", "RoleBundle shop-reading")
+    assert tried_out(site, "just-in-time.yaml") == [*kinds, "AccessFlow shop-oncall"]
+
+
 def tried_out(site, example):
     """What an example would make; the differences stand before it."""
     said = site.admin.ok("apply", "--dry-run", "-f", ROOT / "examples" / example).splitlines()
