@@ -89,7 +89,7 @@ class Rules:
         service = self._spec("Service", wish.service)
         if person is None or person.blocked or flow is None or service is None:
             return False
-        if not _names(flow["who"], person) or wish.service not in flow["services"]:
+        if not _names(flow["who"], person) or not _is_for(flow, wish.service, service):
             return False
         if not wish.gives_rights:
             return not (flow.get("bundles") or flow.get("roles") or flow.get("privileges"))
@@ -138,9 +138,9 @@ class Rules:
         """Return as whom an aware edge logs somebody in who asks for a role; None: not at all."""
         if not self.enters(person, service):
             return None
-        spec = self._service(service)["postgres"]
         if not self._policies_let(person, service, on="connect", reads=True):
             return None
+        spec = self._configured(person, service)
         role = self._role(spec["user"], person, service, asked)
         if role is None or "certificate" not in spec["auth"]:
             return role
@@ -198,6 +198,14 @@ class Rules:
             return own[0] if own else default
         may = {*own[:1], *rule.get("allow", ()), *([] if default is None else [default])}
         return asked if asked in may else None
+
+    def _configured(self, person: str, service: str) -> Document:
+        """Return how a service is set up for somebody: the first rule that matches chooses."""
+        postgres = self._service(service)["postgres"]
+        for rule in postgres.get("rules", ()):
+            if rule.get("matchAny") or self._holds(rule["match"], person, service, reads=True):
+                return {**postgres, **postgres["configs"][rule["config"]]}
+        return dict(postgres)
 
     def _policies_let(self, person: str, service: str, *, on: str, reads: bool) -> bool:
         postgres = self._service(service)["postgres"]
@@ -269,6 +277,12 @@ class Rules:
 
     def _all(self, kind: str) -> list[Document]:
         return [each["spec"] for each in self.resources if each["kind"] == kind]
+
+
+def _is_for(flow: Document, name: str, service: Document) -> bool:
+    if "services" in flow:
+        return name in flow["services"]
+    return bool(flow["serviceLabels"].items() <= service.get("labels", {}).items())
 
 
 def _names(people: Document, person: Somebody) -> bool:

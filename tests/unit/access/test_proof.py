@@ -167,6 +167,30 @@ def test_a_minted_certificate_is_taken_for_the_roles_of_the_map():
     assert rules(grant, shop=aware(force="app")).lands("ann", "shop", "ann") is None
 
 
+def test_the_first_rule_that_matches_says_how_somebody_lands():
+    shop = aware(fromGrant=True)
+    shop["spec"]["postgres"] |= {
+        "configs": {"one": {"user": {"force": "one"}}, "two": {"user": {"force": "two"}}},
+        "rules": [
+            {"match": "'writing' in ctx.user.grants", "config": "one"},
+            {"matchAny": True, "config": "two"},
+        ],
+        "auth": {"password": {}},
+    }
+    assert rules(at("shop"), shop=shop).lands("ann", "shop", "ann") == "two"
+    assert rules(at("shop")).lands("ann", "shop", "ann") == "jit_ann"
+
+
+@pytest.mark.parametrize(("labels", "expected"), [({"env": "prod", "a": "b"}, True), ({}, False)])
+def test_flows_may_be_about_services_with_labels(labels, expected):
+    flow = document("AccessFlow", "labelled", **FLOW["spec"])
+    del flow["spec"]["services"]
+    flow["spec"]["serviceLabels"] = {"env": "prod"}
+    wire = document("Service", "wire", **WIRE["spec"], labels=labels)
+    found = rules(more=[flow, wire], without=[WIRE])
+    assert found.may_ask(replace(READS, flow="labelled")) is expected
+
+
 @pytest.mark.parametrize(
     ("policy", "lets"),
     [
