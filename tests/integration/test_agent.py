@@ -48,6 +48,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.soak
 def test_a_day_with_two_services(stack, person):
     """Connect, use, kill, start: the tunnels are there again, at the ports that they had."""
     first, second = stack.service(person), stack.service(person)

@@ -57,6 +57,7 @@ def lab(database, tmp_path):
     return partial(Lab, TINY, directory=tmp_path, database=database, authority=None)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_carries_sessions_and_copies_and_stops(name, start, database):
     with start(name) as peer:

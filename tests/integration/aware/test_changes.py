@@ -91,6 +91,7 @@ def test_whoever_is_sending_just_then_hears_why(stack):
     assert all("closed" in str(each) for each in said)
 
 
+@pytest.mark.soak
 def test_whoever_is_reading_just_then_hears_why(stack):
     """Each is in the middle of a row of some kilobytes, of an answer without an end."""
     person = stack.person("analysts")
