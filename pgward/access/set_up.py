@@ -105,6 +105,7 @@ def _heir(account: str, heir: str | None, version: int) -> list[str]:
     options = " WITH ADMIN FALSE, INHERIT TRUE, SET TRUE" if version >= FIRST_OPTIONS else ""
     return [
         "",
-        "-- It hands what access roles own at their end on to this role.",
+        "-- It hands what access roles own at their end on to this role, which needs CREATE on the",
+        "-- schemas where people may make things: GRANT CREATE ON SCHEMA … TO ….",
         f"GRANT {identifier(heir)} TO {account}{options};",
     ]

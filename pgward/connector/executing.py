@@ -221,8 +221,11 @@ class _Turn:
         left = {each.role for each in last.steps if each.phase in ("disable", "revoke")}
         left |= {each.role for each in last.ends}
         told = [each.text for each in last.problems if not each.fatal]
+        owning = {each.role for each in last.steps if each.phase == "reassign"}
         told += [
-            f"{role!r}: {why}" for role, why in sorted(self._refused.items()) if role in undone
+            f"{role!r}: {why}{self._advice if role in owning else ''}"
+            for role, why in sorted(self._refused.items())
+            if role in undone
         ]
         return Outcome(
             active=frozenset(wanted - failed.keys()),
@@ -234,6 +237,12 @@ class _Turn:
             problems=tuple(told),
             desired=last.desired,
         )
+
+    @property
+    def _advice(self) -> str:
+        """What helps where objects cannot change their owner."""
+        heir = self._wanted.reassign_to
+        return "" if heir is None else f"; hint: {heir!r} needs CREATE where it gets objects"
 
     def _told(self, last: Plan) -> tuple[Drift, ...]:
         """Return what somebody else did; what there is still was not mended."""

@@ -229,10 +229,9 @@ def test_what_cannot_be_handed_on_keeps_its_locked_role(server: AccessServer) ->
     server.reconcile(grant("alice", reading(server) | REPORTING))
     server.run("create function billing.f() returns int language sql as 'select 1'", user="alice")
     ended = server.reconcile()
-    assert (ended.left, ended.problems) == (
-        frozenset(),
-        ("'alice': permission denied for schema billing",),
-    )
+    problem = "'alice': permission denied for schema billing"
+    advice = "hint: 'heir' needs CREATE where it gets objects"
+    assert (ended.left, ended.problems) == (frozenset(), (f"{problem}; {advice}",))
     with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
         server.session("alice")
     server.run("grant create on schema billing to heir")
