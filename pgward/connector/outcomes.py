@@ -118,12 +118,15 @@ class Telling:
         at = precise_rfc3339(now)
         found = []
         known = set()
+        asked = {each.id for each in assignment.ending}
         for role, count in outcome.sessions_ended.items():
             self._sessions[role] = self._sessions.get(role, 0) + count
         for grant_id, state, problem, ended in self._states(assignment, outcome, now, give):
             known.add(grant_id)
-            if self._told.get(grant_id) != state:
-                self._told[grant_id] = state
+            # What the CA still takes to be ending, it is told once more.
+            said = f"{state}, as asked" if grant_id in asked else state
+            if self._told.get(grant_id) != said:
+                self._told[grant_id] = said
                 found.append(
                     {
                         "id": grant_id,

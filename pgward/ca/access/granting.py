@@ -96,11 +96,16 @@ def _new(transaction: Transaction, request: AccessRequest, aim: Target, now: dat
         "names": names_of(asked, request.flow),
         "state": ACTIVE if integration is None else PENDING,
         "granted_at": now,
-        "ends_at": now + timedelta(seconds=request.seconds),
+        "ends_at": _whole(now) + timedelta(seconds=request.seconds),
         "activated_at": now if integration is None else None,
         "break_glass": request.break_glass,
     }
     return requests.add_grant(transaction, values)
+
+
+def _whole(moment: datetime) -> datetime:
+    """Return the second: an end is told in whole ones, and must be the same for everybody."""
+    return moment.replace(microsecond=0)
 
 
 def _longer(transaction: Transaction, request: AccessRequest, flow: Flow, now: datetime) -> Grant:

@@ -74,6 +74,16 @@ def test_what_is_not_given_yet_has_not_failed():
     assert telling.grants(given, came, later) == []
 
 
+def test_an_end_is_told_again_when_the_authority_still_waits_for_it():
+    """It may have heard of it too early, by its own clock."""
+    telling = Telling()
+    ended = grant("g1", "ended", at=precise_rfc3339(LATER))
+    assert telling.grants(assignment(grant_fields()), Came(), LATER) == [ended]
+    asked = assignment(ending=({"id": "g1", "role": "alice"},))
+    assert telling.grants(asked, Came(), LATER) == [ended]
+    assert telling.grants(asked, Came(), LATER) == []
+
+
 def test_an_end_is_told_when_nothing_is_left_of_it():
     telling = Telling()
     given = assignment(grant_fields(), ending=({"id": "g0", "role": "bob"},))

@@ -23,6 +23,12 @@ def test_a_grant_has_what_was_asked_for_and_its_end(access):
     assert not granting.is_granted(access.ask(seconds=60, asked=_role()))
 
 
+def test_an_end_is_a_whole_second_as_everybody_is_told(access, clock):
+    clock.move(milliseconds=700)
+    end = access.granted().ends_at
+    assert (end.microsecond, end < clock.now() + timedelta(hours=1)) == (0, True)
+
+
 def test_conditions_call_a_grant_by_bundles_and_roles_or_by_its_flow():
     assert granting.names_of(_role(), "oncall") == ["reporting"]
     assert granting.names_of(Asked(), "oncall") == ["oncall"]
