@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -19,10 +19,21 @@ from pgward.ca.identity import directory
 from pgward.ca.identity.directory import User
 from pgward.ca.notices.notice import Kind
 from pgward.ca.store import Transaction
-from pgward.core.errors import ConflictError, DeniedError, InvalidInputError, NotFoundError
+from pgward.core.errors import (
+    ConflictError,
+    DeniedError,
+    InvalidInputError,
+    NotFoundError,
+    TooManyRequestsError,
+)
 
 MOST_WAITING = 50
 """Requests of one person that nobody has decided about."""
+MOST_LIVE = 100
+"""Grants of one person, which every edge and connector of them is told."""
+MOST_AN_HOUR = 100
+"""Requests of one person: each may be a message to many."""
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ def ask(transaction: Transaction, user: User, wish: Wish, *, now: datetime) -> A
     connection, person = transaction.connection, deciders.as_person(user)
     aim, fit = _fit(connection, person, wish, now)
     _check_server(connection, aim, wish.asked, person)
+    _check_many(connection, person, now)
     _check_others(connection, person, wish, fit.flow)
     request = requests.add(transaction, _row(person, aim, wish, fit, now))
     by = person.name
@@ -99,6 +111,7 @@ def extend(
     if flow is None or not flow.lets_ask(person) or not flow.is_for(aim.service, aim.labels):
         raise DeniedError(f"the flow {grant.flow} is not for you any more")
     granting.longest_end(grant, flow, seconds)
+    _check_hour(connection, person, now)
     wish = Wish(grant.service, grant.asked, seconds, reason, flow=flow.name)
     fit = _under(flow, person, aim, wish, now)
     row = _row(person, aim, wish, fit, now)
@@ -188,6 +201,22 @@ def _check_server(connection: Connection, aim: Target, asked: Asked, person: Per
         )
     declared.check_bundles(connection, asked.bundles, aim.integration)
     aim.spec.role_of(person.name)
+
+
+def _check_many(connection: Connection, person: Person, now: datetime) -> None:
+    """Refuse more than anybody can need, which would be a burden on all."""
+    live = requests.live_of(connection, person.name, now)
+    if live >= MOST_LIVE:
+        raise ConflictError(f"you have {live} grants already", hint="pgward revoke ID ends one")
+    _check_hour(connection, person, now)
+
+
+def _check_hour(connection: Connection, person: Person, now: datetime) -> None:
+    asked = requests.asked_since(connection, person.name, now - _HOUR)
+    if asked >= MOST_AN_HOUR:
+        raise TooManyRequestsError(
+            f"you have asked {asked} times within an hour", retry_after=int(_HOUR.total_seconds())
+        )
 
 
 def _check_others(connection: Connection, person: Person, wish: Wish, flow: Flow) -> None:

@@ -18,6 +18,7 @@ from pgward.ca.access.requests import Grant
 from pgward.ca.identity.machines import Machine
 from pgward.ca.store import Transaction, audit
 from pgward.ca.store.schema_access import access_reports
+from pgward.ca.store.transaction import SNAPSHOT, counter
 
 MOST_PROBLEM = 500
 _STATEMENTS = 100
@@ -146,16 +147,18 @@ def _event(  # noqa: PLR0917 - what an event has
 
 
 def _keep(transaction: Transaction, machine: Machine, report: Report, now: datetime) -> None:
+    """Keep the newest word about a server; one that says it is of the future is of now."""
     columns = access_reports.c
+    version = min(report.version, counter(transaction.connection, SNAPSHOT))
     mine = columns.integration == report.integration
     newest = transaction.execute(sa.select(columns.version).where(mine)).scalar_one_or_none()
-    if newest is not None and newest > report.version:
+    if newest is not None and newest > version:
         return
     transaction.execute(sa.delete(access_reports).where(mine))
     row = {
         "integration": report.integration,
         "connector": machine.actor,
-        "version": report.version,
+        "version": version,
         "health": dict(report.health),
         "told_at": now,
     }

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.access.flows import Asked
-from pgward.access.request_states import APPROVED, PENDING
+from pgward.access.request_states import APPROVED, LIVE, PENDING
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema_access import access_decisions, access_grants, access_requests
 from pgward.core.errors import NotFoundError
@@ -143,6 +143,20 @@ def change(transaction: Transaction, request: AccessRequest, **values: Any) -> A
 def waiting_of(connection: Connection, user: str) -> list[AccessRequest]:
     """Return the requests of a person that are not decided."""
     return _requests(connection, _REQUESTS.user_name == user, _REQUESTS.state == PENDING)
+
+
+def asked_since(connection: Connection, user: str, since: datetime) -> int:
+    """Return how many requests somebody has made since then."""
+    mine = sa.and_(_REQUESTS.user_name == user, _REQUESTS.created_at > since)
+    statement = sa.select(sa.func.count()).select_from(access_requests).where(mine)
+    return int(connection.execute(statement).scalar_one())
+
+
+def live_of(connection: Connection, user: str, now: datetime) -> int:
+    """Return how many grants somebody has that are not over."""
+    mine = sa.and_(_GRANTS.user_name == user, _GRANTS.state.in_(LIVE), _GRANTS.ends_at > now)
+    statement = sa.select(sa.func.count()).select_from(access_grants).where(mine)
+    return int(connection.execute(statement).scalar_one())
 
 
 def extensions_of(connection: Connection, grant_id: str) -> list[AccessRequest]:

@@ -29,6 +29,7 @@ _TAG = "^[0-9a-f]{16}$"
 Line = Annotated[str, Field(max_length=1000), Storable]
 Word = Annotated[str, Field(max_length=252), Storable]
 Sql = Annotated[str, Field(max_length=20_000), Storable]
+Plain = Line | int | float | bool | None
 
 
 class IntegrationModel(BaseModel):
@@ -89,7 +90,7 @@ class ReportBody(Body):
     statements: Annotated[list[StatementReport], Field(max_length=_MOST_ITEMS)] = Field(
         default_factory=list
     )
-    health: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
+    health: Annotated[dict[Word, Plain], Field(max_length=50)] = Field(default_factory=dict)
 
     def report(self) -> Report:
         """Return it as it is taken."""
