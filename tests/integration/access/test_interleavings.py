@@ -1,0 +1,181 @@
+"""Whatever happens, in whatever order: no right past its end, none that nobody gave, nothing left.
+
+A connector's core on a real server, with a CA and a clock that a test moves. Grants come, overlap,
+are extended and revoked; the connector dies between any two statements, the machine starts again,
+the server and the CA go away, clocks are set, people make things, and others meddle by hand.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pgward.connector import rooms
+from pgward.system.postgres import Cluster
+from tests.fixtures.access_server import servers
+from tests.fixtures.access_story import KINDS, PEOPLE, Stage, Story
+
+access_servers = servers(15)  # the others, and a thousand of each: make test-all
+
+WHO = st.sampled_from(PEOPLE)
+STORIES = int(os.environ.get("PGWARD_STORIES", "1000"))
+NUMBER = st.integers(0, 9)
+STATEMENT = st.integers(1, 60)
+BY_HAND = st.sampled_from(
+    (
+        *("late", "insert", "delete", "column", "default", "reporting", "stranger"),
+        *("attribute", "nologin", "taken", "bundle"),
+    )
+)
+
+
+class Interleaved(RuleBasedStateMachine):
+    """One story; its end is that all that was granted is there, and then nothing is left."""
+
+    stage: Stage
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.story = Story(self.stage)
+        self.goes_on = True
+
+    @rule(person=WHO, kind=st.sampled_from(KINDS), seconds=st.integers(5, 200))
+    def grant(self, person, kind, seconds):
+        self.story.grant(person, kind, seconds)
+        self.after(0)
+
+    @precondition(lambda self: self.story.live())
+    @rule(number=NUMBER, seconds=st.integers(5, 100))
+    def extend(self, number, seconds):
+        live = self.story.live()
+        self.story.extend(live[number % len(live)], seconds)
+        self.after(0)
+
+    @precondition(lambda self: self.story.live())
+    @rule(number=NUMBER)
+    def revoke(self, number):
+        live = self.story.live()
+        self.story.revoke(live[number % len(live)])
+        self.after(0)
+
+    @rule(seconds=st.sampled_from([0.5, 3, 6, 20, 70]))
+    def after(self, seconds):
+        with self.telling():
+            self.story.pass_time(seconds)
+
+    @rule(number=STATEMENT, dead=st.sampled_from([0, 1, 7, 30]), reboots=st.booleans())
+    def the_connector_is_killed(self, number, dead, reboots):
+        self.story.fault.arm(number, self.story.killed(dead, reboots=reboots))
+        self.story.look_now()
+        self.after(0)
+
+    @rule(number=STATEMENT)
+    def the_connection_is_cut(self, number):
+        self.story.fault.arm(number, self.story.cut)
+        self.story.look_now()
+        self.after(0)
+
+    @rule(number=STATEMENT, what=BY_HAND, person=WHO)
+    def somebody_meddles_meanwhile(self, number, what, person):
+        self.story.fault.arm(number, lambda _: self.story.by_hand(what, person))
+        self.story.look_now()
+        self.after(0)
+
+    @rule(what=BY_HAND, person=WHO)
+    def somebody_meddles(self, what, person):
+        with self.telling():
+            self.story.by_hand(what, person)
+
+    @rule(person=WHO)
+    def somebody_enters(self, person):
+        with self.telling():
+            self.story.enter(person)
+
+    @rule(person=WHO)
+    def somebody_makes_things(self, person):
+        with self.telling():
+            self.story.make(person)
+
+    @rule(away=st.booleans(), old=st.booleans())
+    def the_ca_goes_or_comes(self, away, old):
+        self.story.ca.is_away, self.story.ca.is_old = away, old
+        self.after(0)
+
+    @rule(seconds=st.sampled_from([-100_000, -50, 50, 100_000]))
+    def the_clock_is_set(self, seconds):
+        self.story.set_clock(seconds)
+
+    @rule()
+    def a_database_comes_or_goes(self):
+        with self.telling():
+            self.story.database()
+
+    @rule(seconds=st.sampled_from([0, 10]))
+    def the_server_is_away(self, seconds):
+        with self.telling():
+            self.story.restart(seconds)
+
+    @rule(person=WHO, seconds=st.sampled_from([2, 20]))
+    def a_role_is_locked(self, person, seconds):
+        with self.telling():
+            self.story.locked(person, seconds)
+
+    def teardown(self):
+        try:
+            if self.goes_on:
+                self.story.end()
+        finally:
+            self.story.close()
+
+    @contextlib.contextmanager
+    def telling(self) -> Iterator[None]:
+        """What failed has no end to come to."""
+        self.goes_on, before = False, self.goes_on
+        yield
+        self.goes_on = before
+
+
+@pytest.fixture
+def stage(access_servers: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(rooms, "LOCK_SECONDS", 0.1)
+    made = Stage(access_servers)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def interleave(stage: Stage, stories: int, steps: int, *, derandomize: bool = False) -> None:
+    machine = type("Told", (Interleaved,), {"stage": stage})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=stories,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=derandomize,
+            database=None,
+            phases=[
+                Phase.generate
+            ],  # a story takes seconds: it is told as it was, not made shorter
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_some_stories_end_well(stage: Stage) -> None:
+    interleave(stage, 2, 8, derandomize=True)
+
+
+@pytest.mark.soak
+def test_a_thousand_stories_end_well(stage: Stage) -> None:
+    interleave(stage, STORIES, 15)
