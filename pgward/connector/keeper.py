@@ -27,9 +27,10 @@ SHARE: Final = 20
 SLICE_SECONDS: Final = 2.0
 """The longest wait at a stretch: a machine that slept wakes up in the middle of one."""
 FIRST_PAUSE: Final = 0.25
-_LONGEST_PAUSE: Final = {"away": 2.0, "standby": 2.0, "locked": 5.0, "refused": 15.0}
-_OTHER_PAUSE: Final = 10.0
-_LEFT_PAUSE: Final = 15.0
+_LONGEST_PAUSE: Final = {"away": 2.0, "standby": 2.0, "refused": 15.0}
+_OTHER_PAUSE: Final = 3.0
+"""What is over ends within five seconds, once nothing is in the way any more."""
+_FAILING_PAUSE: Final = 15.0
 HEALTH_SECONDS: Final = 300.0
 GIVES_WAY_SECONDS: Final = 1.0
 """A turn that goes on for longer makes room for an end: somebody may hold a lock to delay it."""
@@ -289,16 +290,17 @@ class Keeper:
         grants = self._telling.grants(assignment, outcome, now, give=give)
         for line in lines(assignment, grants):
             log.info("%s: %s", self.name, line)
-        is_left = bool(outcome.left) or self._telling.is_failing
         version_there = None if self._server is None else self._server.version
         self._note(Condition("ok", "; ".join(problems) or None, version_there))
         self.last_good = now
         self._send(assignment, version, grants, outcome, now)
-        if is_left:
-            self._due = self._monotonic() + self._later(_LEFT_PAUSE)
+        seconds = self._monotonic() - began
+        if outcome.left:
+            self._due = self._monotonic() + max(self._later(_OTHER_PAUSE), seconds)
+        elif self._telling.is_failing:
+            self._due = self._monotonic() + self._later(_FAILING_PAUSE)
         else:
             self._pause = FIRST_PAUSE
-            seconds = self._monotonic() - began
             self._due = self._monotonic() + max(LOOK_SECONDS, SHARE * seconds)
 
     def _failed(

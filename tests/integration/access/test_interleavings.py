@@ -172,6 +172,18 @@ def interleave(stage: Stage, stories: int, steps: int, *, derandomize: bool = Fa
     )
 
 
+def test_what_was_locked_ends_soon_after(stage: Stage) -> None:
+    story = Story(stage)
+    try:
+        story.grant("alice", "write", 10)
+        story.pass_time(5)
+        story.locked("alice", 25)
+        story.pass_time(6)
+        story.end()
+    finally:
+        story.close()
+
+
 def test_some_stories_end_well(stage: Stage) -> None:
     interleave(stage, 2, 8, derandomize=True)
 

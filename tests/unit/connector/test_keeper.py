@@ -158,10 +158,10 @@ def test_a_wall_clock_that_jumps_ends_nothing_and_keeps_nothing(world):
     [
         (UnavailableError("it is away"), "away", 2),
         (StandbyError("a standby"), "standby", 2),
-        (HeldError("c2 works it"), "locked", 5),
+        (HeldError("c2 works it"), "locked", 3),
         (DeniedError("wrong password"), "refused", 15),
-        (PgwardError("odd"), "failing", 10),
-        (ZeroDivisionError("odd"), "failing", 10),
+        (PgwardError("odd"), "failing", 3),
+        (ZeroDivisionError("odd"), "failing", 3),
     ],
 )
 def test_what_hinders_it_is_told_once_and_tried_again(world, error, state, longest):
@@ -181,7 +181,7 @@ def test_what_hinders_it_is_told_once_and_tried_again(world, error, state, longe
 def test_what_is_left_is_tried_again_soon(world):
     world.tell(grant_fields())
     world.came = Came(left=frozenset({"alice"}))
-    assert [world.turn() for _ in range(8)] == [0.25, 0.5, 1, 2, 4, 8, 15, 15]
+    assert [world.turn() for _ in range(8)] == [0.25, 0.5, 1, 2, 3, 3, 3, 3]
 
 
 def test_a_look_that_takes_long_is_taken_less_often(world):
