@@ -167,6 +167,7 @@ TABLE = {
     "POST /v1/access/requests/ffff/extend": ((401, 404, 404, 401, 401), {"seconds": 60}),
     "POST /v1/access/requests/ffff/acknowledge": ((401, 404, 404, 401, 401), {}),
     "GET /v1/access/grants": (PERSON, None),
+    "GET /v1/access/report": (ADMIN, None),
     "GET /v1/connector/wanted": ((401, 403, 403, 200, 403, 200), None),
     "POST /v1/connector/report": ((401, 403, 403, 422, 403, 422), {}),
     "POST /v1/connector/secret": ((401, 403, 403, 403, 403, 403), {"integration": "none"}),

@@ -23,6 +23,7 @@ from pgward.ca.service.events import MAX_EVENTS_BODY
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
 from pgward.ca.service.routes import (
+    access_report,
     access_requests,
     acme_keys,
     audit,
@@ -89,6 +90,7 @@ _ROUTERS = (
     *(secrets.router, handles.router),
     *(orders.router, rotations.router, proofs.router),
     acme_keys.router,
+    access_report.router,
     access_requests.router,
     identity_providers.router,
     passkeys.router,

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.access import calls, listing, words
+from pgward.client.access import calls, listing, reporting, words
 from pgward.core.clock import SystemClock
 from pgward.system import terminal
 
@@ -98,3 +98,6 @@ def _row(grant: dict[str, Any], short: str, now: datetime) -> dict[str, Any]:
         "until": grant["until"],
         "problem": grant["problem"],
     }
+
+
+access.add_command(reporting.report)

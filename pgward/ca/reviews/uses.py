@@ -1,0 +1,124 @@
+"""Since when a right is there, and when it was last used, as far as anything tells.
+
+Use is what database sessions tell, so of services in mode postgres; a session of somebody who
+gets in by several paths counts for each. Of flows it is the last request.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pgward.ca.resources import history, stored
+from pgward.ca.resources.history import Version
+from pgward.ca.reviews.rights import ALLOW, FLOW, GLASS, GRANT, Right, Rights
+from pgward.ca.store.schema_access import access_requests
+from pgward.ca.store.schema_archive import database_sessions
+
+_MOST_VERSIONS = 200
+_SESSIONS = database_sessions.c
+_REQUESTS = access_requests.c
+
+
+class Uses:
+    """What is known of the use of rights, remembered for one page of the report."""
+
+    def __init__(self, connection: Connection, rights: Rights) -> None:
+        self._connection, self._members = connection, rights.members
+        self._services = rights.services
+        self._sessions: dict[str, dict[str, datetime]] = {}
+        self._requests: dict[tuple[str, str], dict[str, datetime]] = {}
+        self._since: dict[tuple[str, ...], datetime | None] = {}
+        self._versions: dict[tuple[str, str], list[Version]] = {}
+
+    def is_recorded(self, right: Right) -> bool:
+        """Tell whether its use would be known: it is a way into a service in mode postgres."""
+        if right.path not in {ALLOW, GRANT} or right.service is None:
+            return False
+        return self._services[right.service].get("mode") == "postgres"
+
+    def last(self, right: Right) -> datetime | None:
+        """Return when it was last used; of a group, when the last of its members did."""
+        if right.service is None:
+            return None
+        if right.path in {ALLOW, GRANT}:
+            found = self._of_service(right.service)
+        elif right.path in {FLOW, GLASS}:
+            found = self._of_flow(right.service, right.resource[1])
+        else:
+            return None
+        if right.user is not None:
+            last = found.get(right.user)
+        else:
+            members = self._members.of(right.group or "")
+            last = max((found[each] for each in members if each in found), default=None)
+        begun = right.since if right.path == GRANT else None
+        return None if last is None or (begun is not None and last < begun) else last
+
+    def since(self, right: Right) -> datetime | None:
+        """Return since when at the latest; a person may be in the group for less long."""
+        if right.path not in {ALLOW, FLOW, GLASS}:
+            return right.since
+        key = (*right.resource, right.path, right.group or "", "" if right.group else _key(right))
+        if key not in self._since:
+            self._since[key] = self._found_since(right)
+        return self._since[key]
+
+    def _found_since(self, right: Right) -> datetime | None:
+        kind, name = right.resource
+        if (kind, name) not in self._versions:
+            found = history.of(self._connection, kind, name, limit=_MOST_VERSIONS)
+            self._versions[kind, name] = found
+        since = None
+        for version in self._versions[kind, name]:
+            if version.spec is None or not _names(right, version.spec):
+                return since
+            since = version.changed_at
+        if since is not None:
+            return since
+        resource = stored.find(self._connection, kind, name)
+        return None if resource is None else resource.updated_at
+
+    def _of_service(self, service: str) -> dict[str, datetime]:
+        if service not in self._sessions:
+            chosen = (
+                sa.select(_SESSIONS.user_name, sa.func.max(_SESSIONS.started_at))
+                .where(_SESSIONS.service == service)
+                .group_by(_SESSIONS.user_name)
+            )
+            if self._members.user is not None:
+                chosen = chosen.where(_SESSIONS.user_name == self._members.user)
+            self._sessions[service] = _pairs(self._connection, chosen)
+        return self._sessions[service]
+
+    def _of_flow(self, service: str, flow: str) -> dict[str, datetime]:
+        if (service, flow) not in self._requests:
+            chosen = (
+                sa.select(_REQUESTS.user_name, sa.func.max(_REQUESTS.created_at))
+                .where(_REQUESTS.service == service, _REQUESTS.flow == flow)
+                .group_by(_REQUESTS.user_name)
+            )
+            self._requests[service, flow] = _pairs(self._connection, chosen)
+        return self._requests[service, flow]
+
+
+def _pairs(connection: Connection, chosen: sa.Select[Any]) -> dict[str, datetime]:
+    return {name: when for name, when in connection.execute(chosen) if name is not None}
+
+
+def _names(right: Right, spec: Mapping[str, Any]) -> bool:
+    """Tell whether a version of the resource gives the right by the same name or group."""
+    people: Mapping[str, Any] = spec.get("allow") or {}
+    if right.path == FLOW:
+        people = spec.get("who") or {}
+    elif right.path == GLASS:
+        people = (spec.get("breakGlass") or {}).get("who") or {}
+    if right.group is not None:
+        return right.group in (people.get("groups") or ())
+    return _key(right) in {each.lower() for each in people.get("users") or ()}
+
+
+def _key(right: Right) -> str:
+    return (right.user or "").lower()

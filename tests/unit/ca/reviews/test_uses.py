@@ -1,0 +1,71 @@
+"""Since when rights are there, and when they were used."""
+
+from datetime import timedelta
+
+import pytest
+
+from pgward.ca.reviews.rights import Rights, Wanted
+from pgward.ca.reviews.uses import Uses
+
+
+@pytest.fixture
+def uses(access):
+    """Return (since, last used) of each right of a path, by its user or group."""
+
+    def uses(path, **wanted):
+        with access.store.read() as connection:
+            rights = Rights(connection, Wanted(path=path, **wanted), access.clock.now())
+            found = Uses(connection, rights)
+            return {
+                each.user or each.group: (found.since(each), found.last(each))
+                for each in rights.after(None)
+            }
+
+    return uses
+
+
+def test_a_session_is_a_use_by_the_person_and_by_the_group(aware, used, uses):
+    start = aware.clock.now()
+    aware.clock.move(days=1)
+    used("sam")
+    assert uses("allow") == {"ann": (start, None), "engineers": (start, aware.clock.now())}
+    assert uses("allow", user="sam") == {"sam": (start, aware.clock.now())}
+
+
+def test_since_is_when_the_name_came_in_for_good(aware, uses):
+    spec = {"upstream": {"host": "db1.internal"}, "integration": "shop-db"}
+    start = aware.clock.now()
+    for users in ([], ["ann"], ["ann", "sam"]):
+        aware.clock.move(days=1)
+        aware.put("Service", "shop", {**spec, "allow": {"users": users, "groups": ["engineers"]}})
+    day = timedelta(days=1)
+    assert uses("allow") == {
+        "ann": (start + 2 * day, None),
+        "sam": (start + 3 * day, None),
+        "engineers": (start, None),
+    }
+
+
+def test_what_one_asked_for_is_the_use_of_a_flow(access, uses):
+    start = access.clock.now()
+    access.clock.move(hours=1)
+    access.ask()
+    asked = access.clock.now()
+    assert uses("flow") == {"engineers": (start, asked)}
+    assert uses("flow", people=True)["dirk"] == (start, None)
+    assert uses("break-glass") == {"sre": (start, None)}
+
+
+def test_a_grant_is_used_only_since_it_is_there(access, used, uses):
+    used("ann")
+    access.clock.move(hours=1)
+    access.granted()
+    assert uses("grant") == {"ann": (access.clock.now(), None)}
+    access.clock.move(minutes=5)
+    used("ann", id="later")
+    assert uses("grant")["ann"][1] == access.clock.now()
+
+
+@pytest.mark.usefixtures("access")
+def test_nothing_tells_of_others(uses):
+    assert uses("administrator") == {"administrators": (None, None)}
