@@ -194,6 +194,11 @@ class Authority:
             csr, user=user, not_after=min(end, session_ends), session_id=session_id, rules=rules
         )
 
+    def issue_account(self, csr: bytes, *, name: str, lifetime: timedelta) -> Issued:
+        """Issue a certificate with which a connector logs in to PostgreSQL as its own account."""
+        not_after = self.clock.now() + lifetime
+        return self._parts.users.issue_account(csr, name=name, not_after=not_after)
+
     def issue_server(
         self,
         csr: bytes,

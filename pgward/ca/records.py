@@ -26,6 +26,7 @@ class Kind(StrEnum):
 
     PERSON = "person"  # a login certificate; the subject is the user's name
     MINTED = "minted"  # in a person's name too, for an edge that logs in to PostgreSQL for them
+    ACCOUNT = "account"  # in the name of a connector's own account on a PostgreSQL server
     EDGE = "edge"
     HOST = "host"  # a PostgreSQL server
     CONNECTOR = "connector"  # what makes roles on PostgreSQL servers

@@ -171,6 +171,10 @@ TABLE = {
     "GET /v1/connector/wanted": ((401, 403, 403, 200, 403, 200), None),
     "POST /v1/connector/report": ((401, 403, 403, 422, 403, 422), {}),
     "POST /v1/connector/secret": ((401, 403, 403, 403, 403, 403), {"integration": "none"}),
+    "POST /v1/connector/certificate": (
+        (401, 403, 403, 403, 403, 403),
+        {"integration": "none", "csr": "x"},
+    ),
     "GET /v1/connectors": (ADMIN, None),
     "DELETE /v1/connectors/e9": ((401, 403, 404, 401, 401), None),
     "GET /v1/audit": (ADMIN, None),

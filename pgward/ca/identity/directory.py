@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.ca.resources import account_names
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema import group_members, users
 from pgward.core import names
@@ -122,6 +123,7 @@ def add(transaction: Transaction, new: NewUser, *, now: datetime, by: str) -> Us
     existing = find(transaction.connection, name)
     if existing is not None:
         raise ConflictError(f"there is a user {existing.name!r} already")
+    account_names.check_person(transaction.connection, name)
     row = {
         "name": name,
         "name_key": name.lower(),

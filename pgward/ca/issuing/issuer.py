@@ -104,6 +104,11 @@ class Issuer:
             session_id=session_id,
         )
 
+    def issue_account(self, csr: bytes, *, name: str, not_after: datetime) -> Issued:
+        """Issue a certificate with which a connector logs in to PostgreSQL as its own account."""
+        wanted = _Wanted(Kind.ACCOUNT, names.person(name), _key(csr, NO_RULES))
+        return self._begin(profiles.ACCOUNT, wanted, NO_RULES, not_after=not_after).result()
+
     def issue_server(
         self,
         csr: bytes,

@@ -11,14 +11,14 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from pgward.ca.issuing import templates
-from pgward.ca.issuing.profiles import LOGIN, MINTED, Profile
+from pgward.ca.issuing.profiles import ACCOUNT, LOGIN, MINTED, Profile
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, PgwardError
 
 _MAX_SERIAL_BITS = 159  # 20 octets, positive (RFC 5280 section 4.1.2.2)
 _MIN_SERIAL_BITS = 64  # leaves' have 159; a CA's 159 random bits fall below this once in 2**95
 _URLS = {ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS}
-_PEOPLES = (LOGIN.name, MINTED.name)
+_PEOPLES = (LOGIN.name, MINTED.name, ACCOUNT.name)  # pg_ident matches the name of each
 _CRL_EXTENSIONS = {ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER}
 
 

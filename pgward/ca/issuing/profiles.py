@@ -5,7 +5,7 @@ unknown critical extension, user and server purposes never mixed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 
@@ -70,6 +70,7 @@ MINTED = Profile(
     purpose=chain.CLIENT_AUTH,
     extra_purposes=(chain.MINTED,),
 )
+ACCOUNT = replace(MINTED, name="account")
 SERVER = Profile(
     "server",
     timedelta(days=90),

@@ -27,6 +27,7 @@ from pgward.ca.resources.role_map import Domain
 from pgward.ca.resources.service_auth import Auth
 from pgward.ca.resources.service_postgres import RootCert
 from pgward.ca.resources.upstream import Host, LandedDatabase, Port, Role, check_host
+from pgward.core import names
 from pgward.core.errors import InvalidInputError
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -172,6 +173,17 @@ class IntegrationSpec(Model):
             raise ValueError("has serverName, which is not looked at by a Unix socket")
         if self.auth.certificate is not None and self.ssl_mode in _MAYBE_PLAIN:
             raise ValueError(f"auth.certificate needs TLS, and sslMode is {self.ssl_mode}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_name_for_certificates(self) -> Self:
+        if self.auth.certificate is not None:
+            try:
+                names.person(self.user)
+            except InvalidInputError as error:
+                raise ValueError(
+                    f"auth.certificate needs another user: {error.message}; {error.hint}"
+                ) from error
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
+from pgward.ca.access import account_certificates
 from pgward.ca.access import noting as access
 from pgward.ca.accounts import changing
 from pgward.ca.acts import Act
@@ -256,6 +257,9 @@ def _put(
         )
     if isinstance(resource, IdentityProvider):
         administering.check_change(act.transaction.connection, resource)
+    if isinstance(resource, Integration):
+        name = resource.metadata.name
+        account_certificates.check(act.transaction.connection, name, resource.spec)
     return resources.put_over(
         act.transaction,
         resource,

@@ -134,6 +134,12 @@ class CertificateReply(BaseModel):
     not_after: Time
 
 
+class MintReply(CertificateReply):
+    """The certificate, and the CA's time: its own begins earlier, for clocks that are behind."""
+
+    issued_at: Time
+
+
 class CertificateRequest(Body):
     """A key that wants a certificate; names in the request mean nothing."""
 

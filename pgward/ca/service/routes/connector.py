@@ -1,6 +1,7 @@
 """What connectors do: hear what is wanted of their servers, and tell what came of it."""
 
 from base64 import b64encode
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from anyio.to_thread import run_sync
@@ -8,23 +9,26 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
-from pgward.ca.access import reporting, wanted_builder
+from pgward.ca.access import account_certificates, reporting, wanted_builder
 from pgward.ca.access.reporting import Drift, Report, Statement, Told
 from pgward.ca.identity import machines
 from pgward.ca.identity.machines import Machine
+from pgward.ca.issuing.issuance import Issued
 from pgward.ca.resources.integration import IntegrationSpec
 from pgward.ca.secrets import kept
-from pgward.ca.service import strict
+from pgward.ca.service import replies, strict
 from pgward.ca.service.auth import Connector
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Moment, Name, Storable
+from pgward.ca.service.models import Body, MintReply, Moment, Name, Storable
+from pgward.ca.service.models import Request as Csr
 from pgward.core.clock import precise_rfc3339
-from pgward.core.errors import DeniedError
+from pgward.core.errors import DeniedError, PgwardError
 
 router = strict.router("machines", prefix=f"{strict.PREFIX}/connector")
 REPORT = f"{strict.PREFIX}/connector/report"
 MAX_REPORT_BODY = 4 * 1024 * 1024
 _MOST_ITEMS = 1000
+_ISSUE = "certificate.account"
 _TAG = "^[0-9a-f]{16}$"
 Line = Annotated[str, Field(max_length=1000), Storable]
 Word = Annotated[str, Field(max_length=252), Storable]
@@ -117,6 +121,14 @@ class SecretBody(Body):
     integration: Name
 
 
+class CertificateBody(Body):
+    """A key, of which integration, and for how long."""
+
+    integration: Name
+    csr: Csr
+    seconds: Annotated[int, Field(ge=60, le=15 * 60)] = 300
+
+
 class SecretReply(BaseModel):
     """A secret in base64."""
 
@@ -194,6 +206,32 @@ def secret(context: Current, connector: Connector, body: SecretBody) -> SecretRe
         act.details |= {"version": found.version, "integration": body.integration}
     value = b64encode(found.value).decode("ascii")
     return SecretReply(name=found.name, version=found.version, value=value)
+
+
+@router.post("/certificate", summary="Get a certificate in the name of an integration's account")
+def certificate(context: Current, connector: Connector, body: CertificateBody) -> MintReply:
+    """Issue one with which the connector logs in to PostgreSQL as its own account."""
+    context.limits.issuing(f"{connector.actor} for itself", context.monotonic())
+    try:
+        user, issued = _issued(context, connector, body)
+    except PgwardError as error:
+        context.acts.refused(connector.actor, _ISSUE, body.integration, error)
+        raise
+    with context.acts.act(connector.actor, _ISSUE, issued.serial_hex) as act:
+        act.details |= {"integration": body.integration, "account": user}
+    reply = replies.certificate(context.authority, issued)
+    return MintReply(**dict(reply), issued_at=context.now())
+
+
+def _issued(context: Context, connector: Machine, body: CertificateBody) -> tuple[str, Issued]:
+    with context.store.read() as connection:
+        spec = _check(connection, connector, body.integration)
+        most = account_certificates.lifetime(connection, body.integration, spec)
+    asked = timedelta(seconds=body.seconds)
+    made = context.authority.issue_account(
+        body.csr.encode(), name=spec.user, lifetime=min(asked, most)
+    )
+    return spec.user, made
 
 
 def _check(connection: Connection, connector: Machine, integration: str) -> IntegrationSpec:

@@ -17,7 +17,7 @@ from pgward.ca.secrets import kept
 from pgward.ca.service import replies, strict
 from pgward.ca.service.auth import Edge
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, CertificateReply, Change, Name, Request, Storable, Time
+from pgward.ca.service.models import Body, Change, MintReply, Name, Request, Storable, Time
 from pgward.core.errors import DeniedError, PgwardError
 
 router = strict.router("machines", prefix=f"{strict.PREFIX}/edges/self")
@@ -112,12 +112,6 @@ class SecretReply(BaseModel):
     name: str
     version: int
     value: str
-
-
-class MintReply(CertificateReply):
-    """The certificate, and the CA's time: its own begins earlier, for clocks that are behind."""
-
-    issued_at: Time
 
 
 class MintRequest(Body):

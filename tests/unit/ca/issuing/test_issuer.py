@@ -205,6 +205,17 @@ def test_a_proof_bears_a_reserved_name_and_nobody_else_does(users, memory_store)
         login(users, user=name)
 
 
+def test_a_connectors_account_has_a_name_that_may_stand_in_a_map(users, memory_store):
+    end = START + timedelta(hours=1)
+    issued = users.issue_account(REQUEST, name="pgward_connector", not_after=end)
+    assert issued.certificate.subject.rfc4514_string() == "CN=pgward_connector"
+    assert chain.is_minted(issued.certificate)
+    (record,) = memory_store.records.values()
+    assert (record.kind, record.session_id) == (Kind.ACCOUNT, None)
+    with pytest.raises(InvalidInputError):
+        users.issue_account(REQUEST, name="a b", not_after=end)
+
+
 def test_what_is_minted_for_an_edge_is_in_a_persons_name_marked_and_short(users, memory_store):
     rules = Rules(extra_purposes=("1.3.6.1.5.2.3.4",))
     end = START + timedelta(hours=1)

@@ -1,11 +1,17 @@
 from base64 import b64encode
 
 import pytest
+from cryptography import x509
 
 from pgward.core.clock import precise_rfc3339, rfc3339
+from pgward.pki import chain, pem
 from tests.fixtures.access_world import INTEGRATION
+from tests.fixtures.ca_service import request_pem
 
-WANTED, REPORT, SECRET = (f"/v1/connector/{each}" for each in ("wanted", "report", "secret"))
+WANTED, REPORT, SECRET, CERTIFICATE = (
+    f"/v1/connector/{each}" for each in ("wanted", "report", "secret", "certificate")
+)
+BY_CERTIFICATE = {"certificate": {"minutes": 5}}
 
 
 @pytest.fixture
@@ -83,3 +89,52 @@ def test_an_edge_with_a_connector_inside_is_told_its_own(api, admin, access):
     access.put("Integration", "shop-db", INTEGRATION, connector=None, edge="e1")
     (found,) = edge.call("GET", WANTED).json()["integrations"]
     assert found["name"] == "shop-db"
+
+
+def test_a_certificate_is_in_the_accounts_name_marked_short_and_on_record(
+    api, admin, access, connector
+):
+    access.put("Integration", "shop-db", INTEGRATION, auth=BY_CERTIFICATE)
+    body = {"integration": "shop-db", "csr": request_pem(), "seconds": 900}
+    other = api.machine(admin, "connector", "c2")
+    assert other.call("POST", CERTIFICATE, body).status_code == 403
+    made = connector.call("POST", CERTIFICATE, body).json()
+    (leaf,) = pem.split(made["certificate"].encode())
+    assert leaf.subject.rfc4514_string() == "CN=pgward_connector"
+    purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purposes) == [chain.CLIENT_AUTH, chain.MINTED]
+    assert made["issued_at"] == "2026-11-21T12:00:00Z"
+    assert made["not_after"] == "2026-11-21T12:05:00Z"
+    events = [each for each in api.events() if each["action"].startswith("certificate.")]
+    assert [(each["actor"], each["outcome"]) for each in events[-3:]] == [
+        ("connector:c2", "denied"),
+        ("system:ca", "ok"),
+        ("connector:c1", "ok"),
+    ]
+    assert events[-2]["details"]["kind"] == "account"
+    assert events[-1]["details"] == {"integration": "shop-db", "account": "pgward_connector"}
+    assert events[-1]["target"] == made["serial"]
+
+
+def test_an_account_in_a_persons_name_gets_no_certificate(api, access, connector):
+    access.put("Integration", "shop-db", INTEGRATION, auth=BY_CERTIFICATE, user="ann")
+    body = {"integration": "shop-db", "csr": request_pem(), "seconds": 300}
+    answer = connector.call("POST", CERTIFICATE, body)
+    assert answer.status_code == 403
+    assert "is a person's name" in answer.text
+    last = [each for each in api.events() if each["action"] == "certificate.account"][-1]
+    assert (last["outcome"], last["target"]) == ("denied", "shop-db")
+
+
+def test_no_name_is_an_accounts_and_a_persons(admin, access):
+    body = {
+        "kind": "Integration",
+        "metadata": {"name": "shop-db"},
+        "spec": INTEGRATION | {"auth": BY_CERTIFICATE, "user": "ann"},
+    }
+    answer = admin.call("PUT", "/v1/resources/integration/shop-db", body)
+    assert answer.status_code == 409
+    access.put("Integration", "shop-db", INTEGRATION, auth=BY_CERTIFICATE)
+    answer = admin.call("POST", "/v1/users", {"name": "pgward_connector"})
+    assert answer.status_code == 409
+    assert "logs in as 'pgward_connector'" in answer.text
