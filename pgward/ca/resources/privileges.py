@@ -105,17 +105,16 @@ class RightsSpec(Model):
     privileges: Annotated[list[Privileges], Field(max_length=MAX_PRIVILEGES)] = Field(
         default_factory=list
     )
-    allow_superuser: bool = False
 
     @model_validator(mode="after")
     def _roles_are_harmless(self) -> Self:
         for name in self.roles:
             if name.lower().startswith(OURS):
                 raise ValueError(f"names the role {name!r}: roles of pgward's own are not given")
-            if not self.allow_superuser and role_names.makes_superuser(name):
+            if role_names.makes_superuser(name):
                 raise ValueError(
                     f"names the role {name!r}, which is as good as a superuser:"
-                    " add allowSuperuser: true if that is meant"
+                    " what a superuser leaves behind cannot be taken away"
                 )
         return self
 
