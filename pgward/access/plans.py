@@ -80,11 +80,15 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What cannot be as it is wanted; if it is ``fatal`` its grants are not active."""
+    """What cannot be as it is wanted; if it is ``fatal`` its grants are not active.
+
+    What is ``passing`` may be otherwise in a moment, though nobody does anything about it.
+    """
 
     text: str
     grants: frozenset[str] = frozenset()
     fatal: bool = True
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _TO_COME: Mapping[str, str] = {
     "function": "FUNCTIONS",
 }
 _NAMED = 3
+_DATABASE_OWNER = "pg_database_owner"
 
 
 @dataclass(slots=True)
@@ -39,14 +40,16 @@ class _Draft:
     members: set[Membership] = field(default_factory=set)
     privileges: set[Privilege] = field(default_factory=set)
     defaults: set[Default] = field(default_factory=set)
-    problems: dict[tuple[str, bool], set[str]] = field(default_factory=dict)
+    problems: dict[tuple[str, bool, bool], set[str]] = field(default_factory=dict)
     held: set[Privilege] = field(default_factory=set)
     joined: set[Membership] = field(default_factory=set)
     by_rights: dict[ObjectRights, list[Thing]] = field(default_factory=dict)
 
-    def problem(self, text: str, grants: Iterable[str], *, fatal: bool = True) -> None:
+    def problem(
+        self, text: str, grants: Iterable[str], *, fatal: bool = True, passing: bool = False
+    ) -> None:
         """Note what cannot be, once, with all the grants that it is about."""
-        self.problems.setdefault((text, fatal), set()).update(grants)
+        self.problems.setdefault((text, fatal, passing), set()).update(grants)
 
 
 def wish(wanted: Wanted, facts: Facts, integration: str) -> tuple[Desired, tuple[Problem, ...]]:
@@ -60,7 +63,8 @@ def wish(wanted: Wanted, facts: Facts, integration: str) -> tuple[Desired, tuple
     for grant in accepted:
         _rights(draft, grant.role, grant.rights, {grant.id})
     problems = tuple(
-        Problem(text, frozenset(grants), fatal) for (text, fatal), grants in draft.problems.items()
+        Problem(text, frozenset(grants), fatal, passing)
+        for (text, fatal, passing), grants in draft.problems.items()
     )
     desired = Desired(
         draft.roles,
@@ -207,7 +211,8 @@ def _object_rights(
         return
     if database not in draft.facts.databases:
         why = draft.facts.closed.get(database, "nobody can connect to it")
-        draft.problem(f"the database {database!r} cannot be entered: {why}", grants)
+        text = f"the database {database!r} cannot be entered: {why}"
+        draft.problem(text, grants, passing=True)
         return
     _on_things(draft, grantee, rights, grants)
 
@@ -248,7 +253,8 @@ def _on_things(draft: _Draft, grantee: str, rights: ObjectRights, grants: Iterab
             elif thing not in unmet[-1:] and (exact or not thing.extension):
                 unmet.append(thing)
     if unmet:
-        draft.problem(_not_given(rights, unmet), grants, fatal=exact or not given)
+        owner = draft.facts.server.doors[rights.database].owner
+        draft.problem(_not_given(rights, unmet, owner), grants, fatal=exact or not given)
     if rights.future and rights.name == ANY and rights.kind in _TO_COME:
         _to_come(draft, grantee, rights, privileges)
 
@@ -269,13 +275,17 @@ def _sayable(thing: Thing) -> bool:
     return is_name(thing.name) and (not thing.schema or is_name(thing.schema))
 
 
-def _not_given(rights: ObjectRights, unmet: list[Thing]) -> str:
+def _not_given(rights: ObjectRights, unmet: list[Thing], database_owner: str) -> str:
     named = ", ".join(f"{each.schema}.{each.name}".lstrip(".") for each in unmet[:_NAMED])
     more = f" and {len(unmet) - _NAMED} more" if len(unmet) > _NAMED else ""
     owners = ", ".join(sorted({repr(each.owner) for each in unmet})[:_NAMED])
+    whose = "the owner"
+    if any(each.owner == _DATABASE_OWNER for each in unmet):
+        # Its one member is the database's owner: nobody can be granted it (manual, chapter 21.5).
+        whose = f"{database_owner!r}, who owns the database"
     return (
         f"the connector may not grant {', '.join(rights.privileges)} in {rights.database!r} on "
-        f"{named}{more}, owned by {owners}; hint: make it a member of the owner "
+        f"{named}{more}, owned by {owners}; hint: make it a member of {whose} "
         "(pgward connector set-up --owner)"
     )
 

@@ -14,8 +14,10 @@ from pgward.core.errors import InvalidInputError
 from pgward.system import terminal
 
 _PAGE = 1000
-_KINDS = ("person", "minted", "account", "edge", "host", "connector", "api", "snapshot")
-_KINDS += ("ocsp", "probe", "ca")
+_KINDS = (
+    *("person", "minted", "account", "edge", "host", "connector", "api", "snapshot"),
+    *("ocsp", "probe", "ca"),
+)
 _CERTIFICATES = {
     "serial": "SERIAL",
     "kind": "KIND",

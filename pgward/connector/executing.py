@@ -36,12 +36,14 @@ class Statement:
 class Outcome:
     """What a server is like now.
 
-    ``active`` are the grants that are there, ``failed`` those that cannot be, and why. ``left`` are
-    roles of ours that have more than they should, still. ``desired`` is for the next turn.
+    ``active`` are the grants that are there, ``failed`` those that cannot be, and why: ``final``
+    ones until somebody changes something. ``left`` are roles of ours that have more than they
+    should, still. ``desired`` is for the next turn.
     """
 
     active: frozenset[str] = frozenset()
     failed: Mapping[str, str] = field(default_factory=dict)
+    final: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()
     sessions_ended: Mapping[str, int] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
@@ -207,10 +209,11 @@ class _Turn:
         """Return what came of it; ``last`` is what is still to be done."""
         wanted = {each.id for each in self._wanted.grants}
         failed: dict[str, str] = {}
-        for problem in last.problems:
-            if problem.fatal:
-                for grant in sorted(problem.grants & wanted):
-                    failed.setdefault(grant, problem.text)
+        fatal = [each for each in last.problems if each.fatal]
+        for problem in sorted(fatal, key=lambda each: each.passing):
+            for grant in sorted(problem.grants & wanted):
+                failed.setdefault(grant, problem.text)
+        final = {grant for each in fatal if not each.passing for grant in each.grants & wanted}
         for step in last.steps:
             role = last.desired.roles.get(step.role)
             for grant in sorted(role.grants & wanted) if role is not None else ():
@@ -230,6 +233,7 @@ class _Turn:
         return Outcome(
             active=frozenset(wanted - failed.keys()),
             failed=failed,
+            final=frozenset(final),
             left=frozenset(left),
             sessions_ended=self._ended,
             drift=self._told(last),

@@ -17,8 +17,8 @@ MOST_BYTES: Final = 300_000
 MOST_LETTERS: Final = 10_000
 MOST_PROBLEM: Final = 1000
 FAILS_AFTER: Final = timedelta(seconds=15)
-"""So long a grant may be in the making before the CA is told that it fails: a lock may be in the
-way, and what has failed is not tried again."""
+"""So long a grant may be in the making before the CA is told that it fails, if its failure is not
+final: a lock may be in the way, and what has failed is not tried again."""
 
 
 class Statement(Protocol):
@@ -70,6 +70,11 @@ class Outcome(Protocol):
     @property
     def failed(self) -> Mapping[str, str]:
         """Grants that cannot be made, and why."""
+        ...
+
+    @property
+    def final(self) -> Collection[str]:
+        """Which of those stay so until somebody changes something."""
         ...
 
     @property
@@ -154,7 +159,9 @@ class Telling:
         failing = {name: why for name, why in outcome.failed.items() if name in live and give}
         self._failing = {name: self._failing.get(name, now) for name in failing}
         self._given_up = frozenset(
-            name for name, since in self._failing.items() if now - since >= FAILS_AFTER
+            name
+            for name, since in self._failing.items()
+            if name in outcome.final or now - since >= FAILS_AFTER
         )
         for grant_id, why in sorted(failing.items()):
             # One that was there is not given up: the CA hears of its problem with the health.

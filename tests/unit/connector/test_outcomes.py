@@ -49,6 +49,14 @@ def test_a_grant_that_cannot_be_made_has_some_time_for_it():
     assert not telling.is_failing
 
 
+def test_what_nobody_can_make_is_given_up_at_once():
+    telling, given = Telling(), assignment(grant_fields())
+    came = Came(failed={"g1": "there is no database 'shop'"}, final=frozenset({"g1"}))
+    expected = grant("g1", "failed", "there is no database 'shop'")
+    assert telling.grants(given, came, NOW) == [expected]
+    assert not telling.is_failing
+
+
 def test_what_came_once_begins_anew():
     telling, given = Telling(), assignment(grant_fields())
     came = Came(failed={"g1": "locked"})

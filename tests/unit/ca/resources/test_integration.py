@@ -76,6 +76,7 @@ def test_every_ssl_mode_of_libpq_is_there(mode):
         ({"sslMode": "require", "sslRootCert": "system"}, "spec", "has sslRootCert"),
         ({"sslMode": "prefer", "serverName": "x.example"}, "spec", "has serverName"),
         ({"sslMode": "allow", "auth": {"certificate": {}}}, "spec", "auth.certificate needs TLS"),
+        ({"user": "a b", "auth": {"certificate": {}}}, "spec", "needs another user: 'a b' cannot"),
         ({"sslRootCert": "x"}, "spec.sslRootCert", "certificates in PEM"),
         ({"roleName": "jit"}, "spec.roleName", "it has no {user}"),
         ({"roleName": "{user}{user}"}, "spec.roleName", "it has no {user}"),
