@@ -16,6 +16,7 @@ _CONNECTORS = {
     "integrations": "INTEGRATIONS",
     "seen": "LAST SEEN",
     "ends": "CERTIFICATE ENDS",
+    "problem": "PROBLEM",
 }
 
 
@@ -23,7 +24,7 @@ _CONNECTORS = {
 @options.output
 @click.pass_context
 def connectors(context: click.Context, output: str) -> None:
-    """List connectors: their integrations, and when each last asked for something."""
+    """List connectors: their integrations, when each last asked, and what it could not do."""
     if context.invoked_subcommand is None:
         _list_connectors(output)
 
@@ -64,4 +65,9 @@ def _row(row: dict[str, Any], now: datetime) -> dict[str, Any]:
         value and when(parse_rfc3339(value), now)
         for value in (row["last_seen_at"], row["not_after"])
     )
-    return {**row, "seen": seen or "never", "ends": ends}
+    problems = [
+        f"{each['integration']}: {each['problem'] or each['state']}"
+        for each in row["servers"]
+        if each["state"] not in ("ok", None)
+    ]
+    return {**row, "seen": seen or "never", "ends": ends, "problem": "; ".join(problems)}

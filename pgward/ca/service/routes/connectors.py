@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel
 
+from pgward.ca.access import healths
 from pgward.ca.identity import machines
 from pgward.ca.records import Kind
 from pgward.ca.resources import stored as resources
@@ -14,11 +15,22 @@ from pgward.ca.service.routes import hosts
 router = strict.router("machines: administration")
 
 
+class ServerInfo(BaseModel):
+    """How a connector fares with one server, by its own word at ``told_at``."""
+
+    integration: str
+    state: str | None
+    problem: str | None
+    server_version: int | None
+    told_at: Time
+
+
 class ConnectorInfo(BaseModel):
     """A connector and its integrations; ``not_after`` is when its newest certificate ends."""
 
     name: str
     integrations: list[str]
+    servers: list[ServerInfo]
     enrolled_at: Time
     last_seen_at: Time | None
     not_after: Time | None
@@ -37,11 +49,19 @@ def every(context: Current, _by: Administrator) -> Connectors:
         found = machines.connectors(connection)
         ends = machines.expiries(connection, Kind.CONNECTOR)
         integrations = resources.every(connection, "Integration")
+        told = healths.every(connection, [each.name for each in integrations])
     return Connectors(
         connectors=[
             ConnectorInfo(
                 name=each.name,
                 integrations=[one.name for one in integrations if _is_of(one.spec, each.name)],
+                servers=[
+                    ServerInfo.model_validate(told[one.name], from_attributes=True)
+                    for one in integrations
+                    if _is_of(one.spec, each.name)
+                    and one.name in told
+                    and told[one.name].machine == each.actor
+                ],
                 enrolled_at=each.enrolled_at,
                 last_seen_at=each.last_seen_at,
                 not_after=ends.get(each.name),

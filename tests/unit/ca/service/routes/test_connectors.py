@@ -20,6 +20,32 @@ def test_connectors_are_listed_with_their_integrations_and_removed(api, admin):
     assert admin.call("GET", "/v1/connectors").json() == {"connectors": []}
 
 
+def test_connectors_are_shown_with_what_they_told_last_of_their_servers(api, admin):
+    connector = api.machine(admin, "connector", "c1")
+    path = "/v1/resources/Integration/shop-db"
+    body = {"kind": "Integration", "metadata": {"name": "shop-db"}, "spec": INTEGRATION}
+    admin.call("PUT", path, body)
+    (found,) = admin.call("GET", "/v1/connectors").json()["connectors"]
+    assert found["servers"] == []
+    health = {"state": "away", "problem": "no route", "server_version": 160014, "at": None}
+    report = {"id": "a" * 32, "integration": "shop-db", "version": 1, "health": health}
+    assert connector.call("POST", "/v1/connector/report", report).status_code == 200
+    (found,) = admin.call("GET", "/v1/connectors").json()["connectors"]
+    assert found["servers"] == [
+        {
+            "integration": "shop-db",
+            "state": "away",
+            "problem": "no route",
+            "server_version": 160014,
+            "told_at": "2026-11-21T12:00:00Z",
+        }
+    ]
+    api.machine(admin, "connector", "c2")
+    admin.call("PUT", path, body | {"spec": INTEGRATION | {"connector": "c2"}})
+    listed = admin.call("GET", "/v1/connectors").json()["connectors"]
+    assert [each["servers"] for each in listed] == [[], []]  # c2 has told nothing yet
+
+
 def test_a_connector_serves_nobody_under_a_name(admin):
     body = {"kind": "connector", "name": "c1", "dns": ["db1.internal"]}
     answer = admin.call("POST", "/v1/tokens", body)
