@@ -127,6 +127,15 @@ def test_what_is_refused_is_left_out_and_nothing_else() -> None:
     assert 1 < len(looks) <= ROUNDS + 1
 
 
+def test_what_nobody_can_make_is_told_from_what_is_refused() -> None:
+    absent = Rights(objects=frozenset({ObjectRights("none", "table", "s", "*", ("SELECT",))}))
+    grants = (replace(GRANT, rights=TABLES), Grant("g2", "bob", "bob", END, rights=absent))
+    server = ScriptedServer(Fake("alice", "bob", refused=('"s"."b"',)))
+    outcome = reconcile(server, "shop-db", Wanted(1, {}, grants))
+    assert outcome.failed == {"g1": "refused", "g2": "there is no database 'none'"}
+    assert outcome.final == {"g2"}
+
+
 def test_a_role_is_not_dropped_whose_sessions_do_not_end() -> None:
     fake = Fake("bob", refused=('GRANT "bob"',), sessions=1)
     outcome = reconcile(ScriptedServer(fake), "shop-db", Wanted())
