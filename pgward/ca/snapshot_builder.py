@@ -29,6 +29,7 @@ from pgward.pki import pem
 
 # Edges that know nothing of step-ups leave out what has a mode that they do not know.
 _STEP_UP_MODE = "{}+step-up"
+_NAMES = sa.select(users.c.name_key, users.c.name)
 # A cached snapshot is signed afresh before its signer's certificate comes near its end.
 _RESIGN_AFTER = timedelta(hours=6)
 
@@ -116,7 +117,7 @@ def read(
         version=version,
         services=[(each.name, spec) for each, spec in services],
         groups=directory.groups(connection),
-        names={row.name_key: row.name for row in connection.execute(sa.select(users))},
+        names={row.name_key: row.name for row in connection.execute(_NAMES)},
         blocked=_blocked(connection, now),
         crls=[crl.der for crl in signing.user_crls()],
         trust=signing.trust,

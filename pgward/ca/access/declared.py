@@ -46,13 +46,18 @@ def target(connection: Connection, service: str) -> Target:
     return Target(service, dict(spec.labels or {}), name, linked)
 
 
-def targets(connection: Connection) -> list[Target]:
-    """Return all services by name."""
+def targets(connection: Connection, only: Collection[str] | None = None) -> list[Target]:
+    """Return all services by name, or those of ``only`` that there are."""
     integrations = {
         each.name: _integration(_text(each)) for each in resources.every(connection, "Integration")
     }
     found = []
-    for each in resources.every(connection, "Service"):
+    services = (
+        resources.every(connection, "Service")
+        if only is None
+        else resources.several(connection, "Service", only)
+    )
+    for each in services:
         spec = _service(_text(each))
         linked = integrations.get(spec.integration or "")
         name = None if linked is None else spec.integration

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.access.flows import Asked
 from pgward.access.request_states import APPROVED, LIVE, PENDING
+from pgward.ca.access import reach
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema_access import access_decisions, access_grants, access_requests
 from pgward.core.errors import NotFoundError
@@ -99,6 +100,9 @@ def _read(asked: str) -> Asked:
 
 # All but what the store keeps for itself.
 _WHOLE_GRANT = [_GRANTS[each.name] for each in fields(Grant)]
+# SQLAlchemy takes longer to build a statement than to run it.
+_FIND = sa.select(access_requests).where(_REQUESTS.id == sa.bindparam("of_id"))
+_FIND_GRANT = sa.select(*_WHOLE_GRANT).where(_GRANTS.id == sa.bindparam("of_id"))
 
 
 def new_id() -> str:
@@ -114,8 +118,7 @@ def add(transaction: Transaction, values: Mapping[str, Any]) -> AccessRequest:
 
 def find(connection: Connection, request_id: str) -> AccessRequest | None:
     """Return a request, or None."""
-    statement = sa.select(access_requests).where(_REQUESTS.id == request_id)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_FIND, {"of_id": request_id}).one_or_none()
     return None if row is None else AccessRequest(**row._mapping)  # noqa: SLF001 - public there
 
 
@@ -125,6 +128,12 @@ def get(connection: Connection, request_id: str) -> AccessRequest:
     if found is None:
         raise unknown(request_id)
     return found
+
+
+def several(connection: Connection, ids: Sequence[str]) -> list[AccessRequest]:
+    """Return those of these requests that there are."""
+    statement = sa.select(access_requests).where(_REQUESTS.id.in_(ids))
+    return [AccessRequest(*row) for row in connection.execute(statement)] if ids else []
 
 
 def unknown(request_id: str) -> NotFoundError:
@@ -213,8 +222,7 @@ def add_grant(transaction: Transaction, values: Mapping[str, Any]) -> Grant:
 
 def find_grant(connection: Connection, grant_id: str) -> Grant | None:
     """Return a grant, or None."""
-    statement = sa.select(*_WHOLE_GRANT).where(_GRANTS.id == grant_id)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_FIND_GRANT, {"of_id": grant_id}).one_or_none()
     return None if row is None else Grant(**row._mapping)  # noqa: SLF001 - public in SQLAlchemy
 
 
@@ -267,9 +275,6 @@ def page(
     """Return the newest requests, or those that are older than ``after`` (an id)."""
     given = {"state": search.state, "user_name": search.user, "service": search.service}
     conditions = [_REQUESTS[name] == value for name, value in given.items() if value is not None]
-    if search.seen_by is not None:
-        mine = _REQUESTS.user_name == search.seen_by
-        conditions.append(sa.or_(mine, _REQUESTS.flow.in_(search.flows)) if search.flows else mine)
     if search.prefix is not None:
         # A range, which an index answers: ids are hexadecimal, and g comes behind them.
         conditions += [_REQUESTS.id >= search.prefix, _REQUESTS.id < f"{search.prefix}g"]
@@ -279,17 +284,17 @@ def page(
             _REQUESTS.break_glass,
             _REQUESTS.acknowledged_at.is_(None),
         ]
+    order = (_REQUESTS.created_at, _REQUESTS.id)
     if after is not None:
         last = get(connection, after)
-        place = sa.tuple_(_REQUESTS.created_at, _REQUESTS.id)
-        bound = sa.tuple_(
-            sa.literal(last.created_at, _REQUESTS.created_at.type), sa.literal(last.id)
-        )
-        conditions.append(place < bound)
+        conditions.append(_behind(order, last.created_at, last.id))
+    if search.seen_by is not None:
+        is_few = search.user or search.service or search.prefix or search.unacknowledged
+        conditions.append(_seen(access_requests, search, conditions, order, limit, is_few))
     statement = (
         sa.select(access_requests)
         .where(*conditions)
-        .order_by(_REQUESTS.created_at.desc(), _REQUESTS.id.desc())
+        .order_by(*(each.desc() for each in order))
         .limit(limit)
     )
     return [AccessRequest(**row) for row in connection.execute(statement).mappings()]
@@ -312,27 +317,48 @@ def grant_page(
     """Return the grants that end last, or those behind ``after`` (an id)."""
     given = {"user_name": search.user, "service": search.service}
     conditions = [_GRANTS[name] == value for name, value in given.items() if value is not None]
-    if search.seen_by is not None:
-        mine = _GRANTS.user_name == search.seen_by
-        conditions.append(sa.or_(mine, _GRANTS.flow.in_(search.flows)) if search.flows else mine)
+    order = (_GRANTS.ends_at, _GRANTS.id)
     if after is not None:
         last = find_grant(connection, after)
         if last is None:
             raise unknown(after)
-        place = sa.tuple_(_GRANTS.ends_at, _GRANTS.id)
-        bound = sa.tuple_(sa.literal(last.ends_at, _GRANTS.ends_at.type), sa.literal(last.id))
-        conditions.append(place < bound)
+        conditions.append(_behind(order, last.ends_at, last.id))
     found: list[Grant] = []
     for state in search.states:  # an index has each in this order, and none has all
+        these = [_GRANTS.state == state, *conditions]
+        if search.seen_by is not None:
+            is_few = search.user or search.service
+            these.append(_seen(access_grants, search, these, order, limit, is_few))
         statement = (
             sa.select(*_WHOLE_GRANT)
-            .where(_GRANTS.state == state, *conditions)
-            .order_by(_GRANTS.ends_at.desc(), _GRANTS.id.desc())
+            .where(*these)
+            .order_by(*(each.desc() for each in order))
             .limit(limit)
         )
         found += [Grant(**row) for row in connection.execute(statement).mappings()]
     found.sort(key=lambda each: (each.ends_at, each.id), reverse=True)
     return found[:limit]
+
+
+def _behind(order: Sequence[sa.Column[Any]], *last: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that something comes behind this in a descending order."""
+    values = [sa.literal(value, each.type) for each, value in zip(order, last, strict=True)]
+    return sa.tuple_(*order) < sa.tuple_(*values)
+
+
+def _seen(  # noqa: PLR0917 - what a search is made of
+    table: sa.Table,
+    search: Search | GrantSearch,
+    among: Sequence[sa.ColumnElement[bool]],
+    order: Sequence[sa.Column[Any]],
+    limit: int,
+    is_few: object,
+) -> sa.ColumnElement[bool]:
+    """Return the condition that somebody may see something; where it is of few, as it stands."""
+    person = str(search.seen_by)
+    if is_few:
+        return sa.or_(table.c.user_name == person, table.c.flow.in_(search.flows))
+    return reach.seen(table, person, search.flows, among=list(among), order=order, limit=limit)
 
 
 def decisions_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Decision]]:

@@ -5,9 +5,10 @@ resources is noted in the transaction of the change (``Transaction.touch``); the
 grants that rest on it, and at nothing else.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -60,6 +61,11 @@ class Checks:
         self._flows: dict[str, Flow | None] = {}
         self._targets: dict[str, Target | None] = {}
         self._bundles: dict[tuple[frozenset[str], str], bool] = {}
+
+    def prepare(self, names: Collection[str]) -> None:
+        """Read several people at once who are asked about next."""
+        unknown = set(names) - self._people.keys()
+        self._people |= directory.several(self._connection, unknown)
 
     def why_not(self, grant: Grant) -> str | None:
         """Return why somebody may not have what a live grant gives; None if they may."""
@@ -162,7 +168,7 @@ def _recheck(store: Store, begin: Write, now: datetime) -> int:
         lost = [
             each.id
             for kind, name, _ in touched
-            for each in _resting_on(connection, kind, name)
+            for each in _prepared(checks, _resting_on(connection, kind, name))
             if checks.why_not(each) is not None
         ]
     ended = 0
@@ -176,6 +182,13 @@ def _recheck(store: Store, begin: Write, now: datetime) -> int:
                 seen = (columns.kind == kind) & (columns.name == name) & (columns.mark == mark)
                 transaction.execute(sa.delete(access_rechecks).where(seen))
     return ended + len(touched)
+
+
+def _prepared(checks: Checks, found: Iterator[Grant]) -> Iterator[Grant]:
+    """Yield grants, whose people are read some at a time."""
+    while some := list(islice(found, BATCH)):
+        checks.prepare({each.user_name for each in some})
+        yield from some
 
 
 def _end_lost(transaction: Transaction, ids: Sequence[str], now: datetime) -> int:

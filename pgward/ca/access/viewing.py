@@ -68,6 +68,7 @@ class Viewer:
         self._people: dict[tuple[Demand, ...], list[Person]] = {}
         self._able: dict[str, Person | None] = {}
         self._bundles: dict[str, Rights] = {}
+        self._said: dict[str, list[Decision]] = {}
 
     def one(self, request_id: str) -> Seen:
         """Return a request; raise NotFoundError also for one that is not theirs to see."""
@@ -81,18 +82,19 @@ class Viewer:
     ) -> tuple[list[Seen], str | None]:
         """Return a page of requests, and where the next one begins if there may be more."""
         found: list[AccessRequest] = []
+        narrowed, size = self._narrowed(search, to_decide), limit
         for _ in range(MOST_SCANNED):
-            page = requests.page(
-                self._connection, self._narrowed(search, to_decide), after=after, limit=_PAGE
-            )
+            page = requests.page(self._connection, narrowed, after=after, limit=size)
+            self._look_at(page)
             for each in page:
                 after = each.id
                 if self._waits_for_me(each) if to_decide else self._may_see(each):
                     found.append(each)
                 if len(found) == limit:
                     return self._whole(found), after
-            if len(page) < _PAGE:
+            if len(page) < size:
                 return self._whole(found), None
+            size = max(limit, _PAGE)  # whoever sees few of them has more looked through
         return self._whole(found), after
 
     def grants(
@@ -103,17 +105,19 @@ class Viewer:
             flows = self._flows_to_decide()
             search = GrantSearch(search.states, search.user, search.service, self._me.name, flows)
         found: list[Grant] = []
-        size = limit if self._sees_all else _PAGE
+        size = limit
         for _ in range(MOST_SCANNED):
             page = requests.grant_page(self._connection, search, after=after, limit=size)
+            asked = {} if self._sees_all else self._asked([each.id for each in page])
             for each in page:
                 after = each.id
-                if self._sees_all or self._may_see_grant(each):
+                if self._sees_all or self._may_see_grant(each, asked):
                     found.append(each)
                 if len(found) == limit:
                     return found, after
             if len(page) < size:
                 return found, None
+            size = max(limit, _PAGE)
         return found, after
 
     def may_end(self, request: AccessRequest) -> bool:
@@ -152,20 +156,42 @@ class Viewer:
         who = self._who(request)
         if who is not None and who.may(self._me):
             return True
-        said = requests.decisions(self._connection, request.id)
+        said = self._decisions(request.id)
         return any(self._me.is_called(each.decided_by) for each in said)
 
-    def _may_see_grant(self, grant: Grant) -> bool:
+    def _may_see_grant(self, grant: Grant, asked: Mapping[str, AccessRequest]) -> bool:
         if self._me.is_called(grant.user_name):
             return True
-        request = requests.find(self._connection, grant.id)
+        request = asked.get(grant.id)
         return request is not None and self._may_see(request)
+
+    def _asked(self, ids: Sequence[str]) -> dict[str, AccessRequest]:
+        """Return the requests of a page of grants."""
+        found = requests.several(self._connection, ids)
+        self._look_at(found)
+        return {each.id: each for each in found}
+
+    def _look_at(self, page: Sequence[AccessRequest]) -> None:
+        """Read at once what a page of requests is about, and what was said of them."""
+        services = {each.service for each in page} - self._targets.keys()
+        for name in services:
+            self._targets[name] = None
+        for aim in declared.targets(self._connection, services) if services else ():
+            self._targets[aim.service] = aim
+        ids = [each.id for each in page]
+        said = requests.decisions_of(self._connection, ids)
+        self._said = {each: said.get(each, []) for each in ids}
+
+    def _decisions(self, request_id: str) -> list[Decision]:
+        if request_id not in self._said:
+            self._said[request_id] = requests.decisions(self._connection, request_id)
+        return self._said[request_id]
 
     def _waits_for_me(self, request: AccessRequest) -> bool:
         who = self._who(request)
         if who is None or not who.may(self._me) or self._now >= request.lapses_at:
             return False
-        said = requests.decisions(self._connection, request.id)
+        said = self._decisions(request.id)
         return not any(self._me.is_called(each.decided_by) for each in said)
 
     def _whole(self, found: Sequence[AccessRequest]) -> list[Seen]:

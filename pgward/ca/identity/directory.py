@@ -78,6 +78,18 @@ def find(connection: Connection, name: str) -> User | None:
     return _user(row, connection.execute(groups).scalars())
 
 
+def several(connection: Connection, names_: Collection[str]) -> dict[str, User]:
+    """Return those of these people, by exact names, that there are."""
+    if not names_:
+        return {}
+    memberships = defaultdict(list)
+    statement = sa.select(group_members).where(group_members.c.user_name.in_(names_))
+    for group, member in connection.execute(statement):
+        memberships[member].append(group)
+    rows = connection.execute(sa.select(users).where(users.c.name.in_(names_)))
+    return {row.name: _user(row, memberships[row.name]) for row in rows}
+
+
 def get(connection: Connection, name: str) -> User:
     """Return the person of this name; raise NotFoundError."""
     user = find(connection, name)

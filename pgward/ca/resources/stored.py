@@ -1,8 +1,10 @@
 """Resources in the store: declared, compared with what is there, written when they differ."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -21,6 +23,26 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import ConflictError, NotFoundError
 
 Change = Literal["created", "updated", "unchanged"]
+_MOST_SERVICES = 4096  # that are remembered as they were read
+
+
+# Lists ask for many, and SQLAlchemy takes longer to build a statement than to run it.
+_FIND = sa.select(resources).where(
+    resources.c.kind == sa.bindparam("of_kind"), resources.c.name == sa.bindparam("called")
+)
+_EVERY = (
+    sa.select(resources)
+    .where(resources.c.kind == sa.bindparam("of_kind"))
+    .order_by(resources.c.name)
+)
+_SEVERAL = (
+    sa.select(resources)
+    .where(
+        resources.c.kind == sa.bindparam("of_kind"),
+        resources.c.name.in_(sa.bindparam("called", expanding=True)),
+    )
+    .order_by(resources.c.name)
+)
 
 
 class StaleError(ConflictError):
@@ -53,7 +75,7 @@ class Resource:
 
 def find(connection: Connection, kind: str, name: str) -> Resource | None:
     """Return a resource, or None."""
-    row = connection.execute(sa.select(resources).where(*_is(kind, name))).one_or_none()
+    row = connection.execute(_FIND, {"of_kind": kind, "called": name}).one_or_none()
     return None if row is None else Resource(**row._mapping)  # noqa: SLF001 - public in SQLAlchemy
 
 
@@ -67,14 +89,28 @@ def get(connection: Connection, kind: str, name: str) -> Resource:
 
 def every(connection: Connection, kind: str) -> list[Resource]:
     """Return all resources of a kind by name."""
-    statement = sa.select(resources).where(resources.c.kind == kind).order_by(resources.c.name)
-    return [Resource(**row) for row in connection.execute(statement).mappings()]
+    found = connection.execute(_EVERY, {"of_kind": kind})
+    return [Resource(*row) for row in found]  # its fields are the columns, in their order
+
+
+def several(connection: Connection, kind: str, names: Collection[str]) -> list[Resource]:
+    """Return those of these resources of a kind that there are, by name."""
+    if not names:
+        return []
+    found = connection.execute(_SEVERAL, {"of_kind": kind, "called": sorted(names)})
+    return [Resource(*row) for row in found]
 
 
 def services(connection: Connection) -> list[tuple[Resource, ServiceSpec]]:
     """Return all services with their specs as models."""
     found = every(connection, "Service")
-    return [(each, ServiceSpec.model_validate(each.spec)) for each in found]
+    return [(each, _service(json.dumps(each.spec))) for each in found]
+
+
+@lru_cache(_MOST_SERVICES)
+def _service(spec: str) -> ServiceSpec:
+    """Read one; every snapshot needs all of them, and hardly any has changed."""
+    return ServiceSpec.model_validate(json.loads(spec))
 
 
 def certificate_profiles(connection: Connection) -> list[tuple[str, CertificateProfileSpec]]:

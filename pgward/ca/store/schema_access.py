@@ -41,7 +41,8 @@ access_requests = sa.Table(
     sa.Index("ix_access_requests_state", "state", "created_at", "id"),
     sa.Index("ix_access_requests_service", "service", "created_at", "id"),
     sa.Index("ix_access_requests_lapses_at", "state", "lapses_at"),
-    sa.Index("ix_access_requests_flow", "flow", "state"),
+    sa.Index("ix_access_requests_flow", "flow", "created_at", "id"),
+    sa.Index("ix_access_requests_flow_state", "flow", "state", "created_at", "id"),
     sa.Index("ix_access_requests_extends", "extends"),
 )
 
@@ -99,9 +100,9 @@ access_grants = sa.Table(
     # The version of the store that each change was made to; it sets itself.
     sa.Column("revision", sa.BigInteger, nullable=False, default=_REVISION, onupdate=_REVISION),
     sa.Index("ix_access_grants_user_name", "user_name", "state", "ends_at", "id"),
-    sa.Index("ix_access_grants_service", "service", "state", "ends_at"),
-    sa.Index("ix_access_grants_integration", "integration", "state"),
-    sa.Index("ix_access_grants_flow", "flow", "state"),
+    sa.Index("ix_access_grants_service", "service", "state", "ends_at", "id"),
+    sa.Index("ix_access_grants_integration", "integration", "state", "ends_at"),
+    sa.Index("ix_access_grants_flow", "flow", "state", "ends_at", "id"),
     sa.Index("ix_access_grants_revision", "revision", "service"),
     sa.Index("ix_access_grants_state", "state", "ends_at", "id"),
 )

@@ -153,3 +153,12 @@ def test_members_are_known_by_exact_name(writing, add):
         for group, name in (("dba", "Alice"), ("dba", "alice"), ("audit", "Alice"))
     ]
     assert found == [True, False, False]
+
+
+def test_several_are_found_at_once_by_exact_name(writing, add):
+    add("Alice", "dba", "audit")
+    add("bob")
+    found = directory.several(writing.connection, {"Alice", "BOB", "carol"})
+    assert found == {"Alice": directory.find(writing.connection, "Alice")}
+    assert directory.several(writing.connection, {"bob"})["bob"].groups == ()
+    assert directory.several(writing.connection, ()) == {}

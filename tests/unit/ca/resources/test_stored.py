@@ -78,3 +78,22 @@ def test_the_hint_names_the_kind_as_the_command_takes_it(writing):
             resources.get(writing, kind, "none")
         word = str(caught.value.hint).removeprefix("pgward get ")
         assert kinds.canonical(word) == kind
+
+
+def test_several_are_found_at_once(writing):
+    for name in ("orders", "billing", "other"):
+        _put(writing, service(name))
+    names = ("orders", "billing", "none")
+    found = resources.several(writing.connection, "Service", names)
+    assert [each.name for each in found] == ["billing", "orders"]
+    assert found[1] == resources.find(writing.connection, "Service", "orders")
+    assert resources.several(writing.connection, "Service", ()) == []
+
+
+def test_a_service_that_was_changed_is_read_anew(writing):
+    _put(writing, service())
+    ((_, before),) = resources.services(writing.connection)
+    changed = {**service()["spec"], "labels": {"env": "prod"}}
+    _put(writing, {**service(), "spec": changed})
+    ((_, after),) = resources.services(writing.connection)
+    assert (before.labels or {}, after.labels) == ({}, {"env": "prod"})

@@ -52,7 +52,8 @@ def _requests() -> None:
     for name, columns in (
         ("created_at", ["created_at", "id"]),
         ("extends", ["extends"]),
-        ("flow", ["flow", "state"]),
+        ("flow", ["flow", "created_at", "id"]),
+        ("flow_state", ["flow", "state", "created_at", "id"]),
         ("lapses_at", ["state", "lapses_at"]),
         ("service", ["service", "created_at", "id"]),
         ("state", ["state", "created_at", "id"]),
@@ -101,10 +102,10 @@ def _grants() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_access_grants"),
     )
     for name, columns in (
-        ("flow", ["flow", "state"]),
-        ("integration", ["integration", "state"]),
+        ("flow", ["flow", "state", "ends_at", "id"]),
+        ("integration", ["integration", "state", "ends_at"]),
         ("revision", ["revision", "service"]),
-        ("service", ["service", "state", "ends_at"]),
+        ("service", ["service", "state", "ends_at", "id"]),
         ("state", ["state", "ends_at", "id"]),
         ("user_name", ["user_name", "state", "ends_at", "id"]),
     ):
