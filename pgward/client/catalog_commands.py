@@ -205,6 +205,7 @@ def _integration(found: dict[str, Any], now: datetime) -> dict[str, Any]:
     problem = found["failure"] or (hindered[0] if len(hindered) == 1 else None)
     if problem is None and hindered:
         problem = f"{counted(len(hindered), 'database')} cannot be read"
+    problem = problem or found["problem"]
     counts = found["counts"]
     return {
         "integration": found["integration"],

@@ -17,6 +17,7 @@ KNOWN = {
     "counts": {"database": 2, "table": 31, "role": 12},
     "failed_at": None,
     "failure": None,
+    "problem": None,
     "asked_at": None,
     "asked_by": None,
 }
@@ -95,6 +96,7 @@ def test_integrations_are_listed_with_what_hindered_a_look(logged_in):
     ("changes", "problem"),
     [
         ({"failure": "the server is away"}, "the server is away"),
+        ({"databases": {}, "problem": "it is a standby"}, "it is a standby"),
         ({"databases": {"a": "x", "b": "y"}}, "2 databases cannot be read"),
         ({"databases": {"a": None}}, "-"),
     ],

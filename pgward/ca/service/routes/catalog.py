@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from pgward.access.catalog import PUBLIC
+from pgward.ca.access import healths
+from pgward.ca.access.healths import Health
 from pgward.ca.catalog import intake, searching
 from pgward.ca.catalog.searching import GrantFilter, ObjectFilter
 from pgward.ca.catalog.standing import KIND, tagging
@@ -29,7 +31,8 @@ class Known(BaseModel):
     """How the last look at a server went; times are null before the first one.
 
     ``databases`` has for each what hindered its reading, or null. After a look that failed as a
-    whole, ``failure`` says why, and what is known is of ``taken_at``.
+    whole, ``failure`` says why, and what is known is of ``taken_at``. ``problem`` is what hinders
+    the connector beside that, by its own last word.
     """
 
     integration: str
@@ -43,6 +46,7 @@ class Known(BaseModel):
     counts: dict[str, int]
     failed_at: Time | None
     failure: str | None
+    problem: str | None
     asked_at: Time | None
     asked_by: str | None
 
@@ -147,7 +151,10 @@ def every(context: Current, _by: Auditor) -> AllKnown:
     with context.store.read() as connection:
         scans = {row["integration"]: row for row in searching.scans(connection)}
         found = stored.every(connection, KIND)
-    return AllKnown(integrations=[_known(each, scans.get(each.name)) for each in found])
+        told = healths.every(connection, [each.name for each in found])
+    return AllKnown(
+        integrations=[_known(each, scans.get(each.name), told.get(each.name)) for each in found]
+    )
 
 
 @router.get("/catalog/{integration}", summary="Show what is known of a server")
@@ -156,7 +163,8 @@ def one(context: Current, _by: Auditor, integration: Integration) -> Known:
     with context.store.read() as connection:
         found = stored.get(connection, KIND, integration)
         scans = searching.scans(connection, integration)
-    return _known(found, scans[0] if scans else None)
+        told = healths.every(connection, [integration])
+    return _known(found, scans[0] if scans else None, told.get(integration))
 
 
 @router.post("/catalog/{integration}/refresh", summary="Have a server looked at now")
@@ -244,7 +252,7 @@ def grants(
     return Grants(grants=shown, cursor=more)
 
 
-def _known(resource: stored.Resource, scan: dict[str, Any] | None) -> Known:
+def _known(resource: stored.Resource, scan: dict[str, Any] | None, health: Health | None) -> Known:
     spec = resource.spec
     told = scan or {"databases": {}, "counts": {}}
     return Known(
@@ -259,6 +267,7 @@ def _known(resource: stored.Resource, scan: dict[str, Any] | None) -> Known:
         counts=told["counts"],
         failed_at=told.get("failed_at"),
         failure=told.get("failure"),
+        problem=None if health is None else health.problem,
         asked_at=told.get("asked_at"),
         asked_by=told.get("asked_by"),
     )

@@ -46,6 +46,7 @@ def test_integrations_are_listed_with_what_is_known(known):
         "failed_at": None,
         "failure": None,
         "asked_at": None,
+        "problem": None,
         "asked_by": None,
     }
 
