@@ -204,7 +204,7 @@ def check_reason(flow: Flow, request: AccessRequest, now: datetime) -> None:
     ):
         raise InvalidInputError(
             f"the reason is not as the flow {flow.name} wants it",
-            hint="`pgward request SERVICE` shows what it must look like",
+            hint=f"pgward request {request.service.name} shows what it must look like",
         )
 
 

@@ -53,7 +53,7 @@ def sql(
         *_databases(account, databases),
         *_owners(account, owners, version),
         *_roles(account, roles, version),
-        *_heir(account, reassign_to, version),
+        *_heir(account, None if reassign_to in owners else reassign_to, version),
     ]
     return "\n".join(lines) + "\n"
 

@@ -103,7 +103,9 @@ def extend(
     """Ask for a later end of a live grant of one's own; decided anew, as its flow is now."""
     connection, person = transaction.connection, deciders.as_person(user)
     if grant.state not in LIVE or grant.ends_at <= now:
-        raise ConflictError("that access has ended", hint="ask anew: pgward request SERVICE")
+        raise ConflictError(
+            "that access has ended", hint=f"ask anew: pgward request {grant.service}"
+        )
     if requests.extensions_of(connection, grant.id):
         raise ConflictError("somebody is asked already whether it may be longer")
     flow = declared.flow(connection, grant.flow)

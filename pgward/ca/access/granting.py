@@ -66,7 +66,7 @@ def longest_end(grant: Grant, flow: Flow, seconds: int) -> datetime:
     """Return when a grant would end that is made longer; ConflictError for more than may be."""
     if flow.longest_in_all is None or grant.break_glass:
         raise ConflictError(
-            "this access cannot be made longer", hint="ask anew: pgward request SERVICE"
+            "this access cannot be made longer", hint=f"ask anew: pgward request {grant.service}"
         )
     end = grant.ends_at + timedelta(seconds=seconds)
     if end > grant.granted_at + flow.longest_in_all:
@@ -113,7 +113,7 @@ def _longer(transaction: Transaction, request: AccessRequest, flow: Flow, now: d
     if grant is None or grant.state not in LIVE or grant.ends_at <= now:
         raise ConflictError(
             "the access that should have been made longer has ended",
-            hint="ask anew: pgward request SERVICE",
+            hint=f"ask anew: pgward request {request.service}",
         )
     end = longest_end(grant, flow, request.seconds)
     return requests.change_grant(transaction, grant, ends_at=end, told_at=None)

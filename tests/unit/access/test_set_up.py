@@ -41,6 +41,12 @@ def test_from_16_on_each_membership_says_what_it_is_for() -> None:
     ]
 
 
+@pytest.mark.parametrize("version", [15, 16])
+def test_an_owner_who_is_the_heir_is_granted_once(version: int) -> None:
+    script = set_up.sql(version, user="me", owners=["app"], reassign_to="app")
+    assert script.count('GRANT "app"') == 1
+
+
 @pytest.mark.parametrize("flavour", set_up.FLAVOURS)
 def test_it_is_never_a_superuser(flavour: str) -> None:
     script = set_up.sql(18, flavour, user="me")
