@@ -53,7 +53,7 @@ def sql(
         *_databases(account, databases),
         *_owners(account, owners, version),
         *_roles(account, roles, version),
-        *_heir(account, None if reassign_to in owners else reassign_to, version),
+        *_heir(account, reassign_to, version, owners),
     ]
     return "\n".join(lines) + "\n"
 
@@ -99,7 +99,7 @@ def _roles(account: str, roles: Sequence[str], version: int) -> list[str]:
     ]
 
 
-def _heir(account: str, heir: str | None, version: int) -> list[str]:
+def _heir(account: str, heir: str | None, version: int, owners: Sequence[str]) -> list[str]:
     if heir is None:
         return []
     options = " WITH ADMIN FALSE, INHERIT TRUE, SET TRUE" if version >= FIRST_OPTIONS else ""
@@ -107,5 +107,5 @@ def _heir(account: str, heir: str | None, version: int) -> list[str]:
         "",
         "-- It hands what access roles own at their end on to this role, which needs CREATE on the",
         "-- schemas where people may make things: GRANT CREATE ON SCHEMA … TO ….",
-        f"GRANT {identifier(heir)} TO {account}{options};",
+        *([] if heir in owners else [f"GRANT {identifier(heir)} TO {account}{options};"]),
     ]
