@@ -148,7 +148,7 @@ def test_every_refusal_of_a_plain_person_is_on_record(api):
     machines = ("/v1/machine/", "/v1/edge/", "/v1/edges/self/", "/v1/host/", "/v1/connector/")
     people = [(m, p) for m, p in asked if not p.startswith(machines)]
     assert len(people) > 20
-    auditors = ("/v1/audit", "/v1/catalog", "/v1/database-sessions")
+    auditors = ("/v1/access/report", "/v1/audit", "/v1/catalog", "/v1/database-sessions")
     for method, path in people:
         answer = plain.call(method, path, TABLE[f"{method} {path}"][1])
         reads = path.startswith(auditors) and not path.endswith(("/end", "/refresh"))

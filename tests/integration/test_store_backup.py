@@ -225,7 +225,7 @@ def test_a_full_disk_stops_a_move_and_the_ca_stays_where_it_is(tmp_path, small_d
 
 
 def test_a_move_out_of_a_full_disk_says_so_or_is_done(tmp_path, small_disk_of):
-    disk = small_disk_of("2m")
+    disk = small_disk_of("4m")
     directory = quick_ca(disk / "ca", filled=True)
     fill_disk(disk)
     there = f"sqlite:///{tmp_path / 'there.db'}"
