@@ -146,10 +146,9 @@ class Keeper:
 
     def start(self) -> None:
         """Work from now on."""
-        self._thread = threading.Thread(
-            target=self._run, name=f"pgward-keeper-{self.name}", daemon=True
-        )
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=f"pgward-keeper-{self.name}", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def stop(self) -> None:
         """Begin no further turn."""

@@ -168,10 +168,10 @@ class Connector:
         except PgwardError as error:
             log.error("%s: %s", name, error)
             keeper.tell_unread(str(error))
-        if is_new and not self._stop.is_set():
-            with self._lock:
+        with self._lock:  # whoever ends all keepers finds none that has not begun
+            if is_new and not self._stop.is_set():
                 self._keepers[name] = keeper
-            keeper.start()
+                keeper.start()
 
     def _make(self, name: str) -> Keeper:
         return Keeper(

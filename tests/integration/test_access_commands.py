@@ -99,6 +99,7 @@ def test_more_time_is_asked_for_and_the_story_told(desk):
     assert f"{it.owner.name} approved: fine" in shown
 
 
+@pytest.mark.soak
 def test_what_was_taken_back_is_over_and_who_waits_hears_of_the_denial(desk):
     it = desk()
     first = it.ask()["id"]

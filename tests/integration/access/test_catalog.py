@@ -211,6 +211,7 @@ def test_it_is_broken_off_between_databases(server: Cluster) -> None:
         discover(Reached(server), now=lambda: NOW, go_on=lambda: False)
 
 
+@pytest.mark.soak
 def test_five_thousand_tables_take_seconds(server: Cluster) -> None:
     server.psql("create database wide")
     server.psql(

@@ -172,6 +172,7 @@ def interleave(stage: Stage, stories: int, steps: int, *, derandomize: bool = Fa
     )
 
 
+@pytest.mark.soak
 def test_what_was_locked_ends_soon_after(stage: Stage) -> None:
     story = Story(stage)
     try:

@@ -57,6 +57,7 @@ def test_what_changes_counts_for_sessions_that_run(stack):
                 eventually(lambda: not session.execute("select 1"))
 
 
+@pytest.mark.soak
 def test_whoever_is_sending_just_then_hears_why(stack):
     """Each is in the middle of a statement of some megabytes, whose rest nobody reads."""
     person = stack.person("analysts")

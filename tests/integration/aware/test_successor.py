@@ -20,6 +20,7 @@ def said_in(stack, session: str) -> bytes:
     return b"".join(b64decode(json.loads(line).get("data", "")) for line in lines)
 
 
+@pytest.mark.soak
 def test_recordings_of_both_are_whole(stack):
     person, edge = stack.person(), stack.new_edge()
     service = stack.aware(person, edges=(edge,), postgres={"recording": "results"})

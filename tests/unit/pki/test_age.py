@@ -118,6 +118,7 @@ def test_anything_else_is_one_error(data, headed):
         decrypt(b"age-encryption.org/v1\n" * headed + data)
 
 
+@pytest.mark.soak
 def test_the_default_cost_is_what_age_takes():
     sealed = io.BytesIO()
     Encryptor(sealed, WORD).close()
