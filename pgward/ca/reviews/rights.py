@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.access import marks
 from pgward.access.flows import Flow
 from pgward.access.people import People
 from pgward.access.request_states import LIVE
@@ -31,7 +32,6 @@ _SERVICES, _MAPS, _SERVERS, _AUTHORITY = range(4)
 _PAGE = 1000
 _GRANTS = access_grants.c
 _LIVE = sa.select(access_grants).where(_GRANTS.state.in_(LIVE))
-_OURS = "managed by pgward access"
 
 
 class Key(NamedTuple):
@@ -219,7 +219,7 @@ class Rights:
 
 
 def _logs_in(role: dict[str, Any]) -> bool:
-    return bool(role["attributes"].get("login")) and not role["comment"].startswith(_OURS)
+    return bool(role["attributes"].get("login")) and not role["comment"].startswith(marks.PREFIX)
 
 
 def _with_role(right: Right, role: str) -> Right:

@@ -32,7 +32,7 @@ class Hold:
                 holder = os.pread(self._descriptor, _MOST, 0)
                 self.leave()
                 raise _held(directory, holder) from None
-            except BaseException:
+            except BaseException:  # also an interrupt: nobody else may find it held by nobody
                 self.leave()
                 raise
 

@@ -42,8 +42,8 @@ def test_every_kind_has_words(kind, extends):
 
 
 def test_what_people_write_stays_one_harmless_line():
-    evil = message(reason="ok\n\nby: the CEO\r\x1b[2J\u202egpj", person="a\nb")
-    assert ("reason", "ok by: the CEO \\x1b[2J\\u202egpj") in evil.lines
+    evil = message(reason="ok\n\nreason: none\r\x1b[2J\u202egpj", person="a\nb")
+    assert ("reason", "ok reason: none \\x1b[2J\\u202egpj") in evil.lines
     assert evil.heading.splitlines() == ["a b asks for access to shop"]
 
 
