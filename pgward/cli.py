@@ -16,6 +16,7 @@ from pgward import __version__
 from pgward.command_table import COMMANDS, Entry
 from pgward.core.errors import InvalidInputError, PgwardError
 from pgward.system import output as outputs
+from pgward.system.reporting import ensure
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -167,7 +168,7 @@ def reporting(command: click.Command, path: str) -> click.Command:
         for name, child in command.commands.items():
             reporting(child, f"{path} {name}")
     elif path not in NO_DOCUMENT:
-        outputs.ensure(command)
+        ensure(command)
     return command
 
 

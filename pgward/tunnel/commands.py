@@ -15,8 +15,7 @@ from pgward.client import options, step_up_prompt
 from pgward.client.session import Session
 from pgward.core.clock import SystemClock
 from pgward.core.errors import NotFoundError, PgwardError
-from pgward.system import output as outputs
-from pgward.system import terminal
+from pgward.system import reporting, terminal
 from pgward.system.paths import pgward_home
 from pgward.system.process import detach, notify_failed, notify_ready
 from pgward.system.secrecy import keep_secrets
@@ -102,7 +101,7 @@ def _serve(wanted: TunnelOptions) -> None:
     def ready(running: Running) -> None:
         if wanted.for_pid is None:
             _tell_ready(running)
-            outputs.finish()  # now: the command itself ends when the tunnel does
+            reporting.finish()  # now: the command itself ends when the tunnel does
         facts = {name: getattr(running, name) for name in _FIELDS}
         notify_ready(json.dumps({"running": facts, "said": said}))
 

@@ -11,7 +11,7 @@ from pgward import cli as cli_module
 from pgward.cli import NO_DOCUMENT, RootGroup, cli
 from pgward.command_table import COMMANDS, Entry
 from pgward.core.errors import DeniedError, LoginNeededError, PgwardError
-from pgward.system.output import takes_output
+from pgward.system.reporting import takes_output
 
 _HEAVY = (
     "asyncio",
