@@ -1,10 +1,12 @@
 """What the CA tells a connector of its integrations. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, Self, TypeAlias
 
+from pgward.access.questions import Question
 from pgward.access.wanted import Wanted
 from pgward.client.secrets import reference
 from pgward.client.secrets.reference import SecretRef
@@ -14,6 +16,7 @@ from pgward.core.errors import InvalidInputError, UnavailableError
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 SYSTEM_ROOTS: Final = "system"
+MOST_QUESTIONS: Final = 20
 MOST_INTEGRATIONS: Final = 1000
 _SSL_MODES: Final[Mapping[str, SslMode]] = {
     "disable": "disable",
@@ -97,12 +100,23 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """An integration, its grants, and those that the CA waits to hear the end of."""
+    """An integration, its grants, and those that the CA waits to hear the end of.
+
+    ``questions`` are what people want to know who decide about more.
+    """
 
     name: str
     settings: ServerSettings
     wanted: Wanted
     ending: tuple[Ending, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+    def wants_as(self, other: "Assignment | None") -> bool:
+        """Tell whether it has the same done as another: questions change no server."""
+        return other is not None and self._work() == other._work()
+
+    def _work(self) -> "Assignment":
+        return replace(self, questions=(), wanted=replace(self.wanted, version=0))
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
@@ -116,6 +130,7 @@ class Assignment:
                     Ending(_text(each["id"]), _name(each["role"]))
                     for each in fields.get("ending", ())
                 ),
+                questions=_questions(fields.get("questions", ())),
             )
         except _BROKEN as error:
             raise UnavailableError(
@@ -145,6 +160,15 @@ class Told:
             raise UnavailableError(
                 f"the CA's answer cannot be read: {_why(error)}", hint="look at the CA's version"
             ) from error
+
+
+def _questions(asked: Sequence[Mapping[str, Any]]) -> tuple[Question, ...]:
+    """Return those that can be read: grants do not wait for what is only to be looked at."""
+    found = []
+    for each in asked[:MOST_QUESTIONS]:
+        with contextlib.suppress(InvalidInputError):
+            found.append(Question.read(each))
+    return tuple(found)
 
 
 def _why(error: Exception) -> str:

@@ -128,9 +128,12 @@ class Keeper:
     def tell(self, assignment: Assignment, version: int, *, spoken: bool) -> None:
         """Give it what the CA says; ``spoken`` is False for what was kept from an earlier life."""
         with self._lock:
+            is_known = (self._spoken or not spoken) and self._unread is None
+            is_known = is_known and assignment.wants_as(self._assignment)
             self._assignment, self._version, self._unread = assignment, version, None
             self._spoken = self._spoken or spoken
-        self._woken.set()
+        if not is_known:
+            self._woken.set()
 
     def tell_unread(self, problem: str) -> None:
         """Tell it that the CA's newest word on it cannot be read: what was before goes on."""

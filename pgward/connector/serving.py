@@ -15,6 +15,7 @@ from typing import Any, Final
 from pgward.access.wanted import Wanted
 from pgward.client.machine import Machine
 from pgward.connector.accounts import Changer
+from pgward.connector.answering import Answerer
 from pgward.connector.assignment import Assignment, ServerSettings
 from pgward.connector.ca import ConnectorCa
 from pgward.connector.cataloguing import Cataloguer
@@ -76,6 +77,7 @@ class Connector:
         )
         self._catalog = Cataloguer(machine, now=self._time)
         self._changer = Changer(machine)
+        self._answerer = Answerer(machine)
         self._stop = threading.Event()
 
     def run(self, on_ready: Callable[[], None]) -> None:
@@ -92,6 +94,7 @@ class Connector:
                 for keeper in self._all():
                     keeper.look()
                 self._catalog.look()
+                self._answerer.look()
         finally:
             service_manager.tell("STOPPING=1")
             self.close()
@@ -120,6 +123,8 @@ class Connector:
                 log.error("%s: its turn does not end, and is left", keeper.name)
         if not self._catalog.stop(STOP_SECONDS):
             log.error("a look at what a server holds does not end, and is left")
+        if not self._answerer.stop(STOP_SECONDS):
+            log.error("a plan that somebody asked for does not end, and is left")
         if not self._changer.stop(STOP_SECONDS):
             log.error("the change of a password does not end: it is begun again another time")
         self._reports.stop()
@@ -152,6 +157,7 @@ class Connector:
             keeper.stop()
             self._catalog.drop(keeper.name)
             self._changer.drop(keeper.name)
+            self._answerer.drop(keeper.name)
         for name, fields in found.items():
             self._tell(name, fields, spoken=spoken)
 
@@ -164,7 +170,7 @@ class Connector:
             assignment = Assignment.read(fields)
             keeper.tell(assignment, self._feed.version, spoken=spoken)
             if spoken:  # before that, nobody takes what would be found
-                self._catalogue(name, assignment.settings)
+                self._look_into(assignment)
         except PgwardError as error:
             log.error("%s: %s", name, error)
             keeper.tell_unread(str(error))
@@ -189,10 +195,13 @@ class Connector:
                 logins = self._logins[name] = Logins(name, self._ca, self._places, self._files)
         return PostgresServer(name, self.name, settings, logins)
 
-    def _catalogue(self, name: str, settings: ServerSettings) -> None:
+    def _look_into(self, assignment: Assignment) -> None:
+        """Begin what is done beside making roles: the catalog, passwords, plans."""
+        name, settings, wanted = assignment.name, assignment.settings, assignment.wanted
         server = partial(self._open, name, settings)
         self._catalog.tell(name, server, settings.discovery)
         self._changer.tell(name, server, settings.accounts)
+        self._answerer.tell(name, server, lambda: wanted.live(self._time()), assignment.questions)
 
     def _time(self) -> datetime:
         return self._clock.now() or datetime.now(UTC)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from pgward.client.secrets.reference import SecretRef
 from pgward.connector.assignment import (
     MOST_INTEGRATIONS,
+    MOST_QUESTIONS,
     Assignment,
     Certificate,
     Ending,
@@ -42,6 +43,18 @@ def test_an_integration_is_read_whole():
     assert [each.id for each in found.wanted.grants] == ["g1"]
     assert (found.wanted.reassign_to, found.ending) == ("app", (Ending("g0", "bob"),))
     assert found.settings.address == "db1.internal:5432"
+
+
+def test_questions_are_read_as_far_as_they_can_be():
+    question = {"request": "ab", "number": "1", "grant": grant_fields(), "bundles": {}}
+    unknown = {**question, "grant": {"of": "another version"}}
+    found = Assignment.read(integration_fields() | {"questions": [unknown, question]})
+    assert [(each.request, each.grant.id) for each in found.questions] == [("ab", "g1")]
+    many = Assignment.read(integration_fields() | {"questions": [question] * 1000})
+    assert len(many.questions) == MOST_QUESTIONS
+    assert many.wants_as(found)
+    assert not many.wants_as(Assignment.read(integration_fields(grant_fields())))
+    assert not many.wants_as(None)
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,20 @@ def test_its_thread_is_woken_by_news_and_ends_when_told(world, monkeypatch):
     assert (world.servers[0].closed, world.servers[0].looks) == (True, [LOOKED])
 
 
+def test_a_word_with_nothing_new_in_it_wakes_nobody(world):
+    woken = world.keeper._woken
+    world.tell(grant_fields(), spoken=False)
+    world.tell(grant_fields())  # now the authority has spoken
+    assert woken.is_set()
+    woken.clear()
+    world.keeper.tell(assignment(grant_fields(), version=7), 7, spoken=True)
+    assert not woken.is_set()
+    world.keeper.tell_unread("odd")
+    woken.clear()
+    world.tell(grant_fields())
+    assert woken.is_set()
+
+
 def test_a_long_turn_gives_way_to_an_end(world):
     ends = NOW + timedelta(seconds=20)
     world.tell(grant_fields(until=ends), grant_fields("g2"))

@@ -122,6 +122,7 @@ def test_without_the_authority_it_begins_with_what_was_kept_and_gives_nothing(wo
         eventually(lambda: world.calls)
         assert world.calls[0] == ("shop-db", [], False, None)
         assert not connector.report().ok
+        eventually(lambda: connector.report().reports_waiting)
         world.ca.away = False
         world.ca.answers = [answer(version=3, now=NOW + timedelta(hours=2))]
         eventually(lambda: connector.report().connected)
