@@ -98,8 +98,8 @@ def _problems(found: Iterable[Problem]) -> list[dict[str, Any]]:
 
 
 def _answer(**fields: Any) -> dict[str, Any]:
-    empty: dict[str, Any] = {"server_version": None, "statements": [], "more": 0, "problems": [], "failure": None}
-    return {**empty, **fields}
+    empty: dict[str, Any] = {"server_version": None, "statements": [], "more": 0}
+    return {**empty, "problems": [], "failure": None, **fields}
 
 
 @dataclass(slots=True)
