@@ -6,7 +6,7 @@ mark gives nobody a hold on a role that they did not have before.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Self
 
 from pgward.access.rights import MOST_BYTES
@@ -22,11 +22,16 @@ RoleKind = Literal["access", "bundle"]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The comment on a role that pgward made: for which integration and person (or bundle)."""
+    """The comment on a role that pgward made: for which integration and person (or bundle).
+
+    ``password`` is the version of the password that the role was given, if any: whose the role is
+    does not depend on it.
+    """
 
     integration: str
     kind: RoleKind
     name: str
+    password: int | None = field(default=None, compare=False)
 
     @classmethod
     def read(cls, comment: object) -> Self | None:
@@ -37,17 +42,29 @@ class Mark:
             fields = json.loads(comment.removeprefix(PREFIX))
             integration, kind = fields["integration"], fields["kind"]
             name = fields["bundle" if kind == "bundle" else "person"]
+            password = fields.get("password")
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
         if kind not in ("access", "bundle") or not isinstance(integration, str):
             return None
-        return cls(integration, kind, name) if isinstance(name, str) else None
+        version = password if type(password) is int else None
+        return cls(integration, kind, name, version) if isinstance(name, str) else None
 
     def text(self) -> str:
         """Return it as a comment."""
         whose = "bundle" if self.kind == "bundle" else "person"
-        fields = {"integration": self.integration, "kind": self.kind, whose: self.name}
+        fields: dict[str, str | int] = {
+            "integration": self.integration,
+            "kind": self.kind,
+            whose: self.name,
+        }
+        if self.password is not None:
+            fields["password"] = self.password
         return PREFIX + json.dumps(fields)
+
+    def of(self, password: int | None) -> Self:
+        """Return it as it is with another password."""
+        return replace(self, password=password)
 
 
 def bundle_role(bundle: str) -> str:

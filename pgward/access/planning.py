@@ -107,7 +107,7 @@ def plan(wanted: Wanted, facts: Facts, *, integration: str, before: Desired | No
 def _disable(draft: _Draft, name: str, role: Role) -> None:
     """Let nobody in as a role that is over, and end who is in."""
     if role.login:
-        draft.do("disable", name, [sql.alter(name, ["NOLOGIN", "PASSWORD NULL"])])
+        draft.do("disable", name, sql.locked(name, role.mark), whole=True)
     if role.login or role.sessions:
         draft.ends["end", name] = True
 
@@ -166,15 +166,21 @@ def _role(draft: _Draft, wanted: RoleWanted, role: Role | None) -> None:
         draft.do("disable", name, [sql.alter(name, ["NOLOGIN", "PASSWORD NULL"])])
         draft.drift.append(Drift("attributes", name, "somebody could log in as it"))
         draft.ends["end", name] = True
-    changes = []
-    if wanted.until is not None and not role.login:
-        changes.append("LOGIN")
-    if role.limit != -1:
-        changes.append("CONNECTION LIMIT -1")
-    if wanted.until is not None and role.until != wanted.until:
-        changes.append(sql.valid_until(wanted.until))
+    changes = ["CONNECTION LIMIT -1"] if role.limit != -1 else []
+    if wanted.until is not None:
+        changes += ["LOGIN"] if not role.login else []
+        changes += [sql.valid_until(wanted.until)] if role.until != wanted.until else []
+        _password(draft, wanted, role)
     if changes:
         draft.do("create", name, [sql.alter(name, changes)])
+
+
+def _password(draft: _Draft, wanted: RoleWanted, role: Role) -> None:
+    """Give an access role the password that it should have; the mark tells which it has."""
+    has = None if role.mark is None else role.mark.password
+    if has != wanted.mark.password:
+        phase: Phase = "disable" if wanted.mark.password is None else "create"
+        draft.do(phase, role.name, sql.password(role.name, wanted.mark), whole=True)
 
 
 def _mendable(server: Server, attribute: str) -> bool:

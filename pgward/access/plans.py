@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Self
 
 from pgward.access.marks import Mark
+from pgward.access.quoting import literal
 
 Phase = Literal["disable", "end", "revoke", "interrupt", "reassign", "drop", "create", "grant"]
 TAKING: Final[tuple[Phase, ...]] = (
@@ -17,6 +18,8 @@ TAKING: Final[tuple[Phase, ...]] = (
 )
 """What takes away; it comes before what gives."""
 GIVING: Final[tuple[Phase, ...]] = ("create", "grant")
+HIDDEN: Final = "'...'"
+"""What stands for a password's verifier where people look."""
 AT_ONCE: Final[tuple[Phase, ...]] = ("disable", "end", "interrupt")
 """What needs no look into the databases: the end of a right waits for none that is slow."""
 
@@ -25,17 +28,24 @@ AT_ONCE: Final[tuple[Phase, ...]] = ("disable", "end", "interrupt")
 class Sql:
     """One statement: ``head``, ``items`` with commas between them, ``tail``.
 
-    Where the server refuses one with many items it is done in two halves.
+    Where the server refuses one with many items it is done in two halves. ``verifier_of`` is the
+    role whose password's verifier stands at the end; whoever runs the statement puts it there.
     """
 
     head: str
     items: tuple[str, ...] = ()
     tail: str = ""
+    verifier_of: str | None = None
 
     @property
     def text(self) -> str:
-        """The statement, with its semicolon."""
-        return f"{self.head}{', '.join(self.items)}{self.tail};"
+        """The statement, with its semicolon, as people may see it."""
+        hidden = "" if self.verifier_of is None else HIDDEN
+        return f"{self.head}{', '.join(self.items)}{self.tail}{hidden};"
+
+    def filled(self, verifier: str) -> str:
+        """Return the statement as it is run, with a verifier in its place."""
+        return f"{self.head}{literal(verifier)};"
 
     def halves(self) -> tuple[Self, ...]:
         """Return it as two statements of half the items, or by itself."""
@@ -136,7 +146,10 @@ class Default(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RoleWanted:
-    """A role of ours as it should be; ``until`` is RFC 3339, None for a bundle's."""
+    """A role of ours as it should be; ``until`` is RFC 3339, None for a bundle's.
+
+    The mark says which password it has, if it has one.
+    """
 
     name: str
     mark: Mark

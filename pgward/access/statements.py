@@ -36,10 +36,36 @@ _WORDS: Final = {
 def create(role: str, mark: Mark, until: str | None) -> tuple[Sql, ...]:
     """Make a role that can do nothing; with an end it is one to log in as until then."""
     login = "NOLOGIN" if until is None else f"LOGIN VALID UNTIL {literal(until)}"
+    has_password = mark.password is not None
     return (
         Sql(f"CREATE ROLE {identifier(role)} {login}"),
-        Sql(f"COMMENT ON ROLE {identifier(role)} IS {literal(mark.text())}"),
+        *((_password(role),) if has_password else ()),
+        _comment(role, mark),
     )
+
+
+def password(role: str, mark: Mark) -> tuple[Sql, ...]:
+    """Give a role the password that its mark says, or none; which it has is seen by that mark."""
+    has_password = mark.password is not None
+    given = _password(role) if has_password else alter(role, ["PASSWORD NULL"])
+    return given, _comment(role, mark)
+
+
+def locked(role: str, mark: Mark | None) -> tuple[Sql, ...]:
+    """Let nobody in as a role, by a password or otherwise."""
+    changed = alter(role, ["NOLOGIN", "PASSWORD NULL"])
+    if mark is None or mark.password is None:
+        return (changed,)
+    return changed, _comment(role, mark.of(None))
+
+
+def _password(role: str) -> Sql:
+    """Take a verifier (manual, ALTER ROLE: a string in that format is stored as it is)."""
+    return Sql(f"ALTER ROLE {identifier(role)} PASSWORD ", verifier_of=role)
+
+
+def _comment(role: str, mark: Mark) -> Sql:
+    return Sql(f"COMMENT ON ROLE {identifier(role)} IS {literal(mark.text())}")
 
 
 def alter(role: str, changes: Iterable[str]) -> Sql:

@@ -58,19 +58,23 @@ class Wanted:
 
     ``bundles`` are those that some grant names. ``reassign_to`` is the role that gets what an
     access role owns at its end; without one, such a role stays, and nobody can log in as it.
+    ``passwords`` are the access roles that have one, with its version: each version is another.
     """
 
     version: int = 0
     bundles: Mapping[str, Rights] = field(default_factory=dict)
     grants: tuple[Grant, ...] = ()
     reassign_to: str | None = None
+    passwords: Mapping[str, int] = field(default_factory=dict)
 
     def live(self, now: datetime) -> Self:
         """Return it with the grants only that are not over, and the bundles that those need."""
         grants = tuple(each for each in self.grants if now < each.until)
         needed = {name for each in grants for name in each.bundles}
         bundles = {name: rights for name, rights in self.bundles.items() if name in needed}
-        return type(self)(self.version, bundles, grants, self.reassign_to)
+        roles = {each.role for each in grants}
+        passwords = {role: each for role, each in self.passwords.items() if role in roles}
+        return type(self)(self.version, bundles, grants, self.reassign_to, passwords)
 
     def next_end(self, now: datetime) -> datetime | None:
         """Return when the next of the live grants is over."""
@@ -83,6 +87,7 @@ class Wanted:
             "bundles": {name: each.to_json() for name, each in sorted(self.bundles.items())},
             "grants": [each.to_json() for each in sorted(self.grants, key=lambda one: one.id)],
             "reassign_to": self.reassign_to,
+            "passwords": dict(sorted(self.passwords.items())),
         }
 
     @classmethod
@@ -95,13 +100,17 @@ class Wanted:
             }
             grants = tuple(Grant.read(each) for each in fields["grants"])
             reassign_to = fields["reassign_to"]
+            passwords = {
+                _role(role): int(each) for role, each in fields.get("passwords", {}).items()
+            }
             version = int(fields["version"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInputError("the CA's answer about grants cannot be read") from error
         unknown = {name for each in grants for name in each.bundles} - bundles.keys()
         if unknown:
             raise InvalidInputError(f"a grant names a bundle that is not there: {min(unknown)}")
-        return cls(version, bundles, grants, None if reassign_to is None else _role(reassign_to))
+        heir = None if reassign_to is None else _role(reassign_to)
+        return cls(version, bundles, grants, heir, passwords)
 
 
 def _role(value: object) -> str:

@@ -108,7 +108,8 @@ def _access_roles(draft: _Draft, wanted: Wanted) -> list[Grant]:
             draft.problem(f"the role {role!r} {why}; hint: change the integration's roleName", ids)
             continue
         until = rfc3339(max(each.until for each in theirs))
-        draft.roles[role] = RoleWanted(role, Mark(draft.integration, "access", person), until, ids)
+        mark = Mark(draft.integration, "access", person, wanted.passwords.get(role))
+        draft.roles[role] = RoleWanted(role, mark, until, ids)
         accepted += theirs
     return accepted
 

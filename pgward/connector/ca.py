@@ -15,6 +15,8 @@ from pgward.client.duties import Duties
 from pgward.client.machine import Machine
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import UnavailableError
+from pgward.pgwire.errors import WireError
+from pgward.pgwire.scram import Verifier
 from pgward.pki import csr, keys
 
 ORDERS_SECONDS: Final = 60.0
@@ -23,6 +25,8 @@ _WANTED = "/v1/connector/wanted"
 _REPORT = "/v1/connector/report"
 _SECRET = "/v1/connector/secret"  # noqa: S105 - a path
 _CERTIFICATE = "/v1/connector/certificate"
+_VERIFIERS = "/v1/connector/passwords"
+_MOST_VERIFIERS = 100  # a millisecond each for the CA
 
 
 class ConnectorCa:
@@ -75,6 +79,28 @@ class ConnectorCa:
             raise UnavailableError(
                 "the CA's answer cannot be read", hint="look at the CA's version"
             ) from None
+
+    def verifiers(self, integration: str, passwords: Mapping[str, int]) -> dict[str, str]:
+        """Return verifiers (RFC 5803's text) of passwords of access roles, of these versions.
+
+        Those that are not to be any more are left out.
+        """
+        found: dict[str, str] = {}
+        asked = sorted(passwords.items())
+        for start in range(0, len(asked), _MOST_VERIFIERS):
+            some = dict(asked[start : start + _MOST_VERIFIERS])
+            body = {"integration": integration, "passwords": some}
+            reply = self._machine.call("POST", _VERIFIERS, body)
+            try:
+                texts = {str(role): str(each) for role, each in reply["verifiers"].items()}
+                for text in texts.values():
+                    Verifier.read(text)
+            except (KeyError, TypeError, ValueError, AttributeError, WireError):
+                raise UnavailableError(
+                    "the CA's answer cannot be read", hint="look at the CA's version"
+                ) from None
+            found |= texts
+        return found
 
     def certificate(self, integration: str, seconds: int) -> tuple[NewCertificate, float]:
         """Get a certificate in the name of an integration's account; return for how many seconds.

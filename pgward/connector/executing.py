@@ -18,7 +18,7 @@ from pgward.connector import rooms as way
 from pgward.connector.looking import look_at_server, look_within
 from pgward.connector.rooms import Rooms, said
 from pgward.connector.sessions import end_sessions
-from pgward.core.errors import DeniedError, UnavailableError
+from pgward.core.errors import DeniedError, PgwardError, UnavailableError
 
 ROUNDS: Final = 3
 _HURRY: Final = b"set local lock_timeout to '200ms'"
@@ -38,7 +38,8 @@ class Outcome:
 
     ``active`` are the grants that are there, ``failed`` those that cannot be, and why: ``final``
     ones until somebody changes something. ``left`` are roles of ours that have more than they
-    should, still. ``desired`` is for the next turn.
+    should, still. ``passwords`` are the versions of those that access roles have. ``desired`` is
+    for the next turn.
     """
 
     active: frozenset[str] = frozenset()
@@ -49,6 +50,7 @@ class Outcome:
     drift: tuple[Drift, ...] = ()
     statements: tuple[Statement, ...] = ()
     problems: tuple[str, ...] = ()
+    passwords: Mapping[str, int] = field(default_factory=dict)
     desired: Desired = field(default_factory=Desired)
 
 
@@ -104,6 +106,7 @@ class _Turn:
         self._ended: dict[str, int] = {}
         self._server: Server | None = None
         self._drift: dict[tuple[str, str, str], Drift] = {}
+        self._verifiers: Mapping[str, str] = {}
 
     def end_at_once(self) -> None:
         """Let nobody in any more whose grants are over, before any database is looked into."""
@@ -136,6 +139,8 @@ class _Turn:
         self._refused = {}
         for phase in (*TAKING, *GIVING):
             steps = planned.in_phase(phase)
+            if phase == "create":
+                steps = self._with_verifiers(steps, planned.desired)
             if phase in ("drop", "reassign"):
                 steps = tuple(each for each in steps if each.role not in self._refused)
             for database in dict.fromkeys(each.database for each in steps):
@@ -146,6 +151,27 @@ class _Turn:
                 for role, count in ended.items():
                     self._ended[role] = self._ended.get(role, 0) + count
                 self._refused.update(refused)
+
+    def _with_verifiers(self, steps: tuple[Step, ...], desired: Desired) -> tuple[Step, ...]:
+        """Return the steps without those that need a verifier which there is not."""
+        asked = {
+            step.role: version
+            for step in steps
+            if any(each.verifier_of for each in step.statements)
+            and (version := desired.roles[step.role].mark.password) is not None
+        }
+        why = "another password is to come by now"
+        try:
+            self._verifiers = self._rooms.verifiers(asked)
+        except PgwardError as error:
+            self._verifiers, why = {}, f"its password cannot be had: {error.message}"
+        lacking = asked.keys() - self._verifiers.keys()
+        self._refused |= dict.fromkeys(lacking, why)
+        return tuple(
+            step
+            for step in steps
+            if step.role not in lacking or not any(each.verifier_of for each in step.statements)
+        )
 
     def _run(self, database: str | None, steps: Sequence[Step]) -> None:
         """Run steps in one transaction, or else each in its own."""
@@ -187,14 +213,14 @@ class _Turn:
         self, database: str | None, statements: Iterable[Sql], *, hurry: bool = False
     ) -> str | None:
         """Do all of it or nothing; return why it was nothing."""
-        texts = [each.text for each in statements]
+        found = list(statements)
         try:
             connection = self._rooms.enter(database)
             with connection.transaction():
                 if hurry:
                     connection.execute(_HURRY)
-                for text in texts:
-                    connection.execute(text.encode())
+                for each in found:
+                    connection.execute(self._as_run(each).encode())
         except psycopg.Error as error:
             self._rooms.check(database, error)
             return said(error)
@@ -202,8 +228,12 @@ class _Turn:
             if database is None or database == self._rooms.first:
                 raise
             return error.message
-        self.done += [Statement(database or self._rooms.first, text) for text in texts]
+        self.done += [Statement(database or self._rooms.first, each.text) for each in found]
         return None
+
+    def _as_run(self, statement: Sql) -> str:
+        role = statement.verifier_of
+        return statement.text if role is None else statement.filled(self._verifiers[role])
 
     def outcome(self, last: Plan) -> Outcome:
         """Return what came of it; ``last`` is what is still to be done."""
@@ -239,8 +269,20 @@ class _Turn:
             drift=self._told(last),
             statements=tuple(self.done),
             problems=tuple(told),
+            passwords=self._passwords(last.desired),
             desired=last.desired,
         )
+
+    def _passwords(self, desired: Desired) -> dict[str, int]:
+        """Return which access roles have the password that they should have, by their marks."""
+        marks = {name: each.mark for name, each in self._facts.server.roles.items()}
+        return {
+            name: each.mark.password
+            for name, each in desired.roles.items()
+            if each.mark.password is not None
+            and (mark := marks.get(name)) == each.mark
+            and mark.password == each.mark.password
+        }
 
     @property
     def _advice(self) -> str:

@@ -341,12 +341,19 @@ class Keeper:
         told, at = self._health_told
         is_due = self._monotonic() - at >= HEALTH_SECONDS
         work = outcome is not None and (outcome.drift or outcome.statements)
-        if not (grants or work or is_due or told != self.condition):
+        passwords = {} if outcome is None else self._telling.passwords(outcome)
+        if not (grants or passwords or work or is_due or told != self.condition):
             return
         self._health_told = self.condition, self._monotonic()
         health = self.condition.to_json(now)
         for each in reports(
-            assignment, version, grants=grants, outcome=outcome, health=health, now=now
+            assignment,
+            version,
+            grants=grants,
+            outcome=outcome,
+            health=health,
+            now=now,
+            passwords=passwords,
         ):
             self._report(each)
 

@@ -37,6 +37,10 @@ class Ca(Protocol):
         """Return a certificate in its name, and for how many seconds it is good."""
         ...
 
+    def verifiers(self, integration: str, passwords: Mapping[str, int]) -> dict[str, str]:
+        """Return verifiers of passwords of access roles, which have these versions."""
+        ...
+
 
 class CaSecrets:
     """The secret of one integration, from the CA: it looks whether this connector may have it."""
@@ -126,6 +130,10 @@ class Logins:
                 yield Credentials(certificate=cert, key=key, roots=roots)
         else:
             yield Credentials(roots=roots)
+
+    def verifiers(self, passwords: Mapping[str, int]) -> dict[str, str]:
+        """Return what the server is to keep of access roles' passwords; raises as the CA does."""
+        return self._ca.verifiers(self._name, passwords)
 
     def _password(self, reference: SecretRef, *, fresh: bool) -> str:
         found = self._cupboard.get(reference, fresh=fresh)

@@ -98,6 +98,11 @@ class Outcome(Protocol):
         ...
 
     @property
+    def passwords(self) -> Mapping[str, int]:
+        """Versions of the passwords that access roles have."""
+        ...
+
+    @property
     def problems(self) -> Sequence[str]:
         """What is not as it should be, and waits for somebody."""
         ...
@@ -111,10 +116,19 @@ class Telling:
         self._failing: dict[str, datetime] = {}
         self._given_up: frozenset[str] = frozenset()
         self._sessions: dict[str, int] = {}
+        self._passwords: dict[str, int] = {}
 
     def forget(self) -> None:
         """Tell everything again: the CA may have lost it."""
         self._told.clear()
+        self._passwords.clear()
+
+    def passwords(self, outcome: Outcome) -> dict[str, int]:
+        """Return the passwords of access roles that are there since the last time."""
+        there = dict(outcome.passwords)
+        new = {role: each for role, each in there.items() if self._passwords.get(role) != each}
+        self._passwords = there
+        return new
 
     def grants(
         self, assignment: Assignment, outcome: Outcome, now: datetime, *, give: bool = True
@@ -192,6 +206,7 @@ def reports(
     outcome: Outcome | None,
     health: Mapping[str, Any],
     now: datetime,
+    passwords: Mapping[str, int] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the bodies of as many reports as it takes."""
     at = precise_rfc3339(now)
@@ -208,8 +223,11 @@ def reports(
             for each in outcome.statements
         ]
     )
-    kinds = [_pieces(each) for each in (grants, drift, statements)]
-    for granted, drifted, run in zip_longest(*kinds, fillvalue=[]):
+    given = [{"role": role, "version": each} for role, each in (passwords or {}).items()]
+    kinds = [_pieces(each) for each in (grants, drift, statements, given)]
+    for granted, drifted, run, there in zip_longest(*kinds, fillvalue=[]):
+        # A CA of before knows of none, and takes no field that it does not know.
+        extra = {"passwords": there} if there else {}
         yield {
             "integration": assignment.name,
             "version": version,
@@ -217,7 +235,7 @@ def reports(
             "drift": drifted,
             "statements": run,
             "health": dict(health),
-        }
+        } | extra
 
 
 def _pieces(items: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """Connections to the databases of a server, one each, for as long as a turn takes."""
 
 import contextlib
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -33,6 +34,13 @@ class Server(Protocol):
         """Return a new connection, autocommit; raises UnavailableError and DeniedError."""
         ...
 
+    def verifiers(self, passwords: Mapping[str, int]) -> Mapping[str, str]:
+        """Return what the server is to keep of passwords of roles, which have these versions.
+
+        Those that are not to be any more are left out. Raises PgwardError.
+        """
+        ...
+
 
 class Rooms:
     """The databases of a server that were entered; all are left at the end."""
@@ -55,6 +63,10 @@ class Rooms:
             with contextlib.suppress(psycopg.Error):  # it may have been cut off
                 each.close()
         self._open.clear()
+
+    def verifiers(self, passwords: Mapping[str, int]) -> Mapping[str, str]:
+        """Return what the server is to keep of passwords; nobody is asked for none."""
+        return self._server.verifiers(passwords) if passwords else {}
 
     def enter(self, database: str | None = None) -> psycopg.Connection[Any]:
         """Return the connection to a database; raises what the server's ``connect`` raises."""

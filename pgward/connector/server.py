@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -85,6 +86,10 @@ class PostgresServer:
             WatchedConnection.connect("", autocommit=True, **parameters).close()
         except psycopg.OperationalError as error:
             raise self._away(error, wanted) from error
+
+    def verifiers(self, passwords: Mapping[str, int]) -> Mapping[str, str]:
+        """Return what the server is to keep of access roles' passwords; raises as the CA does."""
+        return self._logins.verifiers(passwords)
 
     def hold(self) -> None:
         """Be the one connector that works this server, or go on being it.

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +62,20 @@ def test_long_bundles_have_roles_of_their_own() -> None:
 )
 def test_names_of_postgresql_are_reserved(role: str, reserved: bool) -> None:
     assert is_reserved(role) == reserved
+
+
+def test_a_mark_says_which_password_a_role_has_and_is_no_other_by_that() -> None:
+    with_password = ALICE.of(3)
+    found = Mark.read(with_password.text())
+    assert found == ALICE
+    assert found is not None
+    assert found.password == 3
+    assert with_password.of(None).text() == ALICE.text()
+
+
+@pytest.mark.parametrize("password", ["3", True, None, [], 1.5])
+def test_what_is_no_version_of_a_password_is_none(password: object) -> None:
+    fields = {"integration": "i", "kind": "access", "person": "p", "password": password}
+    found = Mark.read("managed by pgward access: " + json.dumps(fields))
+    assert found is not None
+    assert found.password is None

@@ -345,3 +345,41 @@ def test_a_database_of_its_own_kind_of_privilege() -> None:
     assert texts(planned(wanted, facts(access_role("alice")))) == [
         'GRANT CONNECT ON DATABASE "shop" TO "alice";'
     ]
+
+
+PROTECTED = replace(EMPTY, passwords={"alice": 2})
+ALICE = access_role("alice")
+
+
+def with_password(version: int | None, **changes: object) -> Facts:
+    mark = None if ALICE.mark is None else ALICE.mark.of(version)
+    return facts(access_role("alice", mark=mark, **changes))
+
+
+def test_a_new_role_gets_its_password_and_a_mark_that_says_so() -> None:
+    (step,) = planned(PROTECTED, facts()).steps
+    assert step.whole
+    assert [each.verifier_of for each in step.statements] == [None, "alice", None]
+    assert '"password": 2' in step.statements[-1].text
+
+
+def test_a_role_whose_mark_has_another_password_gets_the_new_one() -> None:
+    made = planned(PROTECTED, with_password(1))
+    (step,) = made.steps
+    assert (step.phase, step.whole) == ("create", True)
+    assert texts(made)[0] == "ALTER ROLE \"alice\" PASSWORD '...';"
+    assert planned(PROTECTED, with_password(2)).empty
+
+
+def test_a_role_that_needs_no_password_any_more_has_none() -> None:
+    made = planned(EMPTY, with_password(2))
+    assert [each.phase for each in made.steps] == ["disable"]
+    assert texts(made)[0] == 'ALTER ROLE "alice" PASSWORD NULL;'
+    assert "password" not in texts(made)[1]
+
+
+def test_a_role_that_is_locked_has_no_password_nor_a_mark_of_one() -> None:
+    made = planned(NOBODY, with_password(2))
+    (step,) = made.in_phase("disable")
+    assert step.statements[0].text == 'ALTER ROLE "alice" NOLOGIN PASSWORD NULL;'
+    assert "password" not in step.statements[1].text

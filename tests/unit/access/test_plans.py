@@ -22,3 +22,9 @@ def test_a_plan_with_nothing_to_do_is_empty() -> None:
     assert Plan().empty
     assert not PLAN.empty
     assert not Plan(ends=(END,)).empty
+
+
+def test_a_verifier_is_in_what_is_run_and_in_nothing_that_is_shown() -> None:
+    statement = Sql('ALTER ROLE "a" PASSWORD ', verifier_of="a")
+    assert statement.text == "ALTER ROLE \"a\" PASSWORD '...';"
+    assert statement.filled("SCRAM-SHA-256$x") == "ALTER ROLE \"a\" PASSWORD E'SCRAM-SHA-256$x';"

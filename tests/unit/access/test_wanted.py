@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,3 +43,16 @@ def test_the_next_end_is_the_earliest_that_is_to_come() -> None:
 def test_an_answer_that_is_none_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
         Wanted.read({**WANTED.to_json(), **change})
+
+
+def test_passwords_are_of_the_roles_that_live() -> None:
+    wanted = replace(WANTED, passwords={"alice": 3, "bob": 1})
+    assert Wanted.read(wanted.to_json()) == wanted
+    assert wanted.live(NOON).passwords == {"alice": 3, "bob": 1}
+    assert wanted.live(NOON + timedelta(minutes=5)).passwords == {"bob": 1}
+
+
+def test_a_ca_of_before_speaks_of_no_passwords() -> None:
+    fields = Wanted(7).to_json()
+    del fields["passwords"]
+    assert Wanted.read(fields) == Wanted(7)

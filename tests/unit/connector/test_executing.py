@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -147,3 +148,45 @@ def test_a_role_is_not_dropped_whose_sessions_do_not_end() -> None:
 def test_a_standby_is_told() -> None:
     with pytest.raises(UnavailableError, match="standby"):
         reconcile(ScriptedServer(Fake(standby=True)), "shop-db", Wanted())
+
+
+class Verifying(ScriptedServer):
+    """A server whose roles' passwords the CA knows, or does not."""
+
+    def __init__(self, answer: Any, verifiers: dict[str, str] | Exception) -> None:
+        super().__init__(answer)
+        self.known = verifiers
+        self.asked: list[dict[str, int]] = []
+
+    def verifiers(self, passwords: Mapping[str, int]) -> dict[str, str]:
+        self.asked.append(dict(passwords))
+        if isinstance(self.known, Exception):
+            raise self.known
+        return self.known
+
+
+PROTECTED = Wanted(1, {}, (GRANT,), passwords={"alice": 4})
+
+
+def test_a_verifier_is_run_and_told_to_nobody() -> None:
+    server = Verifying(Fake(), {"alice": "SCRAM-SHA-256$canary"})
+    outcome = reconcile(server, "shop-db", PROTECTED)
+    assert server.asked[0] == {"alice": 4}
+    run = [text for _, text in server.executed]
+    assert "ALTER ROLE \"alice\" PASSWORD E'SCRAM-SHA-256$canary';" in run
+    assert "canary" not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        ({}, "another password is to come by now"),
+        (UnavailableError("the CA is away"), "its password cannot be had: the CA is away"),
+    ],
+)
+def test_a_role_whose_password_is_not_to_be_had_is_not_made(known: Any, why: str) -> None:
+    server = Verifying(Fake(), known)
+    outcome = reconcile(server, "shop-db", PROTECTED)
+    assert (outcome.active, outcome.failed) == (frozenset(), {"g1": why})
+    assert outcome.passwords == {}
+    assert not any("CREATE ROLE" in text for _, text in server.executed)
