@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from starlette.testclient import TestClient
 
 from pgward.audit.events import AuditEvent
 from pgward.ca import store as stores
@@ -27,6 +26,7 @@ from pgward.system.postgres import temporary_cluster
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import SEALER, URL, Api, service
 from tests.fixtures.chunks import Teller, at, record
+from tests.fixtures.in_process import InProcess
 from tests.unit.ca.store import test_migrate_log
 
 pytestmark = pytest.mark.integration
@@ -129,11 +129,11 @@ def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(  # noqa: PLR0
     """Everything else as well: login, certificate, service, snapshot on PostgreSQL."""
     second = stores.open_store(url)
     with (
-        TestClient(
+        InProcess(
             create_app(sql_authority, store, log_key=log_key, sealer=SEALER, passwords=passwords),
             base_url=URL,
         ) as one,
-        TestClient(
+        InProcess(
             create_app(sql_authority, second, log_key=log_key, sealer=SEALER, passwords=passwords),
             base_url=URL,
         ) as two,

@@ -4,11 +4,11 @@ import pytest
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.testclient import TestClient
 
 from pgward.ca.service import errors
 from pgward.ca.service.express import Express, Put
 from pgward.core.errors import DeniedError
+from tests.fixtures.in_process import InProcess
 
 WRONG = {"type": "missing", "loc": ("body", "csr"), "msg": "", "input": None}
 
@@ -19,7 +19,7 @@ async def framework(_scope, _receive, send):
 
 
 def client(endpoint):
-    return TestClient(Express(framework, endpoints={"/fast": endpoint}))
+    return InProcess(Express(framework, endpoints={"/fast": endpoint}))
 
 
 async def echo(request: Request) -> Response:
@@ -80,7 +80,7 @@ def putting():
 @pytest.fixture
 def puts(putting):
     put = Put(re.compile("/things/(?P<name>[a-z]+)"), "/things/{name}", putting)
-    return TestClient(Express(framework, endpoints={}, puts=[put]))
+    return InProcess(Express(framework, endpoints={}, puts=[put]))
 
 
 def test_a_put_whose_path_matches_goes_to_its_endpoint(puts, putting):

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import httpx2
 import pytest
-from starlette.testclient import TestClient
 
 from pgward.ca.http import listener
 from pgward.ca.limiting.limits import Limits
@@ -14,6 +13,7 @@ from pgward.ca.service.public_http import PublicServer
 from pgward.ca.settings import LimitSettings
 from pgward.core.address import Address
 from pgward.core.errors import ConflictError
+from tests.fixtures.in_process import InProcess
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def context(app):
 
 
 def test_it_serves_what_anyone_may_read_and_nothing_else(context):
-    with TestClient(public_http.create_app(context)) as client:
+    with InProcess(public_http.create_app(context)) as client:
         found = {
             path: client.get(path).status_code
             for path in (
@@ -63,7 +63,7 @@ def test_it_counts_with_the_same_limits_and_believes_the_same_balancers(context)
     limits = Limits(LimitSettings(address_per_second=1))
     app = public_http.create_app(replace(context, limits=limits))
     found = []
-    with TestClient(app, client=("192.0.2.1", 1)) as client:
+    with InProcess(app, client=("192.0.2.1", 1)) as client:
         for address in ["10.0.0.1"] * 21 + ["10.0.0.2"]:
             answer = client.get("/crls", headers={"X-Forwarded-For": address})
             found.append(answer.status_code)

@@ -2,11 +2,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.testclient import TestClient
 
 from pgward.ca.service import errors, strict
 from pgward.ca.service.models import Body
 from pgward.ca.service.routes import issuing
+from tests.fixtures.in_process import InProcess
 
 
 class Pair(Body):
@@ -27,7 +27,7 @@ def client():
     app = FastAPI()
     app.router.routes.extend(router.routes)
     errors.install(app)
-    return TestClient(app)
+    return InProcess(app)
 
 
 def post(client, content):

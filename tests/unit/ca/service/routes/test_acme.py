@@ -1,10 +1,10 @@
 import pytest
-from starlette.testclient import TestClient
 
 from pgward.ca.service.app import create_app
 from pgward.pki import keys
 from tests.fixtures.acme_client import JOSE, kind_of
 from tests.fixtures.ca_service import SEALER, URL, Machine
+from tests.fixtures.in_process import InProcess
 
 
 def test_an_order_over_http(acme_api):
@@ -33,7 +33,7 @@ def test_the_directory_has_the_address_that_was_used(sql_authority, store, log_k
         origins=["https://ca.test"],
         acme=acme_service,
     )
-    with TestClient(app) as client:
+    with InProcess(app) as client:
         for origin in (URL, "https://ca.test"):
             found = client.get(f"{origin}/acme/directory").json()
             assert found["newOrder"] == f"{origin}/acme/new-order"
