@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.fixtures import cheap_hashes
+
 # A busy machine is no failure.
 settings.register_profile("patient", settings.default, deadline=None)
 settings.load_profile("patient")
@@ -20,6 +22,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Hundreds of processes begin in a run: none of them shall compile pgward, and no run these tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+cheap_hashes.use()
 
 
 # Seconds that a test of `make test-all` may take; what others may, pyproject.toml says.

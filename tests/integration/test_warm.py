@@ -6,9 +6,14 @@ import subprocess
 from contextlib import nullcontext
 from pathlib import Path
 
+import argon2
 import psutil
 import pytest
+import sqlalchemy as sa
 
+from pgward.ca.store.schema import users
+from tests.fixtures import cheap_hashes
+from tests.fixtures.ca import created
 from tests.fixtures.ca_process import pgward
 from tests.fixtures.waiting import eventually
 from tests.fixtures.warm import Pgward, executed
@@ -87,3 +92,17 @@ def test_what_python_reads_at_its_beginning_has_it_executed(home) -> None:
 
     assert arguments() != ["-m", "pgward", *WAITING]
     assert arguments(PYTHONUTF8="1") == ["-m", "pgward", *WAITING]
+
+
+@pytest.mark.parametrize(
+    ("way", "hasher"),
+    [(nullcontext, cheap_hashes.hasher()), (executed, argon2.PasswordHasher())],
+    ids=["forked", "executed"],
+)
+def test_what_a_hash_of_a_password_costs(way, hasher, tmp_path) -> None:
+    with way():
+        store = sa.create_engine(f"sqlite:///{created(tmp_path / 'ca') / 'ca.db'}")
+    with store.connect() as connection:
+        (encoded,) = connection.execute(sa.select(users.c.password_hash)).scalars()
+    store.dispose()
+    assert not hasher.check_needs_rehash(encoded)

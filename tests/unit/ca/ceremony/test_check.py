@@ -1,6 +1,5 @@
 import shutil
 
-import argon2
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -10,7 +9,6 @@ from pgward.ca.ceremony import transcript as ceremony
 from pgward.ca.ceremony.check import Outcome, Places
 from pgward.ca.ceremony.init import Plan
 from pgward.ca.ceremony.init_keys import Offline
-from pgward.ca.identity.passwords import Passwords
 from pgward.ca.keys import key_file
 from pgward.ca.settings import Settings
 from pgward.pki import keys, pkcs8
@@ -23,9 +21,7 @@ SECRET = b"of the roots"
 def originals(tmp_path_factory):
     """Directories of a CA with offline roots, and of a subordinate one."""
     top = tmp_path_factory.mktemp("ceremony")
-    cheap = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(creating, "Passwords", lambda: cheap)
         patch.setattr(pkcs8, "ROUNDS", 1)
         for name, options in (
             ("ca", {"offline": Offline(top / "roots", SECRET)}),

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import argon2
 import pytest
 
 from pgward.ca import hierarchy
@@ -13,7 +12,6 @@ from pgward.ca.ceremony import init as creating
 from pgward.ca.ceremony import requests
 from pgward.ca.ceremony.init import Plan
 from pgward.ca.ceremony.init_keys import Offline
-from pgward.ca.identity.passwords import Passwords
 from pgward.ca.keys import key_file
 from pgward.ca.keys.settings import KeySettings
 from pgward.ca.records import CaName, Kind
@@ -31,8 +29,6 @@ PLAN = Plan(Settings(), "admin", "correct horse battery", b"passphrase")
 
 @pytest.fixture(autouse=True)
 def _cheap_hashes(monkeypatch):
-    cheap = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    monkeypatch.setattr(creating, "Passwords", lambda: cheap)
     monkeypatch.setattr(pkcs8, "ROUNDS", 1)
 
 
