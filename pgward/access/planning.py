@@ -24,7 +24,7 @@ from pgward.access.plans import (
     Sql,
     Step,
 )
-from pgward.access.quoting import is_name
+from pgward.access.quoting import is_text
 from pgward.access.wanted import Wanted
 from pgward.access.wishes import wish
 
@@ -233,7 +233,8 @@ def _is_plain(member: Member, version: int) -> bool:
 def _leave(draft: _Draft, member: Member, what: str) -> None:
     ours = member.member if member.member in draft.ours else member.role
     detail = f"{member.member!r} was a member of {member.role!r}"
-    if not member.mine:
+    names = (member.role, member.member, member.grantor)
+    if not member.mine or not all(map(is_text, names)):
         detail += f" by {member.grantor!r}; hint: that role, or a superuser, must revoke it"
         draft.unmended(ours, what, detail)
         return
@@ -258,7 +259,7 @@ def _take_privileges(draft: _Draft) -> None:
         if held.privilege in draft.desired.privileges and not held.grantable:
             continue
         borrowed = "" if held.mine or held.owner not in draft.ours else held.owner
-        if not (held.mine or borrowed) or not _sayable(held.privilege):
+        if not (held.mine or borrowed):
             detail = (
                 f"has {held.privilege.privilege} on {_place(held.privilege)} by {held.grantor!r}; "
                 "hint: that role, or a superuser, must revoke it"
@@ -283,11 +284,6 @@ def _all_held(facts: Facts) -> Iterable[Held]:
     yield from facts.server.held
     for database in facts.databases.values():
         yield from database.held
-
-
-def _sayable(privilege: Privilege) -> bool:
-    names = (privilege.schema, privilege.name)
-    return all(is_name(each) for each in names if each)
 
 
 def _by_hand(draft: _Draft, held: Held) -> None:

@@ -1,19 +1,31 @@
 """Names and texts as SQL writes them, wherever they come from. Pure.
 
-What PostgreSQL could not take as it stands is refused: a zero byte, letters that are no UTF-8
-(manual, chapter 4.1.1), and a name that would be cut, which would then name something else.
+A name that a server told may be longer as UTF-8 than it is there, and have bytes that are no UTF-8:
+roles and databases of a server are called what they were called in the encoding of any of its
+databases, and one without an encoding takes anything. Those bytes are lone surrogates here, as
+Python's ``surrogateescape`` has them. What a server cannot have told is refused.
 """
+
+from typing import Final
 
 from pgward.access.rights import MOST_BYTES
 from pgward.core.errors import InvalidInputError
 
+_BYTES: Final = frozenset(map(chr, range(0xDC80, 0xDD00)))
+"""What stands for a byte that is no UTF-8."""
+
 
 def identifier(name: str) -> str:
-    """Return a name as SQL writes it; raise InvalidInputError for what is none."""
-    if not name or len(_whole(name).encode()) > MOST_BYTES:
+    """Return a name as SQL writes it; raise InvalidInputError for what is none anywhere."""
+    if not name or len(_whole(name)) > MOST_BYTES:  # letters: no letter has less than a byte
         raise InvalidInputError(f"{name!r} is no name", hint=f"1 to {MOST_BYTES} bytes")
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
+
+
+def encoded(text: str) -> bytes:
+    """Return SQL as a server is sent it: bytes that were no UTF-8 are what they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def qualified(schema: str, name: str) -> str:
@@ -28,16 +40,21 @@ def literal(text: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether ``identifier`` takes it."""
+    """Tell whether any server takes it, as it stands: no more bytes, and all of them UTF-8."""
+    return is_text(name) and 0 < len(name.encode()) <= MOST_BYTES and "\0" not in name
+
+
+def is_text(name: str) -> bool:
+    """Tell whether it is UTF-8, so that it can be said in any database."""
     try:
-        identifier(name)
-    except InvalidInputError:
+        name.encode()
+    except UnicodeEncodeError:
         return False
     return True
 
 
 def _whole(text: str) -> str:
     """Return a text that a server can be sent."""
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text if each not in _BYTES):
         raise InvalidInputError(f"{text!r} has what no server takes in a text")
     return text

@@ -8,7 +8,7 @@ It needs no pg_signal_backend, and is no superuser anywhere.
 from collections.abc import Sequence
 from typing import Final
 
-from pgward.access.quoting import identifier
+from pgward.access.quoting import identifier, is_name
 from pgward.access.statements import FIRST_OPTIONS
 from pgward.core.errors import InvalidInputError
 
@@ -43,6 +43,9 @@ def sql(
         )
     if version < OLDEST:
         raise InvalidInputError(f"PostgreSQL {version} is too old, {OLDEST} is the oldest")
+    wrong = next((each for each in (user, *databases, *owners, *roles) if not is_name(each)), None)
+    if wrong is not None or (reassign_to is not None and not is_name(reassign_to)):
+        raise InvalidInputError(f"{wrong or reassign_to!r} is no name", hint="1 to 63 bytes")
     account = identifier(user)
     lines = [
         f"-- The account of pgward's connector on PostgreSQL {version}.",

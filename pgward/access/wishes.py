@@ -17,7 +17,7 @@ from pgward.access.plans import (
     Problem,
     RoleWanted,
 )
-from pgward.access.quoting import is_name
+from pgward.access.quoting import is_name, is_text
 from pgward.access.rights import ANY, ObjectRights, Rights
 from pgward.access.wanted import Grant, Wanted
 from pgward.core.clock import rfc3339
@@ -248,7 +248,7 @@ def _on_things(draft: _Draft, grantee: str, rights: ObjectRights, grants: Iterab
                 *(rights.database, thing.kind, thing.schema, thing.name, thing.args),
                 *(grantee, privilege),
             )
-            if (privilege in thing.can and _sayable(thing)) or key in draft.held:
+            if privilege in thing.can or key in draft.held:
                 draft.privileges.add(key)
                 given = True
             elif thing not in unmet[-1:] and (exact or not thing.extension):
@@ -269,11 +269,6 @@ def _meant(draft: _Draft, rights: ObjectRights) -> list[Thing]:
             if each.kind == rights.kind and rights.covers(each.schema, each.name)
         ]
     return draft.by_rights[rights]
-
-
-def _sayable(thing: Thing) -> bool:
-    """Tell whether SQL can name it: a database that knows no encoding may hold anything."""
-    return is_name(thing.name) and (not thing.schema or is_name(thing.schema))
 
 
 def _not_given(rights: ObjectRights, unmet: list[Thing], database_owner: str) -> str:
@@ -312,5 +307,5 @@ def _to_come(draft: _Draft, grantee: str, rights: ObjectRights, privileges: Iter
 
 def _acts(draft: _Draft, thing: Thing) -> bool:
     """Tell whether we may speak for its owner, who is a role that makes objects and stays."""
-    plain = not is_reserved(thing.owner) and thing.owner not in draft.ours and is_name(thing.owner)
+    plain = not is_reserved(thing.owner) and thing.owner not in draft.ours and is_text(thing.owner)
     return thing.owner_usage and plain

@@ -167,10 +167,11 @@ def _begin(connection: "psycopg.Connection[Any]") -> None:
     connection.execute("set local search_path = pg_catalog, pg_temp")
     connection.execute(f"set local statement_timeout = {_LONGEST_STATEMENT}")
     connection.execute(f"set local lock_timeout = {_LONGEST_LOCK}")
-    # A database without an encoding takes any bytes for a name; psycopg hands those over as bytes.
+    # A database without an encoding takes any bytes for a name, and roles and databases may have
+    # been called in another's encoding: those come as they are, and psycopg hands them over so.
     encoding = _one(connection, "select current_setting('server_encoding')")
     encoding = encoding.decode() if isinstance(encoding, bytes) else encoding
-    wanted = _SQL_ASCII if encoding == _SQL_ASCII else "UTF8"
+    wanted = _SQL_ASCII if encoding in (_SQL_ASCII, "UTF8") else "UTF8"
     connection.execute(f"set local client_encoding = '{wanted}'")
 
 

@@ -13,6 +13,7 @@ import psycopg
 from pgward.access.facts import Facts, Server
 from pgward.access.planning import plan
 from pgward.access.plans import AT_ONCE, GIVING, TAKING, Desired, Drift, Plan, Sql, Step
+from pgward.access.quoting import encoded
 from pgward.access.wanted import Wanted
 from pgward.connector import rooms as way
 from pgward.connector.looking import look_at_server, look_within
@@ -220,7 +221,7 @@ class _Turn:
                 if hurry:
                     connection.execute(_HURRY)
                 for each in found:
-                    connection.execute(self._as_run(each).encode())
+                    connection.execute(encoded(self._as_run(each)))
         except psycopg.Error as error:
             self._rooms.check(database, error)
             return said(error)

@@ -25,7 +25,8 @@ select exists (select from pg_locks
                   and classid::bigint = %(high)s and objid::bigint = %(low)s and objsubid = 1)
 """
 _HOLDER = """
-select l.pid, a.usename::text, a.application_name, a.usename is not distinct from current_user
+select l.pid, textsend(a.usename::text), a.application_name,
+       a.usename is not distinct from current_user
   from pg_locks l left join pg_stat_activity a on a.pid = l.pid
  where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid()
    and l.database = (select oid from pg_database where datname = current_database())
@@ -78,7 +79,10 @@ def hold(connection: psycopg.Connection[Any], integration: str, connector: str) 
     for _ in range(_TRIES):
         if _one(connection, "select pg_try_advisory_lock(%(key)s::bigint)", {"key": number}):
             return ()
-        found = [Holder(*row) for row in connection.execute(_HOLDER, halves)]
+        found = [
+            Holder(pid, _text(role), *more)
+            for pid, role, *more in connection.execute(_HOLDER, halves)
+        ]
         for holder in found:
             verdict = judge(holder, connector)
             if verdict == "other":
@@ -93,6 +97,11 @@ def hold(connection: psycopg.Connection[Any], integration: str, connector: str) 
 def _one(connection: psycopg.Connection[Any], query: Any, values: dict[str, Any]) -> bool:
     row = connection.execute(query, values).fetchone()
     return row is not None and row[0] is True
+
+
+def _text(name: bytes | None) -> str | None:
+    """Return a role's name, which is UTF-8 only if it was made in a database that is."""
+    return None if name is None else name.decode("utf-8", "backslashreplace")
 
 
 def _held(holder: Holder) -> HeldError:

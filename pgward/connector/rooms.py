@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, Self
 
 import psycopg
 
+from pgward.access.quoting import is_text
 from pgward.core.errors import UnavailableError
 
 LOCK_SECONDS: Final = 1
@@ -71,6 +72,8 @@ class Rooms:
     def enter(self, database: str | None = None) -> psycopg.Connection[Any]:
         """Return the connection to a database; raises what the server's ``connect`` raises."""
         name = database or self.first
+        if not is_text(name):
+            raise UnavailableError(f"the database {name!r} has a name that is no UTF-8")
         if name not in self._open:
             connection = self._server.connect(name)
             try:

@@ -12,6 +12,7 @@ import psycopg
 
 from pgward.access import statements
 from pgward.access.facts import Server
+from pgward.access.quoting import is_text
 from pgward.connector.rooms import Rooms, said, text
 
 END_SECONDS: Final = 4.0
@@ -38,6 +39,16 @@ def end_sessions(
 
     Returns how many ended of each role, and the roles whose sessions are still there, and why.
     """
+    nameless = {role: "its name is no UTF-8" for role in ends if not is_text(role)}
+    ended, refused = _named(
+        rooms, server, {role: every for role, every in ends.items() if role not in nameless}
+    )
+    return ended, nameless | refused
+
+
+def _named(
+    rooms: Rooms, server: Server, ends: Mapping[str, bool]
+) -> tuple[dict[str, int], dict[str, str]]:
     try:
         return _end(rooms, server, ends)
     except psycopg.Error as error:
@@ -47,7 +58,7 @@ def end_sessions(
     ended: dict[str, int] = {}
     refused: dict[str, str] = {}
     for role, every in ends.items():
-        counted, left = end_sessions(rooms, server, {role: every})
+        counted, left = _named(rooms, server, {role: every})
         ended.update(counted)
         refused.update(left)
     return ended, refused

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pgward.access.quoting import identifier, is_name
 from pgward.access.rights import ObjectKind, ObjectRights, Rights
 from pgward.access.wanted import Grant
+from pgward.connector.discovering import discover
 from tests.fixtures.access_server import BUNDLES, LATER, AccessServer, grant
 from tests.fixtures.rights import all_rights, connect
 
@@ -133,16 +134,24 @@ def test_people_are_quoted_in_marks(server: AccessServer) -> None:
     assert server.reconcile().left == frozenset()
 
 
-def test_a_name_that_is_no_text_is_passed_over_and_told(server: AccessServer) -> None:
+def test_a_name_that_is_no_text_is_what_its_bytes_are(server: AccessServer) -> None:
     _database(server, "shop_bytes", "shop_bytes", "encoding 'SQL_ASCII' template template0")
+    mean = b'"\xe9""; drop table public.t; --"'
     with connect(server.cluster, "postgres", "shop_bytes") as connection:
         connection.execute("set client_encoding to 'SQL_ASCII'; set role app")
-        connection.execute(b'create table public."\xff" (id int)')
+        connection.execute(b"create table public.%s (%s int)" % (mean, mean))
     made = server.reconcile(grant("alice", _tables("shop_bytes")))
-    assert made.active == {"g-alice"}
-    assert len(made.problems) == 1
-    assert server.ask("select * from public.t", user="alice", database="shop_bytes") == []
-    assert server.reconcile().left == frozenset()
+    assert (made.active, made.problems) == ({"g-alice"}, ())
+    with connect(server.cluster, "alice", "shop_bytes") as connection:
+        connection.execute("set client_encoding to 'SQL_ASCII'")
+        assert connection.execute(b"select %s from public.%s" % (mean, mean)).fetchall() == []
+    with connect(server.cluster, "postgres", "shop_bytes") as connection:
+        connection.execute("set client_encoding to 'SQL_ASCII'; set role app")
+        connection.execute(b"grant update (%s) on public.%s to alice" % (mean, mean))
+    mended = server.reconcile(grant("alice", _tables("shop_bytes")), before=made.desired)
+    assert [each.mended for each in mended.drift] == [True]
+    assert server.reconcile().problems == ()
+    assert server.ask("select * from public.t", database="shop_bytes") == []
 
 
 def _tables(database: str) -> Rights:
@@ -164,3 +173,42 @@ def _database(server: AccessServer, quoted: str, database: str, options: str = "
         "create table public.t (id int)",
         database=database,
     )
+
+
+CAFE = "caf\u00e9"
+LATIN1 = "encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0"
+
+
+def test_names_that_are_longer_as_utf_8_are_whole(server: AccessServer) -> None:
+    """A person's own grant on such a column once hindered the end of all others' rights."""
+    _database(server, "shop_latin", "shop_latin", LATIN1)
+    long = "\u00e9" * 63
+    with connect(server.cluster, "postgres", "shop_latin") as connection:
+        connection.execute(f'set role app; create table public."{long}" ("{long}" int)'.encode())
+    given = [grant("alice", _tables("shop_latin")), grant("bob", _tables("shop_latin"))]
+    made = server.reconcile(*given)
+    assert made.problems == ()
+    assert server.ask(f'select "{long}" from "{long}"', user="bob", database="shop_latin") == []
+    with connect(server.cluster, "postgres", "shop_latin") as connection:
+        lent = f'set role app; grant update ("{long}") on public."{long}" to bob'
+        connection.execute(lent.encode())
+    mended = server.reconcile(*given, before=made.desired)
+    assert [each.mended for each in mended.drift] == [True]
+    ended = server.reconcile()
+    assert (ended.left, ended.problems) == (frozenset(), ())
+
+
+def test_a_role_that_is_called_in_another_encoding_keeps_nobody_in(server: AccessServer) -> None:
+    _database(server, "shop_latin", "shop_latin", LATIN1)
+    made = server.reconcile(grant("alice", _tables(server.shop)), grant("bob"))
+    try:
+        with connect(server.cluster, "postgres", "shop_latin") as connection:
+            connection.execute(f'create role "{CAFE}"; grant alice to "{CAFE}"'.encode())
+        again = server.reconcile(grant("bob"), before=made.desired)
+        assert (again.active, again.left) == ({"g-bob"}, frozenset())
+        assert server.ask("select rolname from pg_roles where rolname = 'alice'") == []
+        found = discover(server, now=lambda: LATER)
+        assert {each.name for _, each in found.things() if each.kind == "role"} >= {"caf\\xe9"}
+    finally:
+        with connect(server.cluster, "postgres", "shop_latin") as connection:
+            connection.execute(f'drop role "{CAFE}"'.encode())

@@ -43,6 +43,43 @@ def planned(wanted: Wanted, found: Facts, before: Plan | None = None) -> Plan:
     )
 
 
+STRANGE = ("caf\udce9", "é" * 63)
+"""As the encodings of other databases have names."""
+
+
+@pytest.mark.parametrize("version", [13, 16])
+@pytest.mark.parametrize("name", STRANGE)
+def test_no_name_that_a_server_has_keeps_anybody_in(version: int, name: str) -> None:
+    """Whatever somebody called a role, a column or a schema: who is over is let in no more."""
+    column = on("column", name, "SELECT", "alice", args=name)._replace(schema=name)
+    default = TO_COME._replace(schema=name, owner=name)
+    inside = Database(
+        (thing("table", name, schema=name, owner=name),),
+        (Held(HAS.privilege, name, via=name), Held(column, name)),
+        (HeldDefault(default),),
+        (Owned("alice", "object", name),),
+    )
+    members = (Member(name, "alice", name), Member("alice", name, name))
+    found = facts(
+        access_role("alice"),
+        access_role(name),
+        version=version,
+        members=members,
+        databases={"shop": inside},
+    )
+    done = texts(planned(NOBODY, found))
+    assert 'ALTER ROLE "alice" NOLOGIN PASSWORD NULL;' in done
+    assert 'DROP ROLE "alice";' in done
+    assert texts(planned(EMPTY, found))
+
+
+def test_a_membership_that_cannot_be_said_is_told_and_goes_with_the_role() -> None:
+    members = (Member("alice", STRANGE[0], "alice"),)
+    made = planned(EMPTY, facts(access_role("alice"), members=members, version=13))
+    assert [each.mended for each in made.drift] == [False]
+    assert made.empty
+
+
 def test_a_grant_is_made_from_nothing() -> None:
     made = planned(BUNDLED, facts(databases=TABLES))
     assert made.problems == ()

@@ -65,10 +65,12 @@ def test_an_unknown_flavour_is_refused() -> None:
         set_up.sql(16, "oracle", user="me")
 
 
-@pytest.mark.parametrize("user", ["", "a\0b", "x" * 64])
-def test_a_name_that_is_none_is_refused(user: str) -> None:
-    with pytest.raises(InvalidInputError):
-        set_up.sql(16, user=user)
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 64, "é" * 32, "\udcff"])
+@pytest.mark.parametrize("place", ["user", "databases", "owners", "roles", "reassign_to"])
+def test_a_name_that_is_none_is_refused(place: str, name: str) -> None:
+    given = {"user": "me"} | {place: name if place in ("user", "reassign_to") else ["app", name]}
+    with pytest.raises(InvalidInputError, match="is no name"):
+        set_up.sql(16, **given)
 
 
 def test_a_version_that_is_too_old_is_refused() -> None:

@@ -245,10 +245,11 @@ def test_what_is_held_stays_though_it_could_not_be_given_now() -> None:
     assert (desired.privileges, problems) == ({held.privilege}, ())
 
 
-def test_a_name_that_sql_cannot_say_is_told() -> None:
-    found = facts(databases=inside(thing("table", "\udcff")))
-    _, (problem,) = wished(found, grant(rights=objects(SELECT)))
-    assert problem.fatal
+@pytest.mark.parametrize("name", ["\udcff", "é" * 63])
+def test_a_name_in_another_encoding_is_a_name(name: str) -> None:
+    found = facts(databases=inside(thing("table", name)))
+    desired, problems = wished(found, grant(rights=objects(SELECT)))
+    assert ({each.name for each in desired.privileges}, problems) == ({name}, ())
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ def test_a_database_without_an_encoding_is_asked_in_none() -> None:
     assert [text("a"), text(b"a\xff")] == ["a", "a\udcff"]
 
 
+def test_a_database_whose_name_no_client_can_say_is_not_entered() -> None:
+    with Rooms(ScriptedServer(quiet)) as rooms, pytest.raises(UnavailableError, match="no UTF-8"):
+        rooms.enter("caf\udce9")
+
+
 def test_what_a_version_does_not_know_is_not_set() -> None:
     server = ScriptedServer(quiet)
     server.version = 15

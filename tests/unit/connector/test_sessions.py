@@ -50,6 +50,12 @@ def test_what_does_not_end_is_told(monkeypatch: Any) -> None:
     assert (ended, refused) == ({"alice": 1}, {"alice": "sessions do not end (process 7)"})
 
 
+def test_a_role_that_cannot_be_named_holds_up_no_other() -> None:
+    with Rooms(ScriptedServer(Sessions((7, "alice")))) as rooms:
+        ended, refused = end_sessions(rooms, SERVER, {"alice": True, "caf\udce9": True})
+    assert (ended, refused) == ({"alice": 1}, {"caf\udce9": "its name is no UTF-8"})
+
+
 def test_a_role_that_refuses_holds_up_no_other() -> None:
     answer = Sessions((7, "alice"))
 
