@@ -94,11 +94,11 @@ def test_what_is_revoked_or_blocked_ends_at_once_everywhere(world: LifecycleWorl
     since = now()
     for each in given.values():
         world.approver.ok("revoke", each, "--reason", "enough")
-    ann.ends(since)
+    ann.ended_by(since)
     world.are_over(given, reason="revoked")
     since = now()
     world.site.admin.ok("user", "block", bob.person.name, "--reason", "left")
-    bob.ends(since)
+    bob.ended_by(since)
     world.are_over(blocked, reason="blocked")
     world.is_as_before()
 
@@ -111,8 +111,9 @@ def test_the_glass_is_broken_at_once_and_somebody_takes_note(world: LifecycleWor
     sam.comes()
     for each in given.values():
         world.approver.ok("requests", "acknowledge", each, "--reason", "seen")
+    since = now()
     world.give_back(sam, given)
-    sam.ends(now())
+    sam.ended_by(since)
     world.is_as_before()
 
 
@@ -125,7 +126,7 @@ def test_the_end_comes_without_the_authority(world: LifecycleWorld) -> None:
     try:
         assert ann.lasts()
         ann.ends(end)
-        assert world.role(ann) == ""
+        ann.is_gone_by(end)
     finally:
         world.site.restart()
     world.are_over(given, reason="expired")
@@ -189,8 +190,9 @@ def test_what_a_person_made_is_handed_on(world: LifecycleWorld) -> None:
         connection.execute("create function peek() returns int language sql as 'select 1'")
     with ann.connect("aware") as connection:
         connection.execute("create view seen as select * from orders")
+    since = now()
     world.give_back(ann, given)
-    ann.ends(now())
+    ann.ended_by(since)
     world.are_over(given, reason="cancelled")
     owners = "select relname || ' ' || relowner::regrole from pg_class"
     made = world.in_shop(f"{owners} where relname in ('found', 'seen') order by 1")
