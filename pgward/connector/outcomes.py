@@ -16,6 +16,7 @@ MOST_ITEMS: Final = 500
 MOST_BYTES: Final = 300_000
 MOST_LETTERS: Final = 10_000
 MOST_PROBLEM: Final = 1000
+MOST_NAME: Final = 252
 FAILS_AFTER: Final = timedelta(seconds=15)
 """So long a grant may be in the making before the CA is told that it fails, if its failure is not
 final: a lock may be in the way, and what has failed is not tried again."""
@@ -217,7 +218,7 @@ def reports(
         else [
             {
                 "at": at,
-                "database": storable(each.database),
+                "database": storable(each.database, MOST_NAME),
                 "sql": storable(each.sql, MOST_LETTERS),
             }
             for each in outcome.statements
@@ -269,7 +270,7 @@ def storable(text: str, most: int = MOST_PROBLEM) -> str:
 def _drift(found: Drift) -> dict[str, Any]:
     return {
         "what": storable(found.what),
-        "role": storable(found.role),
+        "role": storable(found.role, MOST_NAME),
         "detail": storable(found.detail),
         "mended": found.mended,
     }

@@ -23,7 +23,7 @@ def check_host(value: str) -> str:
 
 
 def _database(value: str) -> str:
-    if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,63}", value):
+    if not re.fullmatch(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,63}", value):
         raise InvalidInputError("a database name has 1 to 63 printable letters")
     return value
 
