@@ -18,9 +18,11 @@ from pgward.tunnel.aware.downward import Downward, Parts
 from pgward.tunnel.aware.pending import Pending, Tape
 from pgward.tunnel.aware.ruling import Ruling
 from pgward.tunnel.aware.upward import Upward
+from pgward.tunnel.farewell import never
+from pgward.tunnel.farewell_relay import FarewellRelay
 from pgward.tunnel.outro import Outro
 from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason
-from pgward.tunnel.relay import BUFFER_SIZE, RECORD_SIZE, Plain, Relay, _buffer, _view
+from pgward.tunnel.relay import BUFFER_SIZE, RECORD_SIZE, Plain, _buffer, _view
 from pgward.tunnel.tls import TlsConnection
 from pgward.tunnel.tls_plain import FULL_RECORD, TlsPlain
 
@@ -40,10 +42,11 @@ buffer of 8 KiB has room for 1600.
 _SQLSTATES = {"tape_full": "53100", "protocol": "08P01"}
 
 
-class AwareRelay(Relay):
+class AwareRelay(FarewellRelay):
     """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did.
 
-    ``outro`` says so to a client that was in the middle of a message then.
+    ``outro`` says so to a client that was in the middle of a message then. While ``may_be_cut``,
+    what PostgreSQL says as an administrator ends the session waits for what the edge may say.
     """
 
     __slots__ = (
@@ -73,6 +76,7 @@ class AwareRelay(Relay):
         ruling: Ruling | None = None,
         results: int = 0,
         seal: Callable[[Data], Data] = as_it_is,
+        may_be_cut: Callable[[], bool] = never,
     ) -> None:
         self._pending = pending = Pending(tape, session, salt, ruling)
         self._up = Upward(pending)
@@ -85,7 +89,8 @@ class AwareRelay(Relay):
         self.outro: Outro | None = None
         self._chores: list[Callable[[], bool]] = []  # each returns whether it is done
         plain: Plain = TlsPlain(upstream) if isinstance(upstream, TlsConnection) else upstream
-        super().__init__(loop, tls, plain, controls, on_end)
+        super().__init__(loop, tls, plain, controls, on_end, may_be_cut=may_be_cut)
+        self._down.withholds = self._farewell.takes
 
     @property
     def in_transaction(self) -> bool:
@@ -198,7 +203,8 @@ class AwareRelay(Relay):
             self.outro = Outro(self._tls, self._plain, waiting, self._down.left, words)
 
     def _may_take_leave(self) -> bool:
-        return not self._ended and self._waiting_plain is None and self._up.at_boundary
+        is_gone = self._ended or self._farewell.waits
+        return not is_gone and self._waiting_plain is None and self._up.at_boundary
 
     def _refused(self, error: Exception) -> None:
         """End a session that cannot go on: nothing of this read was passed on."""
@@ -228,7 +234,7 @@ class AwareRelay(Relay):
         receive, write, buffer, view = self._plain.recv_into, self._tls.write, _buffer, _view
         if isinstance(self._plain, TlsPlain):
             receive = self._plain.read_record
-        full, failed, plain_ended = self._tls_full, self._failed, self._plain_ended
+        full, failed, plain_ended = self._tls_full, self._plain_failed, self._plain_ended
         passes, look_closer, refused = self._down.passes, self._inspect_answer, self._refused
         broke, tls_fd = self._broke, self._tls_fd
         chores, do_chores = self._chores, self._do_chores

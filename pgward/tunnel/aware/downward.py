@@ -71,6 +71,7 @@ class Downward:
         "_unlike",
         "_waiting",
         "passes",
+        "withholds",
     )
 
     def __init__(
@@ -91,6 +92,7 @@ class Downward:
         self._out: Parts | None = None  # what to pass on of this read, if not all as it is
         self._passed = 0
         self._unlike = 0  # reads that were like none before
+        self.withholds: Callable[[memoryview], bool] = _passes_all  # of errors: not passed on
         self.passes = answering(pending)
         self._look()
 
@@ -316,6 +318,8 @@ class Downward:
             self._exchange.copy_in()
             return start
         self._exchange.failed()
+        if self.withholds(view[at:end]):
+            self._pass(view[self._passed : at], end)
         if not self._pending.marked:
             return start
         return self._marked_error(view, at, end, start)
@@ -392,6 +396,10 @@ class Downward:
                 left = max(0, left - len(part))
         self._results_left = self._results if self._answered else left
         return parts
+
+
+def _passes_all(_error: memoryview) -> bool:
+    return False
 
 
 def _is_text(copying: memoryview) -> bool:

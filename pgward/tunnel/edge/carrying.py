@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from pgward.core.address import Address
 from pgward.tunnel.edge.state import EdgeState, Peer, Service
+from pgward.tunnel.farewell import never
 from pgward.tunnel.preface import Controls, Reason, RefusedError
 from pgward.tunnel.relay import Relay
 from pgward.tunnel.tls import TlsConnection
@@ -124,12 +125,16 @@ class Forwarded:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who begins a session, and the connection that it came on."""
+    """Who begins a session, and the connection that it came on.
+
+    ``has_grants`` tells whether the person has something there by a grant, which may end.
+    """
 
     tls: TlsConnection
     controls: Controls | None
     peer: Peer
     address: str
+    has_grants: Callable[[], bool] = never
 
 
 class Aware(Protocol):

@@ -5,6 +5,7 @@ import logging
 import socket
 import ssl
 from datetime import datetime
+from functools import partial
 
 from pgward.tunnel.edge.carrying import Carrying, Client, Forwarded, Parting
 from pgward.tunnel.edge.last_words import LastWords, asks_for_encryption
@@ -259,7 +260,8 @@ class Link:
 
     async def _carry(self, service: Service, first: bytes) -> Carrying | None:
         if service.postgres is not None:
-            client = Client(self._tls, self._controls, self.peer, self.address)
+            known = partial(self._links.timed.knows, self)
+            client = Client(self._tls, self._controls, self.peer, self.address, known)
             return await self._links.aware.open(client, service, first, self._on_end)
         upstream = await self._links.dialer.dial(service.upstream)
         return Forwarded(

@@ -89,6 +89,10 @@ class Timed:
         plain = refusal.reason is Reason.DENIED and refusal.message == _DENIED
         return over(link.service) if plain and ends and ends.access is not None else refusal
 
+    def knows(self, link: TimedLink) -> bool:
+        """Tell whether a link's person has something by a grant, which may end."""
+        return link in self._ends
+
     def rests_on(self, link: TimedLink) -> tuple[str, ...] | None:
         """Return what a link's person was granted, who may come by that alone; None of others."""
         ends = self._ends.get(link)

@@ -297,6 +297,7 @@ class AwareSessions:
             ruling=standing.ruler,
             results=ready.decided.recorded.results,
             seal=self.seal,
+            may_be_cut=asked.client.has_grants,
         )
 
     async def _asked_to_cancel(

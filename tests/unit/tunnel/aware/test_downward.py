@@ -46,6 +46,21 @@ def test_an_answer_passes_as_it_is_and_its_end_is_on_tape_with_its_rows():
     assert session.exchange.idle
 
 
+def test_an_error_that_is_withheld_is_on_tape_and_not_passed_on():
+    session = asked()
+    withheld: list[bytes] = []
+
+    def withholds(error: memoryview) -> bool:
+        withheld.append(bytes(error))
+        return True
+
+    session.downward.withholds = withholds
+    assert session.down(COLUMNS + ROW + ERROR + NOTICE) == COLUMNS + ROW + NOTICE
+    assert withheld == [ERROR]
+    assert session.tape.frames == [("DOWN", run(1, 11) + ERROR)]
+    assert session.downward.at_boundary
+
+
 def test_rows_of_many_reads_are_counted_at_the_end():
     session = asked()
     assert session.down(COLUMNS, ROW * 10, ROW * 10) == COLUMNS + ROW * 20

@@ -41,11 +41,13 @@ def test_who_has_no_grant_is_not_looked_at():
     timed.note(link, state(services={}), NOW)
     timed.note(link, granted((NOW, ["a"])), NOW)
     assert timed.known() == {}
+    assert not timed.knows(link)
 
 
 def test_who_has_nothing_else_is_reminded_and_cut():
     timed, link, known = Timed(), Link(), granted((NOW + MINUTE, ["a"]))
     timed.note(link, known, NOW)
+    assert timed.knows(link)
     timed.look(known, NOW)
     timed.look(known, NOW + MINUTE / 2)
     assert link.heard == [60.0, 30.0]
