@@ -59,8 +59,11 @@ class Carrying(Protocol):
         """Go on under a newer configuration; raise RefusedError if the session must end."""
         ...
 
-    def remind(self, seconds: float) -> None:
-        """Say to the client, if its protocol can, how soon its access ends; once is enough."""
+    def remind(self, seconds: float, *, stands: bool) -> None:
+        """Say to the client, if its protocol can, how soon its access ends; once is enough.
+
+        Who ``stands`` may come anyhow: it ends where the session landed by what was granted.
+        """
         ...
 
     def tell(self, why: RefusedError) -> None:
@@ -111,7 +114,7 @@ class Forwarded:
                 Reason.DENIED, "this edge speaks for the service now", hint="connect again"
             )
 
-    def remind(self, _seconds: float) -> None:
+    def remind(self, _seconds: float, *, stands: bool) -> None:
         """Say nothing, as in ``tell``."""
 
     def tell(self, _why: RefusedError) -> None:

@@ -109,10 +109,10 @@ class Link:
             self._session.adopt(state, service)
         self._links.timed.note(self, state, at)
 
-    def remind(self, seconds: float) -> None:
+    def remind(self, seconds: float, *, stands: bool) -> None:
         """Tell a person how soon the access ends, if the session's protocol can."""
         if self._session is not None:
-            self._session.remind(seconds)
+            self._session.remind(seconds, stands=stands)
 
     def cut(self, reason: Reason, why: RefusedError | None = None) -> None:
         """End this link at once and tell a tunnel why."""

@@ -1,6 +1,8 @@
 """Links whose person has grants at their service, which end by themselves.
 
 Whoever may use a service by a grant alone is reminded of its end, and cut then; so is an idle link.
+Whoever may come anyhow is reminded, too, if the session would not go on: it landed as what the
+grant gives.
 Where somebody has less when one of several grants ends, the session is looked at again.
 """
 
@@ -9,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
+from pgward.tunnel.edge.grants import NOTHING
 from pgward.tunnel.edge.state import EdgeState, Peer
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 
@@ -29,17 +32,21 @@ class TimedLink(Protocol):
         """End at once."""
         ...
 
-    def remind(self, seconds: float) -> None:
-        """Hear how soon the access of a session ends."""
+    def remind(self, seconds: float, *, stands: bool) -> None:
+        """Hear how soon what was granted ends; its person ``stands`` who may come anyhow."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """When the access ends (None: it does not), and when there is less."""
+    """When the last of the grants ends, and when there is less.
 
-    access: datetime | None
+    Who ``stands`` may come anyhow, and is not cut by the end itself.
+    """
+
+    all: datetime
     next: datetime
+    stands: bool
     names: tuple[str, ...] = ()
 
 
@@ -52,13 +59,13 @@ class Timed:
     def note(self, link: TimedLink, state: EdgeState | None, at: datetime) -> None:
         """Take note of what a link's person has by a new snapshot, or as a session begins."""
         service = None if state is None else state.services.get(link.service)
-        granted = None if service is None else service.granted(link.peer.user, at)
-        if state is None or service is None or granted is None or granted.next_end is None:
+        granted = NOTHING if service is None else service.granted(link.peer.user, at)
+        last, first = granted.until, granted.next_end
+        if state is None or service is None or last is None or first is None:
             self.forget(link)
             return
-        standing = state.has_standing(service, link.peer.user)
-        until = None if standing else granted.until
-        self._ends[link] = _Ends(until, granted.next_end, granted.names)
+        stands = state.has_standing(service, link.peer.user)
+        self._ends[link] = _Ends(last, first, stands, granted.names)
 
     def forget(self, link: TimedLink) -> None:
         """Take note that a link has no grants, or is no more."""
@@ -67,13 +74,13 @@ class Timed:
     def look(self, state: EdgeState | None, at: datetime) -> None:
         """Cut what is over, remind of what is near, and look again where there is less."""
         for link, ends in tuple(self._ends.items()):
-            if ends.access is not None:
-                left = (ends.access - at).total_seconds()
-                if left <= 0:
-                    self.forget(link)
-                    link.cut(Reason.ACCESS_ENDED, over(link.service))
-                    continue
-                link.remind(left)
+            left = (ends.all - at).total_seconds()
+            if left <= 0 and not ends.stands:
+                self.forget(link)
+                link.cut(Reason.ACCESS_ENDED, over(link.service))
+                continue
+            if left > 0:
+                link.remind(left, stands=ends.stands)
             if ends.next <= at and state is not None:
                 self._look_again(link, state)
 
@@ -87,7 +94,7 @@ class Timed:
         """Return why a link must end in the words of a grant that was taken away, if that is it."""
         ends = self._ends.get(link)
         plain = refusal.reason is Reason.DENIED and refusal.message == _DENIED
-        return over(link.service) if plain and ends and ends.access is not None else refusal
+        return over(link.service) if plain and ends and not ends.stands else refusal
 
     def knows(self, link: TimedLink) -> bool:
         """Tell whether a link's person has something by a grant, which may end."""
@@ -96,7 +103,7 @@ class Timed:
     def rests_on(self, link: TimedLink) -> tuple[str, ...] | None:
         """Return what a link's person was granted, who may come by that alone; None of others."""
         ends = self._ends.get(link)
-        return None if ends is None or ends.access is None else ends.names
+        return None if ends is None or ends.stands else ends.names
 
     def known(self) -> Mapping[TimedLink, datetime]:
         """Return which links have grants, and when the next of those ends."""

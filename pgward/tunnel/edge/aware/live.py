@@ -149,12 +149,18 @@ class Live:
             raise no_room(error) from error
         self.relay.record(now.results)
 
-    def remind(self, seconds: float) -> None:
+    def remind(self, seconds: float, *, stands: bool) -> None:
         """Warn, once, of an access that ends soon; one that was extended may end soon again."""
+        if stands and not self._rests_on_grant:
+            return
         if seconds > self.limits.warn_before:
             self._warned.discard("access")
         else:
             self._warn("access", f"your access ends in {_minutes(seconds)}")
+
+    @property
+    def _rests_on_grant(self) -> bool:
+        return self.standing is not None and self.standing.ready.decided.rests_on_grant
 
     def tell(self, why: RefusedError) -> None:
         """Tell the client why the edge ends its session now; whoever calls this closes it.

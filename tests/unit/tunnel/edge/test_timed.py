@@ -26,8 +26,8 @@ class Link:
     def cut(self, reason, why=None) -> None:
         self.heard.append((reason, why.message))
 
-    def remind(self, seconds) -> None:
-        self.heard.append(seconds)
+    def remind(self, seconds, *, stands) -> None:
+        self.heard.append((seconds, "stands") if stands else seconds)
 
 
 def granted(*live, service=NOBODYS):
@@ -60,12 +60,12 @@ def test_who_may_come_anyhow_is_looked_at_again():
     timed, link, known = Timed(), Link(), granted((NOW + MINUTE, ["a"]), service=ORDERS)
     timed.note(link, known, NOW)
     timed.look(known, NOW)
-    assert link.heard == []
+    assert link.heard == [(60.0, "stands")]
     timed.look(known, NOW + MINUTE)
-    assert link.heard == ["looked at"]
+    assert link.heard[1:] == ["looked at"]
     link.refusal = RefusedError(Reason.DENIED, "so it is")
     timed.look(known, NOW + MINUTE)
-    assert link.heard[2:] == [(Reason.DENIED, "so it is")]
+    assert link.heard[3:] == [(Reason.DENIED, "so it is")]
 
 
 def test_where_one_of_two_ends_there_is_less():

@@ -34,7 +34,7 @@ class Link:
     def cut(self, _reason, _why=None) -> None:
         self.is_cut = True
 
-    def remind(self, _seconds) -> None: ...
+    def remind(self, _seconds, *, stands) -> None: ...
 
 
 class Edge(RuleBasedStateMachine):

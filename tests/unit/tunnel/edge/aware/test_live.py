@@ -112,12 +112,23 @@ def test_without_limits_nothing_ends():
 def test_a_person_is_reminded_once_of_an_access_that_ends():
     bench = Bench(warn_before=300)
     for seconds in (301, 300, 299, 60):
-        bench.live.remind(seconds)
+        bench.live.remind(seconds, stands=False)
     told = ("notice", "your access ends in 5 minutes")
     assert bench.relay.said == [told]
-    bench.live.remind(3600)  # it was extended
-    bench.live.remind(300)
+    bench.live.remind(3600, stands=False)  # it was extended
+    bench.live.remind(300, stands=False)
     assert bench.relay.said == [told, told]
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_who_may_come_anyhow_is_reminded_where_the_session_landed_by_a_grant(rests):
+    bench = Bench(warn_before=300)
+    bench.live.remind(60, stands=True)  # how it landed is not known here
+    bench.live.standing = SimpleNamespace(
+        ready=SimpleNamespace(decided=SimpleNamespace(rests_on_grant=rests))
+    )
+    bench.live.remind(60, stands=True)
+    assert len(bench.relay.said) == rests
 
 
 def test_a_session_is_warned_and_ends_when_nothing_runs():
