@@ -118,7 +118,17 @@ class Facts:
         return self.address is not None
 
     def to_json(self) -> dict[str, Any]:
-        """Return them as data for people's programs."""
+        """Return them as data for people's programs; without the files that are not needed.
+
+        Those are nulls: through a tunnel to an edge that speaks PostgreSQL, the client has no TLS.
+        """
+        files = {
+            "sslcert": self.cert,
+            "sslkey": self.key,
+            "sslrootcert": self.ca if self.verifies else None,
+            "sslkey_der": self.key_der,
+            "pkcs12": self.pkcs12,
+        }
         return {
             "service": self.service,
             "host": self.host,
@@ -127,11 +137,7 @@ class Facts:
             "user": self.user,
             "database": self.database,
             "sslmode": self.sslmode,
-            "sslcert": self.cert,
-            "sslkey": self.key,
-            "sslrootcert": self.ca,
-            "sslkey_der": self.key_der,
-            "pkcs12": self.pkcs12,
+            **(files if self.tls else dict.fromkeys(files)),
         }
 
 

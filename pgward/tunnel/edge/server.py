@@ -21,6 +21,7 @@ from pgward.tunnel.edge.auditor.settings import AuditorSettings
 from pgward.tunnel.edge.aware.worker import AwareWorker
 from pgward.tunnel.edge.cancels import Cancels, Mailbox
 from pgward.tunnel.edge.connector_child import ConnectorChild
+from pgward.tunnel.edge.default_service import DefaultService
 from pgward.tunnel.edge.duties import EdgeDuties
 from pgward.tunnel.edge.feed import Feed
 from pgward.tunnel.edge.idle import close_idle
@@ -90,6 +91,7 @@ class EdgeServer:
         self._context: ssl.SSLContext | None = None
         self._trusted: tuple[str, bool] | None = None
         self._stop_requests = 0
+        self._default_service = DefaultService(settings.default_service)
         self._meter: Meter | None = None
         self._metrics: MetricsServer | None = None
 
@@ -280,6 +282,9 @@ class EdgeServer:
         count = len(state.services)
         plural = "" if count == 1 else "s"
         log.info("configuration %d: %d service%s", state.version, count, plural)
+        problem = self._default_service.problem(state.services)
+        if problem is not None and not self._settings.worker:
+            log.warning("%s", problem)
 
     def _reload_certificate(self) -> None:
         """Show the certificate on disk in new handshakes; connections stay as they are."""

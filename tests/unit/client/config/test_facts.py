@@ -33,6 +33,20 @@ def test_through_a_tunnel_the_servers_own_name_stays():
     }
 
 
+@pytest.mark.parametrize(
+    ("mode", "needed"),
+    [
+        ("disable", set()),
+        ("require", {"sslcert", "sslkey", "sslkey_der", "pkcs12"}),
+        ("verify-ca", {"sslcert", "sslkey", "sslrootcert", "sslkey_der", "pkcs12"}),
+    ],
+)
+def test_files_that_nobody_needs_are_not_named(mode, needed):
+    found = tunnel(replace(SERVICE, ssl_mode=mode)).to_json()
+    files = {"sslcert", "sslkey", "sslrootcert", "sslkey_der", "pkcs12"}
+    assert {name for name in files if found[name] is not None} == needed
+
+
 def test_without_a_database_it_is_the_users():
     assert tunnel(replace(SERVICE, database=None)).database == "alice"
 
