@@ -50,6 +50,10 @@ class Server(Protocol):
         """Hang up on it where it answers nothing for so long; return how many waited."""
         ...
 
+    def is_lost(self) -> bool:
+        """Tell whether it hung up on us, and nobody has noticed."""
+        ...
+
     def close(self) -> None:
         """Hold nothing any more."""
         ...
@@ -173,6 +177,7 @@ class Keeper:
     def look(self) -> None:
         """Hang up on a server that answers nothing, or a turn that delays an end.
 
+        One that hung up on us is looked at: it may be behind by now, as a standby that took over.
         For another thread to call, every second or so.
         """
         server = self._server
@@ -180,6 +185,8 @@ class Keeper:
             server.look()
             if self._delays_an_end() and server.look(0.0):
                 self._gave_way = True
+            if server.is_lost():
+                self._woken.set()
 
     def _delays_an_end(self) -> bool:
         """Tell whether a turn goes on for long, and grants that it began with are over."""

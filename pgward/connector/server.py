@@ -14,7 +14,7 @@ from pgward.connector import conninfo, lock
 from pgward.connector.assignment import ServerSettings
 from pgward.connector.conninfo import Credentials
 from pgward.connector.logins import Logins
-from pgward.connector.watched import HANGS_SECONDS, Watch, WatchedConnection
+from pgward.connector.watched import HANGS_SECONDS, Watch, WatchedConnection, has_ended
 from pgward.core.errors import DeniedError, InvalidInputError, UnavailableError
 
 log = logging.getLogger("pgward.connector")
@@ -115,6 +115,18 @@ class PostgresServer:
         if ended and longest:
             log.warning("%s: the server answers nothing: hung up (%d)", self._name, ended)
         return ended
+
+    def is_lost(self) -> bool:
+        """Tell whether the server hung up on who holds the lock, and nobody has noticed.
+
+        It may be another one by now, that was behind: a standby that took over, or a backup.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False  # it is asked something right now
+        try:
+            return self._holding is not None and has_ended(self._holding)
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Hold nothing any more."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import socket
 import threading
 import time
@@ -59,6 +60,21 @@ class Watch:
                     _hang_up(each)
                     ended += 1
         return ended
+
+
+def has_ended(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether the server hung up on a connection that waits for nothing.
+
+    What has come without a question is its last word, or soon read with the next answer.
+    """
+    if connection.closed:
+        return True
+    poll = select.poll()
+    try:
+        poll.register(connection.fileno(), select.POLLIN)
+    except psycopg.Error:
+        return True
+    return bool(poll.poll(0))
 
 
 def _hang_up(connection: WatchedConnection) -> None:

@@ -7,13 +7,17 @@ the server and the CA go away, clocks are set, people make things, and others me
 
 import contextlib
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -21,21 +25,19 @@ from hypothesis.stateful import (
 
 from pgward.connector import rooms
 from pgward.system.postgres import Cluster
+from tests.fixtures.access_hands import DOINGS, EXTRA, PEOPLE
 from tests.fixtures.access_server import servers
-from tests.fixtures.access_story import KINDS, PEOPLE, Stage, Story
+from tests.fixtures.access_stage import SETTINGS, Stage
+from tests.fixtures.access_story import KINDS, Story
 
-access_servers = servers(15)  # the others, and a thousand of each: make test-all
+access_servers = servers(15, settings=SETTINGS)  # the others, and a thousand of each: make test-all
 
 WHO = st.sampled_from(PEOPLE)
 STORIES = int(os.environ.get("PGWARD_STORIES", "1000"))
+MEMORY = Path("/dev/shm")
 NUMBER = st.integers(0, 9)
 STATEMENT = st.integers(1, 60)
-BY_HAND = st.sampled_from(
-    (
-        *("late", "insert", "delete", "column", "default", "reporting", "stranger"),
-        *("attribute", "nologin", "taken", "bundle"),
-    )
-)
+BY_HAND = st.sampled_from(DOINGS)
 
 
 class Interleaved(RuleBasedStateMachine):
@@ -52,6 +54,11 @@ class Interleaved(RuleBasedStateMachine):
     def grant(self, person, kind, seconds):
         self.story.grant(person, kind, seconds)
         self.after(0)
+
+    @rule(person=WHO, kind=st.sampled_from(KINDS), seconds=st.integers(5, 70), reads=st.booleans())
+    def grant_and_enter(self, person, kind, seconds, reads):
+        self.grant(person, kind, seconds)
+        self.somebody_enters(person, reads)
 
     @precondition(lambda self: self.story.live())
     @rule(number=NUMBER, seconds=st.integers(5, 100))
@@ -86,24 +93,35 @@ class Interleaved(RuleBasedStateMachine):
 
     @rule(number=STATEMENT, what=BY_HAND, person=WHO)
     def somebody_meddles_meanwhile(self, number, what, person):
-        self.story.fault.arm(number, lambda _: self.story.by_hand(what, person))
+        self.story.fault.arm(number, lambda _: self.story.hands.do(what, person))
         self.story.look_now()
         self.after(0)
 
     @rule(what=BY_HAND, person=WHO)
     def somebody_meddles(self, what, person):
         with self.telling():
-            self.story.by_hand(what, person)
+            self.story.hands.do(what, person)
 
-    @rule(person=WHO)
-    def somebody_enters(self, person):
+    @rule(person=WHO, reads=st.booleans())
+    def somebody_enters(self, person, reads):
         with self.telling():
-            self.story.enter(person)
+            self.story.hands.enter(person, reads=reads)
 
     @rule(person=WHO)
     def somebody_makes_things(self, person):
         with self.telling():
-            self.story.make(person)
+            self.story.hands.make(person)
+
+    @rule(person=WHO, locks=st.booleans())
+    def somebody_prepares(self, person, locks):
+        with self.telling():
+            self.story.hands.prepare(person, locks=locks)
+
+    @precondition(lambda self: self.story.hands.has_prepared)
+    @rule(commit=st.booleans())
+    def what_was_prepared_is_decided(self, commit):
+        with self.telling():
+            self.story.hands.decide(commit=commit)
 
     @rule(away=st.booleans(), old=st.booleans())
     def the_ca_goes_or_comes(self, away, old):
@@ -117,17 +135,52 @@ class Interleaved(RuleBasedStateMachine):
     @rule()
     def a_database_comes_or_goes(self):
         with self.telling():
-            self.story.database()
+            self.story.hands.database()
 
-    @rule(seconds=st.sampled_from([0, 10]))
-    def the_server_is_away(self, seconds):
+    @rule(extra=st.booleans())
+    def a_database_is_shut_or_opened(self, extra):
         with self.telling():
-            self.story.restart(seconds)
+            self.story.hands.shut(EXTRA if extra else self.story.server.shop)
+
+    @rule(seconds=st.sampled_from([0, 10]), crash=st.booleans())
+    def the_server_is_away(self, seconds, crash):
+        with self.telling():
+            self.story.restart(seconds, crash=crash)
+
+    @precondition(lambda self: not self.stage.has_standby)
+    @rule()
+    def a_standby_falls_behind(self):
+        with self.telling():
+            self.stage.make_standby()
+
+    @precondition(lambda self: self.stage.has_standby)
+    @rule(seconds=st.sampled_from([0, 3, 20]))
+    def a_standby_takes_over(self, seconds):
+        with self.telling():
+            self.story.fail_over(seconds)
+            self.story.pass_time(0)
+
+    @precondition(lambda self: self.story.former is None and self.story.life is not None)
+    @rule(copied=st.booleans())
+    def another_connector_takes_over(self, copied):
+        with self.telling():
+            self.story.replace(copied=copied)
+        self.after(0)
+
+    @precondition(lambda self: self.story.former is not None)
+    @rule()
+    def the_former_connector_ends(self):
+        self.story.end_former()
+        self.after(0)
 
     @rule(person=WHO, seconds=st.sampled_from([2, 20]))
     def a_role_is_locked(self, person, seconds):
         with self.telling():
             self.story.locked(person, seconds)
+
+    @invariant()
+    def is_counted(self):
+        self.stage.steps += 1
 
     def teardown(self):
         try:
@@ -142,6 +195,15 @@ class Interleaved(RuleBasedStateMachine):
         self.goes_on, before = False, self.goes_on
         yield
         self.goes_on = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory() -> Iterator[None]:
+    """Have servers in memory: a story waits for the disk most of its time."""
+    before = tempfile.tempdir
+    tempfile.tempdir = str(MEMORY) if os.access(MEMORY, os.W_OK) else None
+    yield
+    tempfile.tempdir = before
 
 
 @pytest.fixture
@@ -170,6 +232,7 @@ def interleave(stage: Stage, stories: int, steps: int, *, derandomize: bool = Fa
             suppress_health_check=list(HealthCheck),
         ),
     )
+    sys.stdout.write(f"{stage.told} stories, {stage.steps} steps\n")
 
 
 @pytest.mark.soak
