@@ -138,5 +138,7 @@ def _prepare(connection: psycopg.Connection[Any]) -> None:
         settings["createrole_self_grant"] = ""
     if version >= _FIRST_TRANSACTION_TIMEOUT:
         settings["transaction_timeout"] = "0"
-    for name, value in settings.items():
-        connection.execute("select pg_catalog.set_config(%s, %s, false)", (name, value))
+    each = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(settings))
+    connection.execute(
+        f"select {each}".encode(), [part for item in settings.items() for part in item]
+    )

@@ -135,6 +135,7 @@ class Interleaved(RuleBasedStateMachine):
     @rule()
     def a_database_comes_or_goes(self):
         with self.telling():
+            self.story.leave()
             self.story.hands.database()
 
     @rule(extra=st.booleans())
