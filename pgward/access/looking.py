@@ -86,7 +86,7 @@ from (select distinct refobjid, dbid from pg_shdepend
   join pg_database d on d.oid = s.dbid
 union all
 select json_build_object('is', 'database', 'name', d.datname, 'owner', pg_get_userbyid(d.datdba),
-  'allows', d.datallowconn and not d.datistemplate,
+  'allows', d.datallowconn,
   'connects', has_database_privilege(me.oid, d.oid, 'connect'),
   'can', array(select p from unnest(array['CONNECT', 'CREATE', 'TEMPORARY']) p
                 where has_database_privilege(me.oid, d.oid, p || ' with grant option')))

@@ -116,9 +116,8 @@ def _beyond_reach(draft: _Draft, wanted: Wanted) -> dict[str, str]:
     """Return access roles with something where they should have nothing, and that is not seen.
 
     Whoever owns a database can keep the connector out of it, and so what is in there in place.
+    Where nobody enters any more, who is in goes on; and it may open again before the next look.
     """
-    doors = draft.server.doors
-    closed = {name for name in draft.facts.closed if name in doors and doors[name].allows}
     meant = {
         (grant.role, each.database)
         for grant in wanted.grants
@@ -128,7 +127,7 @@ def _beyond_reach(draft: _Draft, wanted: Wanted) -> dict[str, str]:
     return {
         role: database
         for role, database in sorted(draft.server.places - meant)
-        if database in closed
+        if database in draft.facts.closed
         and role in draft.desired.roles
         and draft.desired.roles[role].until is not None
     }

@@ -36,7 +36,7 @@ def look_within(rooms: Rooms, server: Server, wanted: Wanted, integration: str) 
     for name in sorted(inside & server.doors.keys()):
         door = server.doors[name]
         if not door.allows:
-            closed[name] = "it takes no connections, or is a template"
+            closed[name] = "it takes no connections"
         elif not door.connects:
             closed[name] = "the connector may not CONNECT to it"
         else:

@@ -249,6 +249,42 @@ def test_what_was_locked_ends_soon_after(stage: Stage) -> None:
         story.close()
 
 
+@pytest.mark.soak
+def test_a_connector_that_was_replaced_gives_nothing_back(stage: Stage) -> None:
+    story = Story(stage)
+    try:
+        story.grant("alice", "write", 300)
+        story.pass_time(5)
+        story.replace(copied=False)
+        story.pass_time(5)
+        assert story.former is not None
+        story.cut(story.former.servers[-1].holding)
+        story.revoke(story.live()[0])
+        story.pass_time(70)
+        assert story.life is not None
+        story.fault.arm(1, story.killed(200, reboots=False))
+        story.look_now()
+        story.pass_time(150)
+        story.end()
+    finally:
+        story.close()
+
+
+@pytest.mark.soak
+def test_who_is_in_a_database_that_is_shut_has_nothing_past_its_end(stage: Stage) -> None:
+    story = Story(stage)
+    try:
+        story.grant("alice", "role", 300)
+        story.grant("alice", "write", 20)
+        story.pass_time(5)
+        story.hands.enter("alice", reads=False)
+        story.hands.shut(story.server.shop)
+        story.pass_time(30)
+        story.end()
+    finally:
+        story.close()
+
+
 def test_some_stories_end_well(stage: Stage) -> None:
     interleave(stage, 2, 8, derandomize=True)
 

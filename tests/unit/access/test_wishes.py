@@ -256,13 +256,13 @@ def test_a_name_in_another_encoding_is_a_name(name: str) -> None:
     ("changes", "reason"),
     [
         ({"doors": {}}, "there is no database 'shop'"),
-        ({}, "the database 'shop' cannot be entered: it is a template"),
+        ({}, "the database 'shop' cannot be entered: it takes no connections"),
     ],
 )
 def test_a_database_that_cannot_be_entered_fails_what_is_in_it(
     changes: dict[str, dict[str, Door]], reason: str
 ) -> None:
-    found = replace(facts(databases={}, **changes), closed={"shop": "it is a template"})
+    found = replace(facts(databases={}, **changes), closed={"shop": "it takes no connections"})
     _, (problem,) = wished(found, grant(rights=objects(SELECT)))
     # Who may enter a database may change in a moment; a database does not come by itself.
     assert (problem.text, problem.passing) == (reason, not changes)

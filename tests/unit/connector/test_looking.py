@@ -49,7 +49,7 @@ def test_only_what_matters_is_looked_at() -> None:
         facts = look_within(rooms, look_at_server(rooms, WANTED), WANTED, "shop-db")
     assert facts.databases == {"shop": Database()}
     assert facts.closed == {
-        "attic": "it takes no connections, or is a template",
+        "attic": "it takes no connections",
         "cellar": "the connector may not CONNECT to it",
         "away": "the connection was refused",
     }
