@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from pgward.access.facts import Facts
 from pgward.access.planning import plan
-from pgward.access.plans import Plan, Problem
+from pgward.access.plans import HIDDEN, Plan, Problem
 from pgward.access.rights import Rights
 from pgward.access.wanted import Grant, Wanted
 from pgward.core import names
@@ -18,7 +18,6 @@ from pgward.core.errors import InvalidInputError
 
 _WORDS: Final = re.compile("[0-9a-f]{1,32}")
 _PASSWORD: Final = re.compile(r"(\bPASSWORD\s+)E?'(?:[^'\\]|\\.|'')*'", re.IGNORECASE)
-HIDDEN: Final = "'…'"
 
 
 @dataclass(frozen=True, slots=True)
