@@ -5,7 +5,7 @@ People see their own; who may decide about a request sees it; administrators and
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
@@ -13,9 +13,9 @@ from sqlalchemy.engine import Connection
 from pgward.access.approvals import Approval, Demand
 from pgward.access.flows import Flow
 from pgward.access.people import Person
-from pgward.access.request_states import LIVE, PENDING
+from pgward.access.request_states import ENDING, LIVE, PENDING
 from pgward.access.rights import Rights
-from pgward.ca.access import deciders, declared, requests
+from pgward.ca.access import asked_plans, deciders, declared, healths, requests
 from pgward.ca.access.deciders import Deciders
 from pgward.ca.access.declared import Target
 from pgward.ca.access.requests import AccessRequest, Decision, Grant, GrantSearch, Search
@@ -26,6 +26,8 @@ from pgward.core.errors import NotFoundError
 MOST_SCANNED = 20
 """Pages that are looked through to fill one for somebody who sees few of them."""
 _MOST_NAMED = 20
+_WAITING = (PENDING, ENDING)
+"""States of a grant in which its connector has something to do."""
 _PAGE = 500
 
 
@@ -42,7 +44,8 @@ class Needed:
 class Seen:
     """A request with all that is known of it; ``counts`` are those whose yes still counts.
 
-    ``inside`` has the rights of its bundles, as those are now.
+    ``inside`` has the rights of its bundles, as those are now; ``trouble`` is what keeps its
+    connector from doing anything, looked at for one request only.
     """
 
     request: AccessRequest
@@ -52,6 +55,7 @@ class Seen:
     counts: frozenset[str] = frozenset()
     can: list[str] = field(default_factory=list)
     inside: Mapping[str, Rights] = field(default_factory=dict)
+    trouble: str | None = None
 
 
 class Viewer:
@@ -75,7 +79,13 @@ class Viewer:
         request = requests.get(self._connection, request_id)
         if not self._may_see(request):
             raise requests.unknown(request_id)
-        return self._whole([request])[0]
+        seen = self._whole([request])[0]
+        return replace(seen, trouble=self._trouble(request, seen.grant))
+
+    def trouble(self, integration: str, request: AccessRequest) -> str | None:
+        """Return what keeps a connector from its server; who decides hears all about it."""
+        whole = self._sees_all or self.may_end(request)
+        return healths.trouble(self._connection, integration, self._now, whole=whole)
 
     def requests(
         self, search: Search, *, to_decide: bool, after: str | None, limit: int
@@ -119,6 +129,13 @@ class Viewer:
                 return found, None
             size = max(limit, _PAGE)
         return found, after
+
+    def _trouble(self, request: AccessRequest, grant: Grant | None) -> str | None:
+        """Return what is in the way of what waits for a connector, or would."""
+        waits = request.state == PENDING or (grant is not None and grant.state in _WAITING)
+        if request.integration is None or not waits:
+            return None
+        return self.trouble(request.integration, request)
 
     def may_end(self, request: AccessRequest) -> bool:
         """Tell whether they may take a grant away: administrators, and who may decide."""
@@ -236,6 +253,7 @@ class Viewer:
             said_so = any(self._me.is_called(each.decided_by) for each in said)
             found += ["approve", "deny"] if decides and not said_so else []
             found += ["cancel"] if mine else []
+            found += ["plan"] if asked_plans.can_be_asked(request) else []
         if grant is not None and grant.state in LIVE and self._now < grant.ends_at:
             flow = self._flow(request.flow)
             longer = flow is not None and flow.longest_in_all and not grant.break_glass

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from pgward.access.request_states import LIVE
 from pgward.access.wanted import Grant as WantedGrant
 from pgward.access.wanted import Wanted
-from pgward.ca.access import declared, requests
+from pgward.ca.access import asked_plans, declared, requests
 from pgward.ca.access.requests import Grant
 from pgward.ca.accounts import changing
 from pgward.ca.catalog import intake
@@ -99,6 +99,7 @@ def _told(
                 connection, _GRANTS.integration == name, _GRANTS.state == ENDING
             )
         ],
+        "questions": list(asked_plans.questions(connection, name, spec, now)),
     }
 
 

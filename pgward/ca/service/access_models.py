@@ -192,7 +192,8 @@ class BundleModel(BaseModel):
 class RequestModel(BaseModel):
     """A request, what people said, what came of it, and what whoever looks may do with it.
 
-    ``inside`` says what is in its bundles now.
+    ``inside`` says what is in its bundles now; ``trouble``, for one request that waits for its
+    connector, what keeps that from doing anything.
     """
 
     id: str
@@ -220,6 +221,7 @@ class RequestModel(BaseModel):
     acknowledged_by: str | None
     can: list[str]
     inside: list[BundleModel]
+    trouble: str | None
 
     @classmethod
     def of(cls, seen: Seen) -> "RequestModel":
@@ -233,6 +235,7 @@ class RequestModel(BaseModel):
             grant=None if seen.grant is None else GrantModel.of(seen.grant),
             can=seen.can,
             inside=[BundleModel.of(name, rights) for name, rights in seen.inside.items()],
+            trouble=seen.trouble,
             **_asked(request.rights),
             **{name: getattr(request, name) for name in cls.model_fields if hasattr(request, name)},
         )

@@ -23,6 +23,7 @@ from pgward.ca.service.events import MAX_EVENTS_BODY
 from pgward.ca.service.express import Express
 from pgward.ca.service.middleware import Guard
 from pgward.ca.service.routes import (
+    access_plans,
     access_report,
     access_requests,
     acme_keys,
@@ -33,6 +34,7 @@ from pgward.ca.service.routes import (
     connector,
     connector_accounts,
     connector_catalog,
+    connector_plans,
     connectors,
     crls,
     database_sessions,
@@ -90,15 +92,14 @@ _ROUTERS = (
     *(secrets.router, handles.router),
     *(orders.router, rotations.router, proofs.router),
     acme_keys.router,
-    access_report.router,
-    access_requests.router,
+    *(access_plans.router, access_report.router, access_requests.router),
     identity_providers.router,
     passkeys.router,
     *(ocsp.router, probes.router),
     *(audit_archive.router, database_sessions.router, edge_audit.router),
     *(recordings.router, edge_recordings.router),
     *(catalog.router, connector_catalog.router, connector_accounts.router),
-    connector.router,
+    *(connector.router, connector_plans.router),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
@@ -171,6 +172,7 @@ def create_app(
             **dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
             **dict.fromkeys((edge_audit.PREFIX, edge_recordings.PREFIX), edge_audit.MAX_CHUNK_BODY),
             connector.REPORT: connector.MAX_REPORT_BODY,
+            connector_plans.PATH: connector_plans.MAX_BODY,
             **dict.fromkeys(connector_catalog.PATHS, connector_catalog.MOST_BODY),
         },
         proxies=networks.parse(authority.settings.listen.forwarded_for_from),

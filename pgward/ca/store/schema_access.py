@@ -73,6 +73,21 @@ access_reports = sa.Table(
     sa.Column("told_at", UtcTime, nullable=False),
 )
 
+# What a request would have run on its server: asked of the connector under a number of its own,
+# and answered once. ``answer`` is null until then.
+access_plans = sa.Table(
+    "access_plans",
+    metadata,
+    sa.Column("request_id", _ID, primary_key=True),
+    sa.Column("integration", _NAME, nullable=False),
+    sa.Column("number", _WORD, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("answered_at", UtcTime),
+    sa.Column("answer", Json),
+    sa.Index("ix_access_plans_integration", "integration", "asked_at"),
+    sa.Index("ix_access_plans_asked_at", "asked_at"),
+)
+
 # What became of a request that was approved; the id is the request's. ``rights`` are as in
 # ``asked``; ``names`` are those of the bundles and roles, for conditions to look at.
 access_grants = sa.Table(

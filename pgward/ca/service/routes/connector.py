@@ -37,12 +37,16 @@ Plain = Line | int | float | bool | None
 
 
 class IntegrationModel(BaseModel):
-    """A server: how to reach it, what must be there, and which grants' ends are awaited."""
+    """A server: how to reach it, what must be there, and which grants' ends are awaited.
+
+    ``questions`` are requests of which somebody wants to know what they would have run.
+    """
 
     name: str
     settings: dict[str, Any]
     wanted: dict[str, Any]
     ending: list[dict[str, Any]]
+    questions: list[dict[str, Any]]
 
 
 class WantedReply(BaseModel):

@@ -29,7 +29,7 @@ def test_a_yes_that_counts_no_more_is_shown_as_such(access, view):
 
 @pytest.mark.parametrize(
     ("name", "can"),
-    [("ann", ["cancel"]), ("dora", ["approve", "deny"]), ("adam", [])],
+    [("ann", ["cancel", "plan"]), ("dora", ["approve", "deny", "plan"]), ("adam", ["plan"])],
 )
 def test_what_people_can_do_while_it_waits(access, view, name, can):
     asked = access.ask()
@@ -58,7 +58,7 @@ def test_a_flow_that_is_gone_leaves_requests_to_be_seen(access, view):
     asked = access.ask()
     access.delete("AccessFlow", "oncall")
     seen = view("ann", lambda viewer: viewer.one(asked.id))
-    assert (seen.needed, seen.can) == ([], ["cancel"])
+    assert (seen.needed, seen.can) == ([], ["cancel", "plan"])
     found, after = view(
         "dora", lambda viewer: viewer.requests(Search(), to_decide=True, after=None, limit=9)
     )

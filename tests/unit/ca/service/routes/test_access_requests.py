@@ -87,7 +87,7 @@ def test_what_may_be_asked_for(who):
 
 def test_a_request_is_asked_for_approved_and_ended(who, ask, do, clock):
     asked = ask()
-    assert (asked["state"], asked["can"], asked["seconds"]) == ("pending", ["cancel"], 3600)
+    assert (asked["state"], asked["can"], asked["seconds"]) == ("pending", ["cancel", "plan"], 3600)
     assert asked["approvals"][0]["approvers"] == ["dirk", "dora"]
     given = do("dora", "approve", asked, reason="fine", version=asked["version"])
     assert given["state"] == "approved"
