@@ -44,13 +44,25 @@ class Ca:
         self._version = 0
         self.away = False
         self.reports: list[dict[str, Any]] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    def want(self, *grants: dict[str, Any], ending: tuple[dict[str, str], ...] = ()) -> None:
+    def want(
+        self,
+        *grants: dict[str, Any],
+        ending: tuple[dict[str, str], ...] = (),
+        questions: tuple[dict[str, Any], ...] = (),
+    ) -> None:
         """Want these from now on."""
         with self._news:
             self._version += 1
             self._reply = integration_fields(*grants, ending=ending, **self._place)
+            self._reply["questions"] = list(questions)
             self._news.notify_all()
+
+    def call(self, _method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Hear what is not a report, as a machine's identity tells it."""
+        self.calls.append((path, body))
+        return {}
 
     def renew_if_due(self) -> bool:
         return False
@@ -130,7 +142,8 @@ def start(tmp_path: Path, ca: Ca) -> Iterator[Start]:
     made: list[Connector] = []
 
     def begin() -> Connector:
-        machine: Any = SimpleNamespace(name="c1", paths=SimpleNamespace(ca=tmp_path / "ca.crt"))
+        paths = SimpleNamespace(ca=tmp_path / "ca.crt")
+        machine: Any = SimpleNamespace(name="c1", paths=paths, call=ca.call)
         played: Any = ca
         made.append(Connector(tmp_path, machine, reconcile, ca=played))
         made[-1].start()
@@ -177,6 +190,23 @@ def test_what_is_revoked_ends_at_once(shop: Cluster, ca: Ca, start: Start) -> No
         ca.want(ending=({"id": "g1", "role": "alice"},))
         assert ended_after(session, now) < 2.0
     eventually(lambda: ca.states() == [("g1", "active"), ("g1", "ended")])
+
+
+def test_a_plan_that_somebody_wants_is_told_and_nothing_is_done(
+    shop: Cluster, ca: Ca, start: Start
+) -> None:
+    before = roles(shop)
+    question = {"request": "ab", "number": "1", "bundles": {}, "grant": grant(until(600))}
+    ca.want(questions=(question,))
+    start()
+    eventually(lambda: ca.calls)
+    path, told = ca.calls[0]
+    assert (path, told["number"], told["failure"]) == ("/v1/connector/plan", "1", None)
+    assert told["statements"][-1] == {
+        "database": "shop",
+        "sql": 'GRANT SELECT ON TABLE "public"."orders" TO "alice";',
+    }
+    assert (told["problems"], roles(shop)) == ([], before)
 
 
 @pytest.mark.soak

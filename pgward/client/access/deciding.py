@@ -9,16 +9,30 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.access import calls, recent, showing, words
+from pgward.client.access import calls, planning, recent, showing, words
 from pgward.client.api import ApiClient
 from pgward.core.clock import SystemClock
-from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.core.errors import (
+    ConflictError,
+    DeniedError,
+    InvalidInputError,
+    NotFoundError,
+    PgwardError,
+)
 from pgward.system import terminal
 
 _ids = click.argument(
     "ids", metavar="ID...", nargs=-1, required=True, shell_complete=recent.complete_id
 )
 _reason = click.option("--reason", default="", metavar="TEXT", help="Why; others read it.")
+
+
+UNDONE = (ConflictError, DeniedError, InvalidInputError, NotFoundError)
+"""What is wrong with one of several, and not with the others."""
+
+
+class NotAllError(PgwardError):
+    """Some of several were not done."""
 
 
 class NotApprovedError(PgwardError):
@@ -37,7 +51,7 @@ def approve(ids: tuple[str, ...], reason: str, *, yes: bool) -> None:
     with options.api() as api:
         for found in _each(api, ids):
             if "approve" in found["can"]:  # else the CA says why not
-                _look(found, yes=yes)
+                _look(api, found, yes=yes)
             # What was looked at is approved, not what may have become of it meanwhile.
             done = calls.act(api, found, "approve", reason=reason, version=found["version"])
             terminal.add("approved", done)
@@ -73,10 +87,28 @@ def revoke(ids: tuple[str, ...], reason: str) -> None:
 
 def _act(ids: Sequence[str], verb: str, did: str, reason: str) -> None:
     with options.api() as api:
-        for found in _each(api, ids):
-            done = calls.act(api, found, verb, reason=reason)
-            terminal.add(did, done)
-            terminal.note(f"{did} {_called(done)}")
+        requests = _each(api, ids)
+        failed: list[tuple[str, PgwardError]] = []
+        for found in requests:
+            try:
+                done = calls.act(api, found, verb, reason=reason)
+            except UNDONE as error:
+                failed.append((_called(found), error))
+            else:
+                terminal.add(did, done)
+                terminal.note(f"{did} {_called(done)}")
+    _sum_up(failed, did, len(requests))
+
+
+def _sum_up(failed: Sequence[tuple[str, PgwardError]], did: str, count: int) -> None:
+    """Tell which were not done; raise the one error, or one that counts them."""
+    if count > 1:
+        for called, error in failed:
+            terminal.note(f"not {did}: {called}: {error.message}")
+    if len(failed) == 1 == count:
+        raise failed[0][1]
+    if failed:
+        raise NotAllError(f"{did} {count - len(failed)} of {count}", hint="pgward requests show ID")
 
 
 def _each(api: ApiClient, ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -85,7 +117,7 @@ def _each(api: ApiClient, ids: Sequence[str]) -> list[dict[str, Any]]:
     return list({each["id"]: each for each in found}.values())
 
 
-def _look(found: dict[str, Any], *, yes: bool) -> None:
+def _look(api: ApiClient, found: dict[str, Any], *, yes: bool) -> None:
     """Show what is approved, and ask; raise NotApprovedError."""
     if yes and not terminal.interactive():
         return
@@ -94,6 +126,9 @@ def _look(found: dict[str, Any], *, yes: bool) -> None:
             "there is no terminal to ask on", hint=f"pgward requests show {found['id']}, then --yes"
         )
     showing.before_deciding(found, SystemClock().now())
+    if not yes:
+        for problem in planning.soon(api, found):
+            terminal.prompt(f"warning: {problem}")
     if not yes and not terminal.confirm("approve it?"):
         raise NotApprovedError(f"{_called(found)} was not approved", hint="pgward deny ID")
 

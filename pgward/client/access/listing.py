@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.access import calls, recent, showing, words
+from pgward.client.access import calls, planning, recent, showing, words
 from pgward.client.phrases import counted, when
 from pgward.core.clock import SystemClock, parse_rfc3339
 from pgward.system import terminal
@@ -82,6 +82,9 @@ def show(request_id: str, output: str) -> None:
         showing.show(found, SystemClock().now(), timeline=True)
     else:
         terminal.structured(found, output)
+
+
+requests.add_command(planning.plan)
 
 
 @requests.command("acknowledge", short_help="Take note of a broken glass.")

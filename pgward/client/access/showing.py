@@ -24,6 +24,8 @@ REQUEST: Mapping[str, str] = {
     "waits_for": "waits for",
     "role": "role",
     "problem": "problem",
+    "trouble": "held up",
+    "sql": "sql",
 }
 
 
@@ -45,6 +47,8 @@ def fields(request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "waits_for": words.waits_for(request) if request["state"] == "pending" else None,
         "role": grant.get("role"),
         "problem": grant.get("problem"),
+        "trouble": request.get("trouble"),
+        "sql": _sql(request),
     }
     return {name: value for name, value in shown.items() if value}
 
@@ -74,6 +78,12 @@ def lines(
 def before_deciding(request: Mapping[str, Any], now: datetime) -> None:
     """Tell who decides what they decide about, on stderr."""
     lines(terminal.prompt, fields(request, now))
+
+
+def _sql(request: Mapping[str, Any]) -> str | None:
+    """Return how to see what would be run, if there is such a thing."""
+    short = request["id"][: words.LEAST_ID]
+    return f"pgward requests plan {short}" if "plan" in request["can"] else None
 
 
 def _how_long(request: Mapping[str, Any]) -> str:

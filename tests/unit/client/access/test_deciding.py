@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pgward.system import terminal
-from tests.fixtures.asked import ID, approval, approved, decision, request
+from tests.fixtures.asked import ID, approval, approved, decision, plan, request
 from tests.fixtures.commands import body
 from tests.fixtures.fake_ca import error
 
@@ -114,6 +114,57 @@ def test_the_other_decisions(logged_in, ca, words, did):
     assert body(ca) == {"reason": "x"}
     assert done.stderr == f"{did} 4f0c12: alice at shop\n"
     assert json.loads(logged_in(*words, "-o", "json").stdout)[did] == [approved()]
+
+
+def test_each_of_several_is_tried_and_it_is_summed_up(logged_in, ca):
+    ca.routes[f"POST {ROUTE}/{ID}/revoke"] = error("conflict", "that access has ended already")
+    done = logged_in("revoke", ID, OTHER)
+    assert posts(ca) == [f"POST {ROUTE}/{each}/revoke" for each in (ID, OTHER)]
+    assert (done.exit_code, done.stderr) == (
+        1,
+        (
+            "revoked bbbbbb: alice at shop\n"
+            "not revoked: 4f0c12: alice at shop: that access has ended already\n"
+            "pgward: revoked 1 of 2\nhint: pgward requests show ID\n"
+        ),
+    )
+    alone = logged_in("revoke", ID)
+    assert alone.stderr == "pgward: that access has ended already\n"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (plan(), ""),
+        (
+            plan(problems=[{"text": "no role \x1b", "fatal": True}]),
+            "warning: cannot be given: no role \\x1b\n",
+        ),
+        (
+            plan(state="failed", failure="the server is away"),
+            "warning: nobody knows what it would run: the server is away\n",
+        ),
+    ],
+)
+def test_who_approves_hears_before_what_cannot_be_given(logged_in, ca, person, found, said):
+    person(True)
+    mine = request(version=3, can=["approve", "deny", "plan"])
+    ca.routes[f"GET {ROUTE}/{ID}"] = {"request": mine}
+    ca.routes[f"POST {ROUTE}/{ID}/plan"] = {"plan": found}
+    done = logged_in("approve", ID)
+    assert "sql          pgward requests plan 4f0c12\n" in done.stderr
+    assert done.stderr.endswith(
+        f"{said}approved 4f0c12: alice at shop, until 2026-11-21T14:05:00Z\n"
+    )
+
+
+def test_a_plan_that_cannot_be_had_hinders_nobody(logged_in, ca, person):
+    person(True)
+    mine = request(version=3, can=["approve", "deny", "plan"])
+    ca.routes[f"GET {ROUTE}/{ID}"] = {"request": mine}
+    ca.routes[f"POST {ROUTE}/{ID}/plan"] = error("conflict", "it lapsed")
+    done = logged_in("approve", ID)
+    assert "warning: nobody knows what it would run: it lapsed\napproved" in done.stderr
 
 
 def test_a_denial_needs_a_reason(logged_in):

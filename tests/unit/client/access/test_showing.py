@@ -27,6 +27,14 @@ def test_a_grant_brings_its_role_its_end_and_its_problem():
     }
 
 
+def test_what_holds_it_up_and_how_to_see_its_sql():
+    shown = showing.fields(request(trouble="there is no connector c1", can=["plan"]), NOW)
+    assert (shown["trouble"], shown["sql"]) == (
+        "there is no connector c1",
+        "pgward requests plan 4f0c12",
+    )
+
+
 def test_one_whole_with_what_happened(capsys):
     showing.show(request(reason="a\x1b[2Jb\nasked by  root"), NOW, timeline=True)
     *_, empty, line = capsys.readouterr().out.splitlines()
