@@ -32,7 +32,7 @@ def test_a_limit_of_time(stack, person):
         assert told == ["idle"]
         (record,) = eventually(lambda: ends_of(stack, person)[1])
         assert (record["details"]["cut"], record["sqlstate"]) == ("idle", "57P05")
-        assert record["reason"] == "the session was idle for 1 s"
+        assert record["reason"] == "the session was idle for 1 second"
 
 
 def test_an_administrator(stack, person):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pgward.audit.tape.frames import CLOSE, NOTE, TapeFullError
 from pgward.client.edge_calls import LoginFacts
+from pgward.client.phrases import counted
 from pgward.core.errors import PgwardError
 from pgward.tunnel.aware.pending import Tape
 from pgward.tunnel.aware_relay import AwareRelay
@@ -325,5 +326,5 @@ class Live:
 
 def _minutes(seconds: float) -> str:
     if seconds < 2 * 60:
-        return f"{max(1, round(seconds))} s"
+        return counted(max(1, round(seconds)), "second")
     return f"{round(seconds / 60)} minutes"

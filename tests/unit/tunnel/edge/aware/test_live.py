@@ -295,7 +295,7 @@ def test_what_the_ca_says_too_late_changes_nothing():
 def test_an_idle_session_ends():
     bench = Bench(idle=600, warn_before=60)
     assert bench.looks(539) == []
-    assert bench.looks(540, 541) == [("notice", "this session is idle, and ends in 60 s")]
+    assert bench.looks(540, 541) == [("notice", "this session is idle, and ends in 60 seconds")]
     bench.relay.last_active += 545
     assert bench.looks(600, 1084) == []
     assert [each[0] for each in bench.looks(1085)] == ["notice"]
@@ -306,7 +306,7 @@ def test_an_idle_transaction_ends():
     bench = Bench(idle_in_transaction=30, idle=10)
     bench.relay.in_transaction = True
     assert bench.looks(29) == []
-    text = "the session was idle in a transaction for 30 s"
+    text = "the session was idle in a transaction for 30 seconds"
     assert bench.looks(30) == [("end", "25P03", text, True)]
 
 
@@ -320,7 +320,7 @@ def test_a_statement_that_takes_too_long_is_cancelled():
     bench = Bench(statement=30)
     bench.relay.idle = False
     assert bench.looks(1, 30) == []
-    assert bench.looks(31) == [("notice", "the statement has reached its limit of 30 s")]
+    assert bench.looks(31) == [("notice", "the statement has reached its limit of 30 seconds")]
     assert bench.cancelled == 1
     bench.looks(32, 50)
     assert bench.cancelled == 1
@@ -332,7 +332,7 @@ def test_what_is_told_is_on_record():
     bench.looks(1, 31)
     ((kind, session, data),) = bench.tape.frames
     assert (kind, session) == (NOTE, 3)
-    assert json.loads(data) == {"notice": "the statement has reached its limit of 30 s"}
+    assert json.loads(data) == {"notice": "the statement has reached its limit of 30 seconds"}
 
 
 def test_a_notice_for_which_there_is_no_room_is_told_all_the_same(caplog):
