@@ -16,6 +16,7 @@ from pgward.ca.log.head_signer import HeadSigner
 from pgward.ca.recordings import keys as recording_keys
 from pgward.ca.recordings import purging as recordings
 from pgward.ca.recovering import Recovery
+from pgward.ca.reviews import reminding
 from pgward.ca.revoking.crl_alarm import CrlAlarm
 from pgward.ca.secrets import store_keys
 from pgward.ca.store import Store
@@ -92,9 +93,6 @@ def table(
     def ended_accounts() -> None:
         endings.end_due(store, authority, authority.clock, write=leadership.write)
 
-    def access() -> None:
-        settling.settle(store, authority.clock.now(), write=leadership.write)
-
     watch = timekeeping.Watch(store)
 
     def clock() -> None:
@@ -111,11 +109,24 @@ def table(
         Job("purge", 30, old, leader_only=True),
         *([Job("expired certificates", 30, expired, leader_only=True)] if keeps else []),
         Job("ended accounts", 2, ended_accounts, leader_only=True),
-        Job("access", 1, access, leader_only=True),
+        *_rights(store, authority.clock, leadership.write),
         Job("head of the log", 5, head, leader_only=True),
         Job("clock", 30, clock, leader_only=True),
         Job("ACME orders", 30, acme_orders),
         *_keys(store, sealer, authority.clock, leadership.write),
+    ]
+
+
+def _rights(store: Store, clock: Clock, write: Write) -> list[Job]:
+    def access() -> None:
+        settling.settle(store, clock.now(), write=write)
+
+    def reviews() -> None:
+        reminding.turn(store, clock.now(), write=write)
+
+    return [
+        Job("access", 1, access, leader_only=True),
+        Job("reviews", reminding.EVERY_SECONDS, reviews, leader_only=True),
     ]
 
 

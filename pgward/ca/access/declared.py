@@ -119,10 +119,11 @@ def owners(connection: Connection, aim: Target, asked: Asked) -> list[People]:
         named |= tags.owners_of(spec.tags, rules, each, tag=spec.owner_tag)
     if whole.roles or not whole.objects:
         named.add(spec.tags.get(spec.owner_tag))
-    return [_called(connection, each) for each in sorted(named, key=str)]
+    return [called(connection, each) for each in sorted(named, key=str)]
 
 
-def _called(connection: Connection, name: str | None) -> People:
+def called(connection: Connection, name: str | None) -> People:
+    """Return whom an owner's tag names: a group, or else a person; None is nobody."""
     if name is None:
         return People()
     members = group_members.c

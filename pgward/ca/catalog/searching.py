@@ -147,6 +147,17 @@ def roles(
     return [_role(row) for row in connection.execute(statement).mappings()]
 
 
+def role(connection: Connection, integration: str, name: str) -> dict[str, Any] | None:
+    """Return one role, or None."""
+    mine = (
+        _ROLES.integration == integration,
+        _ROLES.name == name,
+        _live(_ROLES.piece, integration),
+    )
+    row = connection.execute(sa.select(catalog_roles).where(*mine).limit(1)).mappings().first()
+    return None if row is None else _role(row)
+
+
 def closure(connection: Connection, integration: str, role: str) -> dict[str, str | None]:
     """Return a role, and all that it is a member of, each with the role that led there.
 

@@ -33,6 +33,8 @@ _HEADINGS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.BREAK_GLASS: "break-glass: {person} took access to {service}",
         Kind.UNACKNOWLEDGED: "break-glass not acknowledged: {person} took access to {service}",
         Kind.ACKNOWLEDGED: "break-glass acknowledged: {person}, access to {service}",
+        Kind.REVIEW: "{person} asks you to review rights: {service}",
+        Kind.REVIEW_DUE: "{person} still waits for your review of rights: {service}",
     }
 )
 _EXTENDS: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -51,8 +53,12 @@ _COMMANDS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
         Kind.ENDS_SOON: ("pgward extend {id} --for 1h",),
         Kind.BREAK_GLASS: ("pgward requests acknowledge {id}", "pgward revoke {id}"),
         Kind.UNACKNOWLEDGED: ("pgward requests acknowledge {id}", "pgward revoke {id}"),
+        Kind.REVIEW: ("pgward access review show {service} --mine",),
+        Kind.REVIEW_DUE: ("pgward access review show {service} --mine",),
     }
 )
+REVIEWS: Final = frozenset({Kind.REVIEW, Kind.REVIEW_DUE})
+"""These are about a review of rights, whose name stands where others have a service."""
 TO_DECIDE: Final = frozenset({Kind.ASKED, Kind.REMINDER})
 """These have a link."""
 
@@ -93,6 +99,9 @@ class Message:
         for label, text in (("reason", facts.reason), ("by", facts.by), ("said", facts.note)):
             if text:
                 found.append((label, one_line(text)))
+        if self.kind in REVIEWS:
+            due = [] if facts.until is None else [("due", rfc3339(facts.until))]
+            return [*found, *due, ("review", one_line(facts.service))]
         if facts.until is not None and self.kind is not Kind.ENDED:
             found.append(("until", rfc3339(facts.until)))
         if facts.lapses_at is not None and self.kind in TO_DECIDE:
@@ -102,7 +111,8 @@ class Message:
     @property
     def commands(self) -> list[str]:
         """Return what can be typed in a terminal about it."""
-        return [each.format(id=self.request_id) for each in _COMMANDS.get(self.kind, ())]
+        names = {"id": self.request_id, "service": one_line(self.facts.service)}
+        return [each.format(**names) for each in _COMMANDS.get(self.kind, ())]
 
 
 def one_line(text: str, most: int = MOST_LETTERS) -> str:

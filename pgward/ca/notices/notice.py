@@ -27,6 +27,8 @@ class Kind(StrEnum):
     BREAK_GLASS = "break_glass"  # to approvers: somebody took it
     UNACKNOWLEDGED = "unacknowledged"  # to approvers: nobody has looked at that yet
     ACKNOWLEDGED = "acknowledged"  # to the person
+    REVIEW = "review"  # to reviewers: a review of rights waits for them
+    REVIEW_DUE = "review_due"  # to reviewers: it still does
 
 
 _ANSWERED = frozenset({Kind.ASKED, Kind.REMINDER})

@@ -20,6 +20,7 @@ class Members:
         self._of: dict[str, list[str]] = {}
         self._names: dict[str, str] | None = None
         self._sizes: dict[str, int] | None = None
+        self._blocked: set[str] | None = None
 
     def wants(self, name: str) -> bool:
         """Tell whether this is the person, or anybody is."""
@@ -49,3 +50,12 @@ class Members:
             rows = self._connection.execute(sa.select(users.c.name_key, users.c.name))
             self._names = {row.name_key: row.name for row in rows}
         return self._names.get(name.lower(), name)
+
+    def is_blocked(self, name: str) -> bool:
+        """Tell whether somebody was blocked, so that no right helps them."""
+        if self._blocked is None:
+            rows = self._connection.execute(
+                sa.select(users.c.name).where(users.c.blocked_at.is_not(None))
+            )
+            self._blocked = set(rows.scalars())
+        return name in self._blocked

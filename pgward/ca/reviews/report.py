@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,8 @@ MOST_SCANNED = 20_000
 class Line:
     """A right; ``members`` is the size of the group that stands for its people.
 
+    ``blocked``: the person may not log in at all, as things are now.
+
     ``unused`` None: it ends by itself, or nothing would tell of its use.
     """
 
@@ -27,6 +30,17 @@ class Line:
     since: datetime | None
     last_used: datetime | None
     unused: bool | None
+    blocked: bool = False
+
+
+def lines(
+    connection: Connection, wanted: Wanted, now: datetime, *, unused_for: timedelta
+) -> Iterator[Line]:
+    """Yield all lines in the report's order, one place after the other."""
+    rights = Rights(connection, wanted, now)
+    uses = Uses(connection, rights)
+    for right in rights.after(None):
+        yield _line(right, rights, uses, now - unused_for)
 
 
 def page(
@@ -60,7 +74,8 @@ def _line(right: Right, rights: Rights, uses: Uses, before: datetime) -> Line:
     unused = None
     if right.path == ALLOW and uses.is_recorded(right):
         unused = (last is None or last < before) and since is not None and since < before
-    return Line(right, members, since, last, unused)
+    blocked = right.user is not None and rights.members.is_blocked(right.user)
+    return Line(right, members, since, last, unused, blocked)
 
 
 def _cursor(key: Key) -> str:

@@ -1,7 +1,7 @@
 """The rights of the report, place by place, so that never all of them are in memory."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,8 @@ ROLE_MAP: Final = "role-map"
 SERVER_ROLE: Final = "server-role"
 CONNECTOR: Final = "connector"
 ADMINISTRATOR: Final = "administrator"
+OURS: Final = ""
+"""In the place of a flag: an access role, whose grant is in the report."""
 _SERVICES, _MAPS, _SERVERS, _AUTHORITY = range(4)
 _PAGE = 1000
 _GRANTS = access_grants.c
@@ -51,6 +53,7 @@ class Right:
 
     ``resource`` is what says so. ``role`` is that of PostgreSQL where it is known; ``host`` a
     PostgreSQL host. Both times are None where nobody knows, ``until`` where there is no end.
+    ``flagged`` says what is wrong with it, if anything is.
     """
 
     key: Key
@@ -63,6 +66,7 @@ class Right:
     role: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    flagged: str | None = None
 
     @property
     def path(self) -> str:
@@ -88,6 +92,7 @@ class Rights:
         self._connection, self._wanted, self._now = connection, wanted, now
         self.members = Members(connection, wanted.user)
         self.services = {each.name: each.spec for each in stored.every(connection, "Service")}
+        self._explained: dict[str, set[tuple[str, str]]] = {}
         self._grants = self._by_service() if wanted.user is not None else None
 
     def after(self, key: Key | None) -> Iterator[Right]:
@@ -188,16 +193,50 @@ class Rights:
             yield Right(key, role=spec["user"], **about)
         if self._wanted.path not in {None, SERVER_ROLE}:
             return
+        for each in self._logins(name):
+            flagged = self._flag(name, each)
+            if each["name"] != spec["user"] and flagged != OURS:
+                more = key._replace(path=SERVER_ROLE, more=each["name"])
+                yield Right(more, role=each["name"], flagged=flagged, **about)
+
+    def _logins(self, integration: str) -> Iterator[dict[str, Any]]:
+        """Yield the roles of a server that may log in, as its connector last saw them."""
         last: str | None = None
         while True:
-            found = searching.roles(self._connection, name, limit=_PAGE, after=last)
-            for each in found:
-                if _logs_in(each) and each["name"] != spec["user"]:
-                    more = key._replace(path=SERVER_ROLE, more=each["name"])
-                    yield Right(more, role=each["name"], **about)
+            found = searching.roles(self._connection, integration, limit=_PAGE, after=last)
+            yield from (each for each in found if each["attributes"].get("login"))
             if len(found) < _PAGE:
                 return
             last = found[-1]["name"]
+
+    def _flag(self, integration: str, role: dict[str, Any]) -> str | None:
+        """Return OURS for an access role that a grant explains; else what is wrong, if anything.
+
+        Whoever may comment on a role can write our mark: by itself it explains nothing.
+        """
+        if not role["comment"].startswith(marks.PREFIX):
+            return None
+        mark = marks.Mark.read(role["comment"])
+        is_ours = mark is not None and (
+            (mark.integration, mark.kind) == (integration, "access")
+            and (mark.name, role["name"]) in self._access_roles(integration)
+        )
+        return OURS if is_ours else "it bears pgward's mark, and no live grant explains it"
+
+    def _access_roles(self, integration: str) -> set[tuple[str, str]]:
+        """Return who has which role by grants, or had it when the connector last looked."""
+        if integration not in self._explained:
+            scans = searching.scans(self._connection, integration)
+            taken = scans[0]["taken_at"] if scans else None
+            is_there: sa.ColumnElement[bool] = _GRANTS.state.in_((*LIVE, "ending"))
+            if taken is not None:
+                is_there = sa.or_(is_there, _GRANTS.ended_at >= taken)
+            chosen = sa.select(_GRANTS.user_name, _GRANTS.role)
+            rows = self._connection.execute(
+                chosen.where(_GRANTS.integration == integration, is_there)
+            )
+            self._explained[integration] = {(row[0], row[1]) for row in rows}
+        return self._explained[integration]
 
     def _given(self, key: Key, people: People, **made: Any) -> Iterator[Right]:
         """Yield a right for each name and group, or for each person of them."""
@@ -218,9 +257,5 @@ class Rights:
                 yield Right(key._replace(group=group, user=name), user=name, group=group, **made)
 
 
-def _logs_in(role: dict[str, Any]) -> bool:
-    return bool(role["attributes"].get("login")) and not role["comment"].startswith(marks.PREFIX)
-
-
 def _with_role(right: Right, role: str) -> Right:
-    return Right(right.key, right.resource, right.user, right.group, host=right.host, role=role)
+    return replace(right, role=role)

@@ -49,6 +49,7 @@ review_items = sa.Table(
     sa.Column("last_used", UtcTime),
     sa.Column("unused", sa.Boolean),
     sa.Column("blocked", sa.Boolean, nullable=False),
+    sa.Column("flagged", sa.String(200)),
     sa.Column("state", _WORD, nullable=False),  # open, confirmed, ended, noted, gone
     sa.Column("decided_at", UtcTime),
     sa.Column("decided_by", _BY),

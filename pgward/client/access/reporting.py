@@ -26,7 +26,7 @@ PATHS = (
 )
 FIELDS = (
     *("path", "user", "group", "members", "service", "integration", "host", "role", "by"),
-    *("since", "until", "last_used", "unused"),
+    *("since", "until", "last_used", "unused", "blocked", "flagged"),
 )
 _PAGE = 1000
 _COLUMNS = {
@@ -80,7 +80,8 @@ def report(*, limit: int | None, csv: bool, output: str, **wanted: Any) -> None:
         return
     now = SystemClock().now()
     shown = [_row(each, now) for each in rows]
-    terminal.table(shown, _COLUMNS, empty="nothing unused" if wanted["unused"] else "nobody")
+    columns = _COLUMNS | ({"flagged": "BEWARE"} if any(each["flagged"] for each in rows) else {})
+    terminal.table(shown, columns, empty="nothing unused" if wanted["unused"] else "nobody")
 
 
 def _rights(api: ApiClient, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -100,25 +101,28 @@ def _rights(api: ApiClient, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _row(right: dict[str, Any], now: datetime) -> dict[str, Any]:
     used = _when(right["last_used"], now)
     return {
-        "who": _who(right),
-        "what": _what(right),
+        "who": who(right),
+        "what": what(right),
         "path": f"{right['path']} ({right['by']})",
         "role": right["role"],
         "since": right["since"] and right["since"][:10],
         "until": right["until"],
         "used": f"{used or 'never'}: unused" if right["unused"] else used,
+        "flagged": right["flagged"],
     }
 
 
-def _who(right: dict[str, Any]) -> str | None:
+def who(right: dict[str, Any]) -> str | None:
+    """Return whose a right is, in words; None for what is nobody's."""
     if right["user"] is None:
-        if right["group"] is None:
-            return None
-        return f"group {right['group']} ({right['members']})"
-    return f"{right['user']} (group {right['group']})" if right["group"] else right["user"]
+        return f"group {right['group']} ({right['members']})" if right["group"] else None
+    notes = [f"group {right['group']}"] if right["group"] else []
+    notes += ["blocked"] if right["blocked"] else []
+    return f"{right['user']} ({', '.join(notes)})" if notes else str(right["user"])
 
 
-def _what(right: dict[str, Any]) -> str:
+def what(right: dict[str, Any]) -> str:
+    """Return what a right is about, in words."""
     if right["service"] is not None:
         return str(right["service"])
     if right["host"] is not None:

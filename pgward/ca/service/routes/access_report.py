@@ -32,7 +32,8 @@ class RightModel(BaseModel):
     """One way of somebody's to something; ``user`` null is all ``members`` of ``group``.
 
     ``by`` is the resource that says so. ``since`` is at the latest, null where nobody knows;
-    ``unused`` null: it ends by itself, or nothing would tell of its use.
+    ``unused`` null: it ends by itself, or nothing would tell of its use. ``blocked``: the person
+    may not log in at all. ``flagged`` says what is wrong with a role that bears pgward's mark.
     """
 
     path: Path
@@ -48,6 +49,8 @@ class RightModel(BaseModel):
     until: Time | None
     last_used: Time | None
     unused: bool | None
+    blocked: bool
+    flagged: str | None
 
     @classmethod
     def of(cls, line: Line) -> Self:
@@ -62,6 +65,8 @@ class RightModel(BaseModel):
             since=line.since,
             last_used=line.last_used,
             unused=line.unused,
+            blocked=line.blocked,
+            flagged=right.flagged,
         )
 
 

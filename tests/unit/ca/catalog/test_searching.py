@@ -161,6 +161,14 @@ def test_roles_are_listed_with_what_they_are_members_of(known):
     assert (after, searched) == ([found[2]], [found[0]])
 
 
+def test_one_role(known):
+    with known.read() as connection:
+        (listed, *_) = searching.roles(connection, "shop-db", limit=100)
+        assert searching.role(connection, "shop-db", listed["name"]) == listed
+        assert searching.role(connection, "shop-db", "nobody") is None
+        assert searching.role(connection, "pay-db", listed["name"]) is None
+
+
 def test_what_a_role_has_through_others_is_followed(known):
     with known.read() as connection:
         alice = searching.closure(connection, "shop-db", "alice")

@@ -41,6 +41,14 @@ def test_every_kind_has_words(kind, extends):
     assert heading.isprintable()
 
 
+def test_a_review_is_called_by_its_name():
+    review = message(Kind.REVIEW, service="q4", asked_for=("2 rights to look at",), until=NOW)
+    assert review.heading == "ana asks you to review rights: q4"
+    assert ("due", "2026-11-23T09:00:00Z") in review.lines
+    assert review.lines[-1] == ("review", "q4")
+    assert review.commands == ["pgward access review show q4 --mine"]
+
+
 def test_what_people_write_stays_one_harmless_line():
     evil = message(reason="ok\n\nreason: none\r\x1b[2J\u202egpj", person="a\nb")
     assert ("reason", "ok reason: none \\x1b[2J\\u202egpj") in evil.lines

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pgward.ca.identity import directory
 from pgward.ca.reviews.members import Members
 from pgward.core.errors import NotFoundError
 
@@ -29,3 +30,11 @@ def test_nobody(access):
         pytest.raises(NotFoundError, match="there is no user 'eve'"),
     ):
         Members(connection, "eve")
+
+
+def test_who_is_blocked(access):
+    with access.store.write() as transaction:
+        directory.block(transaction, "sam", "left", now=access.clock.now())
+    with access.store.read() as connection:
+        members = Members(connection, None)
+        assert [members.is_blocked(each) for each in ("sam", "ann")] == [True, False]

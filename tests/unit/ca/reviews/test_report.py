@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pgward.ca.identity import directory
 from pgward.ca.reviews import report
 from pgward.ca.reviews.rights import Wanted
 from pgward.core.errors import InvalidInputError
@@ -67,6 +68,13 @@ def test_nobody_knows_of_mode_tcp(access, page):
     access.put("Service", "shop", spec)
     access.clock.move(days=200)
     assert who(page(path="allow")[0]) == [("ann", None)]
+
+
+def test_people_who_are_blocked_are_marked(aware, page):
+    with aware.store.write() as transaction:
+        directory.block(transaction, "ann", "left", now=aware.clock.now())
+    lines, _ = page(path="allow")
+    assert [each.blocked for each in lines] == [True, False]
 
 
 @pytest.mark.usefixtures("aware")

@@ -1,9 +1,15 @@
 """The rights of the report: where they come from, and in which order."""
 
+from datetime import timedelta
+
 import pytest
+import sqlalchemy as sa
 
 from pgward.access.catalog import Thing
+from pgward.access.marks import Mark
+from pgward.ca.access import requests
 from pgward.ca.reviews.rights import Rights, Wanted
+from pgward.ca.store.schema_catalog import catalog_scans
 from tests.fixtures.catalogs import deliver
 
 MANAGED = {"roles": {"manage": True}}
@@ -85,16 +91,56 @@ def test_a_grant_that_is_over_is_no_right(access, rights):
     assert rights(path="grant", user="dora") == []
 
 
+def login(name, comment=""):
+    return Thing("role", "", name, attributes={"login": True}, comment=comment)
+
+
 def test_logins_of_the_server_itself(access, rights):
-    login = {"login": True}
-    roles = (
-        Thing("role", "", "app", attributes=login),
-        Thing("role", "", "jit_ann", attributes=login, comment="managed by pgward access: {}"),
-        Thing("role", "", "pgward_connector", attributes=login),
-        Thing("role", "", "readers"),
-    )
+    roles = (login("app"), login("pgward_connector"), Thing("role", "", "readers"))
     deliver(access.store, {"": roles})
     assert rights(path="server-role") == [("server-role", None, None, "shop-db", "app")]
+
+
+FORGED = "it bears pgward's mark, and no live grant explains it"
+
+
+def test_a_forged_mark_hides_no_login(access):
+    granted = access.granted()
+    roles = (
+        login(granted.role, Mark("shop-db", "access", "ann").text()),
+        login("another", Mark("shop-db", "access", "ann").text()),
+        login("elsewhere", Mark("pay-db", "access", "ann").text()),
+        login("gone", Mark("shop-db", "access", "eve").text()),
+        login("pgward_x", Mark("shop-db", "bundle", "x").text()),
+        login("broken", "managed by pgward access: {}"),
+        login("plain", "managed by us"),
+    )
+    deliver(access.store, {"": roles})
+    with access.store.read() as connection:
+        found = Rights(connection, Wanted(path="server-role"), access.clock.now()).after(None)
+        assert [(each.role, each.flagged) for each in found] == [
+            ("another", FORGED),
+            ("broken", FORGED),
+            ("elsewhere", FORGED),
+            ("gone", FORGED),
+            ("pgward_x", FORGED),
+            ("plain", None),
+        ]
+
+
+@pytest.mark.parametrize(("seconds", "flagged"), [(60, []), (-60, [FORGED])])
+def test_a_role_of_a_grant_that_ended_since_the_last_look(access, seconds, flagged):
+    """The catalog is older than the grants: a role that it saw may be gone by now."""
+    granted = access.granted()
+    deliver(access.store, {"": (login("ann", Mark("shop-db", "access", "ann").text()),)})
+    taken = access.clock.now()
+    with access.store.write() as transaction:
+        transaction.execute(sa.update(catalog_scans).values(taken_at=taken))
+        ended = {"state": "ended", "ended_at": taken + timedelta(seconds=seconds)}
+        requests.change_grant(transaction, granted, **ended)
+    with access.store.read() as connection:
+        found = Rights(connection, Wanted(path="server-role"), taken).after(None)
+        assert [each.flagged for each in found] == flagged
 
 
 def test_it_goes_on_behind_any_right(aware):

@@ -22,6 +22,8 @@ def right(**other):
         "until": None,
         "last_used": None,
         "unused": None,
+        "blocked": False,
+        "flagged": None,
         **other,
     }
 
@@ -56,13 +58,23 @@ def test_a_table(logged_in):
     ]
 
 
+def test_who_is_blocked_and_what_is_wrong(logged_in, ca):
+    flagged = right(integration="shop-db", service=None, role="x", flagged="a forged mark")
+    rights = [right(user="ann", blocked=True), right(user="bob", group="dba", blocked=True)]
+    ca.routes[ROUTE] = {"rights": [*rights, flagged], "after": None}
+    title, ann, bob, server = logged_in("access", "report").stdout.splitlines()
+    assert title.split()[-1] == "BEWARE"
+    assert (ann.split("  ")[0], bob.split("  ")[0]) == ("ann (blocked)", "bob (group dba, blocked)")
+    assert server.endswith("a forged mark")
+
+
 @pytest.mark.usefixtures("ca")
 def test_csv_that_no_spreadsheet_runs(logged_in):
     lines = logged_in("access", "report", "--csv").stdout.splitlines()
     assert lines[0] == (
-        "path,user,group,members,service,integration,host,role,by,since,until,last_used,unused"
+        "path,user,group,members,service,integration,host,role,by,since,until,last_used,unused,blocked,flagged"
     )
-    assert lines[1] == "allow,,engineers,3,shop,,,,Service/shop,2026-01-02T03:04:05Z,,,yes"
+    assert lines[1] == "allow,,engineers,3,shop,,,,Service/shop,2026-01-02T03:04:05Z,,,yes,no,"
     assert lines[4].split(",")[7] == "'=app"
 
 

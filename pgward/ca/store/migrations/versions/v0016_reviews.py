@@ -60,6 +60,7 @@ def _items() -> None:
         sa.Column("last_used", _TIME, nullable=True),
         sa.Column("unused", sa.Boolean(), nullable=True),
         sa.Column("blocked", sa.Boolean(), nullable=False),
+        sa.Column("flagged", sa.String(length=200), nullable=True),
         sa.Column("state", _WORD, nullable=False),
         sa.Column("decided_at", _TIME, nullable=True),
         sa.Column("decided_by", _BY, nullable=True),

@@ -32,6 +32,8 @@ def test_auditors_see_who_can_reach_what(access, who):
                 "until": rfc3339(now + timedelta(hours=1)),
                 "last_used": None,
                 "unused": None,
+                "blocked": False,
+                "flagged": None,
             }
         ],
         "after": None,
