@@ -18,6 +18,7 @@ from pgward.system import terminal
 from pgward.system.paths import pgward_home
 from tests.fixtures import asked
 from tests.fixtures.fake_ca import URL
+from tests.fixtures.reviewed import item, review
 from tests.fixtures.services import entry
 
 NOW = "2026-11-21T12:00:00Z"
@@ -34,6 +35,8 @@ OTP_URI, TOKEN_URI = f"postgres://{OTP}:empty@{AT_EDGE}", f"postgres://tk-1@{AT_
 CODES = {"recovery_codes": ["a-b", "c-d"]}
 DONE = {"request": asked.approved()}
 ACCESS = "/v1/access/requests"
+REVIEWED = {"review": review(), "unreviewable": 0}
+DECIDED = {"items": [item(1, user="ann")], "after": None}
 RESOURCE = {"kind": "Service", "metadata": {"name": "orders", "version": 3}, "spec": {}}
 ROUTES: dict[str, Any] = {
     f"GET {ACCESS}": {"requests": [asked.approved()], "after": None},
@@ -42,6 +45,10 @@ ROUTES: dict[str, Any] = {
         f"POST {ACCESS}/{asked.ID}/{verb}": DONE
         for verb in ("approve", "deny", "cancel", "revoke", "acknowledge")
     },
+    "POST /v1/access/reviews": REVIEWED,
+    "POST /v1/access/reviews/q4/close": REVIEWED,
+    "POST /v1/access/reviews/q4/confirm": DECIDED,
+    "POST /v1/access/reviews/q4/end": DECIDED,
     "POST /v1/database-sessions/s1/end": {"session": "s1", "edge": "e1", "edge_seen_at": NOW},
     "POST /v1/users": {},
     "PATCH /v1/users/bob": {},
@@ -206,6 +213,10 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "deny": (f"deny {asked.ID} --reason no", {"denied": [asked.approved()]}),
     "cancel": (f"cancel {asked.ID}", {"cancelled": [asked.approved()]}),
     "revoke": (f"revoke {asked.ID}", {"revoked": [asked.approved()]}),
+    "access review start": ("access review start q4", REVIEWED),
+    "access review confirm": ("access review confirm q4 1", {"rights": DECIDED["items"]}),
+    "access review end": ("access review end q4 1 --yes", {"rights": DECIDED["items"]}),
+    "access review close": ("access review close q4", REVIEWED),
     "requests acknowledge": (f"requests acknowledge {asked.ID}", DONE),
 }
 # These need more than the fake CA; the facts of each are looked at in the tests beside it.

@@ -5,5 +5,7 @@
 * **grant**: what an approved request gives, until a time; it is called by its request's id.
 * **short id**: the beginning of a request's id, as far as it tells it from the others.
 
-``calls`` speaks to the CA; ``objects``, ``words`` and ``offers`` are pure.
+* **review**: rights, by number, of which owners confirm each or end it.
+
+``calls`` speaks to the CA; ``objects``, ``words``, ``numbers`` and ``offers`` are pure.
 """

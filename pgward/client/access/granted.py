@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pgward.client import options
-from pgward.client.access import calls, listing, reporting, words
+from pgward.client.access import calls, listing, reporting, reviewing, words
 from pgward.core.clock import SystemClock
 from pgward.system import terminal
 
@@ -101,3 +101,4 @@ def _row(grant: dict[str, Any], short: str, now: datetime) -> dict[str, Any]:
 
 
 access.add_command(reporting.report)
+access.add_command(reviewing.review)

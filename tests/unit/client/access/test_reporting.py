@@ -4,28 +4,9 @@ import json
 
 import pytest
 
+from tests.fixtures.reviewed import right
+
 ROUTE = "GET /v1/access/report"
-
-
-def right(**other):
-    return {
-        "path": "allow",
-        "user": None,
-        "group": None,
-        "members": None,
-        "service": "shop",
-        "integration": None,
-        "host": None,
-        "role": None,
-        "by": "Service/shop",
-        "since": "2026-01-02T03:04:05Z",
-        "until": None,
-        "last_used": None,
-        "unused": None,
-        "blocked": False,
-        "flagged": None,
-        **other,
-    }
 
 
 RIGHTS = [
