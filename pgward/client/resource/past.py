@@ -159,8 +159,22 @@ def describe(kind: str, name: str, output: str) -> None:
     _section("refers to", [_reference(each) for each in found["refers_to"]])
     _section("is referred to by", [_reference(each) for each in found["referred_to_by"]])
     _section("notes", found["notes"])
+    word = found.get("connector")
+    _section("connector", [] if word is None else list(_word(word)))
     rows = [_row(each) for each in found["versions"]]
     _section("last changes", [_line(row) for row in rows])
+
+
+def _word(word: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is known of the connector that serves an integration."""
+    yield f"{word['machine']}, heard last {word['last_seen_at'] or 'never'}"
+    if word["told_at"] is not None:
+        version = word["server_version"]
+        server = "" if version is None else f", PostgreSQL {version}"
+        yield f"it told at {word['told_at']}: {word['state'] or 'nothing'}{server}"
+    for each in (word["problem"], word["trouble"]):
+        if each is not None:
+            yield each
 
 
 def _section(title: str, lines: list[str]) -> None:

@@ -142,3 +142,33 @@ def test_a_description_tells_what_hangs_on_a_resource(logged_in, fake_ca):
         "  version 2 updated 2026-11-22T12:00:00Z by ann: why\\x1b\n"
     )
     assert json.loads(logged_in("describe", "service", "a", "-o", "json").stdout) == found
+
+
+def test_a_description_has_the_last_word_of_a_connector(logged_in, fake_ca):
+    word = {
+        "machine": "connector:c1",
+        "last_seen_at": "2026-11-22T12:00:00Z",
+        "told_at": "2026-11-22T11:59:00Z",
+        "state": "away",
+        "problem": "db1:5432 is\x1b away",
+        "server_version": None,
+        "trouble": "the connector cannot reach the server",
+    }
+    found = {
+        "resource": {"kind": "Integration", "metadata": {"name": "a"}, "spec": {}},
+        **{key: [] for key in ("refers_to", "referred_to_by", "notes", "versions")},
+        "connector": word,
+    }
+    fake_ca.routes["GET /v1/resources/integration/a/description"] = found
+    assert logged_in("describe", "integration", "a").stdout.endswith(
+        "\nconnector:\n"
+        "  connector:c1, heard last 2026-11-22T12:00:00Z\n"
+        "  it told at 2026-11-22T11:59:00Z: away\n"
+        "  db1:5432 is\\x1b away\n"
+        "  the connector cannot reach the server\n"
+    )
+    silent = dict.fromkeys(word) | {"machine": "edge:e1", "trouble": "there is no edge e1"}
+    found["connector"] = silent
+    assert logged_in("describe", "integration", "a").stdout.endswith(
+        "\nconnector:\n  edge:e1, heard last never\n  there is no edge e1\n"
+    )

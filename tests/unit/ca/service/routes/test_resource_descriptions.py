@@ -48,3 +48,25 @@ def test_references_are_told_in_both_directions(api, admin):
             "exists": True,
         }
     ]
+
+
+def test_an_integration_comes_with_the_last_word_of_its_connector(api, admin, access):  # noqa: ARG001 - the world has it
+    silent = dict.fromkeys(("last_seen_at", "told_at", "state", "problem", "server_version"))
+    assert describe(admin, "integration", "shop-db")["connector"] == {
+        "machine": "connector:c1",
+        **silent,
+        "trouble": "there is no connector c1",
+    }
+    connector = api.machine(admin, "connector", "c1")
+    connector.call("GET", "/v1/connector/wanted")
+    health = {"state": "refused", "problem": "no such password", "server_version": 16}
+    report = {"id": "a" * 32, "integration": "shop-db", "version": 1, "health": health}
+    connector.call("POST", "/v1/connector/report", report)
+    assert describe(admin, "integration", "shop-db")["connector"] == {
+        "machine": "connector:c1",
+        "last_seen_at": "2026-11-21T12:00:00Z",
+        "told_at": "2026-11-21T12:00:00Z",
+        **health,
+        "trouble": "the server does not let the connector in",
+    }
+    assert describe(admin, "service", "shop")["connector"] is None
