@@ -1,4 +1,4 @@
-"""Integrations as their catalogs need them: who may tell of one, and what its tags are."""
+"""Integrations as their catalogs need them: who may tell of one, who sees it, and its tags."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,7 +6,10 @@ from typing import Any, Final
 from sqlalchemy.engine import Connection
 
 from pgward.access.tags import TagRule
+from pgward.ca.access import deciders, declared
 from pgward.ca.catalog.searching import Tagging
+from pgward.ca.identity import directory
+from pgward.ca.identity.directory import User
 from pgward.ca.identity.machines import Machine
 from pgward.ca.resources import stored
 from pgward.core.errors import DeniedError
@@ -23,6 +26,19 @@ def check_serves(connection: Connection, machine: Machine, integration: str) -> 
             "this machine is the connector of no such integration",
             hint=f"look at connector in it: pgward get integration {integration[:63]}",
         )
+
+
+def sees_all(user: User) -> bool:
+    """Tell whether somebody sees every catalog."""
+    return user.administrator or directory.AUDITORS in user.groups
+
+
+def owned_by(connection: Connection, user: User) -> list[str]:
+    """Return the integrations that somebody owns, by their ``owner``."""
+    person = deciders.as_person(user)
+    found = [each.name for each in stored.every(connection, KIND)]
+    specs = {name: declared.integration(connection, name) for name in found}
+    return [name for name, spec in specs.items() if spec and spec.owners().names(person)]
 
 
 def tagging(spec: Mapping[str, Any]) -> Tagging:

@@ -1,20 +1,21 @@
-"""What servers hold, as auditors see it: objects, roles, and who was granted what."""
+"""What servers hold, as auditors and owners see it: objects, roles, and who was granted what."""
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from pgward.access.catalog import PUBLIC
 from pgward.ca.access import healths
 from pgward.ca.access.healths import Health
-from pgward.ca.catalog import intake, searching
+from pgward.ca.catalog import intake, searching, standing
 from pgward.ca.catalog.searching import GrantFilter, ObjectFilter
 from pgward.ca.catalog.standing import KIND, tagging
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.resources import stored
 from pgward.ca.service import strict
-from pgward.ca.service.auth import Administrator, Auditor
+from pgward.ca.service.auth import Administrator, Person, auditor
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Time
 from pgward.core.errors import InvalidInputError
@@ -145,12 +146,32 @@ class Asked(BaseModel):
     edge: str | None
 
 
+def reader(context: Current, request: Request, session: Person) -> LoginSession:
+    """Return who may look: auditors at all catalogs, owners of integrations at theirs.
+
+    Raises DeniedError for other people.
+    """
+    if not standing.sees_all(session.user):
+        with context.store.read() as connection:
+            owned = standing.owned_by(connection, session.user)
+        wanted = request.path_params.get("integration")
+        if owned if wanted is None else wanted in owned:
+            return session
+    return auditor(context, request, session)
+
+
+Reader = Annotated[LoginSession, Depends(reader)]
+
+
 @router.get("/catalog", summary="List what is known of servers")
-def every(context: Current, _by: Auditor) -> AllKnown:
-    """Return how the last look at each integration's server went."""
+def every(context: Current, by: Reader) -> AllKnown:
+    """Return how the last look at each integration's server went; owners see their own."""
     with context.store.read() as connection:
         scans = {row["integration"]: row for row in searching.scans(connection)}
         found = stored.every(connection, KIND)
+        if not standing.sees_all(by.user):
+            owned = standing.owned_by(connection, by.user)
+            found = [each for each in found if each.name in owned]
         told = healths.every(connection, [each.name for each in found])
     return AllKnown(
         integrations=[_known(each, scans.get(each.name), told.get(each.name)) for each in found]
@@ -158,7 +179,7 @@ def every(context: Current, _by: Auditor) -> AllKnown:
 
 
 @router.get("/catalog/{integration}", summary="Show what is known of a server")
-def one(context: Current, _by: Auditor, integration: Integration) -> Known:
+def one(context: Current, _by: Reader, integration: Integration) -> Known:
     """Return how the last look at an integration's server went."""
     with context.store.read() as connection:
         found = stored.get(connection, KIND, integration)
@@ -187,7 +208,7 @@ def refresh(context: Current, by: Administrator, integration: Integration) -> As
 def objects(
     *,
     context: Current,
-    _by: Auditor,
+    _by: Reader,
     integration: Integration,
     database: Word = None,
     schema: Word = None,
@@ -211,7 +232,7 @@ def objects(
 def roles(
     *,
     context: Current,
-    _by: Auditor,
+    _by: Reader,
     integration: Integration,
     search: Word = None,
     limit: Limit = 100,
@@ -229,7 +250,7 @@ def roles(
 def grants(
     *,
     context: Current,
-    _by: Auditor,
+    _by: Reader,
     integration: Integration,
     to: Annotated[Word, Query(description="a role: its own, its memberships', everybody's")] = None,
     direct: Annotated[bool, Query(description="only what the role itself was granted")] = False,

@@ -137,3 +137,17 @@ def test_what_is_known_goes_with_its_integration(known):
     declare(known)
     assert get(known, "/shop-db")["taken_at"] is None
     assert get(known, "/shop-db/objects")["objects"] == []
+
+
+def test_owners_see_the_catalogs_of_their_own_integrations(api, known):
+    api.add("olga", "team-shop")
+    olga = api.device("olga")
+    get(olga, "", status=403)
+    declare(known, **TAGS, owner={"groups": ["team-shop"]})
+    declare(known, "till-db")
+    assert [each["integration"] for each in get(olga, "")["integrations"]] == ["shop-db"]
+    for path in ("", "/objects", "/roles", "/grants"):
+        get(olga, f"/shop-db{path}")
+        get(olga, f"/till-db{path}", status=403)
+        get(olga, f"/none{path}", status=403)
+    assert olga.call("POST", "/v1/catalog/shop-db/refresh", {}).status_code == 403
