@@ -1,6 +1,7 @@
 """``pgward catalog``: what servers hold, their roles, and who was granted what."""
 
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ import click
 from pgward.client import options
 from pgward.client.phrases import counted, when
 from pgward.core.clock import SystemClock, parse_rfc3339
+from pgward.core.errors import NotFoundError
 from pgward.system import terminal
 
 _PAGE = 1000
@@ -43,18 +45,33 @@ _GRANTS = {
 _KINDS = ("database", "schema", "table", "sequence", "function")
 _EVERYBODY = "PUBLIC"
 _KILO = 1024
+_MISTYPED = 0.75  # so much alike is a command with a slip
 _FULL = click.option(
     "--limit", type=click.IntRange(1), default=200, show_default=True, help="At most so many."
 )
 
 
-@click.group("catalog", invoke_without_command=True)
+class _Catalog(click.Group):
+    """Takes what is no command, and nearly none, for an integration to list."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not get_close_matches(args[0], known, cutoff=_MISTYPED):
+            args = ["ls", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group("catalog", cls=_Catalog, invoke_without_command=True)
 @options.output
 @click.pass_context
 def catalog(context: click.Context, output: str) -> None:
     """Show what databases hold, their roles, and who was granted what.
 
-    Connectors look at the servers of their integrations on a schedule.
+    Connectors look at the servers of their integrations on a schedule. `pgward catalog NAME` is
+    short for `pgward catalog ls NAME`.
     """
     if context.invoked_subcommand is None:
         _list(output)
@@ -83,7 +100,7 @@ def list_objects(
     with options.api() as api:
         for name in [integration] if integration else _names(api):
             asked = {**wanted, "tag": list(tag)}
-            found, more = _pages(api, name, "objects", asked, limit - len(rows))
+            found, more = _objects(api, name, asked, limit - len(rows))
             rows += [{"integration": name, **each} for each in found]
             cut = cut or more
             if len(rows) >= limit:
@@ -176,6 +193,18 @@ def _list(output: str) -> None:
 
 def _names(api: Any) -> list[str]:
     return [str(each["integration"]) for each in api.get("/v1/catalog")["integrations"]]
+
+
+def _objects(
+    api: Any, integration: str, asked: dict[str, Any], limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    try:
+        return _pages(api, integration, "objects", asked, limit)
+    except NotFoundError as error:
+        hint = (
+            f"pgward catalog lists integrations; in all: pgward catalog ls --search {integration}"
+        )
+        raise NotFoundError(error.message, hint=hint) from error
 
 
 def _pages(

@@ -4,6 +4,7 @@ import pytest
 
 from pgward.client.catalog_commands import _size
 from pgward.system import terminal
+from tests.fixtures.fake_ca import error
 
 KNOWN = {
     "integration": "shop-db",
@@ -137,6 +138,24 @@ def test_without_a_name_all_integrations_are_searched(logged_in):
     [found] = json.loads(logged_in("catalog", "ls", "-o", "json").stdout)
     assert found == {"integration": "shop-db"} | CARDS
     assert rows(logged_in("catalog", "ls"))[0][0].strip() == "shop-db"
+
+
+def test_an_integration_alone_is_searched_as_well(logged_in):
+    assert logged_in("catalog", "shop-db", "-o", "json").stdout == (
+        logged_in("catalog", "ls", "shop-db", "-o", "json").stdout
+    )
+    assert "did you mean" in logged_in("catalog", "grant", "shop-db").stderr.lower()
+    assert logged_in("catalog", "roles", "shop-db").exit_code == 0
+
+
+def test_what_is_no_integration_may_be_a_table(logged_in, fake_ca):
+    said = error("not_found", "there is no Integration 'orders'")
+    fake_ca.routes["GET /v1/catalog/orders/objects"] = said
+    done = logged_in("catalog", "orders")
+    assert done.stderr == (
+        "pgward: there is no Integration 'orders'\n"
+        "hint: pgward catalog lists integrations; in all: pgward catalog ls --search orders\n"
+    )
 
 
 def test_what_is_more_is_told(logged_in, fake_ca):
