@@ -129,7 +129,8 @@ def _merged(items: Iterator[Item]) -> list[Item]:
         if known is None:
             found[key] = each
         elif each.hosts:
-            found[key] = replace(known, hosts=[*known.hosts, *each.hosts])
+            last = max(filter(None, (known.last_used, each.last_used)), default=None)
+            found[key] = replace(known, hosts=[*known.hosts, *each.hosts], last_used=last)
         if len(found) > _MOST_SCANNED:
             raise _too_many()
     return list(found.values())

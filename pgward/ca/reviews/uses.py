@@ -1,6 +1,6 @@
 """Since when a right is there, and when it was last used, as far as anything tells.
 
-Use is what database sessions tell, so of services in mode postgres; a session of somebody who
+Use is what edges tell of database sessions, and PostgreSQL hosts of logins; that of somebody who
 gets in by several paths counts for each. Of flows it is the last request.
 """
 
@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.resources import history, stored
 from pgward.ca.resources.history import Version
-from pgward.ca.reviews.rights import ALLOW, FLOW, GLASS, GRANT, Right, Rights
+from pgward.ca.reviews import last_uses
+from pgward.ca.reviews.rights import ALLOW, FLOW, GLASS, GRANT, ROLE_MAP, Right, Rights
 from pgward.ca.store.schema_access import access_requests
 from pgward.ca.store.schema_archive import database_sessions
 
@@ -27,28 +28,19 @@ class Uses:
 
     def __init__(self, connection: Connection, rights: Rights) -> None:
         self._connection, self._members = connection, rights.members
-        self._services = rights.services
+        self._hosts: dict[str, dict[str, datetime]] = {}
         self._sessions: dict[str, dict[str, datetime]] = {}
         self._requests: dict[tuple[str, str], dict[str, datetime]] = {}
         self._since: dict[tuple[str, ...], datetime | None] = {}
         self._versions: dict[tuple[str, str], list[Version]] = {}
 
     def is_recorded(self, right: Right) -> bool:
-        """Tell whether its use would be known: it is a way into a service in mode postgres."""
-        if right.path not in {ALLOW, GRANT} or right.service is None:
-            return False
-        return self._services[right.service].get("mode") == "postgres"
+        """Tell whether its use would be known for sure: it is a way in that edges keep."""
+        return right.path in {ALLOW, GRANT} and right.service is not None
 
     def last(self, right: Right) -> datetime | None:
         """Return when it was last used; of a group, when the last of its members did."""
-        if right.service is None:
-            return None
-        if right.path in {ALLOW, GRANT}:
-            found = self._of_service(right.service)
-        elif right.path in {FLOW, GLASS}:
-            found = self._of_flow(right.service, right.resource[1])
-        else:
-            return None
+        found = self._found(right)
         if right.user is not None:
             last = found.get(right.user)
         else:
@@ -56,6 +48,16 @@ class Uses:
             last = max((found[each] for each in members if each in found), default=None)
         begun = right.since if right.path == GRANT else None
         return None if last is None or (begun is not None and last < begun) else last
+
+    def _found(self, right: Right) -> dict[str, datetime]:
+        """Return when each person last used it, or another way to the same place."""
+        if right.path in {ALLOW, GRANT} and right.service is not None:
+            return self._of_service(right.service)
+        if right.path in {FLOW, GLASS} and right.service is not None:
+            return self._of_flow(right.service, right.resource[1])
+        if right.path == ROLE_MAP and right.host is not None:
+            return self._of_host(right.host)
+        return {}
 
     def since(self, right: Right) -> datetime | None:
         """Return since when at the latest; a person may be in the group for less long."""
@@ -90,8 +92,17 @@ class Uses:
             )
             if self._members.user is not None:
                 chosen = chosen.where(_SESSIONS.user_name == self._members.user)
-            self._sessions[service] = _pairs(self._connection, chosen)
+            found = last_uses.at(self._connection, last_uses.SERVICE, service, self._members.user)
+            for name, when in _pairs(self._connection, chosen).items():
+                found[name] = max(when, found.get(name, when))
+            self._sessions[service] = found
         return self._sessions[service]
+
+    def _of_host(self, host: str) -> dict[str, datetime]:
+        if host not in self._hosts:
+            user = self._members.user
+            self._hosts[host] = last_uses.at(self._connection, last_uses.HOST, host, user)
+        return self._hosts[host]
 
     def _of_flow(self, service: str, flow: str) -> dict[str, datetime]:
         if (service, flow) not in self._requests:

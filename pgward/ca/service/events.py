@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from pgward.audit.events import AuditEvent
 from pgward.ca.identity.machines import Machine
 from pgward.ca.records import Kind
+from pgward.ca.reviews import last_uses
 from pgward.ca.service.context import Context
 from pgward.ca.service.models import Body
 from pgward.ca.store import audit
@@ -51,6 +52,7 @@ def keep(
     if good:
         with context.store.write() as transaction:
             audit.add_new(transaction, good, source=machine.actor)
+            last_uses.note(transaction, machine, good, context.now())
     return EventsReply(accepted=[event.id for event in good], refused=refused)
 
 

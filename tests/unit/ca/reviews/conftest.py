@@ -1,15 +1,18 @@
 """A world whose rights are looked at, and what was used of it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from pgward.audit.events import AuditEvent
 from pgward.ca.access import deciders
 from pgward.ca.identity import directory
+from pgward.ca.identity.machines import Machine
+from pgward.ca.records import Kind
 from pgward.ca.resources import stored as resources
-from pgward.ca.reviews import campaigns, deciding, starting
+from pgward.ca.reviews import campaigns, deciding, last_uses, starting
 from pgward.ca.reviews.campaigns import Review
 from pgward.ca.reviews.deciding import Deciding, Reviewer
 from pgward.ca.reviews.starting import Filters
@@ -35,6 +38,31 @@ def used(access):
             transaction.execute(sa.insert(database_sessions).values(row | other))
 
     return used
+
+
+@pytest.fixture
+def came(access):
+    """Have an edge, or a PostgreSQL host, tell that somebody came in."""
+
+    def came(user, target, kind=Kind.EDGE, *, outcome="ok", when=None, **details):
+        event = AuditEvent.make(
+            time=when or access.clock.now(),
+            actor=user,
+            action="session.open",
+            outcome=outcome,
+            target=target,
+            details=details,
+        )
+        name = "e1" if kind is Kind.EDGE else "db1"
+        with access.store.write() as transaction:
+            return last_uses.note(transaction, machine(kind, name), [event], access.clock.now())
+
+    return came
+
+
+def machine(kind, name):
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    return Machine(kind, name, (), (), None, start, None, None)
 
 
 @pytest.fixture

@@ -63,11 +63,12 @@ def test_a_standing_right_that_nobody_used_for_long(aware, used, page):
     assert who(page(only_unused=True, days=92)[0]) == []
 
 
-def test_nobody_knows_of_mode_tcp(access, page):
-    spec = {"upstream": {"host": "db1.internal"}, "allow": {"users": ["ann"]}}
+def test_a_service_in_mode_tcp(access, came, page):
+    spec = {"upstream": {"host": "db1.internal"}, "allow": {"users": ["ann", "sam"]}}
     access.put("Service", "shop", spec)
     access.clock.move(days=200)
-    assert who(page(path="allow")[0]) == [("ann", None)]
+    came("ann", "shop")
+    assert who(page(path="allow")[0]) == [("ann", False), ("sam", True)]
 
 
 def test_people_who_are_blocked_are_marked(aware, page):

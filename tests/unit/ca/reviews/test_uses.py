@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from pgward.ca.records import Kind
 from pgward.ca.reviews.rights import Rights, Wanted
 from pgward.ca.reviews.uses import Uses
 
@@ -69,3 +70,27 @@ def test_a_grant_is_used_only_since_it_is_there(access, used, uses):
 @pytest.mark.usefixtures("access")
 def test_nothing_tells_of_others(uses):
     assert uses("administrator") == {"administrators": (None, None)}
+
+
+def test_logins_on_a_host_are_uses_of_its_role_maps(access, came, uses):
+    rule = {"groups": ["dba"], "users": ["ann"], "roles": ["app"]}
+    access.put("RoleMap", "team", {"hosts": ["db1", "db2"], "rules": [rule]})
+    came("dora", "db1/shop", Kind.HOST, serial="01")
+    now = access.clock.now()
+    assert uses("role-map", user="ann") == {"ann": (None, None)}
+    with access.store.read() as connection:
+        rights = Rights(connection, Wanted(path="role-map"), now)
+        found = Uses(connection, rights)
+        last = {(each.host, each.group): found.last(each) for each in rights.after(None)}
+    assert last[("db1", "dba")] == now
+    assert last[("db2", "dba")] is None
+
+
+def test_the_newest_of_all_that_tell_of_a_service(aware, used, came, uses):
+    came("ann", "shop")
+    aware.clock.move(minutes=5)
+    used("ann")
+    assert uses("allow")["ann"][1] == aware.clock.now()
+    aware.clock.move(minutes=5)
+    came("ann", "shop")
+    assert uses("allow")["ann"][1] == aware.clock.now()

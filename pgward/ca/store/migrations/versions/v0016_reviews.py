@@ -90,3 +90,12 @@ def _uses() -> None:
         sa.PrimaryKeyConstraint("kind", "place", "user_name", name="pk_last_uses"),
     )
     op.create_index("ix_last_uses_user_name", "last_uses", ["user_name"])
+    # Or whoever used something before would not have used it.
+    op.execute(
+        """INSERT INTO last_uses (kind, place, user_name, used_at)
+        SELECT 'service', e.target, u.name, max(e.time)
+        FROM audit_events e JOIN users u ON u.name = e.actor
+        WHERE e.action = 'session.open' AND e.outcome = 'ok' AND substr(e.source, 1, 4) = 'edge'
+        AND length(e.target) BETWEEN 1 AND 63
+        GROUP BY e.target, u.name"""
+    )

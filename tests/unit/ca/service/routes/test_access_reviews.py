@@ -66,7 +66,7 @@ def test_a_review_from_its_beginning_to_its_end(begun, who):
         "since": rfc3339(now),
         "until": None,
         "last_used": None,
-        "unused": None,
+        "unused": False,
         "blocked": False,
         "flagged": None,
         "state": "ended",
