@@ -1,15 +1,15 @@
 """What PostgreSQL hosts must look at again, as the versions of a few parts.
 
-A host is told that a part changed, and then gets what it needs of it: the telling is the same for
-all hosts, so it is worked out once for each version of the store, and costs a thousand hosts no
-more than one.
+A host is told that a part changed, and then gets what it needs of it. The telling is the same for
+all hosts but for the grants of their servers; it is worked out once for each version of the store,
+and costs a thousand hosts no more than one.
 """
 
 import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sqlalchemy.engine import Connection
@@ -44,10 +44,16 @@ class Standing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The parts as of a version of the store, or of a later one."""
+    """The parts as of a version of the store, or of a later one; ``roles`` of some hosts differ."""
 
     version: int
     parts: Mapping[str, str]
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, host: str) -> "News":
+        """Return what a host is told."""
+        own = self.roles.get(host)
+        return self if own is None else News(self.version, {**self.parts, "roles": own})
 
     @property
     def tag(self) -> str:
@@ -94,7 +100,7 @@ class HostNews:
         with self._store.read() as connection:
             under_way = rotations.under_way(connection)
             endings = counter(connection, ENDINGS)
-            roles = _roles(connection, self._grants.read(connection))
+            roles, of_hosts = _roles(connection, self._grants.read(connection))
         return News(
             version,
             {
@@ -104,22 +110,25 @@ class HostNews:
                 "endings": str(endings),
                 "roles": roles,
             },
+            of_hosts,
         )
 
 
-def _roles(connection: Connection, grants: str) -> str:
-    """Return what changes with who is which role; nothing while there is no role map or grant.
+def _roles(connection: Connection, grants: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return what changes with who is which role, nothing without role maps; and that of hosts.
 
-    ``grants`` changes with who is which access role.
+    ``grants`` has what changes with who is which access role, of hosts that have such.
     """
     maps = [(each.name, each.version) for each in stored.every(connection, "RoleMap")]
     if not maps and not grants:
-        return ""
+        return "", {}
     people = [
         (each.name, sorted(each.groups), each.blocked_at, each.valid_from, each.valid_until)
         for each in directory.everyone(connection)
     ]
-    return _digest(repr((maps, people, grants)))
+    of_maps = _digest(repr((maps, people)))
+    of_hosts = {host: _digest(f"{of_maps}\n{told}") for host, told in grants.items()}
+    return of_maps if maps else "", of_hosts
 
 
 def _listed(values: Sequence[str]) -> str:

@@ -230,7 +230,13 @@ class _Made:
         # In the order of `--once`: sessions are looked at when all is known that there is to know.
         self._join(self.keeping)
         asking = Asking()
-        roles = RoleSync(host, lambda: asking.ask(self._machine), self.spool, name=name)
+        roles = RoleSync(
+            host,
+            lambda: asking.ask(self._machine),
+            self.spool,
+            name=name,
+            skew=self._machine.skew,
+        )
         self._join(roles)
         self._join(standings)
         self._join(self.ending)

@@ -68,7 +68,9 @@ def _tell(outcome: Outcome) -> None:
     _report(outcome, dry_run=False)
     _warn(outcome)
     if outcome.away is not None:
-        terminal.note(f"warning: the CA told nothing, so all stays as it is: {outcome.away}")
+        over = len(outcome.planned.ended)
+        but = f", but for {over} whose grant is over" if over else ""
+        terminal.note(f"warning: the CA told nothing, so all stays as it is{but}: {outcome.away}")
         return
     pairs = len(outcome.planned.pairs)
     done = "changed" if outcome.changed else "nothing to change in"

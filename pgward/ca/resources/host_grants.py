@@ -5,7 +5,7 @@ to it, and end their sessions with the grant.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from pgward.ca.access import live
 from pgward.ca.access.live import EVER
 from pgward.ca.resources import stored
 from pgward.ca.store.transaction import SNAPSHOT, counter
+from pgward.core.clock import rfc3339
 
 _OVER: Final = timedelta(days=30)
 """For so long a host that was away is told that it was no slip that somebody has lost a role."""
@@ -23,10 +24,13 @@ _OVER: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class HostGrants:
-    """Those of one host: pairs of a person and an access role, and whose grant ended lately."""
+    """Those of one host: until when each person is which access role, and whose grant ended lately.
+
+    ``pairs`` are of a person and an access role.
+    """
 
     integrations: tuple[str, ...] = ()
-    pairs: frozenset[tuple[str, str]] = frozenset()
+    pairs: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     over: frozenset[str] = frozenset()
 
 
@@ -35,8 +39,11 @@ def of_host(connection: Connection, host: str, now: datetime) -> HostGrants:
     names = [name for name, hosts in _hosts(connection).items() if host in hosts]
     if not names:
         return HostGrants()
-    grants = live.of_integrations(connection, names, now)
-    pairs = frozenset((each.user, each.role) for each in grants if each.role is not None)
+    pairs: dict[tuple[str, str], datetime] = {}
+    for each in live.of_integrations(connection, names, now):
+        if each.role is not None:
+            pair = each.user, each.role
+            pairs[pair] = max(each.until, pairs.get(pair, each.until))
     over = live.over_since(connection, names, now - _OVER, now)
     return HostGrants(tuple(names), pairs, frozenset(over) - {person for person, _ in pairs})
 
@@ -48,10 +55,14 @@ class GrantNews:
     _known: dict[str, str] = field(default_factory=dict)
     _read_at: int | None = None
 
-    def read(self, connection: Connection) -> str:
-        """Return a digest of who is which access role on which servers; "" without hosts."""
+    def read(self, connection: Connection) -> dict[str, str]:
+        """Return by host a digest of who is which access role there, and until when.
+
+        Only hosts that an integration names have one.
+        """
         version = counter(connection, SNAPSHOT)
-        named = {name for name, hosts in _hosts(connection).items() if hosts}
+        hosts = {name: found for name, found in _hosts(connection).items() if found}
+        named = set(hosts)
         changed: Collection[str] = named
         if self._read_at is not None and version >= self._read_at:
             changed = live.changed_integrations(connection, self._read_at) & named
@@ -59,15 +70,18 @@ class GrantNews:
         known = {name: told for name, told in self._known.items() if name in named}
         self._known = known | _digests(connection, wanted)
         self._read_at = version
-        told = [f"{name}:{self._known[name]}" for name in sorted(self._known)]
-        return _digest("\n".join(told)) if told else ""
+        told: dict[str, list[str]] = {}
+        for name in sorted(hosts):
+            for host in hosts[name]:
+                told.setdefault(host, []).append(f"{name}:{self._known[name]}")
+        return {host: _digest("\n".join(each)) for host, each in told.items()}
 
 
 def _digests(connection: Connection, names: list[str]) -> dict[str, str]:
     pairs: dict[str, set[str]] = {name: set() for name in names}
     for each in live.of_integrations(connection, names, EVER) if names else ():
         if each.integration is not None and each.role is not None:
-            pairs[each.integration].add(f"{each.user}\0{each.role}")
+            pairs[each.integration].add(f"{each.user}\0{each.role}\0{rfc3339(each.until)}")
     return {name: _digest("\n".join(sorted(found))) for name, found in pairs.items()}
 
 

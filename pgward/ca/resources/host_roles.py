@@ -20,6 +20,7 @@ from pgward.ca.identity.directory import User
 from pgward.ca.resources import role_names, stored
 from pgward.ca.resources.host_grants import HostGrants
 from pgward.ca.resources.role_map import RoleMapSpec
+from pgward.core.clock import rfc3339
 from pgward.core.errors import ConflictError, InvalidInputError
 
 _NO_GRANTS = HostGrants()
@@ -54,12 +55,28 @@ class _Own:
 class _Person:
     """A person's roles; True for those that may be a superuser's.
 
-    ``called`` are those that the person has by name alone, made by us or by others.
+    ``called`` are those that the person has by name alone, made by us or by others. ``until`` are
+    the ends of those that only a grant gives.
     """
 
     roles: dict[str, bool] = field(default_factory=dict)
     own: _Own | None = None
     called: set[str] = field(default_factory=set)
+    until: dict[str, datetime] = field(default_factory=dict)
+
+    def to_json(self, name: str) -> dict[str, Any]:
+        """Return it as hosts read it."""
+        return {
+            "name": name,
+            "roles": [
+                {"role": role, "superuser": may, **self._end(role)}
+                for role, may in sorted(self.roles.items())
+            ],
+            "own": None if self.own is None else self.own.to_json(),
+        }
+
+    def _end(self, role: str) -> dict[str, str]:
+        return {"until": rfc3339(self.until[role])} if role in self.until else {}
 
 
 def resolve(
@@ -88,15 +105,7 @@ def resolve(
             *(f"grants of {name}" for name in grants.integrations),
         ],
         "people": [
-            {
-                "name": name,
-                "roles": [
-                    {"role": role, "superuser": may} for role, may in sorted(each.roles.items())
-                ],
-                "own": None if each.own is None else each.own.to_json(),
-            }
-            for name, each in sorted(found.items())
-            if each.roles or each.own
+            each.to_json(name) for name, each in sorted(found.items()) if each.roles or each.own
         ],
         "left": sorted({*_left(maps, everyone, able), *(grants.over - found.keys())}),
         "drop": _drop([spec for _, spec in maps if spec.roles.manage]),
@@ -161,10 +170,11 @@ def _resolved(
 
 def _grant(found: dict[str, _Person], able: set[str], grants: HostGrants) -> None:
     """Give people their access roles, which are theirs alone."""
-    for name, role in sorted(grants.pairs):
+    for (name, role), until in sorted(grants.pairs.items()):
         if name in able:
             person = found.setdefault(name, _Person())
-            person.roles.setdefault(role, False)
+            if role not in person.roles:
+                person.roles[role], person.until[role] = False, until
             person.called.add(role)
 
 

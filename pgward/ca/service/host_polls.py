@@ -41,13 +41,13 @@ class HostPolls:
         self._news = news
         self._one = asyncio.Lock()
 
-    async def newer(self, after: int, tag: str, seconds: float) -> News | None:
+    async def newer(self, host: str, after: int, tag: str, seconds: float) -> News | None:
         """Return news for a host that knows ``tag`` as of version ``after``; None in time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         version = self._changes.version
         while True:
-            found = await self._of(version)
+            found = (await self._of(version)).of(host)
             if found.is_news(after, tag):
                 return found
             left = deadline - loop.time()

@@ -119,6 +119,13 @@ def plan(
     )
 
 
+def without(
+    over: frozenset[Pair], present: frozenset[Pair], _facts: Facts | None = None
+) -> Planned:
+    """Return what to do where nothing is known but what is over: only lines go, and sessions."""
+    return Planned(pairs=present - over, ended=present & over)
+
+
 def _asked(wanted: Wanted) -> Iterable[Pair]:
     for person in wanted.people:
         for each in person.roles:

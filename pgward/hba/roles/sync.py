@@ -2,24 +2,27 @@
 
 Roles are made before the map names them. Whoever loses a role can first no longer log in, by the
 role or by the map, and then the sessions end; so nobody slips in between. What a run that was cut
-off did not do, the next one does: it compares everything anew.
+off did not do, the next one does: it compares everything anew. While the CA is away nothing
+changes, but for what it had told before: a grant ends at its time.
 """
 
 import difflib
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
 
 from pgward.core.errors import PgwardError, UnavailableError
 from pgward.hba.install.apply import exclusive
 from pgward.hba.install.change import Change, Edit
 from pgward.hba.install.host import NO_CHECKS, Host
 from pgward.hba.roles import facts as server_facts
-from pgward.hba.roles import planning, section, statements, steps
+from pgward.hba.roles import fuses, planning, section, statements, steps
 from pgward.hba.roles.console import Console
 from pgward.hba.roles.ending import Ending
 from pgward.hba.roles.facts import Facts
+from pgward.hba.roles.fuses import Fuses
 from pgward.hba.roles.planning import Planned
 from pgward.hba.roles.section import Pair, Section
 from pgward.hba.roles.wanted import Wanted
@@ -36,7 +39,8 @@ class Outcome:
     """What a round did, or would do.
 
     ``away`` says why the CA told nothing; ``held`` what was not done, as it would take too much
-    away; ``notes`` what cannot be as the role maps say; ``unended`` how many sessions remain.
+    away; ``notes`` what cannot be as the role maps say; ``unended`` how many sessions remain;
+    ``next_end`` when the next grant ends, by the CA's clock.
     """
 
     changed: bool = False
@@ -48,6 +52,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     held: str | None = None
     away: str | None = None
+    next_end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,21 @@ class _Found:
     notes: tuple[str, ...]
     digest: str
     lines: Callable[[Iterable[Pair]], Edit]
+    ends: Mapping[Pair, datetime]
 
 
-def sync(host: Host, ask: Ask, *, map_name: str, now: datetime, force: bool = False) -> Outcome:
-    """Do one round; with the CA away nothing changes.
+def sync(
+    host: Host,
+    ask: Ask,
+    *,
+    map_name: str,
+    now: datetime,
+    skew: timedelta = timedelta(),
+    force: bool = False,
+) -> Outcome:
+    """Do one round; with the CA away only what it gave for a time ends.
+
+    ``skew`` is how far ``now`` is ahead of the CA's clock.
 
     Raises InvalidInputError for a pg_ident.conf that is broken already, PgwardError when the
     server does not take it, with everything put back.
@@ -71,11 +87,25 @@ def sync(host: Host, ask: Ask, *, map_name: str, now: datetime, force: bool = Fa
     try:
         wanted = ask()
     except UnavailableError as error:
-        return Outcome(away=error.message)
+        done = _end_what_is_over(host, map_name, now, now - skew)
+        return replace(done, away=error.message)
     if not wanted.maps and not _has_section(host, map_name):
         return Outcome(digest=wanted.digest)  # no role map has ever been for this host
     with exclusive(host):
         found = _look(host, wanted, map_name, force=force)
+        return _carry_out(host, found, now)
+
+
+def _end_what_is_over(host: Host, map_name: str, now: datetime, ca_now: datetime) -> Outcome:
+    """Take away what has an end that the CA told before it was away, and is past."""
+    kept = _fuses(host)
+    if not kept.over(ca_now):
+        return Outcome(next_end=min(kept.load().values(), default=None))
+    with exclusive(host):
+        ends = kept.load()
+        over = kept.over(ca_now)
+        left = {pair: until for pair, until in ends.items() if pair not in over}
+        found = _look_at(host, map_name, partial(planning.without, over), ends=left)
         return _carry_out(host, found, now)
 
 
@@ -95,7 +125,25 @@ def _has_section(host: Host, map_name: str) -> bool:
     return section.read(data, map_name, host.data_dir.able, str(path)) is not None
 
 
+def _fuses(host: Host) -> Fuses:
+    return Fuses(host.state_dir / fuses.FILE, host.data_dir.disk)
+
+
 def _look(host: Host, wanted: Wanted, map_name: str, *, force: bool) -> _Found:
+    plan = partial(planning.plan, wanted, map_name=map_name, force=force)
+    found = _look_at(host, map_name, plan, ends=wanted.ends, ours=bool(wanted.maps))
+    return replace(found, digest=wanted.digest)
+
+
+def _look_at(
+    host: Host,
+    map_name: str,
+    plan: Callable[[frozenset[Pair], Facts | None], Planned],
+    *,
+    ends: Mapping[Pair, datetime],
+    ours: bool = False,
+) -> _Found:
+    """Look at the server, and plan; ``ours`` when there are to be lines of ours, be it none."""
     data_dir = host.data_dir
     path, able = data_dir.ident_file, data_dir.able
     before = data_dir.disk.read(path)
@@ -107,12 +155,12 @@ def _look(host: Host, wanted: Wanted, map_name: str, *, force: bool) -> _Found:
     facts = None
     if console is not None:
         facts = Facts.read(console.run(statements.PREAMBLE + server_facts.QUERY))
-    had = (present or Section()).pairs
-    planned = planning.plan(wanted, had, facts, map_name=map_name, force=force)
+    planned = plan((present or Section()).pairs, facts)
 
     def lines(pairs: Iterable[Pair]) -> Edit:
-        ours = wanted.maps or present is not None
-        return Edit(path, before, section.put(data, pairs, map_name, where) if ours else data)
+        is_written = ours or present is not None
+        after = section.put(data, pairs, map_name, where) if is_written else data
+        return Edit(path, before, after)
 
     notes = [*planned.notes, *_around(data, present, map_name, host)]
     if console is None:
@@ -123,7 +171,7 @@ def _look(host: Host, wanted: Wanted, map_name: str, *, force: bool) -> _Found:
             "no role is touched; name one with --psql-user"
         )
     told = tuple(dict.fromkeys(notes))
-    return _Found(lines(planned.pairs), console, planned, told, wanted.digest, lines)
+    return _Found(lines(planned.pairs), console, planned, told, "", lines, ends)
 
 
 def _around(data: bytes, present: Section | None, map_name: str, host: Host) -> list[str]:
@@ -154,6 +202,8 @@ def _carry_out(host: Host, found: _Found, now: datetime) -> Outcome:
     pairs = (ending.load() | planned.ended) - planned.pairs
     if pairs:
         ending.save(pairs)
+    ends = {pair: until for pair, until in found.ends.items() if pair in planned.pairs}
+    _fuses(host).save(ends)
     if edit.needed:
         _replace(host, edit, now)
     ended, left = 0, 0
@@ -177,6 +227,7 @@ def _carry_out(host: Host, found: _Found, now: datetime) -> Outcome:
         unended=left,
         notes=tuple(dict.fromkeys(notes)),
         held=planned.held,
+        next_end=min(ends.values(), default=None),
     )
 
 

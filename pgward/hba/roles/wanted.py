@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from pgward.core import names
+from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError, UnavailableError
 
 MAX_BYTES = 63
@@ -13,10 +15,14 @@ MAX_BYTES = 63
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role that a person may log in as; ``superuser`` when it may be a superuser's."""
+    """A role that a person may log in as; ``superuser`` when it may be a superuser's.
+
+    ``until`` is its end by the CA's clock, where only a grant gives it.
+    """
 
     role: str
     superuser: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,16 @@ class Wanted:
     max_removed_percent: int = 50
     notes: tuple[str, ...] = ()
 
+    @property
+    def ends(self) -> dict[tuple[str, str], datetime]:
+        """When whoever is a role by a grant alone ceases to be it: by person and role."""
+        return {
+            (person.name, each.role): each.until
+            for person in self.people
+            for each in person.roles
+            if each.until is not None
+        }
+
     @classmethod
     def read(cls, digest: str, fields: Mapping[str, Any]) -> Self:
         """Read the CA's answer; raise UnavailableError for what we cannot write into files."""
@@ -76,9 +92,15 @@ def _person(fields: Mapping[str, Any]) -> Person:
     own = fields["own"]
     return Person(
         names.identity(fields["name"]),
-        tuple(Grant(_role(each["role"]), each["superuser"] is True) for each in fields["roles"]),
+        tuple(_grant(each) for each in fields["roles"]),
         None if own is None else _own(own),
     )
+
+
+def _grant(fields: Mapping[str, Any]) -> Grant:
+    until = fields.get("until")
+    end = None if until is None else parse_rfc3339(until)
+    return Grant(_role(fields["role"]), fields["superuser"] is True, end)
 
 
 def _own(fields: Mapping[str, Any]) -> Own:

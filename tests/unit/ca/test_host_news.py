@@ -89,6 +89,10 @@ def test_who_is_which_access_role_is_news_while_an_integration_names_hosts(api, 
     spec = {"connector": "c1", "host": "db", "user": "u", "auth": {"none": True}, "hosts": ["h1"]}
     body = {"kind": "Integration", "metadata": {"name": "shop-db"}, "spec": spec}
     assert admin.call("PUT", "/v1/resources/integration/shop-db", body).status_code == 200
-    before = news.get(store.version()).parts["roles"]
+    before = news.get(store.version())
     give(store, api.clock.now())
-    assert news.get(store.version()).parts["roles"] != before
+    after = news.get(store.version())
+    assert after.of("h1").parts["roles"] != before.of("h1").parts["roles"]
+    assert after.of("h1").tag != before.of("h1").tag
+    assert after.of("h2") is after  # whom it does not concern, it does not wake
+    assert (after.tag, after.parts["roles"]) == (before.tag, "")

@@ -73,7 +73,7 @@ async def news(
     What does not concern hosts wakes none.
     """
     await run_sync(_seen, context, host)
-    found = await context.host_polls.newer(after, tag, wait)
+    found = await context.host_polls.newer(host.name, after, tag, wait)
     if found is None:
         return Response(status_code=204)
     return NewsReply(version=found.version, tag=found.tag, parts=dict(found.parts))

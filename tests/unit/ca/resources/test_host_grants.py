@@ -42,10 +42,11 @@ def test_a_host_has_the_grants_of_its_integrations(declare, grant, ask, clock):
     grant(5, user_name="zoe", role="z_1", ends_at=clock.now() - 40 * 24 * HOUR, state="ended")
     grant(6, user_name="kim", role="k_1", ends_at=clock.now())
     grant(7, user_name="joe", role="j_1", state="pending")
+    grant(8, user_name="ann", role="a_1", ends_at=clock.now() + 9 * HOUR)
     assert ask("h1") == HostGrants(
-        ("shop-db",), frozenset({("ann", "a_1")}), frozenset({"eve", "kim"})
+        ("shop-db",), {("ann", "a_1"): clock.now() + 9 * HOUR}, frozenset({"eve", "kim"})
     )
-    assert ask("h2").pairs == {("ann", "a_1"), ("bob", "b_1")}
+    assert ask("h2").pairs.keys() == {("ann", "a_1"), ("bob", "b_1")}
     assert ask("h3") == HostGrants()
 
 
@@ -57,15 +58,19 @@ def test_it_is_news_who_is_which_access_role(declare, grant, store):
             return news.read(connection)
 
     grant(1)
-    assert read() == ""
+    assert read() == {}
     declare("shop-db")
-    assert read() == ""
-    declare("shop-db", "h1")
+    assert read() == {}
+    declare("shop-db", "h1", "h2")
+    declare("wiki-db", "h2")
     first = read()
-    assert first not in ("", None)
+    assert first.keys() == {"h1", "h2"}
     grant(2, integration="other-db")
-    grant(3)  # the same role, for another while
+    grant(3)  # the same role, until then
     assert read() == first
+    grant(5, integration="wiki-db", role="w_1")
+    assert (read()["h1"], read()["h2"] == first["h2"]) == (first["h1"], False)
+    first = read()
     grant(4, user_name="bob", role="b_1")
     second = read()
     assert second != first
@@ -75,5 +80,9 @@ def test_it_is_news_who_is_which_access_role(declare, grant, store):
     assert read() == first
     with store.read() as connection:
         assert GrantNews().read(connection) == first
+    extended = sa.update(access_grants).where(access_grants.c.id == "g1")
+    with store.write() as transaction:
+        transaction.execute(extended.values(ends_at=START + 9 * HOUR))
+    assert read()["h1"] != first["h1"]
     declare("shop-db")
-    assert read() == ""
+    assert read().keys() == {"h2"}

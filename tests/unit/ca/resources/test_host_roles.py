@@ -23,6 +23,7 @@ def spec(*rules, **fields):
 
 
 NONE = HostGrants()
+END = NOW + timedelta(hours=1)
 
 
 def told(people, *specs, grants=NONE):
@@ -155,7 +156,7 @@ def test_names_that_are_nobodys_are_noted_with_the_nearest(api, admin):
 
 
 def granting(*pairs, over=()):
-    return HostGrants(("shop-db",), frozenset(pairs), frozenset(over))
+    return HostGrants(("shop-db",), dict.fromkeys(pairs, END), frozenset(over))
 
 
 def test_who_has_a_grant_is_their_access_role():
@@ -165,6 +166,14 @@ def test_who_has_a_grant_is_their_access_role():
     assert roles(found) == {"ann": [("a_1", False), ("app", False)], "bob": [("b_1", False)]}
     assert found["maps"] == ["m0", "grants of shop-db"]
     assert found["left"] == ["zoe"]
+
+
+def test_what_only_a_grant_gives_has_an_end():
+    found = told([person("ann", "dba")], spec(DBA), grants=granting(("ann", "a_1"), ("ann", "app")))
+    assert found["people"][0]["roles"] == [
+        {"role": "a_1", "superuser": False, "until": "2026-11-22T13:00:00Z"},
+        {"role": "app", "superuser": False},
+    ]
 
 
 def test_without_a_role_map_there_are_grants_all_the_same():

@@ -5,6 +5,7 @@ from pgward.ca.service.changes import Changes
 from pgward.ca.service.host_polls import HostPolls
 
 NONE = "0" * 16
+HOST = "db1"
 
 
 class Telling:
@@ -40,7 +41,7 @@ class Versions:
 
 
 def poll(polls, after=0, tag=NONE, seconds=5.0):
-    return asyncio.run(polls.newer(after, tag, seconds))
+    return asyncio.run(polls.newer(HOST, after, tag, seconds))
 
 
 def test_the_first_poll_is_answered_at_once():
@@ -74,9 +75,10 @@ def test_a_thousand_who_wait_wake_at_once_and_cost_one_reading(store):
         polls = HostPolls(changes, telling)
         async with changes.watching():
             await changes.wait(0, 10)
-            known = await polls.newer(0, NONE, 0)
+            known = await polls.newer(HOST, 0, NONE, 0)
             waiting = [
-                asyncio.create_task(polls.newer(known.version, known.tag, 30)) for _ in range(1000)
+                asyncio.create_task(polls.newer(HOST, known.version, known.tag, 30))
+                for _ in range(1000)
             ]
             await asyncio.sleep(0.05)
             worked = telling.worked

@@ -4,6 +4,7 @@ from pgward.ca.identity import directory
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.resources import kinds, stored
 from pgward.ca.service.host_role_book import HostRoleBook
+from pgward.core.clock import rfc3339
 from tests.fixtures.live_grants import give
 
 
@@ -33,4 +34,5 @@ def test_grants_are_in_it(store, clock):
         directory.add(transaction, NewUser("ann"), now=now, by="root")
     give(store, clock.now(), role="a_1")
     (person,) = HostRoleBook(store, clock.now).get("db1")["people"]
-    assert person["roles"] == [{"role": "a_1", "superuser": False}]
+    end = rfc3339(clock.now() + timedelta(hours=1))
+    assert person["roles"] == [{"role": "a_1", "superuser": False, "until": end}]

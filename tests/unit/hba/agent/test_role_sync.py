@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -56,6 +56,29 @@ def test_the_ca_away_is_a_problem():
     made, _ = duty(Outcome(away="it is away"))
     with pytest.raises(UnavailableError, match="it is away"):
         made.run(Turn(NOW))
+
+
+@pytest.mark.parametrize(("left", "due"), [(0, 5), (60, 61), (3600, 300)])
+def test_it_looks_again_at_the_end_of_a_grant(left, due):
+    """By the CA's clock, which is a minute behind this host's."""
+    end, ahead = NOW + timedelta(seconds=left), timedelta(minutes=1)
+    skews = []
+
+    def sync(*_, now, skew, **__):
+        skews.append((now, skew))
+        return Outcome(next_end=end)
+
+    made = RoleSync(None, lambda: None, Told(), name="db1", skew=lambda: ahead, sync=sync)
+    assert made.run(Turn(NOW + ahead)).due_in == due
+    assert skews == [(NOW + ahead, ahead)]
+
+
+def test_what_ends_while_the_ca_is_away_is_on_record():
+    ended = Planned(ended=frozenset({("eve", "app")}))
+    made, told = duty(Outcome(changed=True, away="it is away", planned=ended))
+    with pytest.raises(UnavailableError, match="it is away"):
+        made.run(Turn(NOW))
+    assert told[0].details["removed"] == ["eve as app"]
 
 
 def test_what_was_not_done_is_a_problem():

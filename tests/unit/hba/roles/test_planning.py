@@ -1,7 +1,7 @@
 import pytest
 
 from pgward.hba.roles.facts import Facts, Mark, Role
-from pgward.hba.roles.planning import Planned, plan
+from pgward.hba.roles.planning import Planned, plan, without
 from pgward.hba.roles.wanted import Grant, Own, Person, Wanted
 
 APP = Role("app")
@@ -225,3 +225,10 @@ def test_what_is_left_where_the_server_refuses():
     planned = made(want, [("ann", "ann")]).without({"ann": "PostgreSQL refused: no"})
     assert (planned.pairs, planned.ended) == ({("ben", "ben")}, {("ann", "ann")})
     assert planned.notes == ("nothing was done about the role 'ann': PostgreSQL refused: no",)
+
+
+def test_where_nothing_is_known_only_what_is_over_goes():
+    present = frozenset({("ann", "a_1"), ("ben", "app")})
+    planned = without(frozenset({("ann", "a_1"), ("eve", "e_1")}), present)
+    expected = Planned(pairs=frozenset({("ben", "app")}), ended=frozenset({("ann", "a_1")}))
+    assert planned == expected

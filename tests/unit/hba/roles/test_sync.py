@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
 from pgward.hba.install.host import Host
-from pgward.hba.roles import section
-from pgward.hba.roles.sync import ENDING_FILE, look, sync
+from pgward.hba.roles import fuses, section
+from pgward.hba.roles.sync import ENDING_FILE, Outcome, look, sync
 from pgward.hba.roles.wanted import Grant, Person, Wanted
 from pgward.hba.server.datadir import DataDir
 
@@ -68,6 +68,45 @@ def test_with_the_ca_away_all_stays(host) -> None:
     outcome = sync(host, away, map_name="pgward", now=NOW)
     assert (outcome.away, outcome.changed) == ("the CA is away", False)
     assert host.data_dir.ident_file.read_bytes() == before
+
+
+def test_with_the_ca_away_a_grant_ends_at_its_time(host) -> None:
+    hour = timedelta(hours=1)
+    roles = (Grant("app"), Grant("a_1", until=NOW + hour), Grant("a_2", until=NOW + 2 * hour))
+    everyone = {(name, role) for name in ("ann", "ben") for role in ("app", "a_1", "a_2")}
+    put(host, *everyone)
+    people = tuple(Person(name, roles) for name in ("ann", "ben"))
+    outcome = run(host, Wanted(maps=("m",), people=people))
+    assert (outcome.next_end, pairs(host)) == (NOW + hour, everyone)
+
+    def away() -> Wanted:
+        raise UnavailableError("the CA is away")
+
+    def later(hours: int, **more) -> Outcome:
+        return sync(host, away, map_name="pgward", now=NOW + hours * hour, **more)
+
+    assert later(0).next_end == NOW + hour
+    assert later(1, skew=timedelta(seconds=1)).changed is False  # by the CA's clock it is not over
+    outcome = later(1)
+    assert (outcome.away, outcome.changed) == ("the CA is away", True)
+    assert outcome.planned.ended == {("ann", "a_1"), ("ben", "a_1")}
+    assert (outcome.next_end, pairs(host)) == (NOW + 2 * hour, everyone - outcome.planned.ended)
+    assert later(1).changed is False
+    assert (later(9).changed, pairs(host)) == (True, {("ann", "app"), ("ben", "app")})
+    assert not (host.state_dir / fuses.FILE).exists()
+
+
+def test_what_was_extended_ends_later(host) -> None:
+    put(host, ANN)
+    for hours in (1, 5):
+        until = NOW + timedelta(hours=hours)
+        run(host, Wanted(maps=("m",), people=(Person("ann", (Grant("app", until=until),)),)))
+
+    def away() -> Wanted:
+        raise UnavailableError("the CA is away")
+
+    outcome = sync(host, away, map_name="pgward", now=NOW + timedelta(hours=4))
+    assert (outcome.changed, pairs(host)) == (False, {ANN})
 
 
 def test_most_people_stay_unless_it_is_forced(host) -> None:

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from pgward.core.errors import UnavailableError
@@ -60,3 +62,18 @@ def person(**fields):
 def test_what_would_break_a_file_is_refused(answer):
     with pytest.raises(UnavailableError, match="cannot be read"):
         Wanted.read("d", answer)
+
+
+def test_what_only_a_grant_gives_has_an_end():
+    role = {"role": "a_1", "superuser": False, "until": "2026-11-22T13:00:00Z"}
+    standing = {"role": "app", "superuser": False}
+    ann = {"name": "ann", "roles": [role, standing], "own": None}
+    found = Wanted.read("d", ANSWER | {"people": [ann]})
+    assert found.ends == {("ann", "a_1"): datetime(2026, 11, 22, 13, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize("until", ["noon", 7, "2026-11-22T13:00:00"])
+def test_an_end_that_is_none_is_refused(until):
+    role = {"role": "a_1", "superuser": False, "until": until}
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        Wanted.read("d", ANSWER | {"people": [{"name": "ann", "roles": [role], "own": None}]})
