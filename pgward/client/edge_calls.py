@@ -83,6 +83,14 @@ class SecretValue:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessPassword:
+    """The password of a person's access role; each has another ``version``."""
+
+    version: int
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MintedCertificate:
     """A certificate in a person's name for one login at PostgreSQL, and its key; both PEM.
 
@@ -175,6 +183,30 @@ def secret(machine: Caller, name: str) -> SecretValue:
     with _reading():
         value = b64decode(reply["value"], validate=True)
         return SecretValue(name, int(reply["version"]), value)
+
+
+def access_password(
+    machine: Caller,
+    *,
+    service: str,
+    user: str,
+    role: str,
+    session: str | None = None,
+    serial: str | None = None,
+    refused: int | None = None,
+) -> AccessPassword:
+    """Get the password of a person's access role; ``session`` and ``serial`` are as for ``mint``.
+
+    ``refused`` is the version of the one that PostgreSQL did not take. UnavailableError also while
+    the server is being given another one.
+    """
+    fields: dict[str, Any] = {"service": service, "user": user, "role": role}
+    given = {"session": session, "serial": serial, "refused": refused}
+    fields |= {name: value for name, value in given.items() if value is not None}
+    reply = machine.call("POST", f"{_SELF}/passwords", fields)
+    with _reading():
+        value = b64decode(reply["value"], validate=True)
+        return AccessPassword(int(reply["version"]), value)
 
 
 def mint(

@@ -217,6 +217,14 @@ TABLE = {
         (401, 403, 403, 403, 403),
         {"service": "none", "user": "bob", "role": "app"} | CSR,
     ),
+    "POST /v1/edges/self/passwords": (
+        (401, 403, 403, 403, 403),
+        {"service": "none", "user": "bob", "role": "app"},
+    ),
+    "POST /v1/connector/passwords": (
+        (401, 403, 403, 403, 403),
+        {"integration": "gone", "passwords": {"app": 1}},
+    ),
     "GET /v1/catalog": (ADMIN, None),
     "GET /v1/catalog/gone": ((401, 403, 404, 401, 401), None),
     "GET /v1/catalog/gone/objects": ((401, 403, 404, 401, 401), None),

@@ -18,10 +18,13 @@ from pgward.ca import caller
 from pgward.ca.access import requests
 from pgward.ca.access.recording import record, tell
 from pgward.ca.access.requests import AccessRequest, Grant
+from pgward.ca.accounts import access_roles
 from pgward.ca.notices.notice import Kind
 from pgward.ca.store import Transaction
+from pgward.ca.store.schema_access import access_grants
 from pgward.core.errors import ConflictError
 
+_GRANTS = access_grants.c
 ENDING = "ending"
 _ACTIONS = {"revoked": "access.revoke", CANCELLED: "access.cancel"}
 
@@ -86,9 +89,30 @@ def finish(transaction: Transaction, grant: Grant, sessions: int, *, now: dateti
     )
     # Why it could not be given is what its person asks next.
     problem = grant.problem if grant.end_reason == FAILED else None
-    return requests.change_grant(
+    ended = requests.change_grant(
         transaction, grant, state=ENDED, ended_at=now, sessions_ended=sessions, problem=problem
     )
+    _forget_password(transaction, ended)
+    return ended
+
+
+def _forget_password(transaction: Transaction, grant: Grant) -> None:
+    """Forget the access role's password where nobody has the role any more."""
+    integration, role = grant.integration, grant.role
+    if integration is None or role is None:
+        return
+    if not access_roles.has_any(transaction.connection, integration, role):
+        return
+    others = requests.grants(
+        transaction.connection,
+        _GRANTS.user_name == grant.user_name,
+        _GRANTS.state.in_((*LIVE, ENDING)),
+        _GRANTS.integration == integration,
+        _GRANTS.role == role,
+        most=1,
+    )
+    if not list(others):
+        access_roles.forget(transaction, integration, role)
 
 
 def withdraw(

@@ -8,6 +8,7 @@ from pgward.ca.access import requests
 from pgward.ca.access.declared import Target
 from pgward.ca.access.recording import record, tell
 from pgward.ca.access.requests import AccessRequest, Grant
+from pgward.ca.accounts import access_roles
 from pgward.ca.notices.notice import Kind
 from pgward.ca.store import Transaction
 from pgward.core.errors import ConflictError
@@ -100,6 +101,8 @@ def _new(transaction: Transaction, request: AccessRequest, aim: Target, now: dat
         "activated_at": now if integration is None else None,
         "break_glass": request.break_glass,
     }
+    if integration is not None and role is not None:
+        access_roles.another(transaction, integration, role)
     return requests.add_grant(transaction, values)
 
 

@@ -15,6 +15,7 @@ from pgward.audit.events import AuditEvent
 from pgward.ca.access import ending, requests
 from pgward.ca.access.recording import record
 from pgward.ca.access.requests import Grant
+from pgward.ca.accounts import access_roles
 from pgward.ca.identity.machines import Machine
 from pgward.ca.store import Transaction, audit
 from pgward.ca.store.schema_access import access_reports
@@ -57,7 +58,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report; ``id`` tells one that comes again."""
+    """One report; ``id`` tells one that comes again, ``passwords`` are those of access roles."""
 
     id: str
     integration: str
@@ -66,10 +67,12 @@ class Report:
     drift: Sequence[Drift] = ()
     statements: Sequence[Statement] = ()
     health: Mapping[str, Any] = field(default_factory=dict)
+    passwords: Mapping[str, int] = field(default_factory=dict)
 
 
 def take(transaction: Transaction, machine: Machine, report: Report, *, now: datetime) -> None:
     """Take a report of an integration that is the machine's own."""
+    access_roles.told(transaction, report.integration, report.passwords)
     for each in report.grants:
         grant = requests.find_grant(transaction.connection, each.id)
         # A connector speaks of its own integration only.

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from pgward.access.wanted import Grant as WantedGrant
 from pgward.access.wanted import Wanted
 from pgward.ca.access import asked_plans, declared, requests
 from pgward.ca.access.requests import Grant
-from pgward.ca.accounts import changing
+from pgward.ca.accounts import access_roles, changing
 from pgward.ca.catalog import intake
 from pgward.ca.identity.machines import Machine
 from pgward.ca.resources import stored as resources
@@ -54,7 +54,8 @@ def wanted(
     connection: Connection, integration: str, spec: IntegrationSpec, version: int, now: datetime
 ) -> Wanted:
     """Return what a server must have now: the live grants of people who may be there."""
-    found = [_grant(each) for each in _live(connection, integration, now)]
+    live = list(_live(connection, integration, now))
+    found = [_grant(each) for each in live]
     names = {name for each in found for name in each.bundles}
     bundles = {
         name: each.rights()
@@ -69,7 +70,16 @@ def wanted(
         {name: rights for name, rights in bundles.items() if name in needed},
         grants,
         spec.reassign_to,
+        access_roles.wanted(connection, integration, _services_by_role(live)),
     )
+
+
+def _services_by_role(live: Iterable[Grant]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for each in live:
+        if each.role is not None:
+            found.setdefault(each.role, set()).add(each.service)
+    return found
 
 
 def _own(connection: Connection, machine: Machine) -> Iterator[tuple[str, IntegrationSpec]]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from pgward.ca.access import admission
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import directory
+from pgward.ca.identity.directory import User
 from pgward.ca.identity.standings import ENDED_WHY, GONE_WHY, REVOKED_WHY
 from pgward.ca.records import Kind
 from pgward.ca.resources import stored as resources
@@ -55,9 +56,7 @@ def find(connection: Connection, wanted: Wanted, *, edge: str, now: datetime) ->
     minutes = None if spec.postgres is None else spec.postgres.minted_minutes()
     if spec.postgres is None or minutes is None:
         raise _refused("the service does not log in by certificates")
-    person = directory.find(connection, wanted.user)
-    if person is None or person.blocked_at is not None or not person.is_valid(now):
-        raise _refused(GONE_WHY)
+    person = able(connection, wanted.user, now)
     granted = admission.held(connection, person.name, now).get(wanted.service)
     stands = spec.is_for(person.name, person.groups)
     if not stands and granted is None:
@@ -65,7 +64,7 @@ def find(connection: Connection, wanted: Wanted, *, edge: str, now: datetime) ->
     own = None if granted is None else granted.role
     if not spec.postgres.mints_for(wanted.role, person.name, own):
         raise _refused("the service lets this person not be that role")
-    session = _session(connection, wanted, person.name, now)
+    session = session_of(connection, wanted, person.name, now)
     lifetime = timedelta(minutes=minutes)
     by_grant = not stands or not spec.postgres.mints_for(wanted.role, person.name)
     if granted is not None and by_grant:
@@ -73,7 +72,16 @@ def find(connection: Connection, wanted: Wanted, *, edge: str, now: datetime) ->
     return Grounds(person.name, session.id, session.expires_at, lifetime)
 
 
-def _session(connection: Connection, wanted: Wanted, user: str, now: datetime) -> sa.Row[Any]:
+def able(connection: Connection, name: str, now: datetime) -> User:
+    """Return a person who is there, and not blocked; raise RefusedError."""
+    person = directory.find(connection, name)
+    if person is None or person.blocked_at is not None or not person.is_valid(now):
+        raise _refused(GONE_WHY)
+    return person
+
+
+def session_of(connection: Connection, wanted: Wanted, user: str, now: datetime) -> sa.Row[Any]:
+    """Return the login session by which a person came; raise RefusedError."""
     columns = login_sessions.c
     session_id = wanted.session_id
     if session_id is None and wanted.serial is not None:

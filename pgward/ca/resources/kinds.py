@@ -141,6 +141,8 @@ class ServiceSpec(Model):
         problem = value.problem(upstream)
         if problem is not None:
             raise ValueError(problem)
+        if value.has_passwords_of_grants() and not info.data.get("integration"):
+            raise ValueError("has password.fromGrant, which needs integration in the service")
         return value
 
     @property

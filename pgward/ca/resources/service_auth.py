@@ -104,10 +104,16 @@ class SecretReference(Model):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        given = (self.from_secret, self.from_file, self.from_env, self.from_vault)
-        if sum(each is not None for each in given) != 1:
-            raise ValueError("must have one of fromSecret, fromFile, fromEnv, fromVault")
+        names = {name: each.alias for name, each in type(self).model_fields.items()}
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            raise ValueError(f"must have one of {', '.join(str(each) for each in names.values())}")
         return self
+
+
+class ServicePassword(SecretReference):
+    """Where the edges' password comes from; ``from_grant`` is that of each person's access role."""
+
+    from_grant: Literal[True] | None = None
 
 
 class MintedCertificate(Model):
@@ -129,6 +135,17 @@ class Auth(Model):
         if sum(each is not None for each in given) != 1:
             raise ValueError("must have one of password, certificate, none")
         return self
+
+
+class ServiceAuth(Auth):
+    """How the edge logs in, which may be by a password that an access role has for a time."""
+
+    password: ServicePassword | None = None
+
+    @property
+    def is_from_grant(self) -> bool:
+        """Whether each person's access role has a password of its own."""
+        return self.password is not None and self.password.from_grant is True
 
 
 class SshJump(Model):

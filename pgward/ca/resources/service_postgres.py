@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from pgward.ca.resources.model import Label, Model, checked
 from pgward.ca.resources.policy import ConnectMatch, PolicySpec
 from pgward.ca.resources.role_map import Domain
-from pgward.ca.resources.service_auth import Auth, Jump, RequireAuth, at_odds, secrets_of
+from pgward.ca.resources.service_auth import Jump, RequireAuth, ServiceAuth, at_odds, secrets_of
 from pgward.ca.resources.upstream import Host, LandedDatabase, Role, Upstream
 from pgward.core.errors import InvalidInputError
 from pgward.pgwire.demands import Binding, Demands
@@ -125,6 +125,11 @@ class UserRule(Model):
             raise ValueError("has stripDomain, which only fromPerson: true needs")
         return self
 
+    @property
+    def is_from_grant_alone(self) -> bool:
+        """Whether nobody lands as anybody but their access role."""
+        return self.from_grant is True and not (self.allow or self.default or self.from_person)
+
     def lets_be(self, role: str, person: str, granted: str | None = None) -> bool:
         """Tell whether a person may land as this role; an edge decides the same.
 
@@ -184,7 +189,7 @@ class PostgresSettings(Model):
     load_balance: bool | None = None
     user: UserRule | None = None
     database: DatabaseRule | None = None
-    auth: Auth | None = None
+    auth: ServiceAuth | None = None
     ssl_mode: SslMode | None = None
     ssl_root_cert: RootCert | None = None
     server_name: Host | None = None
@@ -231,6 +236,8 @@ class PostgresSettings(Model):
             return None
         if self.auth.certificate is not None and self.ssl_mode in _MAYBE_PLAIN:
             return f"auth.certificate needs TLS, and sslMode is {self.ssl_mode}"
+        if self.auth.is_from_grant and (self.user is None or not self.user.is_from_grant_alone):
+            return "auth.password.fromGrant needs user.fromGrant and nothing besides"
         demands = Demands.read(self.require_auth, self.channel_binding or "prefer")
         return at_odds(self.auth, demands, has_tls=self.ssl_mode != "disable")
 
@@ -322,6 +329,11 @@ class PostgresSpec(PostgresSettings):
         """Return the names of the CA's secrets that an edge needs for it."""
         configs: list[PostgresSettings] = [self, *self.configs.values()]
         return frozenset(name for each in configs for name in secrets_of(each.auth, each.jump))
+
+    def has_passwords_of_grants(self) -> bool:
+        """Tell whether people's access roles need passwords for it."""
+        whole = (self, *(config.over(self) for config in self.configs.values()))
+        return any(each.auth is not None and each.auth.is_from_grant for each in whole)
 
     def minted_minutes(self) -> int | None:
         """Return how long its minted certificates may live; None when it has none."""

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.access import account_certificates
 from pgward.ca.access import noting as access
-from pgward.ca.accounts import changing
+from pgward.ca.accounts import access_roles, changing
 from pgward.ca.acts import Act
 from pgward.ca.catalog import intake as catalog
 from pgward.ca.catalog.standing import KIND as INTEGRATION
@@ -286,6 +286,7 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
     if kind == INTEGRATION:
         catalog.forget(transaction, name)
         changing.forget(transaction, name)
+        access_roles.drop(transaction, name)
 
 
 def _notes(connection: Connection, wanted: Wanted, now: datetime) -> list[str]:

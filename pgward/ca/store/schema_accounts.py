@@ -1,4 +1,4 @@
-"""The tables of former values of secrets, and of passwords that change on a schedule."""
+"""The tables of former values of secrets, and of passwords that change by themselves."""
 
 import sqlalchemy as sa
 
@@ -38,4 +38,21 @@ account_rotations = sa.Table(
     sa.Column("asked_by", _BY),
     sa.Column("failed_at", UtcTime),
     sa.Column("failure", sa.String(1024)),
+)
+
+# Passwords of access roles, at servers that take no certificates. ``wanted`` is the version that
+# a role is to have, ``made`` the last that there is, and ``there`` the one that its connector has
+# told of; the one before is kept for the moment between the server's change and that word.
+access_passwords = sa.Table(
+    "access_passwords",
+    metadata,
+    sa.Column("integration", _NAME, primary_key=True),
+    sa.Column("role", _NAME, primary_key=True),
+    sa.Column("wanted", sa.Integer, nullable=False),
+    sa.Column("made", sa.Integer),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("former", sa.Integer),
+    sa.Column("former_sealed", sa.LargeBinary),
+    sa.Column("there", sa.Integer),
+    sa.Column("refused_at", UtcTime),
 )

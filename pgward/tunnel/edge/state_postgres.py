@@ -58,6 +58,11 @@ class PasswordAuth:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessPasswordAuth:
+    """The edge logs in with the password that the person's access role has for a time."""
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateAuth:
     """The edge logs in with a certificate for the person and the role, good for minutes."""
 
@@ -69,7 +74,7 @@ class NoAuth:
     """PostgreSQL asks for nothing."""
 
 
-Auth = PasswordAuth | CertificateAuth | NoAuth
+Auth = PasswordAuth | AccessPasswordAuth | CertificateAuth | NoAuth
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +319,8 @@ def _database(fields: Mapping[str, Any]) -> DatabaseRule:
 
 
 def _auth(fields: Mapping[str, Any]) -> Auth:
+    if "password" in fields and "from_grant" in fields["password"]:
+        return AccessPasswordAuth()
     if "password" in fields:
         return PasswordAuth(reference.read(fields["password"]))
     if "certificate" in fields:

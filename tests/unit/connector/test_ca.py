@@ -110,3 +110,20 @@ def test_a_certificate_is_renewed_when_the_authority_is_replaced():
     ca = ConnectorCa(machine, monotonic=lambda: 0.0)
     assert [ca.renew_if_due() for _ in range(3)] == [True, False, False]
     assert [each for each in machine.done if isinstance(each, str)] == ["orders", "renew", "orders"]
+
+
+VERIFIER = "SCRAM-SHA-256$4096:c2FsdA==$" + ":".join([b64encode(b"k" * 32).decode()] * 2)
+
+
+def test_verifiers_are_asked_for_by_the_hundred():
+    machine = Machine(lambda body: {"verifiers": dict.fromkeys(body["passwords"], VERIFIER)})
+    wanted = {f"role{number:03}": 1 for number in range(150)}
+    assert ConnectorCa(machine).verifiers("shop-db", wanted) == dict.fromkeys(wanted, VERIFIER)
+    assert [len(fields["passwords"]) for _, fields in machine.calls] == [100, 50]
+    assert machine.calls[0][0] == "POST /v1/connector/passwords"
+
+
+@pytest.mark.parametrize("reply", [{}, {"verifiers": []}, {"verifiers": {"a": "md5x'; drop"}}])
+def test_what_is_no_verifier_is_not_taken(reply):
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        ConnectorCa(Machine(reply)).verifiers("shop-db", {"a": 1})

@@ -174,3 +174,20 @@ def test_the_log_says_what_was_made_and_ended():
         "bob has nothing of it any more, 1 session ended (g0)",
         "alice cannot be made (g1): no such table",
     ]
+
+
+def test_passwords_that_are_there_are_told_once_and_again_when_the_authority_was_away():
+    telling, came = Telling(), Came(passwords={"alice": 2})
+    assert telling.passwords(came) == {"alice": 2}
+    assert telling.passwords(came) == {}
+    assert telling.passwords(Came(passwords={"alice": 3})) == {"alice": 3}
+    telling.forget()
+    assert telling.passwords(Came(passwords={"alice": 3})) == {"alice": 3}
+
+
+def test_an_authority_of_before_hears_of_no_passwords():
+    given = {"grants": [], "outcome": None, "health": {}, "now": NOW}
+    (without,) = reports(assignment(), 1, **given)
+    (with_one,) = reports(assignment(), 1, **given, passwords={"alice": 2})
+    assert "passwords" not in without
+    assert with_one == without | {"passwords": [{"role": "alice", "version": 2}]}

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.access import account_certificates, reporting, wanted_builder
 from pgward.ca.access.reporting import Drift, Report, Statement, Told
+from pgward.ca.accounts import access_roles
 from pgward.ca.identity import machines
 from pgward.ca.identity.machines import Machine
 from pgward.ca.issuing.issuance import Issued
@@ -28,11 +29,14 @@ router = strict.router("machines", prefix=f"{strict.PREFIX}/connector")
 REPORT = f"{strict.PREFIX}/connector/report"
 MAX_REPORT_BODY = 4 * 1024 * 1024
 _MOST_ITEMS = 1000
+_MOST_PASSWORDS = 100
 _ISSUE = "certificate.account"
 _TAG = "^[0-9a-f]{16}$"
 Line = Annotated[str, Field(max_length=1000), Storable]
 Word = Annotated[str, Field(max_length=252), Storable]
 Sql = Annotated[str, Field(max_length=20_000), Storable]
+Role = Annotated[str, Field(min_length=1, max_length=63), Storable]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Plain = Line | int | float | bool | None
 
 
@@ -85,6 +89,13 @@ class StatementReport(Body):
     sql: Sql
 
 
+class PasswordReport(Body):
+    """Which password an access role has."""
+
+    role: Role
+    version: Version
+
+
 class ReportBody(Body):
     """What came of what was wanted; ``id`` tells a report that comes again."""
 
@@ -99,6 +110,9 @@ class ReportBody(Body):
         default_factory=list
     )
     health: Annotated[dict[Word, Plain], Field(max_length=50)] = Field(default_factory=dict)
+    passwords: Annotated[list[PasswordReport], Field(max_length=_MOST_ITEMS)] = Field(
+        default_factory=list
+    )
 
     def report(self) -> Report:
         """Return it as it is taken."""
@@ -110,6 +124,7 @@ class ReportBody(Body):
             [Drift(**each.model_dump()) for each in self.drift],
             [Statement(**each.model_dump()) for each in self.statements],
             self.health,
+            {each.role: each.version for each in self.passwords},
         )
 
 
@@ -117,6 +132,19 @@ class Taken(BaseModel):
     """The report is stored."""
 
     taken: bool = True
+
+
+class PasswordsBody(Body):
+    """Of which access roles, and which versions they are to have."""
+
+    integration: Name
+    passwords: Annotated[dict[Role, Version], Field(min_length=1, max_length=_MOST_PASSWORDS)]
+
+
+class Verifiers(BaseModel):
+    """What the server is to keep of the passwords that are wanted still, by role (RFC 5803)."""
+
+    verifiers: dict[str, str]
 
 
 class SecretBody(Body):
@@ -210,6 +238,19 @@ def secret(context: Current, connector: Connector, body: SecretBody) -> SecretRe
         act.details |= {"version": found.version, "integration": body.integration}
     value = b64encode(found.value).decode("ascii")
     return SecretReply(name=found.name, version=found.version, value=value)
+
+
+@router.post("/passwords", summary="Get what a server keeps of access roles' passwords")
+def passwords(context: Current, connector: Connector, body: PasswordsBody) -> Verifiers:
+    """Return verifiers, by which nobody can log in; the passwords are made if they are not yet."""
+    with context.acts.act(connector.actor, "access.password", body.integration) as act:
+        _check(act.transaction.connection, connector, body.integration)
+        made = access_roles.make(
+            act.transaction, context.desk.sealer, body.integration, body.passwords
+        )
+        act.details |= {"roles": {role: body.passwords[role] for role in made}}
+        act.worth_recording = bool(made)
+    return Verifiers(verifiers={role: access_roles.verifier(each) for role, each in made.items()})
 
 
 @router.post("/certificate", summary="Get a certificate in the name of an integration's account")

@@ -10,11 +10,19 @@ from typing import Self
 from pgward.client.edge_calls import Caller
 from pgward.client.secrets.cupboard import Asking, Cupboard
 from pgward.client.secrets.places import CaSecrets, EnvironmentSecrets, FileSecrets
-from pgward.client.secrets.provider import SecretAwayError, SecretError, SecretProvider
+from pgward.client.secrets.provider import SecretError, SecretProvider
 from pgward.client.secrets.reference import SecretRef, SecretSource
 from pgward.client.secrets.vault import VaultSecrets, VaultSettings
+from pgward.core.errors import PgwardError
+from pgward.tunnel.edge.secrets.access_passwords import AccessPasswords, Whose
 from pgward.tunnel.edge.secrets.mint import Mint, Wanted
-from pgward.tunnel.edge.state_postgres import CertificateAuth, Config, PasswordAuth
+from pgward.tunnel.edge.state_postgres import (
+    AccessPasswordAuth,
+    Auth,
+    CertificateAuth,
+    Config,
+    PasswordAuth,
+)
 from pgward.tunnel.edge.upstreams.values import Credentials
 
 
@@ -35,9 +43,16 @@ class Keyring:
     What is remembered costs no thread and no request.
     """
 
-    def __init__(self, cupboard: Cupboard, mint: Mint, vault: VaultSecrets | None = None) -> None:
+    def __init__(
+        self,
+        cupboard: Cupboard,
+        mint: Mint,
+        passwords: AccessPasswords,
+        vault: VaultSecrets | None = None,
+    ) -> None:
         self.secrets = cupboard
         self._mint = mint
+        self._passwords = passwords
         self._vault = vault
 
     @classmethod
@@ -62,7 +77,7 @@ class Keyring:
         vault = None if settings is None else VaultSecrets(settings)
         if vault is not None:
             providers["vault"] = vault
-        return cls(Cupboard(providers), Mint(ca), vault)
+        return cls(Cupboard(providers), Mint(ca), AccessPasswords(ca), vault)
 
     def close(self) -> None:
         """Close the connection to Vault, if there is one."""
@@ -73,11 +88,13 @@ class Keyring:
     async def get(self, config: Config, session: Session) -> Credentials:
         """Return what the configuration asks for.
 
-        Raises SecretError, SecretAwayError; and as `edge_calls.mint` for certificates.
+        Raises SecretError, SecretAwayError; and as `edge_calls` for certificates and access roles.
         """
         auth, found = config.auth, Credentials()
         if isinstance(auth, PasswordAuth):
             found = replace(found, password=_one_line(await self._secret(auth.secret), auth.secret))
+        elif isinstance(auth, AccessPasswordAuth):
+            found = replace(found, password=await self._passwords.get(_whose(session)))
         elif isinstance(auth, CertificateAuth):
             found = replace(found, certificate=await self._mint.get(_wanted(auth, session)))
         if config.jump is not None:
@@ -91,13 +108,20 @@ class Keyring:
         auth = config.auth
         if isinstance(auth, CertificateAuth):
             self._mint.forget(_wanted(auth, session))
-        if not isinstance(auth, PasswordAuth):
-            return None
         try:
-            other = _one_line(await self._secret(auth.secret, fresh=True), auth.secret)
-        except (SecretError, SecretAwayError):
+            other = await self._other(auth, session, refused)
+        except PgwardError:
+            return None
+        if other is None:
             return None
         return None if other == refused.password else replace(refused, password=other)
+
+    async def _other(self, auth: Auth, session: Session, refused: Credentials) -> bytes | None:
+        if isinstance(auth, AccessPasswordAuth):
+            return await self._passwords.instead_of(_whose(session), refused.password or b"")
+        if isinstance(auth, PasswordAuth):
+            return _one_line(await self._secret(auth.secret, fresh=True), auth.secret)
+        return None
 
     def keep_only(self, needed: Collection[SecretRef]) -> None:
         """Forget secrets that no service of the newest configuration refers to."""
@@ -130,6 +154,10 @@ def _wanted(auth: CertificateAuth, session: Session) -> Wanted:
         session=session.session,
         serial=session.serial,
     )
+
+
+def _whose(session: Session) -> Whose:
+    return Whose(session.service, session.user, session.role, session.session, session.serial)
 
 
 def _seen(waiting: "asyncio.Future[bytes]") -> None:

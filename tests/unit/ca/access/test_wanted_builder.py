@@ -5,9 +5,12 @@ import pytest
 from pgward.access.rights import ObjectRights
 from pgward.access.wanted import Wanted
 from pgward.ca.access import ending, wanted_builder
+from pgward.ca.accounts import access_roles
 from pgward.ca.identity import directory
 from pgward.ca.records import Kind
-from tests.fixtures.access_world import BUNDLE, INTEGRATION, on
+from pgward.core.errors import NotFoundError
+from tests.fixtures.access_world import BUNDLE, INTEGRATION, SERVICE, on
+from tests.fixtures.ca_service import SEALER
 
 
 @dataclass
@@ -120,3 +123,41 @@ def test_whose_an_integration_is(access):
         assert wanted_builder.spec_of(connection, C1, "shop-db").host == "db1.internal"
         assert wanted_builder.spec_of(connection, Of(Kind.EDGE, "c1"), "shop-db") is None
         assert wanted_builder.spec_of(connection, C1, "none") is None
+
+
+PASSWORDS = {
+    "mode": "postgres",
+    "postgres": {"user": {"fromGrant": True}, "auth": {"password": {"fromGrant": True}}},
+}
+
+
+def test_an_access_role_has_a_password_where_its_service_wants_one(access, told):
+    access.granted()
+    assert wanted(told).passwords == {}
+    access.put("Service", "shop", SERVICE, **PASSWORDS)
+    assert wanted(told).passwords == {"ann": 1}
+
+
+def test_each_grant_brings_another_password_and_the_last_end_forgets_it(access, told, clock):
+    access.put("Service", "shop", SERVICE, **PASSWORDS)
+    first = access.granted()
+    with access.store.write() as transaction:
+        access_roles.make(transaction, SEALER, "shop-db", wanted(told).passwords)
+    second = access.granted()
+    assert wanted(told).passwords == {"ann": 2}
+    for number, grant in enumerate((first, second)):
+        with access.store.write() as transaction:
+            ended = ending.end(transaction, access.grant(grant.id), "revoked", now=clock.now())
+            ending.finish(transaction, ended, 0, now=clock.now())
+        with access.store.read() as connection:
+            assert _is_kept(connection) is (number == 0)
+    access.granted()
+    assert wanted(told).passwords["ann"] > 2
+
+
+def _is_kept(connection):
+    try:
+        access_roles.current(connection, SEALER, "shop-db", "ann")
+    except NotFoundError:
+        return False
+    return True

@@ -1,7 +1,14 @@
 import pytest
 from pydantic import ValidationError
 
-from pgward.ca.resources.service_auth import Auth, Jump, SecretReference, at_odds, secrets_of
+from pgward.ca.resources.service_auth import (
+    Auth,
+    Jump,
+    SecretReference,
+    ServiceAuth,
+    at_odds,
+    secrets_of,
+)
 from pgward.pgwire.demands import Demands
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -95,3 +102,12 @@ def test_the_secrets_of_the_ca_are_told():
     other = Auth.model_validate({"password": {"fromFile": "/x"}})
     assert list(secrets_of(other, None)) == []
     assert list(secrets_of(None, None)) == []
+
+
+def test_a_password_of_a_grant_is_for_services_alone():
+    given = {"password": {"fromGrant": True}}
+    assert ServiceAuth.model_validate(given).is_from_grant
+    assert not ServiceAuth.model_validate({"none": True}).is_from_grant
+    assert "Extra inputs" in said(Auth, given)
+    both = {"password": {"fromGrant": True, "fromSecret": "a"}}
+    assert "fromVault, fromGrant" in said(ServiceAuth, both)

@@ -281,3 +281,23 @@ def test_an_access_role_is_the_persons_as_long_as_there_is_a_grant():
     assert not rule.lets_be("a_2", "ann", "a_1")
     other = UserRule.model_validate({"allow": ["ro"]})
     assert not other.lets_be("a_1", "ann", "a_1")
+
+
+BY_GRANT = {"user": {"fromGrant": True}, "auth": {"password": {"fromGrant": True}}}
+
+
+def test_who_lands_otherwise_has_no_password_of_a_grant():
+    needs = "auth.password.fromGrant needs user.fromGrant and nothing besides"
+    assert read(BY_GRANT, integration="shop-db").postgres.has_passwords_of_grants()
+    assert not read().postgres.has_passwords_of_grants()
+    for user in ({"fromGrant": True, "default": "ro"}, {"force": "app"}, {"fromPerson": True}):
+        found = wrong(BY_GRANT | {"user": user}, integration="shop-db")
+        assert found["spec.postgres"] == f"cannot be: {needs}"
+    assert wrong(BY_GRANT)["spec.postgres"].endswith("needs integration in the service")
+
+
+def test_a_config_of_its_own_is_for_those_who_need_no_grant():
+    dba = {"user": {"force": "dba"}, "auth": {"password": {"fromSecret": "dba"}}}
+    rules = [{"match": "'dba' in ctx.user.groups", "config": "dba"}]
+    block = BY_GRANT | {"configs": {"dba": dba}, "rules": rules}
+    assert read(block, integration="shop-db").postgres.has_passwords_of_grants()

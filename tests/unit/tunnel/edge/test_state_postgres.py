@@ -14,6 +14,7 @@ from pgward.pgwire.demands import Demands
 from pgward.policy import cel
 from pgward.policy.context import Context, ServiceFacts, User
 from pgward.tunnel.edge.state_postgres import (
+    AccessPasswordAuth,
     CertificateAuth,
     Config,
     DatabaseRule,
@@ -254,3 +255,11 @@ def test_a_policy_that_does_not_exist_lets_nobody_in():
 def test_people_land_by_their_grants_where_the_service_says_so():
     found = read_postgres(snapshot_block({"user": {"fromGrant": True}}))
     assert found.default.user == UserRule(from_grant=True)
+
+
+def test_an_access_role_has_a_password_of_its_own():
+    block = snapshot_block({})
+    block["default"] |= {"auth": {"password": {"from_grant": True}}, "user": {"from_grant": True}}
+    found = read_postgres(block)
+    assert found.default.auth == AccessPasswordAuth()
+    assert found.secrets() == frozenset()

@@ -10,6 +10,7 @@ from pgward.core.address import Address
 from pgward.core.errors import DeniedError, InvalidInputError
 from pgward.tunnel.edge.secrets.credentials import Keyring, Session
 from pgward.tunnel.edge.state_postgres import (
+    AccessPasswordAuth,
     CertificateAuth,
     Config,
     NoAuth,
@@ -39,6 +40,9 @@ class Ca:
         if path.endswith("/certificates"):
             self.minted.append({each: fields.get(each) for each in ("user", "session", "serial")})
             return self.fake.issue(fields) | {"issued_at": "2026-11-21T12:00:00Z"}
+        if path.endswith("/passwords"):
+            version = fields.get("refused", 0) + 1
+            return {"value": b64encode(b"of the grant %d" % version).decode(), "version": version}
         value = self.secrets[path.rpartition("/")[2]]
         return {"value": b64encode(value).decode(), "version": 1}
 
@@ -167,3 +171,13 @@ def test_vault_is_there_when_the_environment_names_it(ca, vault):
     keyring.close()
     with pytest.raises(InvalidInputError):
         Keyring.open(ca, {"VAULT_ADDR": "http://vault"})
+
+
+def test_the_password_of_an_access_role_comes_from_the_ca_and_another_after_a_refusal(keyring, ca):
+    by_grant = config(AccessPasswordAuth())
+    first = get(keyring, by_grant)
+    assert first == Credentials(password=b"of the grant 1")
+    second = after_refusal(keyring, by_grant, first)
+    assert second == Credentials(password=b"of the grant 2")
+    ca.error = DeniedError("no password is given")
+    assert after_refusal(keyring, by_grant, second) is None
