@@ -1,10 +1,9 @@
 """What an edge must know, as one signed document: services, groups, CRLs, blocked people."""
 
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -22,16 +21,13 @@ from pgward.ca.resources.stored import Resource
 from pgward.ca.rotation import rotations
 from pgward.ca.snapshot_grants import GrantBook, Packed
 from pgward.ca.snapshot_postgres import as_snapshot
-from pgward.ca.store import Store
 from pgward.ca.store.schema import certificates, users
-from pgward.core.clock import Clock, rfc3339
+from pgward.core.clock import rfc3339
 from pgward.pki import pem
 
 # Edges that know nothing of step-ups leave out what has a mode that they do not know.
 _STEP_UP_MODE = "{}+step-up"
 _NAMES = sa.select(users.c.name_key, users.c.name)
-# A cached snapshot is signed afresh before its signer's certificate comes near its end.
-_RESIGN_AFTER = timedelta(hours=6)
 
 
 class Signing(Protocol):
@@ -78,27 +74,78 @@ class State:
     # For whom recordings are encrypted, if a service has any; and sessions that are to end.
     recipient: str | None = None
     endings: Sequence[Ending] = ()
-    # By service: who may use it for a time.
+    # By service: who may use it for a time; and since which version somebody has less.
     grants: Mapping[str, Packed] = field(default_factory=dict)
+    less: Mapping[str, int] = field(default_factory=dict)
+    # What grows when more than grants changes, read before all else.
+    configuration: int = 0
 
 
 def build(state: State, edge: str, *, now: datetime) -> dict[str, Any]:
     """Return the payload for one edge: its own services, and only the groups that they name."""
-    served = [(name, spec) for name, spec in state.services if spec.is_on(edge)]
-    named = sorted({group for _, spec in served for group in spec.allow.groups})
-    return {
-        "version": state.version,
-        "issued_at": rfc3339(now),
+    served = serves(state, edge)
+    made = sections(state, served)
+    services = [
+        fields | ({"grants": state.grants[name].text} if name in state.grants else {})
+        for name, fields in made.pop("services").items()
+    ]
+    del made["grants"]
+    if not speaking(served):
+        del made["people"]
+    head = dated(state, now) | heading(state, edge, served)
+    return {**head, **lists(state), "services": services, **made}
+
+
+def serves(state: State, edge: str) -> list[tuple[str, ServiceSpec]]:
+    """Return the services that are on an edge."""
+    return [(name, spec) for name, spec in state.services if spec.is_on(edge)]
+
+
+def dated(state: State, now: datetime) -> dict[str, Any]:
+    """Return of which version it is, and of when."""
+    return {"version": state.version, "issued_at": rfc3339(now)}
+
+
+def heading(state: State, edge: str, served: Sequence[tuple[str, ServiceSpec]]) -> dict[str, Any]:
+    """Return what stands in every snapshot itself."""
+    found = {
         "edge": edge,
         "user_roots": [pem.text(root) for root in state.trust.user_roots],
         "user_issuing": [pem.text(issuing) for issuing in state.trust.user_issuing],
-        "retired": [_retired(each) for each in state.retired],
         "orders": state.has_orders,
-        "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
-        "services": [_service(name, spec, state) for name, spec in served],
-        **_for_postgres(state, edge, [each for each in served if each[1].postgres is not None]),
-        "groups": {group: list(state.groups.get(group, ())) for group in named},
         "blocked": list(state.blocked),
+    }
+    if not speaking(served):
+        return found
+    return found | {
+        "server_roots": [pem.text(root) for root in state.trust.server_roots],
+        "recording": {"recipient": state.recipient},
+        "endings": [
+            {"session": each.session, "reason": each.reason, "force": each.forced}
+            for each in state.endings
+            if each.edge == edge
+        ],
+    }
+
+
+def lists(state: State) -> dict[str, Any]:
+    """Return who was revoked."""
+    return {
+        "crls": [b64encode(crl).decode("ascii") for crl in state.crls],
+        "retired": [_retired(each) for each in state.retired],
+    }
+
+
+def sections(state: State, served: Sequence[tuple[str, ServiceSpec]]) -> dict[str, dict[str, Any]]:
+    """Return what may be long, by name: services, their grants, groups, and people's groups."""
+    named = sorted({group for _, spec in served for group in spec.allow.groups})
+    groups = groups_by_person(state)
+    people = sorted(with_standing(state, served) | with_grants(state, served))
+    return {
+        "services": {name: _service(name, spec, state) for name, spec in served},
+        "grants": {name: state.grants[name].text for name, _ in served if name in state.grants},
+        "groups": {group: list(state.groups.get(group, ())) for group in named},
+        "people": {name: person(groups.get(name, ())) for name in people},
     }
 
 
@@ -109,9 +156,11 @@ def read(
     now: datetime,
     recipient: Callable[[], str | None] = lambda: None,
     *,
+    configuration: int = 0,
     grants: GrantBook | None = None,
 ) -> State:
     """Read all that edges must know, as it is in ``version`` or later."""
+    book = grants or GrantBook()
     services = resources.services(connection)
     return State(
         version=version,
@@ -127,57 +176,17 @@ def read(
         policies=resources.policies(connection),
         recipient=recipient() if any(_is_recorded(spec) for _, spec in services) else None,
         endings=endings.current(connection, now),
-        grants=(grants or GrantBook()).read(connection, now),
+        grants=book.read(connection, now),
+        less=book.less,
+        configuration=configuration,
     )
 
 
-class Snapshots:
-    """Builds and signs, once for each edge and version."""
-
-    def __init__(
-        self,
-        store: Store,
-        signing: Signing,
-        clock: Clock,
-        recipient: Callable[[], str | None] = lambda: None,
-    ) -> None:
-        self._recipient = recipient
-        self._store = store
-        self._signing = signing
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._grants = GrantBook()
-        self._state: tuple[datetime, State] | None = None
-        self._signed: dict[str, tuple[State, str]] = {}
-
-    def get(self, edge: str, version: int) -> str:
-        """Return a signed snapshot of at least ``version``; blocks."""
-        with self._lock:
-            state = self._current(version)
-            cached = self._signed.get(edge)
-            if cached is None or cached[0] is not state:
-                now = self._clock.now()
-                payload = build(state, edge, now=now)
-                cached = (state, self._signing.sign_snapshot(payload))
-                self._signed[edge] = cached
-            return cached[1]
-
-    def _current(self, version: int) -> State:
-        now = self._clock.now()
-        if self._state is not None:
-            read_at, state = self._state
-            # A time in the future is from before the clock was put right.
-            if state.version >= version and read_at <= now < read_at + _RESIGN_AFTER:
-                return state
-        known = self._store.version()  # first of all, so that it is never too new
-        self._signing.refresh()  # it may be a rotation's
-        with self._store.read() as connection:
-            state = read(
-                connection, self._signing, known, now, self._recipient, grants=self._grants
-            )
-        self._state = (now, state)
-        self._signed.clear()
-        return state
+def read_grants(
+    connection: Connection, state: State, version: int, now: datetime, grants: GrantBook
+) -> State:
+    """Return what edges must know where grants alone have changed since."""
+    return replace(state, version=version, grants=grants.read(connection, now), less=grants.less)
 
 
 def _retired(each: Retired) -> dict[str, Any]:
@@ -214,9 +223,6 @@ def _service(name: str, spec: ServiceSpec, state: State) -> dict[str, Any]:
     }
     if spec.postgres is not None:
         served["postgres"] = as_snapshot(spec, spec.postgres, state.policies)
-    granted = state.grants.get(name)
-    if granted is not None:
-        served["grants"] = granted.text
     if spec.step_up is None:
         return served
     proofs = state.proofs.get(name, {})
@@ -235,41 +241,39 @@ def _is_recorded(spec: ServiceSpec) -> bool:
     return any((each.recording or "none") != "none" for each in configs.values())
 
 
-def _for_postgres(
-    state: State, edge: str, served: Sequence[tuple[str, ServiceSpec]]
-) -> dict[str, Any]:
-    """Return what only edges need that speak PostgreSQL: people's groups, for rules to look at.
-
-    Those of the people who may use a service of them; and whom to trust of PostgreSQL's servers.
-    """
-    if not served:
-        return {}
-    people: dict[str, list[str]] = {name: [] for name in sorted(_entitled(state, served))}
+def groups_by_person(state: State) -> dict[str, list[str]]:
+    """Return the groups that each person is in, by name."""
+    found: dict[str, list[str]] = {}
     for group, members in sorted(state.groups.items()):
-        for name in people.keys() & set(members):
-            people[name].append(group)
-    return {
-        "people": {name: {"groups": groups} for name, groups in people.items()},
-        "server_roots": [pem.text(root) for root in state.trust.server_roots],
-        "recording": {"recipient": state.recipient},
-        "endings": [
-            {"session": each.session, "reason": each.reason, "force": each.forced}
-            for each in state.endings
-            if each.edge == edge
-        ],
-    }
+        for name in members:
+            found.setdefault(name, []).append(group)
+    return found
 
 
-def _entitled(state: State, served: Sequence[tuple[str, ServiceSpec]]) -> set[str]:
-    """Return everyone in the directory who may use one of these services, if only for a time."""
+def person(groups: Sequence[str]) -> dict[str, list[str]]:
+    """Return what rules look at of a person."""
+    return {"groups": list(groups)}
+
+
+def with_standing(state: State, served: Sequence[tuple[str, ServiceSpec]]) -> set[str]:
+    """Return everyone in the directory who may always use one that speaks PostgreSQL."""
     found: set[str] = set()
-    for name, spec in served:
-        if name in state.grants:
-            found |= state.grants[name].people
+    for _, spec in speaking(served):
         found.update(*(state.groups.get(group, ()) for group in spec.allow.groups))
         users = (state.names.get(user.lower()) for user in spec.allow.users)
         found.update(user for user in users if user is not None)
     return found
+
+
+def with_grants(state: State, served: Sequence[tuple[str, ServiceSpec]]) -> set[str]:
+    """Return everyone who may use one that speaks PostgreSQL for a time."""
+    packed = (state.grants.get(name) for name, _ in speaking(served))
+    return set().union(*(each.people for each in packed if each is not None))
+
+
+def speaking(served: Sequence[tuple[str, ServiceSpec]]) -> list[tuple[str, ServiceSpec]]:
+    """Return those in ``mode: postgres``."""
+    return [each for each in served if each[1].postgres is not None]
 
 
 def _blocked(connection: Connection, now: datetime) -> list[str]:

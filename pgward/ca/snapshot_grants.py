@@ -40,15 +40,23 @@ class GrantBook:
     """All services' as of the last reading; not safe to use from several threads at once."""
 
     _packed: dict[str, Packed] = field(default_factory=dict)
+    _less: dict[str, int] = field(default_factory=dict)
     _read_at: int | None = None
+
+    @property
+    def less(self) -> Mapping[str, int]:
+        """By service: the version in which somebody was last seen to have less."""
+        return dict(self._less)
 
     def read(self, connection: Connection, now: datetime) -> Mapping[str, Packed]:
         """Return the grants by service, as the connection sees them."""
         version = counter(connection, SNAPSHOT)
         if self._read_at is None or version < self._read_at:
-            self._packed = _by_service(live.every(connection, now))
+            self._packed, self._less = _by_service(live.every(connection, now)), {}
         else:
-            self._take_up(connection, live.changed_services(connection, self._read_at), now)
+            changed = live.changed_services(connection, self._read_at)
+            self._less |= {name: version for name, has_ended in changed.items() if has_ended}
+            self._take_up(connection, changed, now)
         self._read_at = version
         return dict(self._packed)
 

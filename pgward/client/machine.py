@@ -254,15 +254,15 @@ class Machine:
         names = [str(each["name"]) for each in client.get("/v1/crls")["crls"]]
         return {name: client.get_bytes(f"/v1/crls/{name}.crl") for name in names}
 
-    def snapshot(self, after: int, wait: float) -> str | None:
+    def snapshot(self, after: int, wait: float, tag: str | None = None) -> dict[str, Any] | None:
         """Return a snapshot newer than version ``after``, waiting up to ``wait`` seconds for it.
 
-        It is the signed text as it came: pgward.pki.snapshot verifies it.
+        It is the signed text as it came: pgward.pki.snapshot verifies it. With the ``tag`` of the
+        one at hand it may come in parts, of which the new ones stand in ``parts`` by digest.
         """
-        reply = self._api().call(
-            "GET", "/v1/edge/snapshot", params={"after": after, "wait": wait}, timeout=wait + 15
-        )
-        return str(reply["snapshot"]) if reply else None
+        params = {"after": after, "wait": wait, "tag": tag}
+        reply = self._api().call("GET", "/v1/edge/snapshot", params=params, timeout=wait + 15)
+        return reply or None
 
     def news(self, after: int, tag: str | None, wait: float) -> dict[str, Any] | None:
         """Return what a host must look at again; None when nothing changed in ``wait`` seconds.

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pgward.access.request_states import ACTIVE, ENDED, ENDING
+from pgward.access.request_states import ACTIVE, ENDED, ENDING, PENDING
 from pgward.ca.store.schema_access import access_grants
 
 EVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -49,7 +49,7 @@ _OF_PERSON = _ALL.where(_COLUMNS.user_name == sa.bindparam("of_user"))
 _OF_SERVICES = _ALL.where(_COLUMNS.service.in_(sa.bindparam("of_services", expanding=True)))
 # With DISTINCT, or without an order, SQLite goes through all services instead of the changed ones.
 _CHANGED = (
-    sa.select(_COLUMNS.service)
+    sa.select(_COLUMNS.service, _COLUMNS.state)
     .where(_COLUMNS.revision >= sa.bindparam("since"))
     .order_by(_COLUMNS.revision)
 )
@@ -87,9 +87,16 @@ def of_services(connection: Connection, services: list[str], now: datetime) -> I
     return _read(connection, _OF_SERVICES, {"at": now, "of_services": services})
 
 
-def changed_services(connection: Connection, since: int) -> set[str]:
-    """Return whose grants changed, in any way, since the store had a version."""
-    return set(connection.execute(_CHANGED, {"since": since}).scalars())
+def changed_services(connection: Connection, since: int) -> dict[str, bool]:
+    """Return whose grants changed since the store had a version, and whether one has ended.
+
+    One that waits for its connector was never anything else.
+    """
+    found: dict[str, bool] = {}
+    for service, state in connection.execute(_CHANGED, {"since": since}):
+        if state != PENDING:
+            found[service] = found.get(service, False) or state != ACTIVE
+    return found
 
 
 def of_integrations(

@@ -213,7 +213,7 @@ def decisions(connection: Connection, request_id: str) -> list[Decision]:
 def add_grant(transaction: Transaction, values: Mapping[str, Any]) -> Grant:
     """Store a new grant."""
     transaction.execute(sa.insert(access_grants).values(**values))
-    transaction.changed()
+    transaction.granted()
     found = find_grant(transaction.connection, values["id"])
     if found is None:
         raise unknown(values["id"])
@@ -230,7 +230,7 @@ def change_grant(transaction: Transaction, grant: Grant, **values: Any) -> Grant
     """Change a grant; edges and connectors hear of it."""
     statement = sa.update(access_grants).where(_GRANTS.id == grant.id).values(**values)
     transaction.execute(statement)
-    transaction.changed()
+    transaction.granted()
     found = find_grant(transaction.connection, grant.id)
     if found is None:
         raise unknown(grant.id)

@@ -45,11 +45,12 @@ from pgward.ca.revoking.served_crls import ServedCrls
 from pgward.ca.service.arrivals import Arrivals
 from pgward.ca.service.changes import Changes
 from pgward.ca.service.connector_polls import ConnectorPolls
+from pgward.ca.service.edge_polls import EdgePolls
 from pgward.ca.service.host_polls import HostPolls
 from pgward.ca.service.host_role_book import HostRoleBook
 from pgward.ca.service.known_sessions import KnownSessions
 from pgward.ca.service.replay import ReplayCache
-from pgward.ca.snapshot_builder import Snapshots
+from pgward.ca.snapshots import Snapshots
 from pgward.ca.store import Store
 from pgward.ca.store.freshness import Freshness
 from pgward.ca.store.statuses import SqlStatuses
@@ -86,6 +87,7 @@ class Context:
     guesses: Guesses
     snapshots: Snapshots
     changes: Changes
+    edge_polls: EdgePolls
     host_polls: HostPolls
     connector_polls: ConnectorPolls
     replay: ReplayCache
@@ -158,6 +160,7 @@ def make(
     kept = objects or NoObjects()
     kept_records = archive.make(store, kept, authority)
     recordings = Recordings(store, kept, sealer, authority.clock, kept_records.threads)
+    snapshots = Snapshots(store, authority, authority.clock, recordings.recipient)
 
     def refusal() -> None:
         limits.refusal(caller.client.get(), time.monotonic())
@@ -182,8 +185,9 @@ def make(
         heads=heads,
         limits=limits,
         guesses=Guesses(),
-        snapshots=Snapshots(store, authority, authority.clock, recordings.recipient),
+        snapshots=snapshots,
         changes=seen,
+        edge_polls=EdgePolls(seen, snapshots),
         host_polls=HostPolls(seen, HostNews(store, authority)),
         connector_polls=ConnectorPolls(store, seen, authority.clock.now),
         replay=ReplayCache(_REMEMBERED_SECONDS),

@@ -220,7 +220,7 @@ audit_events = sa.Table(
 )
 
 # One row a name: "snapshot" (what an edge must know), "audit" (the last seq), "endings" (of login
-# sessions, for PostgreSQL hosts).
+# sessions, for PostgreSQL hosts), "grants" (by how much the first grew with grants alone).
 counters = sa.Table(
     "counters",
     metadata,

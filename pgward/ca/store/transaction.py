@@ -16,6 +16,7 @@ from pgward.ca.store.schema_rechecks import access_rechecks
 SNAPSHOT = "snapshot"
 AUDIT = "audit"
 ENDINGS = "endings"
+GRANTS = "grants"
 OWN_SOURCE = "ca"
 _RESTED_ON = frozenset({"user", "Service", "Integration", "RoleBundle", "AccessFlow"})
 
@@ -29,6 +30,7 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.has_changed = False
+        self._has_more = False
         self.has_ended = False
         self.is_discarded = False
         self._events: list[tuple[str, AuditEvent]] = []
@@ -44,11 +46,19 @@ class Transaction:
 
     def changed(self) -> None:
         """Say that something changed which edges must know: their snapshot gets a new version."""
+        self.has_changed = self._has_more = True
+
+    def granted(self) -> None:
+        """Say that grants changed: the version is another, and all but grants is as before.
+
+        A grant tells by its ``revision`` that it changed.
+        """
         self.has_changed = True
 
     def ended(self) -> None:
         """Say that login sessions were ended: PostgreSQL hosts look at whose sessions still run."""
-        self.has_changed = self.has_ended = True
+        self.changed()
+        self.has_ended = True
 
     def touch(self, kind: str, name: str) -> None:
         """Say that access may rest on what was changed: ``user``, or a kind of resource."""
@@ -62,7 +72,7 @@ class Transaction:
     def finish(self) -> None:
         """Write what was kept for the end; call it once, just before the commit."""
         if self.has_changed:
-            advance_version(self.connection, int(time.time()))
+            self._new_version()
         if self.has_ended:
             advance(self.connection, ENDINGS)
         for kind, name in sorted(self._touched):
@@ -71,6 +81,13 @@ class Transaction:
             last = advance(self.connection, AUDIT, len(self._events))
             first = last - len(self._events) + 1
             self.execute(_RECORD, _rows(self._events, first))
+
+    def _new_version(self) -> None:
+        before = 0 if self._has_more else counter(self.connection, SNAPSHOT)
+        advance_version(self.connection, int(time.time()))
+        if not self._has_more:
+            # A process that knows nothing of this changes the version alone, as if all changed.
+            advance(self.connection, GRANTS, counter(self.connection, SNAPSHOT) - before)
 
     def _recheck(self, kind: str, name: str) -> None:
         """Note whose grants are to be looked at again."""
@@ -115,6 +132,13 @@ def counter(connection: Connection, name: str) -> int:
     """Return a counter's value."""
     statement = sa.select(counters.c.value).where(counters.c.name == name)
     return int(connection.execute(statement).scalar_one())
+
+
+def versions(connection: Connection) -> tuple[int, int]:
+    """Return the snapshot version, and a number that grows when more than grants changes."""
+    wanted = sa.select(counters.c.name, counters.c.value)
+    found = dict(connection.execute(wanted.where(counters.c.name.in_((SNAPSHOT, GRANTS)))).all())
+    return int(found[SNAPSHOT]), int(found[SNAPSHOT] - found.get(GRANTS, 0))
 
 
 def _rows(events: Sequence[tuple[str, AuditEvent]], first: int) -> list[dict[str, Any]]:

@@ -16,11 +16,10 @@ from pgward.client.machine import Machine
 from pgward.core.address import Address
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.pki import jws
 from pgward.system import log_lines, terminal
 from pgward.system.files import storage_errors, write_named
 from pgward.system.secrecy import hide_memory, keep_secrets
-from pgward.tunnel.edge import connector_child
+from pgward.tunnel.edge import connector_child, kept
 from pgward.tunnel.edge.auditor import status as auditor_status
 from pgward.tunnel.edge.auditor.settings import PLACE, SPOOL_MAX, AuditorSettings
 from pgward.tunnel.edge.cancels import mailboxes
@@ -229,14 +228,12 @@ _DATABASES = {"service": "SERVICE", "address": "DATABASE", "how": "HOW IT IS"}
 def edge_status(directory: Path, output: str) -> None:
     """Show who this edge is, and which configuration it keeps on disk."""
     machine = Machine.load(directory)
-    kept = directory / "snapshot.jws"
     try:
-        text = kept.read_text("ascii")
+        payload = kept.shown(directory / "snapshot.jws")
     except FileNotFoundError:
         raise NotFoundError(
             f"{directory} has no configuration from the CA yet", hint="pgward edge serve"
         ) from None
-    payload = jws.parse(text, typ="pgward-snapshot+jws", max_bytes=64 * 1024 * 1024).payload
     facts = {
         "name": machine.name,
         "certificate_ends": machine.not_after,

@@ -15,7 +15,10 @@ from cryptography import x509
 from pgward.core.clock import Clock
 from pgward.core.errors import PgwardError
 from pgward.pki import snapshot
-from pgward.system.files import atomic_write
+from pgward.pki.snapshot_parts import NO_TAG
+from pgward.system.files import StorageError
+from pgward.tunnel.edge.kept import Answer, Kept
+from pgward.tunnel.edge.parts import LackingError, PartBook
 from pgward.tunnel.edge.state import EdgeState, SnapshotError
 
 log = logging.getLogger("pgward.edge")
@@ -30,8 +33,11 @@ class Source(Protocol):
 
     name: str
 
-    def snapshot(self, after: int, wait: float) -> str | None:
-        """Return a newer snapshot, or None when none came within ``wait`` seconds."""
+    def snapshot(self, after: int, wait: float, tag: str) -> Answer | None:
+        """Return a newer snapshot, or None when none came within ``wait`` seconds.
+
+        It may come in parts: those that lack where the one at hand has this tag.
+        """
         ...
 
     def renew_if_due(self) -> bool:
@@ -61,7 +67,7 @@ class Feed:
     ) -> None:
         self._source = source
         self._roots = roots
-        self._kept = kept
+        self._kept = Kept(kept)
         self._clock = clock
         self._on_state = on_state
         self._on_renewed = on_renewed
@@ -71,22 +77,24 @@ class Feed:
         self._has_orders = False
         self._stopping = threading.Event()
         self._version = 0
+        self._tag = NO_TAG
+        self._parts = PartBook()
         self._state: EdgeState | None = None
         self.connected = False
 
     def load_kept(self) -> bool:
         """Adopt the snapshot on disk, if there is one and it is genuine."""
         try:
-            text = self._kept.read_text("ascii")
-        except FileNotFoundError:
+            answer = self._kept.load()
+        except (StorageError, UnicodeDecodeError) as error:
+            log.error("the kept snapshot %s cannot be read: %s", self._kept.path, error)
             return False
-        except (OSError, UnicodeDecodeError) as error:
-            log.error("the kept snapshot %s cannot be read: %s", self._kept, error)
+        if answer is None:
             return False
         try:
-            self._adopt(text)
+            self._adopt(answer)
         except PgwardError as error:
-            log.error("the kept snapshot %s is not used: %s", self._kept, error)
+            log.error("the kept snapshot %s is not used: %s", self._kept.path, error)
             return False
         return True
 
@@ -128,13 +136,12 @@ class Feed:
         if self._source.renew_if_due():
             self._on_renewed()
         # The first answer after a loss must come at once: it says that the CA is there.
-        text = self._source.snapshot(self._version, WAIT if self.connected else 0)
+        answer = self._ask(WAIT if self.connected else 0)
         if not self.connected:
             log.info("connected to the CA")
             self.connected = True
-        if text is not None:
-            self._adopt(text)
-            self._keep(text)
+        if answer is not None:
+            self._take(answer)
             self._must_look = True
         if self._must_look:
             self._look()
@@ -142,19 +149,44 @@ class Feed:
         if self._has_orders:
             self._has_orders = not self._carry_out()
 
-    def _adopt(self, text: str) -> None:
-        payload: dict[str, Any] = snapshot.verify(text, self._roots(), self._clock.now())
+    def _ask(self, wait: float) -> Answer | None:
+        return self._source.snapshot(self._version, wait, self._tag)
+
+    def _take(self, answer: Answer) -> None:
+        try:
+            self._adopt(answer)
+        except LackingError:
+            # Another replica may pack the same in other parts: all of them, then.
+            self._tag = NO_TAG
+            whole = self._ask(0)
+            if whole is None:
+                raise
+            answer = whole
+            self._adopt(answer)
+        self._keep(answer.snapshot)
+
+    def _adopt(self, answer: Answer) -> None:
+        now = self._clock.now()
+        payload: dict[str, Any] = snapshot.verify(answer.snapshot, self._roots(), now)
         if payload.get("edge") != self._source.name:
             raise SnapshotError(f"the snapshot is of another edge: {payload.get('edge')}")
-        state = EdgeState.load(payload, self._state)
-        if state.version < self._version:
+        version = payload.get("version")
+        if not isinstance(version, int):
+            raise SnapshotError("the snapshot has no version")
+        if version < self._version:
             raise SnapshotError(f"the snapshot is older than the one in use ({self._version})")
+        if "parts" in payload:
+            state = self._parts.load(payload, answer.parts)
+            self._tag = str(payload.get("tag", NO_TAG))
+        else:
+            state = EdgeState.load(payload, self._state)
+            self._parts, self._tag = PartBook(), NO_TAG
         self._version, self._has_orders, self._state = state.version, state.has_orders, state
         self._on_state(state)
 
     def _keep(self, text: str) -> None:
         try:
-            atomic_write(self._kept, text.encode("ascii"))
+            self._kept.save(text, self._parts.texts)
         except PgwardError as error:
             # The new rules are in force; only a restart without the CA would miss them.
             log.error("the snapshot cannot be kept: %s", error)

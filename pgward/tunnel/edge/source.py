@@ -7,6 +7,7 @@ from cryptography import x509
 
 from pgward.client.machine import Machine
 from pgward.pki import pem
+from pgward.tunnel.edge.kept import Answer
 
 
 class CaSource:
@@ -20,9 +21,13 @@ class CaSource:
         """Return the server roots that may have signed a snapshot."""
         return pem.split(self._machine.paths.ca.read_bytes())
 
-    def snapshot(self, after: int, wait: float) -> str | None:
+    def snapshot(self, after: int, wait: float, tag: str) -> Answer | None:
         """Return a newer snapshot, or None when none came within ``wait`` seconds."""
-        return self._machine.snapshot(after, wait)
+        reply = self._machine.snapshot(after, wait, tag)
+        if reply is None:
+            return None
+        parts = reply.get("parts") or {}  # an older CA knows none
+        return Answer(str(reply["snapshot"]), {name: str(parts[name]) for name in parts})
 
     def renew_if_due(self) -> bool:
         """Renew the edge's certificate when a third of its life is left.

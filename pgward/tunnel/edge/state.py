@@ -2,7 +2,7 @@
 
 import logging
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
@@ -26,7 +26,8 @@ log = logging.getLogger("pgward.edge")
 # What asks for step-ups has a mode of its own, so that an edge that cannot tell leaves it out.
 _STEP_UP = "+step-up"
 _AWARE = ("postgres", "postgres" + _STEP_UP)
-_MODES = ("tcp", "tcp" + _STEP_UP, *_AWARE)
+# A mode of a newer CA is left out alone: revocations must arrive all the same.
+MODES = ("tcp", "tcp" + _STEP_UP, *_AWARE)
 
 
 class SnapshotError(PgwardError):
@@ -145,33 +146,30 @@ class EdgeState:
     issued_at: datetime | None = None
 
     @classmethod
-    def load(cls, payload: Mapping[str, Any], former: Self | None = None) -> Self:
+    def load(
+        cls,
+        payload: Mapping[str, Any],
+        former: Self | None = None,
+        content: "Content | None" = None,
+    ) -> Self:
         """Read a verified snapshot payload; raise SnapshotError, so that the old one stays.
 
-        Grants that are as in the ``former`` one are not read again.
+        Grants that are as in the ``former`` one are not read again. ``content`` is what came in
+        parts, where the payload itself has none of it.
         """
         try:
-            roots = "".join(payload["user_roots"])
-            issuers = pem.split((roots + "".join(payload["user_issuing"])).encode())
-            crls = [b64decode(each, validate=True) for each in payload["crls"]]
-            # A mode of a newer CA is left out alone: revocations must arrive all the same.
             known = {} if former is None else former.services
-            services = [
-                _service(each, known.get(each["name"]))
-                for each in payload["services"]
-                if each["mode"] in _MODES
-            ]
-            readable = {service.name: service for service in services if service is not None}
+            made = content or Content.read(payload, known)
             return cls(
                 version=int(payload["version"]),
-                user_roots=roots,
-                services=readable,
-                groups={name: _names(users) for name, users in payload["groups"].items()},
-                blocked=_names(payload["blocked"]),
-                revocations=RevocationList.load(crls, issuers),
-                retired=dict(_retired(each) for each in payload.get("retired", ())),
+                user_roots="".join(payload["user_roots"]),
+                services=made.services,
+                groups=made.groups,
+                blocked=read_names(payload["blocked"]),
+                revocations=made.revocations,
+                retired=made.retired,
                 has_orders=payload.get("orders") is True,
-                people=_people(payload.get("people", {})),
+                people=made.people,
                 server_roots="".join(payload.get("server_roots", ())),
                 recipient=_recipient(payload.get("recording", {})),
                 endings=dict(_ending(each) for each in payload.get("endings", ())),
@@ -220,6 +218,8 @@ class EdgeState:
         services = dict(self.services)
         for name, service in services.items():
             before = former.services.get(name)
+            if before is service:
+                continue
             if before is not None and before == service:
                 services[name] = before
             elif before is not None and before.postgres == service.postgres:
@@ -277,6 +277,50 @@ class EdgeState:
         return self.has_standing(service, user) or service.granted(user, at).is_live
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What may be long in a snapshot."""
+
+    services: Mapping[str, Service]
+    groups: Mapping[str, frozenset[str]]
+    people: Mapping[str, tuple[str, ...]]
+    revocations: RevocationList
+    retired: Mapping[bytes, frozenset[int]]
+
+    @classmethod
+    def read(cls, payload: Mapping[str, Any], known: Mapping[str, Service]) -> Self:
+        """Read a payload that is whole; ``known`` are the services before."""
+        services = (
+            read_service(each, known.get(each["name"]))
+            for each in payload["services"]
+            if each["mode"] in MODES
+        )
+        return cls(
+            services={service.name: service for service in services if service is not None},
+            groups={name: read_names(users) for name, users in payload["groups"].items()},
+            people=read_people(payload.get("people", {})),
+            revocations=read_lists(payload["crls"], issuers_of(payload)),
+            retired=read_retired(payload.get("retired", ())),
+        )
+
+
+def issuers_of(payload: Mapping[str, Any]) -> str:
+    """Return the CAs whose lists count, in PEM."""
+    return "".join([*payload["user_roots"], *payload["user_issuing"]])
+
+
+def read_lists(crls: Sequence[str], issuers: str) -> RevocationList:
+    """Read revocation lists; raise CrlError where one lacks."""
+    return RevocationList.load(
+        [b64decode(each, validate=True) for each in crls], pem.split(issuers.encode())
+    )
+
+
+def read_retired(value: Sequence[Any]) -> dict[bytes, frozenset[int]]:
+    """Read what CAs that were replaced have revoked."""
+    return dict(_retired(each) for each in value)
+
+
 def _retired(fields: Mapping[str, Any]) -> tuple[bytes, frozenset[int]]:
     (issuer,) = pem.split(fields["certificate"].encode())
     if fields["crl"] is None:
@@ -285,7 +329,7 @@ def _retired(fields: Mapping[str, Any]) -> tuple[bytes, frozenset[int]]:
     return key_id(issuer), lists.revoked[key_id(issuer)]
 
 
-def _service(fields: Mapping[str, Any], former: Service | None) -> Service | None:
+def read_service(fields: Mapping[str, Any], former: Service | None) -> Service | None:
     """Read a service; None for one in ``mode: postgres`` with something that a newer CA knows."""
     try:
         postgres = read_postgres(fields["postgres"]) if fields["mode"] in _AWARE else None
@@ -296,17 +340,18 @@ def _service(fields: Mapping[str, Any], former: Service | None) -> Service | Non
     return Service(
         name=fields["name"],
         upstream=read_address(fields["upstream"]),
-        users=_names(allow["users"]),
-        groups=_names(allow["groups"]),
+        users=read_names(allow["users"]),
+        groups=read_names(allow["groups"]),
         max_connections=_limit(fields.get("max_connections")),
         max_connections_per_user=_limit(fields.get("max_connections_per_user")),
         step_up=_step_up(fields["step_up"]) if fields["mode"].endswith(_STEP_UP) else None,
         postgres=postgres,
-        grants=_grants(fields.get("grants"), former),
+        grants=read_grants(fields.get("grants"), former),
     )
 
 
-def _grants(packed: object, former: Service | None) -> Grants:
+def read_grants(packed: object, former: Service | None) -> Grants:
+    """Read a service's grants; the former ones where they are packed alike."""
     if packed is None:
         return NO_GRANTS
     if former is not None and former.grants.is_packed_as(packed):
@@ -328,7 +373,8 @@ def _moment(value: Any) -> datetime | None:
     return None if value is None else parse_rfc3339(value)
 
 
-def _names(value: Any) -> frozenset[str]:
+def read_names(value: Any) -> frozenset[str]:
+    """Read names; raise ValueError."""
     # A text is a sequence of texts, too: "bob" would block three people, and not bob.
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ValueError(f"{value!r} is no list of names")
@@ -350,5 +396,6 @@ def _ending(fields: Mapping[str, Any]) -> tuple[str, tuple[str, bool]]:
     return str(fields["session"]), (str(fields["reason"]), fields["force"] is True)
 
 
-def _people(value: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
-    return {name: tuple(sorted(_names(each["groups"]))) for name, each in value.items()}
+def read_people(value: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Read people's groups."""
+    return {name: tuple(sorted(read_names(each["groups"]))) for name, each in value.items()}

@@ -1,20 +1,14 @@
 from datetime import timedelta
 
-import pytest
-
 from pgward.ca import snapshot_builder
-from pgward.ca.authority import Authority, Trust
+from pgward.ca.authority import Trust
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import ADMINISTRATORS, NewUser
 from pgward.ca.recordings.endings import Ending
 from pgward.ca.records import CaName, CertificateRecord, Kind
-from pgward.ca.resources import kinds
-from pgward.ca.resources import stored as resources
 from pgward.ca.resources.kinds import ServiceSpec
-from pgward.ca.settings import Settings
-from pgward.ca.snapshot_builder import Snapshots, State
+from pgward.ca.snapshot_builder import State
 from pgward.ca.snapshot_grants import Packed
-from pgward.ca.standing import Loader
 from pgward.ca.store.certificates import SqlCertificates
 from pgward.pki import pem
 from tests.fixtures.authority import START
@@ -159,66 +153,7 @@ def test_edges_hear_who_has_a_grant_and_in_which_groups_they_are():
     assert found["people"]["carol"] == {"groups": ["night"]}
 
 
-def test_the_grants_of_the_store_are_read(grant, store, snapshots, signing):
-    with store.write() as transaction:
-        wanted = kinds.read("Service", service(name="shop"))
-        resources.put(transaction, wanted, now=START, by="root")
-    grant(1)
-    snapshots.get("e1", store.version())
-    assert signing.signed[-1]["services"][0]["grants"]
-
-
-class _Signing:
-    def __init__(self, authority):
-        self.user_crls = authority.user_crls
-        self.refresh = authority.refresh
-        self.retired = authority.retired
-        self.trust = TRUST
-        self.signed = []
-
-    def sign_snapshot(self, payload):
-        self.signed.append(payload)
-        return f"signed {payload['version']} for {payload['edge']}"
-
-
-@pytest.fixture
-def signing(sql_authority):
-    return _Signing(sql_authority)
-
-
-@pytest.fixture
-def snapshots(store, signing, clock):
-    return Snapshots(store, signing, clock)
-
-
-def test_a_snapshot_is_signed_once_for_each_edge_and_version(store, signing, snapshots, clock):
-    version = store.version()
-    assert snapshots.get("e1", version) == f"signed {version} for e1"
-    snapshots.get("e1", version)
-    snapshots.get("e2", version)
-    assert len(signing.signed) == 2
-    with store.write() as transaction:
-        wanted = kinds.read("Service", service())
-        resources.put(transaction, wanted, now=START, by="root")
-    snapshots.get("e1", store.version())
-    assert [len(each["services"]) for each in signing.signed] == [0, 0, 1]
-    clock.move(hours=7)
-    snapshots.get("e1", store.version())
-    assert len(signing.signed) == 4
-
-
-def test_a_snapshot_from_the_future_is_signed_anew(store, signing, snapshots, clock):
-    clock.move(days=2)
-    snapshots.get("e1", store.version())
-    clock.move(days=-2)
-    snapshots.get("e1", store.version())
-    assert [each["issued_at"] for each in signing.signed] == [
-        "2026-11-23T12:00:00Z",
-        "2026-11-21T12:00:00Z",
-    ]
-
-
-def test_the_blocked_are_those_who_still_hold_a_certificate(store, clock, signing):
+def test_the_blocked_are_those_who_still_hold_a_certificate(store, clock, sql_authority):
     with store.write() as transaction:
         for name, groups in {"root": [ADMINISTRATORS], "a": [], "b": [], "c": []}.items():
             directory.add(transaction, NewUser(name, groups=groups), now=START, by="t")
@@ -239,20 +174,4 @@ def test_the_blocked_are_those_who_still_hold_a_certificate(store, clock, signin
             directory.block(transaction, name, "", now=START)
     with store.read() as connection:
         later = START + timedelta(minutes=10)
-        assert snapshot_builder.read(connection, signing, 1, later).blocked == ["a", "gone"]
-
-
-def test_a_step_that_comes_while_it_is_made_is_in_the_next_version(rotating_ca, monkeypatch):
-    """What edges trust is read before, so the older version stands for it."""
-    ca, loader = rotating_ca, Loader(rotating_ca.store, rotating_ca.keeper, rotating_ca.clock)
-    certificates = SqlCertificates(ca.store, ca.clock)
-    other = Authority(Settings(), loader(), certificates, ca.clock, reload=loader)
-    snapshots = Snapshots(ca.store, other, ca.clock)
-    before, refresh = ca.store.version(), other.refresh
-    monkeypatch.setattr(other, "refresh", lambda: (refresh(), ca.start("user-root")))
-    first = snapshots._current(before)
-    assert (first.version, len(first.trust.user_roots)) == (before, 1)
-    monkeypatch.setattr(other, "refresh", refresh)
-    second = snapshots._current(ca.store.version())
-    assert (second.version > before, len(second.trust.user_roots)) == (True, 2)
-    other.close()
+        assert snapshot_builder.read(connection, sql_authority, 1, later).blocked == ["a", "gone"]

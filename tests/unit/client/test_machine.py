@@ -145,7 +145,7 @@ def test_the_cas_documents(fake_ca, machine):
 
 def test_snapshots(fake_ca, machine):
     fake_ca.routes["GET /v1/edge/snapshot"] = {"snapshot": "a.b.c"}
-    assert machine.snapshot(7, 30) == "a.b.c"
+    assert machine.snapshot(7, 30) == {"snapshot": "a.b.c"}
     assert dict(fake_ca.requests[-1].url.params) == {"after": "7", "wait": "30"}
     assert fake_ca.requests[-1].extensions["timeout"]["read"] == 45
     fake_ca.routes["GET /v1/edge/snapshot"] = httpx2.Response(204)

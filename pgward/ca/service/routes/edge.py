@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from pgward.audit.events import EDGE_ACTIONS
 from pgward.ca.identity import machines, standings
@@ -17,12 +17,16 @@ from pgward.ca.service.models import Body
 from pgward.ca.service.standings import CertificateInfo, Serials, listed
 
 router = strict.router("machines")
+_TAG = "^[0-9a-f]{32}$"
 
 
 class SnapshotReply(BaseModel):
-    """A signed snapshot: compact JWS."""
+    """A signed snapshot: compact JWS. Parts that it names come beside it, where a tag was given."""
 
     snapshot: str
+    parts: Annotated[dict[str, str], Field(description="texts by their digests")] = Field(
+        default_factory=dict
+    )
 
 
 @router.get(
@@ -36,9 +40,17 @@ async def snapshot(
     edge: Edge,
     after: Annotated[int, Query(ge=0, le=2**62, description="the version at hand")] = 0,
     wait: Annotated[float, Query(ge=0, le=30, description="seconds")] = 0,
+    tag: Annotated[
+        str | None, Query(pattern=_TAG, description="the tag at hand, or zeros: take it in parts")
+    ] = None,
 ) -> Any:
     """Return the configuration as soon as its version is above ``after`` (long poll)."""
     await run_sync(_seen, context, edge, after)
+    if tag is not None:
+        told = await context.edge_polls.newer(edge.name, after, tag, wait)
+        if told is None:
+            return Response(status_code=204)
+        return SnapshotReply(snapshot=told.snapshot, parts=told.parts)
     version = await context.changes.wait(after, wait)
     if version <= after:
         return Response(status_code=204)

@@ -52,12 +52,13 @@ def test_every_change_is_found_by_the_version_that_it_was_made_to(store, grant):
 
     grant(1, service="shop")
     grant(2, service="wiki")
-    assert changed(0) == {"shop", "wiki"}
+    grant(3, service="desk", state="pending")
+    assert changed(0) == {"shop": False, "wiki": False}
     with store.write() as transaction:
         transaction.changed()
     version = store.version()
-    assert changed(version) == set()
+    assert changed(version) == {}
     with store.write() as transaction:
         ending = sa.update(access_grants).where(access_grants.c.id == "g2").values(state="ending")
         transaction.execute(ending)
-    assert changed(version) == {"wiki"}
+    assert changed(version) == {"wiki": True}

@@ -1,6 +1,14 @@
 import time
 
-from pgward.ca.store.transaction import AUDIT, ENDINGS, SNAPSHOT, advance, advance_version, counter
+from pgward.ca.store.transaction import (
+    AUDIT,
+    ENDINGS,
+    SNAPSHOT,
+    advance,
+    advance_version,
+    counter,
+    versions,
+)
 
 
 def test_counters_advance_by_what_is_asked(store):
@@ -35,3 +43,28 @@ def test_ended_login_sessions_are_counted_with_a_new_version(store):
     with store.read() as connection:
         assert counter(connection, ENDINGS) == 1
     assert store.version() > before
+
+
+def test_changes_of_grants_are_told_from_all_others(store):
+    def told():
+        with store.read() as connection:
+            return versions(connection)
+
+    def changing(*acts):
+        with store.write() as transaction:
+            for act in acts:
+                getattr(transaction, act)()
+
+    version, rest = told()
+    changing("granted")
+    assert told()[0] > version
+    assert told()[1] == rest
+    for acts in (["changed"], ["granted", "changed"], ["ended", "granted"]):
+        version, rest = told()
+        changing(*acts)
+        assert told()[0] > version
+        assert told()[1] > rest
+    version, rest = told()
+    with store.write() as transaction:
+        advance_version(transaction.connection, 0)
+    assert told() == (version + 1, rest + 1)

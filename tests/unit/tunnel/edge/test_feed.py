@@ -11,8 +11,10 @@ from pgward.core.errors import DeniedError, PgwardError, UnavailableError
 from pgward.pki import keys, snapshot
 from pgward.pki.chain import SERVER_AUTH, SNAPSHOT_SIGNING
 from pgward.pki.errors import SnapshotError as ForgedError
+from pgward.pki.snapshot_parts import NO_TAG, digest, pack
 from pgward.tunnel.edge import feed as module
 from pgward.tunnel.edge.feed import Feed
+from pgward.tunnel.edge.kept import Answer
 from pgward.tunnel.edge.state import EdgeState, SnapshotError
 from tests.fixtures.authority import MovableClock
 from tests.fixtures.pki import NOW, TestCa
@@ -28,11 +30,13 @@ class FakeSource:
     def __init__(self) -> None:
         self.answers: list[object] = []
         self.asked: list[tuple[int, float]] = []
+        self.tags: list[str] = []
         self.renewals: list[object] = []
         self.drained = threading.Event()
 
-    def snapshot(self, after: int, wait: float) -> str | None:
+    def snapshot(self, after: int, wait: float, tag: str) -> Answer | None:
         self.asked.append((after, wait))
+        self.tags.append(tag)
         if not self.answers:
             self.drained.set()
             time.sleep(0.001)
@@ -40,7 +44,7 @@ class FakeSource:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return Answer(answer) if isinstance(answer, str) else answer
 
     def renew_if_due(self) -> bool:
         answer = self.renewals.pop(0) if self.renewals else False
@@ -241,6 +245,109 @@ def test_a_directory_in_its_place(feed, source, signed, tmp_path, caplog):
     feed.poll()
     assert versions(feed) == [1]
     assert "the snapshot cannot be kept" in caplog.text
+
+
+# --- in parts -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_parts(signed, hierarchy):
+    """Return a function that signs a list of parts; people are blocked, and groups are parts."""
+
+    lists = [b64encode(each.crl()).decode() for each in (hierarchy.root, hierarchy.issuing)]
+
+    def make(version: int, *, groups=(), lacking=(), **changes) -> Answer:
+        contents = {
+            ("lists", ""): pack({"crls": lists, "retired": []}),
+            **{("groups", name): pack({name: ["bob"]}) for name in groups},
+        }
+        named = {}
+        for (section, bucket), text in contents.items():
+            named.setdefault(section, {})[bucket] = digest(text)
+        text = signed(version, parts=named, tag=f"{int(version):032x}", **changes)
+        parts = {digest(text): text for key, text in contents.items() if key[1] not in lacking}
+        return Answer(text, parts)
+
+    return make
+
+
+def test_parts_are_kept_and_the_tag_is_told(make, feed, source, in_parts, tmp_path):
+    source.answers = [in_parts(1, groups=["dba"]), in_parts(2, groups=["dba"], lacking=["dba", ""])]
+    feed.poll()
+    feed.poll()
+    assert [set(each.groups) for each in feed.told] == [{"dba"}, {"dba"}]
+    assert len(list((tmp_path / "snapshot.parts").iterdir())) == 2
+    again = make()
+    assert again.load_kept()
+    assert set(again.told[0].groups) == {"dba"}
+    again.poll()
+    assert source.tags == [NO_TAG, f"{1:032x}", f"{2:032x}"]
+
+
+def test_where_parts_lack_all_of_them_are_asked_for_at_once(feed, source, in_parts):
+    source.answers = [
+        in_parts(1),
+        in_parts(2, groups=["dba"], lacking=["dba"]),
+        in_parts(2, groups=["dba"]),
+    ]
+    feed.poll()
+    feed.poll()
+    assert versions(feed) == [1, 2]
+    assert source.asked[1:] == [(1, module.WAIT), (1, 0)]
+    assert source.tags[1:] == [f"{1:032x}", NO_TAG]
+
+
+def test_where_they_lack_for_good_the_old_ones_stay(feed, source, in_parts):
+    lacking = in_parts(2, groups=["dba"], lacking=["dba"])
+    source.answers = [in_parts(1), lacking, None, lacking, lacking]
+    feed.poll()
+    for _ in range(2):
+        with pytest.raises(SnapshotError, match="lacking"):
+            feed.poll()
+    assert versions(feed) == [1]
+    assert source.tags[-1] == NO_TAG
+
+
+def test_an_older_list_or_another_edges_is_refused_whatever_its_parts(feed, source, in_parts):
+    source.answers = [in_parts(5), in_parts(4), in_parts(6, edge="e2"), in_parts("9")]
+    feed.poll()
+    for _ in range(3):
+        with pytest.raises(SnapshotError):
+            feed.poll()
+    assert versions(feed) == [5]
+
+
+def test_a_part_that_was_changed_on_its_way_is_refused(feed, source, in_parts):
+    good = in_parts(1, groups=["dba"])
+    mallory = pack({"dba": ["mallory"]})
+    changed = Answer(good.snapshot, dict.fromkeys(good.parts, mallory))
+    source.answers = [changed]
+    with pytest.raises(SnapshotError, match="not what the CA has signed"):
+        feed.poll()
+    assert feed.told == []
+
+
+def test_a_part_that_was_changed_on_the_disk_is_not_used(
+    make, feed, source, in_parts, tmp_path, *, caplog
+):
+    source.answers = [in_parts(1, groups=["dba"])]
+    feed.poll()
+    name = digest(pack({"dba": ["bob"]}))
+    (tmp_path / "snapshot.parts" / name).write_text(pack({"dba": ["mallory"]}))
+    again = make()
+    assert not again.load_kept()
+    assert "parts of the snapshot are lacking" in caplog.text
+    source.answers = [in_parts(1, groups=["dba"])]
+    again.poll()
+    assert make().load_kept()
+
+
+def test_a_ca_may_tell_in_parts_now_and_whole_then(feed, source, signed, in_parts):
+    source.answers = [signed(1), in_parts(2, groups=["dba"]), signed(3), in_parts(4)]
+    for _ in range(4):
+        feed.poll()
+    assert versions(feed) == [1, 2, 3, 4]
+    assert source.tags == [NO_TAG, NO_TAG, f"{2:032x}", NO_TAG]
 
 
 # --- renewal ------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from pgward.client.machine import Machine
 from pgward.core.errors import UnavailableError
 from pgward.pki import keys
+from pgward.pki.snapshot_parts import NO_TAG
+from pgward.tunnel.edge.kept import Answer
 from pgward.tunnel.edge.source import CaSource, certificate, domains
 from tests.fixtures.fake_ca import URL
 
@@ -36,13 +38,19 @@ def test_a_source_knows_its_edge_and_whom_to_trust(source, fake_ca):
 
 def test_a_snapshot_is_asked_for_after_the_one_that_is_there(source, fake_ca):
     fake_ca.routes["GET /v1/edge/snapshot"] = {"snapshot": "a.b.c"}
-    assert source.snapshot(41, 20) == "a.b.c"
-    assert dict(fake_ca.requests[-1].url.params) == {"after": "41", "wait": "20"}
+    assert source.snapshot(41, 20, NO_TAG) == Answer("a.b.c")
+    asked = {"after": "41", "wait": "20", "tag": NO_TAG}
+    assert dict(fake_ca.requests[-1].url.params) == asked
+
+
+def test_parts_come_beside_it(source, fake_ca):
+    fake_ca.routes["GET /v1/edge/snapshot"] = {"snapshot": "a.b.c", "parts": {"digest": "text"}}
+    assert source.snapshot(41, 20, "ab" * 16) == Answer("a.b.c", {"digest": "text"})
 
 
 def test_nothing_newer_is_none(source, fake_ca):
     fake_ca.routes["GET /v1/edge/snapshot"] = httpx2.Response(204)
-    assert source.snapshot(41, 0) is None
+    assert source.snapshot(41, 0, NO_TAG) is None
 
 
 def test_a_certificate_is_renewed_when_a_third_of_its_life_is_left(source, fake_ca, machine):

@@ -2,11 +2,42 @@ import pytest
 
 from pgward.audit.events import AuditEvent
 from pgward.ca.service.events import MAX_EVENTS
+from pgward.pki import jws
+from pgward.pki.snapshot import MAX_BYTES, TYPE
+from pgward.pki.snapshot_parts import NO_TAG
+from pgward.tunnel.edge.parts import PartBook
 
 
-@pytest.mark.parametrize("query", ["wait=31", "wait=-1", "after=-1", "after=x", "wait=nan"])
+@pytest.mark.parametrize(
+    "query", ["wait=31", "wait=-1", "after=-1", "after=x", "wait=nan", "tag=x"]
+)
 def test_bounds_of_a_poll(edge, query):
     assert edge.call("GET", f"/v1/edge/snapshot?{query}").status_code == 422
+
+
+def test_a_snapshot_comes_in_parts_where_the_edge_says_so(api, edge):
+    whole = edge.call("GET", "/v1/edge/snapshot").json()
+    assert set(whole) == {"snapshot", "parts"}
+    assert whole["parts"] == {}
+    assert "services" in jws.parse(whole["snapshot"], typ=TYPE, max_bytes=MAX_BYTES).payload
+
+    def ask(after, tag):
+        return edge.call("GET", f"/v1/edge/snapshot?after={after}&tag={tag}")
+
+    told = ask(0, NO_TAG).json()
+    listed = jws.parse(told["snapshot"], typ=TYPE, max_bytes=MAX_BYTES).payload
+    assert {each for part in listed["parts"].values() for each in part.values()} == set(
+        told["parts"]
+    )
+    state = PartBook().load(listed, told["parts"])
+    assert state.version == listed["version"] == api.store.version()
+    assert ask(listed["version"], listed["tag"]).status_code == 204
+    with api.store.write() as transaction:
+        transaction.granted()
+    again = ask(listed["version"], listed["tag"]).json()
+    newer = jws.parse(again["snapshot"], typ=TYPE, max_bytes=MAX_BYTES).payload
+    assert (newer["tag"], again["parts"]) == (listed["tag"], {})
+    assert newer["version"] > listed["version"]
 
 
 def test_a_batch_has_bounds_larger_than_other_bodies(edge):
