@@ -130,6 +130,15 @@ class Viewer:
             size = max(limit, _PAGE)
         return found, after
 
+    def troubles(self, found: Iterable[Grant]) -> dict[str, str]:
+        """Return what keeps connectors from grants that wait for them, by those grants' ids."""
+        waiting = {each.id: each.integration for each in found if each.state in _WAITING}
+        told = {
+            name: healths.trouble(self._connection, name, self._now)
+            for name in {each for each in waiting.values() if each is not None}
+        }
+        return {key: text for key, name in waiting.items() if name and (text := told[name])}
+
     def _trouble(self, request: AccessRequest, grant: Grant | None) -> str | None:
         """Return what is in the way of what waits for a connector, or would."""
         waits = request.state == PENDING or (grant is not None and grant.state in _WAITING)

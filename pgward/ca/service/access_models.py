@@ -135,7 +135,10 @@ class DecisionModel(BaseModel):
 
 
 class GrantModel(BaseModel):
-    """A grant; ``until`` is when it ends by itself, ``role`` whom the person is on the server."""
+    """A grant; ``until`` is when it ends by itself, ``role`` whom the person is on the server.
+
+    ``trouble``, of one that waits for its connector, is what keeps that from doing anything.
+    """
 
     id: str
     request: str
@@ -157,11 +160,13 @@ class GrantModel(BaseModel):
     problem: str | None
     sessions_ended: int | None
     break_glass: bool
+    trouble: str | None
 
     @classmethod
-    def of(cls, grant: Grant) -> "GrantModel":
+    def of(cls, grant: Grant, trouble: str | None = None) -> "GrantModel":
         """Show it."""
         return cls(
+            trouble=trouble,
             id=grant.id,
             request=grant.id,
             user=grant.user_name,
@@ -232,7 +237,7 @@ class RequestModel(BaseModel):
             automatic=request.rule,
             approvals=[ApprovalModel.of_request(each) for each in seen.needed],
             decisions=[DecisionModel.of(each, seen.counts) for each in seen.decisions],
-            grant=None if seen.grant is None else GrantModel.of(seen.grant),
+            grant=None if seen.grant is None else GrantModel.of(seen.grant, seen.trouble),
             can=seen.can,
             inside=[BundleModel.of(name, rights) for name, rights in seen.inside.items()],
             trouble=seen.trouble,

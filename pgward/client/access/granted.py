@@ -77,7 +77,7 @@ def _list(
     shorts = words.short_ids([each["request"] for each in found])
     rows = [_row(each, shorts[each["request"]], now) for each in found]
     shown = {"user"} if not mine else set()
-    shown |= {"problem"} if any(each["problem"] for each in found) else set()
+    shown |= {"problem"} if any(each["problem"] for each in rows) else set()
     left_out = {"user", "problem"} - shown
     columns = {name: title for name, title in _GRANTS.items() if name not in left_out}
     terminal.table(
@@ -96,7 +96,7 @@ def _row(grant: dict[str, Any], short: str, now: datetime) -> dict[str, Any]:
         "role": grant["role"],
         "standing": words.grant_state(grant, now),
         "until": grant["until"],
-        "problem": grant["problem"],
+        "problem": grant["problem"] or grant.get("trouble"),
     }
 
 

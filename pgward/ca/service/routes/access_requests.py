@@ -203,7 +203,9 @@ def grants(  # noqa: PLR0917 - FastAPI passes them by name
     with context.store.read() as connection:
         viewer = Viewer(connection, me.user, context.now())
         found, after = viewer.grants(search, after=after, limit=limit)
-    return GrantsReply(grants=[GrantModel.of(each) for each in found], after=after)
+        troubles = viewer.troubles(found)
+    shown = [GrantModel.of(each, troubles.get(each.id)) for each in found]
+    return GrantsReply(grants=shown, after=after)
 
 
 def _decided(

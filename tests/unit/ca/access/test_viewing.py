@@ -1,7 +1,7 @@
 import pytest
 
 from pgward.access.rights import ObjectRights, Rights
-from pgward.ca.access import viewing
+from pgward.ca.access import requests, viewing
 from pgward.ca.access.requests import GrantSearch, Search
 from pgward.ca.access.viewing import Viewer
 from pgward.ca.identity import directory
@@ -52,6 +52,17 @@ def test_whoever_decided_goes_on_to_see_it(access, view):
     assert view("dora", lambda viewer: viewer.one(grant.id)).grant == grant
     with pytest.raises(NotFoundError):
         view("olga", lambda viewer: viewer.one(grant.id))
+
+
+def test_what_holds_up_a_grant_is_told_to_who_waits(access, view, clock):
+    grant = access.granted()
+    said = "there is no connector c1"
+    assert view("ann", lambda viewer: viewer.one(grant.id)).trouble == said
+    assert view("ann", lambda viewer: viewer.troubles([grant])) == {grant.id: said}
+    with access.store.write() as transaction:
+        given = requests.change_grant(transaction, grant, state="active", activated_at=clock.now())
+    assert view("ann", lambda viewer: viewer.one(grant.id)).trouble is None
+    assert view("ann", lambda viewer: viewer.troubles([given])) == {}
 
 
 def test_a_flow_that_is_gone_leaves_requests_to_be_seen(access, view):

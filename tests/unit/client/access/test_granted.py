@@ -40,6 +40,12 @@ def test_that_of_everybody_and_what_is_wrong_with_it(logged_in, ca):
     assert done.stderr == "only 1 are shown; --limit shows more\n"
 
 
+def test_what_holds_it_up_is_shown_as_well(logged_in, ca):
+    held = grant(state="pending", trouble="there is no connector c1")
+    ca.routes[ROUTE] = {"grants": [held], "after": None}
+    assert logged_in("access").stdout.endswith("  there is no connector c1\n")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [([], "you have no such access\n"), (["--user", "bob"], "there is no such access\n")],
