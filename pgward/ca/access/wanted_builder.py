@@ -4,16 +4,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.access.flows import Asked
 from pgward.access.request_states import LIVE
 from pgward.access.wanted import Grant as WantedGrant
 from pgward.access.wanted import Wanted
 from pgward.ca.access import asked_plans, declared, requests
-from pgward.ca.access.requests import Grant
 from pgward.ca.accounts import access_roles, changing
 from pgward.ca.catalog import intake
 from pgward.ca.identity.machines import Machine
@@ -54,8 +55,9 @@ def wanted(
     connection: Connection, integration: str, spec: IntegrationSpec, version: int, now: datetime
 ) -> Wanted:
     """Return what a server must have now: the live grants of people who may be there."""
-    live = list(_live(connection, integration, now))
-    found = [_grant(each) for each in live]
+    values = {"of_integration": integration, "at": now}
+    live = connection.execute(_LIVE, values).all()
+    found = [_grant(*row[:-1]) for row in live]
     names = {name for each in found for name in each.bundles}
     bundles = {
         name: each.rights()
@@ -74,7 +76,7 @@ def wanted(
     )
 
 
-def _services_by_role(live: Iterable[Grant]) -> dict[str, set[str]]:
+def _services_by_role(live: Iterable[sa.Row[Any]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for each in live:
         if each.role is not None:
@@ -142,32 +144,42 @@ def _auth(auth: Auth) -> dict[str, Any]:
     return {"none": True}
 
 
-def _live(connection: Connection, integration: str, now: datetime) -> Iterator[Grant]:
-    """Return the live grants; who is blocked or gone is left out before anyone else knows."""
-    able = sa.select(users.c.name).where(
-        users.c.name == _GRANTS.user_name,
-        users.c.blocked_at.is_(None),
-        sa.or_(users.c.valid_from.is_(None), users.c.valid_from <= now),
-        sa.or_(users.c.valid_until.is_(None), users.c.valid_until > now),
-    )
-    return requests.grants(
-        connection,
-        _GRANTS.integration == integration,
-        _GRANTS.state.in_(LIVE),
-        _GRANTS.ends_at > now,
-        able.exists(),
-    )
+# Who is blocked or gone is left out before anyone else knows.
+_ABLE = sa.select(users.c.name).where(
+    users.c.name == _GRANTS.user_name,
+    users.c.blocked_at.is_(None),
+    sa.or_(users.c.valid_from.is_(None), users.c.valid_from <= sa.bindparam("at")),
+    sa.or_(users.c.valid_until.is_(None), users.c.valid_until > sa.bindparam("at")),
+)
+_LIVE = sa.select(
+    _GRANTS.id,
+    _GRANTS.user_name,
+    _GRANTS.role,
+    _GRANTS.ends_at,
+    sa.cast(_GRANTS.rights, sa.Text),
+    _GRANTS.service,
+).where(
+    _GRANTS.integration == sa.bindparam("of_integration"),
+    _GRANTS.state.in_(LIVE),
+    _GRANTS.ends_at > sa.bindparam("at"),
+    _ABLE.exists(),
+)
 
 
-def _grant(grant: Grant) -> WantedGrant:
-    if grant.role is None:
-        raise InvalidInputError(f"the grant {grant.id} has no role")
-    asked = grant.asked
+def _grant(name: str, person: str, role: str | None, until: datetime, rights: str) -> WantedGrant:
+    if role is None:
+        raise InvalidInputError(f"the grant {name} has no role")
+    asked = _asked(rights)
     return WantedGrant(
-        id=grant.id,
-        person=grant.user_name,
-        role=grant.role,
-        until=grant.ends_at,
+        id=name,
+        person=person,
+        role=role,
+        until=until,
         bundles=asked.bundles,
         rights=asked.rights,
     )
+
+
+@lru_cache(4096)  # many ask for the same
+def _asked(rights: str) -> Asked:
+    return Asked.read(json.loads(rights))

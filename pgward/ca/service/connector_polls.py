@@ -3,15 +3,17 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from anyio.to_thread import run_sync
+from sqlalchemy.engine import Connection
 
-from pgward.ca.access import wanted_builder
+from pgward.ca.access import live, wanted_builder
 from pgward.ca.identity.machines import Machine
 from pgward.ca.store import Store
+from pgward.ca.store.transaction import versions
 
 # Accounts begin and end without a change of the store.
 _WORTH = timedelta(seconds=20)
@@ -39,6 +41,13 @@ class Answer:
     tag: str
     read_at: datetime
     integrations: list[dict[str, Any]]
+    # Grows when more than grants changes.
+    rest: int = 0
+
+    @property
+    def names(self) -> set[str]:
+        """Of its integrations."""
+        return {str(each["name"]) for each in self.integrations}
 
 
 class ConnectorPolls:
@@ -67,16 +76,28 @@ class ConnectorPolls:
 
     def get(self, machine: Machine) -> Answer:
         """Return what a connector is told now; blocks."""
-        now, read = self._now(), self._store.version()  # first of all: never too new
+        now = self._now()
         with self._lock:
             known = self._known.get(machine.actor)
-        if known is not None and known.version >= read and abs(now - known.read_at) < _WORTH:
-            return known
         with self._store.read() as connection:
-            told = wanted_builder.of_machine(connection, machine, read, now)
-        found = Answer(read, wanted_builder.tag_of(told), now, told)
+            found = self._of(connection, machine, known, now)
         with self._lock:
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[machine.actor] = found
         return found
+
+    def _of(
+        self, connection: Connection, machine: Machine, known: Answer | None, now: datetime
+    ) -> Answer:
+        version, rest = versions(connection)
+        is_fresh = known is not None and abs(now - known.read_at) < _WORTH
+        # One that knows more than the store is of before a restore.
+        if known is not None and is_fresh and known.rest == rest and known.version <= version:
+            if known.version == version:
+                return known
+            # Grants alone have changed, and perhaps elsewhere.
+            if not known.names & live.changed_integrations(connection, known.version):
+                return replace(known, version=version)
+        told = wanted_builder.of_machine(connection, machine, version, now)
+        return Answer(version, wanted_builder.tag_of(told), now, told, rest)

@@ -1,10 +1,13 @@
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
+import sqlalchemy as sa
 
 from pgward.ca.records import Kind
+from pgward.ca.service import connector_polls as module
 from pgward.ca.service.connector_polls import ConnectorPolls
+from pgward.ca.store.schema_access import access_grants
 from tests.fixtures.access_world import INTEGRATION
 
 
@@ -72,3 +75,43 @@ def test_what_is_over_by_time_alone_is_seen(access, polls, clock):
     assert len(poll(polls).integrations[0]["wanted"]["grants"]) == 1
     clock.move(hours=1)
     assert poll(polls).integrations[0]["wanted"]["grants"] == []
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """Return the versions that an answer was made of."""
+    seen: list[int] = []
+    real = module.wanted_builder.of_machine
+
+    def counted(connection, machine, version, now):
+        seen.append(version)
+        return real(connection, machine, version, now)
+
+    monkeypatch.setattr(module.wanted_builder, "of_machine", counted)
+    return seen
+
+
+def test_grants_elsewhere_cost_nothing(access, polls, grant, built):
+    known = polls.get(Of())
+    grant(1, integration="elsewhere")
+    with access.store.write() as transaction:
+        transaction.granted()
+    built.clear()
+    polls.get(Of())  # the fixture says that all may have changed
+    with access.store.write() as transaction:
+        wanted = sa.update(access_grants).where(access_grants.c.id == "g1")
+        transaction.execute(wanted.values(problem="x"))
+        transaction.granted()
+    found = polls.get(Of())
+    assert (found.version, found.tag) == (access.store.version(), known.tag)
+    assert len(built) == 1
+    access.granted()
+    assert polls.get(Of()).tag != known.tag
+    assert len(built) == 2
+
+
+def test_an_answer_from_before_a_restore_is_made_anew(access, polls, built):
+    known = polls.get(Of())
+    polls._known[Of.actor] = replace(known, version=known.version + 10)
+    assert polls.get(Of()).version == access.store.version()
+    assert len(built) == 2
