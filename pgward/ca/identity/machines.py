@@ -16,6 +16,7 @@ from pgward.core.errors import NotFoundError
 
 # How exactly "last seen" is kept: a write for every poll would be waste.
 _SEEN_EVERY = timedelta(seconds=20)
+_VERSION_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,14 @@ def expiries(connection: Connection, kind: Kind) -> dict[str, datetime]:
 
 def seen_needs_writing(machine: Machine, version: int | None, now: datetime) -> bool:
     """Tell whether ``seen`` would say something worth a transaction."""
+    if machine.last_seen_at is None:
+        return True
     # Earlier than when it was last seen: the clock was put right.
-    stale = machine.last_seen_at is None or abs(now - machine.last_seen_at) >= _SEEN_EVERY
-    return stale or (version is not None and version != machine.snapshot_version)
+    ago = abs(now - machine.last_seen_at)
+    if version is None or version == machine.snapshot_version:
+        return ago >= _SEEN_EVERY
+    # Under a stream of changes each edge would write as often as it is told.
+    return machine.snapshot_version is None or ago >= _VERSION_EVERY
 
 
 def seen(transaction: Transaction, machine: Machine, version: int | None, now: datetime) -> None:

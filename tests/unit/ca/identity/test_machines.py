@@ -58,6 +58,7 @@ def test_seeing_a_machine_is_written_when_it_tells_something_new(writing):
     assert not machines.seen_needs_writing(found, 7, soon)
     assert not machines.seen_needs_writing(found, None, soon)
     assert machines.seen_needs_writing(found, 8, soon)
+    assert not machines.seen_needs_writing(found, 8, START + timedelta(milliseconds=900))
     assert machines.seen_needs_writing(found, 7, later)
     assert machines.seen_needs_writing(found, 7, START - timedelta(days=2))  # it was put right
 
