@@ -51,6 +51,10 @@ class CaClock:
             return None
         return self._began + timedelta(seconds=self._ticks.seconds())
 
+    def seconds(self) -> float:
+        """Return the seconds since the machine's start, asleep or not."""
+        return self._ticks.seconds()
+
     def heard(self, now: datetime) -> None:
         """Take the CA's word, as soon as it came."""
         began = now - timedelta(seconds=self._ticks.seconds())

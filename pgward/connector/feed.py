@@ -14,6 +14,8 @@ from pgward.core.errors import PgwardError, UnavailableError
 log = logging.getLogger("pgward.connector")
 
 WAIT: Final = 20.0
+STALE_SECONDS: Final = WAIT + 15.0
+"""An answer that took longer lay somewhere: a process that stood still reads what is long over."""
 SHORTEST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
 BETWEEN_SECONDS: Final = 0.05
@@ -44,7 +46,8 @@ class StaleError(UnavailableError):
 class Feed:
     """Knows the newest version; ``on_told`` gets each answer, and what was kept before the first.
 
-    ``on_return`` is called when the CA is back that was away: reports to it may be lost.
+    ``on_return`` is called when the CA is back that was away: reports to it may be lost;
+    ``on_word`` when it has answered, after ``on_told`` where there were news.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Feed:
         on_kept: OnTold,
         on_told: OnTold,
         on_return: Callable[[], None] = lambda: None,
+        on_word: Callable[[], None] = lambda: None,
     ) -> None:
         self._ca = ca
         self._clock = clock
@@ -63,6 +67,8 @@ class Feed:
         self._on_kept = on_kept
         self._on_told = on_told
         self._on_return = on_return
+        self._on_word = on_word
+        self._asking = threading.Lock()
         self._stopping = threading.Event()
         self._floor = 0
         self._tag: str | None = None
@@ -100,7 +106,7 @@ class Feed:
         """Do one long poll; raise PgwardError."""
         self._ca.renew_if_due()
         # The first answer after a loss must come at once: it says that the CA is there.
-        after = self._floor if self._tag is not None else 0
+        after, began = self._floor if self._tag is not None else 0, self._clock.seconds()
         reply = self._ca.wanted(after, self._tag, WAIT if self.connected else 0)
         told = self._read(reply) if reply else None
         if not self.connected:
@@ -109,9 +115,26 @@ class Feed:
             self._on_return()
         if told is not None:
             self._adopt(told, reply.get("tag"))
+        if self._clock.seconds() - began < STALE_SECONDS:
+            self._on_word()
         self._polls += 1
         if self._polls % _CLOCK_POLLS == 0:
             self._keep_clock()
+
+    def ask(self) -> None:
+        """Have the CA say soon, and not only at the end of a long poll, whether there are news."""
+        if self.connected and self._asking.acquire(blocking=False):
+            threading.Thread(target=self._ask, name="pgward-feed-ask", daemon=True).start()
+
+    def _ask(self) -> None:
+        try:
+            # News come with the poll under way, and are what it says then.
+            if self._tag is not None and not self._ca.wanted(self._floor, self._tag, 0):
+                self._on_word()
+        except PgwardError as error:
+            log.debug("the CA was asked in vain: %s", error)
+        finally:
+            self._asking.release()
 
     def _read(self, reply: Mapping[str, Any]) -> Told:
         told = Told.read(reply)
@@ -126,8 +149,8 @@ class Feed:
     def _adopt(self, told: Told, tag: object) -> None:
         self._clock.heard(told.now)
         self._floor, self.spoken = told.version, True
-        self._tag = str(tag) if tag else None
         self._on_told(told.integrations)
+        self._tag = str(tag) if tag else None
         self._keeping.keep(told.version, self._clock.to_json(), told.integrations)
 
     def _keep_clock(self) -> None:

@@ -32,6 +32,8 @@ _OTHER_PAUSE: Final = 3.0
 """What is over ends within five seconds, once nothing is in the way any more."""
 _FAILING_PAUSE: Final = 15.0
 HEALTH_SECONDS: Final = 300.0
+LOST_SECONDS: Final = 2.0
+"""Who hangs up on us again and again is not looked at without end."""
 GIVES_WAY_SECONDS: Final = 1.0
 """A turn that goes on for longer makes room for an end: somebody may hold a lock to delay it."""
 
@@ -41,6 +43,7 @@ class Server(Protocol):
 
     version: int
     notes: tuple[str, ...]
+    takes: int
 
     def hold(self) -> None:
         """Be the one connector that works it."""
@@ -88,7 +91,8 @@ class Condition:
 class Keeper:
     """Works one server in a thread of its own; ``report`` gets what the CA should hear.
 
-    ``open_server`` makes the way to a server. ``monotonic`` returns seconds.
+    ``open_server`` makes the way to a server; ``ask`` has the CA say whether its word still holds,
+    which ``confirm`` hears. ``monotonic`` returns seconds.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class Keeper:
         open_server: Callable[[ServerSettings], Server],
         reconcile: Reconcile,
         report: Callable[[Mapping[str, Any]], None],
+        ask: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
@@ -106,6 +111,7 @@ class Keeper:
         self._open_server = open_server
         self._reconcile = reconcile
         self._report = report
+        self._ask = ask
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -118,8 +124,10 @@ class Keeper:
         self._assignment: Assignment | None = None
         self._version = 0
         self._spoken = False
+        self._takes, self._confirmed = 0, True
         self._unread: str | None = None
         self._due = 0.0
+        self._began = -math.inf
         self._next_end: datetime | None = None
         self._pause = FIRST_PAUSE
         self._turn: tuple[float, frozenset[str]] | None = None  # since when, with which grants
@@ -144,6 +152,13 @@ class Keeper:
         with self._lock:
             self._unread = problem
         self._woken.set()
+
+    def confirm(self) -> None:
+        """Hear that what the CA said last is still so."""
+        with self._lock:
+            is_news, self._confirmed = not self._confirmed, True
+        if is_news:
+            self._woken.set()
 
     def retell(self) -> None:
         """Have all of it told to the CA again, with the next turn."""
@@ -185,7 +200,7 @@ class Keeper:
             server.look()
             if self._delays_an_end() and server.look(0.0):
                 self._gave_way = True
-            if server.is_lost():
+            if server.is_lost() and self._monotonic() - self._began >= LOST_SECONDS:
                 self._woken.set()
 
     def _delays_an_end(self) -> bool:
@@ -251,6 +266,7 @@ class Keeper:
             assignment, spoken, version = self._assignment, self._spoken, self._version
             unread, must_retell, self._must_retell = self._unread, self._must_retell, False
         now, began = self._clock.now(), self._monotonic()
+        self._began = began
         if must_retell:
             self._telling.forget()
         if assignment is None or now is None:
@@ -262,20 +278,35 @@ class Keeper:
         try:
             server = self._reach(assignment.settings)
             server.hold()
-            outcome = self._reconcile(server, self.name, live, give=spoken)
+            give = spoken and self._is_confirmed(server)
+            outcome = self._reconcile(server, self.name, live, give=give)
         except PgwardError as error:
             self._failed(assignment, version, error, now)
         except Exception as error:  # told like the others, and with its traceback
             log.exception("%s: a turn failed", self.name)
             self._failed(assignment, version, error, now)
         else:
-            self._done(assignment, version, outcome, unread, began, give=spoken)
+            self._done(assignment, version, outcome, unread, began, give=give)
         finally:
             self._turn = None
         self.turns += 1
 
+    def _is_confirmed(self, server: Server) -> bool:
+        """Tell whether the CA has spoken since the server is ours.
+
+        Another connector may have worked it meanwhile, and have taken what ours knows of no end.
+        """
+        with self._lock:
+            if server.takes != self._takes:
+                self._takes, self._confirmed = server.takes, False
+            confirmed = self._confirmed
+        if not confirmed:
+            self._ask()
+        return confirmed
+
     def _reach(self, settings: ServerSettings) -> Server:
         if self._server is None or self._settings != settings:
+            self._takes = 0
             if self._server is not None:
                 self._server.close()
             self._server, self._settings = self._open_server(settings), settings

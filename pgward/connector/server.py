@@ -58,7 +58,9 @@ class PostgresServer:
         self._watch = Watch()
         self._lock = threading.Lock()
         self._holding: WatchedConnection | None = None
+        self._waits = False
         self.version = 0
+        self.takes = 0
         self.notes: tuple[str, ...] = ()
 
     @property
@@ -94,20 +96,26 @@ class PostgresServer:
     def hold(self) -> None:
         """Be the one connector that works this server, or go on being it.
 
-        Raises UnavailableError: the server is away; StandbyError; lock.HeldError: another connector
-        serves it.
+        ``takes`` counts how often it was not, and another one may have been meanwhile. Raises
+        UnavailableError: the server is away; StandbyError; lock.HeldError: another connector serves
+        it.
         """
         with self._lock:
             if self._holding is None or self._holding.closed:
-                self._holding = self._connect(self.database)
+                self._holding, self._waits = self._connect(self.database), True
             try:
                 self.notes = lock.hold(self._holding, self._name, self._connector)
                 self._check_writable(self._holding)
+            except lock.HeldError:
+                self._waits = True
+                raise
             except psycopg.Error as error:
                 self._release()
                 raise UnavailableError(
                     f"PostgreSQL at {self.settings.address} cannot be asked: {said(error)}"
                 ) from error
+            self.takes += self._waits
+            self._waits = False
 
     def look(self, longest: float = HANGS_SECONDS) -> int:
         """Hang up on a server that answers nothing for so long; return how many waited for it."""

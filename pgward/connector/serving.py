@@ -74,6 +74,7 @@ class Connector:
             on_kept=lambda found: self._adopt(found, spoken=False),
             on_told=lambda found: self._adopt(found, spoken=True),
             on_return=self._on_return,
+            on_word=self._on_word,
         )
         self._catalog = Cataloguer(machine, now=self._time)
         self._changer = Changer(machine)
@@ -186,6 +187,7 @@ class Connector:
             open_server=partial(self._open, name),
             reconcile=Remembering(self._reconcile),
             report=self._reports.add,
+            ask=self._feed.ask,
         )
 
     def _open(self, name: str, settings: ServerSettings) -> PostgresServer:
@@ -210,6 +212,10 @@ class Connector:
         self._reports.retry()
         for keeper in self._all():
             keeper.retell()
+
+    def _on_word(self) -> None:
+        for keeper in self._all():
+            keeper.confirm()
 
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()

@@ -42,7 +42,7 @@ class Ca:
 class World:
     def __init__(self, directory):
         self.directory, self.ca, self.ticks = directory, Ca(), FakeTicks()
-        self.told, self.kept, self.returns = [], [], 0
+        self.told, self.kept, self.returns, self.words = [], [], 0, 0
         self.begin()
 
     def begin(self):
@@ -54,8 +54,12 @@ class World:
             on_kept=self.kept.append,
             on_told=self.told.append,
             on_return=self.returned,
+            on_word=self.heard,
         )
         self.feed.load_kept()
+
+    def heard(self):
+        self.words += 1
 
     def returned(self):
         self.returns += 1
@@ -151,3 +155,41 @@ def test_a_clock_is_kept_though_nothing_is_new(world):
         "wall": "2026-03-01T12:01:40.000000Z",
         "seconds": 1100.0,
     }
+
+
+def test_an_answer_is_a_word_unless_it_lay_somewhere(world):
+    world.feed.poll()
+    assert world.words == 1
+    world.ca.answers = [UnavailableError("the CA is away")]
+    with pytest.raises(UnavailableError):
+        world.feed.poll()
+    assert world.words == 1
+    wanted = world.ca.wanted
+
+    def slept(*asked):
+        world.ticks.sleep(module.STALE_SECONDS)
+        return wanted(*asked)
+
+    world.ca.wanted = slept
+    world.feed.poll()
+    assert world.words == 1
+
+
+def test_the_authority_is_asked_at_once_whether_there_are_news(world):
+    def asked():
+        world.feed.ask()
+        with world.feed._asking:
+            return world.words
+
+    assert asked() == 0  # it is not there
+    world.ca.answers = [answer(SHOP, version=5)]
+    world.feed.poll()
+    assert asked() == 2
+    assert world.ca.asked[-1] == (5, "t1", 0)
+    world.ca.answers = [answer(SHOP, version=6, tag="t2")]
+    assert asked() == 2  # the poll brings them
+    world.ca.answers = [UnavailableError("the CA is away")]
+    assert asked() == 2
+    with world.feed._asking:
+        world.feed.ask()
+    assert len(world.told) == 1

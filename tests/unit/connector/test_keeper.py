@@ -25,6 +25,8 @@ LOOKED = 7.0
 class Server:
     version = 16
     notes = ()
+    takes = 0
+    lost = False
     waits = True
 
     def __init__(self, settings):
@@ -32,6 +34,9 @@ class Server:
 
     def hold(self):
         pass
+
+    def is_lost(self):
+        return self.lost
 
     def look(self, longest=LOOKED):
         self.looks.append(longest)
@@ -302,6 +307,43 @@ def test_a_revocation_is_an_end_too_and_a_short_turn_is_left_alone(world):
     world.during = revoked
     assert world.turn() == 0
     assert world.servers[0].looks == [LOOKED, LOOKED, 0.0]
+
+
+def test_a_server_that_hung_up_is_looked_at_but_not_without_end(world):
+    world.keeper.tell(assignment(grant_fields()), 1, spoken=True)
+    world.keeper.turn()
+    world.keeper._woken.clear()
+    world.keeper.look()
+    assert not world.keeper._woken.is_set()
+    world.servers[0].lost = True
+    world.keeper.look()
+    assert not world.keeper._woken.is_set()  # it was looked at just now
+    world.ticks.sleep(2)
+    world.keeper.look()
+    assert world.keeper._woken.is_set()
+
+
+def test_who_takes_a_server_gives_nothing_before_the_authority_has_spoken(world, monkeypatch):
+    asked = []
+    world.keeper._ask = lambda: asked.append(1)
+    world.keeper.tell(assignment(grant_fields()), 1, spoken=True)
+    monkeypatch.setattr(Server, "takes", 1)
+    world.keeper.turn()
+    world.keeper._woken.clear()
+    world.keeper.confirm()
+    assert world.keeper._woken.is_set()
+    world.keeper._woken.clear()
+    world.keeper.confirm()
+    assert not world.keeper._woken.is_set()
+    world.keeper.turn()
+    world.servers[0].takes = 2  # somebody else had it meanwhile
+    world.keeper.turn()
+    world.keeper.turn()
+    world.keeper.tell(assignment(grant_fields(), host="db2"), 2, spoken=True)
+    world.keeper.confirm()
+    world.keeper.turn()
+    assert [give for *_, give in world.calls] == [False, True, False, False, False]
+    assert len(asked) == 4
 
 
 def test_news_that_only_give_disturb_no_turn(world):

@@ -72,11 +72,38 @@ def test_one_connector_at_a_time_works_a_server(database_server):
         first.hold()
         with pytest.raises(HeldError):
             second.hold()
+        assert (first.takes, second.takes) == (1, 0)
         first.close()
         eventually(lambda: holds(second))
+        second.hold()
+        assert second.takes == 1
     finally:
         first.close()
         second.close()
+
+
+def test_a_server_that_hung_up_is_lost_until_it_is_held_again(database_server):
+    server = opened(database_server)
+    try:
+        assert not server.is_lost()
+        server.hold()
+        assert not server.is_lost()
+        other = server.connect()
+        other.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+            "where application_name = 'pgward connector c1' and pid <> pg_backend_pid()"
+        )
+        other.close()
+        assert server.is_lost()
+        with server._lock:
+            assert not server.is_lost()
+        with pytest.raises(UnavailableError):
+            server.hold()
+        assert not server.is_lost()
+        server.hold()
+        assert (server.is_lost(), server.takes) == (False, 2)
+    finally:
+        server.close()
 
 
 @pytest.mark.soak
