@@ -91,6 +91,7 @@ pytest_plugins = [
     "tests.fixtures.pair",  # after ca_service, database and factors, which it imports
     "tests.fixtures.postgres",
     "tests.fixtures.access_server",  # after postgres, which it imports
+    "tests.fixtures.access_stage",  # after access_server, which it imports
     "tests.fixtures.upstream_servers",  # after material and postgres, which it imports
     "tests.fixtures.receivers",
     "tests.fixtures.applied",  # after material and postgres, which it imports
