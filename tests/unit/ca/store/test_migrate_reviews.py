@@ -26,8 +26,10 @@ def test_connections_from_before_are_uses(store, tmp_path):
                 time=NOW, actor=actor, action="session.open", outcome=outcome, target="shop"
             )
             transaction.record(event, source=source)
-        for table in ("last_uses", "review_items", "reviews"):
+        later = ("access_plans", "access_passwords")
+        for table in ("last_uses", "review_items", "reviews", *later):
             transaction.execute(sa.text(f"DROP TABLE {table}"))
+        transaction.execute(sa.text("DELETE FROM counters WHERE name = 'grants'"))
         transaction.execute(sa.text("UPDATE alembic_version SET version_num = '0015'"))
     store.close()
     newer = open_store(f"sqlite:///{tmp_path / 'ca.db'}")

@@ -44,16 +44,3 @@ def upgrade() -> None:
         sa.Column("failure", sa.String(length=1024), nullable=True),
         sa.PrimaryKeyConstraint("integration", "account", name="pk_account_rotations"),
     )
-    op.create_table(
-        "access_passwords",
-        sa.Column("integration", _NAME, nullable=False),
-        sa.Column("role", _NAME, nullable=False),
-        sa.Column("wanted", sa.Integer(), nullable=False),
-        sa.Column("made", sa.Integer(), nullable=True),
-        sa.Column("sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("former", sa.Integer(), nullable=True),
-        sa.Column("former_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("there", sa.Integer(), nullable=True),
-        sa.Column("refused_at", _TIME, nullable=True),
-        sa.PrimaryKeyConstraint("integration", "role", name="pk_access_passwords"),
-    )
