@@ -177,9 +177,13 @@ def login_facts(
         )
 
 
-def secret(machine: Caller, name: str) -> SecretValue:
-    """Return a secret that a service refers to which this edge serves."""
-    reply = machine.call("GET", f"{_SELF}/secrets/{name}", {})
+def secret(machine: Caller, name: str, *, refused: int | None = None) -> SecretValue:
+    """Return a secret that a service refers to which this edge serves.
+
+    Where PostgreSQL ``refused`` the version in use, it is the one that is on its way, if there is.
+    """
+    asked = {} if refused is None else {"refused": refused}
+    reply = machine.call("GET", f"{_SELF}/secrets/{name}", asked)
     with _reading():
         value = b64decode(reply["value"], validate=True)
         return SecretValue(name, int(reply["version"]), value)

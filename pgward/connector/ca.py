@@ -70,11 +70,15 @@ class ConnectorCa:
         """Tell what came of it; raises as any call, UnacceptableError and the like for ever."""
         self._machine.call("POST", _REPORT, body)
 
-    def secret(self, integration: str) -> bytes:
-        """Return the password of an integration's account, where the CA keeps it."""
-        reply = self._machine.call("POST", _SECRET, {"integration": integration})
+    def secret(self, integration: str, refused: int | None = None) -> tuple[int, bytes]:
+        """Return the password of an integration's account, where the CA keeps it, and its version.
+
+        Where PostgreSQL ``refused`` the version in use, it is the one that is on its way, if any.
+        """
+        body = {"integration": integration} | ({} if refused is None else {"refused": refused})
+        reply = self._machine.call("POST", _SECRET, body)
         try:
-            return b64decode(reply["value"], validate=True)
+            return int(reply["version"]), b64decode(reply["value"], validate=True)
         except (KeyError, TypeError, ValueError):
             raise UnavailableError(
                 "the CA's answer cannot be read", hint="look at the CA's version"

@@ -29,8 +29,8 @@ WHO: Final = "connector"
 class Ca(Protocol):
     """Gives what the CA has for an integration's account."""
 
-    def secret(self, integration: str) -> bytes:
-        """Return its password."""
+    def secret(self, integration: str, refused: int | None = None) -> tuple[int, bytes]:
+        """Return its password and which version it is; ``refused`` is one that was of no use."""
         ...
 
     def certificate(self, integration: str, seconds: int) -> tuple[NewCertificate, float]:
@@ -48,11 +48,12 @@ class CaSecrets:
     def __init__(self, ca: Ca, integration: str) -> None:
         self._ca = ca
         self._integration = integration
+        self._version: int | None = None
 
-    def get(self, reference: SecretRef) -> bytes:
-        """Return it; raise SecretError, SecretAwayError."""
+    def get(self, reference: SecretRef, *, refused: bool = False) -> bytes:
+        """Return it, after a refusal also one on its way; raise SecretError, SecretAwayError."""
         try:
-            found = self._ca.secret(self._integration)
+            version, found = self._ca.secret(self._integration, self._version if refused else None)
         except UnavailableError as error:
             raise SecretAwayError(
                 f"the CA does not tell the secret {reference.name} now: {error.message}",
@@ -63,6 +64,7 @@ class CaSecrets:
                 f"the CA does not tell the secret {reference.name}: {error.message}",
                 hint=error.hint,
             ) from error
+        self._version = version
         return value(found, f"the secret {reference.name}")
 
 

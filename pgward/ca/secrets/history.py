@@ -109,6 +109,13 @@ def pending(connection: Connection, sealer: Sealer, name: str, version: int) -> 
     return _opened(connection, sealer, clauses, f"secret {name!r} has no version {version} to come")
 
 
+def coming(connection: Connection, sealer: Sealer, name: str) -> tuple[int, bytes] | None:
+    """Return the version and the value that are to come, if there are any; raise SealError."""
+    mine = (_VERSIONS.name == name, _VERSIONS.state == PENDING)
+    row = connection.execute(sa.select(secret_versions.c.version).where(*mine)).one_or_none()
+    return None if row is None else (row.version, pending(connection, sealer, name, row.version))
+
+
 def promote(transaction: Transaction, name: str, version: int, *, now: datetime, by: str) -> None:
     """Make a value that was to come the one in use; edges hear of it.
 

@@ -118,6 +118,16 @@ def read(connection: Connection, sealer: Sealer, name: str) -> Opened:
     return Opened(sealed.name, sealed.version, envelope.unseal(key, sealed))
 
 
+def read_after(connection: Connection, sealer: Sealer, name: str, refused: int | None) -> Opened:
+    """Return a secret; to whom PostgreSQL ``refused`` it, the one that is on its way, if any.
+
+    That is at the server for a moment before a login has proved it.
+    """
+    found = read(connection, sealer, name)
+    coming = history.coming(connection, sealer, name) if refused == found.version else None
+    return found if coming is None else Opened(name, *coming)
+
+
 def listing(connection: Connection) -> list[Listed]:
     """Return all secrets by name."""
     using = _users(connection)

@@ -1,7 +1,8 @@
 """Secrets that were fetched, remembered in memory for minutes; safe to use from any thread.
 
 A secret that was rotated is met when PostgreSQL refuses the one before (``fresh``), or after
-minutes: whichever of the two is changed first, nobody who logs in between them is refused.
+minutes: whichever of the two is changed first, nobody who logs in between them is refused. The CA
+tells after a refusal what is on its way to the server, before it has proved itself.
 """
 
 import logging
@@ -68,7 +69,7 @@ class Cupboard:
         self._refused: dict[SecretRef, tuple[float, PgwardError]] = {}
         # When each was asked for as PostgreSQL had refused it.
         self._freshened: dict[SecretRef, float] = {}
-        self._flights: dict[SecretRef, Future[bytes]] = {}
+        self._flights: dict[tuple[SecretRef, bool], Future[bytes]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="secrets")
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class Cupboard:
             if not self._is_due(reference, kept, now, fresh=fresh):
                 return kept.value
             patience = None if fresh else self._patience
-            return Asking(self._flight(reference), kept.value, patience)
+            return Asking(self._flight(reference, refused=fresh), kept.value, patience)
 
     def keep_only(self, needed: Collection[SecretRef]) -> None:
         """Forget what no service refers to any more."""
@@ -125,20 +126,21 @@ class Cupboard:
         if error is not None and now - at < AGAIN:
             raise error
 
-    def _flight(self, reference: SecretRef) -> "Future[bytes]":
-        if reference not in self._flights:
+    def _flight(self, reference: SecretRef, *, refused: bool = False) -> "Future[bytes]":
+        key = reference, refused
+        if key not in self._flights:
             try:
-                self._flights[reference] = self._threads.submit(self._fetch, reference)
+                self._flights[key] = self._threads.submit(self._fetch, *key)
             except RuntimeError as error:  # closed
                 raise SecretAwayError(f"the {self._who} is stopping") from error
-        return self._flights[reference]
+        return self._flights[key]
 
-    def _fetch(self, reference: SecretRef) -> bytes:
+    def _fetch(self, reference: SecretRef, refused: bool) -> bytes:
         try:
             provider = self._providers.get(reference.source)
             if provider is None:
                 raise _unknown(reference, self._who)
-            value = provider.get(reference)
+            value = provider.get(reference, refused=refused)
         except SecretAwayError as error:
             with self._lock:
                 return self._stale(reference, error)
@@ -155,7 +157,7 @@ class Cupboard:
             return value
         finally:
             with self._lock:
-                self._flights.pop(reference, None)
+                self._flights.pop((reference, refused), None)
 
     def _stale(self, reference: SecretRef, error: SecretAwayError) -> bytes:
         now = self._monotonic()

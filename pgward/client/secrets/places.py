@@ -21,11 +21,13 @@ class CaSecrets:
 
     def __init__(self, ca: Caller) -> None:
         self._ca = ca
+        self._versions: dict[str, int] = {}
 
-    def get(self, reference: SecretRef) -> bytes:
-        """Return the secret of this name."""
+    def get(self, reference: SecretRef, *, refused: bool = False) -> bytes:
+        """Return the secret of this name; after a refusal also one that is on its way."""
+        version = self._versions.get(reference.name) if refused else None
         try:
-            return edge_calls.secret(self._ca, reference.name).value
+            found = edge_calls.secret(self._ca, reference.name, refused=version)
         except UnavailableError as error:
             raise SecretAwayError(
                 f"the CA does not tell the secret {reference.name} now: {error.message}",
@@ -36,6 +38,8 @@ class CaSecrets:
                 f"the CA does not tell the secret {reference.name}: {error.message}",
                 hint=error.hint,
             ) from error
+        self._versions[reference.name] = found.version
+        return found.value
 
 
 class FileSecrets:
@@ -48,7 +52,7 @@ class FileSecrets:
     def __init__(self, private: Collection[Path] = ()) -> None:
         self._private = [*private, *_KERNEL]
 
-    def get(self, reference: SecretRef) -> bytes:
+    def get(self, reference: SecretRef, *, refused: bool = False) -> bytes:  # noqa: ARG002
         """Return what the file holds."""
         path = Path(reference.name)
         self._check(path)
@@ -75,7 +79,7 @@ class EnvironmentSecrets:
         self._environment = environment
         self._who = who
 
-    def get(self, reference: SecretRef) -> bytes:
+    def get(self, reference: SecretRef, *, refused: bool = False) -> bytes:  # noqa: ARG002
         """Return what the variable holds."""
         if not reference.name.startswith(ENV_PREFIX):  # who declares services may not read others
             raise SecretError(f"{reference.name} does not begin with {ENV_PREFIX}")

@@ -24,8 +24,12 @@ class SecretAwayError(UnavailableError):
 class SecretProvider(Protocol):
     """Gets secrets from one kind of place; blocks, and may be called from any thread."""
 
-    def get(self, reference: SecretRef) -> bytes:
-        """Return the secret; raise SecretError, SecretAwayError."""
+    def get(self, reference: SecretRef, *, refused: bool = False) -> bytes:
+        """Return the secret; raise SecretError, SecretAwayError.
+
+        ``refused``: PostgreSQL did not take the one that was given last. Where the place knows of
+        one that is to come it is that one.
+        """
         ...
 
 

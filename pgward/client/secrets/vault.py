@@ -80,7 +80,7 @@ class VaultSecrets:
         """Close the connections."""
         self._http.close()
 
-    def get(self, reference: SecretRef) -> bytes:
+    def get(self, reference: SecretRef, *, refused: bool = False) -> bytes:  # noqa: ARG002
         """Return one field of the newest version of a secret."""
         mount = reference.mount or DEFAULT_MOUNT
         where = f"{mount}/{reference.name} in Vault"

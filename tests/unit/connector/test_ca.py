@@ -37,17 +37,21 @@ def test_the_first_question_names_no_tag():
 
 
 def test_reports_and_secrets_name_the_integration():
-    machine = Machine({"value": b64encode(b"pw").decode()})
+    machine = Machine({"value": b64encode(b"pw").decode(), "version": 2})
     ca = ConnectorCa(machine)
     ca.report({"integration": "shop-db"})
-    assert ca.secret("shop-db") == b"pw"
+    assert ca.secret("shop-db") == (2, b"pw")
+    ca.secret("shop-db", 2)
     assert machine.calls == [
         ("POST /v1/connector/report", {"integration": "shop-db"}),
         ("POST /v1/connector/secret", {"integration": "shop-db"}),
+        ("POST /v1/connector/secret", {"integration": "shop-db", "refused": 2}),
     ]
 
 
-@pytest.mark.parametrize("reply", [{}, {"value": "!"}, {"value": None}])
+@pytest.mark.parametrize(
+    "reply", [{}, {"value": "!", "version": 1}, {"value": None, "version": 1}, {"value": "eA=="}]
+)
 def test_an_answer_of_another_form_is_the_authoritys_fault(reply):
     with pytest.raises(UnavailableError, match="the CA's answer cannot be read"):
         ConnectorCa(Machine(reply)).secret("shop-db")

@@ -18,11 +18,12 @@ class Ca:
         self.answer = CANARY.encode()
         self.count = 0
 
-    def secret(self, _integration):
+    def secret(self, _integration, refused=None):
         self.count += 1
+        self.refused = refused
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return self.count, self.answer
 
     def certificate(self, integration, seconds):
         self.count += 1
@@ -60,6 +61,7 @@ def test_the_authoritys_secret_is_asked_for_once_and_again_when_it_was_refused(w
     assert world.ca.count == 1
     world.ca.answer = b"next"
     assert world.get(auth, fresh=True).password == "next"
+    assert world.ca.refused == 1
 
 
 @pytest.mark.parametrize(

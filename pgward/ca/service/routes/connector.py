@@ -148,9 +148,10 @@ class Verifiers(BaseModel):
 
 
 class SecretBody(Body):
-    """Of which integration."""
+    """Of which integration, and which version of the secret PostgreSQL refused."""
 
     integration: Name
+    refused: Version | None = None
 
 
 class CertificateBody(Body):
@@ -233,7 +234,8 @@ def secret(context: Current, connector: Connector, body: SecretBody) -> SecretRe
                 "the integration has no secret of the CA's",
                 hint=f"look at auth in it: pgward get integration {body.integration}",
             )
-        found = kept.read(act.transaction.connection, context.desk.sealer, name)
+        connection, sealer = act.transaction.connection, context.desk.sealer
+        found = kept.read_after(connection, sealer, name, body.refused)
         act.target = name
         act.details |= {"version": found.version, "integration": body.integration}
     value = b64encode(found.value).decode("ascii")

@@ -202,8 +202,18 @@ def login_facts(  # noqa: PLR0917 - FastAPI passes them by name
 
 
 @router.get("/secrets/{name}", summary="Get a secret")
-def secret(context: Current, edge: Edge, name: Annotated[str, Path(max_length=63)]) -> SecretReply:
-    """Return a secret that a service refers to which this edge serves; it is put on record."""
+def secret(
+    context: Current,
+    edge: Edge,
+    name: Annotated[str, Path(max_length=63)],
+    refused: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="a version that was of no use")
+    ] = None,
+) -> SecretReply:
+    """Return a secret that a service refers to which this edge serves; it is put on record.
+
+    Where PostgreSQL refused the one in use, and it is being changed, it is the one to come.
+    """
     sealer = context.desk.sealer
     with context.acts.act(edge.actor, "secret.read", name) as act:
         services = kept.served(act.transaction.connection, edge.name, name)
@@ -212,7 +222,7 @@ def secret(context: Current, edge: Edge, name: Annotated[str, Path(max_length=63
                 "this edge serves no service that refers to such a secret",
                 hint="look at fromSecret in the service: pgward get service NAME",
             )
-        found = kept.read(act.transaction.connection, sealer, name)
+        found = kept.read_after(act.transaction.connection, sealer, name, refused)
         act.details |= {"version": found.version, "services": services[:20]}
     value = b64encode(found.value).decode("ascii")
     return SecretReply(name=found.name, version=found.version, value=value)

@@ -18,11 +18,13 @@ class Place:
     def __init__(self):
         self.answer = CANARY
         self.count = 0
+        self.refused = None
         self.wait = threading.Event()
         self.wait.set()
 
-    def get(self, _reference):
+    def get(self, _reference, *, refused=False):
         self.count += 1
+        self.refused = refused
         self.wait.wait(10)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -126,7 +128,9 @@ def test_after_postgresql_refused_it_another_one_is_looked_for(world):
     assert world.get() == CANARY
     world.place.answer = b"next"
     assert world.get() == CANARY
+    assert not world.place.refused
     assert world.get(fresh=True) == b"next"
+    assert world.place.refused
     world.place.answer = b"third"
     assert world.get(fresh=True) == b"next"  # many may ask, as PostgreSQL refuses them all
     assert world.place.count == 2

@@ -118,3 +118,20 @@ def test_the_environment_may_hold_any_bytes(monkeypatch):
     monkeypatch.setitem(os.environb, b"PGWARD_UPSTREAM_DB", b"\xff\xfe")
     provider = EnvironmentSecrets(os.environ)
     assert provider.get(SecretRef("env", "PGWARD_UPSTREAM_DB")) == b"\xff\xfe"
+
+
+def test_the_authority_is_told_which_one_was_refused():
+    asked = []
+
+    class Telling:
+        def call(self, _method, _path, fields):
+            asked.append(fields)
+            value = b64encode(b"of version %d" % len(asked)).decode()
+            return {"value": value, "version": len(asked)}
+
+    secrets = CaSecrets(Telling())
+    reference = SecretRef("secret", "db")
+    assert secrets.get(reference, refused=True) == b"of version 1"
+    assert secrets.get(reference) == b"of version 2"
+    assert secrets.get(reference, refused=True) == b"of version 3"
+    assert asked == [{}, {}, {"refused": 2}]

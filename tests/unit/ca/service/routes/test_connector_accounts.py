@@ -4,7 +4,8 @@ import pytest
 
 from pgward.ca.secrets import kept
 from tests.fixtures.ca_service import SEALER
-from tests.fixtures.edge_services import actions
+from tests.fixtures.edge_services import SELF, actions, aware
+from tests.fixtures.edge_services import declare as declare_service
 from tests.fixtures.integrations import declare
 
 APP = {"user": "shop_app", "secret": "shop-app", "every": "30d"}
@@ -89,3 +90,39 @@ def test_what_is_known_goes_with_the_integration(admin, declared):
     admin.call("DELETE", "/v1/resources/Integration/shop-db")
     declare(admin, accounts=[APP])
     assert not listed(admin)["due"]
+
+
+def test_who_is_refused_while_it_changes_gets_the_one_to_come(api, admin, declared):
+    """Between the server's change and the login that proves it."""
+    secret = f"{SELF}/secrets/shop-app"
+    declare_service(admin, aware(secret="shop-app"))
+
+    def got(**query):
+        text = "".join(f"?{name}={value}" for name, value in query.items())
+        answer = declared.call("GET", secret, query=text).json()
+        return answer["version"], b64decode(answer["value"])
+
+    assert got(refused=1) == (1, b"first")
+    ask(admin)
+    begun = begin(declared).json()
+    value = b64decode(begun["value"])
+    assert got() == (1, b"first")
+    assert got(refused=1) == (2, value)
+    assert got(refused=2) == (1, b"first")
+    end(declared, 2)
+    assert got(refused=1) == got() == (2, value)
+    read = actions(api, "secret.read")[-1]
+    assert read[:3] == ("edge:e1", "secret.read", "ok")
+
+
+def test_a_connector_whose_own_password_changes_gets_the_one_to_come(admin, declared):
+    admin.call("POST", "/v1/secrets", {"name": "own", "value": b64encode(b"first").decode()})
+    own = {"user": "pgward_connector", "secret": "own"}
+    declare(admin, auth={"password": {"fromSecret": "own"}}, accounts=[own | {"every": "30d"}])
+    ask(admin, "own")
+    begun = begin(declared, user="pgward_connector").json()
+    body = {"integration": "shop-db"}
+    path = "/v1/connector/secret"
+    assert declared.call("POST", path, body).json()["version"] == 1
+    refused = declared.call("POST", path, body | {"refused": 1}).json()
+    assert (refused["version"], refused["value"]) == (2, begun["value"])
