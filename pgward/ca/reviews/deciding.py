@@ -98,12 +98,11 @@ class Deciding:
         )
 
 
-def look_again(
-    connection: Connection, review: str, *, most: int | None = None
-) -> list[tuple[Item, str]]:
+def look_again(connection: Connection, review: str) -> list[tuple[Item, str]]:
     """Return the rights that are no more, each with the state that it is in by that."""
     standing = Standing(connection)
-    found = campaigns.items(connection, review, states=UNDECIDED, most=most)
+    found = list(campaigns.items(connection, review, states=UNDECIDED))
+    standing.prepare(found)
     return [
         (each, GONE if each.state == OPEN else ENDED) for each in found if not standing.has(each)
     ]

@@ -54,6 +54,7 @@ def tell(transaction: Transaction, review: Review, *, now: datetime, kind: Kind)
 def reviewers_of(connection: Connection, items: list[Item], now: datetime) -> set[str]:
     """Return who may say something about any of these rights: owners, else administrators."""
     reviewers = Reviewers(connection, now)
+    reviewers.prepare(items)
     found: set[str] = set()
     seen: set[tuple[People, str | None, str | None]] = set()
     for item in items:
@@ -76,7 +77,8 @@ def turn(store: Store, now: datetime, *, write: Write) -> None:
             now_is = campaigns.get(transaction.connection, review.name)
             if now_is.state != OPEN:
                 continue
-            deciding.settle(transaction, review.name)
+            if review.name in gone:
+                deciding.settle(transaction, review.name)
             if is_due(now_is, now):
                 tell(transaction, now_is, now=now, kind=Kind.REVIEW_DUE)
                 campaigns.change(transaction, now_is, reminded_at=now)

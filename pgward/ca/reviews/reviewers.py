@@ -5,23 +5,32 @@ with owners of their own, those, too. Administrators may review all, and what no
 theirs. Nobody reviews a right of their own, be it by name or as a member of the group that has it.
 """
 
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pgward.access import tags
 from pgward.access.flows import Asked
 from pgward.access.people import People, Person
-from pgward.ca.access import deciders, declared, requests
+from pgward.ca.access import deciders, declared
 from pgward.ca.access.declared import Target
 from pgward.ca.identity import directory
 from pgward.ca.resources import stored
 from pgward.ca.reviews.campaigns import Item
 from pgward.ca.reviews.rights import ADMINISTRATOR, GRANT
+from pgward.ca.store.schema_access import access_grants
 from pgward.core.errors import NotFoundError
 
 ADMINISTRATORS = People.of(groups=[directory.ADMINISTRATORS])
 NOBODY = People()
+_GRANTS = access_grants.c
+_CHUNK = 500
 
 
 class Reviewers:
@@ -30,9 +39,19 @@ class Reviewers:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection, self._now = connection, now
         self._owners: dict[tuple[str | None, ...], People] = {}
+        self._rights: dict[str, Mapping[str, Any] | None] = {}
         self._targets: dict[str, Target | None] = {}
         self._pools: dict[People, list[Person]] = {}
         self._servers: dict[str, list[str]] | None = None
+
+    def prepare(self, items: Iterable[Item]) -> None:
+        """Read what several grants give, which are asked about next."""
+        ids = [each.reference for each in items if each.reference is not None]
+        for start in range(0, len(ids), _CHUNK):
+            some = ids[start : start + _CHUNK]
+            rights = sa.select(_GRANTS.id, _GRANTS.rights).where(_GRANTS.id.in_(some))
+            found = {row.id: row.rights for row in self._connection.execute(rights)}
+            self._rights |= {each: found.get(each) for each in some}
 
     def may(self, person: Person, item: Item, *, is_admin: bool) -> bool:
         """Tell whether somebody reviews a right."""
@@ -93,21 +112,24 @@ class Reviewers:
 
     def _of_spec(self, aim: Target) -> People:
         owners = NOBODY if aim.spec is None else aim.spec.owners()
-        for each in declared.owners(self._connection, aim, Asked()):
-            owners |= each
-        return owners
+        return reduce(or_, declared.owners(self._connection, aim, Asked()), owners)
 
     def _of_objects(self, item: Item) -> People:
         """Return who owns what a grant gives."""
         aim = None if item.service is None else self._target(item.service)
         if aim is None or aim.spec is None or not aim.spec.object_tags:
             return NOBODY
-        grant = requests.find_grant(self._connection, item.reference or "")
-        owners = NOBODY
-        if grant is not None:
-            for each in declared.owners(self._connection, aim, grant.asked):
-                owners |= each
-        return owners
+        reference = item.reference or ""
+        if reference not in self._rights:
+            self.prepare([item])
+        rights = self._rights.get(reference)
+        if rights is None:
+            return NOBODY
+        key = (aim.service, json.dumps(rights, sort_keys=True))
+        if key not in self._owners:  # many have the same
+            found = declared.owners(self._connection, aim, Asked.read(rights))
+            self._owners[key] = reduce(or_, found, NOBODY)
+        return self._owners[key]
 
     def _target(self, service: str) -> Target | None:
         if service not in self._targets:

@@ -1,6 +1,6 @@
 """Whether a right of a review is still there: looked up by what it rests on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from pgward.ca.store.schema_access import access_grants
 from pgward.core.errors import NotFoundError
 
 _GRANTS = access_grants.c
+_CHUNK = 500
 
 
 class Standing:
@@ -36,6 +37,8 @@ class Standing:
         self._connection = connection
         self._specs: dict[tuple[str, str], Mapping[str, Any] | None] = {}
         self._members: dict[tuple[str, str], bool] = {}
+        self._live: dict[str, bool] = {}
+        self._flows: dict[tuple[str, str | None], bool] = {}
         self._ways: Mapping[str, Callable[[Item], bool]] = {
             ALLOW: lambda item: self._names(item, self._spec(item).get("allow")),
             FLOW: self._asks,
@@ -46,6 +49,15 @@ class Standing:
             CONNECTOR: lambda item: self._spec(item).get("user") == item.role,
             ADMINISTRATOR: self._is_member,
         }
+
+    def prepare(self, items: Iterable[Item]) -> None:
+        """Look up the grants of several rights at once, which are asked about next."""
+        ids = [each.reference for each in items if each.reference is not None]
+        for start in range(0, len(ids), _CHUNK):
+            some = ids[start : start + _CHUNK]
+            live = sa.select(_GRANTS.id).where(_GRANTS.id.in_(some), _GRANTS.state.in_(LIVE))
+            found = set(self._connection.execute(live).scalars())
+            self._live |= {each: each in found for each in some}
 
     def has(self, item: Item) -> bool:
         """Tell whether the right is there."""
@@ -65,18 +77,25 @@ class Standing:
         return self._members[group, user]
 
     def _asks(self, item: Item) -> bool:
-        flow = declared.flow(self._connection, item.resource_name)
+        key = (item.resource_name, item.service)
+        if key not in self._flows:
+            self._flows[key] = self._is_for(*key)
+        return self._flows[key] and self._names(item, who(self._spec(item), item.path))
+
+    def _is_for(self, name: str, service: str | None) -> bool:
+        """Tell whether a flow is there, and for a service."""
+        flow = declared.flow(self._connection, name)
         try:
-            aim = declared.target(self._connection, item.service or "")
+            aim = declared.target(self._connection, service or "")
         except NotFoundError:
             return False
-        if flow is None or not flow.is_for(aim.service, aim.labels):
-            return False
-        return self._names(item, who(self._spec(item), item.path))
+        return flow is not None and flow.is_for(aim.service, aim.labels)
 
     def _granted(self, item: Item) -> bool:
-        live = sa.select(_GRANTS.id).where(_GRANTS.id == item.reference, _GRANTS.state.in_(LIVE))
-        return self._connection.execute(live).first() is not None
+        reference = item.reference or ""
+        if reference not in self._live:
+            self.prepare([item])
+        return self._live[reference]
 
     def _mapped(self, item: Item) -> bool:
         spec = self._spec(item)

@@ -43,13 +43,13 @@ class Viewer:
         self._standing = Standing(connection)
 
     def reviews(self) -> list[tuple[Review, int]]:
-        """Return reviews that they see, each with how many rights wait for them."""
-        found = []
-        for review in campaigns.every(self._connection):
-            yours = self.yours(review)
-            if self._sees_all or yours or self._any_is_mine(review):
-                found.append((review, yours))
-        return found
+        """Return reviews that they see, each with how many rights wait for them.
+
+        To reviewers those that are open: of others there is nothing left to say.
+        """
+        found = campaigns.every(self._connection, state=None if self._sees_all else OPEN)
+        seen = [each for each in found if self._sees_all or self._any_is_mine(each)]
+        return [(each, self.yours(each)) for each in seen]
 
     def one(self, name: str) -> Review:
         """Return a review; NotFoundError also for one of which they see nothing."""
@@ -62,8 +62,7 @@ class Viewer:
         """Return how many rights wait for them."""
         if review.state == CLOSED:
             return 0
-        found = campaigns.items(self._connection, review.name, states=[OPEN])
-        return sum(self._is_mine(each) for each in found)
+        return sum(self._is_mine(each) for each in self._all(review, [OPEN]))
 
     def counts(self, review: Review) -> dict[str, int]:
         """Return how many rights are in each state now; what is gone is counted so."""
@@ -100,12 +99,16 @@ class Viewer:
 
     def unreviewable(self, review: Review) -> int:
         """Return how many of the open rights nobody may review."""
-        found = campaigns.items(self._connection, review.name, states=[OPEN])
-        return sum(not self._reviewers.of(each) for each in found)
+        return sum(not self._reviewers.of(each) for each in self._all(review, [OPEN]))
 
     def _any_is_mine(self, review: Review) -> bool:
-        found = campaigns.items(self._connection, review.name)
-        return any(self._is_mine(each) for each in found)
+        return any(self._is_mine(each) for each in self._all(review, []))
+
+    def _all(self, review: Review, states: Collection[str]) -> list[Item]:
+        """Return rights in some states (with none: in all), ready to be asked about."""
+        found = list(campaigns.items(self._connection, review.name, states=states))
+        self._reviewers.prepare(found)
+        return found
 
     def _is_mine(self, item: Item) -> bool:
         return self._reviewers.may(self.me.person, item, is_admin=self.me.is_admin)

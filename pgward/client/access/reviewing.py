@@ -104,7 +104,8 @@ def start(name: str, due: timedelta, **filters: Any) -> None:
     count = counted(found["counts"]["open"], "right")
     terminal.note(f"the review {name} has {count}, and is due {found['due_at']}")
     if reply["unreviewable"]:
-        terminal.note(f"of {reply['unreviewable']} nobody may say anything but whose they are")
+        count = counted(reply["unreviewable"], "right")
+        terminal.note(f"{count} can be reviewed by nobody: all who could are those who have it")
 
 
 @review.command("list", short_help="List reviews.")

@@ -79,7 +79,7 @@ def items(  # noqa: PLR0917 - FastAPI passes them by name
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> ItemsReply:
-    """Return the rights that I may see; an auditor's reading of the outcome is on record."""
+    """Return the rights that I may see: those that I review; administrators and auditors all."""
     with context.store.read() as connection:
         viewer = Viewer(connection, me.user, context.now())
         found, following = viewer.items(

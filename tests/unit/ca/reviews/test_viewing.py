@@ -70,6 +70,8 @@ def test_what_is_gone_is_seen_before_it_is_written(aware, view, campaign):
     assert view("adam", lambda viewer: viewer.counts(viewer.one("q4")))["gone"] == 1
     assert view("olga", listed(["open"])) == ([(1, "open", False)], None)
     assert view("olga", lambda viewer: viewer.yours(viewer.one("q4"))) == 0
+    assert view("olga", lambda viewer: viewer.reviews()) == []
+    assert view("adam", lambda viewer: len(viewer.reviews())) == 1
 
 
 def test_who_reviews(view):

@@ -50,7 +50,7 @@ def test_one_is_begun(logged_in, ca):
     )
     assert done.stderr == (
         "the review q4 has 2 rights, and is due 2999-12-04T12:00:00Z\n"
-        "of 1 nobody may say anything but whose they are\n"
+        "1 right can be reviewed by nobody: all who could are those who have it\n"
     )
     assert sent(ca) == {
         "name": "q4",
