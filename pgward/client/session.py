@@ -241,6 +241,13 @@ class Session:
         """Return what this person may ask for at a service; nothing where there is none."""
         return list(self.api().get("/v1/access/offers", service=service)["offers"])
 
+    def ended_grants(self, service: str) -> list[dict[str, Any]]:
+        """Return what this person had at a service for a time and has no more, the newest first."""
+        path = "/v1/access/grants"
+        found = self.api().get(path, mine="true", service=service, state="ended", limit=20)
+        grants: list[dict[str, Any]] = found["grants"]
+        return sorted(grants, key=lambda each: each["ended_at"] or "", reverse=True)
+
     def stepped_up(self, service: str, wait: float) -> bool:
         """Tell whether a fresh second factor counts for a service, waiting so long for one."""
         return step_up.ask(self.api(), service, wait=wait).proved_until is not None

@@ -150,13 +150,18 @@ def _of_grant(grant: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         role = f", as the role {grant['role']}" if grant["role"] else ""
         yield grant["activated_at"], f"it is there{role}"
     if grant["ended_at"]:
-        why = _ENDS.get(grant["end_reason"] or "", grant["end_reason"] or "no reason is known")
         sessions = grant.get("sessions_ended")
         cut = f"; {counted(sessions, 'session')} ended" if sessions else ""
-        who = grant.get("ended_by") or _BY_ITSELF
-        by = "" if who.startswith(_BY_ITSELF) else f", by {who}"
-        problem = f": {grant['problem']}" if grant["problem"] else ""
-        yield grant["ended_at"], f"it ended: {why}{problem}{by}{cut}"
+        yield grant["ended_at"], f"it ended: {ending(grant)}{cut}"
+
+
+def ending(grant: Mapping[str, Any]) -> str:
+    """Return why a grant ended, and by whom."""
+    why = _ENDS.get(grant["end_reason"] or "", grant["end_reason"] or "no reason is known")
+    who = grant.get("ended_by") or _BY_ITSELF
+    by = "" if who.startswith(_BY_ITSELF) else f", by {who}"
+    problem = f": {grant['problem']}" if grant["problem"] else ""
+    return f"{why}{problem}{by}"
 
 
 def _because(reason: str | None) -> str:

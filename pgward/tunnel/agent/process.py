@@ -21,6 +21,7 @@ from pgward.core.errors import ConflictError, PgwardError, UnavailableError
 from pgward.system.files import FileLock, StorageError, atomic_write, private_dir
 from pgward.system.process import ProcessId
 from pgward.tunnel.agent import protocol
+from pgward.tunnel.agent.access_watch import AccessWatch
 from pgward.tunnel.agent.client import socket_path
 from pgward.tunnel.agent.desk import Desk
 from pgward.tunnel.agent.keeper import Keeper
@@ -78,6 +79,7 @@ class Agent:
             on_step_up=self._step_up,
         )
         self._traffic = Traffic()
+        self._access = AccessWatch(self._clock, self._loop, self._notify)
         self._server = ControlServer(Path(socket_path(home)), self._answer)
 
     async def run(self, on_ready: Callable[[], None]) -> None:
@@ -137,6 +139,7 @@ class Agent:
         if notice is not None:
             self._notify(notice)
         self._look_at_refusal()
+        self._look_at_access()
         if self.keeper.waiting and self.desk.alive and self._loop.time() >= self._reopen_at:
             self._reopen_at = self._loop.time() + REOPEN_SECONDS
             self._begin(self.keeper.reopen())
@@ -152,6 +155,13 @@ class Agent:
         notice = self._notices.of_refusal(ends[0], f"{refusal.message}: {refusal.hint}")
         if notice is not None:
             self._notify(notice)
+
+    def _look_at_access(self) -> None:
+        session, ends = self.desk.session, self.desk.ends()
+        if session is None or ends is None or not self.desk.alive or self._refusal() is not None:
+            return
+        if self._access.is_due(ends[0]):
+            self._begin(self._access.ask(session))
 
     def _look_at_network(self) -> None:
         before, self._addresses = self._addresses, addresses()
@@ -169,7 +179,7 @@ class Agent:
     def _cut(self, service: str, message: str) -> None:
         if message in _OF_THE_LOGIN:
             self._begin(self._cut_off(service, message))
-        else:
+        elif not self._access.hears(service, message):
             self._tell_cut(service, message)
 
     async def _cut_off(self, service: str, message: str) -> None:

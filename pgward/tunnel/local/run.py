@@ -18,12 +18,15 @@ from pgward.core.errors import ConflictError
 from pgward.system.process import ProcessId
 from pgward.tunnel.local import listening, registry
 from pgward.tunnel.local.catalog import Catalog
+from pgward.tunnel.local.endings import Endings
 from pgward.tunnel.local.registry import Registry, Running
 from pgward.tunnel.local.tunnel import Tunnel
 from pgward.tunnel.loop import tune_collector
 
 log = logging.getLogger("pgward.tunnel")
 
+ENDING_SECONDS = 5.0
+"""How often it is looked whether access ends soon; timers stand still while a laptop sleeps."""
 LAST_SECONDS = 0.5
 """For an edge to say why it ended a session whose program is gone already, as psql is then."""
 
@@ -86,7 +89,9 @@ class TunnelProcess:
                 self._registry.control_path(self._service.name), tunnel.describe
             )
             self._registry.add(running)
-        fresh = asyncio.get_running_loop().create_task(tunnel.renewal.keep_fresh())
+        loop = asyncio.get_running_loop()
+        fresh = loop.create_task(tunnel.renewal.keep_fresh())
+        ending = loop.create_task(self._tell_end(tunnel))
         try:
             self._on_ready(running)
             await asyncio.wait({stop, fresh}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,8 +103,24 @@ class TunnelProcess:
                         await tunnel.settled()
         finally:
             fresh.cancel()
+            ending.cancel()
             if server is not None:
                 server.close()
+
+    async def _tell_end(self, tunnel: Tunnel) -> None:
+        """Say how soon access by a grant ends, where the edge does not say it to psql itself."""
+        if self._service.is_aware and not self._registered:
+            return
+        endings, clock = Endings(), SystemClock()
+        if endings.is_due(tunnel.service, clock.now()):
+            endings.read(tunnel.service)
+        while True:
+            await asyncio.sleep(ENDING_SECONDS)
+            if endings.is_due(tunnel.service, clock.now()):
+                await tunnel.look_up(0)  # it may have been extended
+                text = endings.soon(tunnel.service, clock.now())
+                if text is not None:
+                    self._say(text)
 
     @property
     def _registered(self) -> bool:

@@ -101,7 +101,7 @@ class Tunnel:
             self._pool = Pool(
                 self.loop, self._edges, EdgeConnector(self.service.name, self._current_context)
             )
-            self._pool.on_cut = lambda reason: self._on_cut(RefusedError(reason))
+            self._pool.on_cut = lambda reason: self._on_cut(self._in_words(reason))
         return self._pool
 
     async def preflight(self) -> None:
@@ -364,6 +364,14 @@ class Tunnel:
         self.counters.active -= 1
         if not self._live and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
+
+    def _in_words(self, reason: Reason) -> RefusedError:
+        """Return why an idle link was cut, as the edge says it of a session."""
+        if reason is not Reason.ACCESS_ENDED:
+            return RefusedError(reason)
+        name = self.service.name
+        ended, hint = f"your access to {name} has ended", f"pgward request {name}"
+        return RefusedError(reason, ended, hint=hint)
 
     def _on_cut(self, refusal: RefusedError, used: ReadyLink | None = None) -> None:
         """Hear that the edge ended an idle link, or one that a session ``used``."""

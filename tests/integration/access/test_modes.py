@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from tests.fixtures.agent_process import agent
 from tests.fixtures.edge_process import eventually
 from tests.fixtures.store_grants import StoreGrants
 from tests.integration.aware.test_completeness import straight
@@ -166,3 +167,20 @@ def test_what_is_asked_for_by_command_opens_a_service_and_ends_with_a_word(stack
 
     eventually(opened)
     assert set(map(tuple, opened())) == {(name,)}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("by_agent", [False, True])
+def test_people_hear_ahead_that_access_ends_and_then_why(stack, granting, by_agent):
+    """From their tunnel, in its terminal, or from their agent: on the desktop, or in its log."""
+    person = stack.person("analysts")
+    service = stack.service(sslMode="disable")
+    grant = granting.give(person, service, seconds=320)
+    eventually(lambda: person.data("services"))
+    with agent(person) if by_agent else stack.tunnel(person, service) as running:
+        if by_agent:
+            person.ok("connect", service)
+        running.says(f"your access to {service} ends in 5 minutes", 60)
+        granting.change(grant, state="ended", ended_at=datetime.now(UTC), end_reason="revoked")
+        ended = ENDED.format(service)
+        running.says(f"{ended}: it was revoked; pgward request" if by_agent else ended)

@@ -206,6 +206,13 @@ def test_a_missing_file_is_an_error_not_a_loop(home, session):
         Session.open(home.directory)
 
 
+def test_grants_that_ended_are_read_the_newest_first(fake_ca, session):
+    ends = ["2026-11-21T12:00:00Z", None, "2026-11-21T13:00:00Z"]
+    grants = [{"id": f"g{number}", "ended_at": end} for number, end in enumerate(ends)]
+    fake_ca.routes["GET /v1/access/grants"] = {"grants": grants, "after": None}
+    assert [each["id"] for each in session.ended_grants("orders")] == ["g2", "g0", "g1"]
+
+
 def test_services_are_read(fake_ca, session):
     assert session.services() == []
     assert fake_ca.calls == ["GET /v1/services"]

@@ -2,9 +2,14 @@ import asyncio
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from pgward.client.services import Access
+from pgward.core.clock import rfc3339
 from pgward.tunnel.local import run as module
 from tests.fixtures.services import entry, offer
 
@@ -87,3 +92,42 @@ def test_a_tunnel_by_a_grant_says_its_end_unless_psql_has_said_it(tmp_path, fake
     assert [each.partition(" ends in ")[0] for each in said] == (
         ["your access to orders", "ask #dba"] if for_pid is None else []
     )
+
+
+@pytest.mark.usefixtures("logged_in")
+@pytest.mark.parametrize(
+    ("mode", "for_pid", "is_said"),
+    [("tcp", None, True), ("postgres", None, True), ("tcp", 1, True), ("postgres", 1, False)],
+)
+def test_the_end_of_access_is_said_ahead_unless_the_session_itself_says_it(
+    run, tmp_path, fake_ca, *, monkeypatch, mode, for_pid, is_said
+):
+    monkeypatch.setattr(module, "ENDING_SECONDS", 0.001)
+    until = datetime.now(UTC) + timedelta(minutes=20)
+    access = {"until": rfc3339(until), "role": None, "names": [], "details": ""}
+    offer(fake_ca, entry("orders", access=access, mode=mode))
+    wanted = module.TunnelOptions("orders", tmp_path / "home", for_pid=for_pid)
+    said: list[str] = []
+    made = module.TunnelProcess(wanted, say=said.append, on_ready=lambda _running: None)
+    made._session.close()
+    said.clear()
+    looked: list[float] = []
+
+    async def look_up(pause: float) -> bool:
+        looked.append(pause)
+        return True
+
+    async def main() -> None:
+        tunnel = SimpleNamespace(service=made._service, look_up=look_up)
+        telling = asyncio.ensure_future(made._tell_end(tunnel))
+        await asyncio.sleep(0.01)
+        assert said == []
+        near = Access(datetime.now(UTC) + timedelta(minutes=4), None, (), "")
+        tunnel.service = replace(made._service, access=near)
+        while not (said or telling.done()):  # noqa: ASYNC110 - it has no event for it
+            await asyncio.sleep(0)
+        telling.cancel()
+
+    run(main())
+    assert said == (["your access to orders ends in 4 minutes"] if is_said else [])
+    assert looked == ([0] if is_said else [])

@@ -87,6 +87,19 @@ def test_a_revocation_cuts_and_says_why_once(run, contexts, tls_keys):
     run(main())
 
 
+def test_access_that_ends_is_told_though_no_session_runs(run, contexts, tls_keys):
+    async def main() -> None:
+        async with world(contexts, tls_keys) as made:
+            await until(lambda: made.links.live)
+            for link in tuple(made.links.live):
+                link.cut(Reason.ACCESS_ENDED)
+            await until(lambda: made.said)
+            ended = "the edge ended a connection: your access to orders has ended"
+            assert made.said == [f"orders: {ended}\nhint: pgward request orders"]
+
+    run(main())
+
+
 def test_a_problem_that_comes_back_is_said_again(run, contexts, tls_keys):
     async def main() -> None:
         async with world(contexts, tls_keys) as made:
