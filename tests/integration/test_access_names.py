@@ -242,7 +242,7 @@ def test_a_ticket_is_what_the_whole_reason_is(access) -> None:
     access.flow(reason={"matches": "^TICKET-[0-9]+$"})
     for name in NASTY.values():
         for reason in (f"TICKET-1{name}", f"{name}TICKET-1", f"TICKET-1\n{name}"):
-            if name:
+            if reason != "TICKET-1":
                 with pytest.raises(PgwardError):
                     access.ask(reason=reason)
     assert access.ask(reason="TICKET-1").state == "pending"
