@@ -51,7 +51,7 @@ pytest_plugins = [
     "tests.fixtures.ca_process",
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
-    "tests.fixtures.quick_tables",
+    "tests.fixtures.quick_stores",
     "tests.fixtures.ca_service",
     "tests.fixtures.mail_server",
     "tests.fixtures.access_world",  # after ca_service, whose store it takes
