@@ -102,12 +102,12 @@ def test_each_integration_is_kept_as_the_authority_says(world, pg):
         assert [each["integration"] for each in facts["integrations"]] == ["other-db", "shop-db"]
         world.ca.answers = [answer(fields, version=2)]
         eventually(lambda: len(connector.report().integrations) == 1)
+        eventually(lambda: Keeping(world.directory).load().integrations == {"shop-db": fields})
     finally:
         connector.close()
     # Who takes a server gives nothing before the CA has spoken since.
     assert ("shop-db", ["g1"], False, None) in world.calls
     assert ("shop-db", ["g1"], True) in [each[:3] for each in world.calls]
-    assert Keeping(world.directory).load().integrations == {"shop-db": fields}
 
 
 @pytest.mark.integration
