@@ -52,6 +52,7 @@ pytest_plugins = [
     "tests.fixtures.ca",  # after ca_process, which it imports
     "tests.fixtures.acme_site",  # after ca and ca_process, which it imports
     "tests.fixtures.quick_accounts",
+    "tests.fixtures.quick_clusters",
     "tests.fixtures.quick_stores",
     "tests.fixtures.ca_service",
     "tests.fixtures.mail_server",
