@@ -98,7 +98,7 @@ def ask(transaction: Transaction, request: AccessRequest, *, now: datetime, by: 
     plan = AskedPlan(request.id, integration, secrets.token_hex(_NUMBER_BYTES), now, None, None)
     transaction.execute(sa.insert(access_plans).values(asdict(plan)))
     record(transaction, "access.plan", request, now=now, by=by)
-    transaction.changed()  # the connector hears of it
+    transaction.granted()  # the connector hears of it, and edges have nothing to do
     return plan
 
 
@@ -107,6 +107,14 @@ def find(connection: Connection, request_id: str) -> AskedPlan | None:
     statement = sa.select(access_plans).where(_PLANS.request_id == request_id)
     row = connection.execute(statement).mappings().one_or_none()
     return None if row is None else AskedPlan(**row)
+
+
+def numbers(connection: Connection, now: datetime) -> set[tuple[str, str]]:
+    """Return all questions that connectors are asked now: integrations, and numbers of theirs."""
+    statement = sa.select(_PLANS.integration, _PLANS.number).where(
+        _PLANS.answered_at.is_(None), _PLANS.asked_at > now - OPEN
+    )
+    return {(row.integration, row.number) for row in connection.execute(statement)}
 
 
 def questions(
@@ -140,7 +148,7 @@ def answer(
     statement = sa.update(access_plans).where(waits)
     done = transaction.execute(statement.values(answered_at=now, answer=dict(content)))
     if done.rowcount:
-        transaction.changed()  # whoever waits for it hears of it, and the connector no more
+        transaction.granted()  # whoever waits for it hears of it
     return bool(done.rowcount)
 
 

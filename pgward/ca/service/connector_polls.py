@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
-from pgward.ca.access import live, wanted_builder
+from pgward.ca.access import asked_plans, live, wanted_builder
 from pgward.ca.identity.machines import Machine
 from pgward.ca.store import Store
 from pgward.ca.store.transaction import versions
@@ -48,6 +48,13 @@ class Answer:
     def names(self) -> set[str]:
         """Of its integrations."""
         return {str(each["name"]) for each in self.integrations}
+
+    @property
+    def questions(self) -> set[tuple[str, str]]:
+        """What is asked about its integrations: their names, and the numbers of questions."""
+        return {
+            (each["name"], one["number"]) for each in self.integrations for one in each["questions"]
+        }
 
 
 class ConnectorPolls:
@@ -96,8 +103,11 @@ class ConnectorPolls:
         if known is not None and is_fresh and known.rest == rest and known.version <= version:
             if known.version == version:
                 return known
-            # Grants alone have changed, and perhaps elsewhere.
-            if not known.names & live.changed_integrations(connection, known.version):
+            # Grants and questions alone have changed, and perhaps elsewhere.
+            changed = live.changed_integrations(connection, known.version)
+            asked = asked_plans.numbers(connection, now)
+            changed |= {integration for integration, _ in asked ^ known.questions}
+            if not known.names & changed:
                 return replace(known, version=version)
         told = wanted_builder.of_machine(connection, machine, version, now)
         return Answer(version, wanted_builder.tag_of(told), now, told, rest)

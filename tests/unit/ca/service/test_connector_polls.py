@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 import sqlalchemy as sa
 
+from pgward.ca.access import asked_plans, requests
 from pgward.ca.records import Kind
 from pgward.ca.service import connector_polls as module
 from pgward.ca.service.connector_polls import ConnectorPolls
@@ -108,6 +109,29 @@ def test_grants_elsewhere_cost_nothing(access, polls, grant, built):
     access.granted()
     assert polls.get(Of()).tag != known.tag
     assert len(built) == 2
+
+
+def test_a_question_is_told_and_costs_others_nothing(access, polls, clock, built):
+    def ask(request):
+        with access.store.write() as transaction:
+            found = requests.get(transaction.connection, request.id)
+            return asked_plans.ask(transaction, found, now=clock.now(), by="dora")
+
+    asked = access.ask()
+    known = polls.get(Of())
+    plan = ask(asked)
+    found = polls.get(Of())
+    assert (found.questions, found.tag != known.tag) == ({("shop-db", plan.number)}, True)
+    access.put("Integration", "other", INTEGRATION, connector="c2")
+    elsewhere = Of(name="c2", actor="connector:c2")
+    polls.get(elsewhere)
+    with access.store.write() as transaction:
+        whose = ("shop-db", plan.request_id, plan.number)
+        assert asked_plans.answer(transaction, *whose, {"failure": None}, now=clock.now())
+    built.clear()
+    polls.get(elsewhere)
+    assert built == []
+    assert polls.get(Of()).tag == known.tag
 
 
 def test_an_answer_from_before_a_restore_is_made_anew(access, polls, built):
