@@ -24,13 +24,15 @@ _PASSWORD: Final = re.compile(r"(\bPASSWORD\s+)E?'(?:[^'\\]|\\.|'')*'", re.IGNOR
 class Question:
     """A request by its id, and what it would be as a grant; ``number`` tells each asking.
 
-    ``bundles`` are those of the grant, as they are now.
+    ``bundles`` are those of the grant, as they are now; ``password`` is which one its role would
+    have, if any.
     """
 
     request: str
     number: str
     grant: Grant
     bundles: Mapping[str, Rights] = field(default_factory=dict)
+    password: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as connectors are told."""
@@ -39,6 +41,7 @@ class Question:
             "number": self.number,
             "grant": self.grant.to_json(),
             "bundles": {name: each.to_json() for name, each in sorted(self.bundles.items())},
+            "password": self.password,
         }
 
     @classmethod
@@ -51,17 +54,22 @@ class Question:
             }
             request, number = _word(fields["request"]), _word(fields["number"])
             grant = Grant.read(fields["grant"])
-        except (KeyError, TypeError, AttributeError) as error:
+            password = fields.get("password")
+            password = None if password is None else int(password)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInputError("a question about a request cannot be read") from error
         if not grant.bundles <= bundles.keys():
             raise InvalidInputError("a question names a bundle that is not there")
-        return cls(request, number, grant, bundles)
+        return cls(request, number, grant, bundles, password)
 
     def beside(self, wanted: Wanted) -> Wanted:
         """Return what would be wanted; a grant that is there already is as the question has it."""
         others = tuple(each for each in wanted.grants if each.id != self.grant.id)
         bundles = {**wanted.bundles, **self.bundles}
-        return replace(wanted, bundles=bundles, grants=(*others, self.grant))
+        passwords = dict(wanted.passwords)
+        if self.password is not None:
+            passwords[self.grant.role] = self.password
+        return replace(wanted, bundles=bundles, grants=(*others, self.grant), passwords=passwords)
 
 
 def answer(

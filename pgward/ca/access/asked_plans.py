@@ -20,9 +20,10 @@ from pgward.access.wanted import Grant as WantedGrant
 from pgward.ca.access import declared, requests
 from pgward.ca.access.recording import record
 from pgward.ca.access.requests import AccessRequest
+from pgward.ca.accounts import access_roles
 from pgward.ca.resources.integration import IntegrationSpec
 from pgward.ca.store import Transaction
-from pgward.ca.store.schema_access import access_plans
+from pgward.ca.store.schema_access import access_grants, access_plans
 from pgward.core.errors import (
     ConflictError,
     InvalidInputError,
@@ -39,6 +40,7 @@ MOST_OPEN: Final = 20
 """Of one integration, at a time."""
 _NUMBER_BYTES = 8
 _PLANS = access_plans.c
+_GRANTS = access_grants.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,26 @@ def _question(  # noqa: PLR0917 - what a question is made of
         bundles=asked.bundles,
         rights=asked.rights,
     )
-    return Question(request.id, number, grant, bundles)
+    password = _password(connection, request, integration, grant.role)
+    return Question(request.id, number, grant, bundles, password)
+
+
+def _password(
+    connection: Connection, request: AccessRequest, integration: str, role: str
+) -> int | None:
+    """Return which password the role would have, by the services that it would be for."""
+    live = requests.grants(
+        connection,
+        _GRANTS.user_name == request.user_name,
+        _GRANTS.integration == integration,
+        _GRANTS.state.in_(LIVE),
+    )
+    services = {request.service, *(each.service for each in live if each.role == role)}
+    version = access_roles.wanted(connection, integration, {role: services}).get(role)
+    if version is None or request.extends is not None:
+        return version
+    # A new grant has another one made.
+    return version + access_roles.has_any(connection, integration, role)
 
 
 def _end(connection: Connection, request: AccessRequest, asked_at: datetime) -> datetime:

@@ -44,6 +44,7 @@ def test_a_question_is_read_as_it_was_written():
         {"bundles": {}},
         {"bundles": {"reading": {}}},
         {"bundles": []},
+        {"password": "x"},
     ],
 )
 def test_a_question_of_another_form_is_refused(change):
@@ -94,6 +95,13 @@ def test_only_problems_of_what_is_asked_are_told():
     bobs = Wanted(1, {}, (Grant("g2", "bob", "bob", END, rights=Rights(frozenset({"spook"}))),))
     _, problems = told(question, bobs, facts(databases=TABLES))
     assert problems == ["there is no role 'ghost'"]
+
+
+def test_that_there_is_a_password_is_told_and_not_which():
+    question = replace(ASKED, password=2)
+    assert Question.read(question.to_json()) == question
+    statements, _ = told(question, Wanted(), facts(databases=TABLES))
+    assert statements[1] == f'ALTER ROLE "alice" PASSWORD {HIDDEN};'
 
 
 def test_a_password_is_not_shown():

@@ -8,11 +8,14 @@ from pgward.access.questions import Question
 from pgward.access.rights import Rights
 from pgward.ca.access import asked_plans, declared, requests
 from pgward.ca.access.asked_plans import FRESH, KEPT, MOST_OPEN, OPEN
+from pgward.ca.accounts import access_roles
 from pgward.ca.store.schema import audit_events
 from pgward.core.errors import ConflictError, TooManyRequestsError
-from tests.fixtures.access_world import BUNDLE, BUNDLE_SPEC, INTEGRATION, on
+from tests.fixtures.access_world import BUNDLE, BUNDLE_SPEC, INTEGRATION, SERVICE, on
+from tests.fixtures.ca_service import SEALER
 
 CONTENT = {"statements": [], "failure": None}
+BY_PASSWORD = {"user": {"fromGrant": True}, "auth": {"password": {"fromGrant": True}}}
 
 
 @pytest.fixture
@@ -67,6 +70,19 @@ def test_a_bundle_comes_with_what_is_in_it_now(access, plans):
     assert question.bundles == {BUNDLE: Rights(frozenset({"reporting"}))}
     access.put("RoleBundle", BUNDLE, BUNDLE_SPEC, integrations=["other"])
     assert plans.questions() == []
+
+
+def test_a_password_is_another_with_each_grant_and_the_same_with_a_longer_one(access, plans):
+    access.put("Service", "shop", SERVICE, mode="postgres", postgres=BY_PASSWORD)
+    first = access.ask()
+    plans.ask(first)
+    assert [each.password for each in plans.questions()] == [1]
+    access.decide(first.id, "dora")
+    with access.store.write() as transaction:
+        assert access_roles.make(transaction, SEALER, "shop-db", {"ann": 1})
+    plans.ask(access.ask(asked=on()))
+    plans.ask(access.extend(first.id))
+    assert [each.password for each in plans.questions()] == [2, 1]
 
 
 def test_of_a_grant_that_shall_last_longer_the_end_is_asked(access, plans):
