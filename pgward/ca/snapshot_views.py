@@ -45,18 +45,18 @@ class View:
         self._born = state.version
         self._less = state.version
         self._parts: dict[tuple[str, str], Part] = {}
-        self._tags: dict[str, str] = {}
         self._make(state, served)
 
     def update(self, state: State, served: Callable[[], Served]) -> None:
         """Take up a newer state."""
         before = self._state
+        if state is before:
+            return
         if state.configuration != before.configuration:
             self._less = state.version  # for all that is known here, somebody has less
-            self._tags.clear()
         if state.services is before.services:
             self._take_up(state, before)
-        elif state is not before:
+        else:
             self._make(state, served())
 
     def is_urgent(self, after: int) -> bool:
@@ -67,15 +67,14 @@ class View:
         """Return what tells what an edge gets from others; the time alone makes no other."""
         found = self._tags.get(edge)
         if found is None:
-            named = [self._heading(edge), self._state.configuration, self._digests()]
-            found = snapshot_parts.tag(named)
-            self._tags[edge] = found
+            named = [self._heading(edge), self._state.configuration, self._digests]
+            found = self._tags[edge] = snapshot_parts.tag(named)
         return found
 
     def payload(self, edge: str, now: datetime) -> dict[str, Any]:
         """Return what is signed: the digests of the parts, and what stands beside them."""
         head = builder.dated(self._state, now) | self._heading(edge)
-        return {**head, "tag": self.tag(edge), "parts": self._digests()}
+        return {**head, "tag": self.tag(edge), "parts": self._digests}
 
     def lacking(self, after: int, tag: str) -> dict[str, str]:
         """Return the parts, by digest, that an edge may lack that has ``after`` with ``tag``."""
@@ -85,17 +84,22 @@ class View:
         }
 
     def _heading(self, edge: str) -> dict[str, Any]:
-        return builder.heading(self._state, edge, self._served)
-
-    def _digests(self) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
-        for (section, bucket), part in sorted(self._parts.items()):
-            found.setdefault(section, {})[bucket] = part.digest
+        """Return what grants alone do not change."""
+        found = self._headings.get(edge)
+        if found is None:
+            found = builder.heading(self._state, edge, self._served)
+            self._headings[edge] = found
         return found
+
+    def _name_parts(self) -> None:
+        self._digests: dict[str, dict[str, str]] = {}
+        for (section, bucket), part in sorted(self._parts.items()):
+            self._digests.setdefault(section, {})[bucket] = part.digest
+        self._tags: dict[str, str] = {}
 
     def _make(self, state: State, served: Served) -> None:
         self._state, self._served = state, served
-        self._tags.clear()
+        self._headings: dict[str, dict[str, Any]] = {}
         self._standing = builder.with_standing(state, served)
         self._groups = builder.groups_by_person(state)
         self._speaking = [name for name, _ in builder.speaking(served)]
@@ -109,6 +113,7 @@ class View:
         former, self._parts = self._parts, {}
         for key, content in contents.items():
             self._parts[key] = Part.of(content, state.version, former.get(key))
+        self._name_parts()
 
     def _take_up(self, state: State, before: State) -> None:
         names = [name for name, _ in self._served]
@@ -116,7 +121,6 @@ class View:
         self._state = state
         if not changed:
             return
-        self._tags.clear()
         self._less = max([self._less, *(state.less.get(name, 0) for name in changed)])
         buckets = {bucket_of(name) for name in changed}
         found: Contents = {("grants", bucket): {} for bucket in buckets}
@@ -149,6 +153,7 @@ class View:
                 self._parts[key] = part
             else:
                 self._parts.pop(key, None)
+        self._name_parts()
 
 
 def _others(state: State, before: State, services: Iterable[str]) -> set[str]:
