@@ -1,5 +1,6 @@
 """Where fixtures come from: one file per resource in tests/fixtures."""
 
+import gc
 import os
 import signal
 import sys
@@ -35,6 +36,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("soak") or item.get_closest_marker("matrix"):
             item.add_marker(pytest.mark.timeout(LONG))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Collect tests without looking for garbage among them, now or ever again."""
+    gc.disable()
+    result = yield
+    gc.enable()
+    gc.freeze()
+    return result
 
 
 @pytest.fixture(autouse=True)
