@@ -68,6 +68,7 @@ pytest_plugins = [
     "tests.fixtures.ca_service",
     "tests.fixtures.mail_server",
     "tests.fixtures.access_world",  # after ca_service, whose store it takes
+    "tests.fixtures.campaigns",  # after access_world, which it imports
     "tests.fixtures.edge_services",  # after ca_service, which it imports
     "tests.fixtures.company",
     "tests.fixtures.disks",

@@ -16,6 +16,7 @@ from pgward.ca.archive.sessions import SessionFilter
 from pgward.ca.identity import directory, tokens
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.identity.tokens import JoinToken
+from pgward.ca.reviews.viewing import Viewer
 from pgward.ca.service.app import create_app
 from pgward.ca.store import audit
 from pgward.ca.store.purge import purge
@@ -23,6 +24,7 @@ from pgward.ca.store.schema import metadata
 from pgward.ca.store.schema_archive import database_sessions
 from pgward.core.errors import ConflictError, NotFoundError, UnavailableError
 from pgward.system.postgres import temporary_cluster
+from tests.fixtures.access_world import SERVICE
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import SEALER, URL, Api, service
 from tests.fixtures.chunks import Teller, at, record
@@ -121,6 +123,36 @@ def test_two_administrators_cannot_demote_each_other_at_once(store, url):
         thread.join()
     other.close()
     assert len(refused) == 1
+
+
+def test_of_two_reviewers_at_once_whoever_ends_wins(store, access, campaign):
+    allow = {"users": ["ann", "sam"], "groups": ["engineers"]}
+    access.put("Service", "shop", SERVICE | {"allow": allow})
+    campaign.start(paths=("allow",))
+    start, refused = threading.Barrier(2), []
+
+    def decide(who, verb):
+        start.wait()
+        for number in (1, 2, 3):
+            try:
+                campaign.decide(who, verb, number)
+            except ConflictError as error:
+                refused.append(error.message)
+
+    threads = [
+        threading.Thread(target=decide, args=pair)
+        for pair in (("olga", "confirm"), ("tess", "end"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each.state for each in campaign.items()] == ["ended"] * 3
+    assert set(refused) <= {f"right {number} was ended by tess" for number in (1, 2, 3)}
+    assert campaign.spec("Service", "shop")["allow"] == {"users": [], "groups": []}
+    with store.read() as connection:
+        viewer = Viewer(connection, directory.get(connection, "adam"), access.clock.now())
+        assert viewer.counts(viewer.one("q4"))["ended"] == 3
 
 
 def test_a_revocation_at_one_replica_reaches_an_edge_at_the_other(  # noqa: PLR0917 - fixtures

@@ -1,23 +1,15 @@
 """A world whose rights are looked at, and what was used of it."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 
 from pgward.audit.events import AuditEvent
-from pgward.ca.access import deciders
-from pgward.ca.identity import directory
 from pgward.ca.identity.machines import Machine
 from pgward.ca.records import Kind
-from pgward.ca.resources import stored as resources
-from pgward.ca.reviews import campaigns, deciding, last_uses, starting
-from pgward.ca.reviews.campaigns import Review
-from pgward.ca.reviews.deciding import Deciding, Reviewer
-from pgward.ca.reviews.starting import Filters
+from pgward.ca.reviews import last_uses
 from pgward.ca.store.schema_archive import database_sessions
-from tests.fixtures.access_world import AccessWorld
 
 
 @pytest.fixture
@@ -81,59 +73,3 @@ def aware(access):
         },
     )
     return access
-
-
-@pytest.fixture
-def campaign(access):
-    """Begin a review, and decide about its rights, each in a transaction of its own."""
-    return Campaign(access)
-
-
-@dataclass
-class Campaign:
-    """What tests do with the review ``q4``."""
-
-    access: AccessWorld
-    name: str = "q4"
-
-    def start(self, name="q4", days=14, **filters):
-        self.name = name
-        now = self.access.clock.now()
-        asked = Filters(**filters)
-        with self.access.store.read() as connection:
-            items = starting.collect(connection, name, asked, now)
-        review = Review(name, asked.to_json(), "open", now, "adam", now + timedelta(days=days))
-        with self.access.store.write() as transaction:
-            campaigns.add(transaction, review, items)
-        return items
-
-    def decide(self, by, verb, number, note=""):
-        with self.access.store.write() as transaction:
-            user = directory.get(transaction.connection, by)
-            who = Reviewer(deciders.as_person(user), user.administrator)
-            review = campaigns.get(transaction.connection, self.name)
-            one = Deciding(transaction, review, who, self.access.clock.now())
-            return getattr(one, verb)(number, note)
-
-    def close(self):
-        with self.access.store.write() as transaction:
-            review = campaigns.get(transaction.connection, self.name)
-            now = self.access.clock.now()
-            return deciding.close(transaction, review, by="adam", now=now)
-
-    def items(self):
-        with self.access.store.read() as connection:
-            return list(campaigns.items(connection, self.name))
-
-    def number(self, **wanted):
-        """Return the number of the one right with these fields."""
-        (found,) = [
-            each.number
-            for each in self.items()
-            if all(getattr(each, name) == value for name, value in wanted.items())
-        ]
-        return found
-
-    def spec(self, kind, name):
-        with self.access.store.read() as connection:
-            return resources.get(connection, kind, name).spec
