@@ -84,8 +84,12 @@ class Viewer:
 
     def trouble(self, integration: str, request: AccessRequest) -> str | None:
         """Return what keeps a connector from its server; who decides hears all about it."""
-        whole = self._sees_all or self.may_end(request)
+        whole = self.hears_all(request)
         return healths.trouble(self._connection, integration, self._now, whole=whole)
+
+    def hears_all(self, request: AccessRequest) -> bool:
+        """Tell whether a connector's own words are for them, which name hosts and accounts."""
+        return self._sees_all or self.may_end(request)
 
     def requests(
         self, search: Search, *, to_decide: bool, after: str | None, limit: int

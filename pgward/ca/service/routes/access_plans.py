@@ -20,6 +20,7 @@ from pgward.ca.service.routes.access_requests import Id
 
 router = strict.router("access", prefix=f"{strict.PREFIX}/access")
 LONGEST_WAIT = 30
+_FAILED = "the connector cannot look at the server"
 
 
 class PlannedStatement(BaseModel):
@@ -116,4 +117,7 @@ def _shown(context: Context, me: LoginSession, request_id: str) -> PlanReply:
         trouble = None
         if request.integration is not None:
             trouble = viewer.trouble(request.integration, request)
-    return PlanReply(plan=PlanModel.of(request, plan, trouble))
+        found = PlanModel.of(request, plan, trouble)
+        if found.failure is not None and not viewer.hears_all(request):
+            found.failure = _FAILED
+    return PlanReply(plan=found)

@@ -87,6 +87,7 @@ def test_who_waits_has_the_answer_as_soon_as_it_is_there(plan, reply):
     assert reply(failure="PostgreSQL is away", statements=[], problems=[])
     waiting.join(20)
     assert [(each["state"], each["failure"]) for each in told] == [("failed", "PostgreSQL is away")]
+    assert plan("ann")["failure"] == "the connector cannot look at the server"
 
 
 @pytest.mark.parametrize(
