@@ -21,7 +21,7 @@ from pgward.tunnel.aware.upward import Upward
 from pgward.tunnel.farewell import never
 from pgward.tunnel.farewell_relay import FarewellRelay
 from pgward.tunnel.outro import Outro
-from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason
+from pgward.tunnel.preface import CONTROL_SIZE, Controls, Reason, RefusedError
 from pgward.tunnel.relay import BUFFER_SIZE, RECORD_SIZE, Plain, _buffer, _view
 from pgward.tunnel.tls import TlsConnection
 from pgward.tunnel.tls_plain import FULL_RECORD, TlsPlain
@@ -46,7 +46,8 @@ class AwareRelay(FarewellRelay):
     """One logged-in session; as Relay, and ``ended_by`` says why the edge ended it, if it did.
 
     ``outro`` says so to a client that was in the middle of a message then. While ``may_be_cut``,
-    what PostgreSQL says as an administrator ends the session waits for what the edge may say.
+    what PostgreSQL says as an administrator ends the session waits for what the edge may say. When
+    it does not end it, ``why_ended`` may know why PostgreSQL did.
     """
 
     __slots__ = (
@@ -77,6 +78,7 @@ class AwareRelay(FarewellRelay):
         results: int = 0,
         seal: Callable[[Data], Data] = as_it_is,
         may_be_cut: Callable[[], bool] = never,
+        why_ended: Callable[[], RefusedError | None] = lambda: None,
     ) -> None:
         self._pending = pending = Pending(tape, session, salt, ruling)
         self._up = Upward(pending)
@@ -89,7 +91,9 @@ class AwareRelay(FarewellRelay):
         self.outro: Outro | None = None
         self._chores: list[Callable[[], bool]] = []  # each returns whether it is done
         plain: Plain = TlsPlain(upstream) if isinstance(upstream, TlsConnection) else upstream
-        super().__init__(loop, tls, plain, controls, on_end, may_be_cut=may_be_cut)
+        super().__init__(
+            loop, tls, plain, controls, on_end, may_be_cut=may_be_cut, why_ended=why_ended
+        )
         self._down.withholds = self._farewell.takes
 
     @property

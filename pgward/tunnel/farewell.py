@@ -15,7 +15,8 @@ WAIT_SECONDS: Final = 3.0
 # pg_terminate_backend, or a shutdown: fields of ErrorResponse, each of which ends in NUL. The
 # severity is that which no language changes (manual, 55.8 "Error and Notice Message Fields").
 _FATAL: Final = b"\0VFATAL\0"
-_ADMIN_SHUTDOWN: Final = b"\0C57P01\0"
+ADMIN_SHUTDOWN: Final = "57P01"
+_ADMIN_SHUTDOWN: Final = f"\0C{ADMIN_SHUTDOWN}\0".encode()
 
 
 def says_farewell(message: bytes) -> bool:

@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import Callable
 
-from pgward.tunnel.farewell import Farewell
-from pgward.tunnel.preface import Controls, Reason
+from pgward.pgwire import backend
+from pgward.tunnel.farewell import ADMIN_SHUTDOWN, Farewell
+from pgward.tunnel.preface import Controls, Reason, RefusedError
 from pgward.tunnel.relay import Plain, Relay
 from pgward.tunnel.tls import TlsConnection
 
 
 class FarewellRelay(Relay):
-    """As Relay; while ``may_be_cut``, PostgreSQL's end waits for what the edge may say of it."""
+    """As Relay; while ``may_be_cut``, PostgreSQL's end waits for what the edge may say of it.
 
-    __slots__ = ("_farewell",)
+    When it says nothing, ``why_ended`` may have other words than PostgreSQL.
+    """
+
+    __slots__ = ("_farewell", "_why_ended")
 
     def __init__(
         self,
@@ -23,7 +27,9 @@ class FarewellRelay(Relay):
         on_end: Callable[[bool, Reason | None], None],
         *,
         may_be_cut: Callable[[], bool],
+        why_ended: Callable[[], RefusedError | None],
     ) -> None:
+        self._why_ended = why_ended
         self._farewell = Farewell(loop, may_be_cut, self._go_on_ending)
         super().__init__(loop, tls, plain, controls, on_end)
 
@@ -79,4 +85,9 @@ class FarewellRelay(Relay):
     def _pass_farewell(self) -> None:
         message = self._farewell.taken()
         if message and not self._ended:
-            self._write_tls(message)
+            why = self._why_ended()
+            self._write_tls(message if why is None else _said(why))
+
+
+def _said(why: RefusedError) -> bytes:
+    return backend.error("FATAL", ADMIN_SHUTDOWN, why.message, hint=why.hint)

@@ -130,7 +130,8 @@ class Forwarded:
 class Client:
     """Who begins a session, and the connection that it came on.
 
-    ``has_grants`` tells whether the person has something there by a grant, which may end.
+    ``has_grants`` tells whether the person has something there by a grant, which may end, and
+    ``why_ended`` what else may have PostgreSQL end the session.
     """
 
     tls: TlsConnection
@@ -138,6 +139,7 @@ class Client:
     peer: Peer
     address: str
     has_grants: Callable[[], bool] = never
+    why_ended: Callable[[], RefusedError | None] = lambda: None
 
 
 class Aware(Protocol):

@@ -260,8 +260,14 @@ class Link:
 
     async def _carry(self, service: Service, first: bytes) -> Carrying | None:
         if service.postgres is not None:
-            known = partial(self._links.timed.knows, self)
-            client = Client(self._tls, self._controls, self.peer, self.address, known)
+            client = Client(
+                self._tls,
+                self._controls,
+                self.peer,
+                self.address,
+                partial(self._links.timed.knows, self),
+                lambda: self._links.timed.changed(self, self._links.ca_now()),
+            )
             return await self._links.aware.open(client, service, first, self._on_end)
         upstream = await self._links.dialer.dial(service.upstream)
         return Forwarded(

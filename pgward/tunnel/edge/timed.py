@@ -7,8 +7,8 @@ Where somebody has less when one of several grants ends, the session is looked a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from pgward.tunnel.edge.grants import NOTHING
@@ -16,6 +16,7 @@ from pgward.tunnel.edge.state import EdgeState, Peer
 from pgward.tunnel.preface import EXPLANATIONS, Reason, RefusedError
 
 LOOK_SECONDS: Final = 1.0
+_LATELY: Final = timedelta(seconds=10)
 
 
 class TimedLink(Protocol):
@@ -48,6 +49,7 @@ class _Ends:
     next: datetime
     stands: bool
     names: tuple[str, ...] = ()
+    changed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -65,7 +67,11 @@ class Timed:
             self.forget(link)
             return
         stands = state.has_standing(service, link.peer.user)
-        self._ends[link] = _Ends(last, first, stands, granted.names)
+        made, before = _Ends(last, first, stands, granted.names), self._ends.get(link)
+        if before is not None:
+            is_same = replace(before, changed_at=None) == made
+            made = replace(made, changed_at=before.changed_at if is_same else at)
+        self._ends[link] = made
 
     def forget(self, link: TimedLink) -> None:
         """Take note that a link has no grants, or is no more."""
@@ -99,6 +105,17 @@ class Timed:
     def knows(self, link: TimedLink) -> bool:
         """Tell whether a link's person has something by a grant, which may end."""
         return link in self._ends
+
+    def changed(self, link: TimedLink, at: datetime) -> RefusedError | None:
+        """Return why PostgreSQL may have ended a link's session: other grants than a moment ago.
+
+        Before PostgreSQL 16 a connector that takes a role away has to end sessions that have it.
+        """
+        ends = self._ends.get(link)
+        if ends is None or ends.changed_at is None or at - ends.changed_at > _LATELY:
+            return None
+        what = f"what you were granted at {link.service} has changed"
+        return RefusedError(Reason.DENIED, what, hint="connect again")
 
     def rests_on(self, link: TimedLink) -> tuple[str, ...] | None:
         """Return what a link's person was granted, who may come by that alone; None of others."""

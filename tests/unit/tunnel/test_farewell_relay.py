@@ -6,7 +6,7 @@ import pytest
 
 from pgward.pgwire import backend
 from pgward.tunnel import farewell
-from pgward.tunnel.preface import Controls
+from pgward.tunnel.preface import Controls, Reason, RefusedError
 from tests.fixtures.aware_relay_world import ANSWER, QUERY, ROW, UPSTREAMS, World, rest_of
 from tests.fixtures.inspecting import kinds, messages
 
@@ -49,6 +49,22 @@ def test_the_edges_word_takes_the_place_of_postgresqls(run, contexts, upstream, 
             assert said(await rest_of(world.client)) == [WORDS]
             assert world.relay.ended_by == ("57P01", WORDS)
             assert await world.ended is False
+
+    run(main())
+
+
+def test_other_words_than_postgresqls_may_be_known(run, contexts, monkeypatch):
+    monkeypatch.setattr(farewell, "WAIT_SECONDS", 0.01)
+
+    async def main() -> None:
+        async with Granted(contexts) as world:
+            why = RefusedError(Reason.DENIED, "your grants have changed", hint="connect again")
+            world.relay._why_ended = lambda: why
+            await world.ends()
+            [(kind, body)] = messages(await rest_of(world.client))
+            fields = backend.read_fields(body)
+            assert (kind, fields["S"], fields["C"]) == ("E", "FATAL", "57P01")
+            assert (fields["M"], fields["H"]) == ("your grants have changed", "connect again")
 
     run(main())
 

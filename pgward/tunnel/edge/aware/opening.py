@@ -298,6 +298,7 @@ class AwareSessions:
             results=ready.decided.recorded.results,
             seal=self.seal,
             may_be_cut=asked.client.has_grants,
+            why_ended=asked.client.why_ended,
         )
 
     async def _asked_to_cancel(

@@ -76,6 +76,23 @@ def test_where_one_of_two_ends_there_is_less():
     assert link.heard == [60.0, "looked at"]
 
 
+def test_what_has_changed_lately_is_told_of_a_session_that_postgresql_ends():
+    timed, link = Timed(), Link()
+    one, both = (NOW + MINUTE, ["a"]), (NOW + 2 * MINUTE, ["b"])
+    assert timed.changed(link, NOW) is None
+    timed.note(link, granted(one, both), NOW)
+    timed.note(link, granted(one, both), NOW + MINUTE / 4)
+    assert timed.changed(link, NOW + MINUTE / 4) is None
+    timed.note(link, granted(both), NOW + MINUTE / 2)
+    timed.note(link, granted(both), NOW + MINUTE / 2)
+    why = timed.changed(link, NOW + MINUTE / 2 + MINUTE / 6)
+    assert (why.message, why.hint) == (
+        "what you were granted at orders has changed",
+        "connect again",
+    )
+    assert timed.changed(link, NOW + MINUTE) is None
+
+
 def test_it_is_known_who_comes_by_a_grant_alone():
     timed, link, other = Timed(), Link(), Link()
     timed.note(link, granted((NOW + MINUTE, ["b", "a"])), NOW)
