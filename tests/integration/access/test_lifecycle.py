@@ -143,8 +143,10 @@ def test_a_connector_that_was_killed_goes_on_where_it_was(world: LifecycleWorld)
     later = {each: world.ask(bob, each, "--bundle", "writing", "--for", "1h") for each in MODES[1:]}
     world.approve(*later.values())
     world.connector.kill()
-    ann.ends(end)  # the edge and the agent see to it
-    world.connector.restart()
+    try:
+        ann.ends(end)  # the edge and the agent see to it
+    finally:
+        world.connector.restart()
     began = now()
     eventually(lambda: world.role(ann) == "", 10, world.told())
     assert (now() - began).total_seconds() < 5
