@@ -50,6 +50,14 @@ _OPTIONS = (
         " repeat it for more.",
     ),
     click.option(
+        "--cert-role",
+        "cert_roles",
+        multiple=True,
+        metavar="NAME",
+        help="Role that logs in by a certificate in its own name, past the map: a connector's"
+        " account; repeat it for more.",
+    ),
+    click.option(
         "--replication-role",
         "replication_roles",
         multiple=True,
@@ -108,7 +116,8 @@ def plan_options(command: Decorated) -> Decorated:
 
 
 _NAMES = (
-    *("auth", "databases", "roles", "addresses", "password_roles", "replication_roles"),
+    *("auth", "databases", "roles", "addresses", "password_roles", "cert_roles"),
+    "replication_roles",
     *("superusers", "allow_superusers", "map_name", "mapped", "strip_domain"),
     "map_from_ca",
 )
@@ -122,6 +131,7 @@ def _plan(chosen: dict[str, Any], tls: TlsFiles) -> Plan:
         roles=chosen["roles"] or ("all",),
         addresses=chosen["addresses"] or ("all",),
         password_roles=chosen["password_roles"],
+        cert_roles=chosen["cert_roles"],
         replication_roles=chosen["replication_roles"],
         superusers=() if chosen["allow_superusers"] else superusers,
         map_name=chosen["map_name"],

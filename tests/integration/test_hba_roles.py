@@ -271,10 +271,10 @@ def role_map(site, host: str, group: str, **roles) -> None:
     site.api.put(f"/v1/resources/rolemap/{host}", body)
 
 
-def configured(cluster: Cluster, site, host: str) -> None:
+def configured(cluster: Cluster, site, host: str, *words: str) -> None:
     token = site.api.post("/v1/tokens", {"kind": "host", "name": host, "dns": ["localhost"]})
     options = ("--data-dir", cluster.data_dir, "--token-file", "-", "--map-from-ca")
-    done = pgward("hba", "apply", *options, stdin=token["token"])
+    done = pgward("hba", "apply", *options, *words, stdin=token["token"])
     assert done.returncode == 0, done.stderr
 
 

@@ -81,13 +81,17 @@ def _hba_lines(plan: Plan, able: Abilities) -> Iterator[str]:
         yield f"# PostgreSQL {able.version} cannot bind the certificate's name to the role:"
         yield "# any valid login certificate will do beside the password"
     targets = [(databases, roles)]
+    # Before all others: who is in them is among the roles as well.
+    own = [(databases, _list(plan.cert_roles, database=False))] if plan.cert_roles else []
     if plan.password_roles:
         targets.insert(0, (databases, _list(plan.password_roles, database=False)))
     if plan.replication_roles:
         targets.append(("replication", _list(plan.replication_roles, database=False)))
     for address in plan.addresses:
-        yield from _refusals(plan, databases, targets, address)
+        yield from _refusals(plan, databases, [*own, *targets], address)
     for address in plan.addresses:
+        for each in own:
+            yield _line("hostssl", *each, address, "cert")
         if plan.password_roles:
             # `pgward hba check` would ask why.
             rules = "HBA010, HBA031" if address in _EVERY_ADDRESS else "HBA010"

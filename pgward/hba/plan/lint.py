@@ -105,7 +105,7 @@ def _decided(rule: Rule, plan: Plan) -> bool:
     """Tell whether the plan's lines, which come first, match whatever this rule matches."""
     if "all" not in plan.addresses:
         return False
-    roles = {*plan.roles, *plan.password_roles}
+    roles = {*plan.roles, *plan.password_roles, *plan.cert_roles}
     if any(token.is_word("replication") for token in rule.databases):
         return len(rule.databases) == 1 and _within(rule.roles, plan.replication_roles)
     return _within(rule.roles, roles) and _within(rule.databases, plan.databases)

@@ -46,6 +46,7 @@ class Plan:
     ``databases`` and ``roles`` take ``all`` and ``+group`` as pg_hba.conf does. ``mapped`` are
     pairs (certificate name, role) beside "the name is the role"; the role ``all`` is every role.
     With ``map_from_ca`` the name is no role by itself: `pgward hba roles` writes who is who.
+    ``cert_roles`` log in by a certificate in the role's own name, whatever the map says.
     """
 
     auth: Auth = Auth.CERT
@@ -53,6 +54,7 @@ class Plan:
     roles: tuple[str, ...] = ("all",)
     addresses: tuple[str, ...] = ("all",)
     password_roles: tuple[str, ...] = ()
+    cert_roles: tuple[str, ...] = ()
     replication_roles: tuple[str, ...] = ()
     superusers: tuple[str, ...] = ("postgres",)
     map_name: str = "pgward"
@@ -64,7 +66,8 @@ class Plan:
     def __post_init__(self) -> None:
         for database in self.databases:
             _word(database, "database")
-        for role in (*self.roles, *self.password_roles, *self.replication_roles, *self.superusers):
+        own = (*self.password_roles, *self.cert_roles, *self.replication_roles)
+        for role in (*self.roles, *own, *self.superusers):
             _word(role, "role")
         for name, role in self.mapped:
             names.identity(name)
@@ -85,6 +88,7 @@ class Plan:
             if not values:
                 raise InvalidInputError(f"no {what} is named", hint="all is every one")
         self._check_passwords()
+        self._check_cert_roles()
         self._check_map()
 
     def _check_passwords(self) -> None:
@@ -99,6 +103,19 @@ class Plan:
                 f"password roles make no sense with {self.auth.value}",
                 hint=f"use --auth {Auth.CERT_OR_SCRAM.value}",
             )
+
+    def _check_cert_roles(self) -> None:
+        for role in self.cert_roles:
+            if role == "all" or role.startswith("+"):
+                raise InvalidInputError(
+                    f"{role} would let people in by their own names, whatever the map says",
+                    hint="name each role that --cert-role is for",
+                )
+            if role in self.password_roles:
+                raise InvalidInputError(
+                    f"{role} is to log in with a password, and with a certificate",
+                    hint="PostgreSQL takes the first line that matches: name it once",
+                )
 
     def _check_map(self) -> None:
         for name, role in self.mapped:

@@ -106,6 +106,9 @@ def _plan(blocks: Blocks, able: Abilities) -> Plan:
         raise _NoPlanError
     addresses = tuple(dict.fromkeys(each.words[3] for each in allowed))
     first = [each for each in allowed if each.words[3] == addresses[0]]
+    own = first.pop(0) if first[0].words[4:] == ("cert",) else None
+    if not first:
+        raise _NoPlanError
     passwords = first.pop(0) if first[0].words[4:] == ("scram-sha-256",) else None
     main = first[0] if first else None
     if main is None:
@@ -118,6 +121,7 @@ def _plan(blocks: Blocks, able: Abilities) -> Plan:
         roles=_names(main.fields[2], database=False),
         addresses=addresses,
         password_roles=_names(passwords.fields[2], database=False) if passwords else (),
+        cert_roles=_names(own.fields[2], database=False) if own else (),
         replication_roles=_names(first[1].fields[2], database=False) if first[1:] else (),
         superusers=_names(refused[0].fields[2], database=False) if refused else (),
         tls=_tls(conf),

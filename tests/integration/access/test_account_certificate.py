@@ -8,7 +8,6 @@ from tests.fixtures.ca_process import pgward
 from tests.integration.test_hba_roles import configured
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak]
-LINE = "hostssl  all  {user}  localhost  cert\n"
 
 
 def checked(directory):
@@ -21,11 +20,8 @@ def checked(directory):
 def test_a_connector_has_no_password_where_the_server_trusts_the_ca(pg, site, tmp_path):
     host, name, user = site.unique("pg"), site.unique("db"), site.unique("c").replace("-", "_")
     connector, directory = site.unique("conn"), tmp_path / "connector"
-    configured(pg, site, host)
+    configured(pg, site, host, "--cert-role", user)
     pg.psql(f'create role "{user}" login createrole')
-    hba = pg.data_dir / "pg_hba.conf"
-    hba.write_text(LINE.format(user=user) + hba.read_text())
-    pg.psql("select pg_reload_conf()")
     token = site.api.post("/v1/tokens", {"kind": "connector", "name": connector})["token"]
     done = pgward("connector", "enroll", directory, "--token-file", "-", stdin=token)
     assert done.returncode == 0, done.stderr
@@ -36,6 +32,5 @@ def test_a_connector_has_no_password_where_the_server_trusts_the_ca(pg, site, tm
     is_so, what = checked(directory)
     assert is_so == "ok", what
     assert what.endswith(f"takes {user}")
-    hba.write_text(hba.read_text().replace(f"  {user}  ", "  nobody  "))
-    pg.psql("select pg_reload_conf()")
+    configured(pg, site, site.unique("pg"))
     assert checked(directory)[0] != "ok"

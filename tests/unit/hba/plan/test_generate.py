@@ -64,3 +64,14 @@ def test_with_the_map_from_the_ca_nobody_is_the_role_of_the_own_name() -> None:
     made = fragments(Plan(map_from_ca=True, mapped=(("alice", "app"),)), 15).ident
     lines = [line for line in made.splitlines() if not line.startswith("#")]
     assert lines == ["pgward  alice  app"]
+
+
+def test_a_role_may_log_in_by_its_own_name_past_the_map() -> None:
+    plan = Plan(cert_roles=("c2", "Odd one"), map_from_ca=True, addresses=("samenet",))
+    assert [line.split(maxsplit=2)[2] for line in fragments(plan, 15).hba.splitlines()[1:]] == [
+        'c2,"Odd one"  samenet  reject',
+        "all  samenet  reject",
+        "postgres  samenet  reject",
+        'c2,"Odd one"  samenet  cert',
+        "all  samenet  cert map=pgward",
+    ]

@@ -50,6 +50,12 @@ def test_names_that_could_mean_more(role) -> None:
         ({"databases": ()}, "no database is named"),
         ({"auth": Auth.CERT_OR_SCRAM}, "which roles log in with a password"),
         ({"password_roles": ("app",)}, "password roles make no sense with cert"),
+        ({"cert_roles": ("all",)}, "whatever the map says"),
+        ({"cert_roles": ("+people",)}, "whatever the map says"),
+        (
+            {"auth": Auth.CERT_OR_SCRAM, "password_roles": ("a",), "cert_roles": ("a",)},
+            "with a password, and with a certificate",
+        ),
         ({"auth": Auth.SCRAM_AND_CERT, "mapped": (("a", "b"),)}, "no map beside a password"),
         ({"auth": Auth.SCRAM_AND_CERT, "strip_domain": "x.org"}, "no map beside a password"),
         ({"mapped": (("a", "postgres"),)}, "refused over the network"),

@@ -14,6 +14,10 @@ MORE = {
     "no superuser refused": Plan(superusers=()),
     "from two networks": Plan(addresses=("10.0.0.0/8", "samenet"), replication_roles=("s",)),
     "shared": Plan(auth=Auth.SCRAM_AND_ANY_CERT, roles=("shared",), replication_roles=("s",)),
+    "connector": Plan(cert_roles=("pgward_connector",), map_from_ca=True),
+    "connector beside passwords": Plan(
+        auth=Auth.CERT_OR_SCRAM, password_roles=("app",), cert_roles=("Odd one", "c2")
+    ),
     "mixed": Plan(
         auth=Auth.CERT_OR_SCRAM,
         password_roles=("app", "+apps"),
