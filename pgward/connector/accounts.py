@@ -7,7 +7,6 @@ change that broke off is begun again with the same password.
 
 import logging
 import secrets
-import threading
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Final, Protocol
 import psycopg
 from psycopg import sql
 
+from pgward.connector.own_thread import OwnThread
 from pgward.core.errors import ConflictError, DeniedError, PgwardError, UnavailableError
 from pgward.pgwire import scram
 from pgward.system.safe_text import clean
@@ -114,28 +114,13 @@ def _alter(server: Server, user: str, password: str) -> str | None:
     return None
 
 
-class Changer:
+class Changer(OwnThread):
     """Changes passwords in a thread of its own, as the CA says whose are due."""
 
     def __init__(self, ca: Ca) -> None:
+        super().__init__("accounts")
         self._ca = ca
         self._due: dict[tuple[str, str], Callable[[], Server]] = {}
-        self._changed = threading.Condition()
-        self._ended = False
-        self._thread = threading.Thread(target=self._run, name="accounts", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, seconds: float) -> bool:
-        """End after the change under way; tell whether that was in time."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
-        return not self._thread.is_alive()
 
     def tell(self, integration: str, server: Callable[[], Server], users: Sequence[str]) -> None:
         """Say whose passwords are due at an integration's server: these, and no others."""

@@ -6,7 +6,6 @@ for nothing, and is in no hurry itself.
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from pgward.connector.discovering import Catalog, Scope, Server, discover
+from pgward.connector.own_thread import OwnThread
 from pgward.core.clock import rfc3339
 from pgward.core.errors import DeniedError, NotFoundError, PgwardError
 
@@ -96,7 +96,7 @@ class _Task:
     failing: str | None = None
 
 
-class Cataloguer:
+class Cataloguer(OwnThread):
     """Looks at servers in a thread of its own."""
 
     def __init__(
@@ -107,29 +107,14 @@ class Cataloguer:
         monotonic: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        super().__init__("catalog")
         self._ca = ca
         self._now = now
         self._monotonic = monotonic
         self._chance = chance
         self._tasks: dict[str, _Task] = {}
-        self._changed = threading.Condition()
         self._under_way: str | None = None
         self._server: WatchedServer | None = None
-        self._ended = False
-        self._thread = threading.Thread(target=self._run, name="catalog", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, seconds: float) -> bool:
-        """End; what is under way ends before its next database. Tell whether it did in time."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(seconds)
-        return not self._thread.is_alive()
 
     def tell(
         self, name: str, server: Callable[[], WatchedServer], settings: Mapping[str, Any] | None
