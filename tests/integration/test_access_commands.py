@@ -82,6 +82,34 @@ def test_a_service_is_asked_for_used_and_given_back(desk):
     assert it.service not in it.names()
 
 
+def test_a_review_ends_what_somebody_has(desk):
+    it = desk(approvals=[])
+    it.ask()
+    assert it.service in it.names()
+    name, admin = it.site.unique("review"), it.site.admin
+    words = ("start", name, "--service", it.service, "--path", "grant", "--path", "flow")
+    assert admin.run("access", "review", *words).returncode == 0
+    shown = admin.data("access", "review", "show", name)
+    rights = {each["path"]: each["number"] for each in shown["items"]}
+    assert shown["review"]["yours"] == len(rights) == 2
+    unseen = it.asker.run("access", "review", "confirm", name, "1")
+    assert (unseen.returncode, unseen.stderr.splitlines()[0]) == (
+        1,
+        f"pgward: there is no review '{name}' for you",
+    )
+    ended = admin.run("access", "review", "end", name, str(rights["grant"]), "--yes")
+    assert ended.returncode == 0, ended.stderr
+    assert it.service not in it.names()
+    closed = json.loads(admin.ok("access", "review", "close", name, "-o", "json"))
+    assert closed["review"]["counts"] == {
+        "open": 1,
+        "confirmed": 0,
+        "ended": 1,
+        "noted": 0,
+        "gone": 0,
+    }
+
+
 @pytest.mark.soak
 def test_more_time_is_asked_for_and_the_story_told(desk):
     it = desk(extend={"maxTotal": "8h"})
