@@ -80,9 +80,11 @@ def test_a_password_is_another_with_each_grant_and_the_same_with_a_longer_one(ac
     access.decide(first.id, "dora")
     with access.store.write() as transaction:
         assert access_roles.make(transaction, SEALER, "shop-db", {"ann": 1})
-    plans.ask(access.ask(asked=on()))
-    plans.ask(access.extend(first.id))
-    assert [each.password for each in plans.questions()] == [2, 1]
+    second, longer = access.ask(asked=on()), access.extend(first.id)
+    plans.ask(second)
+    plans.ask(longer)
+    found = {each.request: each.password for each in plans.questions()}
+    assert found == {second.id: 2, longer.id: 1}
 
 
 def test_of_a_grant_that_shall_last_longer_the_end_is_asked(access, plans):
