@@ -87,3 +87,7 @@ def test_somebody_elses_lock_keeps_no_right_alive(pg):
         (note,) = lock.hold(ours, "lock-db", "c1")
         assert note.startswith("the role evil\\u202e (pid ")
         assert mallory.execute("select 1").fetchone() == (1,)
+
+
+def test_a_strangers_name_is_shown_in_any_encoding():
+    assert [lock._text(each) for each in (None, b"bob", b"caf\xe9")] == [None, "bob", "caf\\xe9"]

@@ -6,6 +6,7 @@ from pgward.connector.outcomes import (
     FAILS_AFTER,
     MOST_ITEMS,
     MOST_LETTERS,
+    MOST_NAME,
     Telling,
     lines,
     over,
@@ -160,6 +161,14 @@ def test_names_that_are_no_text_are_told_all_the_same():
     assert (statement["database"], statement["sql"]) == ("s\\udcfe", "grant \\udcff")
     assert (drift["role"], len(drift["detail"])) == ("a\\udcff", 1000)
     json.dumps(found, ensure_ascii=False).encode()
+
+
+def test_a_name_is_told_as_far_as_the_authority_takes_it():
+    strange = "\udcff" * 63
+    came = Came(drift=(Drifted(role=strange),), statements=(Ran(strange, "select 1"),))
+    (found,) = reports(assignment(), 1, grants=[], outcome=came, health={}, now=NOW)
+    assert len(found["drift"][0]["role"]) == MOST_NAME
+    assert len(found["statements"][0]["database"]) == MOST_NAME
 
 
 def test_the_log_says_what_was_made_and_ended():
