@@ -1,14 +1,23 @@
-"""On what grounds a connector gets a certificate in the name of its own account."""
+"""Certificates in the names of connectors' accounts: on what grounds, and when they are revoked."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
 
+from cryptography import x509
 from sqlalchemy.engine import Connection
 
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import directory
+from pgward.ca.records import Kind
 from pgward.ca.resources import account_names
+from pgward.ca.resources import stored as resources
 from pgward.ca.resources.integration import IntegrationSpec
+from pgward.ca.store import Transaction
+from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.errors import ConflictError
+
+Reason = x509.ReasonFlags
 
 
 def check(connection: Connection, integration: str, spec: IntegrationSpec) -> None:
@@ -33,6 +42,39 @@ def lifetime(connection: Connection, integration: str, spec: IntegrationSpec) ->
     except ConflictError as error:  # it was applied before the other was there
         raise _refused(error.message, error.hint or "") from error
     return timedelta(minutes=spec.auth.certificate.minutes)
+
+
+class Revoking(Protocol):
+    """Revokes certificates, and publishes the lists."""
+
+    def revoke(
+        self, transaction: Transaction, wanted: CertificateFilter, *, now: datetime, reason: Reason
+    ) -> list[str]:
+        """Revoke what matches; return the serial numbers."""
+        ...
+
+
+def revoke(
+    transaction: Transaction,
+    revoker: Revoking,
+    machine: tuple[Kind, str],
+    *,
+    now: datetime,
+    reason: Reason,
+) -> list[str]:
+    """Revoke what a connector has in its accounts' names; return the serial numbers."""
+    found: list[str] = []
+    for name in sorted(set(_accounts(transaction.connection, machine))):
+        wanted = CertificateFilter(kind=Kind.ACCOUNT.value, subject=name, alive_at=now)
+        found += revoker.revoke(transaction, wanted, now=now, reason=reason)
+    return found
+
+
+def _accounts(connection: Connection, machine: tuple[Kind, str]) -> Iterator[str]:
+    kind, name = machine
+    for each in resources.every(connection, "Integration"):
+        if each.spec.get(kind.value) == name and "certificate" in each.spec.get("auth", {}):
+            yield str(each.spec["user"])
 
 
 def _refused(why: str, hint: str) -> RefusedError:

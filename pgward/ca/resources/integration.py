@@ -34,6 +34,8 @@ SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-
 DETAILS = ("user", "service", "role", "database")
 """What stands in braces in the details, and is filled in as somebody connects."""
 OFF = "off"
+MOST_MINUTES = 5
+"""Of a certificate in an account's name: a server without pgward's lists takes it to its end."""
 _LEAST_EVERY = "5m"
 _VERIFYING = ("verify-ca", "verify-full")
 _MAYBE_PLAIN = ("disable", "allow", "prefer")
@@ -178,6 +180,11 @@ class IntegrationSpec(Model):
     @model_validator(mode="after")
     def _has_a_name_for_certificates(self) -> Self:
         if self.auth.certificate is not None:
+            if self.auth.certificate.minutes > MOST_MINUTES:
+                raise ValueError(
+                    f"auth.certificate has {self.auth.certificate.minutes} minutes: an account's"
+                    f" certificate lives for {MOST_MINUTES} at most"
+                )
             try:
                 names.person(self.user)
             except InvalidInputError as error:

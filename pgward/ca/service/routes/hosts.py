@@ -1,7 +1,9 @@
 """PostgreSQL hosts, as administrators see them."""
 
+from cryptography import x509
 from pydantic import BaseModel
 
+from pgward.ca.access import account_certificates
 from pgward.ca.identity import machines
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.records import Kind
@@ -60,6 +62,14 @@ def remove(context: Current, by: Administrator, name: str) -> Revoked:
 def removed(context: Context, by: LoginSession, kind: Kind, name: str) -> Revoked:
     """Forget a machine of a kind, as an act of its own."""
     with context.acts.act(by.user.name, f"{kind.value}.remove", name) as act:
-        serials = context.revoker.remove_machine(act.transaction, kind, name, now=context.now())
+        now = context.now()
+        serials = context.revoker.remove_machine(act.transaction, kind, name, now=now)
+        serials += account_certificates.revoke(
+            act.transaction,
+            context.revoker,
+            (kind, name),
+            now=now,
+            reason=x509.ReasonFlags.cessation_of_operation,
+        )
         act.details["revoked"] = len(serials)
     return Revoked(revoked=len(serials))

@@ -1,17 +1,19 @@
 """Revoking certificates: one by its serial number, or all that a person or a machine has."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from cryptography import x509
 from pydantic import BaseModel, Field
 
+from pgward.ca.access import account_certificates
 from pgward.ca.acts import Act
 from pgward.ca.identity import directory, machines, sessions
 from pgward.ca.records import PEOPLES, Kind
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
-from pgward.ca.service.context import Current
+from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body, Name, Text, Time, checked
 from pgward.ca.store import certificates as stored
 from pgward.ca.store.certificates import CertificateFilter
@@ -20,7 +22,8 @@ from pgward.core.errors import ConflictError, NotFoundError
 from pgward.pki import reasons
 
 router = strict.router("certificates")
-_REVOCABLE = (*PEOPLES, Kind.EDGE, Kind.HOST, Kind.CONNECTOR)
+_REVOCABLE = (*PEOPLES, Kind.EDGE, Kind.HOST, Kind.CONNECTOR, Kind.ACCOUNT)
+_CONNECTORS = (Kind.CONNECTOR, Kind.EDGE)  # an edge may have one inside
 _MOST_SHOWN = 10_000
 _OWNERS = {
     Kind.PERSON: ("user", "pgward user list"),
@@ -111,13 +114,28 @@ def revoke_all(context: Current, by: Administrator, body: RevokeAllRequest) -> R
         wanted = CertificateFilter(kinds=kinds, subject=name, alive_at=now)
         reason = body.flag
         revoked = set(context.revoker.revoke(act.transaction, wanted, now=now, reason=reason))
+        accounts = _of_accounts(context, act, body, now)
         rows = stored.find(act.transaction.connection, wanted, limit=_MOST_SHOWN)
+        rows = [row for row in rows if row["serial"] in revoked]
+        for serial in accounts:
+            rows += stored.find(act.transaction.connection, CertificateFilter(serial=serial))
+        revoked |= set(accounts)
         act.worth_recording = bool(revoked or ended)
         act.details |= _details(body) | {"revoked": len(revoked), "sessions": len(ended)}
     return Revocation(
         revoked=len(revoked),
         sessions_ended=len(ended),
-        certificates=[_certificate(row) for row in rows if row["serial"] in revoked],
+        certificates=[_certificate(row) for row in rows],
+    )
+
+
+def _of_accounts(context: Context, act: Act, body: RevokeAllRequest, now: datetime) -> list[str]:
+    """Revoke also what a connector has in its accounts' names."""
+    if Kind(body.kind) not in _CONNECTORS:
+        return []
+    machine = Kind(body.kind), body.name
+    return account_certificates.revoke(
+        act.transaction, context.revoker, machine, now=now, reason=body.flag
     )
 
 

@@ -7,7 +7,7 @@ from pgward.ca.acts import RefusedError
 from pgward.core.errors import ConflictError
 from tests.fixtures.access_world import INTEGRATION
 
-BY_CERTIFICATE = {"certificate": {"minutes": 7}}
+BY_CERTIFICATE = {"certificate": {"minutes": 3}}
 
 
 def lifetime(access):
@@ -18,7 +18,7 @@ def lifetime(access):
 
 def test_an_account_by_certificate_gets_one_for_as_long_as_is_said(access):
     access.put("Integration", "shop-db", INTEGRATION, auth=BY_CERTIFICATE)
-    assert lifetime(access) == timedelta(minutes=7)
+    assert lifetime(access) == timedelta(minutes=3)
 
 
 def test_an_account_with_a_password_gets_none(access):

@@ -138,3 +138,29 @@ def test_no_name_is_an_accounts_and_a_persons(admin, access):
     answer = admin.call("POST", "/v1/users", {"name": "pgward_connector"})
     assert answer.status_code == 409
     assert "logs in as 'pgward_connector'" in answer.text
+
+
+@pytest.mark.parametrize("end", ["revoke", "remove"])
+def test_the_accounts_certificates_go_with_the_connector(admin, access, connector, end):
+    access.put("Integration", "shop-db", INTEGRATION, auth=BY_CERTIFICATE)
+    other = {"auth": BY_CERTIFICATE, "connector": "c2", "user": "other_account"}
+    access.put("Integration", "hr-db", INTEGRATION, **other)
+    body = {"integration": "shop-db", "csr": request_pem(), "seconds": 300}
+    serial = connector.call("POST", CERTIFICATE, body).json()["serial"]
+    if end == "revoke":
+        answer = admin.call(
+            "POST", "/v1/certificates/revoke", {"kind": "connector", "name": "c1"}
+        ).json()
+        assert (answer["revoked"], answer["certificates"][-1]["serial"]) == (2, serial)
+    else:
+        assert admin.call("DELETE", "/v1/connectors/c1").json() == {"revoked": 2}
+    again = admin.call("POST", f"/v1/certificates/{serial}/revoke", {}).json()
+    assert (again["revoked"], again["certificates"][0]["kind"]) == (0, "account")
+
+
+def test_an_accounts_certificate_lives_for_five_minutes_at_most(admin):
+    spec = INTEGRATION | {"auth": {"certificate": {"minutes": 6}}}
+    body = {"kind": "Integration", "metadata": {"name": "shop-db"}, "spec": spec}
+    answer = admin.call("PUT", "/v1/resources/integration/shop-db", body)
+    assert answer.status_code == 422
+    assert "lives for 5 at most" in answer.text
