@@ -63,7 +63,7 @@ def test_a_service_is_asked_for_used_and_given_back(desk):
     assert refused.returncode == 1
     assert refused.stderr == (
         f"pgward: you have no access to {it.service} now, and may ask for it\n"
-        f"hint: pgward request {it.service} --for 1h\n"
+        f"hint: pgward request {it.service} --for 1h --reason 'TEXT'\n"
     )
 
     asked = it.ask()

@@ -159,8 +159,9 @@ def command(service: str, offers: Sequence[Offer]) -> str:
     shown = asked or offers
     named = [] if any(is_entry(each) for each in shown) else choices(shown[0])[:1]
     seconds = min(int(each["default_seconds"]) for each in shown)
+    why = ["--reason 'TEXT'"] if all(map(asks_reason, shown)) or not asked else []
     glass = [] if asked else ["--break-glass"]
-    return " ".join(["pgward request", service, *named, "--for", span(seconds), *glass])
+    return " ".join(["pgward request", service, *named, "--for", span(seconds), *why, *glass])
 
 
 def _having(what: str, names: Sequence[str], offers: list[Offer], of: Any) -> list[Offer]:

@@ -37,7 +37,10 @@ def test_with_nothing_but_a_service_it_shows_what_there_is(logged_in):
         "approved by rules  on-call",
         "reason             required",
     ]
-    assert done.stderr == "for example: pgward request shop --bundle shop-reading --for 1h\n"
+    assert (
+        done.stderr
+        == "for example: pgward request shop --bundle shop-reading --for 1h --reason 'TEXT'\n"
+    )
     assert json.loads(logged_in("request", "shop", "-o", "json").stdout) == [offer()]
 
 
@@ -54,7 +57,7 @@ def test_several_flows_and_one_that_lets_in_only(logged_in, ca):
         "reason         required",
         "which matches  ^T-[0-9]+$",
     ]
-    assert done.stderr == "for example: pgward request shop --for 1h\n"
+    assert done.stderr == "for example: pgward request shop --for 1h --reason 'TEXT'\n"
 
 
 def test_what_there_is_in_an_emergency_only(logged_in, ca):

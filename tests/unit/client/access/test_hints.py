@@ -12,9 +12,9 @@ BUNDLE = {"roles": [], "privileges": []}
     ("offered", "hint"),
     [
         ([offer()], "pgward request shop shows what you may ask for"),
-        ([offer(**ENTRY, default_seconds=5400)], "pgward request shop --for 90m"),
-        ([offer(**BUNDLE)], "pgward request shop --bundle shop-reading --for 1h"),
-        ([offer(**BUNDLE), offer(**ENTRY)], "pgward request shop --for 1h"),
+        ([offer(**ENTRY, default_seconds=5400)], "pgward request shop --for 90m --reason 'TEXT'"),
+        ([offer(**BUNDLE)], "pgward request shop --bundle shop-reading --for 1h --reason 'TEXT'"),
+        ([offer(**BUNDLE), offer(**ENTRY)], "pgward request shop --for 1h --reason 'TEXT'"),
     ],
 )
 def test_who_may_ask_for_a_service_hears_how(offered, hint):

@@ -152,10 +152,17 @@ def test_what_is_in_a_bundle_is_shown_where_there_is_room():
     assert offers.choices(found) == ["--bundle b", "--bundle c"]
 
 
+def test_a_command_without_a_reason_where_none_is_asked_for():
+    free = offer(**ENTRY, reason="optional")
+    assert offers.command("shop", [free]) == "pgward request shop --for 1h"
+
+
 def test_a_command_that_asks_for_something():
     emergency = offer(**ENTRY, only_break_glass=True)
-    assert offers.command("shop", [emergency]) == "pgward request shop --for 1h --break-glass"
+    assert offers.command("shop", [emergency]) == (
+        "pgward request shop --for 1h --reason 'TEXT' --break-glass"
+    )
     long = offer(bundles=[], privileges=[], default_seconds=7200)
     assert offers.command("shop", [emergency, offer(), OTHER, long]) == (
-        "pgward request shop --bundle shop-reading --for 1h"
+        "pgward request shop --bundle shop-reading --for 1h --reason 'TEXT'"
     )

@@ -86,7 +86,7 @@ def test_a_service_that_one_may_ask_for_is_told_as_such(tmp_path, session):
     session.offered = [offer(**ENTRY, service="order")]
     with pytest.raises(NotFoundError, match="you have no access to order now") as caught:
         Case(tmp_path, session).catalog.find("order")
-    assert caught.value.hint == "pgward request order --for 1h"
+    assert caught.value.hint == "pgward request order --for 1h --reason 'TEXT'"
 
 
 def test_without_the_ca_an_ended_certificate_opens_nothing(tmp_path, session):
