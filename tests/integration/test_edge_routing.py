@@ -76,6 +76,10 @@ def test_libpq_straight_to_the_edge_gets_the_default_service(conninfo, person, o
     eventually(lambda: "fallback" in opened(person))
 
 
+def test_an_edge_whose_default_is_not_there_yet_said_so(edge):
+    edge.says("--default-service: no service 'fallback' is served here")
+
+
 @pytest.mark.parametrize("mode", ["require", "verify-ca"])
 def test_libpq_in_other_modes(conninfo, person, mode):
     assert psql(conninfo(sslmode=mode), "select current_user") == person.name

@@ -69,7 +69,7 @@ def test_a_grant_opens_each_mode_and_ends_with_its_time(world: LifecycleWorld) -
     world.approve(*extended)
 
     ann.ends(world.end_of(given))
-    assert any(each in ann.sessions["aware"].word for each in ("has ended", "terminating"))
+    assert "your access to" in ann.sessions["aware"].word
     world.are_over(given, short, reason="expired")
     eventually(lambda: not two.may("native", "select nextval('numbers')"), 1)
     cannot(two, "select nextval('numbers')")
@@ -95,6 +95,7 @@ def test_what_is_revoked_or_blocked_ends_at_once_everywhere(world: LifecycleWorl
     for each in given.values():
         world.approver.ok("revoke", each, "--reason", "enough")
     ann.ended_by(since)
+    assert "your access to" in ann.sessions["aware"].word
     world.are_over(given, reason="revoked")
     since = now()
     world.site.admin.ok("user", "block", bob.person.name, "--reason", "left")
@@ -195,6 +196,7 @@ def test_what_a_person_made_is_handed_on(world: LifecycleWorld) -> None:
     since = now()
     world.give_back(ann, given)
     ann.ended_by(since)
+    assert "your access to" in ann.sessions["aware"].word
     world.are_over(given, reason="cancelled")
     owners = "select relname || ' ' || relowner::regrole from pg_class"
     made = world.in_shop(f"{owners} where relname in ('found', 'seen') order by 1")
