@@ -4,13 +4,22 @@ Each part is a file named by its digest, so that only what is new is written. Wo
 share all of it.
 """
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pgward.pki import jws, snapshot, snapshot_parts
-from pgward.system.files import FileLock, atomic_write, private_dir, read_regular, storage_errors
+from pgward.system.files import (
+    FileLock,
+    atomic_write,
+    private_dir,
+    read_regular,
+    storage_errors,
+    sync_dir,
+)
 
 _PARTS = "snapshot.parts"
 _LOCK = "snapshot.lock"
@@ -52,13 +61,33 @@ class Kept:
         with FileLock(self.path.with_name(_LOCK)):
             known = self._names()
             lacking = (parts.keys() - known) | (parts.keys() & self._damaged)
-            for each in lacking:
-                atomic_write(self._parts / each, parts[each].encode("ascii"))
+            self._write({each: parts[each].encode("ascii") for each in lacking})
             atomic_write(self.path, text.encode("ascii"))
             with storage_errors(self._parts):
                 for each in known - parts.keys():
                     (self._parts / each).unlink(missing_ok=True)
         self._damaged = set()
+
+    def _write(self, contents: Mapping[str, bytes]) -> None:
+        """Write all, then flush all: the first flush takes most of the others with it."""
+        places = {self._parts / f".{name}.tmp": name for name in contents}
+        with storage_errors(self._parts):
+            try:
+                for temporary, name in places.items():
+                    temporary.touch(mode=0o600)
+                    temporary.write_bytes(contents[name])
+                for temporary in places:
+                    with temporary.open("rb") as file:
+                        os.fsync(file.fileno())
+                for temporary, name in places.items():
+                    temporary.replace(self._parts / name)
+            except BaseException:  # a full disk gets back what was written
+                for temporary in places:
+                    with suppress(OSError):
+                        temporary.unlink(missing_ok=True)
+                raise
+            if places:
+                sync_dir(self._parts)
 
     def _names(self) -> set[str]:
         if not self._parts.is_dir():

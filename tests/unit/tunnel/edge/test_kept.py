@@ -1,9 +1,12 @@
+import errno
+
 import pytest
 
 from pgward.pki import jws, keys
 from pgward.pki.errors import SnapshotError
 from pgward.pki.snapshot_parts import digest, pack
 from pgward.system.files import StorageError
+from pgward.tunnel.edge import kept as module
 from pgward.tunnel.edge.kept import Answer, Kept, shown
 
 KEY = keys.generate()
@@ -80,6 +83,24 @@ def test_a_disk_that_takes_nothing(kept, tmp_path):
     (tmp_path / "snapshot.parts").write_text("no directory")
     with pytest.raises(StorageError):
         kept.save(signed(texts(SHOP)), texts(SHOP))
+
+
+def test_a_disk_that_fills_gets_back_what_was_written(kept, tmp_path, monkeypatch):
+    before, after = texts(SHOP), texts(SHOP, WIKI, {"desk": {}})
+    kept.save(signed(before), before)
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.os, "fsync", full)
+    with pytest.raises(StorageError, match="no space left"):
+        kept.save(signed(after), after)
+    assert files(tmp_path) == before.keys()
+    assert Kept(kept.path).load() == Answer(signed_as(kept), before)
+
+
+def signed_as(kept):
+    return kept.path.read_text()
 
 
 def test_it_is_shown_as_if_it_had_come_whole(kept, tmp_path):
