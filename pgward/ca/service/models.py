@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     SecretStr,
+    Strict,
 )
 
 from pgward.ca.identity.directory import User
@@ -49,6 +50,7 @@ Time = Annotated[
 # In requests, where pydantic alone would take a bare number for seconds since 1970.
 Moment = Annotated[datetime, BeforeValidator(_moment), Field(description="RFC 3339")]
 Storable = AfterValidator(_storable)
+Flag = Annotated[bool, Strict()]  # 0 and "no" are none, as the description says
 Text = Annotated[str, Field(max_length=500), Storable]
 Name = Annotated[str, Field(min_length=1, max_length=253), Storable]
 # Longer than any password may be, so that the rule about length can explain itself.

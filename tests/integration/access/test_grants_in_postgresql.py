@@ -42,8 +42,8 @@ def test_what_another_replica_changes_is_found(database_url):
         assert set(read()) == {"s0", "s1"}
         with ours.read() as connection:
             later = START + timedelta(minutes=1)
-            assert host_grants.of_host(connection, "h1", later).pairs == frozenset()
-            assert host_grants.GrantNews().read(connection) == ""
+            assert host_grants.of_host(connection, "h1", later).pairs == {}
+            assert host_grants.GrantNews().read(connection) == {}
     finally:
         theirs.close()
         ours.close()

@@ -12,7 +12,7 @@ from pgward.ca.service import applying, strict
 from pgward.ca.service.applying import Terms, Wanted
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, ResourceChange, Time
+from pgward.ca.service.models import Body, Flag, ResourceChange, Time
 from pgward.ca.service.routes.resources import IfMatch, Reason, change_of, tagged, version_of
 from pgward.core.errors import ConflictError
 
@@ -60,9 +60,9 @@ class Back(Body):
     """Which version to go back to; without one, to what was before the last change."""
 
     to: Annotated[int, Field(ge=1, le=_MOST)] | None = None
-    dry_run: bool = False
-    allow_lockout: bool = False
-    untried: bool = False
+    dry_run: Flag = False
+    allow_lockout: Flag = False
+    untried: Flag = False
     reason: Reason = ""
 
 

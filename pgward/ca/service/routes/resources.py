@@ -14,7 +14,7 @@ from pgward.ca.service import applying, strict
 from pgward.ca.service.applying import Done, Terms, Wanted
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Change, Name, ResourceChange, Storable
+from pgward.ca.service.models import Body, Change, Flag, Name, ResourceChange, Storable
 from pgward.core.errors import InvalidInputError
 
 router = strict.router("resources")
@@ -68,9 +68,9 @@ class Several(Body):
     delete: Annotated[list[Deletion], Field(max_length=applying.MAX_TOGETHER)] = Field(
         default_factory=list
     )
-    dry_run: bool = False
-    allow_lockout: bool = False
-    untried: bool = False
+    dry_run: Flag = False
+    allow_lockout: Flag = False
+    untried: Flag = False
     reason: Reason = ""
 
 

@@ -88,3 +88,9 @@ def test_a_rule_that_locks_every_administrator_out_needs_to_be_meant(admin):
     assert admin.call("PUT", f"{path}?allow_lockout=true", body).status_code == 200
     body["spec"]["sessionHours"] = 1  # it is no worse than before
     assert admin.call("PUT", path, body).status_code == 200
+
+
+def test_what_only_looks_like_yes_or_no_is_refused(admin):
+    answer = admin.call("POST", "/v1/resources", {"resources": [], "allow_lockout": 0})
+    assert answer.status_code == 422
+    assert "allow_lockout" in answer.json()["error"]["message"]
