@@ -13,7 +13,7 @@ from pgward.ca.access.declared import Target
 from pgward.ca.access.requests import Decision, Grant
 from pgward.ca.access.viewing import Needed, Seen
 from pgward.ca.resources.role_bundle import RoleBundleSpec
-from pgward.ca.service.models import Body, Name, Storable, Text, Time
+from pgward.ca.service.models import Body, Flag, Name, Storable, Text, Time
 from pgward.core import names
 from pgward.core.errors import InvalidInputError
 
@@ -31,7 +31,7 @@ class ObjectModel(Body):
     schema_: Annotated[str, Field(alias="schema", max_length=63), Storable] = ""
     name: Annotated[str, Field(max_length=63), Storable] = ""
     privileges: Annotated[list[Word], Field(min_length=1, max_length=20)]
-    future: bool = False
+    future: Flag = False
 
     def rights(self) -> ObjectRights:
         """Return it as flows read it; raise InvalidInputError."""
@@ -49,7 +49,7 @@ class AskBody(Body):
     )
     seconds: Annotated[int, Field(ge=1, le=366 * 24 * 3600)] | None = None
     reason: Text = ""
-    break_glass: bool = False
+    break_glass: Flag = False
     flow: Name | None = None
 
     def asked(self) -> Asked:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from pgward.ca.reviews.campaigns import Item, Review
 from pgward.ca.reviews.starting import Filters
-from pgward.ca.service.models import Body, Storable, Text, Time
+from pgward.ca.service.models import Body, Flag, Storable, Text, Time
 from pgward.core import names
 
 MOST_TOGETHER = 500
@@ -40,7 +40,7 @@ class StartBody(Body):
     user: Word | None = None
     owner: Word | None = None
     paths: Annotated[list[Path], Field(max_length=8)] = Field(default_factory=list)
-    people: bool = False
+    people: Flag = False
     unused_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
     def checked_name(self) -> str:

@@ -17,7 +17,7 @@ from pgward.ca.revoking.revocation import Reason
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Name, Time
+from pgward.ca.service.models import Body, Flag, Name, Time
 from pgward.ca.store.certificates import CertificateFilter
 from pgward.core.clock import rfc3339
 from pgward.core.errors import UnavailableError
@@ -35,7 +35,7 @@ class NewKey(Body):
     ips: _Names = Field(default_factory=list)
     uses: Annotated[int, Field(ge=1, le=eab_keys.MAX_USES)] = 1
     ttl_seconds: Annotated[int, Field(ge=60, le=366 * 24 * 3600)] = 7 * 24 * 3600
-    pre_authorized: bool = False
+    pre_authorized: Flag = False
 
 
 class KeyInfo(BaseModel):
@@ -87,7 +87,7 @@ class Accounts(BaseModel):
 class EndRequest(Body):
     """Whether what was issued is to be revoked, too."""
 
-    certificates: bool = False
+    certificates: Flag = False
 
 
 class Ended(BaseModel):

@@ -20,7 +20,7 @@ from pgward.ca.secrets import kept
 from pgward.ca.service import replies, strict
 from pgward.ca.service.auth import Connector
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, MintReply, Moment, Name, Storable
+from pgward.ca.service.models import Body, Flag, MintReply, Moment, Name, Storable
 from pgward.ca.service.models import Request as Csr
 from pgward.core.clock import precise_rfc3339
 from pgward.core.errors import DeniedError, PgwardError
@@ -78,7 +78,7 @@ class DriftReport(Body):
     what: Line
     role: Word
     detail: Line = ""
-    mended: bool
+    mended: Flag
 
 
 class StatementReport(Body):

@@ -9,7 +9,7 @@ from pgward.ca.access import asked_plans, wanted_builder
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Connector
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Name, Storable
+from pgward.ca.service.models import Body, Flag, Name, Storable
 from pgward.core.errors import DeniedError
 from pgward.system.safe_text import clean
 
@@ -34,7 +34,7 @@ class ProblemBody(Body):
     """What cannot be given."""
 
     text: Line
-    fatal: bool
+    fatal: Flag
 
 
 class PlanBody(Body):

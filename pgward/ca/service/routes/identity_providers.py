@@ -20,7 +20,7 @@ from pgward.ca.resources.stored import Resource
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Change, Name, Revoked, Storable, Text, Time
+from pgward.ca.service.models import Body, Change, Flag, Name, Revoked, Storable, Text, Time
 from pgward.core.errors import DeniedError, InvalidInputError
 
 router = strict.router("identity providers")
@@ -51,7 +51,7 @@ class ProviderRequest(Body):
     description: Text = ""
     spec: dict[str, Any]
     secret: Secret | None = None
-    dry_run: bool = False
+    dry_run: Flag = False
 
 
 class SecretRequest(Body):

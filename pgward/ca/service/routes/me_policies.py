@@ -9,7 +9,7 @@ from pgward.ca import own_explanation
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Name, Storable, Text
+from pgward.ca.service.models import Body, Flag, Name, Storable, Text
 from pgward.policy.context import Connect, Statement
 from pgward.policy.rules import Decision
 
@@ -29,9 +29,9 @@ class StatementFacts(Body):
     functions: _Words
     settings: _Words
     text: Annotated[str, Field(max_length=16 * 1024), Storable] = ""
-    whole: bool = True
-    reads: bool = False
-    parsed: bool = True
+    whole: Flag = True
+    reads: Flag = False
+    parsed: Flag = True
     why: _Word = ""
 
     def read(self) -> Statement:

@@ -11,7 +11,7 @@ from pgward.ca.rotation.seen import MOST_PARTS, Report
 from pgward.ca.service import strict
 from pgward.ca.service.auth import AnyMachine
 from pgward.ca.service.context import Current
-from pgward.ca.service.models import Body, Name, Request, Storable
+from pgward.ca.service.models import Body, Flag, Name, Request, Storable
 from pgward.core.errors import ConflictError
 from pgward.pki import pem
 
@@ -61,7 +61,7 @@ class ReportRequest(Body):
     phase: Name
     part: Part = 0
     parts: Parts = 1
-    ok: bool
+    ok: Flag
     message: Annotated[str, Field(max_length=1000), Storable] = ""
 
 

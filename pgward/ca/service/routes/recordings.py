@@ -19,7 +19,7 @@ from pgward.ca.records import Kind
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Auditor
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Storable, Time
+from pgward.ca.service.models import Body, Flag, Storable, Time
 from pgward.core.errors import NotFoundError
 
 router = strict.router("audit")
@@ -35,7 +35,7 @@ class EndRequest(Body):
     reason: Annotated[str, Field(min_length=1, max_length=200), Storable] = (
         "an administrator ended the session"
     )
-    force: bool = False
+    force: Flag = False
     edge: Annotated[str, Field(max_length=63), Storable] | None = None
 
 

@@ -9,7 +9,7 @@ from pgward.ca.rotation.engine import Moved, Wish
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Name, Text, Time
+from pgward.ca.service.models import Body, Flag, Name, Text, Time
 
 router = strict.router("rotation")
 
@@ -82,13 +82,13 @@ class AdvanceRequest(Body):
 
     force_without: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
     reason: Text = ""
-    revoke_remaining: bool = False
+    revoke_remaining: Flag = False
 
 
 class RollbackRequest(Body):
     """Whether to lock those out who hold certificates of the new CA."""
 
-    revoke_remaining: bool = False
+    revoke_remaining: Flag = False
 
 
 class MoveReply(BaseModel):

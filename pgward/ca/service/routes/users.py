@@ -16,6 +16,7 @@ from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import (
     Body,
+    Flag,
     Moment,
     Name,
     Password,
@@ -42,7 +43,7 @@ class UserRequest(Body):
     password: Password | None = None
     valid_from: Moment | None = None
     valid_until: Moment | None = None
-    must_change_password: bool = False
+    must_change_password: Flag = False
 
 
 class UserChange(Body):
@@ -53,7 +54,7 @@ class UserChange(Body):
     groups: Groups | None = None
     valid_from: Annotated[Moment | None, Field(description="null takes it away")] = None
     valid_until: Annotated[Moment | None, Field(description="null takes it away")] = None
-    must_change_password: bool | None = None
+    must_change_password: Flag | None = None
 
 
 class Reasoned(Body):
@@ -66,7 +67,7 @@ class PasswordRequest(Body):
     """A password that an administrator sets."""
 
     password: Password
-    must_change: Annotated[bool, Field(description="at the next login with it")] = False
+    must_change: Annotated[Flag, Field(description="at the next login with it")] = False
 
 
 class UserReply(BaseModel):

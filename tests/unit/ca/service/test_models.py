@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+from typing import Annotated
+
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import NewUser
+from pgward.ca.service import app
 from pgward.ca.service.models import Body, Password, Time, UserDetail, UserSummary
 from tests.fixtures.authority import START
 
@@ -58,3 +62,23 @@ def test_people_see_less_of_a_person_than_administrators(store):
         "valid_until": None,
         "must_change_password": False,
     }
+
+
+def bodies(of: type[Body] = Body) -> Iterator[type[Body]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from bodies(each)
+
+
+def test_no_body_takes_a_number_for_yes_or_no():
+    assert app.create_app  # the routes, and so all bodies, are imported
+    flags = {
+        f"{each.__name__}.{name}": TypeAdapter(Annotated[field.annotation, "", *field.metadata])
+        for each in bodies()
+        for name, field in each.model_fields.items()
+        if "bool" in str(field.annotation)
+    }
+    assert "AskBody.break_glass" in flags
+    for name, flag in flags.items():
+        with pytest.raises(ValidationError):
+            pytest.fail(f"{name} takes {flag.validate_python(0)}")
