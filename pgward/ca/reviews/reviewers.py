@@ -78,9 +78,11 @@ class Reviewers:
         return owners | self._of_objects(item) if item.path == GRANT else owners
 
     def is_shared(self, item: Item) -> bool:
-        """Tell whether what gives a right also gives what others own."""
+        """Tell whether what gives a right also gives what others own, as it is now."""
         if item.resource_kind == "RoleMap":
-            return len(item.hosts) > 1
+            found = stored.find(self._connection, "RoleMap", item.resource_name)
+            now = () if found is None else found.spec.get("hosts") or ()
+            return len({*item.hosts, *now}) > 1
         if item.resource_kind == "AccessFlow" and item.path != GRANT:
             flow = declared.flow(self._connection, item.resource_name)
             return flow is not None and flow.services != {item.service}

@@ -9,6 +9,7 @@ from pgward.ca.resources import history
 from pgward.ca.store import audit
 from pgward.ca.store.schema_login import provider_groups
 from pgward.core.errors import ConflictError
+from tests.fixtures.access_world import INTEGRATION
 from tests.fixtures.catalogs import deliver
 
 
@@ -79,6 +80,23 @@ def test_a_role_map_of_several_hosts_is_one_right(access, campaign):
         {"users": ["ann"], "groups": [], "roles": ["app", "reading"]},
         {"users": [], "groups": ["dba"], "roles": ["reading"]},
     ]
+
+
+def test_a_role_map_that_has_more_hosts_by_now_is_administrators_to_change(access, campaign):
+    access.put("Integration", "shop-db", INTEGRATION | {"hosts": ["db1"]})
+    rules = {"rules": [{"users": ["ann", "sam"], "roles": ["app"]}]}
+    access.put("RoleMap", "team", {"hosts": ["db1"], **rules})
+    campaign.start(paths=("role-map",))
+    assert campaign.decide("olga", "end", campaign.number(user_name="ann")).state == "ended"
+    access.put("RoleMap", "team", {"hosts": ["db1", "db2"], **rules})
+    number = campaign.number(user_name="sam")
+    found = campaign.decide("olga", "end", number)
+    assert (found.state, found.obstacle) == (
+        "noted",
+        "RoleMap 'team' gives it elsewhere, too: an administrator has to end it",
+    )
+    assert campaign.spec("RoleMap", "team")["rules"][0]["users"] == ["ann", "sam"]
+    assert campaign.decide("adam", "end", number).state == "ended"
 
 
 def test_a_member_leaves_the_group(access, campaign):
