@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -74,6 +74,15 @@ def wanted(
         spec.reassign_to,
         access_roles.wanted(connection, integration, _services_by_role(live)),
     )
+
+
+def passwords(
+    connection: Connection, integration: str, roles: Collection[str], now: datetime
+) -> dict[str, int]:
+    """Return which passwords those of the roles must have now that live grants need there."""
+    values = {"of_integration": integration, "at": now}
+    live = connection.execute(_LIVE.where(_GRANTS.role.in_(roles)), values).all()
+    return access_roles.wanted(connection, integration, _services_by_role(live))
 
 
 def _services_by_role(live: Iterable[sa.Row[Any]]) -> dict[str, set[str]]:

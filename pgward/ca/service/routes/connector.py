@@ -244,12 +244,18 @@ def secret(context: Current, connector: Connector, body: SecretBody) -> SecretRe
 
 @router.post("/passwords", summary="Get what a server keeps of access roles' passwords")
 def passwords(context: Current, connector: Connector, body: PasswordsBody) -> Verifiers:
-    """Return verifiers, by which nobody can log in; the passwords are made if they are not yet."""
+    """Return verifiers, by which nobody can log in; the passwords are made if they are not yet.
+
+    Only roles that a live grant needs have any: what a connector asks for fills no store.
+    """
     with context.acts.act(connector.actor, "access.password", body.integration) as act:
-        _check(act.transaction.connection, connector, body.integration)
-        made = access_roles.make(
-            act.transaction, context.desk.sealer, body.integration, body.passwords
+        connection = act.transaction.connection
+        _check(connection, connector, body.integration)
+        needed = wanted_builder.passwords(
+            connection, body.integration, body.passwords, context.now()
         )
+        asked = {role: each for role, each in body.passwords.items() if role in needed}
+        made = access_roles.make(act.transaction, context.desk.sealer, body.integration, asked)
         act.details |= {"roles": {role: body.passwords[role] for role in made}}
         act.worth_recording = bool(made)
     return Verifiers(verifiers={role: access_roles.verifier(each) for role, each in made.items()})

@@ -1,7 +1,9 @@
 from base64 import b64decode
 
 import pytest
+import sqlalchemy as sa
 
+from pgward.ca.store.schema_accounts import access_passwords
 from pgward.pgwire.scram import Verifier
 from tests.fixtures.access_world import INTEGRATION
 from tests.fixtures.edge_services import SELF, aware, declare
@@ -92,6 +94,15 @@ def test_who_has_no_grant_gets_none_and_that_is_on_record(granted, connector, ed
 def test_no_other_connector_and_no_edge_gets_a_verifier(granted, admin, edge):
     assert verifiers(granted.machine(admin, "connector", "c2")).status_code == 403
     assert verifiers(edge).status_code == 403
+
+
+@pytest.mark.usefixtures("granted")
+def test_a_connector_has_no_passwords_made_that_no_grant_needs(api, connector):
+    count = len(api.events())
+    assert verifiers(connector, role="nobody").json() == {"verifiers": {}}
+    with api.store.read() as connection:
+        assert connection.execute(sa.select(access_passwords)).all() == []
+    assert len(api.events()) == count
 
 
 def test_a_version_that_is_not_wanted_is_left_out(granted, connector):
