@@ -17,7 +17,13 @@ from pgward.core import names
 from pgward.core.errors import InvalidInputError
 
 _WORDS: Final = re.compile("[0-9a-f]{1,32}")
-_PASSWORD: Final = re.compile(r"(\bPASSWORD\s+)E?'(?:[^'\\]|\\.|'')*'", re.IGNORECASE)
+# What is quoted is read whole: a name with such words in it, which anybody may have made, would
+# hide all that stands between it and the next one.
+_PASSWORD: Final = re.compile(
+    r"""(?P<word>\bPASSWORD\s+)E?'(?:[^'\\]|\\.|'')*'"""
+    r"""|"(?:[^"]|"")*"|\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'""",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,12 @@ def answer(
 
 def masked(statement: str) -> str:
     """Return a statement without a password in it, or what one is verified by."""
-    return _PASSWORD.sub(rf"\1{HIDDEN}", statement)
+    return _PASSWORD.sub(_hidden, statement)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    word = found["word"]
+    return found[0] if word is None else f"{word}{HIDDEN}"
 
 
 def _word(value: object) -> str:

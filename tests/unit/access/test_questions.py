@@ -113,6 +113,19 @@ def test_a_password_is_not_shown():
     )
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        """GRANT SELECT ON TABLE "public"."PASSWORD '", "pay"."salaries", "public"."'" TO "al";""",
+        """GRANT SELECT ON TABLE "a"" PASSWORD 'x", "pay"."salaries", "a"" PASSWORD 'y" TO "al";""",
+        "COMMENT ON ROLE \"al\" IS E'a PASSWORD ''b'' \\\\';",
+        "COMMENT ON ROLE \"al\" IS 'a PASSWORD ''b'' ';",
+    ],
+)
+def test_no_name_hides_what_stands_beside_it(statement):
+    assert masked(statement) == statement
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_no_password_is_shown_whatever_is_in_it(secret):
     statement = f"ALTER ROLE \"al\" PASSWORD {literal(secret)} VALID UNTIL E'x';"
