@@ -38,6 +38,8 @@ FRESH: Final = timedelta(seconds=10)
 KEPT: Final = timedelta(days=1)
 MOST_OPEN: Final = 20
 """Of one integration, at a time."""
+MOST_OF_ONE: Final = 5
+"""Of them about one person's requests: whoever asks for access may ask for plans, too."""
 _NUMBER_BYTES = 8
 _PLANS = access_plans.c
 _GRANTS = access_grants.c
@@ -87,11 +89,7 @@ def ask(transaction: Transaction, request: AccessRequest, *, now: datetime, by: 
     known = find(connection, request.id)
     if known is not None and known.is_of_use(now):
         return known
-    if _count(connection, integration, now) >= MOST_OPEN:
-        raise TooManyRequestsError(
-            f"the connector of {integration} is asked for {MOST_OPEN} plans already",
-            retry_after=int(OPEN.total_seconds()),
-        )
+    _check_many(connection, request, integration, now)
     transaction.execute(
         sa.delete(access_plans).where(
             (_PLANS.request_id == request.id) | (_PLANS.asked_at < now - KEPT)
@@ -166,8 +164,23 @@ def _open(connection: Connection, integration: str, now: datetime) -> list[Asked
     return [each for each in found if each.is_open(now)]
 
 
-def _count(connection: Connection, integration: str, now: datetime) -> int:
-    return len(_open(connection, integration, now))
+def _check_many(
+    connection: Connection, request: AccessRequest, integration: str, now: datetime
+) -> None:
+    """Refuse more than a connector can answer in time, and to leave no room for others."""
+    waiting = _open(connection, integration, now)
+    ids = [each.request_id for each in waiting]
+    found = (requests.find(connection, each) for each in ids)
+    own = [each for each in found if each is not None and each.user_name == request.user_name]
+    for many, most, whose in (
+        (len(waiting), MOST_OPEN, ""),
+        (len(own), MOST_OF_ONE, f" of requests of {request.user_name}"),
+    ):
+        if many >= most:
+            raise TooManyRequestsError(
+                f"the connector of {integration} is asked for {most} plans{whose} already",
+                retry_after=int(OPEN.total_seconds()),
+            )
 
 
 def _question(  # noqa: PLR0917 - what a question is made of

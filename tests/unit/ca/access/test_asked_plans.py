@@ -7,7 +7,7 @@ from pgward.access.flows import Asked
 from pgward.access.questions import Question
 from pgward.access.rights import Rights
 from pgward.ca.access import asked_plans, declared, requests
-from pgward.ca.access.asked_plans import FRESH, KEPT, MOST_OPEN, OPEN
+from pgward.ca.access.asked_plans import FRESH, KEPT, MOST_OF_ONE, MOST_OPEN, OPEN
 from pgward.ca.accounts import access_roles
 from pgward.ca.store.schema import audit_events
 from pgward.core.errors import ConflictError, TooManyRequestsError
@@ -174,7 +174,19 @@ def test_what_could_not_be_approved_is_told_at_once(access, plans):
     access.put("Integration", "shop-db", INTEGRATION)
 
 
-def test_a_connector_is_not_asked_without_end(access, plans):
+def test_nobody_has_all_the_room_of_a_connector(access, plans):
+    several = [access.ask(asked=on("shop", "public", f"t{number}")) for number in range(6)]
+    asked = [plans.ask(each) for each in several[:MOST_OF_ONE]]
+    assert plans.ask(several[0]) == asked[0]  # that is no other
+    with pytest.raises(TooManyRequestsError, match="5 plans of requests of ann"):
+        plans.ask(several[MOST_OF_ONE])
+    plans.ask(access.ask("sam"))
+    plans.answer(asked[0])
+    plans.ask(several[MOST_OF_ONE])
+
+
+def test_a_connector_is_not_asked_without_end(access, plans, monkeypatch):
+    monkeypatch.setattr(asked_plans, "MOST_OF_ONE", MOST_OPEN)
     for number in range(MOST_OPEN):
         plans.ask(access.ask(asked=on("shop", "public", f"t{number}")))
     with pytest.raises(TooManyRequestsError):
