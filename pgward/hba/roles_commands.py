@@ -48,6 +48,8 @@ def roles(*, open_host: OpenHost, map_name: str, only_plan: bool, force: bool) -
         with process.unwound_by_sigterm():
             outcome = work.sync(host, ask, map_name=map_name, now=SystemClock().now(), force=force)
         _tell(outcome)
+        if outcome.refusal is not None:
+            raise outcome.refusal
     _check(outcome)
 
 

@@ -51,6 +51,8 @@ class RoleSync:
     def run(self, turn: Turn) -> Done:
         """Do one round; what the role maps want and cannot have is in the log."""
         outcome = self._do(turn.now)
+        if outcome.refusal is not None:
+            raise outcome.refusal
         if outcome.away is not None:
             raise UnavailableError(outcome.away)
         for note in outcome.notes:

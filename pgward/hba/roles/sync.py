@@ -3,7 +3,7 @@
 Roles are made before the map names them. Whoever loses a role can first no longer log in, by the
 role or by the map, and then the sessions end; so nobody slips in between. What a run that was cut
 off did not do, the next one does: it compares everything anew. While the CA is away nothing
-changes, but for what it had told before: a grant ends at its time.
+changes, but for what it had told before: a grant ends at its time. So it is where the CA refuses.
 """
 
 import difflib
@@ -38,9 +38,9 @@ Ask = Callable[[], Wanted]
 class Outcome:
     """What a round did, or would do.
 
-    ``away`` says why the CA told nothing; ``held`` what was not done, as it would take too much
-    away; ``notes`` what cannot be as the role maps say; ``unended`` how many sessions remain;
-    ``next_end`` when the next grant ends, by the CA's clock.
+    ``away`` says why the CA told nothing, which was a ``refusal`` where it is there; ``held`` what
+    was not done, as it would take too much away; ``notes`` what cannot be as the role maps say;
+    ``unended`` how many sessions remain; ``next_end`` when the next grant ends, by the CA's clock.
     """
 
     changed: bool = False
@@ -52,6 +52,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     held: str | None = None
     away: str | None = None
+    refusal: PgwardError | None = None
     next_end: datetime | None = None
 
 
@@ -86,9 +87,12 @@ def sync(
     """
     try:
         wanted = ask()
-    except UnavailableError as error:
+    except PgwardError as error:
+        # Also where the CA is there and does not know this host any more, or says what cannot be
+        # read: what it had given for a time is over all the same.
         done = _end_what_is_over(host, map_name, now, now - skew)
-        return replace(done, away=error.message)
+        refusal = None if isinstance(error, UnavailableError) else error
+        return replace(done, away=error.message, refusal=refusal)
     if not wanted.maps and not _has_section(host, map_name):
         return Outcome(digest=wanted.digest)  # no role map has ever been for this host
     with exclusive(host):

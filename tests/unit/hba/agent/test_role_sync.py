@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pgward.audit.events import HOST_ACTIONS, AuditEvent
-from pgward.core.errors import UnavailableError
+from pgward.core.errors import DeniedError, UnavailableError
 from pgward.hba.agent.duty import Duty, Turn
 from pgward.hba.agent.role_sync import RoleSync
 from pgward.hba.roles.planning import Planned
@@ -50,6 +51,13 @@ def test_a_change_is_on_record(caplog):
 def test_nothing_to_do_is_no_event():
     made, told = duty(Outcome())
     assert (made.run(Turn(NOW)).problems, told) == ((), [])
+
+
+def test_what_ends_where_the_ca_refuses_is_on_record_and_the_refusal_is_told():
+    made, told = duty(replace(CHANGED, away="no", refusal=DeniedError("no such host")))
+    with pytest.raises(DeniedError, match="no such host"):
+        made.run(Turn(NOW))
+    assert [each.details["removed"] for each in told] == [["eve as app"]]
 
 
 def test_the_ca_away_is_a_problem():

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pgward.core.errors import InvalidInputError, PgwardError, UnavailableError
+from pgward.core.errors import DeniedError, InvalidInputError, PgwardError, UnavailableError
 from pgward.hba.install.host import Host
 from pgward.hba.roles import fuses, section
 from pgward.hba.roles.sync import ENDING_FILE, Outcome, look, sync
@@ -94,6 +94,20 @@ def test_with_the_ca_away_a_grant_ends_at_its_time(host) -> None:
     assert later(1).changed is False
     assert (later(9).changed, pairs(host)) == (True, {("ann", "app"), ("ben", "app")})
     assert not (host.state_dir / fuses.FILE).exists()
+
+
+def test_a_grant_ends_at_its_time_where_the_ca_refuses_the_host(host) -> None:
+    put(host, ANN)
+    until = NOW + timedelta(hours=1)
+    run(host, Wanted(maps=("m",), people=(Person("ann", (Grant("app", until=until),)),)))
+
+    def refused() -> Wanted:
+        raise DeniedError("the host was removed")
+
+    for now, left in ((NOW, {ANN}), (until, frozenset())):
+        outcome = sync(host, refused, map_name="pgward", now=now)
+        assert (outcome.away, type(outcome.refusal)) == ("the host was removed", DeniedError)
+        assert pairs(host) == left
 
 
 def test_what_was_extended_ends_later(host) -> None:
