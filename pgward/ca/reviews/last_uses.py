@@ -1,6 +1,7 @@
 """When people last came in, taken from what edges and PostgreSQL hosts put on record.
 
-Of a host's log only logins count whose name PostgreSQL proved: others could be anybody's.
+Of a host's log only logins count whose name PostgreSQL proved: others could be anybody's. Of an
+edge only those count at services that are on it.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Connection
 from pgward.audit.events import AuditEvent
 from pgward.ca.identity.machines import Machine
 from pgward.ca.records import Kind
+from pgward.ca.resources import stored as resources
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema import users
 from pgward.ca.store.schema_reviews import last_uses
@@ -41,6 +43,10 @@ def note(
     if not latest:
         return 0
     connection = transaction.connection
+    if kind == SERVICE:
+        # An edge that somebody has taken over keeps no right in use that is not its own to serve.
+        own = {place for place, _ in latest if _serves(connection, machine, place)}
+        latest = {key: when for key, when in latest.items() if key[0] in own}
     people = _known(connection, {user for _, user in latest})
     known = _kept(connection, kind, latest.keys())
     fresh = [
@@ -73,6 +79,14 @@ def _place(event: AuditEvent, machine: Machine) -> str | None:
     details = event.details
     is_proved = "serial" in details or ("identity" in details and "forgeable" not in details)
     return machine.name if is_proved and "doubtful" not in details else None
+
+
+def _serves(connection: Connection, edge: Machine, service: str) -> bool:
+    found = resources.find(connection, "Service", service)
+    if found is None:
+        return False
+    edges = found.spec.get("edges")
+    return edges is None or edge.name in edges
 
 
 def _known(connection: Connection, names: set[str]) -> set[str]:

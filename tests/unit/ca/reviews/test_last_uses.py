@@ -7,6 +7,7 @@ import pytest
 from pgward.ca.identity import directory
 from pgward.ca.records import Kind
 from pgward.ca.reviews import last_uses
+from tests.fixtures.access_world import SERVICE
 
 
 @pytest.fixture
@@ -49,6 +50,14 @@ def test_what_is_no_use(access, came, at):
     assert came("a" * 200, "shop") == 0
     came("ann", "shop", when=access.clock.now() + timedelta(days=900))
     assert at("service", "shop") == {"ann": access.clock.now()}
+
+
+def test_an_edge_tells_only_of_services_that_are_on_it(access, came, at):
+    access.put("Service", "shop", SERVICE | {"edges": ["e2"]})
+    assert (came("ann", "shop"), came("ann", "nowhere")) == (0, 0)
+    assert at("service", "shop") == at("service", "nowhere") == {}
+    access.put("Service", "shop", SERVICE | {"edges": ["e1", "e2"]})
+    assert came("ann", "shop") == 1
 
 
 def test_not_every_use_is_written(access, came, at):
