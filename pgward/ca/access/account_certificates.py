@@ -1,8 +1,8 @@
 """Certificates in the names of connectors' accounts: on what grounds, and when they are revoked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography import x509
 from sqlalchemy.engine import Connection
@@ -68,6 +68,31 @@ def revoke(
         wanted = CertificateFilter(kind=Kind.ACCOUNT.value, subject=name, alive_at=now)
         found += revoker.revoke(transaction, wanted, now=now, reason=reason)
     return found
+
+
+def revoke_former(
+    transaction: Transaction,
+    revoker: Revoking,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    *,
+    now: datetime,
+) -> list[str]:
+    """Revoke what an integration's account has, where another connector, or none, has it now.
+
+    ``before`` and ``after`` are specs, None where there is none; return the serial numbers.
+    """
+    if before is None or _holder(before) in {None, _holder(after or {})}:
+        return []
+    wanted = CertificateFilter(kind=Kind.ACCOUNT.value, subject=before["user"], alive_at=now)
+    return revoker.revoke(transaction, wanted, now=now, reason=Reason.cessation_of_operation)
+
+
+def _holder(spec: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return who gets certificates, and in which name; None where nobody does."""
+    if "certificate" not in spec.get("auth", {}):
+        return None
+    return spec.get("connector"), spec.get("edge"), spec["user"]
 
 
 def _accounts(connection: Connection, machine: tuple[Kind, str]) -> Iterator[str]:

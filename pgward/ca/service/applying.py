@@ -230,6 +230,8 @@ def _write(context: Context, act: Act, wanted: Wanted, terms: Terms) -> Done:
     )
     act.worth_recording = change != "unchanged"
     act.details |= {"change": change, "version": stored.version, "spec": stored.spec}
+    if wanted.kind == INTEGRATION and not terms.dry_run:
+        _revoke_former(context, act, None if found is None else found.spec, stored.spec)
     if wanted.restored is not None:
         act.details["restored"] = wanted.restored
     return Done(stored.to_json(), change, before, _about_new(wanted, change))
@@ -278,7 +280,7 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
         applying_people.delete(context, act, kind, name, reason=terms.reason)
         return
     access.deleting(transaction, kind, name, now=now)
-    resources.delete(transaction, kind, name, now=now, by=terms.by, reason=terms.reason)
+    gone = resources.delete(transaction, kind, name, now=now, by=terms.by, reason=terms.reason)
     if kind == "Policy":
         service_notes.check_unused(transaction.connection, name)
     if kind == administering.KIND:
@@ -287,6 +289,18 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
         catalog.forget(transaction, name)
         changing.forget(transaction, name)
         access_roles.drop(transaction, name)
+        if not terms.dry_run:
+            _revoke_former(context, act, gone.spec, None)
+
+
+def _revoke_former(
+    context: Context, act: Act, before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> None:
+    """Revoke what a connector has in the name of an account that is not its own any more."""
+    serials = account_certificates.revoke_former(
+        act.transaction, context.revoker, before, after, now=context.now()
+    )
+    act.details |= {"revoked": len(serials)} if serials else {}
 
 
 def _notes(connection: Connection, wanted: Wanted, now: datetime) -> list[str]:

@@ -5,7 +5,7 @@ from cryptography import x509
 
 from pgward.core.clock import precise_rfc3339, rfc3339
 from pgward.pki import chain, pem
-from tests.fixtures.access_world import INTEGRATION
+from tests.fixtures.access_world import INTEGRATION, SERVICE
 from tests.fixtures.ca_service import request_pem
 
 WANTED, REPORT, SECRET, CERTIFICATE = (
@@ -156,6 +156,35 @@ def test_the_accounts_certificates_go_with_the_connector(admin, access, connecto
         assert admin.call("DELETE", "/v1/connectors/c1").json() == {"revoked": 2}
     again = admin.call("POST", f"/v1/certificates/{serial}/revoke", {}).json()
     assert (again["revoked"], again["certificates"][0]["kind"]) == (0, "account")
+
+
+@pytest.mark.parametrize(
+    ("change", "revoked"),
+    [
+        ({"host": "db9.internal"}, 0),
+        ({"connector": "c2"}, 1),
+        ({"user": "other_account"}, 1),
+        ({"auth": {"none": True}}, 1),
+        (None, 1),
+    ],
+)
+def test_the_accounts_certificates_go_where_it_is_the_connectors_no_more(
+    admin, access, connector, change, revoked
+):
+    access.put("Integration", "shop-db", INTEGRATION, auth=BY_CERTIFICATE)
+    body = {"integration": "shop-db", "csr": request_pem(), "seconds": 300}
+    serial = connector.call("POST", CERTIFICATE, body).json()["serial"]
+    path = "/v1/resources/integration/shop-db"
+    if change is None:
+        access.put("Service", "shop", SERVICE | {"integration": None})
+        assert admin.call("DELETE", path).status_code == 200
+    else:
+        spec = INTEGRATION | {"auth": BY_CERTIFICATE} | change
+        body = {"kind": "Integration", "metadata": {"name": "shop-db"}, "spec": spec}
+        assert admin.call("PUT", f"{path}?dry_run=true", body).status_code == 200
+        assert admin.call("PUT", path, body).status_code == 200
+    again = admin.call("POST", f"/v1/certificates/{serial}/revoke", {}).json()
+    assert again["revoked"] == 1 - revoked
 
 
 def test_an_accounts_certificate_lives_for_five_minutes_at_most(admin):
