@@ -93,8 +93,7 @@ class Taking:
         elif item.path == GLASS:
             del spec["breakGlass"]
         else:
-            name = item.resource_name
-            return f"nobody else may ask by it: delete the flow (pgward delete accessflow {name})"
+            return _last_of_a_flow(item, spec)
         return self._put(item, spec, note)
 
     def _map(self, item: Item, note: str) -> Obstacle:
@@ -155,6 +154,18 @@ class Taking:
             details=details,
         )
         self.transaction.record(event)
+
+
+def _last_of_a_flow(item: Item, spec: Spec) -> Obstacle:
+    """Say what to do about the only ones who may ask; deleting must not end what was not ended."""
+    name, others = item.resource_name, set(spec.get("services") or ()) - {item.service}
+    if others:
+        what = f"take {item.service} out of its services (pgward edit accessflow {name})"
+    elif spec.get("serviceLabels"):
+        what = f"narrow its serviceLabels (pgward edit accessflow {name})"
+    else:
+        what = f"delete the flow (pgward delete accessflow {name})"
+    return f"nobody else may ask by it: {what}"
 
 
 def _server_role(item: Item, _note: str) -> Obstacle:

@@ -70,6 +70,24 @@ def test_a_flow_for_several_services_is_administrators_to_change(access, campaig
     assert campaign.spec("AccessFlow", "oncall")["who"]["users"] == []
 
 
+@pytest.mark.parametrize(
+    ("services", "word"),
+    [
+        ({"services": ["shop", "pay"]}, "take shop out of its services"),
+        ({"services": None, "serviceLabels": {"env": "prod"}}, "narrow its serviceLabels"),
+    ],
+)
+def test_the_last_of_a_flow_for_others_too_are_not_ended_everywhere(
+    aware, campaign, services, word
+):
+    aware.flow(**services)
+    campaign.start(paths=("flow",))
+    number = campaign.number(group_name="engineers", service="shop")
+    assert campaign.decide("adam", "end", number).obstacle == (
+        f"nobody else may ask by it: {word} (pgward edit accessflow oncall)"
+    )
+
+
 def test_a_role_map_of_several_hosts_is_one_right(access, campaign):
     rule = {"groups": ["dba"], "users": ["ann"], "roles": ["app", "reading"]}
     access.put("RoleMap", "team", {"hosts": ["db1", "db2"], "rules": [rule]})
