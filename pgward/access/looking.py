@@ -35,11 +35,21 @@ sessions as (
   select usesysid as oid, count(*) as many from pg_stat_activity group by 1)
 """
 
-# Which of its roles a REVOKE counts as is for PostgreSQL to choose, unless it is one by SET ROLE.
-_HOW: Final = """case when pg_get_userbyid(x.grantor) = current_user then 'plain'
-       when pg_has_role(current_user, x.grantor, case
-         when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)
-       then 'set' when pg_has_role(current_user, x.grantor, 'usage') then 'plain' else 'no' end"""
+
+def _how(reaches: str) -> str:
+    """Return how a privilege can be revoked, as SQL; ``reaches`` is whether its grantor gets there.
+
+    Which of its roles a REVOKE counts as is for PostgreSQL to choose, unless it is one by SET ROLE;
+    and a role without USAGE on a schema cannot name what is in it, though it be its own.
+    """
+    becomes = """pg_has_role(current_user, x.grantor, case
+         when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)"""
+    return f"""case when pg_get_userbyid(x.grantor) = current_user then 'plain'
+       when {becomes} and {reaches} then 'set'
+       when pg_has_role(current_user, x.grantor, 'usage') then 'plain' else 'no' end"""
+
+
+_REACHES: Final = "(o.schema = '' or pg_catalog.has_schema_privilege(x.grantor, o.schema, 'usage'))"
 
 SERVER: Final = (
     _ROLES
@@ -97,7 +107,7 @@ select json_build_object('is', 'held', 'kind', 'database', 'database', d.datname
   'grantor', pg_get_userbyid(x.grantor), 'grantable', x.is_grantable,
   'owner', pg_get_userbyid(d.datdba),
   'how', """
-    + _HOW
+    + _how("true")
     + """)
 from me, pg_database d cross join aclexplode(d.datacl) x left join pg_roles u on u.oid = x.grantee
 where x.grantee in (select oid from ours) and x.grantee <> d.datdba
@@ -265,7 +275,7 @@ def _held(kind: str, catalog: str, joins: str, columns: tuple[str, str, str, str
     return f"""select json_build_object('is', 'held', 'kind', o.kind, 'schema', o.schema,
   'name', o.name, 'args', o.args, 'grantee', coalesce(u.rolname, ''),
   'privilege', x.privilege_type, 'grantor', pg_get_userbyid(x.grantor),
-  'grantable', x.is_grantable, 'owner', pg_get_userbyid(o.owner), 'how', {_HOW})
+  'grantable', x.is_grantable, 'owner', pg_get_userbyid(o.owner), 'how', {_how(_REACHES)})
 from (select {kind} as kind, {schema}::text as schema, {name}::text as name, {args}::text as args,
              {owner} as owner, {acl} as acl
         from dependent d {joins} where d.classid = '{catalog}'::regclass and d.deptype = 'a') o
