@@ -169,13 +169,13 @@ def _under(flow: Flow, person: Person, aim: Target, wish: Wish, now: datetime) -
     if not wish.asked and flow.offers_rights:
         raise InvalidInputError(
             "nothing was named that you want",
-            hint="--bundle, --role or --on; `pgward request SERVICE` shows what there is",
+            hint=f"--bundle, --role or --on; `pgward request {aim.service}` shows what there is",
         )
     beyond = flows.uncovered(flow, wish.asked)
     if beyond is not None:
         raise DeniedError(
             f"the flow {flow.name} does not offer {beyond}",
-            hint="`pgward request SERVICE` shows what you may ask for",
+            hint=f"`pgward request {aim.service}` shows what you may ask for",
         )
     length = flow.length(wish.seconds, break_glass=wish.break_glass)
     seconds = int(length.total_seconds())

@@ -5,7 +5,13 @@ import pytest
 from pgward.access.flows import Asked
 from pgward.access.rights import Rights
 from pgward.ca.store.schema_notices import notices
-from pgward.core.errors import ConflictError, DeniedError, InvalidInputError, NotFoundError
+from pgward.core.errors import (
+    ConflictError,
+    DeniedError,
+    InvalidInputError,
+    NotFoundError,
+    PgwardError,
+)
 from tests.fixtures.access_world import BUNDLE, FLOW, SERVICE, on
 
 NOTHING = Asked()
@@ -35,6 +41,13 @@ def test_a_request_waits_for_those_who_decide(access, clock):
 def test_what_cannot_be_asked_for(access, wish, error, said):
     with pytest.raises(error, match=said):
         access.ask(**wish)
+
+
+@pytest.mark.parametrize("asked", [NOTHING, Asked(frozenset({"other"}))])
+def test_the_hint_names_the_service(access, asked):
+    with pytest.raises(PgwardError) as caught:
+        access.ask(asked=asked)
+    assert "`pgward request shop` shows what" in caught.value.hint
 
 
 @pytest.mark.parametrize("user", ["dora", "adam", "olga"])
