@@ -1,7 +1,8 @@
 """Since when a right is there, and when it was last used, as far as anything tells.
 
 Use is what edges tell of database sessions, and PostgreSQL hosts of logins; that of somebody who
-gets in by several paths counts for each. Of flows it is the last request.
+gets in by several paths counts for each. Of flows it is the last request, of breaking the glass the
+last such one.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ class Uses:
         self._connection, self._members = connection, rights.members
         self._hosts: dict[str, dict[str, datetime]] = {}
         self._sessions: dict[str, dict[str, datetime]] = {}
-        self._requests: dict[tuple[str, str], dict[str, datetime]] = {}
+        self._requests: dict[tuple[str, str, bool], dict[str, datetime]] = {}
         self._since: dict[tuple[str, ...], datetime | None] = {}
         self._versions: dict[tuple[str, str], list[Version]] = {}
 
@@ -54,7 +55,7 @@ class Uses:
         if right.path in {ALLOW, GRANT} and right.service is not None:
             return self._of_service(right.service)
         if right.path in {FLOW, GLASS} and right.service is not None:
-            return self._of_flow(right.service, right.resource[1])
+            return self._of_flow(right.service, right.resource[1], glass=right.path == GLASS)
         if right.path == ROLE_MAP and right.host is not None:
             return self._of_host(right.host)
         return {}
@@ -104,15 +105,17 @@ class Uses:
             self._hosts[host] = last_uses.at(self._connection, last_uses.HOST, host, user)
         return self._hosts[host]
 
-    def _of_flow(self, service: str, flow: str) -> dict[str, datetime]:
-        if (service, flow) not in self._requests:
+    def _of_flow(self, service: str, flow: str, *, glass: bool) -> dict[str, datetime]:
+        key = (service, flow, glass)
+        if key not in self._requests:
+            made = (_REQUESTS.service == service, _REQUESTS.flow == flow)
             chosen = (
                 sa.select(_REQUESTS.user_name, sa.func.max(_REQUESTS.created_at))
-                .where(_REQUESTS.service == service, _REQUESTS.flow == flow)
+                .where(*made, _REQUESTS.break_glass == glass)
                 .group_by(_REQUESTS.user_name)
             )
-            self._requests[service, flow] = _pairs(self._connection, chosen)
-        return self._requests[service, flow]
+            self._requests[key] = _pairs(self._connection, chosen)
+        return self._requests[key]
 
 
 def _pairs(connection: Connection, chosen: sa.Select[Any]) -> dict[str, datetime]:

@@ -57,6 +57,18 @@ def test_what_one_asked_for_is_the_use_of_a_flow(access, uses):
     assert uses("break-glass") == {"sre": (start, None)}
 
 
+def test_breaking_the_glass_is_a_use_of_that_alone(access, uses):
+    access.flow(breakGlass={"who": {"groups": ["engineers", "sre"]}, "maxDuration": "1h"})
+    start = access.clock.now()
+    access.ask()
+    access.clock.move(hours=1)
+    access.ask("sam", break_glass=True)
+    assert uses("flow", user="sam")["sam"][1] is None
+    assert uses("flow")["engineers"][1] == start
+    assert uses("break-glass", user="ann")["ann"][1] is None
+    assert uses("break-glass", user="sam")["sam"][1] == access.clock.now()
+
+
 def test_a_grant_is_used_only_since_it_is_there(access, used, uses):
     used("ann")
     access.clock.move(hours=1)
