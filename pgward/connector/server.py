@@ -1,11 +1,12 @@
 """A PostgreSQL server as a connector reaches it: connections, and the one that holds the lock."""
 
 import logging
+import re
 import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import psycopg
 from psycopg import pq
@@ -20,6 +21,11 @@ from pgward.core.errors import DeniedError, InvalidInputError, UnavailableError
 log = logging.getLogger("pgward.connector")
 
 OLDEST = 11
+_NOT_BY_PASSWORD: Final = re.compile(
+    r"no pg_hba\.conf entry|pg_hba\.conf rejects|requires a valid client certificate"
+    r"|(certificate|[Pp]eer|[Ii]dent) authentication failed|is not permitted to log in"
+)
+"""PostgreSQL's words of those who may not come at all; libpq tells no SQLSTATE of a refusal."""
 
 
 class StandbyError(UnavailableError):
@@ -81,12 +87,17 @@ class PostgresServer:
             other.enter(Credentials(password=password, roots=own.roots), database)
 
     def enter(self, credentials: Credentials, database: str | None) -> None:
-        """Log in with these and leave; raise DeniedError, UnavailableError."""
+        """Log in with these and leave; raise DeniedError, UnavailableError.
+
+        It is denied as well where pg_hba.conf lets nobody in by a password.
+        """
         wanted = database or self.database
         parameters = self._parameters(wanted, credentials)
         try:
             WatchedConnection.connect("", autocommit=True, **parameters).close()
         except psycopg.OperationalError as error:
+            if _NOT_BY_PASSWORD.search(str(error)):
+                raise DeniedError(said(error), hint="look at pg_hba.conf") from error
             raise self._away(error, wanted) from error
 
     def verifiers(self, passwords: Mapping[str, int]) -> Mapping[str, str]:

@@ -146,6 +146,33 @@ def test_a_wrong_password_is_refused_in_the_servers_words_without_it(database_se
     assert "canary" not in f"{caught.value} {caught.value.hint}"
 
 
+def test_an_account_that_may_not_come_at_all_is_denied(database_server):
+    database_server.psql("create role shut nologin")
+    with pytest.raises(DeniedError, match='role "shut" is not permitted to log in'):
+        opened(database_server).log_in("shut", "any")
+
+
+@pytest.mark.parametrize(
+    ("words", "raised"),
+    [
+        ("FATAL: connection requires a valid client certificate", DeniedError),
+        ('FATAL: no pg_hba.conf entry for host "::1", user "app", no encryption', DeniedError),
+        ('FATAL: pg_hba.conf rejects connection for host "::1"', DeniedError),
+        ('FATAL: Peer authentication failed for user "app"', DeniedError),
+        ("FATAL: the database system is starting up", UnavailableError),
+        ("FATAL: sorry, too many clients already", UnavailableError),
+    ],
+)
+def test_what_will_never_let_an_account_in_is_no_absence(monkeypatch, words, raised):
+    def refuse(*_args, **_parameters):
+        raise psycopg.OperationalError(f"connection failed: {words}")
+
+    monkeypatch.setattr(module.WatchedConnection, "connect", refuse)
+    settings = ServerSettings.read(settings_fields(host="127.0.0.1"))
+    with pytest.raises(raised, match=words[:15]):
+        PostgresServer("shop-db", "c1", settings, Logins()).log_in("app", "any")
+
+
 def test_a_server_that_is_away_costs_no_second_secret(tmp_path):
     logins = Logins("x")
     fields = settings_fields(host=str(tmp_path))
