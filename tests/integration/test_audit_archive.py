@@ -145,7 +145,7 @@ def test_recordings_in_a_bucket(start_ca, s3_url, bucket, tmp_path):
     site.api.put(
         "/v1/resources/service/orders", aware({"recording": "results"}, edges=[teller.edge])
     )
-    told_by_the_ca = json.loads(b64decode(machine.snapshot(0, 5).split(".")[1] + "=="))
+    told_by_the_ca = json.loads(b64decode(machine.snapshot(0, 5)["snapshot"].split(".")[1] + "=="))
     ours = {"edge": teller.edge, "service": "orders"}
     said = [
         start(1, recipient=told_by_the_ca["recording"]["recipient"]) | ours,
