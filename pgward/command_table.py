@@ -65,7 +65,7 @@ _CA = {
     "init": Entry(
         "create a certificate authority in a directory", "pgward.ca.ceremony.init_commands:init"
     ),
-    "serve": Entry("serve the authority's HTTPS API", "pgward.ca.commands:serve"),
+    "serve": Entry("serve the authority's HTTPS API", "pgward.portal.commands:serve"),
     "backup": Entry("write an encrypted backup", "pgward.ca.backup.commands:backup"),
     "restore": Entry("make the authority from a backup", "pgward.ca.backup.commands:restore"),
     "migrate-store": Entry(

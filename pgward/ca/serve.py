@@ -31,7 +31,7 @@ from pgward.ca.revoking.crl_files import CrlFiles
 from pgward.ca.rotation.replicas import BEAT_SECONDS
 from pgward.ca.rotation.upkeep import RotationUpkeep
 from pgward.ca.service import public_http
-from pgward.ca.service.app import create_app
+from pgward.ca.service.app import Front, create_app
 from pgward.ca.service.context import Context
 from pgward.ca.service.public_http import PublicServer
 from pgward.ca.settings import Settings, StoreSettings
@@ -72,8 +72,11 @@ class Secrets:
     sealer: Sealer
 
 
-def run(directory: Path, options: Options) -> None:
-    """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin."""
+def run(directory: Path, options: Options, front: Front) -> None:
+    """Serve until SIGTERM or Ctrl-C; raise PgwardError when that cannot begin.
+
+    ``front`` adds what is for browsers to the application.
+    """
     keep_secrets()
     hide_memory()
     settings = _overridden(Settings.load(directory), options)
@@ -108,7 +111,14 @@ def run(directory: Path, options: Options) -> None:
                 secrets = Secrets(signs_log, open_sealer(directory, store, authority.clock.now()))
                 objects = open_objects(settings.audit.archive, directory)
                 server, service = _server(
-                    authority, store, certificate, secrets, listening, acme=acme, objects=objects
+                    authority,
+                    store,
+                    certificate,
+                    secrets,
+                    listening,
+                    acme=acme,
+                    objects=objects,
+                    front=front,
                 )
                 observing.watch_connections(server.waiting)
                 table = jobs.table(
@@ -158,6 +168,7 @@ def _server(
     *,
     acme: acme_service.AcmeService | None,
     objects: ObjectStore,
+    front: Front,
 ) -> tuple[listener.HttpsServer, Context]:
     settings = authority.settings
     origins = _origins(settings, listener.bound_address(listening))
@@ -170,6 +181,7 @@ def _server(
         certificate=certificate,
         acme=acme,
         objects=objects,
+        front=front,
     )
     service: Context = app.state.context
     service.heads.newest()  # the first one ever, so that everyone can have it

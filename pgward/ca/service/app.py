@@ -1,6 +1,6 @@
 """The application: every route under ``/v1``, described by ``/v1/openapi.json``."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,9 +15,6 @@ from pgward.ca.http import networks
 from pgward.ca.identity.passwords import Passwords
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
-from pgward.ca.notices.stored import StoredRequests
-from pgward.ca.page import decide
-from pgward.ca.page import routes as page_routes
 from pgward.ca.service import context, errors, strict
 from pgward.ca.service.events import MAX_EVENTS_BODY
 from pgward.ca.service.express import Express
@@ -82,6 +79,9 @@ from pgward.ca.service.routes import (
 from pgward.ca.service.routes import acme as acme_routes
 from pgward.ca.store import Store
 
+Front = Callable[[FastAPI, context.Context], None]
+"""Puts what is for browsers onto the application."""
+
 _ROUTERS = (
     *(public.router, login.router),
     *(me.router, me_policies.router, mfa.router, posture.router, step_up.router, issuing.router),
@@ -115,6 +115,10 @@ made with their device's key (RFC 9449). Machines send a `DPoP` proof whose head
 certificate (`x5c`). Times are RFC 3339 in UTC; serial numbers are lower-case hex."""
 
 
+def _no_front(_app: FastAPI, _context: context.Context) -> None:
+    """Serve the API alone."""
+
+
 def create_app(
     authority: Authority,
     store: Store,
@@ -126,13 +130,14 @@ def create_app(
     certificate: ApiCertificate | None = None,
     acme: AcmeService | None = None,
     objects: ObjectStore | None = None,
+    front: Front = _no_front,
 ) -> FastAPI:
     """Return the ASGI application; ``log_key`` signs the transparency log's heads.
 
     ``sealer`` encrypts what the CA keeps for itself. ``origins`` are further addresses
     (``https://host:port``) that people may use besides ``authority.settings.ca.url``;
     ``certificate`` is the API's own, which ``/readyz`` looks at; ``objects`` is where the archive
-    keeps what edges put on record.
+    keeps what edges put on record; ``front`` adds what is for browsers.
     Its lifespan must run; when the server begins to stop, call
     ``app.state.context.send_home()`` on its event loop to end the long polls at once.
     """
@@ -164,8 +169,7 @@ def create_app(
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # as they are: `strict.router` says why
     acme_routes.install(app, acme)
-    page_routes.install(app, app.state.context)
-    decide.install(app, app.state.context, StoredRequests())
+    front(app, app.state.context)
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(

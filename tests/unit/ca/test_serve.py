@@ -49,4 +49,4 @@ def test_what_the_command_line_says_comes_before_the_settings():
 
 def test_a_directory_without_a_ca_is_refused(tmp_path):
     with pytest.raises(NotFoundError, match="not a CA directory"):
-        serve.run(tmp_path, Options())
+        serve.run(tmp_path, Options(), lambda _app, _context: None)

@@ -1,4 +1,4 @@
-from pgward.ca.page import headers
+from pgward.portal.web import headers
 
 
 def test_a_page_runs_its_own_scripts_only_and_stands_in_no_frame():

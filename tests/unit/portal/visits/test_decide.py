@@ -7,10 +7,10 @@ import pytest
 
 from pgward.ca.notices import links
 from pgward.ca.notices.links import Link
-from pgward.ca.page import decide
+from pgward.portal.visits import decide
 from tests.fixtures.ca_service import SEALER, URL
 from tests.fixtures.notices import ID, FakeRequests, facts
-from tests.unit.ca.page.test_routes import registered
+from tests.unit.portal.visits.test_passkey import registered
 
 FROM_PAGE = {"Origin": URL, "Sec-Fetch-Site": "same-origin"}
 

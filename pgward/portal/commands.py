@@ -60,7 +60,9 @@ def serve(
     Prints `listening HOST:PORT` on standard output when it is ready. The roots' keys may be away.
     Several may serve one database, each with a copy of DIR: see docs/how-to/several-replicas.md.
     """
-    from pgward.ca import serve as serving  # noqa: PLC0415 - the HTTP service is slow to import
+    # The HTTP service is slow to import.
+    from pgward.ca import serve as serving  # noqa: PLC0415 - as said
+    from pgward.portal import front  # noqa: PLC0415 - as said
 
     store = urls.chosen(database_url, database_url_file)
     logs.to_terminal()
@@ -75,4 +77,4 @@ def serve(
         traces=traces,
         archive=archive,
     )
-    serving.run(directory, options)
+    serving.run(directory, options, front.install)

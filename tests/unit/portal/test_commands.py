@@ -1,6 +1,6 @@
 from click.testing import CliRunner
 
-from pgward.ca import commands
+from pgward.portal import commands
 
 
 def test_a_bad_address_is_a_usage_error(tmp_path):

@@ -4,12 +4,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pgward.ca.page import assets
+from pgward.portal.web import assets
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_DIRECTORY = Path(__file__).with_name("templates")
+DIRECTORY = Path(__file__).parents[1] / "templates"
 
 
 def render(template: str, /, **values: Any) -> str:
@@ -23,7 +23,7 @@ def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     made = Environment(
-        loader=FileSystemLoader(_DIRECTORY),
+        loader=FileSystemLoader(DIRECTORY),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

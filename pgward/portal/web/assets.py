@@ -11,7 +11,7 @@ from pathlib import Path
 from pgward.core.errors import NotFoundError
 
 PREFIX = "/static"
-_DIRECTORY = Path(__file__).with_name("static")
+_DIRECTORY = Path(__file__).parents[1] / "static"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

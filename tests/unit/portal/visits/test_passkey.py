@@ -6,7 +6,8 @@ import pytest
 
 from pgward.ca import caller
 from pgward.ca.login.passkeys.site import Site
-from pgward.ca.page import routes, templates
+from pgward.portal.visits import passkey
+from pgward.portal.web import templates
 from tests.fixtures.ca_service import URL
 from tests.fixtures.passkeys import CALLBACK, query
 from tests.fixtures.soft_authenticator import SoftAuthenticator
@@ -59,7 +60,7 @@ def test_a_browser_elsewhere_is_warned_of(begun, app):
     shown = app.state.visits.show(sealed)
     assert shown.visit.address == "testclient"
     before = caller.client.set("203.0.113.9")
-    facts = routes._facts(Site("localhost", URL, "Acme"), sealed, shown)
+    facts = passkey._facts(Site("localhost", URL, "Acme"), sealed, shown)
     caller.client.reset(before)
     assert "another address" in templates.render("visit.html", **facts)
 

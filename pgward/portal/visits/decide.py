@@ -16,12 +16,12 @@ from pgward.ca.notices import deciding, links
 from pgward.ca.notices.deciding import Answer, Deciding, Requests, Shown
 from pgward.ca.notices.message import Message, one_line
 from pgward.ca.notices.notice import Kind
-from pgward.ca.page import headers, templates
 from pgward.ca.service import strict
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body
 from pgward.ca.settings import Settings
 from pgward.core.errors import DeniedError, InvalidInputError, PgwardError
+from pgward.portal.web import headers, templates
 
 router = strict.router("decide", prefix="", described=False)
 _MOST_REASON = 500

@@ -14,11 +14,11 @@ from pgward.ca.login.passkeys import site, visits
 from pgward.ca.login.passkeys.responses import Asserted, Made
 from pgward.ca.login.passkeys.site import Site
 from pgward.ca.login.passkeys.visiting import Shown, Visits
-from pgward.ca.page import assets, headers, templates
 from pgward.ca.service import strict
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Body
 from pgward.core.errors import DeniedError, PgwardError
+from pgward.portal.web import assets, headers, templates
 
 router = strict.router("page", prefix="", described=False)
 _FOREVER = "public, max-age=31536000, immutable"

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from pgward.ca.page import assets
 from pgward.core.errors import NotFoundError
+from pgward.portal.web import assets
 
 
 def test_the_name_of_an_asset_tells_what_is_in_it():
