@@ -1,13 +1,34 @@
 """Puts the pages onto the CA's application."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from pgward.ca.notices.stored import StoredRequests
+from pgward.ca.service import errors
 from pgward.ca.service.context import Context
+from pgward.portal.pages import databases, requests, sign_in
 from pgward.portal.visits import decide, passkey
+from pgward.portal.web import route
+
+_PAGES = (sign_in, databases, requests)
 
 
 def install(app: FastAPI, context: Context) -> None:
     """Serve every page; they are for browsers, and no part of the API's description."""
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
+    for page in _PAGES:
+        app.router.routes.extend(page.router.routes)
+    app.add_exception_handler(HTTPException, _nothing_there)
+
+
+async def _nothing_there(request: Request, error: Exception) -> Response:
+    """Answer for a path that is nobody's: browsers get a page, all others the API's words."""
+    if not isinstance(error, HTTPException):
+        raise TypeError(error)
+    is_page = not request.url.path.startswith("/v1/")
+    if is_page and "text/html" in request.headers.get("accept", ""):
+        return route.problem(request, error)
+    answer: JSONResponse = errors.answer(error, request)
+    return answer

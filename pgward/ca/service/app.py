@@ -169,8 +169,8 @@ def create_app(
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # as they are: `strict.router` says why
     acme_routes.install(app, acme)
-    front(app, app.state.context)
     errors.install(app)
+    front(app, app.state.context)
     # The last one added is the outermost.
     app.add_middleware(
         Express,

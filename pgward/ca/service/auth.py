@@ -97,12 +97,11 @@ def person(
     """Return the login session that asks; raise LoginNeededError, ProofError, DeniedError."""
     token = _token(authorization)
     found = read_proof(context, request, dpop, token)
-    session = _living(context, token)
+    session = living(context, token)
     if not _is_bound(session, found):
-        _refuse_device(context, request, session, found)
+        refuse_device(context, request, session, found.thumbprint)
     use_up(context, context.replay, found)
-    _admit(context, session)
-    caller.is_now(session.user.name, session.id)  # so that acts look again
+    admit(context, session)
     return session
 
 
@@ -127,12 +126,12 @@ async def renewing(context: Context, request: Request) -> Renewing:
     session = context.known_sessions.get(token, now=context.now(), monotonic=context.monotonic())
     if session is None:
         age = context.known_sessions.age()
-        session = await run_sync(_living, context, token)
+        session = await run_sync(living, context, token)
         context.known_sessions.remember(token, session, age=age, monotonic=context.monotonic())
     if not _is_bound(session, found):
-        await run_sync(_refuse_device, context, request, session, found)
+        await run_sync(refuse_device, context, request, session, found.thumbprint)
     use_up(context, context.replay, found)
-    _admit(context, session)
+    _count(context, session)
     return Renewing(session, token)
 
 
@@ -271,7 +270,8 @@ def _owner(connection: Connection, serial: str) -> tuple[Kind, str] | None:
     return Kind(row.kind), row.subject
 
 
-def _living(context: Context, token: str) -> LoginSession:
+def living(context: Context, token: str) -> LoginSession:
+    """Return the session of a token; raise LoginNeededError when it has ended."""
     with context.store.read() as connection:
         session = sessions.find(connection, token, context.now())
     if session is None:
@@ -283,22 +283,27 @@ def _is_bound(session: LoginSession, found: Proof) -> bool:
     return found.chain is None and found.thumbprint == session.thumbprint
 
 
-def _admit(context: Context, session: LoginSession) -> None:
-    """Take note of who asks, and count it."""
+def admit(context: Context, session: LoginSession) -> None:
+    """Take note of who asks, in a session that acts look at again, and count it."""
+    _count(context, session)
+    caller.is_now(session.user.name, session.id)
+
+
+def _count(context: Context, session: LoginSession) -> None:
     caller.is_now(session.user.name)
     context.limits.caller(session.user.name, context.monotonic())
 
 
-def _refuse_device(
-    context: Context, request: Request, session: LoginSession, found: Proof
+def refuse_device(
+    context: Context, request: Request, session: LoginSession, used_by: str
 ) -> NoReturn:
-    """Refuse a token that another key than its own came with: it was copied."""
+    """Refuse a token that came from another device than its own, ``used_by``: it was copied."""
     context.limits.refusal(caller.client.get(), context.monotonic())
     error = DeniedError("the login belongs to another device", hint="pgward login")
     details = {
         "request": f"{request.method} {request.url.path}"[:200],
         "device": session.thumbprint,
-        "used_by": found.thumbprint,
+        "used_by": used_by,
     }
     context.acts.refused(session.user.name, stolen.ACTION, session.id, error, details)
     raise error

@@ -102,18 +102,24 @@ class Seldom:
 _seldom = Seldom()
 
 
+def status(error: PgwardError) -> int:
+    """Return the HTTP status of one of our own errors."""
+    if isinstance(error, StaleError):  # RFC 9110 section 13.1.1
+        return HTTPStatus.PRECONDITION_FAILED
+    return STATUS.get(error.code, 500)
+
+
 def from_error(error: PgwardError) -> JSONResponse:
     """Answer one of our own errors; the log has those that only an administrator can mend."""
     if error.code == UnavailableError.code and _seldom.is_due(error.message):
         _log.warning("a request was refused: %s", error.message)
     wrong = error.fields if isinstance(error, FieldsError | ConflictsError) else ()
-    status = STATUS.get(error.code, 500)
-    if isinstance(error, StaleError):  # RFC 9110 section 13.1.1
-        status = HTTPStatus.PRECONDITION_FAILED
     headers = None
     if isinstance(error, UnavailableError):
         headers = {"Retry-After": str(error.retry_after)}  # RFC 9110 section 10.2.3
-    return respond(status, error.code, error.message, hint=error.hint, wrong=wrong, headers=headers)
+    return respond(
+        status(error), error.code, error.message, hint=error.hint, wrong=wrong, headers=headers
+    )
 
 
 def unexpected(error: BaseException) -> JSONResponse:

@@ -4,6 +4,7 @@ The name of a changed asset changes, so browsers may keep each for ever.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from pgward.core.errors import NotFoundError
 
 PREFIX = "/static"
+_IMPORT = re.compile(rb'from "\./([a-z_]+\.js)"')
 _DIRECTORY = Path(__file__).parents[1] / "static"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -32,7 +34,7 @@ class Asset:
 def every() -> dict[str, Asset]:
     """Return all assets by the name of their file."""
     files = [each for each in sorted(_DIRECTORY.iterdir()) if each.suffix in _TYPES]
-    return {each.name: _read(each) for each in files}
+    return {each.name: _read(each.name) for each in files}
 
 
 def path_of(name: str) -> str:
@@ -48,7 +50,17 @@ def find(path: str) -> Asset:
     raise NotFoundError("not found")
 
 
-def _read(file: Path) -> Asset:
+@cache
+def _read(name: str) -> Asset:
+    file = _DIRECTORY / name
     content = file.read_bytes()
-    name = f"{file.stem}.{hashlib.sha256(content).hexdigest()[:16]}{file.suffix}"
-    return Asset(f"{PREFIX}/{name}", content, _TYPES[file.suffix])
+    if file.suffix == ".js":  # scripts name each other as browsers will find them
+        content = _IMPORT.sub(
+            lambda found: b'from "%s"' % _read(found[1].decode()).path.encode(), content
+        )
+    hashed = f"{file.stem}.{hashlib.sha256(content).hexdigest()[:16]}{file.suffix}"
+    return Asset(f"{PREFIX}/{hashed}", content, _TYPES[file.suffix])
+
+
+def _import(found: re.Match[bytes]) -> bytes:
+    return b'from "%s"' % _read(found[1].decode()).path.encode()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgward.portal.web import assets
+from pgward.portal.web.filters import FILTERS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -30,4 +31,5 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     made.globals["asset"] = assets.path_of
+    made.filters.update(FILTERS)
     return made

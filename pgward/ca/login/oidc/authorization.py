@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
-from pgward.ca.login import loopback
+from pgward.ca.login import way_back
 from pgward.ca.login.oidc.errors import RefusedError, UntrustedError
 from pgward.ca.login.oidc.metadata import Metadata
 from pgward.core.errors import InvalidInputError
@@ -54,14 +54,15 @@ class Begun:
         return asdict(self)
 
 
-def check_redirect(uri: object, ports: Collection[int] = ()) -> str:
-    """Return the address on loopback where the browser goes back to; raise InvalidInputError.
+def check_redirect(uri: object, ports: Collection[int] = (), *, own: str = "") -> str:
+    """Return the address where the browser goes back to; raise InvalidInputError.
 
-    ``ports`` are the only ones that the provider accepts, when it does not accept all.
+    It is ``own``, our page, or on loopback: there, ``ports`` are the only ones that the provider
+    accepts, when it does not accept all.
     """
-    found = loopback.checked(uri if isinstance(uri, str) else "")
+    found = way_back.checked(uri if isinstance(uri, str) else "", own)
     port = urlsplit(found).port
-    if ports and port not in ports:
+    if found != own and ports and port not in ports:
         raise InvalidInputError(
             f"the identity provider does not accept port {port}",
             hint=f"listen on {', '.join(map(str, ports))}",

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pgward.ca.login.loopback import CALLBACK
 from pgward.ca.login.oidc.errors import ProviderAwayError, RefusedError, UntrustedError
 from pgward.ca.login.oidc.key_set import ALGORITHMS
 from pgward.ca.login.oidc.metadata import Metadata
 from pgward.ca.login.oidc.provider import Provider
+from pgward.ca.login.way_back import CALLBACK
 from pgward.ca.resources.oidc_provider import OidcSpec
 from pgward.core.errors import PgwardError
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.identity import provider_secrets
 from pgward.ca.keys.sealing import SealError
+from pgward.ca.login import way_back
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.oidc.fetch import Fetcher, HttpsFetcher
 from pgward.ca.login.oidc.provider import Provider
@@ -74,7 +75,7 @@ class Providers:
         provider = Provider(
             spec, self.fetching(spec), secret=lambda: secret, monotonic=self._desk.monotonic
         )
-        party = RelyingParty(provider, self._desk.clock.now)
+        party = RelyingParty(provider, self._desk.clock.now, page=way_back.own(self._desk.settings))
         title = resource.description if resource is not None else ""
         return Known(name, title or name, spec, provider, party)
 

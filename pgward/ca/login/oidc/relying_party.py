@@ -61,14 +61,16 @@ class Refreshed:
 class RelyingParty:
     """One provider, and the time."""
 
-    def __init__(self, provider: Provider, now: Callable[[], datetime]) -> None:
+    def __init__(self, provider: Provider, now: Callable[[], datetime], *, page: str = "") -> None:
+        """``page`` is the address of our own page, to which browsers may come back."""
         self._provider = provider
         self._spec = provider.spec
         self._now = now
+        self._page = page
 
     async def begin(self, redirect_uri: object) -> tuple[str, Begun]:
         """Return the address for the browser, and what to keep until it comes back."""
-        uri = authorization.check_redirect(redirect_uri, self._spec.redirect_ports)
+        uri = self._checked(redirect_uri)
         metadata, begun = await self._provider.metadata(), Begun.new(uri)
         spec = self._spec
         url = authorization.url(metadata, spec.client_id, spec.scopes, begun, spec.authorize_params)
@@ -84,7 +86,7 @@ class RelyingParty:
         No refresh token is asked for: the one of the login session stays the only one.
         """
         spec = self._spec
-        uri = authorization.check_redirect(redirect_uri, spec.redirect_ports)
+        uri = self._checked(redirect_uri)
         metadata, begun = await self._provider.metadata(), Begun.new(uri)
         scopes = [each for each in spec.scopes if each != _OFFLINE]
         acr = {"acr_values": " ".join(spec.step_up_acr)} if spec.step_up_acr else {}
@@ -102,6 +104,9 @@ class RelyingParty:
         spec = self._spec
         vouching.check_fresh(found, since=since, now=self._now(), acr=spec.step_up_acr)
         return Anew(found["sub"], vouching.second_factor(found, spec.second_factor))
+
+    def _checked(self, uri: object) -> str:
+        return authorization.check_redirect(uri, self._spec.redirect_ports, own=self._page)
 
     async def begin_device(self) -> Waiting:
         """Return the code for the person to type elsewhere."""

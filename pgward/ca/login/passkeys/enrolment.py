@@ -17,7 +17,7 @@ from pgward.ca.acts import Act
 from pgward.ca.identity import devices
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.keys.sealing import SealError
-from pgward.ca.login import answers, flows, freshness, loopback
+from pgward.ca.login import answers, flows, freshness, way_back
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.passkeys import credentials, site, visits, vouchers
 from pgward.ca.login.passkeys.credentials import Passkey
@@ -53,7 +53,7 @@ def begin(desk: Desk, session: LoginSession, name: str, redirect_uri: str) -> Be
         Errand.REGISTER,
         id=secrets.token_hex(16),
         thumbprint=session.thumbprint,
-        redirect_uri=loopback.checked(redirect_uri),
+        redirect_uri=way_back.checked(redirect_uri, way_back.own(desk.settings)),
         expires_at=now + flows.LIFETIME,
         device="" if device is None else device.name,
         address=caller.client.get(),

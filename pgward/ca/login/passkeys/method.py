@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
 from pgward.ca.identity import directory
-from pgward.ca.login import flows, grounds, loopback
+from pgward.ca.login import flows, grounds, way_back
 from pgward.ca.login.attempt import Ask, Attempt, Proven
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.method import Offer
@@ -37,7 +37,9 @@ class PasskeyMethod:
             Errand.LOGIN,
             id=attempt.id,
             thumbprint=attempt.thumbprint,
-            redirect_uri=loopback.checked(attempt.given.redirect_uri),
+            redirect_uri=way_back.checked(
+                attempt.given.redirect_uri, way_back.own(self._desk.settings)
+            ),
             expires_at=attempt.began_at + flows.LIFETIME,
             device=attempt.device.name,
             address=caller.client.get(),

@@ -18,7 +18,7 @@ from pgward.ca import caller
 from pgward.ca.acts import RefusedError
 from pgward.ca.identity import directory
 from pgward.ca.limiting.throttle import BackOff
-from pgward.ca.login import loopback
+from pgward.ca.login import way_back
 from pgward.ca.login.attempt import RefusedLoginError
 from pgward.ca.login.desk import Desk
 from pgward.ca.login.passkeys import credentials, options, site, verifying, visits, vouchers
@@ -78,7 +78,9 @@ class Visits:
         ``redirect_uri`` counts for a visit that names none.
         """
         visit = self._visit(sealed)
-        back = loopback.checked(visit.redirect_uri or redirect_uri)
+        back = way_back.checked(
+            visit.redirect_uri or redirect_uri, way_back.own(self._desk.settings)
+        )
         if visit.errand is Errand.REGISTER:
             raise DeniedError("this link is for adding a passkey", hint=_AGAIN)
         try:
@@ -156,7 +158,7 @@ class Visits:
 
     def _back(self, uri: str, visit: Visit, voucher: Voucher) -> str:
         code = vouchers.seal(self._desk.sealer, voucher)
-        return loopback.with_query(uri, code=code, state=visit.state)
+        return way_back.with_query(uri, code=code, state=visit.state)
 
     def _record(self, visit: Visit, action: str, error: DeniedError) -> None:
         self._refusal()

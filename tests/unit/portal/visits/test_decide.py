@@ -43,7 +43,7 @@ def test_the_page_shows_what_is_asked(api, link, requests):
     assert "TICKET-1: orders are stuck" in answer.text
     assert "pgward approve r7k2" in answer.text
     assert "<dt>in shop-reading</dt><dd>SELECT on x</dd>" in answer.text
-    assert "form-action 'none'" in answer.headers["content-security-policy"]
+    assert "form-action 'self'" in answer.headers["content-security-policy"]
     assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == (
         "no-store",
         "no-referrer",

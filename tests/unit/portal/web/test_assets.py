@@ -8,7 +8,7 @@ from pgward.portal.web import assets
 
 def test_the_name_of_an_asset_tells_what_is_in_it():
     found = assets.every()
-    assert set(found) == {"decide.js", "icon.svg", "page.css", "passkey.js"}
+    assert {"icon.svg", "portal.css", "portal.js", "passkey.js"} <= set(found)
     for name, each in found.items():
         stem, suffix = name.split(".")
         assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{16}}\.{suffix}", each.path)
@@ -19,6 +19,11 @@ def test_the_name_of_an_asset_tells_what_is_in_it():
 def test_there_is_nothing_else(path):
     with pytest.raises(NotFoundError):
         assets.find(path)
+
+
+def test_a_script_finds_what_it_takes_from_another():
+    text = assets.every()["question.js"].content.decode()
+    assert f'from "{assets.path_of("webauthn.js")}"' in text
 
 
 def test_scripts_and_styles_reach_for_nothing_elsewhere():
@@ -42,11 +47,13 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1])
 def test_every_text_has_the_contrast_of_wcag_aa(theme):
-    css = assets.every()["page.css"].content.decode()
+    css = assets.every()["portal.css"].content.decode()
     block = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[theme]
     colour = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
     texts = [("text", each) for each in ("ground", "card", "code", "warning", "error", "good")]
     texts += [("quiet", each) for each in ("ground", "card", "field")]
+    texts += [(f"{each}-text", each) for each in ("good", "warning", "error")]
+    texts += [("error-text", "card"), ("accent", "card"), ("accent", "ground")]
     texts += [("on-accent", "accent"), ("on-accent", "accent-hover"), ("text", "field")]
     for text, ground in texts:
         assert contrast(colour[text], colour[ground]) >= 4.5, (text, ground)

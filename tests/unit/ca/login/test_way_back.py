@@ -1,12 +1,13 @@
 import pytest
 
-from pgward.ca.login import loopback
+from pgward.ca.login import way_back
+from pgward.ca.settings import Settings
 from pgward.core.errors import InvalidInputError
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1/callback", "http://[::1]:65535/callback"])
-def test_a_listener_on_loopback_may_be_named(uri):
-    assert loopback.checked(uri) == uri
+def test_a_listener_on_way_back_may_be_named(uri):
+    assert way_back.checked(uri) == uri
 
 
 @pytest.mark.parametrize(
@@ -35,9 +36,20 @@ def test_a_listener_on_loopback_may_be_named(uri):
 )
 def test_nothing_else_may(uri):
     with pytest.raises(InvalidInputError, match="redirect_uri"):
-        loopback.checked(uri)
+        way_back.checked(uri)
 
 
 def test_a_query_is_escaped():
-    found = loopback.with_query("http://127.0.0.1:1/callback", code="a&b", state="ä")
+    found = way_back.with_query("http://127.0.0.1:1/callback", code="a&b", state="ä")
     assert found == "http://127.0.0.1:1/callback?code=a%26b&state=%C3%A4"
+
+
+def test_so_may_our_own_page_where_it_is_known():
+    page = way_back.own(Settings())
+    assert page == f"{Settings().ca.url}/sign-in/back"
+    assert way_back.checked(page, page) == page
+    for other in (f"{page}?x", f"{page}/", page.replace("https", "http")):
+        with pytest.raises(InvalidInputError):
+            way_back.checked(other, page)
+    with pytest.raises(InvalidInputError):
+        way_back.checked(page)

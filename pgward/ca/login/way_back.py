@@ -1,20 +1,30 @@
-"""Where a browser goes back to: a listener of the person's own, on loopback (RFC 8252 7.3)."""
+"""Where a browser goes back to: the portal, or a listener on loopback (RFC 8252 7.3)."""
 
 from urllib.parse import urlencode, urlsplit
 
+from pgward.ca.settings import Settings
 from pgward.core.errors import InvalidInputError
 
 CALLBACK = "/callback"
+PAGE = "/sign-in/back"
+"""The portal's own page, for who signs in there."""
 _HOSTS = ("127.0.0.1", "::1")
 _MAX_LENGTH = 100
 _NAME = "redirect_uri"
 
 
-def checked(uri: str | None) -> str:
-    """Return an address on loopback with a port, and nothing besides; raise InvalidInputError.
+def own(settings: Settings) -> str:
+    """Return the address of the portal's page."""
+    return (settings.login.page_url or settings.ca.url).rstrip("/") + PAGE
+
+
+def checked(uri: str | None, own: str = "") -> str:
+    """Return an address on loopback with a port, or ``own``; raise InvalidInputError.
 
     The name ``localhost`` is refused: what it resolves to is not for us to say (section 8.3).
     """
+    if uri and uri == own:
+        return uri
     if uri is None:
         raise InvalidInputError(f"{_NAME} is needed for this method")
     try:

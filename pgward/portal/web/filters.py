@@ -1,0 +1,44 @@
+"""How values read on a page: sentences and times."""
+
+from datetime import datetime, timedelta
+
+import segno
+from markupsafe import Markup
+
+from pgward.client.phrases import duration
+from pgward.core.clock import rfc3339
+
+_ENDS = (".", "!", "?", "…", ":")
+
+
+def sentence(text: str) -> str:
+    """Return one of our messages as a sentence."""
+    whole = text[:1].upper() + text[1:]
+    return whole if not whole or whole.endswith(_ENDS) else f"{whole}."
+
+
+def shown_time(moment: datetime) -> str:
+    """Return a time as people read it, in UTC; scripts turn it into theirs."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def qr(text: str) -> Markup:
+    """Return a QR code as a picture in the page; it stays dark on light in the dark."""
+    drawn = segno.make(text, error="m", micro=False)
+    # Nothing of the text is in it but its modules.
+    picture = drawn.svg_inline(scale=5, border=4, light="#fff", title="QR code")
+    return Markup(picture)  # noqa: S704 - as said
+
+
+def seconds(number: float) -> str:
+    """Return a number of seconds in words."""
+    return duration(timedelta(seconds=number))
+
+
+FILTERS = {
+    "qr": qr,
+    "rfc3339": rfc3339,
+    "seconds": seconds,
+    "sentence": sentence,
+    "shown_time": shown_time,
+}

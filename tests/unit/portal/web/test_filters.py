@@ -1,0 +1,24 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from pgward.portal.web import filters
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("no such thing", "No such thing."), ("why?", "Why?"), ("", ""), ("it ends.", "It ends.")],
+)
+def test_a_message_is_a_sentence(text, shown):
+    assert filters.sentence(text) == shown
+
+
+def test_a_time_is_in_utc():
+    assert filters.shown_time(datetime(2026, 11, 23, 9, 5, tzinfo=UTC)) == "2026-11-23 09:05 UTC"
+
+
+def test_a_picture_holds_nothing_of_its_text():
+    drawn = filters.qr("otpauth://totp/<script>?secret=ABC")
+    assert drawn.startswith("<svg")
+    assert "script" not in drawn
+    assert "style=" not in drawn
