@@ -16,7 +16,8 @@ _CSP = (
 COMMON = MappingProxyType(
     {
         "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
+        # With "no-referrer" browsers send forms with `Origin: null` (Fetch standard, section 3.2).
+        "Referrer-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
 )

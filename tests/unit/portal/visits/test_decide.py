@@ -46,7 +46,7 @@ def test_the_page_shows_what_is_asked(api, link, requests):
     assert "form-action 'self'" in answer.headers["content-security-policy"]
     assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == (
         "no-store",
-        "no-referrer",
+        "same-origin",
     )
     assert requests.decisions == []
 

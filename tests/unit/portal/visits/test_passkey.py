@@ -41,7 +41,7 @@ def test_the_page_shows_the_code_and_who_asks(api, begun):
         assert name in answer.headers
     assert (answer.headers["cache-control"], answer.headers["referrer-policy"]) == (
         "no-store",
-        "no-referrer",
+        "same-origin",
     )
     assert "set-cookie" not in answer.headers
 

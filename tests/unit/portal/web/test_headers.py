@@ -12,4 +12,4 @@ def test_a_page_runs_its_own_scripts_only_and_stands_in_no_frame():
     assert "unsafe" not in headers.PAGE["Content-Security-Policy"]
     assert headers.PAGE["X-Frame-Options"] == "DENY"
     assert headers.PAGE["Cache-Control"] == "no-store"
-    assert headers.PAGE["Referrer-Policy"] == "no-referrer"
+    assert headers.PAGE["Referrer-Policy"] == "same-origin"
