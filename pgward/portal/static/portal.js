@@ -21,3 +21,15 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 for (const button of document.querySelectorAll("[data-submit-after]")) {
   setTimeout(() => button.form.requestSubmit(button), 1000 * Number(button.dataset.submitAfter));
 }
+
+// A menu closes when its person goes on elsewhere.
+for (const menu of document.querySelectorAll("details.menu")) {
+  document.addEventListener("click", (event) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}
