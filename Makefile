@@ -1,6 +1,6 @@
 # Every target does all of its own set-up on a fresh machine, and none of it twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test retest test-all fuzz check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium matrix drivers faketime patroni peers clean
+.PHONY: help demo test retest test-all fuzz check bench fmt server dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium axe matrix drivers faketime patroni peers clean
 
 PYTHON := .venv/bin/python
 # One more than there are cores: tests wait for the servers that they start.
@@ -11,7 +11,7 @@ PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 HANGING := -o faulthandler_timeout=420 -o faulthandler_exit_on_timeout=true
 
 # The servers that tests run for real.
-SETUP := dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium
+SETUP := dev postgres softhsm slapd sshd pgbouncer oidc-provider chromium axe
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,9 @@ patroni: dev
 
 chromium:
 	@tools/setup_chromium.sh
+
+axe:
+	@tools/setup_axe.sh
 
 peers:
 	@tools/setup_bench.sh
