@@ -60,7 +60,3 @@ def _read(name: str) -> Asset:
         )
     hashed = f"{file.stem}.{hashlib.sha256(content).hexdigest()[:16]}{file.suffix}"
     return Asset(f"{PREFIX}/{hashed}", content, _TYPES[file.suffix])
-
-
-def _import(found: re.Match[bytes]) -> bytes:
-    return b'from "%s"' % _read(found[1].decode()).path.encode()

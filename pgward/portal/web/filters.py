@@ -13,7 +13,8 @@ _ENDS = (".", "!", "?", "…", ":")
 
 def sentence(text: str) -> str:
     """Return one of our messages as a sentence."""
-    whole = text[:1].upper() + text[1:]
+    is_command = text.startswith("pgward ")
+    whole = text if is_command else text[:1].upper() + text[1:]
     return whole if not whole or whole.endswith(_ENDS) else f"{whole}."
 
 

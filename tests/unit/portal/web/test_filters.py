@@ -7,7 +7,13 @@ from pgward.portal.web import filters
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("no such thing", "No such thing."), ("why?", "Why?"), ("", ""), ("it ends.", "It ends.")],
+    [
+        ("no such thing", "No such thing."),
+        ("why?", "Why?"),
+        ("", ""),
+        ("it ends.", "It ends."),
+        ("pgward login", "pgward login."),
+    ],
 )
 def test_a_message_is_a_sentence(text, shown):
     assert filters.sentence(text) == shown
