@@ -13,9 +13,15 @@ _MAX_LENGTH = 100
 _NAME = "redirect_uri"
 
 
+def origin(settings: Settings) -> str:
+    """Return where browsers find the portal, as they write it (RFC 6454 section 6.2)."""
+    url = settings.login.page_url or settings.ca.url
+    return url.rstrip("/").lower().removesuffix(":443")
+
+
 def own(settings: Settings) -> str:
     """Return the address of the portal's page."""
-    return (settings.login.page_url or settings.ca.url).rstrip("/") + PAGE
+    return origin(settings) + PAGE
 
 
 def checked(uri: str | None, own: str = "") -> str:

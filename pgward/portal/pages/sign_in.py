@@ -47,8 +47,8 @@ class Begin(Form):
 @router.get("/sign-in")
 def ways(frame: Guest, wanted: _Next = "") -> Response:
     """Show every way to sign in; at the address to which browsers come back from elsewhere."""
-    page = way_back.own(frame.context.desk.settings).removesuffix(way_back.PAGE)
-    if frame.origin != page.removesuffix(":443"):
+    page = way_back.origin(frame.context.desk.settings)
+    if frame.origin != page:
         path = frame.request.url.path
         query = f"?{frame.request.url.query}" if frame.request.url.query else ""
         return frame.go(f"{page}{path}{query}")

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.login import way_back
 from pgward.ca.service import auth
 from pgward.ca.service.context import Context, Current
 from pgward.core.errors import LoginNeededError
@@ -39,6 +40,10 @@ Signed = Annotated[Visitor, Depends(visitor)]
 
 def origin(context: Context, request: Request) -> str:
     """Return the origin under which the browser knows us; InvalidInputError for a strange one."""
+    own = way_back.origin(context.desk.settings)
+    host = request.headers.get("host", "").lower().removesuffix(":443")
+    if own == f"https://{host}":  # which may be known to browsers only
+        return own
     path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     plain = path.partition(b"?")[0].decode("latin-1")
     # As browsers write it (RFC 6454 section 6.2).

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from pgward.ca.login import way_back
-from pgward.ca.settings import Settings
+from pgward.ca.settings import LoginSettings, Settings
 from pgward.core.errors import InvalidInputError
 
 
@@ -53,3 +55,8 @@ def test_so_may_our_own_page_where_it_is_known():
             way_back.checked(other, page)
     with pytest.raises(InvalidInputError):
         way_back.checked(page)
+
+
+def test_it_is_where_browsers_write_that_it_is():
+    settings = replace(Settings(), login=LoginSettings(page_url="https://Login.example.com:443"))
+    assert way_back.own(settings) == "https://login.example.com/sign-in/back"
