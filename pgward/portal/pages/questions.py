@@ -90,7 +90,12 @@ def _passkey(form: Answer) -> Mapping[str, Any]:
 def _second_factor(form: Answer) -> Mapping[str, Any]:
     if form.voucher:
         return {"factor": "webauthn", **_passkey(form)}
-    typed = form.code.strip()
+    return code_of(form.code)
+
+
+def code_of(typed: str) -> dict[str, str]:
+    """Return the code of an app, or else a recovery code, as the API takes it."""
+    typed = typed.strip()
     if _TOTP.fullmatch(typed):
         return {"factor": "totp", "code": typed.replace(" ", "")}
     return {"factor": "recovery", "code": typed}
