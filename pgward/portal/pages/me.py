@@ -6,6 +6,7 @@ from anyio.to_thread import run_sync
 from fastapi import Path, Response
 from pydantic import Field, SecretStr
 
+from pgward.ca.identity import directory
 from pgward.ca.service import errors
 from pgward.ca.service.routes import devices, handles, login_sessions, mfa, passkeys
 from pgward.ca.service.routes import me as people
@@ -170,5 +171,11 @@ def page(frame: Frame, problem: PgwardError | None = None) -> Response:
         factors=mfa.listed(context, me),
         passkeys=passkeys.own(context, me).passkeys,
         tokens=handles.mine(context, me).tokens,
+        has_password=_has_password(frame),
         problem=problem,
     )
+
+
+def _has_password(frame: Frame) -> bool:
+    with frame.context.store.read() as connection:
+        return directory.password_hash(connection, frame.me.user.name) is not None

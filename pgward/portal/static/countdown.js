@@ -6,7 +6,9 @@ for (const place of document.querySelectorAll("[data-seconds]")) {
   const show = () => {
     const left = Math.ceil((end - performance.now()) / 1000);
     if (left <= 0) {
-      place.parentElement.textContent = place.dataset.over;
+      const line = place.parentElement;
+      line.setAttribute("role", "status");
+      line.textContent = place.dataset.over;
       clearInterval(ticking);
       return;
     }

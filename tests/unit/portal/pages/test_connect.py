@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from pgward.core import handles
+from pgward.portal.web import assets
 from tests.fixtures.ca_service import service
 from tests.fixtures.edge_services import actions, aware, declare, redeem
 from tests.fixtures.live_grants import give
@@ -57,6 +58,7 @@ def test_a_one_time_password_is_made_once_shown_and_works(orders, api, edge):
     assert page.answer.headers["cache-control"] == "no-store"
     assert "2026-11-21 12:05 UTC" in page.text
     assert 'data-seconds="300"' in page.answer.text
+    assert assets.path_of("countdown.js") in page.answer.text
     user = code(page, "User name")
     assert handles.read(user).text == user
     command = shlex.split(code(page, "Command"))

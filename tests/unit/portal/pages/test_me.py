@@ -3,7 +3,9 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 
+from pgward.ca.store.schema import users
 from pgward.portal.web.browser import SESSION
 from tests.fixtures.ca_service import PASSWORD, Device
 from tests.fixtures.edge_services import actions, aware, declare
@@ -31,6 +33,7 @@ def test_everything_of_ones_own_is_there(web, alice):
     assert "Firefox on Linux this one" in page.text
     assert len(mine(alice, "logins")) == 2
     assert "0 left." in page.text
+    assert "password, password" not in page.text
     assert "You have no token." in page.text
 
 
@@ -202,3 +205,13 @@ def test_a_reason_and_a_client_are_text(web, api, admin):
     page = web.open("/me")
     assert EVIL in page.text
     assert EVIL not in page.answer.text
+
+
+def test_who_has_no_password_changes_none(web, api):
+    api.add("alice")
+    web.sign_in("alice")
+    with api.store.write() as transaction:
+        transaction.execute(
+            sa.update(users).where(users.c.name == "alice").values(password_hash=None)
+        )
+    assert "Change the password" not in web.open("/me").text
