@@ -56,13 +56,13 @@ def completed(spec: Mapping[str, Any], metadata: Metadata) -> dict[str, Any]:
     return full
 
 
-def register(spec: OidcSpec, name: str, ca_url: str) -> dict[str, Any]:
-    """Return what must be registered at the provider."""
+def register(spec: OidcSpec, name: str, ca_url: str, portal: str) -> dict[str, Any]:
+    """Return what must be registered at the provider; ``portal`` is where browsers come back."""
     ports = [f":{port}" for port in spec.redirect_ports] or [""]
     return {
         "client_id": spec.client_id,
         "application_type": "native",
-        "redirect_uris": [f"http://127.0.0.1{port}{CALLBACK}" for port in ports],
+        "redirect_uris": [*(f"http://127.0.0.1{port}{CALLBACK}" for port in ports), portal],
         "backchannel_logout_uri": f"{ca_url}/v1/login/oidc/{name}/backchannel-logout",
     }
 

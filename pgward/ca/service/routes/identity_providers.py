@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, SecretStr
 
 from pgward.ca.identity import external, provider_secrets
+from pgward.ca.login import way_back
 from pgward.ca.login.ldap import checks as ldap_checks
 from pgward.ca.login.oidc import administering, checks, logout
 from pgward.ca.login.oidc.checks import Check
@@ -142,7 +143,7 @@ async def add(context: Current, by: Administrator, body: ProviderRequest) -> Pro
     else:
         stored = await run_sync(administering.add, office, wanted, secret, by.user.name)
         shown = stored.to_json()
-    told = checks.register(_openid(wanted), name, context.authority.settings.ca.url)
+    told = _registered(context, _openid(wanted), name)
     return ProviderReply(checks=_shown(found), resource=shown, register_=told)
 
 
@@ -253,7 +254,12 @@ def _register(context: Context, found: Resource) -> dict[str, Any]:
     if found.spec.get("type") != "oidc":
         return {}
     spec = _openid(administering.read(found.name, "", found.spec))
-    return checks.register(spec, found.name, context.authority.settings.ca.url)
+    return _registered(context, spec, found.name)
+
+
+def _registered(context: Context, spec: OidcSpec, name: str) -> dict[str, Any]:
+    settings = context.authority.settings
+    return checks.register(spec, name, settings.ca.url, way_back.own(settings))
 
 
 def _shown(found: list[Check]) -> list[CheckInfo]:

@@ -88,15 +88,18 @@ def test_a_spec_is_completed_with_what_the_provider_can_do(lying_provider) -> No
 
 
 def test_what_to_register(lying_provider) -> None:
-    told = checks.register(lying_provider.spec(), "corp", "https://ca.test:7443")
+    portal = "https://ca.test:7443/sign-in/back"
+    told = checks.register(lying_provider.spec(), "corp", "https://ca.test:7443", portal)
     assert told == {
         "client_id": "pgward",
         "application_type": "native",
-        "redirect_uris": ["http://127.0.0.1/callback"],
+        "redirect_uris": ["http://127.0.0.1/callback", portal],
         "backchannel_logout_uri": "https://ca.test:7443/v1/login/oidc/corp/backchannel-logout",
     }
-    fixed = checks.register(lying_provider.spec(redirectPorts=[8400, 8401]), "corp", "https://x")
+    spec = lying_provider.spec(redirectPorts=[8400, 8401])
+    fixed = checks.register(spec, "corp", "https://x", portal)
     assert fixed["redirect_uris"] == [
         "http://127.0.0.1:8400/callback",
         "http://127.0.0.1:8401/callback",
+        portal,
     ]
