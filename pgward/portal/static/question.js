@@ -1,34 +1,18 @@
 // A passkey as an answer to a question of the login: the browser asks for it, the authority looks at
 // it, and what comes of that goes back with the form.
 
-import { explain, get } from "./webauthn.js";
+import { ask, explain, get, say } from "./webauthn.js";
 
 const form = document.getElementById("passkey");
 const button = form.querySelector("button");
-const message = document.getElementById("message");
-
-function say(kind, ...lines) {
-  message.dataset.kind = kind;
-  message.replaceChildren(
-    ...lines.filter(Boolean).map((line) => {
-      const paragraph = document.createElement("p");
-      paragraph.textContent = line;
-      return paragraph;
-    }),
-  );
-}
 
 async function used() {
-  const credential = await get(JSON.parse(button.dataset.options));
-  const answer = await fetch("/login/used", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ visit: button.dataset.visit, credential, redirect_uri: button.dataset.page }),
-    cache: "no-store",
+  const { redirect } = await ask("/login/used", {
+    visit: button.dataset.visit,
+    credential: await get(JSON.parse(button.dataset.options)),
+    redirect_uri: button.dataset.page,
   });
-  const found = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(found.error.message), { hint: found.error.hint });
-  return new URL(found.redirect).searchParams;
+  return new URL(redirect).searchParams;
 }
 
 form.addEventListener("submit", async (event) => {
