@@ -183,7 +183,9 @@ def test_a_grant_is_shown_with_the_words_of_its_owner(web, api, admin):
 
 def test_a_fresh_factor_is_asked_for_where_it_is_needed(orders, admin):
     declare(admin, aware(), stepUp={"minutes": 15, "factors": ["totp"]})
-    assert "pgward step-up orders" in orders.open("/databases/orders").text
+    page = orders.open("/databases/orders")
+    assert "at most 15 minutes old" in page.text
+    assert any("Give it now" in each.buttons for each in page.forms)
 
 
 def test_the_roots_are_a_file(orders, api):
