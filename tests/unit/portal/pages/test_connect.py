@@ -8,6 +8,7 @@ import pytest
 
 from pgward.core import handles
 from pgward.portal.web import assets
+from pgward.tunnel.edge import landing
 from tests.fixtures.ca_service import service
 from tests.fixtures.edge_services import actions, aware, declare, redeem
 from tests.fixtures.live_grants import give
@@ -105,9 +106,12 @@ def test_what_the_service_does_not_grant_is_told(orders, button, fields, told):
 def test_a_reason_goes_into_the_command(orders, admin):
     declare(admin, aware(reasonRequired=True))
     orders.open("/databases/orders")
-    page = orders.press("Make a one-time password", reason="it's\\ ticket  7")
-    options = shlex.split(code(page, "Command"))[0]
-    assert options == "PGOPTIONS=-c pgward.reason=it's\\\\\\ ticket\\ 7"
+    page = orders.press("Make a one-time password", reason='$(it\'s)\\ "ticket"  7')
+    command = shlex.split(code(page, "Command"))
+    assert (len(command), command[1]) == (3, "psql")
+    options = command[0].removeprefix("PGOPTIONS=")
+    # As the edge reads it.
+    assert landing.reason_of({"options": options}) == '$(it\'s)\\ "ticket" 7'
 
 
 def test_a_service_that_takes_no_handles_offers_none(orders, admin):
