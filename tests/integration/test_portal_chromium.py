@@ -55,6 +55,7 @@ def rule(site: Site, person: Person, **spec: object) -> None:
     site.api.put(f"/v1/resources/loginrule/{name}", body)
 
 
+@pytest.mark.soak
 def test_access_is_asked_for_and_given_on_a_phone(site, portal):
     ann, bob = site.person(logged_in=False), site.person(logged_in=False)
     long = "A name that is as long as some people's are, and has no place on a phone's screen"
@@ -105,6 +106,7 @@ def test_a_passkey_signs_in_and_is_a_second_factor(site, portal):
     portal.look()
     portal.press("Use a passkey")
     page.wait_for_url("**/databases")
+    portal.look()
     portal.sign_out()
     portal.sign_in(person)
     assert portal.heading == "Confirm that it is you"
