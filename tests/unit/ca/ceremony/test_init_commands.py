@@ -5,10 +5,11 @@ import signal
 import pytest
 from click.testing import CliRunner
 
-from pgward.ca import commands, hierarchy
+from pgward.ca import hierarchy
 from pgward.ca.ceremony import init_commands
 from pgward.ca.settings import Settings
 from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.portal import commands
 
 HERE = ["--listen", "127.0.0.1:0", "--admin-password-file", "-", "--output", "json"]
 
