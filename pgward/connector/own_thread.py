@@ -1,9 +1,10 @@
 """What works in a thread of its own until it is ended."""
 
 import threading
+from abc import ABC, abstractmethod
 
 
-class OwnThread:
+class OwnThread(ABC):
     """Runs ``_run``, which looks at ``_ended`` and waits on ``_changed``."""
 
     def __init__(self, name: str) -> None:
@@ -24,5 +25,6 @@ class OwnThread:
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Work until ``_ended``."""

@@ -1,7 +1,7 @@
 """Who can reach what, as auditors see it."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -13,19 +13,10 @@ from pgward.ca.service import strict
 from pgward.ca.service.auth import Auditor
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Storable, Time
+from pgward.ca.service.review_models import Path
 
 router = strict.router("access", prefix=f"{strict.PREFIX}/access")
 Word = Annotated[str, Query(max_length=63), Storable]
-Path = Literal[
-    "allow",
-    "grant",
-    "flow",
-    "break-glass",
-    "role-map",
-    "server-role",
-    "connector",
-    "administrator",
-]
 
 
 class RightModel(BaseModel):
