@@ -7,11 +7,20 @@ from starlette.exceptions import HTTPException
 from pgward.ca.notices.stored import StoredRequests
 from pgward.ca.service import errors
 from pgward.ca.service.context import Context
-from pgward.portal.pages import connect, databases, factors, me, requests, sign_in, step_up
+from pgward.portal.pages import (
+    connect,
+    databases,
+    factors,
+    me,
+    overview,
+    requests,
+    sign_in,
+    step_up,
+)
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
-_PAGES = (sign_in, databases, connect, step_up, requests, me, factors)
+_PAGES = (sign_in, databases, connect, step_up, requests, me, factors, overview)
 
 
 def install(app: FastAPI, context: Context) -> None:

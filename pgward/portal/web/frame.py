@@ -1,7 +1,7 @@
 """What a page is given: who visits, what was sent, and how to answer.
 
-A function of a page takes ``Guest`` or ``Signed`` and is called only for such a visitor; of what is
-sent it hears only if it came from a page of ours.
+A function of a page takes ``Guest``, ``Signed``, ``Auditor`` or ``Administrator`` and is called
+only for such a visitor; of what is sent it hears only if it came from a page of ours.
 """
 
 import json
@@ -9,11 +9,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.service import auth
 from pgward.ca.service.context import Context, Current
 from pgward.portal.web import csrf, forms, headers, navigation, templates, visitor
 from pgward.portal.web.browser import TOLD, Browser, forget, keep
@@ -56,8 +58,9 @@ class Frame:
             **facts,
             name=self.context.desk.settings.ca.name,
             who=self.who,
-            here=navigation.here(self.request.url.path),
-            parts=navigation.PARTS,
+            place=navigation.place(self.request.url.path),
+            parts=navigation.seen_by(self.who.session.user) if self.who else (),
+            link=self.link,
             csrf=csrf.token(self.browser),
             told=told,
         )
@@ -66,6 +69,12 @@ class Frame:
         if told is not None:
             forget(response, TOLD)
         return response
+
+    def link(self, **changed: str | None) -> str:
+        """Return this page's address with another query; None takes a field away."""
+        given = {**self.request.query_params, **changed}
+        kept = {name: value for name, value in given.items() if value}
+        return f"{self.request.url.path}?{urlencode(kept)}" if kept else self.request.url.path
 
     def go(self, path: str, told: str | None = None, kind: Kind = "done") -> Response:
         """Send the browser on to another page of ours, which says what was done."""
@@ -120,3 +129,19 @@ def signed(context: Current, request: Request, sent: _Sent, who: visitor.Signed)
 
 Guest = Annotated[Frame, Depends(guest)]
 Signed = Annotated[Frame, Depends(signed)]
+
+
+def auditor(context: Current, request: Request, frame: Signed) -> Frame:
+    """Return a frame for who may read the audit log; raise DeniedError for others."""
+    auth.auditor(context, request, frame.me)
+    return frame
+
+
+def administrator(context: Current, request: Request, frame: Signed) -> Frame:
+    """Return a frame for an administrator; raise DeniedError for others."""
+    auth.administrator(context, request, frame.me)
+    return frame
+
+
+Auditor = Annotated[Frame, Depends(auditor)]
+Administrator = Annotated[Frame, Depends(administrator)]

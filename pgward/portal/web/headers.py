@@ -12,6 +12,7 @@ _CSP = (
     "form-action 'self'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
+    "trusted-types pgward-live",
 )
 COMMON = MappingProxyType(
     {

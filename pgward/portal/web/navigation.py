@@ -1,6 +1,28 @@
-"""The parts of the portal, and in which of them a page stands."""
+"""The parts of the portal, who sees them, and in which of them a page stands.
 
+What is not shown is not thereby forbidden: each page's frame says who may open it.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from pgward.ca.identity.directory import User
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An entry of a part's own navigation."""
+
+    title: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pages of a part that belong together; the first of a part may have no title."""
+
+    title: str
+    pages: tuple[Page, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,14 +31,49 @@ class Part:
 
     title: str
     path: str
+    seen_by: Callable[[User], bool]
+    groups: tuple[Group, ...] = ()
 
 
-PARTS = (Part("Databases", "/databases"), Part("Requests", "/requests"))
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page stands: the paths of its part and of its entry in it, empty for none."""
+
+    part: Part | None
+    page: str
 
 
-def here(path: str) -> str:
-    """Return the path of the part in which a page stands; empty for none."""
-    for each in PARTS:
-        if path == each.path or path.startswith(f"{each.path}/"):
-            return each.path
-    return ""
+def _anybody(_user: User) -> bool:
+    return True
+
+
+def _administrators(user: User) -> bool:
+    return user.administrator
+
+
+PARTS = (
+    Part("Databases", "/databases", _anybody),
+    Part("Requests", "/requests", _anybody),
+    Part(
+        "Administration",
+        "/admin",
+        _administrators,
+        (Group("", (Page("Overview", "/admin"),)),),
+    ),
+)
+
+
+def seen_by(user: User) -> tuple[Part, ...]:
+    """Return the parts that somebody has."""
+    return tuple(each for each in PARTS if each.seen_by(user))
+
+
+def place(path: str) -> Place:
+    """Return where the page at ``path`` stands."""
+    part = next((each for each in PARTS if _is_below(path, each.path)), None)
+    pages = [page.path for group in (part.groups if part else ()) for page in group.pages]
+    return Place(part, max((each for each in pages if _is_below(path, each)), key=len, default=""))
+
+
+def _is_below(path: str, top: str) -> bool:
+    return path == top or path.startswith(f"{top}/")

@@ -4,6 +4,7 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from pgward.portal.web.browser import TOLD
+from pgward.portal.web.frame import Frame
 
 
 def told(**fields):
@@ -39,3 +40,20 @@ def test_every_page_has_its_headers(web, api):
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_a_link_keeps_the_query_but_for_what_changes(web, api, monkeypatch):
+    api.add("alice")
+    web.sign_in("alice")
+    made = []
+    shown = Frame.show
+
+    def show(frame, template, /, **facts):
+        made.append((frame.link(), frame.link(b=None), frame.link(a="x&y", c="ü")))
+        return shown(frame, template, **facts)
+
+    monkeypatch.setattr(Frame, "show", show)
+    web.open("/databases?a=1&b=2")
+    assert made == [
+        ("/databases?a=1&b=2", "/databases?a=1", "/databases?a=x%26y&b=2&c=%C3%BC"),
+    ]
