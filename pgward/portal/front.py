@@ -15,12 +15,13 @@ from pgward.portal.pages import (
     overview,
     requests,
     sign_in,
+    start,
     step_up,
 )
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
-_PAGES = (sign_in, databases, connect, step_up, requests, me, factors, overview)
+_PAGES = (sign_in, databases, connect, step_up, requests, me, factors, overview, start)
 
 
 def install(app: FastAPI, context: Context) -> None:

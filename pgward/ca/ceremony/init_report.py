@@ -39,6 +39,7 @@ def next_steps(made: Made) -> str:
         url = "URL (`ca serve` prints it)" if made.url.endswith(":0") else made.url
         login = f"--ca {url} --fingerprint {made.fingerprint} --user {made.administrator}"
         lines += [f"  pgward login {login}"]
+        lines += [f"  or open {url} in a browser, which leads to a first connection"]
     if made.passphrase_file is not None:
         lines += ["", f"keep a copy of {made.passphrase_file} elsewhere: it opens the CA's keys"]
     if made.root_keys is not None:

@@ -1,20 +1,20 @@
 """``/databases``: the services that a person may use, and how to connect to each."""
 
 from fastapi import Response
-from fastapi.responses import RedirectResponse
 
 from pgward.ca.service.routes import access_requests
 from pgward.ca.service.routes import me as people
-from pgward.portal.web import headers, route
+from pgward.portal.pages import start
+from pgward.portal.web import route
 from pgward.portal.web.frame import Signed
 
 router = route.router()
 
 
 @router.get("/")
-def first() -> Response:
-    """Go to the first page."""
-    return RedirectResponse("/databases", 303, headers=dict(headers.COMMON))
+def first(frame: Signed) -> Response:
+    """Go to the first page: the databases, or the set-up where there is nothing yet."""
+    return frame.go(start.PATH if start.is_new(frame) else "/databases")
 
 
 @router.get("/databases")

@@ -1,5 +1,6 @@
 """How values read on a page: sentences and times."""
 
+import shlex
 from datetime import datetime, timedelta
 
 import segno
@@ -40,6 +41,7 @@ FILTERS = {
     "qr": qr,
     "rfc3339": rfc3339,
     "seconds": seconds,
+    "shell": shlex.quote,
     "sentence": sentence,
     "shown_time": shown_time,
 }

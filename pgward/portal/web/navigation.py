@@ -58,7 +58,7 @@ PARTS = (
         "Administration",
         "/admin",
         _administrators,
-        (Group("", (Page("Overview", "/admin"),)),),
+        (Group("", (Page("Overview", "/admin"), Page("Set up", "/admin/start"))),),
     ),
 )
 

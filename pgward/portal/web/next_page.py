@@ -2,7 +2,7 @@
 
 import re
 
-FIRST = "/databases"
+FIRST = "/"
 _MOST = 1_000
 # One slash and no second, no backslash that browsers read as one, nothing unseen.
 _PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")

@@ -14,12 +14,13 @@ def test_a_ca_is_served_and_logged_in_to():
         "next:",
         "  pgward ca serve /srv/ca",
         "  pgward login --ca https://ca.example.com:8443 --fingerprint SHA256:01 --user admin",
+        "  or open https://ca.example.com:8443 in a browser, which leads to a first connection",
     ]
 
 
 def test_what_must_be_kept_is_told():
     made = replace(MADE, passphrase_file=CA / "passphrase", root_keys=Path("/mnt/roots"))
-    last = init_report.next_steps(made).splitlines()[4:]
+    last = init_report.next_steps(made).splitlines()[5:]
     assert last == [
         "",
         "keep a copy of /srv/ca/passphrase elsewhere: it opens the CA's keys",

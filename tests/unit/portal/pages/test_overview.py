@@ -44,7 +44,7 @@ def test_an_administrator_sees_the_machines_that_are_away(web, edge, clock):
 
 @pytest.mark.usefixtures("api")
 def test_a_new_authority_says_how_to_have_a_first_edge(web):
-    assert "pgward ca token edge NAME" in web.sign_in("root").open("/admin").text
+    assert web.sign_in("root").open("/admin").links["Set up the first"] == "/admin/start"
 
 
 def test_others_see_nothing_of_it(web, api):

@@ -29,4 +29,4 @@ def test_browsers_may_know_the_portal_by_a_name_of_its_own(web, api, monkeypatch
     sent = {**form.fields, "user": "alice", "password": PASSWORD}
     assert web.send("/sign-in", sent, host=host).status == 403
     answer = web.send("/sign-in", sent, host=host, Origin=page).answer
-    assert (answer.status_code, answer.headers["location"]) == (303, "/databases")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
