@@ -184,8 +184,13 @@ def _http(error: HTTPException, request: Request) -> JSONResponse:
 
 def _methods(request: Request) -> list[str]:
     """Return every method of the path: each route knows only its own (RFC 9110 section 10.2.1)."""
-    described = request.app.openapi()["paths"].get(route_of(request.scope), {})
-    return sorted(method.upper() for method in described)
+    path, found = route_of(request.scope), set[str]()
+    for each in request.app.router.routes:
+        # Routers that were included with a prefix hold their routes inside.
+        for route in getattr(each, "effective_candidates", lambda each=each: [each])():
+            if getattr(route, "path", None) == path:
+                found |= getattr(route, "methods", None) or set()
+    return sorted(found)
 
 
 def _is_json(request: Request) -> bool:
