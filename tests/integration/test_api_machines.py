@@ -187,7 +187,16 @@ def test_a_service_names_the_edges_that_lead_to_it(admin, alice):
             "server_name": "db1.internal",
             "database": "orders",
             "ssl_mode": "verify-full",
-            "edges": [{"name": "e1", "address": "e1.test:7432", "server_name": "e1"}],
+            "edges": [
+                {
+                    "name": "e1",
+                    "address": "e1.test:7432",
+                    "server_name": "e1",
+                    "direct_names": [],
+                    "online": False,
+                }
+            ],
+            "ways": {"certificate": True, "otp": False, "token": False, "reason_required": False},
             "step_up": None,
             "access": None,
         }

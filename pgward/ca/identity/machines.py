@@ -17,6 +17,7 @@ from pgward.core.errors import NotFoundError
 # How exactly "last seen" is kept: a write for every poll would be waste.
 _SEEN_EVERY = timedelta(seconds=20)
 _VERSION_EVERY = timedelta(seconds=1)
+_ONLINE = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class Machine:
         """The name in its certificate that clients verify."""
         fixed = [name for name in self.dns if not name.startswith("*.")]
         return (*fixed, *self.ips, self.name)[0]
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains under which an edge may be asked for ``service.domain``."""
+        return tuple(name.removeprefix("*.") for name in self.dns if name.startswith("*."))
+
+    def is_online(self, now: datetime) -> bool:
+        """Tell whether it asked lately; machines ask every half a minute at least."""
+        return self.last_seen_at is not None and now - self.last_seen_at < _ONLINE
 
 
 def enrol(

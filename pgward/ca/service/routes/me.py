@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated, Self
 
 from anyio.to_thread import run_sync
+from fastapi import Query
 from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
@@ -26,6 +28,7 @@ from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import (
     Body,
+    Name,
     Password,
     Revoked,
     Time,
@@ -73,11 +76,40 @@ class NewPassword(Body):
 
 
 class EdgeAddress(BaseModel):
-    """Where to dial, and the name to verify."""
+    """Where to dial, and the name to verify.
+
+    ``direct_names`` are those by which clients without a tunnel ask this edge for the service.
+    ``online``: it asked the authority lately; one that did not may serve all the same.
+    """
 
     name: str
     address: str
     server_name: str
+    direct_names: list[str]
+    online: bool
+
+
+class WaysIn(BaseModel):
+    """By what people come in at an edge, and whether each connection must say why."""
+
+    certificate: bool
+    otp: bool
+    token: bool
+    reason_required: bool
+
+    @classmethod
+    def of(cls, spec: ServiceSpec) -> Self:
+        """Return what a service says of it; of TLS alone it is the certificate."""
+        rules = spec.postgres
+        if rules is None:
+            return cls(certificate=True, otp=False, token=False, reason_required=False)
+        login = rules.login
+        return cls(
+            certificate=login.certificate,
+            otp=login.otp,
+            token=login.token,
+            reason_required=rules.reason_required,
+        )
 
 
 class StepUpInfo(BaseModel):
@@ -110,6 +142,7 @@ class ServiceInfo(BaseModel):
     database: str | None
     ssl_mode: str
     edges: list[EdgeAddress]
+    ways: WaysIn
     step_up: StepUpInfo | None
     access: AccessInfo | None = None
 
@@ -168,11 +201,15 @@ async def change_password(context: Current, session: Person, body: NewPassword) 
 
 
 @router.get("/services", summary="List the services that one may use")
-def services(context: Current, session: Person) -> Services:
+def services(
+    context: Current,
+    session: Person,
+    name: Annotated[Name | None, Query(description="this one only")] = None,
+) -> Services:
     """Return each service with the edges that lead to it."""
     user = session.user
     with context.store.read() as connection:
-        found = resources.services(connection)
+        found = resources.services(connection, name)
         edges = machines.edges(connection)
         now = context.now()
         held = admission.held(connection, user.name, now)
@@ -189,7 +226,7 @@ def services(context: Current, session: Person) -> Services:
     proofs = {proof.service: proof for proof in live}
     return Services(
         services=[
-            _info(resource, spec, edges, _step_up(resource, spec, proofs, now)).model_copy(
+            _info(resource, spec, edges, _step_up(resource, spec, proofs, now), now).model_copy(
                 update={"access": told.get(resource.name)}
             )
             for resource, spec in allowed
@@ -250,7 +287,11 @@ def _step_up(
 
 
 def _info(
-    resource: Resource, spec: ServiceSpec, edges: list[Machine], step_up: StepUpInfo | None
+    resource: Resource,
+    spec: ServiceSpec,
+    edges: list[Machine],
+    step_up: StepUpInfo | None,
+    now: datetime,
 ) -> ServiceInfo:
     name, tcp = resource.name, spec.mode == "tcp"
     return ServiceInfo(
@@ -262,9 +303,16 @@ def _info(
         database=spec.opened(),
         ssl_mode=spec.client_ssl_mode,
         edges=[
-            EdgeAddress(name=edge.name, address=edge.advertise, server_name=edge.server_name)
+            EdgeAddress(
+                name=edge.name,
+                address=edge.advertise,
+                server_name=edge.server_name,
+                direct_names=[f"{name}.{domain}" for domain in edge.domains],
+                online=edge.is_online(now),
+            )
             for edge in edges
             if edge.advertise is not None and spec.is_on(edge.name)
         ],
+        ways=WaysIn.of(spec),
         step_up=step_up,
     )

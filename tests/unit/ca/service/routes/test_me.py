@@ -52,6 +52,7 @@ def test_a_service_in_mode_postgres_is_shown_without_what_is_behind_its_edge(adm
             "database": "shop",
             "ssl_mode": "disable",
             "edges": [],
+            "ways": {"certificate": True, "otp": True, "token": True, "reason_required": False},
             "step_up": None,
             "access": None,
         }
@@ -88,3 +89,32 @@ def test_a_service_that_one_has_by_a_grant_is_shown_until_it_ends(api, admin, al
     }
     api.clock.move(minutes=60)
     assert alice.call("GET", "/v1/services").json()["services"] == []
+
+
+def test_where_a_service_is_and_by_what_one_comes_in(api, admin, alice):
+    edge = api.machine(admin, "edge", "e1", dns=["e1.test", "*.db.test"])
+    login = {"certificate": False, "token": False}
+    body = aware({"login": login, "reasonRequired": True, "database": {"force": "shop"}})
+    assert admin.call("PUT", "/v1/resources/service/orders", body).status_code == 200
+    (found,) = alice.call("GET", "/v1/services?name=orders").json()["services"]
+    assert found["ways"] == {
+        "certificate": False,
+        "otp": True,
+        "token": False,
+        "reason_required": True,
+    }
+    place = {
+        "name": "e1",
+        "address": "e1.test:7432",
+        "server_name": "e1.test",
+        "direct_names": ["orders.db.test"],
+        "online": False,
+    }
+    assert found["edges"] == [place]
+    assert edge.call("GET", "/v1/edge/snapshot").status_code == 200
+    (found,) = alice.call("GET", "/v1/services").json()["services"]
+    assert found["edges"] == [place | {"online": True}]
+    api.clock.move(minutes=2)
+    (found,) = alice.call("GET", "/v1/services").json()["services"]
+    assert found["edges"] == [place]
+    assert alice.call("GET", "/v1/services?name=other").json() == {"services": []}
