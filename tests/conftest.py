@@ -71,6 +71,7 @@ pytest_plugins = [
     "tests.fixtures.access_world",  # after ca_service, whose store it takes
     "tests.fixtures.campaigns",  # after access_world, which it imports
     "tests.fixtures.edge_services",  # after ca_service, which it imports
+    "tests.fixtures.portal_world",  # after access_world and edge_services, which it imports
     "tests.fixtures.company",
     "tests.fixtures.disks",
     "tests.fixtures.acme",  # after ca_service, which it imports
