@@ -45,12 +45,19 @@ class Answer(Form):
 
     @property
     def question(self) -> "Question":
-        """What was asked, as the page before showed it."""
+        """What was asked, as the page before showed it; raise InvalidInputError for what was not.
+
+        Strangers send forms, too: every fact that the page shows is there, and of its type.
+        """
         try:
             facts = json.loads(self.facts)
-        except ValueError:
+        except (ValueError, RecursionError):
             facts = {}
-        return Question(self.flow, self.kind, facts if isinstance(facts, dict) else {})
+        found = facts if isinstance(facts, dict) else {}
+        shown = _SHOWN.get(self.kind)
+        if shown is None or not _has(found, shown):
+            raise InvalidInputError("this is no form of ours", hint="begin to sign in again")
+        return Question(self.flow, self.kind, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,22 @@ class Question:
             return None
         found = parse_qs(urlsplit(self.facts["url"]).query).get("visit", [])
         return found[0] if found else None
+
+
+_SHOWN: Mapping[str, Mapping[str, type]] = {
+    "browser": {},
+    "second_factor": {"factors": list},
+    "totp_enroll": {"uri": str, "secret": str},
+    "new_password": {"why": str, "rules": str},
+    "reason": {},
+    "approval": {"code": str, "interval": int},
+    "device_token": {"hint": str},
+}
+"""What is shown of each question's facts, and of which type it is."""
+
+
+def _has(facts: Mapping[str, Any], shown: Mapping[str, type]) -> bool:
+    return all(isinstance(facts.get(name), kind) for name, kind in shown.items())
 
 
 def answer_of(form: Answer) -> Mapping[str, Any]:

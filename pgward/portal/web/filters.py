@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from pgward.client.phrases import duration
 from pgward.core.clock import rfc3339
+from pgward.core.errors import InvalidInputError
 
 _ENDS = (".", "!", "?", "…", ":")
 
@@ -25,8 +26,14 @@ def shown_time(moment: datetime) -> str:
 
 
 def qr(text: str) -> Markup:
-    """Return a QR code as a picture in the page; it stays dark on light in the dark."""
-    drawn = segno.make(text, error="m", micro=False)
+    """Return a QR code as a picture in the page; it stays dark on light in the dark.
+
+    InvalidInputError for more text than one holds: it may come back from a form.
+    """
+    try:
+        drawn = segno.make(text, error="m", micro=False)
+    except ValueError:
+        raise InvalidInputError("that is too long for a QR code") from None
     # Nothing of the text is in it but its modules.
     picture = drawn.svg_inline(scale=5, border=4, light="#fff", title="QR code")
     return Markup(picture)  # noqa: S704 - as said

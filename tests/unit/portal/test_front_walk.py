@@ -175,9 +175,9 @@ def test_what_is_anothers_is_nobodys_business(web, pages, portal_world):
     csrf = web.open("/me").forms[0].fields["csrf"]
     before = dump(portal_world.store)
     for each in pages:
-        if not each.parameters or not each.is_page or each.frames <= {"guest"}:
+        if not each.nothing or not each.is_page or each.frames <= {"guest"}:
             continue
-        path = each.filled(portal_world.known, "orders")
+        path = each.filled(portal_world.known | {"service": "orders"})
         sent = {"Accept": "text/html"}
         if each.method == "GET":
             answer = web.client.get(path, headers=sent)

@@ -49,6 +49,21 @@ def test_what_a_page_says_of_its_question_may_be_anything(facts):
     assert Answer(flow="f", kind="browser", facts=facts).question.visit is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts"),
+    [
+        ("device_code", "{}"),
+        ("totp_enroll", "{}"),
+        ("totp_enroll", '{"uri": "x", "secret": 1}'),
+        ("second_factor", '{"factors": null}'),
+        ("approval", '{"code": "x"}'),
+    ],
+)
+def test_a_question_without_what_it_shows_is_none(kind, facts):
+    with pytest.raises(InvalidInputError, match="no form of ours"):
+        _ = Answer(flow="f", kind=kind, facts=facts).question
+
+
 def test_a_visit_is_found_in_the_address():
     facts = {"url": "https://ca.test/login?visit=abc&state=s", "code": "BCD-FGH"}
     assert Question("f", "browser", facts).visit == "abc"

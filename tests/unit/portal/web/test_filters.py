@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pgward.core.errors import InvalidInputError
 from pgward.portal.web import filters
 
 
@@ -28,3 +29,8 @@ def test_a_picture_holds_nothing_of_its_text():
     assert drawn.startswith("<svg")
     assert "script" not in drawn
     assert "style=" not in drawn
+
+
+def test_a_picture_holds_so_much_and_no_more():
+    with pytest.raises(InvalidInputError, match="too long"):
+        filters.qr("\U0001f600" * 900)

@@ -1,0 +1,102 @@
+"""Every form, path and query with what nobody sends in good faith: none makes a page fail.
+
+Each is sent some of the values, so that together they see all; and in the long run every one.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.fixtures import page_routes
+from tests.fixtures.nasty_names import NASTY
+from tests.fixtures.page_forms import Sender, discovered
+from tests.fixtures.page_routes import PageAt
+from tests.fixtures.portal_world import EVIL, PortalWorld
+from tests.fixtures.web_person import WebPerson
+
+SOME = ("newline", "reordering", "path", "dollar tag", "zero byte", "escape", "empty", "64 letters")
+VALUES = [
+    *(NASTY[each] for each in SOME),
+    *(EVIL, "x" * 20_000, "-1", "9" * 400, "NaN", "true", "\ufffe\U0010ffff", "a" * 32, "[]"),
+    *("\U0001f600" * 900, "[" * 9_000),
+]
+# In a path, where %2f would be a slash.
+NAMES = [each for each in VALUES if len(each) < 1000] + ["..", ".", "%2e%2e", "a b", "ä", "'"]
+
+Some = Callable[[Sequence[str]], Sequence[str]]
+
+
+@pytest.fixture
+def pages(app) -> list[PageAt]:
+    page_routes.without_limits(app)
+    return page_routes.every(app)
+
+
+@pytest.fixture(params=[4, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "all"])
+def some(request) -> Some:
+    """Return every fourth of values, from another one on each time."""
+    beginnings = itertools.count()
+    return lambda values: values[next(beginnings) % request.param :: request.param]
+
+
+@pytest.fixture
+def adam(app, portal_world) -> Sender:  # noqa: ARG001 - it is where he is
+    return Sender(WebPerson(app), "adam")
+
+
+def known(world: PortalWorld) -> dict[str, str]:
+    return world.known | {"service": "orders"}
+
+
+def check(answer: httpx2.Response, *what: Any) -> None:
+    """Fail for a failure, or for a page that runs what it was sent."""
+    assert answer.status_code < 500, (what, answer.text)
+    assert "<script>alert" not in answer.text, what
+    assert "<img src=x" not in answer.text, what
+
+
+def test_no_form_fails(adam, pages, some, portal_world, monkeypatch):
+    forms = list(discovered(pages, adam, monkeypatch))
+    for page, model in forms:
+        path, names = page.filled(known(portal_world)), set(model.model_fields) - {"csrf"}
+        for value in some(VALUES) if names else ():
+            check(adam.send(path, dict.fromkeys(names, value)), page, value)
+
+
+def test_a_form_takes_nothing_that_it_does_not_know(adam, pages, monkeypatch):
+    for page, model in discovered(pages, adam, monkeypatch):
+        if set(model.model_fields) == {"csrf"}:
+            continue  # it asks for nothing, and looks at nothing
+        answer = adam.send(page.filled(), {"administrator": "true"})
+        assert answer.status_code in {404, 422}, (page, answer.text)
+
+
+def test_what_comes_twice_is_no_text(adam, pages, monkeypatch):
+    for page, model in discovered(pages, adam, monkeypatch):
+        names = set(model.model_fields) - {"csrf"}
+        check(adam.send(page.filled(), {each: ["a", "b"] for each in names}), page)
+
+
+@pytest.mark.parametrize("who", ["adam", None], ids=["signed in", "not signed in"])
+@pytest.mark.usefixtures("portal_world")
+def test_no_path_and_no_query_fails(app, pages, some, who):
+    web = WebPerson(app)
+    if who is not None:
+        web.sign_in(who)
+    for page in (each for each in pages if each.method == "GET"):
+        for value in some(NAMES) if page.nothing else ():
+            path = page.filled(dict.fromkeys(page.nothing, value))
+            check(web.client.get(path, follow_redirects=False), page, value)
+        for value in some(VALUES) if page.queries else ():
+            sent = dict.fromkeys(page.queries, value)
+            check(web.client.get(page.filled(), params=sent, follow_redirects=False), page, value)
+
+
+def test_no_path_of_a_form_fails(adam, pages, some):
+    for page in (each for each in pages if each.method == "POST" and each.nothing):
+        for value in some(NAMES):
+            answer = adam.send(page.filled(dict.fromkeys(page.nothing, value)), {})
+            check(answer, page, value)
