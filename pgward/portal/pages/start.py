@@ -1,10 +1,10 @@
 """``/admin/start``: from a new authority to the first connection, each step checked live."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
-from fastapi import Query, Response
+from fastapi import Path, Response
 from pydantic import Field, SecretStr
 
 from pgward.ca.login import way_back
@@ -24,7 +24,7 @@ PATH = "/admin/start"
 _REFUSALS = (ConflictError, DeniedError, InvalidInputError)
 _OPENED = "session.open"
 _Word = Annotated[str, Field(max_length=253)]
-_Step = Annotated[str, Query(alias="step", max_length=20)]
+_Step = Annotated[Literal["people", "edge", "server", "service", "connect"], Path()]
 
 
 class Provider(Form):
@@ -96,8 +96,14 @@ def is_new(frame: Frame) -> bool:
 
 
 @router.get(PATH)
-def start(frame: Administrator, step: _Step = "") -> Response:
-    """Show a step: the one that is asked for, or the first that is not done."""
+def start(frame: Administrator) -> Response:
+    """Show the first step that is not done."""
+    return _show(frame, "")
+
+
+@router.get(f"{PATH}/{{step}}")
+def one(frame: Administrator, step: _Step) -> Response:
+    """Show a step."""
     return _show(frame, step)
 
 
@@ -110,7 +116,7 @@ async def provider(frame: Administrator) -> Response:
     except PgwardError as error:  # also a provider that is away
         return await run_sync(partial(_show, frame, "people", problem=error, form=form))
     name = made.resource["metadata"]["name"]
-    return frame.go(f"{PATH}?step=people", f"{name} works, and people can sign in by it.")
+    return frame.go(f"{PATH}/people", f"{name} works, and people can sign in by it.")
 
 
 @router.post(f"{PATH}/edge")
@@ -145,7 +151,7 @@ async def service(frame: Administrator) -> Response:
         await resources.several(frame.context, frame.me, body)
     except _REFUSALS as error:
         return await run_sync(partial(_show, frame, "service", problem=error, form=form))
-    return frame.go(f"{PATH}?step=service", f"Service {form.name.strip()} created.")
+    return frame.go(f"{PATH}/service", f"Service {form.name.strip()} created.")
 
 
 def _found(frame: Frame) -> Found:
