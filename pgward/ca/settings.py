@@ -98,6 +98,8 @@ class LoginSettings:
     breach_list: str = ""  # a file of known passwords, for the rules that want it
     # Where browsers find the login page, when that is not the CA's own url: see passkeys.md.
     page_url: str = ""
+    # Whether the portal gives people a key and a certificate as files: see portal-connect.md.
+    certificate_files: bool = True
 
     def check(self) -> None:
         """Raise InvalidInputError."""

@@ -1,7 +1,8 @@
 """PKCS#12 bundles (RFC 7292) for programs that take a key in no other form.
 
-The mode of the file protects it: the password is a fixed word that everybody knows, as several
-readers take none, and it is stretched no further than the strictest of them asks for.
+On a person's own machine the mode of the file protects it: the password is a fixed word that
+everybody knows, as several readers take none. Another one must be too long to guess, as it is
+stretched no further than the strictest reader asks for.
 """
 
 from collections.abc import Sequence
@@ -19,13 +20,14 @@ def bundle(
     key: pkcs12.PKCS12PrivateKeyTypes,
     leaf: x509.Certificate,
     issuers: Sequence[x509.Certificate],
+    password: str = PASSWORD,
 ) -> bytes:
-    """Return key and chain under ``PASSWORD``, with AES-256 and SHA-256."""
+    """Return key and chain under a password, with AES-256 and SHA-256."""
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(ROUNDS)
         .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
         .hmac_hash(hashes.SHA256())
-        .build(PASSWORD.encode())
+        .build(password.encode())
     )
     return pkcs12.serialize_key_and_certificates(name.encode(), key, leaf, issuers, encryption)

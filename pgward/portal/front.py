@@ -8,6 +8,8 @@ from pgward.ca.notices.stored import StoredRequests
 from pgward.ca.service import errors
 from pgward.ca.service.context import Context
 from pgward.portal.pages import (
+    certificates,
+    clients,
     connect,
     databases,
     factors,
@@ -21,7 +23,19 @@ from pgward.portal.pages import (
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
-_PAGES = (sign_in, databases, connect, step_up, requests, me, factors, overview, start)
+_PAGES = (
+    sign_in,
+    databases,
+    connect,
+    clients,
+    certificates,
+    step_up,
+    requests,
+    me,
+    factors,
+    overview,
+    start,
+)
 
 
 def install(app: FastAPI, context: Context) -> None:

@@ -10,30 +10,24 @@ from datetime import datetime
 from pathlib import Path as File
 from typing import Annotated, Any
 
-from fastapi import Path, Response
+from fastapi import Response
 from pydantic import Field
 
-from pgward.ca.handles import logins
-from pgward.ca.handles.logins import Way
-from pgward.ca.resources import stored as resources
-from pgward.ca.resources.kinds import ServiceSpec
 from pgward.ca.service import errors
-from pgward.ca.service.routes import access_requests, handles, public
-from pgward.ca.service.routes import me as people
+from pgward.ca.service.routes import handles, me_policies, public
 from pgward.ca.service.routes.me import ServiceInfo
+from pgward.ca.service.routes.me_policies import Decided, Method
 from pgward.client import edge_uri
-from pgward.client.config.catalogue import FORMATS
-from pgward.client.services import EdgeInfo
-from pgward.core.address import Address
+from pgward.client.config.formats import libpq
 from pgward.core.errors import (
     ConflictError,
     DeniedError,
     InvalidInputError,
-    NotFoundError,
     PgwardError,
     UnavailableError,
 )
 from pgward.pki import fingerprint, pem
+from pgward.portal.pages import clients, database
 from pgward.portal.web import forms, headers, route
 from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Frame, Signed
@@ -41,10 +35,10 @@ from pgward.portal.web.frame import Frame, Signed
 router = route.router()
 ROOTS = "pgward-ca.crt"
 """What the file with the roots of servers is called where people save it."""
-_REFUSALS = (ConflictError, DeniedError, InvalidInputError, UnavailableError)
-_MOST_REQUESTS = 100
+REFUSALS = (ConflictError, DeniedError, InvalidInputError, UnavailableError)
+_SOME_REASON = "a reason"
+_GIVEN_REASON = 'PGOPTIONS="-c pgward.reason=TICKET-7"'
 _ESCAPED = re.compile(r"([\\ ])")
-_Name = Annotated[str, Path(max_length=63)]
 _Word = Annotated[str, Field(max_length=63)]
 
 
@@ -71,12 +65,12 @@ class WantedToken(Wanted):
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
-    """By what a service lets people in at an edge itself, and whether it asks why."""
+class State:
+    """How a database stands, in a word; ``blocked`` is the rule that keeps somebody out."""
 
-    otp: bool
-    token: bool
-    asks_why: bool
+    word: str
+    kind: str
+    blocked: Decided | None = None
 
 
 @router.get(f"/{ROOTS}")
@@ -88,21 +82,21 @@ def roots(frame: Signed) -> Response:
 
 
 @router.get("/databases/{service}")
-def show(frame: Signed, service: _Name) -> Response:
+def show(frame: Signed, service: database.Name) -> Response:
     """Show a database: whether one gets in, until when, and how to connect."""
-    return _show(frame, service)
+    return page(frame, service)
 
 
 @router.post("/databases/{service}/otp")
-def one_time_password(frame: Signed, service: _Name) -> Response:
+def one_time_password(frame: Signed, service: database.Name) -> Response:
     """Make a one-time password, and show the command that uses it."""
     form = frame.form(Wanted)
     try:
-        found = _reachable(frame, service)
+        found = database.reachable(frame, service)
         body = forms.checked(handles.ForService, form.body(service))
         made = handles.new_otp(frame.context, frame.me, body)
-    except _REFUSALS as error:
-        return _show(frame, service, error, form)
+    except REFUSALS as error:
+        return page(frame, service, error, form)
     user = _user(form, made.otp)
     uri = _uri(found, user, form, password=edge_uri.EMPTY)
     return frame.show(
@@ -119,18 +113,18 @@ def one_time_password(frame: Signed, service: _Name) -> Response:
 
 
 @router.post("/databases/{service}/token")
-def token(frame: Signed, service: _Name) -> Response:
+def token(frame: Signed, service: database.Name) -> Response:
     """Make a token, and show what a client must be told."""
     form = frame.form(WantedToken)
     try:
-        found = _reachable(frame, service)
+        found = database.reachable(frame, service)
         given = form.body(service) | {"hours": form.hours}
         made = handles.new_token(
             frame.context, frame.me, forms.checked(handles.TokenRequest, given)
         )
-    except _REFUSALS as error:
-        return _show(frame, service, error, form)
-    user, first = _user(form, made.id), _edges(found)[0]
+    except REFUSALS as error:
+        return page(frame, service, error, form)
+    user, first = _user(form, made.id), database.edges(found)[0]
     uri = _uri(found, user, form, password=None)
     return frame.show(
         "shown_once.html",
@@ -153,19 +147,22 @@ def token(frame: Signed, service: _Name) -> Response:
     )
 
 
-def _show(
+def page(
     frame: Frame, name: str, problem: PgwardError | None = None, form: Wanted | None = None
 ) -> Response:
-    found = _find(frame, name)
+    """Return the page, with what went wrong."""
+    found = database.find(frame, name)
     if found is None:
-        return _closed(frame, name)
+        return database.closed(frame, name)
     known = pem.split("".join(public.trust(frame.context).server_roots).encode())
     return frame.show(
         "connect.html",
         status=200 if problem is None else errors.status(problem),
         service=found,
-        ways=_ways(frame, name),
-        clients=list(FORMATS),
+        state=_state(frame, found),
+        modes=_modes(found, frame.me.user.name),
+        groups=clients.GROUPS if clients.ways(found) else {},
+        login=frame.context.desk.settings.login,
         fingerprints=[fingerprint.of(each) for each in known],
         now=frame.context.now(),
         problem=problem,
@@ -174,60 +171,58 @@ def _show(
     )
 
 
-def _closed(frame: Frame, name: str) -> Response:
-    """Say that there is no access, and what to do; raise NotFoundError where there is nothing.
+def _state(frame: Frame, service: ServiceInfo) -> State:
+    """Return how the database stands for who looks."""
+    if not service.edges:
+        return State("no edge leads there", "bad")
+    blocked = _blocked(frame, service)
+    if blocked is not None:
+        return State("blocked", "bad", blocked)
+    if not any(each.online for each in service.edges):
+        return State("not heard of", "warn")
+    return State("on request" if service.access else "open to you", "good")
 
-    What one may not even ask for is not told apart from what does not exist.
-    """
-    if not access_requests.offers(frame.context, frame.me, name).offers:
-        raise NotFoundError(
-            f"there is no database {name!r} for you",
-            hint="the page Databases lists those that you may use",
+
+def _blocked(frame: Frame, service: ServiceInfo) -> Decided | None:
+    """Return why rules let somebody in by no way that there is; None where one is open."""
+    if service.mode == "tcp":
+        return None
+    ways: dict[Method, bool] = {
+        "tunnel": service.ways.certificate,
+        "otp": service.ways.otp,
+        "token": service.ways.token,
+    }
+    found = None
+    for method in (each for each, offered in ways.items() if offered):
+        asked = me_policies.Question(
+            service=service.name,
+            method=method,
+            # Whoever connects will say why; rules about what they say are for then.
+            reason=_SOME_REASON if service.ways.reason_required else "",
         )
-    mine = access_requests.every(frame.context, frame.me, mine=True, limit=_MOST_REQUESTS).requests
-    waiting = [each for each in mine if each.service == name and each.state == "pending"]
-    return frame.show("closed.html", status=403, service=name, waiting=waiting)
-
-
-def _find(frame: Frame, name: str) -> ServiceInfo | None:
-    found = people.services(frame.context, frame.me).services
-    return next((each for each in found if each.name == name), None)
-
-
-def _reachable(frame: Frame, name: str) -> ServiceInfo:
-    """Return a service to which an edge leads; raise DeniedError, UnavailableError."""
-    found = _find(frame, name)
-    if found is None:
-        raise DeniedError(f"you have no access to {name} now")
-    if not found.edges:
-        raise UnavailableError(f"no edge serves {name} now", hint="ask an administrator")
+        answer = me_policies.explain(frame.context, frame.me, frame.request, asked)
+        if answer.connection.allowed:
+            return None
+        found = answer.connection
     return found
 
 
-def _ways(frame: Frame, name: str) -> Ways:
-    with frame.context.store.read() as connection:
-        spec = ServiceSpec.model_validate(resources.get(connection, "Service", name).spec)
-
-        def takes(way: Way) -> bool:
-            try:
-                logins.check_offered(connection, frame.me.user, name, way, frame.context.now())
-            except (NotFoundError, InvalidInputError):
-                return False
-            return True
-
-        asks_why = spec.postgres is not None and spec.postgres.reason_required
-        return Ways(takes("otp"), takes("token"), asks_why)
-
-
-def _edges(service: ServiceInfo) -> list[EdgeInfo]:
-    return [
-        EdgeInfo(each.name, Address.parse(each.address), each.server_name) for each in service.edges
-    ]
+def _modes(service: ServiceInfo, person: str) -> dict[str, str]:
+    """Return the psql command of each way by which one comes with a certificate."""
+    commands = {}
+    if service.edges and service.ways.certificate:
+        commands["Through pgward's tunnel"] = f"pgward psql {service.name}"
+    if clients.Way.LOGIN in clients.ways(service):
+        known = clients.facts(service, person, clients.Wanted(way=clients.Way.LOGIN))
+        commands["Straight, with the files of pgward login"] = libpq.psql(known)
+    if not service.ways.reason_required:
+        return commands
+    return {title: f"{_GIVEN_REASON} {command}" for title, command in commands.items()}
 
 
 def _uri(service: ServiceInfo, user: str, form: Wanted, *, password: str | None) -> str:
     return edge_uri.write(
-        _edges(service),
+        database.edges(service),
         user=user,
         password=password,
         database=form.database.strip() or service.database,

@@ -53,16 +53,22 @@ async def certificate(request: Request) -> Response:
     service.limits.issuing(asking.session.user.name, service.monotonic())
     body = _read(await request.body())
     try:
-        await service.confirmations.confirm(asking.session)
-        issued = await _issue(service, asking.session, body)
-    except PgwardError as error:
-        observe.event("refused", kind=str(Kind.PERSON))
+        issued = await issue(service, asking.session, body)
+    except PgwardError:
         service.known_sessions.forget(asking.token)
-        await run_sync(
-            service.acts.refused, asking.session.user.name, "certificate.issue", None, error
-        )
         raise
     return replies.as_json(replies.certificate(service.authority, issued))
+
+
+async def issue(service: Context, session: LoginSession, body: LoginCertificateRequest) -> Issued:
+    """Issue a certificate to a login session, by its rules; what is refused goes on record."""
+    try:
+        await service.confirmations.confirm(session)
+        return await _issue(service, session, body)
+    except PgwardError as error:
+        observe.event("refused", kind=str(Kind.PERSON))
+        await run_sync(service.acts.refused, session.user.name, "certificate.issue", None, error)
+        raise
 
 
 async def _issue(service: Context, session: LoginSession, body: LoginCertificateRequest) -> Issued:

@@ -15,6 +15,7 @@ from pgward.policy.rules import Decision
 
 router = strict.router("people")
 
+Method = Literal["certificate", "tunnel", "otp", "token"]
 _Word = Annotated[str, Field(max_length=500), Storable]
 _Words = Annotated[list[_Word], Field(max_length=500)]
 
@@ -59,7 +60,7 @@ class Question(Body):
     database: Text = ""
     application: Text = ""
     reason: Text = ""
-    method: Literal["certificate", "tunnel", "otp", "token"] = "certificate"
+    method: Method = "certificate"
     statements: Annotated[list[StatementFacts], Field(max_length=100)] = Field(default_factory=list)
 
     def connect(self) -> Connect:

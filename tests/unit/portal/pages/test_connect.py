@@ -22,9 +22,14 @@ def orders(web, api, admin, edge):
     """Alice at the page of the service orders, which an edge serves and which takes handles."""
     api.add("alice", "dba")
     declare(admin, aware())
-    assert edge is not None
+    hear(edge)
     web.sign_in("alice").open("/databases/orders")
     return web
+
+
+def hear(edge):
+    """Have an edge ask for its configuration."""
+    assert edge.call("GET", "/v1/edge/snapshot").status_code == 200
 
 
 def code(page, label):
@@ -45,7 +50,6 @@ def test_a_database_shows_every_way_to_connect(orders):
         "pgward psql orders",
         "pgward connect orders",
         "pgward config install orders",
-        "pgward config show orders --for jdbc",
         "e1.test:7432",
     ):
         assert text in page.text
@@ -160,8 +164,8 @@ def test_what_may_be_asked_for_says_so_and_then_what_is_there(who, access, app):
     assert page.links["See your request"] == f"/requests/{request.id}"
 
 
-@pytest.mark.usefixtures("edge")
-def test_a_grant_is_shown_with_the_words_of_its_owner(web, api, admin):
+def test_a_grant_is_shown_with_the_words_of_its_owner(web, api, admin, edge):
+    hear(edge)
     api.add("alice")
     integration = {
         "connector": "c1",
@@ -212,3 +216,50 @@ def test_a_form_of_another_site_makes_nothing(orders, api):
     assert orders.send("/databases/orders/otp", sent, **headers).status == 403
     assert orders.send("/databases/orders/otp", {"role": ""}).status == 403
     assert actions(api, "otp.") == []
+
+
+def test_each_mode_has_its_psql_command(web, api, admin):
+    hear(api.machine(admin, "edge", "e1", dns=["e1.test", "*.db.test"]))
+    api.add("alice", "dba")
+    declare(admin, aware())
+    declare(admin, service("plain"))
+    page = web.sign_in("alice").open("/databases/orders")
+    assert "pgward psql orders" in page.text
+    assert "psql 'host=orders.db.test port=7432 user=alice" in page.text
+    assert "sslcert=/home/alice/.config/pgward/identity/current/login.crt" in page.text
+    assert page.links["DBeaver"] == "/databases/orders/clients/dbeaver"
+    assert any("Make a one-time password" in each.buttons for each in page.forms)
+    page = web.open("/databases/plain")
+    assert "psql 'host=db1.internal port=5432 user=alice" in page.text
+    declare(admin, aware(reasonRequired=True, login={"otp": False, "token": False}))
+    page = web.open("/databases/orders")
+    assert 'PGOPTIONS="-c pgward.reason=TICKET-7" pgward psql orders' in page.text
+    assert not any("Make a one-time password" in each.buttons for each in page.forms)
+
+
+def test_an_edge_that_was_not_heard_of_is_told(orders, api):
+    assert "open to you" in orders.page.text
+    api.clock.move(minutes=3)
+    page = orders.open("/databases/orders")
+    assert "The authority has not heard of the edge that leads there" in page.text
+
+
+def test_who_is_kept_out_by_a_rule_is_told_which(orders, admin):
+    rules = [
+        {
+            "name": "nights",
+            "effect": "DENY",
+            "condition": "ctx.user.name == 'alice'",
+            "reason": f"not at night {EVIL}",
+        },
+        {"name": "rest", "effect": "ALLOW", "condition": "true"},
+    ]
+    declare(admin, aware(policy={"rules": rules}))
+    page = orders.open("/databases/orders")
+    assert page.status == 200
+    assert f"A rule keeps you out now: not at night {EVIL}." in page.text
+    assert "nights of the policy inline" in page.text
+    assert EVIL not in page.answer.text
+    rules[0]["condition"] = "ctx.session.method == 'tunnel'"
+    declare(admin, aware(policy={"rules": rules}))
+    assert "keeps you out" not in orders.open("/databases/orders").text
