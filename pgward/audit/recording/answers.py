@@ -5,9 +5,9 @@ begins anew. Formats: PostgreSQL manual, chapter 54.7.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from pgward.audit.records.parameters import binary
 
@@ -21,7 +21,8 @@ _NOTICE, _NOTIFICATION = b"NA"
 _KNOWN: Final = frozenset(b"123ACDEGHIKNRSTVWZcdnst")
 _MOST_COLUMNS: Final = 1664
 _WIDEST: Final = 60
-_CUT: Final = "(what followed was not recorded)"
+CUT: Final = "(what followed was not recorded)"
+_NULL: Final = "NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,35 @@ class Column:
     binary: bool
 
 
+class Table(NamedTuple):
+    """Rows, of which None is NULL; without ``columns`` nobody described them.
+
+    ``whole`` if it ends here as it ended then.
+    """
+
+    columns: list[Column]
+    rows: list[list[str | None]]
+    whole: bool
+
+    def lines(self) -> Iterator[str]:
+        """Yield it as text."""
+        shown = [[_NULL if value is None else value for value in row] for row in self.rows]
+        yield from table([column.name for column in self.columns], shown)
+        if self.whole:
+            yield f"({len(self.rows)} row{'' if len(self.rows) == 1 else 's'})"
+
+
+Answer = Table | str
+"""A table, or a line of another kind."""
+
+
+def lines(answers: Iterable[Answer]) -> list[str]:
+    """Return answers as text."""
+    return [
+        line for each in answers for line in (each.lines() if isinstance(each, Table) else (each,))
+    ]
+
+
 @dataclass(slots=True)
 class Answers:
     """Reads one session's answers; ``limit`` is how many bytes of each were recorded, if known."""
@@ -41,7 +71,7 @@ class Answers:
     _waiting: bytes = b""
     _taken: int = 0
     _columns: list[Column] | None = None
-    _rows: list[list[str]] = field(default_factory=list)
+    _rows: list[list[str | None]] = field(default_factory=list)
     _prepared: str | None = None
     _is_named: bool = False  # the rows that were described last are those of a statement's name
     _described: dict[str, list[Column]] = field(default_factory=dict)
@@ -63,21 +93,27 @@ class Answers:
         """Whether an answer has begun whose end did not come yet."""
         return self._taken > 0
 
-    def feed(self, data: bytes) -> list[str]:
-        """Return the lines that more bytes complete."""
+    @property
+    def weight(self) -> int:
+        """How much is held: bytes that wait, values and names."""
+        rows = sum(len(value or "") for row in self._rows for value in row)
+        return len(self._waiting) + rows + sum(map(len, self._described.values()))
+
+    def feed(self, data: bytes) -> list[Answer]:
+        """Return what more bytes complete."""
         self._taken += len(data)
         found = list(self._read(self._waiting + data))
         if self.limit is not None and self._taken >= self.limit:
             found += self.cut()
         return found
 
-    def cut(self) -> list[str]:
-        """Return the lines of an answer of which nothing more was recorded."""
-        found = [*self._table(whole=False), _CUT]
+    def cut(self) -> list[Answer]:
+        """Return what there is of an answer of which nothing more was recorded."""
+        found: list[Answer] = [*self._table(whole=False), CUT]
         self._waiting, self._taken = b"", 0
         return found
 
-    def _read(self, data: bytes) -> Iterator[str]:
+    def _read(self, data: bytes) -> Iterator[Answer]:
         at, ready = 0, False
         while at + _HEADER.size <= len(data):
             kind, length = _HEADER.unpack_from(data, at)
@@ -95,7 +131,7 @@ class Answers:
         if ready:
             self._taken = 0
 
-    def _message(self, kind: int, body: bytes) -> Iterator[str]:
+    def _message(self, kind: int, body: bytes) -> Iterator[Answer]:
         if kind in {_ROWS, _NO_ROWS}:
             self._describe(_columns(body) if kind == _ROWS else None)
         elif kind == _ROW:
@@ -119,15 +155,11 @@ class Answers:
             if columns is not None and len(self._described) < _MOST_DESCRIBED:
                 self._described[name] = columns
 
-    def _table(self, *, whole: bool = True) -> Iterator[str]:
+    def _table(self, *, whole: bool = True) -> Iterator[Table]:
         rows, columns = self._rows, self._columns
         self._rows, self._columns = [], None if whole else columns
-        if not rows and not columns:
-            return
-        names = [column.name for column in columns or ()]
-        yield from table(names, rows)
-        if whole:
-            yield f"({len(rows)} row{'' if len(rows) == 1 else 's'})"
+        if rows or columns:
+            yield Table(columns or [], rows, whole)
 
 
 def table(names: list[str], rows: list[list[str]]) -> Iterator[str]:
@@ -189,8 +221,8 @@ def _columns(body: bytes) -> list[Column] | None:
     return found
 
 
-def _values(body: bytes, columns: list[Column] | None) -> list[str]:
-    found: list[str] = []
+def _values(body: bytes, columns: list[Column] | None) -> list[str | None]:
+    found: list[str | None] = []
     try:
         (count,) = _INT16.unpack_from(body)
         at = _INT16.size
@@ -198,7 +230,7 @@ def _values(body: bytes, columns: list[Column] | None) -> list[str]:
             (size,) = _INT32.unpack_from(body, at)
             at += _INT32.size
             if size < 0:
-                found.append("NULL")
+                found.append(None)
                 continue
             column = columns[place] if columns and place < len(columns) else None
             found.append(_value(body[at : at + size], column))

@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgward.audit.recording.answers import Answers, shown, table
+from pgward.audit.recording.answers import Answers, Column, Table, lines, shown, table
 
 
 def message(kind, body=b""):
@@ -34,8 +34,8 @@ ANSWER = description(("n", 23), ("word", 25)) + row(b"1", "crème".encode()) + c
 SHOWN = [" n |  word", "--+------", "1 | crème", "(1 row)"]
 
 
-def strip(lines):
-    return [line.strip() for line in lines]
+def strip(answers):
+    return [line.strip() for line in lines(answers)]
 
 
 def test_a_table():
@@ -132,7 +132,7 @@ def test_when_the_thread_is_lost_the_next_read_begins_anew():
 def test_rubbish_does_no_harm(reads):
     answers = Answers(limit=100)
     for data in reads:
-        assert all(isinstance(line, str) for line in answers.feed(data))
+        assert all(isinstance(each, str | Table) for each in answers.feed(data))
 
 
 @given(st.binary(max_size=40))
@@ -145,3 +145,16 @@ def test_controls_are_not_shown():
     assert shown(b"\x1b[2J") == "\\x1b5b324a"
     assert shown("ä\n".encode()) == "ä\n"
     assert list(table(["a"], [["1\n2"]]))[-1] == "1⏎2"
+
+
+def test_a_table_as_it_is():
+    data = description(("n", 23), ("word", 25)) + row(b"1", None) + complete() + READY
+    columns = [Column("n", 23, binary=False), Column("word", 25, binary=False)]
+    assert Answers().feed(data) == [Table(columns, [["1", None]], whole=True)]
+
+
+def test_what_is_held_is_weighed():
+    answers = Answers()
+    assert answers.weight == 0
+    answers.feed(description(("n", 23)) + row(b"12345") + row(b"1")[:6])
+    assert answers.weight == len("12345") + 6

@@ -1,7 +1,8 @@
 import json
 
 from pgward.audit.recording import sealing
-from pgward.audit.recording.script import CLOSED, LOST, Reader, Script
+from pgward.audit.recording.script import CLOSED, LOST, Reader, Script, moment
+from pgward.audit.recording.told import Head, Outcome, Said, Told
 from tests.fixtures.chunks import record
 from tests.fixtures.recordings import IDENTITY, SESSION, change, end, pieces_of, result, start
 from tests.unit.audit.recording.test_answers import ANSWER, READY, complete, description, row
@@ -131,3 +132,24 @@ def test_a_statement_that_follows_at_once_stands_behind_the_end_of_the_one_befor
         "[00:01.001",
         "n |  word",
     ]
+
+
+def test_scenes_have_what_a_page_shows():
+    said = record(2, rows=1)
+    _, events = read(*lines_of([start(1), said, result(2.001, ANSWER), end(5)]))
+    head, statement, table, outcome, last = Script().play(events)
+    assert isinstance(head.things[0], Head)
+    assert statement.things == [Said(events[1])]
+    assert table.things[0].rows == [["1", "crème"]]
+    assert outcome.things == [Outcome(events[1]), ""]
+    assert [each.time for each in (statement, outcome, last)] == [
+        moment(said["time"]), moment(said["time"]) + 250, moment(end(5)["time"])
+    ]  # fmt: skip
+    assert last.things == [Told("the session ended: the client left")]
+
+
+def test_a_script_weighs_what_it_holds():
+    _, events = read(*lines_of([start(1), record(2, rows=1), result(2.001, ANSWER[:40])]))
+    script = Script()
+    script.play(events)
+    assert script.weight > 0
