@@ -34,8 +34,23 @@ _COUNTS = {"statements": "statements", "errors": "errors", "denied": "denied", "
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose sessions: a person's since there is that person, and not who had the name before."""
+
+    name: str
+    since: datetime
+
+    def clauses(self) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions of a WHERE clause."""
+        return [_COLUMNS.user_name == self.name, _COLUMNS.started_at >= self.since]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions: every field that is not None must match."""
+    """Which sessions: every field that is not None must match.
+
+    ``errors`` and ``denied`` tell whether there were any; ``about`` stands in one of the names.
+    """
 
     user: str | None = None
     service: str | None = None
@@ -45,6 +60,11 @@ class SessionFilter:
     until: datetime | None = None
     open: bool | None = None
     recorded: bool | None = None
+    status: str | None = None
+    errors: bool | None = None
+    denied: bool | None = None
+    about: str | None = None
+    owner: Owner | None = None
 
     def clauses(self) -> list[sa.ColumnElement[bool]]:
         """Return the conditions of a WHERE clause."""
@@ -53,8 +73,11 @@ class SessionFilter:
             _COLUMNS.service: self.service,
             _COLUMNS.edge: self.edge,
             _COLUMNS.database_name: self.database,
+            _COLUMNS.status: self.status,
         }
         clauses = [column == value for column, value in equal.items() if value is not None]
+        if self.owner is not None:
+            clauses += self.owner.clauses()
         if self.since is not None:
             clauses.append(_COLUMNS.started_at >= self.since)
         if self.until is not None:
@@ -63,6 +86,12 @@ class SessionFilter:
             clauses.append(_COLUMNS.ended_at.is_(None) == self.open)
         if self.recorded is not None:
             clauses.append(_IS_RECORDED if self.recorded else ~_IS_RECORDED)
+        for count, wanted in ((_COLUMNS.errors, self.errors), (_COLUMNS.denied, self.denied)):
+            if wanted is not None:
+                clauses.append((count > 0) == wanted)
+        if self.about is not None:
+            names = (_COLUMNS.id, _COLUMNS.edge, *(_COLUMNS[name] for name in _ABOUT.values()))
+            clauses.append(sa.or_(*(each.icontains(self.about, autoescape=True) for each in names)))
         return clauses
 
 
@@ -95,11 +124,18 @@ def find(
     return [_json(row) for row in connection.execute(statement).mappings()]
 
 
-def get(connection: Connection, session: str, edge: str | None = None) -> dict[str, Any]:
-    """Return a session by its id; raise NotFoundError, also when edges share it."""
+def get(
+    connection: Connection, session: str, edge: str | None = None, owner: Owner | None = None
+) -> dict[str, Any]:
+    """Return a session by its id; raise NotFoundError, also when edges share it.
+
+    With ``owner``, another's session is none.
+    """
     clauses = [_COLUMNS.id == session]
     if edge is not None:
         clauses.append(_COLUMNS.edge == edge)
+    if owner is not None:
+        clauses += owner.clauses()
     rows = connection.execute(_SHOWN.where(*clauses).limit(2)).mappings().all()
     if not rows:
         raise NotFoundError(f"there is no database session {session!r}", hint="pgward sessions ls")

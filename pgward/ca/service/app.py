@@ -55,6 +55,7 @@ from pgward.ca.service.routes import (
     login_sessions,
     machine,
     me,
+    me_database_sessions,
     me_policies,
     mfa,
     ocsp,
@@ -84,7 +85,15 @@ Front = Callable[[FastAPI, context.Context], None]
 
 _ROUTERS = (
     *(public.router, login.router),
-    *(me.router, me_policies.router, mfa.router, posture.router, step_up.router, issuing.router),
+    *(
+        me.router,
+        me_database_sessions.router,
+        me_policies.router,
+        mfa.router,
+        posture.router,
+        step_up.router,
+        issuing.router,
+    ),
     # Revocations first: their path is not the name of a certificate.
     *(devices.router, login_sessions.router),
     *(users.router, groups.router, resources.router, revocations.router, certificates.router),

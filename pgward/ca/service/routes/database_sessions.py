@@ -1,21 +1,61 @@
 """Database sessions, as auditors see them: who was connected to what, when, and how it ended."""
 
-from typing import Annotated
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any
 
-from fastapi import Path, Query
+from anyio.to_thread import run_sync
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel
 
 from pgward.ca.archive import sessions
-from pgward.ca.archive.sessions import SessionFilter
+from pgward.ca.archive.index import Wanted
+from pgward.ca.archive.matching import Text
+from pgward.ca.archive.sessions import Owner, SessionFilter
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.recordings import reading
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Auditor
-from pgward.ca.service.context import Current
+from pgward.ca.service.context import Context, Current
 from pgward.ca.service.models import Moment
+from pgward.core.clock import parse_rfc3339
 
 router = strict.router("audit")
 Word = Annotated[str | None, Query(max_length=256)]
 When = Annotated[Moment | None, Query()]
+Status = Annotated[str | None, Query(pattern="^(ok|error|unknown)$")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str | None, Query(max_length=400)]
+Id = Annotated[str, Path(max_length=256)]
+_MARGIN = timedelta(minutes=1)  # of records before the first and behind the last of a session
+_MOST_RECORDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which of a session's records, and in which order."""
+
+    only: str | None = None
+    contains: str | None = None
+    order: str = "newest"
+    limit: int = 100
+    cursor: str | None = None
+
+
+def _part(
+    *,
+    only: Annotated[str | None, Query(pattern="^(error|denied)$")] = None,
+    contains: Annotated[str | None, Query(min_length=1, max_length=500)] = None,
+    order: Annotated[str, Query(pattern="^(newest|oldest)$")] = "newest",
+    limit: Annotated[int, Query(ge=1, le=_MOST_RECORDS)] = 100,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Part:
+    return Part(only, contains, order, limit, cursor)
+
+
+Chosen = Annotated[Part, Depends(_part)]
 
 
 class DatabaseSession(BaseModel):
@@ -68,6 +108,14 @@ class DatabaseSessions(BaseModel):
     cursor: str | None
 
 
+class SessionRecords(BaseModel):
+    """Records of a session as its edge wrote them; ``lost`` are chunks that cannot be read."""
+
+    records: list[dict[str, Any]]
+    cursor: str | None
+    lost: int
+
+
 @router.get("/database-sessions", summary="List database sessions")
 def every(
     *,
@@ -81,11 +129,25 @@ def every(
     until: When = None,
     open: bool | None = None,  # noqa: A002 - what people call it
     recorded: bool | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Query(max_length=400)] = None,
+    status: Status = None,
+    errors: bool | None = None,
+    denied: bool | None = None,
+    about: Word = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> DatabaseSessions:
-    """Return sessions that edges put on record; ``open`` chooses those that run, or ended."""
-    wanted = SessionFilter(user, service, edge, database, since, until, open, recorded)
+    """Return sessions that edges put on record; ``open`` chooses those that run, or ended.
+
+    ``errors`` and ``denied`` tell whether there were any; ``about`` stands in any of the names.
+    """
+    names = (user, service, edge, database, since, until, open, recorded)
+    return listed(context, SessionFilter(*names, status, errors, denied, about), limit, cursor)
+
+
+def listed(
+    context: Context, wanted: SessionFilter, limit: int, cursor: str | None
+) -> DatabaseSessions:
+    """Return a page of sessions."""
     with context.store.read() as connection:
         found = sessions.find(connection, wanted, limit=limit, before=cursor)
     more = sessions.place(found[-1]) if len(found) == limit else None
@@ -93,15 +155,58 @@ def every(
 
 
 @router.get("/database-sessions/{session}", summary="Show a database session")
-def one(
-    context: Current,
-    _by: Auditor,
-    session: Annotated[str, Path(max_length=256)],
-    edge: Word = None,
-) -> ShownSession:
+def one(context: Current, _by: Auditor, session: Id, edge: Word = None) -> ShownSession:
     """Return one session; its records are found by its id."""
+    return shown(context, session, edge)
+
+
+def shown(
+    context: Context, session: str, edge: str | None, owner: Owner | None = None
+) -> ShownSession:
+    """Return one session, if it is the owner's; raise NotFoundError."""
     with context.store.read() as connection:
-        found = sessions.get(connection, session, edge)
+        found = sessions.get(connection, session, edge, owner)
         recorded = reading.summary(connection, found["edge"], session)
     kept = None if recorded is None else Recorded(**recorded)
     return ShownSession(**found, recording=kept)
+
+
+@router.get("/database-sessions/{session}/records", summary="Read what was said in a session")
+async def records(
+    context: Current, by: Auditor, session: Id, part: Chosen, edge: Word = None
+) -> SessionRecords:
+    """Return a session's records; ``only`` chooses those that failed, or were denied."""
+    return await said(context, by, await run_sync(shown, context, session, edge), part)
+
+
+async def said(
+    context: Context, by: LoginSession, found: ShownSession, part: Part
+) -> SessionRecords:
+    """Return records of a session, once it is on record who reads them."""
+    await run_sync(_note, context, by, found)
+    until = None if found.ended_at is None else parse_rfc3339(found.ended_at) + _MARGIN
+    search = partial(
+        context.archive.search.page,
+        Wanted(
+            since=parse_rfc3339(found.started_at) - _MARGIN,
+            until=until,
+            edge=found.edge,
+            session=found.id,
+            status=part.only,
+        ),
+        Text(part.contains),
+        limit=part.limit,
+        newest=part.order == "newest",
+        cursor=part.cursor,
+    )
+    page = await run_sync(search, limiter=context.archive.searching)
+    lines = [json.loads(line) for line in page.lines]
+    return SessionRecords(records=lines, cursor=page.cursor, lost=len(page.lost))
+
+
+def _note(context: Context, by: LoginSession, found: ShownSession) -> None:
+    """Put on record who reads, once for all pages that follow."""
+    reading_of = (by.id, found.edge, found.id, "records")
+    if context.recordings.is_news(*reading_of, now=context.monotonic()):
+        with context.acts.act(by.user.name, "audit.search", found.id) as act:
+            act.details |= {"edge": found.edge, "session": found.id, "user": found.user}

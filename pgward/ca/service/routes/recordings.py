@@ -10,6 +10,7 @@ from fastapi import Path, Query, Response
 from pydantic import BaseModel, Field
 
 from pgward.ca.archive import sessions
+from pgward.ca.archive.sessions import Owner
 from pgward.ca.identity import machines
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.recordings import endings, keys, reading
@@ -27,14 +28,13 @@ LONGEST_WAIT = 25.0
 NDJSON = "application/x-ndjson"
 SessionId = Annotated[str, Path(max_length=256)]
 Edge = Annotated[str | None, Query(max_length=63)]
+Why = Annotated[str, Field(min_length=1, max_length=200), Storable]
 
 
 class EndRequest(Body):
     """Why a session is to end, for who is in it; ``force`` cuts statements off."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=200), Storable] = (
-        "an administrator ended the session"
-    )
+    reason: Why = "an administrator ended the session"
     force: Flag = False
     edge: Annotated[str, Field(max_length=63), Storable] | None = None
 
@@ -95,8 +95,19 @@ async def recording(
 @router.post("/database-sessions/{session}/end", summary="End a database session")
 def end(context: Current, by: Administrator, session: SessionId, body: EndRequest) -> EndReply:
     """Have its edge end a session: between statements, unless forced."""
+    return ended(context, by, session, body)
+
+
+def ended(
+    context: Context,
+    by: LoginSession,
+    session: str,
+    body: EndRequest,
+    owner: Owner | None = None,
+) -> EndReply:
+    """Have a session end, if it is the owner's; raise NotFoundError, ConflictError."""
     with context.acts.act(by.user.name, "database-session.end", session) as act:
-        found = sessions.get(act.transaction.connection, session, body.edge)
+        found = sessions.get(act.transaction.connection, session, body.edge, owner)
         ending = Ending(found["edge"], session, body.reason, body.force)
         endings.ask(act.transaction, found, ending, now=context.now(), by=by.user.name)
         act.details |= {

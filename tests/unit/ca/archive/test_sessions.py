@@ -2,7 +2,7 @@ import pytest
 import sqlalchemy as sa
 
 from pgward.ca.archive import sessions
-from pgward.ca.archive.sessions import SessionFilter
+from pgward.ca.archive.sessions import Owner, SessionFilter
 from pgward.ca.store.schema_archive import database_sessions
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
@@ -113,3 +113,32 @@ def test_more_sessions_than_fit_in_a_statement(archived):
     for part in ("SESSION_START", "SESSION_END"):
         archived.add(*(record(1, session=f"s{number}", type=part) for number in range(1200)))
     assert len(listed(archived, limit=2000, open=False)) == 1200
+
+
+def test_sessions_by_what_was_in_them(archived):
+    archived.add(record(1, session="s1", type="SESSION_START", application="psql 100%"))
+    archived.add(record(2, session="s1", status="error"), record(3, session="s2", type="DENIED"))
+    archived.add(record(4, session="s2", type="SESSION_END", status="unknown", user="bob"))
+
+    def ids(**wanted):
+        return [each["id"] for each in listed(archived, **wanted)]
+
+    assert ids(errors=True) == ["s1"]
+    assert ids(errors=False) == ["s2"]
+    assert ids(denied=True) == ["s2"]
+    assert ids(status="unknown") == ["s2"]
+    assert ids(about="L 100%") == ["s1"]
+    assert ids(about="S_L") == []
+    assert ids(about="shop") == ["s2", "s1"]
+
+
+def test_sessions_of_a_name_before_its_person_came(archived):
+    archived.add(record(1, session="s1"), record(5, session="s2"))
+    owner = Owner("alice", parse_rfc3339(at(3)))
+    assert [each["id"] for each in listed(archived, owner=owner)] == ["s2"]
+    assert listed(archived, owner=Owner("bob", owner.since)) == []
+    with archived.store.read() as connection:
+        assert sessions.get(connection, "s2", None, owner)["id"] == "s2"
+        for other in (owner, Owner("bob", parse_rfc3339(at(0)))):
+            with pytest.raises(NotFoundError):
+                sessions.get(connection, "s1", None, other)

@@ -40,10 +40,35 @@ def test_one_session(admin):
 
 @pytest.mark.usefixtures("teller")
 def test_other_people_see_none(alice):
-    for path in ("", "/s1"):
+    for path in ("", "/s1", "/s1/records"):
         assert alice.call("GET", f"/v1/database-sessions{path}").status_code == 403
 
 
-@pytest.mark.parametrize("query", ["?limit=0", "?open=x", "?cursor=x", "?since=x"])
+@pytest.mark.parametrize("query", ["?limit=0", "?open=x", "?cursor=x", "?since=x", "?status=x"])
 def test_bounds_of_a_question(admin, query):
     assert admin.call("GET", f"/v1/database-sessions{query}").status_code == 422
+
+
+@pytest.mark.usefixtures("teller")
+def test_what_was_said_in_a_session(api, admin):
+    def said(query=""):
+        return admin.call("GET", "/v1/database-sessions/s1/records", query=query).json()
+
+    kinds = [each["type"] for each in said()["records"]]
+    assert kinds == ["SESSION_END", "QUERY", "SESSION_START"]
+    page = said("?order=oldest&limit=1")
+    assert [each["type"] for each in page["records"]] == ["SESSION_START"]
+    following = said(f"?order=oldest&limit=1&cursor={page['cursor']}")
+    assert [each["text"] for each in following["records"]] == ["select 2"]
+    assert said("?contains=ELECT%202")["records"] == following["records"]
+    assert said("?only=denied") == {"records": [], "cursor": None, "lost": 0}
+    (event,) = [each for each in api.events() if each["action"] == "audit.search"]
+    assert (event["target"], event["details"]["edge"]) == ("s1", "e1")
+
+
+@pytest.mark.usefixtures("teller")
+def test_bounds_of_what_was_said(admin):
+    for query in ("?limit=0", "?only=x", "?order=x", "?contains=", "?cursor=x"):
+        answer = admin.call("GET", "/v1/database-sessions/s1/records", query=query)
+        assert answer.status_code == 422, query
+    assert admin.call("GET", "/v1/database-sessions/s9/records").status_code == 404
