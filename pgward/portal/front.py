@@ -20,6 +20,7 @@ from pgward.portal.pages import (
     start,
     step_up,
 )
+from pgward.portal.pages.machines import fleets
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
@@ -35,6 +36,7 @@ _PAGES = (
     factors,
     overview,
     start,
+    fleets,
 )
 
 
@@ -42,7 +44,6 @@ def install(app: FastAPI, context: Context) -> None:
     """Serve every page; they are for browsers, and no part of the API's description."""
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
-    for page in _PAGES:
         app.router.routes.extend(page.router.routes)
     app.add_exception_handler(HTTPException, _nothing_there)
 

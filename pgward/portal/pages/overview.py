@@ -2,25 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fastapi import Response
 
-from pgward.ca.service.routes import access_requests, connectors, edges, hosts
-from pgward.ca.service.routes.connectors import ConnectorInfo
-from pgward.ca.service.routes.edges import EdgeInfo
-from pgward.ca.service.routes.hosts import HostInfo
+from pgward.ca.service.routes import access_requests, connectors, crls, edges, hosts, rotations
+from pgward.portal.pages.machines import condition
+from pgward.portal.pages.machines.condition import Machine
 from pgward.portal.web import route
-from pgward.portal.web.frame import Administrator
+from pgward.portal.web.frame import Administrator, Frame
 
 router = route.router()
 _MOST = 100
-# Machines ask for news all the time, and renew when a third of a certificate's life is left.
-AWAY_AFTER = timedelta(minutes=5)
-_ENDS_WITHIN = timedelta(hours=6)
-
-
-Machine = EdgeInfo | HostInfo | ConnectorInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,7 @@ class Fleet:
 
 @router.get("/admin")
 def overview(frame: Administrator) -> Response:
-    """Show the numbers, and the machines that are away."""
+    """Show the numbers, and what is away, ends soon or is not as it should be."""
     context, me, now = frame.context, frame.me, frame.context.now()
     fleets = [
         _fleet("Edges", edges.every(context, me).edges, now),
@@ -43,24 +36,40 @@ def overview(frame: Administrator) -> Response:
         _fleet("Connectors", connectors.every(context, me).connectors, now),
     ]
     waiting = len(access_requests.every(context, me, to_decide=True, limit=_MOST).requests)
-    return frame.show("overview.html", fleets=fleets, waiting=waiting, most=_MOST)
+    return frame.show(
+        "overview.html",
+        fleets=fleets,
+        waiting=waiting,
+        most=_MOST,
+        servers=_servers(frame),
+        authority=_authority(frame),
+    )
 
 
 def _fleet(title: str, machines: Iterable[Machine], now: datetime) -> Fleet:
     every = list(machines)
-    found = [(each.name, problem(each, now)) for each in every]
+    found = [(each.name, condition.of(each, now).problem) for each in every]
     path = f"/admin/{title.lower()}"
     return Fleet(title, path, len(every), [(name, word) for name, word in found if word])
 
 
-def problem(machine: Machine, now: datetime) -> str:
-    """Return what is wrong with a machine, in words; empty for nothing."""
-    if machine.last_seen_at is None:
-        return "has never been seen"
-    if now - machine.last_seen_at > AWAY_AFTER:
-        return "is away"
-    if machine.not_after is None or machine.not_after <= now:
-        return "has no certificate that is valid"
-    if machine.not_after - now < _ENDS_WITHIN:
-        return "has a certificate that soon ends"
-    return ""
+def _servers(frame: Frame) -> Fleet:
+    """Return the servers of integrations, with what their connectors said of them last."""
+    found = connectors.every(frame.context, frame.me).connectors
+    told = [each for connector in found for each in connector.servers]
+    problems = [
+        (each.integration, each.problem or f"is {each.state}")
+        for each in told
+        if each.state not in ("ok", None)
+    ]
+    number = len({name for each in found for name in each.integrations})
+    return Fleet("Servers", "/admin/integrations", number, problems)
+
+
+def _authority(frame: Frame) -> list[str]:
+    """Return what is wrong with the authority itself, in sentences without their full stop."""
+    context, me = frame.context, frame.me
+    found = [each.message for each in crls.every(context).crls if each.state != "ok"]
+    told = rotations.show(context, me)
+    found += [f"{each.id} should be replaced by now" for each in told.authorities if each.is_due]
+    return found + [f"the rotation {each.id} is in {each.phase}" for each in told.rotations]

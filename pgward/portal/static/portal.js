@@ -7,7 +7,7 @@ export function dress(root) {
     button.addEventListener("click", () => copy(button));
   }
   // Times in the reader's own zone.
-  for (const time of root.querySelectorAll("time[datetime]")) {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-relative])")) {
     const moment = new Date(time.dateTime);
     time.title = time.textContent;
     time.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import segno
 from markupsafe import Markup
 
-from pgward.client.phrases import duration
+from pgward.client.phrases import duration, when
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError
 
@@ -46,6 +46,7 @@ def seconds(number: float) -> str:
 
 FILTERS = {
     "qr": qr,
+    "relative": when,
     "rfc3339": rfc3339,
     "seconds": seconds,
     "shell": shlex.quote,

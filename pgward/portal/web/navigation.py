@@ -58,7 +58,17 @@ PARTS = (
         "Administration",
         "/admin",
         _administrators,
-        (Group("", (Page("Overview", "/admin"), Page("Set up", "/admin/start"))),),
+        (
+            Group("", (Page("Overview", "/admin"), Page("Set up", "/admin/start"))),
+            Group(
+                "Machines",
+                (
+                    Page("Edges", "/admin/edges"),
+                    Page("Hosts", "/admin/hosts"),
+                    Page("Connectors", "/admin/connectors"),
+                ),
+            ),
+        ),
     ),
 )
 

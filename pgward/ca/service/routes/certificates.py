@@ -71,6 +71,7 @@ class Filters(Body):
     user: Known | None = None
     host: Known | None = None
     edge: Known | None = None
+    connector: Known | None = None
     service: Known | None = Field(None, description="of who may use it now, and of who serves it")
     kind: Kind | None = None
     state: State | None = None
@@ -101,14 +102,19 @@ class Filters(Body):
         )
 
     def _owner(self) -> tuple[Sequence[Kind] | None, str | None]:
-        given = {PEOPLES: self.user, (Kind.HOST,): self.host, (Kind.EDGE,): self.edge}
+        given: dict[Sequence[Kind], str | None] = {
+            PEOPLES: self.user,
+            (Kind.HOST,): self.host,
+            (Kind.EDGE,): self.edge,
+            (Kind.CONNECTOR,): self.connector,
+        }
         named = [(kinds, name) for kinds, name in given.items() if name is not None]
         only = None if self.kind is None else (self.kind,)
         if not named:
             return only, None
         kinds, name = named[0]
         if len(named) > 1 or self.kind not in (None, *kinds):
-            raise InvalidInputError("a certificate is of one kind: user, host or edge")
+            raise InvalidInputError("a certificate is of one kind: user, host, edge or connector")
         return only or kinds, name
 
 

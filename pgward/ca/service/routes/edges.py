@@ -1,6 +1,6 @@
 """Edges, as administrators see them."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from pgward.ca.identity import machines
 from pgward.ca.records import Kind
@@ -14,10 +14,12 @@ router = strict.router("machines: administration")
 
 
 class EdgeInfo(BaseModel):
-    """An edge; ``not_after`` is when its newest certificate ends."""
+    """An edge, the names in its certificate, and when the newest one ends (``not_after``)."""
 
     name: str
     address: str | None
+    dns: list[str] = Field(default_factory=list)
+    ips: list[str] = Field(default_factory=list)
     enrolled_at: Time
     last_seen_at: Time | None
     snapshot_version: int | None
@@ -44,6 +46,8 @@ def every(context: Current, _by: Administrator) -> Edges:
             EdgeInfo(
                 name=edge.name,
                 address=edge.advertise,
+                dns=list(edge.dns),
+                ips=list(edge.ips),
                 enrolled_at=edge.enrolled_at,
                 last_seen_at=edge.last_seen_at,
                 snapshot_version=edge.snapshot_version,

@@ -1,37 +1,9 @@
-from datetime import timedelta
-
 import pytest
 
-from pgward.ca.service.routes.edges import EdgeInfo
-from pgward.portal.pages import overview
-from tests.fixtures.authority import START
+from tests.fixtures import integrations
+from tests.fixtures.web_person import WebPerson
 
-
-def edge_info(seen=timedelta(0), left=timedelta(hours=24)):
-    return EdgeInfo(
-        name="e1",
-        address=None,
-        enrolled_at=START,
-        last_seen_at=None if seen is None else START - seen,
-        snapshot_version=None,
-        not_after=None if left is None else START + left,
-    )
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({}, ""),
-        ({"seen": timedelta(minutes=5)}, ""),
-        ({"seen": timedelta(minutes=6)}, "is away"),
-        ({"seen": None}, "has never been seen"),
-        ({"left": timedelta(0)}, "has no certificate that is valid"),
-        ({"left": None}, "has no certificate that is valid"),
-        ({"left": timedelta(hours=5)}, "has a certificate that soon ends"),
-    ],
-)
-def test_what_is_wrong_with_a_machine_is_said_in_words(given, words):
-    assert overview.problem(edge_info(**given), START) == words
+EVIL = "<script>alert(1)</script>"
 
 
 def test_an_administrator_sees_the_machines_that_are_away(web, edge, clock):
@@ -39,7 +11,27 @@ def test_an_administrator_sees_the_machines_that_are_away(web, edge, clock):
     assert edge.call("GET", "/v1/edge/snapshot").status_code == 200
     assert "Every machine is here" in web.open("/admin").text
     clock.move(minutes=6)
-    assert "e1 is away (edges)" in web.open("/admin").text
+    page = web.open("/admin")
+    assert "e1 is away (edges)" in page.text
+    assert page.links["e1"] == "/admin/edges/e1"
+
+
+def test_servers_that_cannot_be_worked_are_named_with_the_connectors_words(web, api, admin):
+    connector = api.machine(admin, "connector", "c1")
+    integrations.declare(admin, edge=None, connector="c1")
+    health = {"state": "away", "problem": EVIL}
+    report = {"id": "a" * 32, "integration": "shop-db", "version": 1, "health": health}
+    assert connector.call("POST", "/v1/connector/report", report).status_code == 200
+    page = web.sign_in("root").open("/admin")
+    assert f"shop-db {EVIL} (servers)" in page.text
+    assert EVIL not in page.answer.text
+    assert page.links["shop-db"] == "/admin/integrations/shop-db"
+
+
+def test_a_rotation_that_is_under_way_is_told(rotating_ca):
+    rotation = rotating_ca.start("user-issuing")
+    page = WebPerson(rotating_ca.api.client.app).sign_in("root").open("/admin")
+    assert f"the rotation {rotation.id} is in trust-both" in page.text
 
 
 @pytest.mark.usefixtures("api")

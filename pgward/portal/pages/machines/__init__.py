@@ -1,0 +1,1 @@
+"""Machines that enrolled, the servers that connectors work, and the authority itself."""
