@@ -44,6 +44,7 @@ def install(app: FastAPI, context: Context) -> None:
     """Serve every page; they are for browsers, and no part of the API's description."""
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
+    for page in _PAGES:
         app.router.routes.extend(page.router.routes)
     app.add_exception_handler(HTTPException, _nothing_there)
 

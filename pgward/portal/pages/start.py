@@ -1,7 +1,7 @@
 """``/admin/start``: from a new authority to the first connection, each step checked live."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import Path, Response
@@ -12,7 +12,13 @@ from pgward.ca.service import errors
 from pgward.ca.service.routes import audit, edges, hosts, identity_providers, resources, tokens
 from pgward.ca.service.routes import users as people
 from pgward.core.address import Address
-from pgward.core.errors import ConflictError, DeniedError, InvalidInputError, PgwardError
+from pgward.core.errors import (
+    ConflictError,
+    DeniedError,
+    InvalidInputError,
+    NotFoundError,
+    PgwardError,
+)
 from pgward.portal.pages import start_steps as steps
 from pgward.portal.pages.start_steps import Found
 from pgward.portal.web import forms, route
@@ -24,7 +30,7 @@ PATH = "/admin/start"
 _REFUSALS = (ConflictError, DeniedError, InvalidInputError)
 _OPENED = "session.open"
 _Word = Annotated[str, Field(max_length=253)]
-_Step = Annotated[Literal["people", "edge", "server", "service", "connect"], Path()]
+_Step = Annotated[str, Path(max_length=20)]
 
 
 class Provider(Form):
@@ -103,7 +109,7 @@ def start(frame: Administrator) -> Response:
 
 @router.get(f"{PATH}/{{step}}")
 def one(frame: Administrator, step: _Step) -> Response:
-    """Show a step."""
+    """Show a step; raise NotFoundError."""
     return _show(frame, step)
 
 
@@ -195,7 +201,9 @@ def _show(
     found = _found(frame)
     every = steps.steps(found)
     undone = next((each for each in every if not each.done), every[-1])
-    here = next((each for each in every if each.id == step), undone)
+    here = undone if not step else next((each for each in every if each.id == step), None)
+    if here is None:
+        raise NotFoundError("there is no such step", hint=f"they begin at {PATH}")
     settings = frame.context.desk.settings
     return frame.show(
         f"start/{here.id}.html",

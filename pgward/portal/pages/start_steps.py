@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from pgward.ca.service.routes.edges import EdgeInfo
 from pgward.ca.service.routes.hosts import HostInfo
-from pgward.portal.pages.overview import AWAY_AFTER
+from pgward.portal.pages.machines import condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +103,4 @@ def _connection(found: Found) -> Check:
 
 
 def _is_here(edge: EdgeInfo, now: datetime) -> bool:
-    return edge.last_seen_at is not None and now - edge.last_seen_at <= AWAY_AFTER
+    return condition.of(edge, now).badge == "good"

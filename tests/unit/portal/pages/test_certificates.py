@@ -70,7 +70,7 @@ def test_all_forms_are_of_one_key_and_of_the_person(alice, api):
     assert given["pgward.key"].decode() not in events
 
 
-def test_each_time_it_is_another_key_and_it_ends_with_the_sign_in(alice, api, admin):
+def test_each_time_it_is_another_key_and_it_ends_with_the_sign_in(alice, admin):
     first = files(alice.press(BUTTON))
     alice.open(PAGE)
     second = files(alice.press(BUTTON))
