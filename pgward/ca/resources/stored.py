@@ -101,9 +101,11 @@ def several(connection: Connection, kind: str, names: Collection[str]) -> list[R
     return [Resource(*row) for row in found]
 
 
-def services(connection: Connection, name: str | None = None) -> list[tuple[Resource, ServiceSpec]]:
-    """Return all services, or the one of this name, with their specs as models."""
-    found = every(connection, "Service") if name is None else several(connection, "Service", [name])
+def services(
+    connection: Connection, names: Collection[str] | None = None
+) -> list[tuple[Resource, ServiceSpec]]:
+    """Return all services, or those of these names, with their specs as models."""
+    found = every(connection, "Service") if names is None else several(connection, "Service", names)
     return [(each, _service(json.dumps(each.spec))) for each in found]
 
 

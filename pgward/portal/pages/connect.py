@@ -5,7 +5,6 @@ A secret is the answer to the POST that made it: it is shown once, and stands in
 
 import re
 import shlex
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as File
 from typing import Annotated, Any
@@ -14,9 +13,8 @@ from fastapi import Response
 from pydantic import Field
 
 from pgward.ca.service import errors
-from pgward.ca.service.routes import handles, me_policies, public
+from pgward.ca.service.routes import handles, public
 from pgward.ca.service.routes.me import ServiceInfo
-from pgward.ca.service.routes.me_policies import Decided, Method
 from pgward.client import edge_uri
 from pgward.client.config.formats import libpq
 from pgward.core.errors import (
@@ -27,7 +25,7 @@ from pgward.core.errors import (
     UnavailableError,
 )
 from pgward.pki import fingerprint, pem
-from pgward.portal.pages import clients, database
+from pgward.portal.pages import clients, database, standing
 from pgward.portal.web import forms, headers, route
 from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Frame, Signed
@@ -36,7 +34,6 @@ router = route.router()
 ROOTS = "pgward-ca.crt"
 """What the file with the roots of servers is called where people save it."""
 REFUSALS = (ConflictError, DeniedError, InvalidInputError, UnavailableError)
-_SOME_REASON = "a reason"
 _GIVEN_REASON = 'PGOPTIONS="-c pgward.reason=TICKET-7"'
 _ESCAPED = re.compile(r"([\\ ])")
 _Word = Annotated[str, Field(max_length=63)]
@@ -62,15 +59,6 @@ class WantedToken(Wanted):
     """The same, and for how many hours."""
 
     hours: int = 8
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a database stands, in a word; ``blocked`` is the rule that keeps somebody out."""
-
-    word: str
-    kind: str
-    blocked: Decided | None = None
 
 
 @router.get(f"/{ROOTS}")
@@ -159,7 +147,7 @@ def page(
         "connect.html",
         status=200 if problem is None else errors.status(problem),
         service=found,
-        state=_state(frame, found),
+        state=standing.of(frame, found),
         modes=_modes(found, frame.me.user.name),
         groups=clients.GROUPS if clients.ways(found) else {},
         login=frame.context.desk.settings.login,
@@ -169,42 +157,6 @@ def page(
         form=form,
         roots=ROOTS,
     )
-
-
-def _state(frame: Frame, service: ServiceInfo) -> State:
-    """Return how the database stands for who looks."""
-    if not service.edges:
-        return State("no edge leads there", "bad")
-    blocked = _blocked(frame, service)
-    if blocked is not None:
-        return State("blocked", "bad", blocked)
-    if not any(each.online for each in service.edges):
-        return State("not heard of", "warn")
-    return State("on request" if service.access else "open to you", "good")
-
-
-def _blocked(frame: Frame, service: ServiceInfo) -> Decided | None:
-    """Return why rules let somebody in by no way that there is; None where one is open."""
-    if service.mode == "tcp":
-        return None
-    ways: dict[Method, bool] = {
-        "tunnel": service.ways.certificate,
-        "otp": service.ways.otp,
-        "token": service.ways.token,
-    }
-    found = None
-    for method in (each for each, offered in ways.items() if offered):
-        asked = me_policies.Question(
-            service=service.name,
-            method=method,
-            # Whoever connects will say why; rules about what they say are for then.
-            reason=_SOME_REASON if service.ways.reason_required else "",
-        )
-        answer = me_policies.explain(frame.context, frame.me, frame.request, asked)
-        if answer.connection.allowed:
-            return None
-        found = answer.connection
-    return found
 
 
 def _modes(service: ServiceInfo, person: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from fastapi import Path, Response
 
 from pgward.ca.service.routes import access_requests
 from pgward.ca.service.routes import me as people
-from pgward.ca.service.routes.me import ServiceInfo
+from pgward.ca.service.routes.me import ServiceInfo, Which
 from pgward.client import services
 from pgward.client.services import EdgeInfo
 from pgward.core.address import Address
@@ -19,7 +19,7 @@ _MOST_REQUESTS = 100
 
 def find(frame: Frame, name: str) -> ServiceInfo | None:
     """Return the service if whoever looks may use it."""
-    found = people.services(frame.context, frame.me, name).services
+    found = people.services(frame.context, frame.me, Which(name=[name])).services
     return found[0] if found else None
 
 

@@ -122,7 +122,7 @@ def test_a_page_takes_no_other_method(bob, pages):
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - methods:
             answer = call(bob, method, path, b"csrf=")
             # 403: another page answers there, which is not for everybody.
-                assert answer.status_code in {403, 404, 405}, (method, path)
+            assert answer.status_code in {403, 404, 405}, (method, path)
 
 
 def test_a_cookie_alone_opens_nothing_anywhere_else(bob, app, pages):

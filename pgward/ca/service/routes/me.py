@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from anyio.to_thread import run_sync
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from pgward.ca import caller
@@ -148,9 +148,29 @@ class ServiceInfo(BaseModel):
 
 
 class Services(BaseModel):
-    """The services that this person may use, by name."""
+    """The services that this person may use, by name; ``more``: there are others after these."""
 
     services: list[ServiceInfo]
+    more: bool = False
+
+
+class Which(Body):
+    """Which services: all that is given must match."""
+
+    name: Annotated[list[Name], Field(max_length=100, description="these only")] = Field(
+        default_factory=list
+    )
+    search: Annotated[str, Field(max_length=100, description="in the name or description")] = ""
+    after: Annotated[str, Field(max_length=253, description="whose names come after this")] = ""
+    limit: Annotated[int | None, Field(ge=1, le=1000)] = None
+
+    def shows(self, service: Resource) -> bool:
+        """Tell whether a service is one of those."""
+        text = f"{service.name}\n{service.description}".lower()
+        return service.name > self.after and self.search.lower() in text
+
+
+_ALL = Which()
 
 
 @router.get("/me", summary="Tell who is logged in")
@@ -202,36 +222,35 @@ async def change_password(context: Current, session: Person, body: NewPassword) 
 
 @router.get("/services", summary="List the services that one may use")
 def services(
-    context: Current,
-    session: Person,
-    name: Annotated[Name | None, Query(description="this one only")] = None,
+    context: Current, session: Person, which: Annotated[Which, Query()] = _ALL
 ) -> Services:
     """Return each service with the edges that lead to it."""
-    user = session.user
+    user, now = session.user, context.now()
     with context.store.read() as connection:
-        found = resources.services(connection, name)
+        found = resources.services(connection, which.name or None)
         edges = machines.edges(connection)
-        now = context.now()
         held = admission.held(connection, user.name, now)
         allowed = [
-            each for each in found if each[0].name in held or each[1].is_for(user.name, user.groups)
+            (each, spec)
+            for each, spec in found
+            if (each.name in held or spec.is_for(user.name, user.groups)) and which.shows(each)
         ]
+        shown = allowed[: which.limit]
         told = {
-            resource.name: _access(connection, session, resource.name, spec, held[resource.name])
-            for resource, spec in allowed
-            if resource.name in held
+            each.name: _access(connection, session, each.name, spec, held[each.name])
+            for each, spec in shown
+            if each.name in held
         }
-        asking = any(spec.step_up for _, spec in allowed)
+        asking = any(spec.step_up for _, spec in shown)
         live = step_ups.live(connection, now, user=user.name) if asking else ()
     proofs = {proof.service: proof for proof in live}
-    return Services(
-        services=[
-            _info(resource, spec, edges, _step_up(resource, spec, proofs, now), now).model_copy(
-                update={"access": told.get(resource.name)}
-            )
-            for resource, spec in allowed
-        ]
-    )
+    infos = [
+        _info(each, spec, edges, _step_up(each, spec, proofs, now), now).model_copy(
+            update={"access": told.get(each.name)}
+        )
+        for each, spec in shown
+    ]
+    return Services(services=infos, more=len(allowed) > len(shown))
 
 
 def _access(

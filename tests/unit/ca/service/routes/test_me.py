@@ -117,4 +117,19 @@ def test_where_a_service_is_and_by_what_one_comes_in(api, admin, alice):
     api.clock.move(minutes=2)
     (found,) = alice.call("GET", "/v1/services").json()["services"]
     assert found["edges"] == [place]
-    assert alice.call("GET", "/v1/services?name=other").json() == {"services": []}
+    assert alice.call("GET", "/v1/services?name=other").json()["services"] == []
+
+
+def test_services_are_searched_and_come_in_pages(admin, alice):
+    for name in ("a1", "a2", "b1"):
+        body = aware({}) | {"metadata": {"name": name, "description": f"Of {name.upper()}"}}
+        assert admin.call("PUT", f"/v1/resources/service/{name}", body).status_code == 200
+    for query, names, more in (
+        ("", ["a1", "a2", "b1"], False),
+        ("limit=2", ["a1", "a2"], True),
+        ("limit=2&after=a2", ["b1"], False),
+        ("search=A", ["a1", "a2"], False),
+        ("search=of%20b&limit=1", ["b1"], False),
+    ):
+        found = alice.call("GET", f"/v1/services?{query}").json()
+        assert ([each["name"] for each in found["services"]], found["more"]) == (names, more)
