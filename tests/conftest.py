@@ -67,6 +67,7 @@ pytest_plugins = [
     "tests.fixtures.quick_stores",
     "tests.fixtures.ca_service",
     "tests.fixtures.web_person",  # after ca_service, which it imports
+    "tests.fixtures.web_sessions",
     "tests.fixtures.mail_server",
     "tests.fixtures.access_world",  # after ca_service, whose store it takes
     "tests.fixtures.campaigns",  # after access_world, which it imports

@@ -21,6 +21,8 @@ from pgward.portal.pages import (
     step_up,
 )
 from pgward.portal.pages.machines import fleets
+from pgward.portal.pages.sessions import lists as session_lists
+from pgward.portal.pages.sessions import one as one_session
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
@@ -37,6 +39,8 @@ _PAGES = (
     overview,
     start,
     fleets,
+    session_lists,
+    one_session,
 )
 
 

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import segno
 from markupsafe import Markup
 
-from pgward.client.phrases import duration, when
+from pgward.client.phrases import counted, duration, when
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError
 
+_MOST_LETTERS = 2000
 _ENDS = (".", "!", "?", "…", ":")
 
 
@@ -44,12 +45,29 @@ def seconds(number: float) -> str:
     return duration(timedelta(seconds=number))
 
 
+def clock(number: float) -> str:
+    """Return seconds since a beginning as a clock shows them: ``1:02:03.456``."""
+    minutes, rest = divmod(max(0, round(number * 1000)), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    shown = f"{minutes:02d}:{rest / 1000:06.3f}"
+    return f"{hours}:{shown}" if hours else shown
+
+
+def shortened(text: str) -> str:
+    """Return a text that may be of any length as a page can show it."""
+    left = len(text) - _MOST_LETTERS
+    return text if left <= 0 else f"{text[:_MOST_LETTERS]}… ({counted(left, 'letter')} more)"
+
+
 FILTERS = {
+    "clock": clock,
+    "counted": counted,
     "qr": qr,
     "relative": when,
     "rfc3339": rfc3339,
     "seconds": seconds,
     "shell": shlex.quote,
     "sentence": sentence,
+    "shortened": shortened,
     "shown_time": shown_time,
 }

@@ -54,6 +54,7 @@ def _administrators(user: User) -> bool:
 PARTS = (
     Part("Databases", "/databases", _anybody),
     Part("Requests", "/requests", _anybody),
+    Part("Sessions", "/sessions", _anybody),
     Part(
         "Administration",
         "/admin",

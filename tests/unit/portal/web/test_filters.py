@@ -34,3 +34,16 @@ def test_a_picture_holds_nothing_of_its_text():
 def test_a_picture_holds_so_much_and_no_more():
     with pytest.raises(InvalidInputError, match="too long"):
         filters.qr("\U0001f600" * 900)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "00:00.000"), (61.5, "01:01.500"), (3723.4567, "1:02:03.457"), (-1, "00:00.000")],
+)
+def test_a_clock(seconds, shown):
+    assert filters.clock(seconds) == shown
+
+
+def test_a_text_of_any_length():
+    assert filters.shortened("a" * 2000) == "a" * 2000
+    assert filters.shortened("a" * 2001) == "a" * 2000 + "… (1 letter more)"

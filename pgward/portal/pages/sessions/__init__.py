@@ -1,0 +1,1 @@
+"""``/sessions``: database sessions that run and that were, what was said, and recordings."""
