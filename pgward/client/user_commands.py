@@ -9,7 +9,7 @@ from pgward.client import options
 from pgward.client.options import PasswordSource
 from pgward.core import names
 from pgward.core.clock import parse_rfc3339, rfc3339
-from pgward.core.errors import InvalidInputError, NotFoundError
+from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from pgward.system import terminal
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -109,6 +109,64 @@ def add(
     terminal.note(f"added {name} to {', '.join(groups)}" if groups else f"added {name}")
     if generate:
         terminal.echo(password, fact="password")
+
+
+@user.command("invite")
+@click.argument("name")
+@full_name
+@email
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Repeat it for more.")
+@click.option(
+    "--hours",
+    type=click.IntRange(1, 24 * 14),
+    default=72,
+    show_default=True,
+    help="How long the link is good.",
+)
+@click.option("--mail/--no-mail", default=True, help="Whether it goes out by e-mail, too.")
+def invite(
+    *,
+    name: str,
+    full_name: str | None,
+    email: str | None,
+    groups: tuple[str, ...],
+    hours: int,
+    mail: bool,
+) -> None:
+    """Print a link by which NAME chooses a password, once; add NAME if there is none yet.
+
+    Whoever has the link can: give it to nobody else. One that was made before is void then.
+    """
+    names.new_identity(name)
+    given = {"full_name": full_name or "", "email": email or "", "groups": list(groups)}
+    with options.api() as api:
+        try:
+            api.get(_path(name))
+        except NotFoundError:
+            api.post("/v1/users", {"name": name, **given})
+            terminal.note(f"added {name}")
+        else:
+            if any(given.values()):
+                raise ConflictError(
+                    f"there is a user {name!r} already",
+                    hint="leave the options out that describe a new one, or pgward user edit",
+                )
+        made = api.post(_path(name, "invitation"), {"hours": hours, "mail": mail})
+    until = made["invitation"]["expires_at"]
+    terminal.report(name=name, mailed=made["mailed"], expires_at=until)
+    how = "also goes out by e-mail" if made["mailed"] else "goes to nobody by itself: pass it on"
+    terminal.note(f"the link is good once, until {until}, and {how}")
+    terminal.echo(made["link"], fact="link")
+
+
+@user.command("uninvite")
+@click.argument("name")
+def uninvite(name: str) -> None:
+    """Have the link of NAME count no more."""
+    with options.api() as api:
+        api.delete(_path(name, "invitation"))
+    terminal.report(name=name)
+    terminal.note(f"the link of {name} counts no more")
 
 
 @user.command("list")

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.store import Transaction
 from pgward.ca.store.schema import login_sessions
-from pgward.ca.store.schema_login import devices
+from pgward.ca.store.schema_login import PENDING, devices
 from pgward.core.errors import ConflictError, DeniedError, InvalidInputError, NotFoundError
 
 MAX_NAME = 100
@@ -87,6 +87,42 @@ def of(connection: Connection, user: str) -> list[Device]:
     statement = sa.select(devices).where(columns.user_name == user)
     rows = connection.execute(statement.order_by(columns.last_seen_at.desc(), columns.id))
     return [_device(row) for row in rows]
+
+
+def page(
+    connection: Connection,
+    *,
+    text: str,
+    state: str | None,
+    now: datetime,
+    limit: int,
+    after: str | None = None,
+) -> tuple[list[Device], str | None]:
+    """Return some devices of all people by owner, and what leads to the next page.
+
+    ``text`` is in their names or owners'; ``state`` one of DeviceState, or "waiting".
+    """
+    columns = devices.c
+    statement = sa.select(devices).order_by(columns.user_name, columns.thumbprint)
+    if text:
+        names = (columns.name, columns.user_name)
+        statement = statement.where(
+            sa.or_(*(each.icontains(text, autoescape=True) for each in names))
+        )
+    if state == "waiting":
+        waits = sa.and_(sa.text(PENDING), columns.created_at > now - WAITS)
+        statement = statement.where(waits)
+    elif state is not None:
+        statement = statement.where(columns.state == state)
+    if after is not None:
+        user, _, thumbprint = after.partition("/")
+        later = sa.tuple_(columns.user_name, columns.thumbprint) > sa.tuple_(
+            sa.literal(user), sa.literal(thumbprint)
+        )
+        statement = statement.where(later)
+    found = [_device(row) for row in connection.execute(statement.limit(limit + 1))]
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], None if last is None else f"{last.user}/{last.thumbprint}"
 
 
 def get(connection: Connection, user: str, which: str) -> Device:

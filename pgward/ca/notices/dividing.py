@@ -85,7 +85,12 @@ def _divide(
 
 def _is_stale(kind: Kind, facts: Facts, now: datetime) -> bool:
     """Tell whether it says what is no longer so: we were away when it was due."""
-    end = {Kind.ENDS_SOON: facts.until, Kind.REMINDER: facts.lapses_at}.get(kind)
+    ends = {
+        Kind.ENDS_SOON: facts.until,
+        Kind.REMINDER: facts.lapses_at,
+        Kind.INVITED: facts.until,
+    }
+    end = ends.get(kind)
     return end is not None and now >= end
 
 

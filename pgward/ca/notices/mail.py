@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pgward.ca.notices.channel import SECONDS, ChannelError, Parcel, secret_of, tls_context
 from pgward.ca.notices.message import Message, one_line
-from pgward.ca.notices.notice import Kind
+from pgward.ca.notices.notice import PERSONAL, Kind
 from pgward.ca.notices.settings import SmtpSettings, mailbox
 from pgward.core.address import Address
 
@@ -67,7 +67,8 @@ class Mail:
         made["References"] = f"<request-{message.request_id}@{self.host}>"
         made["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
         made["X-Auto-Response-Suppress"] = "All"
-        facts = {"message": message, "name": self.ca_name, "how": _HOW.get(self.links, "")}
+        links = "mail" if message.kind in PERSONAL else self.links
+        facts = {"message": message, "name": self.ca_name, "how": _HOW.get(links, "")}
         made.set_content(_render("mail.txt", facts))
         made.add_alternative(_render("mail.html", facts), subtype="html")
         return made

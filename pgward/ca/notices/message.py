@@ -35,6 +35,7 @@ _HEADINGS: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.ACKNOWLEDGED: "break-glass acknowledged: {person}, access to {service}",
         Kind.REVIEW: "{person} asks you to review rights: {service}",
         Kind.REVIEW_DUE: "{person} still waits for your review of rights: {service}",
+        Kind.INVITED: "{person} invites you to {service}",
     }
 )
 _EXTENDS: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -90,6 +91,9 @@ class Message:
     def lines(self) -> list[tuple[str, str]]:
         """Return labels and values, each of one line."""
         facts = self.facts
+        if self.kind is Kind.INVITED:
+            end = [] if facts.until is None else [("until", rfc3339(facts.until))]
+            return [("your name", one_line(self.recipient)), *end]
         found = [("what", one_line(each)) for each in facts.asked_for[:MOST_LINES]]
         if len(facts.asked_for) > MOST_LINES:
             found.append(("what", f"and {len(facts.asked_for) - MOST_LINES} more"))
@@ -107,6 +111,11 @@ class Message:
         if facts.lapses_at is not None and self.kind in TO_DECIDE:
             found.append(("answer until", rfc3339(facts.lapses_at)))
         return [*found, ("request", self.request_id)]
+
+    @property
+    def link_title(self) -> str:
+        """Return what the link is for."""
+        return "Choose your password" if self.kind is Kind.INVITED else "Decide"
 
     @property
     def commands(self) -> list[str]:

@@ -29,8 +29,11 @@ class Kind(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # to the person
     REVIEW = "review"  # to reviewers: a review of rights waits for them
     REVIEW_DUE = "review_due"  # to reviewers: it still does
+    INVITED = "invited"  # to the person: a link to choose a password by
 
 
+PERSONAL: Final = frozenset({Kind.INVITED})
+"""These are for one person: no channel that others read takes them."""
 _ANSWERED = frozenset({Kind.ASKED, Kind.REMINDER})
 _OVER = _ANSWERED | {Kind.ENDS_SOON}
 WITHDRAWS: Final[Mapping[Kind, frozenset[Kind]]] = MappingProxyType(

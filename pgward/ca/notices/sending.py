@@ -5,7 +5,7 @@ sent again, with the same id. A channel that is away is asked again, ever less o
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -67,6 +67,8 @@ class Sender:
     clock: Clock
     write: Write
     linker: Linker | None = None
+    invitation: Callable[[str], str] | None = None
+    """Returns the link of an invitation."""
     _trouble: str | None = field(default=None, init=False)
 
     def turn(self) -> int:
@@ -105,6 +107,8 @@ class Sender:
         link = None
         if self.linker is not None and kind in messages.TO_DECIDE:
             link = self.linker.link(row.id, row.request_id, row.recipient, facts, self.clock.now())
+        elif self.invitation is not None and kind is Kind.INVITED:
+            link = self.invitation(row.request_id)
         return Message(row.id, kind, row.request_id, row.recipient, facts, row.due_at, link)
 
     def _note(self, row: sa.Row[Any], error: ChannelError | None) -> None:

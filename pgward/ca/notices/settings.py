@@ -7,7 +7,7 @@ from email.headerregistry import Address as Mailbox
 from email.headerregistry import HeaderRegistry
 from urllib.parse import urlsplit
 
-from pgward.ca.notices.notice import Kind
+from pgward.ca.notices.notice import PERSONAL, Kind
 from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError
 
@@ -123,7 +123,7 @@ class NotifySettings:
 
 def check_kinds(chosen: tuple[str, ...]) -> None:
     """Raise InvalidInputError unless all are kinds of notices."""
-    known = [each.value for each in Kind]
+    known = [each.value for each in Kind if each not in PERSONAL]
     for each in chosen:
         if each not in known:
             raise InvalidInputError(

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pgward.ca.notices.channel import ChannelError, Parcel, secret_of
 from pgward.ca.notices.message import Message, one_line
-from pgward.ca.notices.notice import Kind
+from pgward.ca.notices.notice import PERSONAL, Kind
 from pgward.ca.notices.posting import post
 from pgward.ca.notices.settings import SlackSettings, check_url
 from pgward.core.errors import InvalidInputError
@@ -33,7 +33,8 @@ class Slack:
 
     def takes(self, kind: Kind) -> bool:
         """Tell whether notices of a kind go here."""
-        return not self.settings.kinds or kind.value in self.settings.kinds
+        wanted = not self.settings.kinds or kind.value in self.settings.kinds
+        return wanted and kind not in PERSONAL
 
     def send(self, parcels: Sequence[Parcel]) -> Iterator[ChannelError | None]:
         """Post one after the other; raise ChannelError when the chat is away."""

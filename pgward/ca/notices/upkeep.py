@@ -1,11 +1,14 @@
 """The jobs of notices: one that divides them, and one for each channel, so that none waits."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from pgward.ca.identity import invitations
 from pgward.ca.keys.sealing import Sealer
+from pgward.ca.login import way_back
 from pgward.ca.login.passkeys import site
 from pgward.ca.notices import dividing
 from pgward.ca.notices.channel import Channel
@@ -37,6 +40,9 @@ def table(
     """Return the jobs, all of them the leader's; ``directory`` is where relative paths begin."""
     channels = open_channels(settings, directory, clock)
     link = linker(settings, sealer)
+    invitation = None
+    if sealer is not None:
+        invitation = partial(invitations.link, sealer, way_back.origin(settings))
 
     def divide() -> None:
         for _ in range(_ROUNDS):
@@ -49,7 +55,7 @@ def table(
     return [
         Job("notices", EVERY_SECONDS, divide, leader_only=True),
         Job("old notices", _FORGET_SECONDS, forget, leader_only=True),
-        *(_job(Sender(store, each, clock, write, link)) for each in channels),
+        *(_job(Sender(store, each, clock, write, link, invitation)) for each in channels),
     ]
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pgward.ca.notices.channel import ChannelError, Parcel, secret_of
 from pgward.ca.notices.message import Message
-from pgward.ca.notices.notice import Kind
+from pgward.ca.notices.notice import PERSONAL, Kind
 from pgward.ca.notices.posting import post
 from pgward.ca.notices.settings import WebhookSettings
 from pgward.core.clock import rfc3339
@@ -38,7 +38,8 @@ class Webhook:
 
     def takes(self, kind: Kind) -> bool:
         """Tell whether notices of a kind go here."""
-        return not self.settings.kinds or kind.value in self.settings.kinds
+        wanted = not self.settings.kinds or kind.value in self.settings.kinds
+        return wanted and kind not in PERSONAL
 
     def send(self, parcels: Sequence[Parcel]) -> Iterator[ChannelError | None]:
         """Post one after the other; raise ChannelError when the receiver is away."""

@@ -49,6 +49,7 @@ from pgward.ca.service.routes import (
     host_roles,
     hosts,
     identity_providers,
+    invitations,
     issuing,
     log,
     login,
@@ -61,6 +62,7 @@ from pgward.ca.service.routes import (
     ocsp,
     orders,
     passkeys,
+    people,
     posture,
     probes,
     proofs,
@@ -96,7 +98,8 @@ _ROUTERS = (
     ),
     # Revocations first: their path is not the name of a certificate.
     *(devices.router, login_sessions.router),
-    *(users.router, groups.router, resources.router, revocations.router, certificates.router),
+    *(invitations.router, people.router, users.router, groups.router),
+    *(resources.router, revocations.router, certificates.router),
     *(resource_history.router, resource_descriptions.router, schemas.router),
     *(tokens.router, edges.router, hosts.router, connectors.router, audit.router, log.router),
     *(

@@ -14,7 +14,14 @@ import sqlalchemy as sa
 from pgward.ca.store.database import Store
 from pgward.ca.store.schema import join_tokens, login_sessions
 from pgward.ca.store.schema_accounts import secret_versions
-from pgward.ca.store.schema_login import PENDING, device_tokens, devices, step_ups, used_flows
+from pgward.ca.store.schema_login import (
+    PENDING,
+    device_tokens,
+    devices,
+    invitations,
+    step_ups,
+    used_flows,
+)
 from pgward.ca.store.schema_secrets import access_tokens, one_time_passwords
 from pgward.ca.store.transaction import Transaction
 
@@ -26,7 +33,7 @@ BATCH = 500
 Write = Callable[[], AbstractContextManager[Transaction]]
 _ENDS = (
     *(login_sessions, join_tokens, device_tokens, used_flows, step_ups),
-    *(one_time_passwords, access_tokens, secret_versions),
+    *(one_time_passwords, access_tokens, secret_versions, invitations),
 )
 
 

@@ -163,3 +163,15 @@ step_ups = sa.Table(
     sa.Column("proved_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime, nullable=False, index=True),
 )
+
+# Links by which people choose their first password, or another one: one of each person's counts.
+invitations = sa.Table(
+    "invitations",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    _user(),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("created_by", sa.String(128), nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False, index=True),
+    sa.UniqueConstraint("user_name"),
+)

@@ -131,3 +131,30 @@ def test_dates_are_sent_as_times(logged_in, fake_ca):
         "pgward: --valid-until: 'tomorrow' is no time\n"
         "hint: 2026-12-01, 2026-12-01T08:00:00Z or none\n"
     )
+
+
+LINK = "https://ca.example.com:8443/welcome?invitation=pgi1.x"
+INVITATION = {"link": LINK, "mailed": False, "invitation": {"expires_at": "2026-12-01T00:00:00Z"}}
+
+
+def test_a_new_person_is_added_and_invited(logged_in, fake_ca):
+    fake_ca.routes["POST /v1/users"] = {"user": ALICE}
+    fake_ca.routes["POST /v1/users/bob/invitation"] = INVITATION
+    result = logged_in("user", "invite", "bob", "--group", "dba", "--hours", "5", "--no-mail")
+    assert (result.exit_code, result.stdout) == (0, f"{LINK}\n")
+    assert result.stderr == (
+        "added bob\nthe link is good once, until 2026-12-01T00:00:00Z, and goes to nobody by"
+        " itself: pass it on\n"
+    )
+    assert body(fake_ca) == {"hours": 5, "mail": False}
+    fake_ca.routes["GET /v1/users/bob"] = {"user": ALICE}
+    fake_ca.routes["POST /v1/users/bob/invitation"] = {**INVITATION, "mailed": True}
+    again = logged_in("user", "invite", "bob")
+    assert "also goes out by e-mail" in again.stderr
+    result = logged_in("user", "invite", "bob", "--email", "b@x")
+    assert (result.exit_code, "there is a user 'bob' already" in result.stderr) == (1, True)
+
+
+def test_an_invitation_is_taken_back(logged_in, fake_ca):
+    fake_ca.routes["DELETE /v1/users/bob/invitation"] = {"change": "deleted"}
+    assert logged_in("user", "uninvite", "bob").stderr == "the link of bob counts no more\n"

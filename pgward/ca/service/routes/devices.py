@@ -1,9 +1,10 @@
 """Devices: one's own, and an administrator's view of everyone's."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio.to_thread import run_sync
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from pgward.ca.acts import Act
@@ -14,7 +15,7 @@ from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator, Person
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Body, Name, Revoked, Text, Time
+from pgward.ca.service.models import Body, Name, Revoked, Storable, Text, Time
 from pgward.ca.service.routes import mfa
 from pgward.ca.service.routes.mfa import Proof
 from pgward.core.clock import rfc3339
@@ -67,6 +68,12 @@ class Devices(BaseModel):
     """A person's devices, the one used last first."""
 
     devices: list[DeviceInfo]
+
+
+class DevicePage(Devices):
+    """Devices of all, by person; ``after`` leads to the next page."""
+
+    after: str | None
 
 
 class DeviceReply(BaseModel):
@@ -145,6 +152,25 @@ async def token_for_me(context: Current, by: Person, body: OwnTokenRequest) -> D
     """Make a one-time token that brings a new device of this person in; needs a fresh proof."""
     await mfa.prove(context, by, body.proof, "device.token")
     return await run_sync(_token, context, by, by.user.name, body.ttl_seconds)
+
+
+@router.get("/devices", summary="List everybody's devices")
+def every(  # noqa: PLR0917 - FastAPI passes them by name
+    context: Current,
+    by: Administrator,
+    text: Annotated[
+        str, Query(max_length=200, description="in a name, or its owner's"), Storable
+    ] = "",
+    state: Literal["waiting", "approved", "revoked"] | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[str | None, Query(max_length=200), Storable] = None,
+) -> DevicePage:
+    """Return the devices of all people; those that wait have a code."""
+    with context.store.read() as connection:
+        found, following = stored.page(
+            connection, text=text, state=state, now=context.now(), limit=limit, after=after
+        )
+    return DevicePage(devices=[DeviceInfo.of(each, by, context) for each in found], after=following)
 
 
 @router.get("/users/{name}/devices", summary="List a person's devices")

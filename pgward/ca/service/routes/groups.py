@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
+from fastapi import Query
 from pydantic import BaseModel, Field
 
-from pgward.ca.identity import directory
+from pgward.ca.identity import directory, people
 from pgward.ca.login import lockout
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
@@ -16,10 +17,11 @@ Members = Annotated[list[Name], Field(max_length=1000)]
 
 
 class Group(BaseModel):
-    """A group and who is in it."""
+    """A group and who is in it; ``members`` is empty where only their number was asked for."""
 
     name: str
     members: list[str]
+    size: int
 
 
 class Groups(BaseModel):
@@ -36,11 +38,18 @@ class MemberChange(Body):
 
 
 @router.get("/groups", summary="List groups")
-def every(context: Current, _by: Administrator) -> Groups:
+def every(
+    context: Current,
+    _by: Administrator,
+    members: Annotated[bool, Query(description="false for their number only")] = True,
+) -> Groups:
     """Return the groups with their members."""
     with context.store.read() as connection:
+        if not members:
+            sizes = people.group_sizes(connection).items()
+            return Groups(groups=[Group(name=name, members=[], size=size) for name, size in sizes])
         found = directory.groups(connection)
-    return Groups(groups=[Group(name=name, members=members) for name, members in found.items()])
+    return Groups(groups=[_group(name, those) for name, those in found.items()])
 
 
 @router.post("/groups/{name}/members", summary="Change who is in a group")
@@ -52,4 +61,8 @@ def change(context: Current, by: Administrator, name: str, body: MemberChange) -
                 act.transaction, name, add=body.add, remove=body.remove
             )
         act.details |= {"add": body.add, "remove": body.remove}
-    return Group(name=name, members=members)
+    return _group(name, members)
+
+
+def _group(name: str, members: list[str]) -> Group:
+    return Group(name=name, members=members, size=len(members))

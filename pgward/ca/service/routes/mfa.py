@@ -70,6 +70,13 @@ class FactorList(BaseModel):
     proof: Needed
 
 
+class FactorsOf(BaseModel):
+    """Somebody's second factors."""
+
+    factors: list[FactorInfo]
+    recovery_codes_left: int
+
+
 class NewTotp(BaseModel):
     """A secret for an app: as URI for a QR code, and to be typed."""
 
@@ -93,15 +100,8 @@ class Reset(BaseModel):
 @router.get("/me/mfa", summary="List the own second factors")
 def listed(context: Current, session: Person) -> FactorList:
     """Return what there is, and which fresh proof a change needs now."""
-    with context.store.read() as connection:
-        app = second_factors.totp(connection, session.user.name)
-        left = len(second_factors.unused_codes(connection, session.user.name))
-        passkeys = credentials.of(connection, session.user.name)
-    found = [] if app is None else [FactorInfo(kind="totp", created_at=app.created_at)]
-    found += [
-        FactorInfo(kind="webauthn", name=each.name, created_at=each.created_at) for each in passkeys
-    ]
-    return FactorList(factors=found, recovery_codes_left=left, proof=_needed(context, session))
+    found = _factors(context, session.user.name)
+    return FactorList(**dict(found), proof=_needed(context, session))
 
 
 @router.post("/me/mfa/totp", summary="Begin to set an authenticator app up")
@@ -132,6 +132,14 @@ async def remove(context: Current, session: Person, body: Removal) -> Reset:
     return Reset(removed=await run_sync(_remove, context, session, body.factor))
 
 
+@router.get("/users/{name}/mfa", summary="List a person's second factors")
+def of_person(context: Current, _by: Administrator, name: str) -> FactorsOf:
+    """Return what somebody proves themselves with beside a password."""
+    with context.store.read() as connection:
+        user = directory.get(connection, name).name
+    return _factors(context, user)
+
+
 @router.post("/users/{name}/mfa/reset", summary="Remove all second factors of a person")
 def reset(context: Current, by: Administrator, name: str) -> Reset:
     """Let somebody who lost them set new ones up; their sessions go on."""
@@ -142,6 +150,18 @@ def reset(context: Current, by: Administrator, name: str) -> Reset:
         step_ups.forget(act.transaction, user.name, removed)
         act.details["removed"] = removed
     return Reset(removed=removed)
+
+
+def _factors(context: Context, name: str) -> FactorsOf:
+    with context.store.read() as connection:
+        app = second_factors.totp(connection, name)
+        left = len(second_factors.unused_codes(connection, name))
+        passkeys = credentials.of(connection, name)
+    found = [] if app is None else [FactorInfo(kind="totp", created_at=app.created_at)]
+    found += [
+        FactorInfo(kind="webauthn", name=each.name, created_at=each.created_at) for each in passkeys
+    ]
+    return FactorsOf(factors=found, recovery_codes_left=left)
 
 
 def _needed(context: Context, session: LoginSession) -> Needed:

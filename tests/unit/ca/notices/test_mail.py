@@ -152,3 +152,16 @@ def test_without_a_link_the_commands_are_there(mail_server):
     text = text_of(mail_server.mails[0])
     assert "Decide" not in text
     assert "  pgward extend r7k2 --for 1h\n" in text
+
+
+def test_an_invitation_has_a_link_of_its_own_words(mail_server):
+    link = "https://ca.example.com/welcome?invitation=pgi1.abc"
+    invited = {"kind": Kind.INVITED, "link": link}
+    assert send(mail(mail_server), "bob@example.com", **invited) == [None]
+    (got,) = mail_server.mails
+    assert got["Subject"] == "[Acme] ana invites you to shop"
+    how = "whoever has this e-mail can; do not pass it on"
+    assert f"Choose your password here ({how}):\n{link}\n" in text_of(got)
+    assert "your name:    bob\n" in text_of(got)
+    assert "request" not in text_of(got)
+    assert f'<a href="{link}">Choose your password</a>' in text_of(got, "html")

@@ -222,3 +222,24 @@ def test_many_go_in_batches_and_are_counted(sender):
 
 def test_waits_grow_up_to_an_hour():
     assert [wait_after(each) for each in (1, 2, 3, 9, 100)] == [15, 30, 60, 3600, 3600]
+
+
+def test_an_invitation_brings_its_link(store):
+    channel = Recorded()
+    with store.write() as transaction:
+        new = NewUser("bob", email="bob@example.com")
+        directory.add(transaction, new, now=NOW, by="root")
+        until = facts(until=NOW + HOUR)
+        queue(transaction, Kind.INVITED, "i1", ["bob"], until, now=NOW)
+    divide(store, [channel], NOW, write=store.write)
+    link = "https://ca/welcome?invitation={}".format
+    Sender(store, channel, Clock(), store.write, None, link).turn()
+    assert [each.message.link for each in channel.sent] == ["https://ca/welcome?invitation=i1"]
+
+
+def test_an_invitation_that_expired_is_not_sent(store):
+    channel = Recorded()
+    with store.write() as transaction:
+        queue(transaction, Kind.INVITED, "i1", ["bob"], facts(until=NOW), now=NOW)
+    assert divide(store, [channel], NOW, write=store.write) == 1
+    assert Sender(store, channel, Clock(), store.write).turn() == 0

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgward.ca.notices.channel import ChannelError, Parcel
-from pgward.ca.notices.notice import Kind
+from pgward.ca.notices.notice import PERSONAL, Kind
 from pgward.ca.notices.settings import SlackSettings
 from pgward.ca.notices.slack import Slack, blocks, escaped
 from tests.fixtures.notices import message
@@ -103,3 +103,5 @@ def test_an_address_that_is_none_is_refused_and_not_quoted(tmp_path):
 def test_it_takes_the_kinds_that_settings_name():
     chosen = Slack(SlackSettings("url", kinds=("asked",)), Path())
     assert [each for each in Kind if chosen.takes(each)] == [Kind.ASKED]
+    every = Slack(SlackSettings("url"), Path())
+    assert {each for each in Kind if not every.takes(each)} == PERSONAL

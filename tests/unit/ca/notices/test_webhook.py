@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pgward.ca.notices.channel import ChannelError, Parcel
-from pgward.ca.notices.notice import Kind
+from pgward.ca.notices.notice import PERSONAL, Kind
 from pgward.ca.notices.settings import WebhookSettings
 from pgward.ca.notices.webhook import Webhook, key_of, signed
 from tests.fixtures.notices import ID, NOW, message
@@ -73,3 +73,5 @@ def test_a_weak_secret_is_refused_and_not_quoted(text):
 def test_it_takes_the_kinds_that_settings_name():
     chosen = Webhook(WebhookSettings("u", "s", kinds=("asked",)), Path(), lambda: NOW)
     assert [each for each in Kind if chosen.takes(each)] == [Kind.ASKED]
+    every = Webhook(WebhookSettings("u", "s"), Path(), lambda: NOW)
+    assert {each for each in Kind if not every.takes(each)} == PERSONAL

@@ -26,7 +26,7 @@ def test_connections_from_before_are_uses(store, tmp_path):
                 time=NOW, actor=actor, action="session.open", outcome=outcome, target="shop"
             )
             transaction.record(event, source=source)
-        later = ("access_plans", "access_passwords")
+        later = ("access_plans", "access_passwords", "invitations")
         for table in ("last_uses", "review_items", "reviews", *later):
             transaction.execute(sa.text(f"DROP TABLE {table}"))
         transaction.execute(sa.text("DELETE FROM counters WHERE name = 'grants'"))

@@ -130,5 +130,5 @@ def test_the_old_are_found_by_an_index(store):
             for text, given in statements
             if text.startswith("SELECT")
         ]
-    assert len(plans) == 9
+    assert len(plans) == 10
     assert [plan for plan in plans if "INDEX ix_" not in plan] == []

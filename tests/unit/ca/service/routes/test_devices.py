@@ -176,3 +176,23 @@ def test_a_session_from_before_devices_were_kept_ends_with_its_device_too(api, a
     (device,) = listed(again)
     assert again.call("POST", f"/v1/me/devices/{device['id']}/revoke").status_code == 200
     assert alice.call("GET", "/v1/me").status_code == 401
+
+
+def test_everybodys_devices_are_shown_a_page_at_a_time(api, admin, alice, approval):  # noqa: ARG001
+    waiting, _ = begin(api, name="phone")
+    everyone = listed(admin, "/v1/devices")
+    assert [each["user"] for each in everyone] == ["alice", "alice", "root"]
+    pages, after = [], ""
+    while after is not None:
+        reply = admin.call("GET", "/v1/devices", query=f"?limit=2{after}").json()
+        pages.append([each["id"] for each in reply["devices"]])
+        after = None if reply["after"] is None else f"&after={reply['after']}"
+    assert pages == [[each["id"] for each in everyone[:2]], [everyone[2]["id"]]]
+    queries = {"?state=waiting": ["phone"], "?text=PHO": ["phone"], "?text=roo&state=revoked": []}
+    for query, names in queries.items():
+        found = admin.call("GET", "/v1/devices", query=query).json()
+        assert [each["name"] for each in found["devices"]] == names, query
+    api.clock.move(minutes=11)
+    assert admin.call("GET", "/v1/devices", query="?state=waiting").json()["devices"] == []
+    assert waiting.call("GET", "/v1/devices").status_code == 401
+    assert alice.call("GET", "/v1/devices").status_code == 403

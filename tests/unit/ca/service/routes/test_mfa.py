@@ -188,3 +188,12 @@ def test_what_a_provider_vouched_for_is_no_fresh_proof_here(oidc_world):
     ann = oidc_world.logged_in()
     add_app(ann)
     assert needed(ann) == "code"
+
+
+def test_an_administrator_sees_what_somebody_has(admin, alice):
+    assert admin.call("GET", "/v1/users/ALICE/mfa").json() == {
+        "factors": [],
+        "recovery_codes_left": 0,
+    }
+    assert admin.call("GET", "/v1/users/nobody/mfa").status_code == 404
+    assert alice.call("GET", "/v1/users/alice/mfa").status_code == 403
