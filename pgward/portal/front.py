@@ -21,6 +21,9 @@ from pgward.portal.pages import (
     step_up,
 )
 from pgward.portal.pages.machines import fleets
+from pgward.portal.pages.resources import listing as resource_lists
+from pgward.portal.pages.resources import one as resource_pages
+from pgward.portal.pages.resources import past as resource_pasts
 from pgward.portal.pages.sessions import lists as session_lists
 from pgward.portal.pages.sessions import one as one_session
 from pgward.portal.visits import decide, passkey
@@ -41,6 +44,9 @@ _PAGES = (
     fleets,
     session_lists,
     one_session,
+    resource_lists,
+    resource_pages,
+    resource_pasts,
 )
 
 

@@ -93,10 +93,18 @@ _OTHERS = {"name": "NAME", "version": "VERSION", "by": "BY", "description": "DES
 
 def show(found: Sequence[dict[str, Any]], kind: str) -> None:
     """Write resources of a kind, as a person wrote that, as a table."""
+    rows, columns = told(found, kind)
+    terminal.table(rows, columns, empty=_none(kind))
+
+
+def told(
+    found: Sequence[dict[str, Any]], kind: str
+) -> tuple[list[dict[str, Any]], Mapping[str, str]]:
+    """Return the rows of such a table, and its columns: names of a row's fields with titles."""
     row, columns = next(
         (view for word, view in _VIEWS.items() if kind.lower().startswith(word)), (_other, _OTHERS)
     )
-    terminal.table([row(each) for each in found], columns, empty=_none(kind))
+    return [row(each) for each in found], columns
 
 
 def _none(kind: str) -> str:

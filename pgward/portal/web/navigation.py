@@ -62,6 +62,14 @@ PARTS = (
         (
             Group("", (Page("Overview", "/admin"), Page("Set up", "/admin/start"))),
             Group(
+                "What is declared",
+                (
+                    Page("Services", "/admin/resources/services"),
+                    Page("Policies", "/admin/resources/policies"),
+                    Page("All resources", "/admin/resources"),
+                ),
+            ),
+            Group(
                 "Machines",
                 (
                     Page("Edges", "/admin/edges"),

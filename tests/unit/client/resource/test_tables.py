@@ -1,5 +1,7 @@
 import pytest
 
+from pgward.client.resource import tables
+
 
 def test_login_rules_are_shown_by_what_they_require(logged_in, fake_ca):
     spec = {"reason": "required", "sessionHours": 4, "posture": {"firewall": "required"}}
@@ -120,3 +122,10 @@ def show(fake_ca, kind, specs):
     fake_ca.routes[f"GET /v1/resources/{kind}"] = {
         "resources": [{"metadata": {"name": name}, "spec": spec} for name, spec in specs.items()]
     }
+
+
+def test_rows_and_columns_can_be_had_without_a_terminal():
+    found = [{"metadata": {"name": "staff"}, "spec": {"members": ["ann"]}}]
+    rows, columns = tables.told(found, "Group")
+    assert rows == [{"name": "staff", "members": ["ann"]}]
+    assert columns == {"name": "NAME", "members": "MEMBERS"}
