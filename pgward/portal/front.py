@@ -20,7 +20,7 @@ from pgward.portal.pages import (
     start,
     step_up,
 )
-from pgward.portal.pages.machines import fleets
+from pgward.portal.pages.machines import authority, expiry, fleets, ledger, log
 from pgward.portal.pages.resources import listing as resource_lists
 from pgward.portal.pages.resources import one as resource_pages
 from pgward.portal.pages.resources import past as resource_pasts
@@ -47,6 +47,10 @@ _PAGES = (
     resource_lists,
     resource_pages,
     resource_pasts,
+    authority,
+    ledger,
+    expiry,
+    log,
 )
 
 

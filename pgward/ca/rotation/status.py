@@ -9,6 +9,7 @@ from pgward.ca.rotation import engine, leaves, phases, replicas, rotations, seen
 from pgward.ca.rotation.endings import Ending, endings
 from pgward.ca.rotation.rotations import Rotation
 from pgward.ca.store import authorities as stored
+from pgward.pki import fingerprint
 
 
 def read(connection: Connection, now: datetime) -> dict[str, Any]:
@@ -35,6 +36,10 @@ def _authority(each: Ending, now: datetime) -> dict[str, Any]:
         "id": each.generation.id,
         "state": each.generation.state.value,
         "subject": each.generation.certificate.subject.rfc4514_string(),
+        "issuer": each.generation.certificate.issuer.rfc4514_string(),
+        "role": each.generation.role.value,
+        "fingerprint": fingerprint.of(each.generation.certificate),
+        "begins": each.generation.certificate.not_valid_before_utc,
         "ends": each.ends,
         "start_by": each.start_by,
         "is_due": each.is_due(now),

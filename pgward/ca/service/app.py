@@ -43,6 +43,7 @@ from pgward.ca.service.routes import (
     edge_recordings,
     edge_self,
     edges,
+    expiries,
     groups,
     handles,
     host,
@@ -102,6 +103,7 @@ _ROUTERS = (
     *(resources.router, revocations.router, certificates.router),
     *(resource_history.router, resource_descriptions.router, schemas.router),
     *(tokens.router, edges.router, hosts.router, connectors.router, audit.router, log.router),
+    expiries.router,
     *(
         machine.router,
         edge.router,

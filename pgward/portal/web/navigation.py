@@ -77,6 +77,16 @@ PARTS = (
                     Page("Connectors", "/admin/connectors"),
                 ),
             ),
+            Group(
+                "Authority",
+                (
+                    Page("CAs and lists", "/admin/ca"),
+                    Page("Certificates", "/admin/ca/certificates"),
+                    Page("Expiry calendar", "/admin/ca/expiry"),
+                    Page("Rotation", "/admin/ca/rotation"),
+                    Page("Transparency log", "/admin/ca/log"),
+                ),
+            ),
         ),
     ),
 )

@@ -20,6 +20,10 @@ class AuthorityInfo(BaseModel):
     id: str
     state: str
     subject: str
+    issuer: str
+    role: str
+    fingerprint: str
+    begins: Time
     ends: Time
     start_by: Time
     is_due: bool
