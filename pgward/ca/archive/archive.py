@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
 import anyio
 from sqlalchemy.engine import Connection
@@ -14,7 +15,8 @@ from pgward.ca.archive.news import News
 from pgward.ca.archive.objects import ObjectStore
 from pgward.ca.archive.search import Search
 from pgward.ca.authority import Authority
-from pgward.ca.store import Store
+from pgward.ca.store import Store, audit_numbers
+from pgward.ca.store.audit_numbers import Buckets, Tally, Unit
 
 _AT_ONCE = 2  # chunks that are opened, and searches that run: each keeps a core busy
 _READERS = 8  # threads that wait for objects
@@ -22,12 +24,16 @@ _READERS = 8  # threads that wait for objects
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What the routes work with; those that are ``taking`` or ``searching`` take turns."""
+    """What the routes work with; those that are ``taking`` or ``searching`` take turns.
+
+    ``tally`` tells how much happened when.
+    """
 
     objects: ObjectStore
     intake: Intake
     search: Search
     news: News
+    tally: Tally
     taking: anyio.CapacityLimiter
     searching: anyio.CapacityLimiter
     threads: Executor
@@ -41,6 +47,10 @@ def make(store: Store, objects: ObjectStore, authority: Authority) -> Archive:
     def check_signer(connection: Connection, signed: SignedManifest) -> None:
         signers.check(connection, signed, lambda: authority.trust.server_roots)
 
+    def count(first: datetime, number: int, unit: Unit) -> Buckets:
+        with store.read() as connection:
+            return audit_numbers.count(connection, first, number, unit)
+
     return Archive(
         objects=objects,
         intake=Intake(
@@ -48,6 +58,7 @@ def make(store: Store, objects: ObjectStore, authority: Authority) -> Archive:
         ),
         search=Search(store, objects, threads),
         news=news,
+        tally=Tally(count),
         taking=anyio.CapacityLimiter(_AT_ONCE),
         searching=anyio.CapacityLimiter(_AT_ONCE),
         threads=threads,

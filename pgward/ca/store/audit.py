@@ -34,7 +34,7 @@ def events(
         statement = statement.where(_action(action))
     if actor is not None:
         statement = statement.where(columns.actor == actor)
-    found = [_json(row) for row in connection.execute(statement).mappings()]
+    found = [as_json(row) for row in connection.execute(statement).mappings()]
     return sorted(found, key=lambda event: int(event["seq"]))
 
 
@@ -62,7 +62,8 @@ def _action(action: str) -> sa.ColumnElement[bool]:
     return audit_events.c.action == action
 
 
-def _json(row: sa.RowMapping) -> dict[str, Any]:
+def as_json(row: sa.RowMapping) -> dict[str, Any]:
+    """Return an event as JSON, with ``seq`` and ``source``."""
     values = {name: row[name] for name in row if name not in ("seq", "source")}
     event = AuditEvent(**values)
     return {"seq": row["seq"], "source": row["source"], **event.to_json()}

@@ -203,6 +203,8 @@ join_tokens = sa.Table(
     sa.Column("used_at", UtcTime),
 )
 
+REFUSED = "outcome <> 'ok'"
+
 audit_events = sa.Table(
     "audit_events",
     metadata,
@@ -210,13 +212,25 @@ audit_events = sa.Table(
     sa.Column("id", sa.String(64), nullable=False, unique=True),
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("source", sa.String(128), nullable=False),
-    sa.Column("actor", _LONG, nullable=False, index=True),
-    sa.Column("action", sa.String(64), nullable=False, index=True),
+    sa.Column("actor", _LONG, nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("target", _LONG),
     sa.Column("reason", _LONG),
     sa.Column("client", _LONG),
     sa.Column("details", Json, nullable=False),
+    # By each of them events are found in the order of time.
+    sa.Index("ix_audit_events_time", "time", "seq"),
+    sa.Index("ix_audit_events_actor_time", "actor", "time", "seq"),
+    sa.Index("ix_audit_events_action_time", "action", "time", "seq"),
+    sa.Index(
+        "ix_audit_events_refused",
+        "outcome",
+        "time",
+        "seq",
+        sqlite_where=sa.text(REFUSED),
+        postgresql_where=sa.text(REFUSED),
+    ),
 )
 
 # One row a name: "snapshot" (what an edge must know), "audit" (the last seq), "endings" (of login
