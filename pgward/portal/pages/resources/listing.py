@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
-from fastapi.responses import RedirectResponse
 
 from pgward.ca.resources import kinds
 from pgward.ca.service.routes import resources, schemas
 from pgward.client.resource import tables
 from pgward.portal.pages.resources import kind_words
-from pgward.portal.web import headers, route
+from pgward.portal.web import route
 from pgward.portal.web.frame import Administrator
 
 router = route.router()
@@ -22,15 +21,15 @@ _PEOPLE = ("User", "Group")  # of which there may be very many: they are counted
 
 
 @router.get("/admin/services")
-def services() -> Response:
+def services(frame: Administrator) -> Response:
     """Go to the services."""
-    return RedirectResponse(kind_words.path("Service"), 303, headers=dict(headers.COMMON))
+    return frame.go(kind_words.path("Service"))
 
 
 @router.get("/admin/policies")
-def policies() -> Response:
+def policies(frame: Administrator) -> Response:
     """Go to the policies."""
-    return RedirectResponse(kind_words.path("Policy"), 303, headers=dict(headers.COMMON))
+    return frame.go(kind_words.path("Policy"))
 
 
 @router.get(kind_words.TOP)
