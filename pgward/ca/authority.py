@@ -194,6 +194,16 @@ class Authority:
             csr, user=user, not_after=min(end, session_ends), session_id=session_id, rules=rules
         )
 
+    def begin_web(
+        self, csr: bytes, *, user: str, session_id: str, session_ends: datetime, rules: Rules
+    ) -> Future[Issued]:
+        """Begin to issue a certificate with which the web client goes to an edge for a person."""
+        usual = timedelta(minutes=self.settings.login.certificate_minutes)
+        end = self.clock.now() + rules.lifetime_for(None, usual)
+        return self._parts.users.begin_web(
+            csr, user=user, not_after=min(end, session_ends), session_id=session_id, rules=rules
+        )
+
     def issue_account(self, csr: bytes, *, name: str, lifetime: timedelta) -> Issued:
         """Issue a certificate with which a connector logs in to PostgreSQL as its own account."""
         not_after = self.clock.now() + lifetime

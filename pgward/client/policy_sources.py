@@ -59,7 +59,7 @@ class Ruled:
             if not named and not context.user.grants:
                 return Decision(allowed=False, rule="allow", reason="it is for others")
         method = context.session.method
-        way = "certificate" if method == "tunnel" else method
+        way = "certificate" if method in {"tunnel", "web"} else method
         if _object(self.block.get("login")).get(way) is False:
             return Decision(allowed=False, rule="login", reason=f"nobody gets in by {way}")
         return None

@@ -25,6 +25,11 @@ SNAPSHOT_SIGNING = x509.ObjectIdentifier(
 MINTED = x509.ObjectIdentifier(
     "1.2.840.113556.1.8000.2554.6965.35087.7915.18190.33844.12154603.9900668"
 )
+# Beside clientAuth, marks a certificate with which the CA's own web client goes to an edge for a
+# person: an iPAddress beside it is the browser's. Made as the ones above.
+WEB = x509.ObjectIdentifier(
+    "1.2.840.113556.1.8000.2554.35659.18355.59498.19987.43755.5477677.2239281"
+)
 _MAX_INTERMEDIATES = 2
 
 
@@ -63,11 +68,29 @@ def verify(
 
 def is_minted(leaf: x509.Certificate) -> bool:
     """Tell whether a certificate in a person's name was minted for an edge."""
+    return _is_for(leaf, MINTED)
+
+
+def is_web(leaf: x509.Certificate) -> bool:
+    """Tell whether a certificate in a person's name is the web client's."""
+    return _is_for(leaf, WEB)
+
+
+def browser_of(leaf: x509.Certificate) -> str | None:
+    """Return the address of the browser for which the web client came, if that is known."""
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    return next((str(each) for each in names.get_values_for_type(x509.IPAddress)), None)
+
+
+def _is_for(leaf: x509.Certificate, purpose: x509.ObjectIdentifier) -> bool:
     try:
         purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (x509.ExtensionNotFound, ValueError):
         return False
-    return MINTED in purposes
+    return purpose in purposes
 
 
 def _check_leaf(leaf: x509.Certificate, eku: x509.ObjectIdentifier) -> None:
@@ -145,7 +168,10 @@ __all__ = [
     "MINTED",
     "SERVER_AUTH",
     "SNAPSHOT_SIGNING",
+    "WEB",
     "ChainError",
+    "browser_of",
     "is_minted",
+    "is_web",
     "verify",
 ]

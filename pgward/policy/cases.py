@@ -27,7 +27,7 @@ from pgward.policy.rules import Decision, Engine
 from pgward.policy.statements import classify, function_call
 
 _FACTS = ("user", "device", "session", "service", "connect", "at")
-METHODS = ("certificate", "tunnel", "otp", "token")
+METHODS = ("certificate", "tunnel", "web", "otp", "token")
 """The ways in, as conditions see them."""
 _CASE = (*_FACTS, "name", "sql", "function", "expect", "rule", "reason")
 

@@ -44,7 +44,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The way in: ``method`` is certificate, tunnel, otp or token; ``client`` an IP address."""
+    """The way in: ``method`` is one of cases.METHODS; ``client`` an IP address."""
 
     id: str = ""
     method: str = "certificate"

@@ -104,6 +104,24 @@ class Issuer:
             session_id=session_id,
         )
 
+    def begin_web(
+        self, csr: bytes, *, user: str, not_after: datetime, session_id: str, rules: Rules
+    ) -> Future[Issued]:
+        """Check the web client's request for a certificate with which it goes to an edge.
+
+        It is in the name of the person who asks just now, and says at which address that is.
+        """
+        subject = names.person(user)
+        emails = templates.fill(rules.alt_names, subject).emails
+        ips = _browser(caller.client.get())
+        return self._begin(
+            replace(profiles.WEB, subject_alt_names=bool(emails or ips)),
+            _Wanted(Kind.PERSON, subject, _key(csr, rules), ips=ips, emails=emails),
+            rules,
+            not_after=not_after,
+            session_id=session_id,
+        )
+
     def issue_account(self, csr: bytes, *, name: str, not_after: datetime) -> Issued:
         """Issue a certificate with which a connector logs in to PostgreSQL as its own account."""
         wanted = _Wanted(Kind.ACCOUNT, names.person(name), _key(csr, NO_RULES))
@@ -259,6 +277,14 @@ def _key(csr: bytes, rules: Rules) -> CertificatePublicKeyTypes:
     key = requests.read(csr).public_key()
     rules.check_key(key)
     return key
+
+
+def _browser(address: str | None) -> tuple[str, ...]:
+    """Return the address of who asks, if it is one; a zone is this machine's own business."""
+    try:
+        return () if address is None else (str(ip_address(address.partition("%")[0])),)
+    except ValueError:
+        return ()
 
 
 def _ip(text: str) -> str:

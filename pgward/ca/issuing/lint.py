@@ -11,14 +11,14 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from pgward.ca.issuing import templates
-from pgward.ca.issuing.profiles import ACCOUNT, LOGIN, MINTED, Profile
+from pgward.ca.issuing.profiles import ACCOUNT, LOGIN, MINTED, WEB, Profile
 from pgward.core import names
 from pgward.core.errors import InvalidInputError, PgwardError
 
 _MAX_SERIAL_BITS = 159  # 20 octets, positive (RFC 5280 section 4.1.2.2)
 _MIN_SERIAL_BITS = 64  # leaves' have 159; a CA's 159 random bits fall below this once in 2**95
 _URLS = {ExtensionOID.CRL_DISTRIBUTION_POINTS, ExtensionOID.AUTHORITY_INFORMATION_ACCESS}
-_PEOPLES = (LOGIN.name, MINTED.name, ACCOUNT.name)  # pg_ident matches the name of each
+_PEOPLES = (LOGIN.name, MINTED.name, ACCOUNT.name, WEB.name)  # pg_ident matches the name of each
 _CRL_EXTENSIONS = {ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER}
 
 
@@ -148,7 +148,9 @@ def _alt_names(certificate: x509.Certificate, profile: Profile) -> Iterator[str]
         yield "there is no alternative name"
     # A person's certificate names mailboxes, a machine's what clients connect to.
     person = profile.name in _PEOPLES
-    kinds = (x509.RFC822Name,) if person else (x509.DNSName, x509.IPAddress)
+    kinds: tuple[type[x509.GeneralName], ...] = (x509.DNSName, x509.IPAddress)
+    if person:  # the web client's, the address that the person's browser has, too
+        kinds = (x509.RFC822Name, *((x509.IPAddress,) if profile.name == WEB.name else ()))
     if any(not isinstance(name, kinds) for name in san):
         yield f"an alternative name is {'no mailbox' if person else 'neither DNS nor IP'}"
     for name in san.get_values_for_type(x509.DNSName):

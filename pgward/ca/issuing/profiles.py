@@ -71,6 +71,7 @@ MINTED = Profile(
     extra_purposes=(chain.MINTED,),
 )
 ACCOUNT = replace(MINTED, name="account")
+WEB = replace(MINTED, name="web", extra_purposes=(chain.WEB,))
 SERVER = Profile(
     "server",
     timedelta(days=90),

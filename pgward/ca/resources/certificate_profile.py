@@ -29,6 +29,7 @@ _NEVER = {
         ExtendedKeyUsageOID.CODE_SIGNING,
         chain.SNAPSHOT_SIGNING,
         chain.MINTED,
+        chain.WEB,
     )
 }
 

@@ -74,6 +74,12 @@ class StepUp(Model):
     end_sessions: bool = False
 
 
+class WebClient(Model):
+    """People may run SQL there in a browser; with ``export`` they may save answers as files."""
+
+    export: bool = False
+
+
 _OF_THE_EDGE = "is how clients check PostgreSQL; in mode: postgres edges do: postgres.{}"
 
 
@@ -95,6 +101,7 @@ class ServiceSpec(Model):
     integration: Label | None = None
     edges: Annotated[list[Label], Field(min_length=1, max_length=MAX_LIST)] | None = None
     postgres: Annotated[PostgresSpec | None, Field(validate_default=True)] = None
+    web_client: WebClient | None = None
 
     @field_validator("upstream")
     @classmethod
@@ -143,6 +150,16 @@ class ServiceSpec(Model):
             raise ValueError(problem)
         if value.has_passwords_of_grants() and not info.data.get("integration"):
             raise ValueError("has password.fromGrant, which needs integration in the service")
+        return value
+
+    @field_validator("web_client")
+    @classmethod
+    def _web_client(cls, value: WebClient | None, info: ValidationInfo) -> WebClient | None:
+        if value is not None and _mode(info) == "tcp":
+            raise ValueError("needs mode: postgres, where the edge reads each statement")
+        postgres = info.data.get("postgres")
+        if value is not None and postgres is not None and not postgres.login.certificate:
+            raise ValueError("comes by a certificate, and postgres.login.certificate is false")
         return value
 
     @property

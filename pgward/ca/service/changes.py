@@ -38,6 +38,11 @@ class Changes:
         """The newest version that was read, at most a second ago."""
         return self._version
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody is made to wait any more, as the server stops."""
+        return self._closed
+
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Watch the store as long as the context is open."""

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from pgward.client.duties import PROBE_SUBJECT
+from pgward.core.address import Address
 from pgward.core.errors import PgwardError
 from pgward.pgwire import startup
 from pgward.pgwire.errors import WireError
@@ -230,6 +231,8 @@ class Door:
                 tls.close()
                 return
             user, first = guest.peer.user, guest.first
+            if guest.peer.browser is not None:  # the CA's web client came for somebody who is there
+                address = str(Address(guest.peer.browser, 0))
             wanted = Request(guest.service) if guest.service else await self._wanted(tls, ours=ours)
             self._check(tls, guest.peer, wanted.service)
         except RefusedError as refusal:

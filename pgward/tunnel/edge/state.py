@@ -40,7 +40,8 @@ class Peer:
 
     Without a certificate, ``login`` is the login session that a one-time password or a token rests
     on, which ends at ``not_after``; there is no serial number, and no issuer. ``factors`` and
-    ``device`` are what the CA says of that.
+    ``device`` are what the CA says of that. ``web``: it is the CA's own web client that came, for
+    the person's ``browser``, whose address it says.
     """
 
     user: str
@@ -51,6 +52,8 @@ class Peer:
     token: str | None = None
     factors: tuple[str, ...] = ()
     device: str | None = None
+    web: bool = False
+    browser: str | None = None
 
     @property
     def by_certificate(self) -> bool:
@@ -71,7 +74,15 @@ class Peer:
         except CrlError as error:
             raise RefusedError(Reason.DENIED, error.message) from error
         user = str(names[0].value)
-        return cls(user, certificate.serial_number, issuer, certificate.not_valid_after_utc)
+        web = chain.is_web(certificate)
+        return cls(
+            user,
+            certificate.serial_number,
+            issuer,
+            certificate.not_valid_after_utc,
+            web=web,
+            browser=chain.browser_of(certificate) if web else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +276,12 @@ class EdgeState:
         service = self.services.get(name)
         if service is None or not self._admits(service, peer.user, at):
             raise RefusedError(Reason.DENIED)
+        if service.postgres is None and peer.web:
+            raise RefusedError(
+                Reason.DENIED,
+                f"{name} lets nobody in from a browser",
+                hint=f"pgward connect {name}",
+            )
         if service.postgres is None and not peer.by_certificate:
             raise RefusedError(
                 Reason.DENIED,

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from ipaddress import ip_address
 
 import pytest
 from cryptography import x509
@@ -139,3 +140,13 @@ def test_the_mark_of_what_was_minted_is_seen(hierarchy, now):
     assert verify(hierarchy, minted, now)[0] == minted  # PostgreSQL takes it, as it takes others
     assert not chain.is_minted(hierarchy.issuing.issue("alice", KEY, [CLIENT]))
     assert not chain.is_minted(hierarchy.issuing.issue("alice", KEY, []))
+
+
+def test_the_web_client_says_for_which_browser_it_comes(hierarchy):
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("192.0.2.7"))])
+    web = hierarchy.issuing.issue("alice", KEY, [CLIENT, chain.WEB], extra=((address, False),))
+    assert chain.is_web(web)
+    assert not chain.is_minted(web)
+    assert chain.browser_of(web) == "192.0.2.7"
+    assert chain.browser_of(hierarchy.issuing.issue("alice", KEY, [CLIENT, chain.WEB])) is None
+    assert not chain.is_web(hierarchy.issuing.issue("alice", KEY, [CLIENT]))

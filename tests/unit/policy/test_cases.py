@@ -162,7 +162,7 @@ def test_what_is_not_as_expected_is_told(change, problem):
         (
             {"session": {"method": "pigeon"}},
             "cases[0].session.method",
-            "must be one of certificate, tunnel, otp, token",
+            "must be one of certificate, tunnel, web, otp, token",
         ),
         (
             {"sql": "-- nothing"},

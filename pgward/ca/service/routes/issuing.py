@@ -60,18 +60,31 @@ async def certificate(request: Request) -> Response:
     return replies.as_json(replies.certificate(service.authority, issued))
 
 
-async def issue(service: Context, session: LoginSession, body: LoginCertificateRequest) -> Issued:
+async def for_web(service: Context, session: LoginSession, csr: str) -> Issued:
+    """Issue the certificate with which the web client goes to an edge for whoever is logged in.
+
+    By the same rules and limits, and on the same record, as one for a person's own machine.
+    """
+    service.limits.issuing(session.user.name, service.monotonic())
+    return await issue(service, session, LoginCertificateRequest(csr=csr), web=True)
+
+
+async def issue(
+    service: Context, session: LoginSession, body: LoginCertificateRequest, *, web: bool = False
+) -> Issued:
     """Issue a certificate to a login session, by its rules; what is refused goes on record."""
     try:
         await service.confirmations.confirm(session)
-        return await _issue(service, session, body)
+        return await _issue(service, session, body, web=web)
     except PgwardError as error:
         observe.event("refused", kind=str(Kind.PERSON))
         await run_sync(service.acts.refused, session.user.name, "certificate.issue", None, error)
         raise
 
 
-async def _issue(service: Context, session: LoginSession, body: LoginCertificateRequest) -> Issued:
+async def _issue(
+    service: Context, session: LoginSession, body: LoginCertificateRequest, *, web: bool
+) -> Issued:
     name, seconds = session.user.name, body.lifetime_seconds
     rules = service.rule_book.known(name, service.changes.version)
     if rules is None:
@@ -79,6 +92,16 @@ async def _issue(service: Context, session: LoginSession, body: LoginCertificate
     session_ends = renewal.session_ends(rules.login, session, service.now())
     if rules.login.posture:
         await run_sync(_check_posture, service, session, rules.login)
+    if web:
+        return await service.arrivals.wait(
+            service.authority.begin_web(
+                body.csr.encode(),
+                user=name,
+                session_id=session.id,
+                session_ends=session_ends,
+                rules=rules.certificate,
+            )
+        )
     return await service.arrivals.wait(
         service.authority.begin_login(
             body.csr.encode(),

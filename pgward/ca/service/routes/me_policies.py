@@ -15,7 +15,7 @@ from pgward.policy.rules import Decision
 
 router = strict.router("people")
 
-Method = Literal["certificate", "tunnel", "otp", "token"]
+Method = Literal["certificate", "tunnel", "web", "otp", "token"]
 _Word = Annotated[str, Field(max_length=500), Storable]
 _Words = Annotated[list[_Word], Field(max_length=500)]
 

@@ -51,8 +51,10 @@ class Asked:
 
     @property
     def method(self) -> str:
-        """By what the person is known: certificate, tunnel, otp or token."""
+        """By what the person is known: certificate, tunnel, web, otp or token."""
         peer = self.client.peer
+        if peer.web:
+            return "web"
         if peer.by_certificate:
             return "certificate" if self.client.controls is None else "tunnel"
         return "otp" if peer.token is None else "token"

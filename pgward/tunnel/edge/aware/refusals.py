@@ -26,7 +26,7 @@ _OPERATORS_HINT = "PostgreSQL's own log says more"
 
 def check_way(asked: Asked) -> None:
     """Raise RefusedError unless the service lets people in by what this one came with."""
-    way = "certificate" if asked.method == "tunnel" else asked.method
+    way = "certificate" if asked.method in {"tunnel", "web"} else asked.method
     ways = asked.postgres.login
     if way not in ways:
         raise RefusedError(

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pgward.ca import caller
 from pgward.ca.issuing import proofs
 from pgward.ca.issuing.issuer import Issuer
 from pgward.ca.issuing.rules import NO_RULES, Rules
@@ -237,3 +238,28 @@ def test_what_is_minted_for_an_edge_is_in_a_persons_name_marked_and_short(users,
         users.begin_minted(
             REQUEST, user="pgward_prove_x", not_after=end, session_id="s1", rules=NO_RULES
         )
+
+
+@pytest.mark.parametrize(
+    ("client", "browser"),
+    [("192.0.2.7", "192.0.2.7"), ("fe80::1%eth0", "fe80::1"), ("testclient", None), (None, None)],
+)
+def test_the_web_clients_says_for_whom_it_is_and_where_that_person_is(
+    users, memory_store, client, browser
+):
+    token = caller.client.set(client)
+    try:
+        end = START + timedelta(hours=1)
+        issued = users.begin_web(
+            REQUEST, user="alice", not_after=end, session_id="s1", rules=NO_RULES
+        ).result()
+    finally:
+        caller.client.reset(token)
+    certificate = issued.certificate
+    assert certificate.subject.rfc4514_string() == "CN=alice"
+    assert certificate.not_valid_after_utc == START + timedelta(minutes=15)
+    assert chain.is_web(certificate)
+    assert chain.browser_of(certificate) == browser
+    (record,) = memory_store.records.values()
+    assert (record.kind, record.session_id) == (Kind.PERSON, "s1")
+    assert (record.client, record.ips) == (client, () if browser is None else (browser,))

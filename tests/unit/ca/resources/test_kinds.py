@@ -3,6 +3,7 @@ import pytest
 from pgward.ca.resources import kinds
 from pgward.ca.resources.fields import FieldsError
 from pgward.core.errors import NotFoundError
+from tests.fixtures.aware_services import aware
 from tests.fixtures.ca_service import service
 
 FULL = service(
@@ -98,3 +99,15 @@ def test_kinds_are_known_by_what_people_write():
     assert {kinds.canonical(text) for text in ("Policy", "policy", "policies")} == {"Policy"}
     with pytest.raises(NotFoundError, match="no kind 'grant'"):
         kinds.canonical("grant")
+
+
+def test_browsers_need_an_edge_that_reads_and_takes_certificates():
+    assert _wrong(service(webClient={})) == {
+        "spec.webClient": "needs mode: postgres, where the edge reads each statement"
+    }
+    spec = kinds.read("Service", aware(webClient={"export": True})).spec
+    assert spec.web_client == kinds.WebClient(export=True)
+    assert (
+        "postgres.login.certificate is false"
+        in (_wrong(aware({"login": {"certificate": False}}, webClient={}))["spec.webClient"])
+    )

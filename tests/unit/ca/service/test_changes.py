@@ -73,7 +73,9 @@ def test_closing_sends_all_home(store):
             now = await changes.wait(0, 10)
             waiting = asyncio.create_task(changes.wait(now, 30))
             await asyncio.sleep(0)
+            assert not changes.is_closed
             changes.close()
+            assert changes.is_closed
             return await asyncio.wait_for(waiting, 5)
 
     assert asyncio.run(run()) == 1

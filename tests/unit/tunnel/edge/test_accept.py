@@ -2,10 +2,13 @@
 
 import asyncio
 import ssl
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
 
 from pgward.pgwire import startup
+from pgward.pki import chain
 from pgward.tunnel import pgerror, preface
 from pgward.tunnel.preface import Reason, RefusedError
 from pgward.tunnel.tls import read_line, write_all
@@ -183,5 +186,24 @@ def test_what_became_of_connections_is_told(run, contexts, tls_keys):
                 await asyncio.sleep(0.01)
             silent.close()
             assert sorted(heard) == ["gone", "in", "refused", "slow"]
+
+    run(main())
+
+
+def test_the_web_client_is_where_its_browser_is(run, contexts, tls_keys):
+    san = x509.SubjectAlternativeName([x509.IPAddress(ip_address("2001:db8::7"))])
+    purposes = (chain.CLIENT_AUTH, chain.WEB)
+    web = tls_keys.tunnel_context(eku=purposes, extra=((san, False),))
+
+    async def main() -> None:
+        async with edge(contexts, tls_keys) as made:
+            found = []
+            made.door.refused = lambda *each: found.append(each)
+            tls = await made.tls(web)
+            await write_all(tls, preface.request("orders"))
+            with pytest.raises(RefusedError, match="nobody in from a browser"):
+                preface.read_answer(await read_line(tls, preface.MAX_LINE))
+            tls.close()
+            assert [each[:2] for each in found] == [("[2001:db8::7]:0", "alice")]
 
     run(main())

@@ -474,3 +474,14 @@ def test_for_whom_recordings_are_encrypted_and_what_is_to_end(payload):
     for wrong in ({"recording": {"recipient": "age1x"}}, {"endings": [{}]}):
         with pytest.raises(SnapshotError):
             EdgeState.load(payload | wrong)
+
+
+def test_who_comes_from_a_browser_needs_an_edge_that_reads(state, hierarchy):
+    leaf = hierarchy.issuing.issue("bob", keys.generate(), [*EKU, chain.WEB], end=NOW + HOUR)
+    peer = Peer.of(der(leaf))
+    assert (peer.web, peer.browser) == (True, None)
+    error = refusal(lambda each: state.may_go_on(each, "mine", NOW), peer)
+    assert (error.reason, error.message) == (
+        Reason.DENIED,
+        "mine lets nobody in from a browser",
+    )

@@ -4,10 +4,13 @@ import pytest
 import sqlalchemy as sa
 from cryptography import x509
 
+from pgward.ca.identity import sessions
+from pgward.ca.service.routes import issuing
 from pgward.ca.store.schema import login_sessions, users
 from pgward.ca.store.schema_login import devices
 from pgward.core.clock import parse_rfc3339
-from pgward.pki import csr, keys, proof
+from pgward.core.errors import DeniedError
+from pgward.pki import chain, csr, keys, proof
 from tests.fixtures.authority import START
 from tests.fixtures.ca_service import URL, request_pem
 
@@ -232,3 +235,24 @@ def test_a_device_that_does_not_fit_gets_nothing_until_it_does(api, alice, admin
             sa.update(devices).values(posture={"os": "linux", "firewall": {"value": True}})
         )
     alice.certificate()
+
+
+def for_web(api, store, device):
+    """Ask as a page does, in the login session of a device."""
+    context = api.client.app.state.context
+    with store.read() as connection:
+        session = sessions.find(connection, device.token, context.now())
+    with api.client.begin() as loop:
+        return loop.call(issuing.for_web, context, session, request_pem()).certificate
+
+
+def test_the_web_client_gets_one_by_the_same_rules_and_record(api, store, alice, admin):
+    certificate = for_web(api, store, alice)
+    assert certificate.subject.rfc4514_string() == "CN=alice"
+    assert chain.is_web(certificate)
+    assert certificate.not_valid_after_utc == START + timedelta(minutes=15)
+    put_profile(admin, keyAlgorithms=["P-384"])
+    with pytest.raises(DeniedError, match="kind of key"):
+        for_web(api, store, alice)
+    (refused,) = [each for each in api.events() if each["outcome"] == "denied"]
+    assert (refused["actor"], refused["action"]) == ("alice", "certificate.issue")

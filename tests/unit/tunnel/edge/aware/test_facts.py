@@ -25,6 +25,7 @@ def asked(peer=ALICE, controls=None, **parameters: str) -> Asked:
     [
         (ALICE, None, "certificate"),
         (ALICE, Controls.new(), "tunnel"),
+        (replace(ALICE, web=True), Controls.new(), "web"),
         (GUEST, None, "otp"),
         (replace(GUEST, token="tk-1"), None, "token"),
     ],

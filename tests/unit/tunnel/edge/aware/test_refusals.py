@@ -6,6 +6,7 @@ from pgward.audit.tape.frames import TapeFullError
 from pgward.core.errors import PgwardError
 from pgward.tunnel.edge.aware.refusals import (
     check_recording,
+    check_way,
     no_room,
     nothing_to_show,
     told,
@@ -54,3 +55,21 @@ def test_the_log_does_not_send_whoever_runs_the_service_to_themselves(
         f"no session on shop for ann: {away.message}",
         f"no session on shop for ann: {wrong.message} (PostgreSQL's own log says more)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "ways", "is_in"),
+    [
+        ("web", {"certificate"}, True),
+        ("tunnel", {"certificate"}, True),
+        ("web", {"otp"}, False),
+        ("otp", {"otp"}, True),
+    ],
+)
+def test_the_web_client_comes_by_a_certificate(method, ways, is_in):
+    asked = SimpleNamespace(method=method, postgres=SimpleNamespace(login=ways))
+    if is_in:
+        check_way(asked)
+        return
+    with pytest.raises(RefusedError, match="nobody in by a login certificate"):
+        check_way(asked)
