@@ -41,3 +41,27 @@ def test_a_program_is_set_up_with_files_that_were_made_here(site, portal):
     assert key is not None
     assert certificate is not None
     assert certificate.subject.rfc4514_string() == f"CN={person.name}"
+
+
+@pytest.mark.soak
+def test_a_passkey_is_made_on_the_account_and_counts_for_a_database(site, portal):
+    person, page = site.person(logged_in=False), portal.page
+    service = site.service(users=(person.name,))
+    spec = site.api.get(f"/v1/resources/service/{service}")["resource"]["spec"]
+    body = {"kind": "Service", "metadata": {"name": service}, "spec": {**spec, "stepUp": {}}}
+    site.api.put(f"/v1/resources/service/{service}", body)
+    portal.page.context.clear_cookies()
+    portal.sign_in(person)
+    portal.open("/me")
+    portal.look()
+    page.get_by_label("Name of a new passkey").fill("phone")
+    portal.press("Add a passkey")
+    portal.look()
+    portal.press("Make the passkey")
+    assert page.get_by_role("status").inner_text() == "The passkey phone is yours now."
+    portal.look()
+    portal.open(f"/databases/{service}")
+    portal.press("Give it now")
+    portal.look()
+    portal.press("Use a passkey")
+    assert page.get_by_role("status").inner_text() == "Your proof counts now."

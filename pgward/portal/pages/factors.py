@@ -1,4 +1,4 @@
-"""Second factors on ``/me``: an authenticator app, recovery codes, and passkeys that are there."""
+"""Second factors on ``/me``: an authenticator app, and recovery codes."""
 
 from typing import Annotated
 
@@ -7,10 +7,10 @@ from fastapi import Response
 from pydantic import Field
 
 from pgward.ca.service import errors
-from pgward.ca.service.routes import mfa, passkeys
-from pgward.core.errors import InvalidInputError, PgwardError
+from pgward.ca.service.routes import mfa
+from pgward.core.errors import PgwardError
 from pgward.portal.pages import me
-from pgward.portal.pages.me import PAGE, REFUSALS, Act
+from pgward.portal.pages.me import PAGE, REFUSALS
 from pgward.portal.pages.proofs import Proven
 from pgward.portal.web import forms, route
 from pgward.portal.web.frame import Frame, Signed
@@ -73,23 +73,6 @@ async def recovery_codes(frame: Signed) -> Response:
     except REFUSALS as error:
         return await run_sync(me.page, frame, error)
     return await run_sync(_codes, frame, made)
-
-
-@router.post("/me/passkeys/{key}")
-def change_passkey(frame: Signed, key: passkeys.Key) -> Response:
-    """Rename or remove a passkey."""
-    form = frame.form(Act)
-    try:
-        if form.act == "rename":
-            body = forms.checked(passkeys.NewName, {"name": form.name})
-            found = passkeys.rename(frame.context, frame.me, key, body).passkey
-            return frame.go(PAGE, f"It is called {found.name} now.")
-        if form.act != "remove":
-            raise InvalidInputError("there is nothing of that kind to do")
-        passkeys.remove(frame.context, frame.me, key)
-    except REFUSALS as error:
-        return me.page(frame, error)
-    return frame.go(PAGE, "The passkey is removed, and all other sign-ins ended.")
 
 
 def _app(frame: Frame, offered: mfa.NewTotp, problem: PgwardError | None = None) -> Response:

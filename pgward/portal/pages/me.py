@@ -7,6 +7,7 @@ from fastapi import Path, Response
 from pydantic import Field, SecretStr
 
 from pgward.ca.identity import directory
+from pgward.ca.login.passkeys import site
 from pgward.ca.service import errors
 from pgward.ca.service.routes import devices, handles, login_sessions, mfa, passkeys
 from pgward.ca.service.routes import me as people
@@ -172,6 +173,7 @@ def page(frame: Frame, problem: PgwardError | None = None) -> Response:
         passkeys=passkeys.own(context, me).passkeys,
         tokens=handles.mine(context, me).tokens,
         has_password=_has_password(frame),
+        can_make=site.of(context.desk.settings) is not None,
         problem=problem,
     )
 

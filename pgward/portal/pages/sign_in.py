@@ -6,21 +6,30 @@ must be remembered travels sealed in the form, or in a cookie while the browser 
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import Query, Response
 from pydantic import Field, SecretStr
 
-from pgward.ca.identity import stolen
+from pgward.ca.identity import sessions, stolen
+from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.login import way_back
 from pgward.ca.login.attempt import Attempt, DeviceFacts, Given
 from pgward.ca.login.engine import Outcome, Started, new_attempt_id
-from pgward.ca.login.passkeys.visiting import Visits
 from pgward.ca.service import errors
+from pgward.ca.service.routes import login_sessions
 from pgward.ca.service.routes import me as people
-from pgward.core.errors import DeniedError, InvalidInputError, PgwardError, TooManyRequestsError
-from pgward.portal.pages import questions
+from pgward.core.errors import (
+    DeniedError,
+    InvalidInputError,
+    NotFoundError,
+    PgwardError,
+    TooManyRequestsError,
+)
+from pgward.portal.pages import elsewhere, questions, step_up, visiting
+from pgward.portal.pages.elsewhere import Errand
 from pgward.portal.pages.questions import Answer, Question
 from pgward.portal.web import next_page, route
 from pgward.portal.web.browser import FLOW, SESSION, forget, keep
@@ -28,7 +37,6 @@ from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Frame, Guest, Signed
 
 router = route.router()
-_FLOW_SECONDS = 600
 _DEVICE_CODES = "oidc-device"  # for those who have no browser at hand
 _Next = Annotated[str, Query(alias="next", max_length=2000)]
 _REFUSALS = (DeniedError, InvalidInputError, TooManyRequestsError)
@@ -93,11 +101,14 @@ async def answer(frame: Guest) -> Response:
 @router.get(way_back.PAGE)
 async def back(frame: Guest) -> Response:
     """Take what a browser brings back from an identity provider."""
-    flow, _, wanted = frame.request.cookies.get(FLOW, "").partition("|")
+    errand, brought = Errand.of(frame.request), dict(frame.request.query_params)
+    if errand is not None and errand.service:
+        return await step_up.back(frame, errand, brought)
+    wanted = "" if errand is None else errand.wanted
     try:
-        if not flow:
+        if errand is None:
             raise DeniedError("this browser has begun no sign-in, or it took too long")
-        outcome = await _answered(frame, flow, dict(frame.request.query_params))
+        outcome = await _answered(frame, errand.flow, brought)
     except _REFUSALS as error:
         response: Response = await run_sync(_ways, frame, wanted, error)
     else:
@@ -126,17 +137,13 @@ async def _went_on(frame: Frame, outcome: Outcome, wanted: str) -> Response:
     question = Question.of(outcome)
     if question.kind != "browser" or question.visit is not None:
         return await run_sync(_ask, frame, question, wanted)
-    # A redirect would do, if browsers did not hold `form-action` against it.
-    url = question.facts["url"]
-    response = frame.show("elsewhere.html", url=url)
-    response.headers["Refresh"] = f"0; url={url}"
-    keep(response, FLOW, f"{question.flow}|{next_page.checked(wanted)}", seconds=_FLOW_SECONDS)
-    return response
+    return elsewhere.send(frame, question.facts["url"], Errand(question.flow, wanted))
 
 
 def _started(frame: Frame, started: Started, wanted: str) -> Response:
     """Have the browser keep the token, and let it in; one that was copied elsewhere is told."""
     context, session = frame.context, started.session
+    _end_former(frame, session)
     with context.store.read() as connection:
         found = stolen.find(connection, session.user.name, context.now())
     page = next_page.checked(wanted)
@@ -146,15 +153,22 @@ def _started(frame: Frame, started: Started, wanted: str) -> Response:
     return response
 
 
+def _end_former(frame: Frame, session: LoginSession) -> None:
+    """End the session whose token this browser kept until now: nobody will have it again."""
+    token, now = frame.request.cookies.get(SESSION, ""), frame.context.now()
+    with frame.context.store.read() as connection:
+        former = sessions.find(connection, token, now) if token else None
+    if former is None or former.thumbprint != session.thumbprint or former.id == session.id:
+        return
+    with suppress(NotFoundError):  # ended in the meantime
+        login_sessions.end_mine(frame.context, former, former.id)
+
+
 def _ask(
     frame: Frame, question: Question, wanted: str, problem: PgwardError | None = None
 ) -> Response:
     """Show a question, after a wrong answer once more."""
-    options = None
-    if question.visit is not None:
-        visits = frame.request.app.state.visits
-        assert isinstance(visits, Visits)  # noqa: S101 - `front` puts them there
-        options = json.dumps(visits.show(question.visit).options)
+    options = None if question.visit is None else visiting.to_use(frame, question.visit)
     return frame.show(
         "question.html",
         status=200 if problem is None else errors.status(problem),

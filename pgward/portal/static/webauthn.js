@@ -126,3 +126,29 @@ export function say(kind, ...lines) {
     }),
   );
 }
+
+// Has a form bring what the authority gave for a passkey: its fields voucher and state. `visit` asks
+// the browser and the authority, and returns where that would send the browser.
+export function bring(form, visit) {
+  const button = form.querySelector("button");
+  form.addEventListener("submit", async (event) => {
+    if (form.elements.voucher.value) return;
+    event.preventDefault();
+    button.disabled = true;
+    say("busy", "Your browser asks for your passkey now…");
+    try {
+      const brought = new URL((await visit()).redirect).searchParams;
+      form.elements.voucher.value = brought.get("code");
+      form.elements.state.value = brought.get("state");
+      form.submit();
+    } catch (error) {
+      say("error", ...explain(error));
+      button.disabled = false;
+    }
+  });
+  if (window.PublicKeyCredential) {
+    button.disabled = false;
+  } else {
+    say("error", "This browser cannot use passkeys here.");
+  }
+}

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from pgward.client.phrases import counted, duration, when
 from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError
+from pgward.portal.web import hints
 
 _MOST_LETTERS = 2000
 _ENDS = (".", "!", "?", "…", ":")
@@ -62,6 +63,7 @@ def shortened(text: str) -> str:
 FILTERS = {
     "clock": clock,
     "counted": counted,
+    "on_a_page": hints.on_a_page,
     "qr": qr,
     "relative": when,
     "rfc3339": rfc3339,

@@ -221,3 +221,29 @@ def test_browsers_are_named(web, api):
     assert [each.device for each in found] == ["Firefox on Linux"]
     assert len(web.client.cookies[BROWSER]) == 43
     assert URL.startswith("https://")
+
+
+def test_signing_in_again_ends_what_this_browser_had(web, api, app):
+    for name in ("alice", "bob"):
+        api.add(name)
+    other = WebPerson(app).sign_in("alice")
+    first = web.sign_in("alice").client.cookies[SESSION]
+    second = web.sign_in("alice").client.cookies[SESSION]
+    web.sign_in("bob")
+    with api.store.read() as connection:
+        now = api.clock.now()
+        assert sessions.find(connection, first, now) is None
+        assert sessions.find(connection, second, now) is None
+        assert len(sessions.living(connection, "bob", now)) == 1
+    assert other.open("/databases").path == "/databases"
+    ended = [each for each in api.events() if each["action"] == "session.end"]
+    assert [each["actor"] for each in ended] == ["alice", "alice"]
+
+
+def test_a_token_that_is_another_browsers_is_not_ended(web, api, app):
+    api.add("alice")
+    other = WebPerson(app).sign_in("alice")
+    web.open("/sign-in")
+    web.client.cookies.set(SESSION, other.client.cookies[SESSION])
+    web.press("Sign in", user="alice", password=PASSWORD)
+    assert other.open("/databases").path == "/databases"
