@@ -33,6 +33,7 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=dict)
     integration: str | None = None
     spec: IntegrationSpec | None = None
+    description: str = ""
 
 
 def target(connection: Connection, service: str) -> Target:
@@ -43,7 +44,7 @@ def target(connection: Connection, service: str) -> Target:
     spec = _service(_text(found))
     linked = None if spec.integration is None else integration(connection, spec.integration)
     name = None if linked is None else spec.integration
-    return Target(service, dict(spec.labels or {}), name, linked)
+    return Target(service, dict(spec.labels or {}), name, linked, found.description)
 
 
 def targets(connection: Connection, only: Collection[str] | None = None) -> list[Target]:
@@ -52,16 +53,11 @@ def targets(connection: Connection, only: Collection[str] | None = None) -> list
         each.name: _integration(_text(each)) for each in resources.every(connection, "Integration")
     }
     found = []
-    services = (
-        resources.every(connection, "Service")
-        if only is None
-        else resources.several(connection, "Service", only)
-    )
-    for each in services:
-        spec = _service(_text(each))
+    for each, spec in resources.services(connection, only):
         linked = integrations.get(spec.integration or "")
         name = None if linked is None else spec.integration
-        found.append(Target(each.name, dict(spec.labels or {}), name, linked))
+        labels = dict(spec.labels or {})
+        found.append(Target(each.name, labels, name, linked, each.description))
     return found
 
 

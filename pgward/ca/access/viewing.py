@@ -333,11 +333,11 @@ def offers(
         for each in declared.flows(connection)
         if each.lets_ask(person) or each.lets_ask(person, break_glass=True)
     ]
-    for aim in declared.targets(connection) if flows else ():
-        if service in (None, aim.service):
-            for flow in flows:
-                if flow.is_for(aim.service, aim.labels):
-                    yield aim, flow
+    only = None if service is None else [service]
+    for aim in declared.targets(connection, only) if flows else ():
+        for flow in flows:
+            if flow.is_for(aim.service, aim.labels):
+                yield aim, flow
 
 
 def _may_name(approval: Approval, person: Person) -> bool:

@@ -35,6 +35,12 @@ _EVERY = (
     .where(resources.c.kind == sa.bindparam("of_kind"))
     .order_by(resources.c.name)
 )
+_SERVICES = (
+    sa.select(*(sa.cast(each, sa.Text) if each.name == "spec" else each for each in resources.c))
+    .where(resources.c.kind == "Service")
+    .order_by(resources.c.name)
+)
+_SOME_SERVICES = _SERVICES.where(resources.c.name.in_(sa.bindparam("called", expanding=True)))
 _SEVERAL = (
     sa.select(resources)
     .where(
@@ -104,15 +110,25 @@ def several(connection: Connection, kind: str, names: Collection[str]) -> list[R
 def services(
     connection: Connection, names: Collection[str] | None = None
 ) -> list[tuple[Resource, ServiceSpec]]:
-    """Return all services, or those of these names, with their specs as models."""
-    found = every(connection, "Service") if names is None else several(connection, "Service", names)
-    return [(each, _service(json.dumps(each.spec))) for each in found]
+    """Return all services, or those of these names, with their specs as models.
+
+    Neither is the caller's to change.
+    """
+    found = []
+    statement = _SERVICES if names is None else _SOME_SERVICES
+    for kind, name, description, text, *rest in connection.execute(
+        statement, {} if names is None else {"called": sorted(names)}
+    ):
+        spec, model = _service(text)
+        found.append((Resource(kind, name, description, spec, *rest), model))
+    return found
 
 
 @lru_cache(_MOST_SERVICES)
-def _service(spec: str) -> ServiceSpec:
-    """Read one; every snapshot needs all of them, and hardly any has changed."""
-    return ServiceSpec.model_validate(json.loads(spec))
+def _service(text: str) -> tuple[dict[str, Any], ServiceSpec]:
+    """Read one; lists and snapshots need all of them, and hardly any has changed."""
+    spec: dict[str, Any] = json.loads(text)
+    return spec, ServiceSpec.model_validate(spec)
 
 
 def certificate_profiles(connection: Connection) -> list[tuple[str, CertificateProfileSpec]]:

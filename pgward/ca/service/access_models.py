@@ -1,7 +1,7 @@
 """Bodies about just-in-time access, as they stand in the API's description."""
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
@@ -193,6 +193,16 @@ class BundleModel(BaseModel):
         """Show it."""
         return cls(name=name, roles=sorted(rights.roles), privileges=_objects(rights.objects))
 
+    @classmethod
+    def every(cls, found: Mapping[str, RoleBundleSpec]) -> dict[str, list[tuple[str, Self]]]:
+        """Show bundles, by the integrations that they are for, in the order of their names."""
+        shown: dict[str, list[tuple[str, Self]]] = {}
+        for name, spec in sorted(found.items()):
+            model = cls.of(name, spec.rights())
+            for integration in set(spec.integrations):
+                shown.setdefault(integration, []).append((name, model))
+        return shown
+
 
 class RequestModel(BaseModel):
     """A request, what people said, what came of it, and what whoever looks may do with it.
@@ -294,21 +304,24 @@ class OfferModel(BaseModel):
         cls,
         aim: Target,
         flow: Flow,
-        description: str,
-        bundles: dict[str, RoleBundleSpec],
+        bundles: Mapping[str, list[tuple[str, BundleModel]]],
         person: Person,
     ) -> "OfferModel":
-        """Show it to a person."""
+        """Show it to a person, with those of ``bundles`` that it has, as `BundleModel.every`."""
         glass = flow.glass
         breaks = glass is not None and glass.who.names(person)
         usable = aim.integration is not None
         longer = flow.longest_in_all
         return cls(
             service=aim.service,
-            description=description,
+            description=aim.description,
             flow=flow.name,
             integration=aim.integration,
-            bundles=_bundles(flow, aim, bundles) if usable else [],
+            bundles=[
+                model
+                for name, model in bundles.get(aim.integration or "", ())
+                if name in flow.bundles
+            ],
             roles=sorted(flow.bounds.roles) if usable else [],
             privileges=_objects(flow.bounds.objects) if usable else [],
             max_seconds=int(flow.longest.total_seconds()),
@@ -339,11 +352,3 @@ def _asked(asked: Asked) -> dict[str, Any]:
 
 def _objects(objects: Iterable[ObjectRights]) -> list[dict[str, Any]]:
     return [each.to_json() for each in sorted(objects)]
-
-
-def _bundles(flow: Flow, aim: Target, known: dict[str, RoleBundleSpec]) -> list[BundleModel]:
-    return [
-        BundleModel.of(name, known[name].rights())
-        for name in sorted(flow.bundles & known.keys())
-        if aim.integration in known[name].integrations
-    ]

@@ -28,9 +28,9 @@ def databases(frame: Signed, search: _Search = "", after: _After = "") -> Respon
     """Show the services that one may use, and those that one may ask for."""
     which = Which(search=search.strip(), after=after, limit=_A_PAGE)
     found = people.services(frame.context, frame.me, which)
-    offered = access_requests.offers(frame.context, frame.me).offers
     wanted = which.search.lower()
-    asked_for = sorted({each.service for each in offered if wanted in each.service.lower()})
+    offered = access_requests.offered(frame.context, frame.me)
+    asked_for = [each for each in offered if wanted in each.lower()]
     candidates = asked_for[: 2 * _A_PAGE]
     mine = people.services(frame.context, frame.me, Which(name=candidates)) if candidates else None
     open_to_me = {each.name for each in mine.services} if mine else set()

@@ -35,6 +35,7 @@ from pgward.portal.web.frame import Frame, Signed
 router = route.router()
 _REFUSALS = (ConflictError, DeniedError, InvalidInputError)
 _MOST = 100
+_MOST_OFFERED = 24
 _PLAN_SECONDS = 10.0
 Id = access_requests.Id
 _Name = Annotated[str, Path(max_length=63)]
@@ -84,13 +85,14 @@ def every(frame: Signed) -> Response:
     to_decide = access_requests.every(context, me, to_decide=True, limit=_MOST).requests
     mine = access_requests.every(context, me, mine=True, limit=_MOST).requests
     granted = access_requests.grants(context, me, mine=True, limit=_MOST).grants
-    offered = sorted({each.service for each in access_requests.offers(context, me).offers})
+    offered = access_requests.offered(context, me)
     return frame.show(
         "requests.html",
         to_decide=[_told(frame, each) for each in to_decide],
         mine=[_told(frame, each) for each in mine],
         granted=[_told(frame, each) for each in granted],
-        offered=offered,
+        offered=offered[:_MOST_OFFERED],
+        has_more=len(offered) > _MOST_OFFERED,
     )
 
 

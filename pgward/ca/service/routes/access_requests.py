@@ -12,11 +12,11 @@ from pgward.ca.access.asking import Wish
 from pgward.ca.access.requests import AccessRequest, GrantSearch, Search
 from pgward.ca.access.viewing import Viewer
 from pgward.ca.identity.sessions import LoginSession
-from pgward.ca.resources import stored as resources
 from pgward.ca.service import strict
 from pgward.ca.service.access_models import (
     ActBody,
     AskBody,
+    BundleModel,
     ExtendBody,
     GrantModel,
     GrantsReply,
@@ -48,19 +48,17 @@ def offers(context: Current, me: Person, service: Word | None = None) -> OffersR
     """Return services and flows, with what they give, for how long, and who says yes."""
     with context.store.read() as connection:
         found = list(viewing.offers(connection, me.user, service))
-        described = {
-            each.name: each.description
-            for each in (resources.every(connection, "Service") if found else ())
-        }
         wanted = {name for _, flow in found for name in flow.bundles}
         bundles = declared.bundles(connection, wanted)
-        person = deciders.as_person(me.user)
-    return OffersReply(
-        offers=[
-            OfferModel.of(aim, flow, described.get(aim.service, ""), bundles, person)
-            for aim, flow in found
-        ]
-    )
+    person, known = deciders.as_person(me.user), BundleModel.every(bundles)
+    return OffersReply(offers=[OfferModel.of(*each, known, person) for each in found])
+
+
+def offered(context: Context, me: LoginSession) -> list[str]:
+    """Return the names of the services that one may ask for, without what there is to ask."""
+    with context.store.read() as connection:
+        found = {aim.service for aim, _ in viewing.offers(connection, me.user, None)}
+    return sorted(found)
 
 
 @router.post("/requests", summary="Ask for access", status_code=201)
