@@ -2,9 +2,9 @@
 
 With 10,000 people, 1,000 services, 100,000 live grants, certificates, records and database sessions
 in SQLite: every page that an administrator, an auditor, an approver and a plain person find by
-links, asked for in this process. Prints milliseconds from the request to the last byte, the median
-and the slowest, bytes, and statements that the store ran; exits with 1 when a median is over the
-limit.
+links, asked for in this process. Prints milliseconds of the processor from the request to the last
+byte and of the clock (medians), bytes, and statements that the store ran; exits with 1 when a page
+takes more of the processor than the limit.
 """
 
 import argparse
@@ -60,8 +60,8 @@ class Cost:
 
     path: str
     who: str
-    milliseconds: float
-    slowest: float
+    processor: float
+    clock: float
     size: int
     statements: int
 
@@ -197,27 +197,27 @@ def costs(app: FastAPI) -> Iterator[Cost]:
     for who in PEOPLE:
         client = WebPerson(app).sign_in(who).client
         for seen in Walk(client, pages).begin():
-            took = []
-            before = ran[0]
+            used, took, before = [], [], ran[0]
             for _ in range(_TIMES):
-                began = time.perf_counter()
+                began, begin = time.process_time(), time.perf_counter()
                 client.get(seen.path, headers={"Accept": "text/html"})
-                took.append((time.perf_counter() - began) * 1e3)
-            statements = (ran[0] - before) // _TIMES
-            size = len(seen.answer.content)
-            yield Cost(seen.path, who, statistics.median(took), max(took), size, statements)
+                used.append((time.process_time() - began) * 1e3)
+                took.append((time.perf_counter() - begin) * 1e3)
+            statements, size = (ran[0] - before) // _TIMES, len(seen.answer.content)
+            medians = (statistics.median(used), statistics.median(took))
+            yield Cost(seen.path, who, *medians, size, statements)
 
 
 def report(found: Sequence[Cost], limit: float) -> int:
     """Print a table, the dearest first; return the exit code."""
-    print(f"{'median':>8} {'slowest':>8} {'bytes':>8} {'SQL':>4}  page")
-    for each in sorted(found, key=lambda it: -it.milliseconds):
-        mark = "!" if each.milliseconds > limit else " "
+    print(f"{'processor':>9} {'clock':>8} {'bytes':>8} {'SQL':>4}  page")
+    for each in sorted(found, key=lambda it: -it.processor):
+        mark = "!" if each.processor > limit else " "
         print(
-            f"{each.milliseconds:8.1f} {each.slowest:8.1f} {each.size:8} {each.statements:4} {mark}"
+            f"{each.processor:9.1f} {each.clock:8.1f} {each.size:8} {each.statements:4} {mark}"
             f" {each.path}  ({each.who})"
         )
-    return 1 if any(each.milliseconds > limit for each in found) else 0
+    return 1 if any(each.processor > limit for each in found) else 0
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Bodies about just-in-time access, as they stand in the API's description."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -194,9 +194,11 @@ class BundleModel(BaseModel):
         return cls(name=name, roles=sorted(rights.roles), privileges=_objects(rights.objects))
 
     @classmethod
-    def every(cls, found: Mapping[str, RoleBundleSpec]) -> dict[str, list[tuple[str, Self]]]:
+    def every(
+        cls, found: Mapping[str, RoleBundleSpec]
+    ) -> dict[str, list[tuple[str, "BundleModel"]]]:
         """Show bundles, by the integrations that they are for, in the order of their names."""
-        shown: dict[str, list[tuple[str, Self]]] = {}
+        shown: dict[str, list[tuple[str, BundleModel]]] = {}
         for name, spec in sorted(found.items()):
             model = cls.of(name, spec.rights())
             for integration in set(spec.integrations):
