@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -35,6 +35,17 @@ class Page:
     ended: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How much of a recording: one piece, and more within so many bytes, up to a number."""
+
+    goal: int = GOAL_BYTES
+    until: int | None = None
+
+
+WHOLE: Final = Stretch()
+
+
 def page(
     store: Store,
     objects: ObjectStore,
@@ -43,6 +54,7 @@ def page(
     session: str,
     *,
     after: int,
+    stretch: Stretch = WHOLE,
     threads: Executor | None = None,
 ) -> Page:
     """Return the lines of the pieces behind a number; a line tells of what cannot be read.
@@ -51,7 +63,7 @@ def page(
     Raises UnavailableError.
     """
     with store.read() as connection:
-        rows = _rows(connection, edge, session, after)
+        rows = _rows(connection, edge, session, after, stretch)
         wanted = {row["recipient"] for row in rows}
         identities = {text: _identity(connection, sealer, text) for text in wanted}
 
@@ -120,18 +132,22 @@ def _usable(identity: Identity | PgwardError) -> Identity:
     return identity
 
 
-def _rows(connection: Connection, edge: str, session: str, after: int) -> Sequence[sa.RowMapping]:
+def _rows(
+    connection: Connection, edge: str, session: str, after: int, stretch: Stretch
+) -> Sequence[sa.RowMapping]:
     wanted = (
         sa.select(recording_pieces)
         .where(_COLUMNS.edge == edge, _COLUMNS.session == session, _COLUMNS.number > after)
         .order_by(_COLUMNS.number)
         .limit(MOST_PIECES)
     )
+    if stretch.until is not None:
+        wanted = wanted.where(_COLUMNS.number <= stretch.until)
     found: list[sa.RowMapping] = []
     size = 0
     for row in connection.execute(wanted).mappings():
         size += row["plain_bytes"]
-        if found and size > GOAL_BYTES:
+        if found and size > stretch.goal:
             break
         found.append(row)
     return found

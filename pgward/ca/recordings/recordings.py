@@ -10,7 +10,8 @@ from pgward.ca.identity.machines import Machine
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.recordings import intake, keys, reading
 from pgward.ca.recordings.intake import Taken
-from pgward.ca.recordings.reading import Page
+from pgward.ca.recordings.playback import Playbacks
+from pgward.ca.recordings.reading import WHOLE, Page, Stretch
 from pgward.ca.store import Store
 from pgward.core.clock import Clock
 
@@ -27,7 +28,11 @@ class Recordings:
     sealer: Sealer
     clock: Clock
     threads: Executor | None = None
+    playbacks: Playbacks = field(init=False)
     _noted: OrderedDict[tuple[str, ...], float] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.playbacks = Playbacks(self.page)
 
     def recipient(self) -> str:
         """Return for whom edges encrypt; it may have to be made."""
@@ -37,7 +42,7 @@ class Recordings:
         """Keep a parcel (see ``intake.take``)."""
         return intake.take(self.store, self.objects, self.clock, edge, digest=digest, data=data)
 
-    def page(self, edge: str, session: str, after: int) -> Page:
+    def page(self, edge: str, session: str, after: int, stretch: Stretch = WHOLE) -> Page:
         """Return the next pieces of a recording (see ``reading.page``)."""
         return reading.page(
             self.store,
@@ -46,6 +51,7 @@ class Recordings:
             edge,
             session,
             after=after,
+            stretch=stretch,
             threads=self.threads,
         )
 

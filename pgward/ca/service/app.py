@@ -70,6 +70,7 @@ from pgward.ca.service.routes import (
     probes,
     proofs,
     public,
+    recording_playback,
     recordings,
     resource_descriptions,
     resource_history,
@@ -123,7 +124,7 @@ _ROUTERS = (
     *(ocsp.router, probes.router),
     *(audit_archive.router, audit_events.router, audit_searches.router),
     *(database_sessions.router, edge_audit.router),
-    *(recordings.router, edge_recordings.router),
+    *(recordings.router, recording_playback.router, edge_recordings.router),
     *(catalog.router, connector_catalog.router, connector_accounts.router),
     *(connector.router, connector_plans.router),
 )

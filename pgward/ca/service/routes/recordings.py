@@ -75,7 +75,7 @@ async def recording(
     The last line is ``{"page": …}``: its ``after`` leads on, and ``ended`` tells that nothing will
     follow. With ``follow`` the answer waits until there is something.
     """
-    begin = partial(_begun, context, by, session, edge, purpose, follow=follow)
+    begin = partial(begun, context, by, session, edge, purpose, follow=follow)
     found = await run_sync(begin)
     until = time.monotonic() + LONGEST_WAIT
     archive = context.archive
@@ -131,7 +131,7 @@ def rotate_key(context: Current, by: Administrator) -> RotatedKey:
     return RotatedKey(recipient=done.recipient, before=done.before)
 
 
-def _begun(
+def begun(
     context: Context,
     by: LoginSession,
     session: str,

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.recordings import intake, reading
+from pgward.ca.recordings.reading import Stretch
 from pgward.ca.store.schema_recordings import recording_keys, recording_pieces
 from tests.fixtures.chunks import record
 from tests.fixtures.recordings import IDENTITY, RECIPIENT, SESSION, end, parcel_of, start
@@ -24,8 +25,8 @@ def read(store, objects, clock):
     digest, edge = sha256(data).hexdigest(), SimpleNamespace(name="e1", actor="edge:e1")
     intake.take(store, objects, clock, edge, digest=digest, data=data)
 
-    def reading_from(after=0):
-        return reading.page(store, objects, SEALER, "e1", SESSION, after=after)
+    def reading_from(after=0, stretch=reading.WHOLE):
+        return reading.page(store, objects, SEALER, "e1", SESSION, after=after, stretch=stretch)
 
     return reading_from
 
@@ -34,14 +35,14 @@ def kinds(page):
     return [json.loads(line)["type"] for line in page.data.splitlines()]
 
 
-def test_pages(read, monkeypatch):
+def test_pages(read):
     page = read()
     assert kinds(page) == ["PIECE", "SESSION_START", "PIECE", "QUERY", "PIECE", "SESSION_END"]
     assert (page.after, page.pieces, page.ended) == (3, 3, True)
-    monkeypatch.setattr(reading, "GOAL_BYTES", 1)
-    page = read()
+    page = read(stretch=Stretch(goal=1))
     assert (page.after, page.pieces, page.ended) == (1, 1, False)
     assert kinds(read(2)) == ["PIECE", "SESSION_END"]
+    assert kinds(read(1, Stretch(until=2))) == ["PIECE", "QUERY"]
     assert read(3) == reading.Page(b"", 3, 0, ended=False)
 
 
