@@ -1,5 +1,7 @@
 """Puts the pages onto the CA's application."""
 
+from functools import partial
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -63,6 +65,7 @@ def install(app: FastAPI, context: Context) -> None:
     for page in _PAGES:
         app.router.routes.extend(page.router.routes)
     app.add_exception_handler(HTTPException, _nothing_there)
+    app.state.error_page = partial(route.told, context.desk.settings.ca.name)
 
 
 async def _nothing_there(request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from pgward.ca.http import networks
 from pgward.ca.identity.passwords import Passwords
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.log.head_signer import HeadSigner
+from pgward.ca.login.passkeys import site
 from pgward.ca.service import context, errors, strict
 from pgward.ca.service.events import MAX_EVENTS_BODY
 from pgward.ca.service.express import Express
@@ -84,8 +85,10 @@ from pgward.ca.service.routes import (
     users,
 )
 from pgward.ca.service.routes import acme as acme_routes
+from pgward.ca.settings import Settings
 from pgward.ca.store import Store
 
+_YEAR_SECONDS = 365 * 24 * 3600
 Front = Callable[[FastAPI, context.Context], None]
 """Puts what is for browsers onto the application."""
 
@@ -207,8 +210,21 @@ def create_app(
             **dict.fromkeys(connector_catalog.PATHS, connector_catalog.MOST_BODY),
         },
         proxies=networks.parse(authority.settings.listen.forwarded_for_from),
+        page=getattr(app.state, "error_page", None),
+        headers=transport(authority.settings),
     )
     return app
+
+
+def transport(settings: Settings) -> dict[str, str]:
+    """Return what keeps browsers at TLS (RFC 6797), which they heed for names only.
+
+    ``localhost`` is everybody's: what else listens there is not ours to move.
+    """
+    own = site.of(settings)
+    if own is None or own.id == "localhost" or own.id.endswith(".localhost"):
+        return {}
+    return {"strict-transport-security": f"max-age={_YEAR_SECONDS}"}
 
 
 @asynccontextmanager

@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pgward.ca import caller, observe
@@ -20,6 +21,13 @@ MAX_BODY = 64 * 1024
 # A balancer that is refused an answer would take the authority away from everyone.
 UNLIMITED = frozenset({"/healthz", "/readyz"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# What browsers shall not do with any answer; pages say more of it themselves.
+EVERYWHERE = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+Page = Callable[[JSONResponse], ASGIApp]
+"""Makes a page for browsers of an answer that is an error."""
 _access = logging.getLogger("pgward.ca.access")
 
 
@@ -34,6 +42,8 @@ class Guard:
     """Pure ASGI middleware, the outermost one; ``proxies`` may say whom they ask for.
 
     ``larger`` are paths that take longer bodies; one that ends in ``/`` is all that it begins.
+    ``page`` is how browsers are told what the API is told as JSON; ``headers`` stand in every
+    answer that has none of their names.
     """
 
     def __init__(
@@ -43,12 +53,16 @@ class Guard:
         limits: Limits | None = None,
         larger: Mapping[str, int] | None = None,
         proxies: tuple[Network, ...] = (),
+        page: Page | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._app = app
         self._limits = limits or Limits()
         self._larger = dict(larger or {})
         self._prefixes = [each for each in self._larger.items() if each[0].endswith("/")]
         self._proxies = proxies
+        self._page = page
+        self._headers = {"cache-control": "no-store", **EVERYWHERE, **(headers or {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3)."""
@@ -59,7 +73,7 @@ class Guard:
         asked = Asked(trace_id=caller.trace_id(parent))
         address = self._address(scope)
         reset, done = caller.client.set(address), caller.asked.set(asked)
-        answer = _Answer(send, asked.id)
+        answer = _Answer(send, asked.id, self._headers)
         began = time.perf_counter()
         try:
             with observe.step("request", parent=parent, id=asked.id) as step:
@@ -92,39 +106,48 @@ class Guard:
             if scope["path"] not in UNLIMITED:
                 self._limits.request(address, scope["path"], time.monotonic())
         except TooManyRequestsError as error:
-            await errors.from_error(error)(scope, receive, answer)
+            await self._told(scope, errors.from_error(error))(scope, receive, answer)
             return
         strange = _strange(scope)
         if strange is not None:
-            await strange(scope, receive, answer)
+            await self._told(scope, strange)(scope, receive, answer)
             return
         limit = self._most(scope["path"])
         if _declared(scope) > limit:
-            refusal = BodyTooLargeError(limit)
-            await errors.respond(413, "invalid", refusal.detail)(scope, receive, answer)
+            refusal = errors.respond(413, "invalid", BodyTooLargeError(limit).detail)
+            await self._told(scope, refusal)(scope, receive, answer)
             return
         try:
             await self._app(scope, _bounded(receive, limit), answer)
         except BodyTooLargeError as error:
             too_large = errors.respond(413, "invalid", error.detail)
-            await _finish(scope, receive, answer, too_large)
+            await _finish(scope, receive, answer, self._told(scope, too_large))
         except Exception as error:  # noqa: BLE001 - the last resort: logged with an id, told by it
-            await _finish(scope, receive, answer, errors.unexpected(error))
+            failed = self._told(scope, errors.unexpected(error))
+            await _finish(scope, receive, answer, failed)
+
+    def _told(self, scope: Scope, response: JSONResponse) -> ASGIApp:
+        """Return an error as whoever asks reads it."""
+        if self._page is None or scope["path"].startswith("/v1/"):
+            return response
+        return self._page(response) if "text/html" in _header(scope, b"accept") else response
 
 
 class _Answer:
     """Passes messages on with the request's id; caches keep nothing unless told so."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, headers: Mapping[str, str]) -> None:
         self._send = send
         self._id = request_id
+        self._headers = headers
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers.setdefault("cache-control", "no-store")
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
             headers["x-request-id"] = self._id
         await self._send(message)
 
@@ -134,7 +157,7 @@ async def _finish(scope: Scope, receive: Receive, answer: _Answer, response: ASG
         await response(scope, receive, answer)
 
 
-def _strange(scope: Scope) -> ASGIApp | None:
+def _strange(scope: Scope) -> JSONResponse | None:
     """Return the answer to a request that nobody sends in good faith."""
     if sum(name == b"host" for name, _ in scope["headers"]) > 1:
         # A balancer may have believed the other one (RFC 9112 section 3.2).

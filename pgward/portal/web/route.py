@@ -1,12 +1,13 @@
 """Routes of pages: what goes wrong is told on a page, and who is not signed in is asked to."""
 
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
@@ -18,7 +19,9 @@ SIGN_IN = "/sign-in"
 _TITLES = {
     403: "This is not for you",
     404: "There is no such page",
+    413: "That is too much",
     429: "Too many requests",
+    500: "This went wrong",
     503: "Not now",
 }
 _WORDS = {404: "there is nothing at this address", 405: "this page takes no such request"}
@@ -65,13 +68,23 @@ def problem(
     status = error.status_code if isinstance(error, HTTPException) else errors.status(error)
     if isinstance(error, HTTPException):
         error = PgwardError(_WORDS.get(status, error.detail.lower()))
-    text = templates.render(
-        "sorry.html",
-        name=request.app.state.context.desk.settings.ca.name,
-        title=_TITLES.get(status, "This does not work"),
-        error=error,
-    )
-    sent = dict(headers.PAGE)
+    response = _page(request.app.state.context.desk.settings.ca.name, status, error)
     if isinstance(error, UnavailableError):
-        sent["Retry-After"] = str(error.retry_after)  # RFC 9110 section 10.2.3
-    return HTMLResponse(text, status, headers=sent)
+        response.headers["Retry-After"] = str(error.retry_after)  # RFC 9110 section 10.2.3
+    return response
+
+
+def told(name: str, answer: JSONResponse) -> Response:
+    """Return the page of the authority ``name`` that says what an error of the API says."""
+    error = json.loads(bytes(answer.body))["error"]
+    found = PgwardError(error["message"], hint=error["hint"])
+    response = _page(name, answer.status_code, found)
+    if "Retry-After" in answer.headers:
+        response.headers["Retry-After"] = answer.headers["Retry-After"]
+    return response
+
+
+def _page(name: str, status: int, error: PgwardError) -> Response:
+    title = _TITLES.get(status, "This does not work")
+    text = templates.render("sorry.html", name=name, title=title, error=error)
+    return HTMLResponse(text, status, headers=dict(headers.PAGE))

@@ -2,6 +2,8 @@ import asyncio
 import json
 import logging
 
+from starlette.responses import PlainTextResponse
+
 from pgward.ca import caller, observe
 from pgward.ca.http import networks
 from pgward.ca.limiting.limits import Limits
@@ -9,7 +11,16 @@ from pgward.ca.service.middleware import MAX_BODY, Guard
 from pgward.ca.settings import LimitSettings
 
 
-def _call(app, *, headers=(), parts=(b"",), path="/v1/x", query=b"token=secret", **options):
+def _call(
+    app,
+    *,
+    headers=(),
+    parts=(b"",),
+    path="/v1/x",
+    query=b"token=secret",
+    headers_everywhere=None,
+    **options,
+):
     sent = []
     bodies = [
         {"type": "http.request", "body": part, "more_body": index < len(parts) - 1}
@@ -30,7 +41,7 @@ def _call(app, *, headers=(), parts=(b"",), path="/v1/x", query=b"token=secret",
         "headers": list(headers),
         "client": ("10.0.0.1", 5),
     }
-    asyncio.run(Guard(app, **options)(scope, receive, send))
+    asyncio.run(Guard(app, headers=headers_everywhere, **options)(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], dict(sent[0]["headers"]), body
 
@@ -48,6 +59,38 @@ def test_the_address_of_the_caller_is_known_inside_and_forgotten_after():
     assert (status, body) == (200, b"10.0.0.1")
     assert headers[b"cache-control"] == b"no-store"
     assert caller.client.get() is None
+
+
+def test_every_answer_tells_browsers_what_not_to_do_with_it():
+    async def own(_scope, _receive, send):
+        headers = [(b"content-security-policy", b"script-src 'self'")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    _, headers, _ = _call(_reading, headers=[(b"accept", b"text/html")])
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert headers[b"content-security-policy"] == b"default-src 'none'; frame-ancestors 'none'"
+    _, headers, _ = _call(own, headers_everywhere={"strict-transport-security": "max-age=1"})
+    assert headers[b"content-security-policy"] == b"script-src 'self'"
+    assert headers[b"strict-transport-security"] == b"max-age=1"
+
+
+def test_browsers_are_told_of_an_error_on_a_page_and_the_api_never():
+    def page(answer):
+        return PlainTextResponse(f"page {answer.status_code}", answer.status_code)
+
+    async def failing(_scope, _receive, _send):
+        raise RuntimeError
+
+    browser = [(b"accept", b"text/html,*/*")]
+    too_long = [*browser, (b"content-length", str(MAX_BODY + 1).encode())]
+    two = [*browser, (b"host", b"a"), (b"host", b"b")]
+    assert _call(failing, path="/x", page=page, headers=browser)[2] == b"page 500"
+    assert _call(_reading, path="/x", page=page, headers=too_long)[2] == b"page 413"
+    assert _call(_reading, path="/x", page=page, headers=two)[2] == b"page 400"
+    assert json.loads(_call(failing, path="/x", page=page)[2])["error"]["code"] == "failed"
+    answer = _call(failing, path="/v1/x", page=page, headers=browser)[2]
+    assert json.loads(answer)["error"]["code"] == "failed"
 
 
 def test_a_request_for_two_hosts_is_refused():

@@ -1,5 +1,6 @@
 import pytest
 
+from pgward.ca.settings import LimitSettings
 from pgward.core.errors import UnavailableError
 
 
@@ -33,3 +34,26 @@ def test_what_the_authority_cannot_do_now_is_told(web, api, monkeypatch):
     assert page.status == 503
     assert "The store is away." in page.text
     assert page.answer.headers["retry-after"]
+
+
+def test_a_failure_and_too_much_are_told_on_pages(web, api, app, monkeypatch):
+    api.add("alice")
+    web.sign_in("alice")
+
+    def broken(*_):
+        raise RuntimeError("<b>inside")
+
+    monkeypatch.setattr("pgward.ca.service.routes.me.services", broken)
+    page = web.open("/databases")
+    assert page.status == 500
+    assert "The authority failed unexpectedly" in page.text
+    assert "inside" not in page.answer.text
+    page = web.send("/requests/new/x", {"csrf": "x" * 100_000})
+    assert (page.status, "That is too much" in page.text) == (413, True)
+    app.state.context.limits.settings = LimitSettings(address_per_second=1)
+    app.state.context.limits.__post_init__()
+    answers = [web.open("/sign-in") for _ in range(30)]
+    assert answers[-1].status == 429
+    assert "Too many requests" in answers[-1].text
+    assert answers[-1].answer.headers["retry-after"] == "1"
+    assert answers[-1].answer.headers["x-frame-options"] == "DENY"
