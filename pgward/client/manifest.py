@@ -133,19 +133,26 @@ def decode(data: bytes, file: str) -> str:
         raise InvalidInputError("not UTF-8 text", where=f"{file}:{line}") from error
 
 
-def read_text(text: str, file: str) -> list[Document]:
-    """Read a YAML stream; raise ManifestError with everything wrong in it."""
+def read_text(text: str, file: str, *, named: bool = True) -> list[Document]:
+    """Read a YAML stream; raise ManifestError with everything wrong in it.
+
+    Without ``named`` documents need no kind and no name: somebody is still writing them.
+    """
     documents: list[Document] = []
     problems: list[str] = []
     for node in _nodes(text, file):
         try:
-            documents.append(_document(node, file))
+            document = _document(node, file)
+            if named:
+                _check_named(document)
+            documents.append(document)
         except _Problem as problem:
             path = f" {problem.path}:" if problem.path else ""
             problems.append(f"{file}:{problem.line}:{path} {problem.message}")
     if problems:
         raise ManifestError(problems)
-    refuse_twice(documents)
+    if named:
+        refuse_twice(documents)
     if not documents:
         raise InvalidInputError("there is no resource in it", where=file)
     return documents
@@ -196,13 +203,16 @@ def _document(node: yaml.Node, file: str) -> Document:
     value = reader.read(node, "", 0)
     if not isinstance(value, dict):
         raise _Problem(_line_of(node), "", "a resource is a mapping with kind, metadata and spec")
-    document = Document(file, value, _line_of(node), reader.lines)
+    return Document(file, value, _line_of(node), reader.lines)
+
+
+def _check_named(document: Document) -> None:
+    value = document.value
     for path, part in (("kind", value.get("kind")), ("metadata.name", _name_in(value))):
         if not isinstance(part, str) or not part:
-            missing = path not in reader.lines
+            missing = path not in document.lines
             line = document.line_at(path)
             raise _Problem(line, path, "is missing" if missing else "must be a text")
-    return document
 
 
 def _name_in(value: Mapping[str, Any]) -> Any:

@@ -24,6 +24,7 @@ from pgward.portal.pages import (
     step_up,
 )
 from pgward.portal.pages.machines import authority, expiry, fleets, ledger, log
+from pgward.portal.pages.resources import editing as resource_editing
 from pgward.portal.pages.resources import listing as resource_lists
 from pgward.portal.pages.resources import one as resource_pages
 from pgward.portal.pages.resources import past as resource_pasts
@@ -55,11 +56,13 @@ _PAGES = (
     ledger,
     expiry,
     log,
+    resource_editing,
 )
 
 
 def install(app: FastAPI, context: Context) -> None:
     """Serve every page; they are for browsers, and no part of the API's description."""
+    app.state.larger[resource_editing.PREFIX] = resource_editing.MAX_BODY
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
     for page in _PAGES:

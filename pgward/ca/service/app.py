@@ -191,6 +191,7 @@ def create_app(
         app.router.routes.extend(router.routes)  # as they are: `strict.router` says why
     acme_routes.install(app, acme)
     errors.install(app)
+    app.state.larger = {}  # bodies of pages, as of the API's paths below
     front(app, app.state.context)
     # The last one added is the outermost.
     app.add_middleware(
@@ -208,6 +209,7 @@ def create_app(
             connector.REPORT: connector.MAX_REPORT_BODY,
             connector_plans.PATH: connector_plans.MAX_BODY,
             **dict.fromkeys(connector_catalog.PATHS, connector_catalog.MOST_BODY),
+            **app.state.larger,
         },
         proxies=networks.parse(authority.settings.listen.forwarded_for_from),
         page=getattr(app.state, "error_page", None),

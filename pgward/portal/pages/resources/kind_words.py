@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pgward.ca.resources import kinds
+from pgward.core.errors import PgwardError
 
 TOP = "/admin/resources"
 
@@ -40,3 +41,10 @@ def path(kind: str, name: str = "", more: str = "") -> str:
     """Return where a kind's page is, a resource's, or a page below that."""
     parts = (TOP, kinds.plural(kind), name, more)
     return "/".join(each for each in parts if each)
+
+
+def for_page(error: PgwardError) -> PgwardError:
+    """Return a refusal without what only a terminal has: options and commands."""
+    error.message = error.message.partition("; --")[0]
+    error.hint = None if error.hint and error.hint.startswith("pgward ") else error.hint
+    return error

@@ -67,8 +67,12 @@ def _ask(
     frame: Administrator, kind: str, name: str, problem: PgwardError | None = None
 ) -> Response:
     found = resource_descriptions.describe(frame.context, frame.me, kind, name)
-    status = 200 if problem is None else errors.status(problem)
-    return frame.show("resources/delete.html", status=status, **_told(found), problem=problem)
+    return frame.show(
+        "resources/delete.html",
+        status=200 if problem is None else errors.status(problem),
+        **_told(found),
+        problem=None if problem is None else kind_words.for_page(problem),
+    )
 
 
 def _told(found: Description) -> dict[str, Any]:

@@ -121,7 +121,7 @@ async def _look(
             version=version,
             path=kind_words.path(real, name),
             list_path=kind_words.path(real),
-            problem=problem,
+            problem=None if problem is None else kind_words.for_page(problem),
             change=change,
             diff=[] if change is None else diffs.lines(before, change.resource),
             now=0 if before is None else before["metadata"]["version"],
