@@ -1,4 +1,4 @@
-"""Tell the CA what a request would have run on a server, for those who decide about it.
+"""Tell the CA what a request would have run on a server, and whether it can be worked at all.
 
 Nothing is changed there. Each integration's questions are answered one after the other, in a thread
 that lives as long as there are some: a server that hangs holds up nobody else's.
@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol
 from pgward.access.plans import Plan, Problem
 from pgward.access.questions import Question, answer, masked
 from pgward.access.wanted import Wanted
+from pgward.connector.assignment import ServerSettings
+from pgward.connector.checking import Finding, check
 from pgward.connector.looking import look_at_server, look_within
 from pgward.connector.outcomes import MOST_LETTERS, storable
 from pgward.connector.rooms import Rooms
@@ -27,7 +29,19 @@ MOST_PROBLEMS: Final = 100
 MOST_AT_ONCE: Final = 8
 LONGEST_SECONDS: Final = 20.0
 """Nobody waits longer for a plan: a server that answers nothing for so long is hung up on."""
-_PATH: Final = "/v1/connector/plan"
+_PLAN: Final = "/v1/connector/plan"
+_CHECK: Final = "/v1/connector/check"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The question whether a server can be worked, as its settings say; ``number`` is the CA's."""
+
+    number: str
+    settings: ServerSettings
+
+
+Asked = Question | Trial
 
 
 class Ca(Protocol):
@@ -77,6 +91,26 @@ def plan_for(
     )
 
 
+def _looked(server: Server, integration: str, live: Wanted, question: Asked) -> dict[str, Any]:
+    if isinstance(question, Question):
+        return plan_for(server, integration, live, question)
+    found = check(integration, question.settings, server, heir=live.reassign_to)
+    return {"findings": [_finding(each) for each in found]}
+
+
+def _failed(error: PgwardError) -> dict[str, Any]:
+    return {"findings": [_finding(Finding("", "connection", "problem", error.message, error.hint))]}
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    return {
+        "check": found.what,
+        "verdict": found.verdict,
+        "text": storable(found.text),
+        "hint": None if found.hint is None else storable(found.hint),
+    }
+
+
 def _statements(more: Plan, first: str) -> tuple[list[dict[str, str]], int]:
     """Return as many as the CA takes, and how many there are beside."""
     shown: list[dict[str, str]] = []
@@ -108,7 +142,7 @@ class _Desk:
 
     server: Callable[[], Server]
     live: Live
-    waiting: dict[str, Question] = field(default_factory=dict)
+    waiting: dict[str, Asked] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
     at_work: bool = False
     looks_at: Server | None = None
@@ -130,7 +164,7 @@ class Answerer:
         integration: str,
         server: Callable[[], Server],
         live: Live,
-        questions: Sequence[Question],
+        questions: Sequence[Asked],
     ) -> None:
         """Say what the CA asks about an integration: these, and nothing else any more."""
         with self._lock:
@@ -191,7 +225,7 @@ class Answerer:
                 except Exception:  # the others are answered
                     log.exception("%s: a plan: an error of ours", integration)
 
-    def _next(self, desk: _Desk) -> Question | None:
+    def _next(self, desk: _Desk) -> Asked | None:
         """Take the oldest question; with none left, the thread's work is over."""
         with self._lock:
             if not desk.waiting:
@@ -202,19 +236,22 @@ class Answerer:
             desk.done.add(number)
             return desk.waiting.pop(number)
 
-    def _answer(self, integration: str, desk: _Desk, question: Question) -> None:
+    def _answer(self, integration: str, desk: _Desk, question: Asked) -> None:
         """Look, and tell; what the CA does not hear of somebody asks again."""
+        is_plan = isinstance(question, Question)
         try:
             server = desk.looks_at = desk.server()
             try:
-                told = plan_for(server, integration, desk.live(), question)
+                told = _looked(server, integration, desk.live(), question)
             finally:
                 desk.looks_at = None
                 server.close()
         except PgwardError as error:
-            told = _answer(failure=storable(str(error)))
-        whose = {"integration": integration, "request": question.request}
+            told = _answer(failure=storable(str(error))) if is_plan else _failed(error)
+        whose = {"integration": integration, "number": question.number}
+        if isinstance(question, Question):
+            whose["request"] = question.request
         try:
-            self._ca.call("POST", _PATH, {**whose, "number": question.number, **told})
+            self._ca.call("POST", _PLAN if is_plan else _CHECK, {**whose, **told})
         except PgwardError as error:
             log.warning("%s: the CA does not hear a plan: %s", integration, error)

@@ -1,6 +1,7 @@
 """What the CA tells a connector of its integrations. Pure."""
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,6 +28,7 @@ _SSL_MODES: Final[Mapping[str, SslMode]] = {
     "verify-full": "verify-full",
 }
 _LAST_PORT = 65535
+_NUMBER = re.compile("[0-9a-f]{1,32}")
 _MOST_NAME = 63
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, InvalidInputError)
 
@@ -102,7 +104,8 @@ class Ending:
 class Assignment:
     """An integration, its grants, and those that the CA waits to hear the end of.
 
-    ``questions`` are what people want to know who decide about more.
+    ``questions`` are what people want to know who decide about more; ``check`` is the number of a
+    question whether the server can be worked at all.
     """
 
     name: str
@@ -110,13 +113,14 @@ class Assignment:
     wanted: Wanted
     ending: tuple[Ending, ...] = ()
     questions: tuple[Question, ...] = ()
+    check: str | None = None
 
     def wants_as(self, other: "Assignment | None") -> bool:
         """Tell whether it has the same done as another: questions change no server."""
         if other is None:
             return False
         wanted = replace(other.wanted, version=self.wanted.version)
-        return self == replace(other, questions=self.questions, wanted=wanted)
+        return self == replace(other, questions=self.questions, check=self.check, wanted=wanted)
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
@@ -131,6 +135,7 @@ class Assignment:
                     for each in fields.get("ending", ())
                 ),
                 questions=_questions(fields.get("questions", ())),
+                check=_check(fields.get("check")),
             )
         except _BROKEN as error:
             raise UnavailableError(
@@ -169,6 +174,11 @@ def _questions(asked: Sequence[Mapping[str, Any]]) -> tuple[Question, ...]:
         with contextlib.suppress(InvalidInputError):
             found.append(Question.read(each))
     return tuple(found)
+
+
+def _check(number: object) -> str | None:
+    """Return the number of a question; one of another form is not answered."""
+    return number if isinstance(number, str) and _NUMBER.fullmatch(number) else None
 
 
 def _why(error: Exception) -> str:

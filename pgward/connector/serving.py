@@ -15,7 +15,7 @@ from typing import Any, Final
 from pgward.access.wanted import Wanted
 from pgward.client.machine import Machine
 from pgward.connector.accounts import Changer
-from pgward.connector.answering import Answerer
+from pgward.connector.answering import Answerer, Asked, Trial
 from pgward.connector.assignment import Assignment, ServerSettings
 from pgward.connector.ca import ConnectorCa
 from pgward.connector.cataloguing import Cataloguer
@@ -203,7 +203,10 @@ class Connector:
         server = partial(self._open, name, settings)
         self._catalog.tell(name, server, settings.discovery)
         self._changer.tell(name, server, settings.accounts)
-        self._answerer.tell(name, server, lambda: wanted.live(self._time()), assignment.questions)
+        asked: list[Asked] = list(assignment.questions)
+        if assignment.check is not None:
+            asked.append(Trial(assignment.check, settings))
+        self._answerer.tell(name, server, lambda: wanted.live(self._time()), asked)
 
     def _time(self) -> datetime:
         return self._clock.now() or datetime.now(UTC)

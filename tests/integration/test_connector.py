@@ -51,12 +51,14 @@ class Ca:
         *grants: dict[str, Any],
         ending: tuple[dict[str, str], ...] = (),
         questions: tuple[dict[str, Any], ...] = (),
+        check: str | None = None,
     ) -> None:
         """Want these from now on."""
         with self._news:
             self._version += 1
             self._reply = integration_fields(*grants, ending=ending, **self._place)
             self._reply["questions"] = list(questions)
+            self._reply["check"] = check
             self._news.notify_all()
 
     def call(self, _method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -207,6 +209,12 @@ def test_a_plan_that_somebody_wants_is_told_and_nothing_is_done(
         "sql": 'GRANT SELECT ON TABLE "public"."orders" TO "alice";',
     }
     assert (told["problems"], roles(shop)) == ([], before)
+    ca.want(check="ab12")
+    eventually(lambda: ca.calls[1:])
+    path, told = ca.calls[1]
+    assert (path, told["number"]) == ("/v1/connector/check", "ab12")
+    found = {each["check"]: each["verdict"] for each in told["findings"]}
+    assert found == {"connection": "ok", "tls": "ok", "rights": "ok", "reassignTo": "ok"}
 
 
 @pytest.mark.soak

@@ -14,7 +14,7 @@ from pgward.access.flows import Asked
 from pgward.access.request_states import LIVE
 from pgward.access.wanted import Grant as WantedGrant
 from pgward.access.wanted import Wanted
-from pgward.ca.access import asked_plans, declared, requests
+from pgward.ca.access import asked_checks, asked_plans, declared, requests
 from pgward.ca.accounts import access_roles, changing
 from pgward.ca.catalog import intake
 from pgward.ca.identity.machines import Machine
@@ -121,6 +121,7 @@ def _told(
             )
         ],
         "questions": list(asked_plans.questions(connection, name, spec, now)),
+        "check": asked_checks.number(connection, name, now),
     }
 
 

@@ -53,6 +53,7 @@ from pgward.ca.service.routes import (
     host_roles,
     hosts,
     identity_providers,
+    integration_checks,
     invitations,
     issuing,
     log,
@@ -130,6 +131,7 @@ _ROUTERS = (
     *(recordings.router, recording_playback.router, edge_recordings.router),
     *(catalog.router, connector_catalog.router, connector_accounts.router),
     *(connector.router, connector_plans.router),
+    *(integration_checks.router, integration_checks.administration),
 )
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their

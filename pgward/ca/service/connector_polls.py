@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
-from pgward.ca.access import asked_plans, live, wanted_builder
+from pgward.ca.access import asked_checks, asked_plans, live, wanted_builder
 from pgward.ca.identity.machines import Machine
 from pgward.ca.store import Store
 from pgward.ca.store.transaction import versions
@@ -52,8 +52,11 @@ class Answer:
     @property
     def questions(self) -> set[tuple[str, str]]:
         """What is asked about its integrations: their names, and the numbers of questions."""
-        return {
+        plans = {
             (each["name"], one["number"]) for each in self.integrations for one in each["questions"]
+        }
+        return plans | {
+            (each["name"], each["check"]) for each in self.integrations if each["check"]
         }
 
 
@@ -105,7 +108,7 @@ class ConnectorPolls:
                 return known
             # Grants and questions alone have changed, and perhaps elsewhere.
             changed = live.changed_integrations(connection, known.version)
-            asked = asked_plans.numbers(connection, now)
+            asked = asked_plans.numbers(connection, now) | asked_checks.numbers(connection, now)
             changed |= {integration for integration, _ in asked ^ known.questions}
             if not known.names & changed:
                 return replace(known, version=version)

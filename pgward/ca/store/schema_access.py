@@ -88,6 +88,19 @@ access_plans = sa.Table(
     sa.Index("ix_access_plans_asked_at", "asked_at"),
 )
 
+# Whether a connector can work its server: asked under a number, and answered once.
+integration_checks = sa.Table(
+    "integration_checks",
+    metadata,
+    sa.Column("integration", _NAME, primary_key=True),
+    sa.Column("number", _WORD, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("asked_by", sa.String(128), nullable=False),
+    sa.Column("answered_at", UtcTime),
+    sa.Column("findings", Json),
+    sa.Index("ix_integration_checks_asked_at", "asked_at"),
+)
+
 # What became of a request that was approved; the id is the request's. ``rights`` are as in
 # ``asked``; ``names`` are those of the bundles and roles, for conditions to look at.
 access_grants = sa.Table(

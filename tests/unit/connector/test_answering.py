@@ -10,8 +10,11 @@ from pgward.access.questions import Question
 from pgward.access.rights import ObjectRights, Rights
 from pgward.access.wanted import Grant, Wanted
 from pgward.connector import answering
-from pgward.connector.answering import Answerer, plan_for
+from pgward.connector.answering import Answerer, Trial, plan_for
+from pgward.connector.assignment import ServerSettings
+from pgward.connector.checking import Finding
 from pgward.core.errors import UnavailableError
+from tests.fixtures.connectors import settings_fields
 from tests.fixtures.scripted_server import ScriptedServer
 from tests.fixtures.waiting import eventually
 
@@ -134,6 +137,40 @@ def test_each_question_is_answered_once(ca: Ca) -> None:
     assert ca.heard[0]["integration"] == "shop-db"
     assert (ca.heard[0]["request"], ca.heard[0]["failure"]) == ("ab", None)
     assert all(each.is_closed for each in servers)
+
+
+def test_a_trial_tells_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ServerSettings.read(settings_fields())
+    told: list[tuple[str, dict[str, Any]]] = []
+
+    class Hearing:
+        def call(self, _method: str, path: str, fields: Any) -> dict[str, Any]:
+            told.append((path, dict(fields)))
+            return {}
+
+    found = [Finding("", "tls", "ok", "a\0b")]
+    monkeypatch.setattr(answering, "check", lambda *_given, **_more: found)
+    answerer = Answerer(Hearing())
+    answerer.tell("shop-db", Played, Wanted, [Trial("7", settings)])
+    eventually(lambda: told)
+    finding = {"check": "tls", "verdict": "ok", "text": "ab", "hint": None}
+    whole = {"integration": "shop-db", "number": "7", "findings": [finding]}
+    assert told.pop() == ("/v1/connector/check", whole)
+
+    def away() -> Played:
+        raise UnavailableError("PostgreSQL is away", hint="start it")
+
+    answerer.tell("shop-db", away, Wanted, [Trial("8", settings)])
+    eventually(lambda: told)
+    assert told[0][1]["findings"] == [
+        {
+            "check": "connection",
+            "verdict": "problem",
+            "text": "PostgreSQL is away",
+            "hint": "start it",
+        }
+    ]
+    assert answerer.stop(5)
 
 
 def test_a_server_that_is_away_is_told(ca: Ca) -> None:

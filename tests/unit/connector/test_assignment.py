@@ -58,6 +58,15 @@ def test_questions_are_read_as_far_as_they_can_be():
 
 
 @pytest.mark.parametrize(
+    ("told", "read"), [("ab12", "ab12"), (None, None), ("x y", None), (7, None), ("a" * 40, None)]
+)
+def test_a_question_about_the_server_changes_nothing_that_is_wanted(told, read):
+    found = Assignment.read(integration_fields() | {"check": told})
+    assert found.check == read
+    assert found.wants_as(Assignment.read(integration_fields()))
+
+
+@pytest.mark.parametrize(
     ("auth", "expected"),
     [
         ({"none": True}, None),

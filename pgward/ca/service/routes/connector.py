@@ -43,7 +43,8 @@ Plain = Line | int | float | bool | None
 class IntegrationModel(BaseModel):
     """A server: how to reach it, what must be there, and which grants' ends are awaited.
 
-    ``questions`` are requests of which somebody wants to know what they would have run.
+    ``questions`` are requests of which somebody wants to know what they would have run; ``check``
+    is the number of a question whether the server can be worked.
     """
 
     name: str
@@ -51,6 +52,7 @@ class IntegrationModel(BaseModel):
     wanted: dict[str, Any]
     ending: list[dict[str, Any]]
     questions: list[dict[str, Any]]
+    check: str | None = None
 
 
 class WantedReply(BaseModel):

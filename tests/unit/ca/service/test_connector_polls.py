@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 import sqlalchemy as sa
 
-from pgward.ca.access import asked_plans, requests
+from pgward.ca.access import asked_checks, asked_plans, requests
 from pgward.ca.records import Kind
 from pgward.ca.service import connector_polls as module
 from pgward.ca.service.connector_polls import ConnectorPolls
@@ -122,12 +122,17 @@ def test_a_question_is_told_and_costs_others_nothing(access, polls, clock, built
     plan = ask(asked)
     found = polls.get(Of())
     assert (found.questions, found.tag != known.tag) == ({("shop-db", plan.number)}, True)
+    with access.store.write() as transaction:
+        trial = asked_checks.ask(transaction, "shop-db", now=clock.now(), by="root")
+    both = {("shop-db", plan.number), ("shop-db", trial.number)}
+    assert polls.get(Of()).questions == both
     access.put("Integration", "other", INTEGRATION, connector="c2")
     elsewhere = Of(name="c2", actor="connector:c2")
     polls.get(elsewhere)
     with access.store.write() as transaction:
         whose = ("shop-db", plan.request_id, plan.number)
         assert asked_plans.answer(transaction, *whose, {"failure": None}, now=clock.now())
+        assert asked_checks.answer(transaction, "shop-db", trial.number, [], now=clock.now())
     built.clear()
     polls.get(elsewhere)
     assert built == []
