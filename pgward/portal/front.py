@@ -10,6 +10,7 @@ from pgward.ca.notices.stored import StoredRequests
 from pgward.ca.service import errors
 from pgward.ca.service.context import Context
 from pgward.portal.pages import (
+    audit,
     certificates,
     clients,
     connect,
@@ -57,6 +58,7 @@ _PAGES = (
     expiry,
     log,
     resource_editing,
+    *audit.PAGES,
 )
 
 

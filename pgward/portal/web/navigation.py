@@ -6,6 +6,7 @@ What is not shown is not thereby forbidden: each page's frame says who may open 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pgward.ca.identity import directory
 from pgward.ca.identity.directory import User
 
 
@@ -51,6 +52,10 @@ def _administrators(user: User) -> bool:
     return user.administrator
 
 
+def _auditors(user: User) -> bool:
+    return user.administrator or directory.AUDITORS in user.groups
+
+
 PARTS = (
     Part("Databases", "/databases", _anybody),
     Part("Requests", "/requests", _anybody),
@@ -85,6 +90,21 @@ PARTS = (
                     Page("Expiry calendar", "/admin/ca/expiry"),
                     Page("Rotation", "/admin/ca/rotation"),
                     Page("Transparency log", "/admin/ca/log"),
+                ),
+            ),
+        ),
+    ),
+    Part(
+        "Audit",
+        "/audit",
+        _auditors,
+        (
+            Group(
+                "",
+                (
+                    Page("Overview", "/audit"),
+                    Page("Events", "/audit/events"),
+                    Page("Kept searches", "/audit/searches"),
                 ),
             ),
         ),

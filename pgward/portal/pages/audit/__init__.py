@@ -1,0 +1,5 @@
+"""``/audit``: what happened, who saw to it, and proof that the record of it is whole."""
+
+from pgward.portal.pages.audit import events, overview, searches
+
+PAGES = (overview, events, searches)
