@@ -9,6 +9,7 @@ import click
 from pgward.client import audit_archive, options
 from pgward.client.audit_archive import Page
 from pgward.client.audit_checking import span
+from pgward.client.audit_records import said
 from pgward.client.audit_verify_commands import export, verify
 from pgward.client.time_option import TimeOption
 from pgward.core.errors import InvalidInputError, UnavailableError
@@ -190,24 +191,9 @@ def _print(records: list[dict[str, Any]], output: str) -> None:
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
     took = record.get("duration_us")
-    text = " ".join(_said(record).split())
+    text = " ".join(said(record).split())
     return {
         **record,
         "took": None if took is None else f"{took / 1000:.1f} ms",
         "said": text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…",
     }
-
-
-def _said(record: dict[str, Any]) -> str:
-    """Return what a record is about, in a line."""
-    details = record.get("details") or {}
-    match record.get("type"):
-        case "SESSION_START":
-            said = f"as {record.get('role')} in {record.get('database')}"
-            return f"{said}: {details['reason']}" if details.get("reason") else said
-        case "FUNCTION_CALL" if "function" in record:
-            return f"function {record['function']}"
-        case "RECORDING" if "piece" in record:
-            return f"piece {record['piece']}"
-    told = (record.get(name) for name in ("text", "reason", "message"))
-    return next((str(each) for each in told if each), "") or str(details.get("notice") or "")

@@ -42,9 +42,13 @@ Said = tuple[str, bytes]
 
 @dataclass(slots=True)
 class Page:
-    """Lines in their order; ``cursor`` is None behind the last, ``lost`` are unreadable chunks."""
+    """Lines in their order; ``cursor`` is None behind the last, ``lost`` are unreadable chunks.
+
+    ``cursors`` lead on from behind each line.
+    """
 
     lines: list[bytes] = field(default_factory=list)
+    cursors: list[str] = field(default_factory=list)
     cursor: str | None = None
     records: int = 0  # that were looked at
     chunks: int = 0
@@ -166,6 +170,7 @@ class _Sorting:
             if _said(key, line) in self._shown:
                 continue
             self.page.lines.append(line)
+            self.page.cursors.append(_cursor(key, self._newest))
             size += len(line)
             if size > _MOST_BYTES:
                 cursor = _cursor(key, self._newest)

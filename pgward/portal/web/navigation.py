@@ -104,6 +104,7 @@ PARTS = (
                 (
                     Page("Overview", "/audit"),
                     Page("Events", "/audit/events"),
+                    Page("Statements", "/audit/statements"),
                     Page("Kept searches", "/audit/searches"),
                 ),
             ),

@@ -119,19 +119,59 @@ async def records(
     answer waits until there is one.
     """
     text = Text(contains, regex)
-    if cursor is None:
-        await run_sync(_note, context, by, "audit.search", dict(request.query_params))
+    asked = dict(request.query_params)
     if follow:
+        if cursor is None:
+            await run_sync(_note, context, by, "audit.search", asked)
         return await _follow(context, wanted, text, cursor)
-    search = partial(
-        context.archive.search.page,
-        *(wanted, text),
+    page = await find(
+        *(context, by, wanted, text),
+        asked=asked,
         limit=limit,
         newest=order == "newest",
         cursor=cursor,
     )
-    page = await run_sync(search, limiter=context.archive.searching)
     return _lines(page, page.cursor)
+
+
+async def find(
+    context: Context,
+    by: LoginSession,
+    wanted: Wanted,
+    text: Text,
+    *,
+    asked: Mapping[str, str],
+    limit: int,
+    newest: bool = True,
+    cursor: str | None = None,
+) -> Page:
+    """Return a page of records, when it is the turn of one who searches.
+
+    That somebody searches, for what is ``asked``, is put on record with the first page.
+    """
+    if cursor is None:
+        await run_sync(_note, context, by, "audit.search", asked)
+    return await page_of(context, wanted, text, limit=limit, newest=newest, cursor=cursor)
+
+
+async def page_of(
+    context: Context,
+    wanted: Wanted,
+    text: Text,
+    *,
+    limit: int,
+    newest: bool = True,
+    cursor: str | None = None,
+) -> Page:
+    """Return a page of a search that is on record already."""
+    search = partial(
+        context.archive.search.page,
+        *(wanted, text),
+        limit=limit,
+        newest=newest,
+        cursor=cursor,
+    )
+    return await run_sync(search, limiter=context.archive.searching)
 
 
 async def _follow(context: Context, wanted: Wanted, text: Text, cursor: str | None) -> Response:
