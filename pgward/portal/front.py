@@ -50,6 +50,7 @@ _PAGES = (
     fleets,
     session_lists,
     one_session,
+    resource_editing,
     resource_lists,
     resource_pages,
     resource_pasts,
@@ -57,7 +58,6 @@ _PAGES = (
     ledger,
     expiry,
     log,
-    resource_editing,
     *audit.PAGES,
 )
 
