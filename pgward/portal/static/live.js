@@ -37,9 +37,15 @@ function replace(id, fresh) {
   if (spot >= 0) old.querySelectorAll("a, button, summary")[spot]?.focus();
 }
 
-// Somebody who fills in a form keeps it.
+// Somebody who fills in a form keeps it, and what they have filled in.
 function isTyping(section) {
-  return section.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+  const fields = [...section.querySelectorAll("input:not([type=hidden]), select, textarea")];
+  return fields.some(
+    (each) =>
+      each === document.activeElement ||
+      (each.defaultValue ?? each.value) !== each.value ||
+      (each.defaultChecked ?? each.checked) !== each.checked,
+  );
 }
 
 if (sections.length) {

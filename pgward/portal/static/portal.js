@@ -23,11 +23,6 @@ async function copy(button) {
 
 dress(document);
 
-// A form that asks again and again whether somebody has said yes.
-for (const button of document.querySelectorAll("[data-submit-after]")) {
-  setTimeout(() => button.form.requestSubmit(button), 1000 * Number(button.dataset.submitAfter));
-}
-
 // A menu closes when its person goes on elsewhere.
 for (const menu of document.querySelectorAll("details.menu")) {
   document.addEventListener("click", (event) => {

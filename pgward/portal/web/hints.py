@@ -25,6 +25,10 @@ _WORDS = (
         r"pgward devices lists those that wait, .*",
         "a device waits for ten minutes; log in there again",
     ),
+    (
+        r"pgward devices token, on a device that is known",
+        "make one in your account, where you are signed in already",
+    ),
     (r"make a new one: pgward devices token", "make a new one in your account"),
     (r"pgward tokens revoke ID", "revoke one in your account"),
     (
