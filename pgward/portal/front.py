@@ -21,6 +21,7 @@ from pgward.portal.pages import (
     own_passkeys,
     requests,
     sign_in,
+    sql,
     start,
     step_up,
 )
@@ -59,6 +60,7 @@ _PAGES = (
     expiry,
     log,
     *audit.PAGES,
+    sql,
 )
 
 
@@ -67,6 +69,7 @@ def install(app: FastAPI, context: Context) -> None:
     app.state.larger[resource_editing.PREFIX] = resource_editing.MAX_BODY
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
+    sql.install(app, context)
     for page in _PAGES:
         app.router.routes.extend(page.router.routes)
     app.add_exception_handler(HTTPException, _nothing_there)

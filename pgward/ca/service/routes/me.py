@@ -90,12 +90,17 @@ class EdgeAddress(BaseModel):
 
 
 class WaysIn(BaseModel):
-    """By what people come in at an edge, and whether each connection must say why."""
+    """By what people come in at an edge, and whether each connection must say why.
+
+    With ``browser`` they may run SQL in the portal, and with ``export`` save answers as files.
+    """
 
     certificate: bool
     otp: bool
     token: bool
     reason_required: bool
+    browser: bool = False
+    export: bool = False
 
     @classmethod
     def of(cls, spec: ServiceSpec) -> Self:
@@ -109,6 +114,8 @@ class WaysIn(BaseModel):
             otp=login.otp,
             token=login.token,
             reason_required=rules.reason_required,
+            browser=spec.web_client is not None,
+            export=spec.web_client is not None and spec.web_client.export,
         )
 
 

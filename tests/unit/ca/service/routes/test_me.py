@@ -52,7 +52,14 @@ def test_a_service_in_mode_postgres_is_shown_without_what_is_behind_its_edge(adm
             "database": "shop",
             "ssl_mode": "disable",
             "edges": [],
-            "ways": {"certificate": True, "otp": True, "token": True, "reason_required": False},
+            "ways": {
+                "certificate": True,
+                "otp": True,
+                "token": True,
+                "reason_required": False,
+                "browser": False,
+                "export": False,
+            },
             "step_up": None,
             "access": None,
         }
@@ -102,6 +109,8 @@ def test_where_a_service_is_and_by_what_one_comes_in(api, admin, alice):
         "otp": True,
         "token": False,
         "reason_required": True,
+        "browser": False,
+        "export": False,
     }
     place = {
         "name": "e1",

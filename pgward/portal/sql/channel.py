@@ -1,0 +1,185 @@
+"""Links to edges that this process opens for a person, proved by a certificate of its own.
+
+The key is made here, is nowhere but in memory, and is good for one link: docs/adr/0034.
+"""
+
+import asyncio
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from anyio.to_thread import run_sync
+
+from pgward.ca.identity.sessions import LoginSession
+from pgward.ca.service.context import Context
+from pgward.ca.service.routes import issuing
+from pgward.ca.service.routes import me as people
+from pgward.client.services import EdgeInfo
+from pgward.core.address import Address
+from pgward.core.errors import DeniedError, UnavailableError
+from pgward.pgwire import startup
+from pgward.pgwire.errors import WireError
+from pgward.pki import csr, keys, pem
+from pgward.tunnel.local.connector import EdgeConnector
+from pgward.tunnel.preface import ALPN, Controls, PrefaceError, Reason, RefusedError, read_refusal
+from pgward.tunnel.tls import TlsConnection, explain, read_some, write_all
+
+DIAL_SECONDS: Final = 10.0
+CANCEL_SECONDS: Final = 5.0
+_RECORD: Final = 64 * 1024
+_LINE: Final = 8 * 1024
+
+
+class Link(Protocol):
+    """Bytes to and from an edge, which says why if it ends them."""
+
+    async def receive(self) -> bytes:
+        """Return what came; nothing at the end. Raise RefusedError, UnavailableError."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; raise UnavailableError."""
+        ...
+
+    def close(self) -> None:
+        """Close it; safe to call again."""
+        ...
+
+
+@dataclass(slots=True)
+class EdgeLink:
+    """One link, which carries one database session."""
+
+    tls: TlsConnection
+    controls: Controls
+    edge: str
+    _ended: bool = False
+
+    async def receive(self) -> bytes:
+        """Return what came; nothing at the end. Raise RefusedError, UnavailableError."""
+        if self._ended:
+            return b""
+        try:
+            record = await read_some(self.tls, _RECORD)
+            if self.controls.is_why(record):
+                raise read_refusal(await read_some(self.tls, _LINE))
+        except (OSError, ssl.SSLError) as error:
+            raise explain(error, self.edge) from error
+        except PrefaceError as error:
+            raise UnavailableError("the edge ended the connection") from error
+        reason = self.controls.reason(record)
+        if reason is not None:
+            raise RefusedError(reason)
+        if not record or record == self.controls.end:
+            self._ended = True
+            return b""
+        return record
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; raise UnavailableError."""
+        try:
+            await write_all(self.tls, data)
+        except (OSError, ssl.SSLError) as error:
+            raise explain(error, self.edge) from error
+
+    def close(self) -> None:
+        """Close it; safe to call again."""
+        self._ended = True
+        self.tls.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """By which one person, in one login session, comes to one service."""
+
+    context: Context
+    session: LoginSession = field(repr=False)
+    service: str
+
+    async def open(self) -> EdgeLink:
+        """Open a link to the first edge that takes it; raise PgwardError."""
+        edges = await run_sync(self._edges)
+        shown = await self._prove()
+        connect = EdgeConnector(self.service, lambda: shown)
+        try:
+            async with asyncio.timeout(DIAL_SECONDS):
+                return await self._first(connect, edges)
+        except TimeoutError:
+            raise UnavailableError(
+                "no edge answered in time", hint="is the edge running, and reachable from the CA?"
+            ) from None
+
+    async def cancel(self, key: tuple[int, bytes]) -> None:
+        """Have the edge cancel what a session of this person does; raise PgwardError."""
+        try:
+            asking = startup.cancel(*key)
+        except WireError:
+            raise UnavailableError("this session cannot be asked to stop") from None
+        link = await self.open()
+        try:
+            async with asyncio.timeout(CANCEL_SECONDS):
+                await link.send(asking)
+                await link.receive()  # its end says that all is done
+        except TimeoutError:
+            raise UnavailableError("the edge did not say whether it cancelled") from None
+        finally:
+            link.close()
+
+    async def _first(self, connect: EdgeConnector, edges: Sequence[EdgeInfo]) -> EdgeLink:
+        for number, edge in enumerate(edges, 1):
+            try:
+                return EdgeLink(*await connect(edge), edge.name)
+            except (UnavailableError, RefusedError) as error:
+                goes_on = not isinstance(error, RefusedError) or error.reason is Reason.STOPPING
+                if number == len(edges) or not goes_on:
+                    raise
+        raise UnavailableError(f"no edge serves {self.service} now", hint="ask an administrator")
+
+    def _edges(self) -> list[EdgeInfo]:
+        found = people.services(self.context, self.session).services
+        mine = next((each for each in found if each.name == self.service), None)
+        if mine is None:
+            raise DeniedError(f"you have no access to {self.service} now")
+        return [
+            EdgeInfo(each.name, Address.parse(each.address), each.server_name)
+            for each in mine.edges
+        ]
+
+    async def _prove(self) -> ssl.SSLContext:
+        key = keys.generate()
+        issued = await issuing.for_web(self.context, self.session, csr.make(key).decode())
+        chain = pem.join([issued.certificate, *issued.chain])
+        roots = pem.join(self.context.authority.trust.server_roots)
+        return await run_sync(_context, keys.to_pem(key, None), chain, roots)
+
+
+def _context(key: bytes, chain: bytes, roots: bytes) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_3
+    made.load_verify_locations(cadata=roots.decode("ascii"))
+    with _as_file(key + chain) as path:
+        made.load_cert_chain(path)
+    made.set_alpn_protocols([ALPN])
+    return made
+
+
+@contextmanager
+def _as_file(data: bytes) -> Iterator[str]:
+    """Give a path at which OpenSSL finds the data: in memory where the system can, as on Linux."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.NamedTemporaryFile(prefix="pgward-") as file:
+            file.write(data)
+            file.flush()
+            yield file.name
+        return
+    descriptor = os.memfd_create("pgward", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
