@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from sqlalchemy import event
 
@@ -35,6 +37,7 @@ from pgward.ca.service.app import create_app
 from pgward.ca.settings import Settings
 from pgward.ca.store import Store, opening
 from pgward.ca.store.certificates import SqlCertificates
+from pgward.ca.store.schema import certificates as certificates_of
 from pgward.ca.store.schema import group_members, login_sessions, machines
 from pgward.ca.store.schema_archive import database_sessions
 from pgward.ca.store.schema_login import devices
@@ -153,6 +156,13 @@ def _sessions(now: datetime) -> Iterator[dict[str, Any]]:
         }
 
 
+def _make_real(store: Store, certificate: x509.Certificate) -> None:
+    """Put a certificate in the place of random bytes: pages read them."""
+    der = certificate.public_bytes(Encoding.DER)
+    with store.write() as transaction:
+        transaction.execute(sa.update(certificates_of).values(der=der))
+
+
 @contextmanager
 def opened(grants: int, certificates: int) -> Iterator[FastAPI]:
     """Make a CA with all that, which is gone afterwards."""
@@ -170,6 +180,7 @@ def opened(grants: int, certificates: int) -> Iterator[FastAPI]:
         all_of = Hierarchies(
             *(Hierarchy(each.root.certificate, each.issuing.as_issuing()) for each in made)
         )
+        _make_real(store, made[0].root.certificate)
         stored = SqlCertificates(store, clock)
         publish(stored, all_of, clock, *made)
         authority = Authority(Settings(), all_of, stored, clock)

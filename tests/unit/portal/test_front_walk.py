@@ -72,6 +72,16 @@ def problems(walk: Walk, seen: Seen) -> Iterator[str]:
         yield f"it weighs {weight(seen)} bytes"
     if "49&lt;b" in answer.text or ">49" in answer.text:
         yield "it renders what it shows as a template"
+    route = walk.route("GET", seen.path)
+    actions = {form.action for form in seen.markup.forms}
+    if (
+        answer.status_code == 200
+        and is_page
+        and route is not None
+        and "signed" in route.frames
+        and "/sign-out" not in actions
+    ):
+        yield "nobody can sign out there"
     for form in seen.markup.forms:
         action = urljoin(seen.path, form.action)
         if urlsplit(action).netloc or walk.route(form.method.upper(), action) is None:
