@@ -53,6 +53,7 @@ _PAGES = (
     one_session,
     resource_editing,
     resource_lists,
+    resource_editing,  # before what takes any name
     resource_pages,
     resource_pasts,
     authority,

@@ -107,6 +107,14 @@ def several(connection: Connection, kind: str, names: Collection[str]) -> list[R
     return [Resource(*row) for row in found]
 
 
+def naming(connection: Connection, name: str) -> list[Resource]:
+    """Return every resource in whose spec a name stands as a text, or as part of one's."""
+    text = sa.cast(resources.c.spec, sa.Text)
+    found = sa.select(resources).where(text.contains(json.dumps(name), autoescape=True))
+    rows = connection.execute(found.order_by(resources.c.kind, resources.c.name))
+    return [Resource(*row) for row in rows]
+
+
 def services(
     connection: Connection, names: Collection[str] | None = None
 ) -> list[tuple[Resource, ServiceSpec]]:

@@ -9,8 +9,15 @@ from pydantic import Field, SecretStr
 
 from pgward.ca.login import way_back
 from pgward.ca.service import errors
-from pgward.ca.service.routes import audit, edges, hosts, identity_providers, resources, tokens
-from pgward.ca.service.routes import users as people
+from pgward.ca.service.routes import (
+    audit,
+    edges,
+    hosts,
+    identity_providers,
+    people,
+    resources,
+    tokens,
+)
 from pgward.core.address import Address
 from pgward.core.errors import (
     ConflictError,
@@ -29,6 +36,7 @@ router = route.router()
 PATH = "/admin/start"
 _REFUSALS = (ConflictError, DeniedError, InvalidInputError)
 _OPENED = "session.open"
+_SOME = 2  # people: whether there is anybody else
 _Word = Annotated[str, Field(max_length=253)]
 _Step = Annotated[str, Path(max_length=20)]
 
@@ -166,7 +174,7 @@ def _found(frame: Frame) -> Found:
     known = edges.every(context, me)
     return Found(
         me=me.user.name,
-        people=[each.name for each in people.every(context, me).users],
+        people=[each.name for each in people.page(context, me, limit=_SOME).people],
         providers=_names(frame, "IdentityProvider"),
         edges=known.edges,
         version=known.version,

@@ -60,6 +60,14 @@ def test_a_page_is_for_who_its_address_says(pages):
             assert each.frames & {"administrator", "auditor"}, each
 
 
+def test_no_page_stands_behind_another(pages):
+    """Of two routes that match, the one that was registered first answers."""
+    for each in pages:
+        path = each.filled()
+        found = (one for one in pages if one.method == each.method and one.matches(path))
+        assert str(next(found)) == str(each)
+
+
 def test_nobody_sees_a_page_unless_signed_in(web, api, pages):  # noqa: ARG001 - it runs
     for each in (each for each in pages if str(each) not in FOR_ANYBODY):
         answer = call(web, each.method, each.filled())

@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 
 from pgward.ca.access import declared, healths
 from pgward.ca.access.healths import Service
-from pgward.ca.resources import existing, history, kinds, references, shelf
+from pgward.ca.resources import existing, history, kinds, references, shelf, stored
+from pgward.ca.resources.stored import Resource
 from pgward.ca.service import applying, strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
@@ -17,6 +18,12 @@ from pgward.ca.service.routes.resource_history import PastVersion
 
 router = strict.router("resources")
 _VERSIONS = 5
+_EACH_OTHER = {
+    "User": ("Group", "groups", "spec.members"),
+    "Group": ("User", "members", "spec.groups"),
+}
+"""By kind: what else names it, the field that has those here, and the field that names it there."""
+_ORDER = {kind: number for number, kind in enumerate(kinds.KINDS)}
 
 
 class ReferenceInfo(BaseModel):
@@ -89,7 +96,7 @@ def describe(context: Current, _by: Administrator, kind: str, name: str) -> Desc
                 )
                 for each in references.of(found.spec)
             ],
-            referred_to_by=_users(connection, real, name),
+            referred_to_by=_users(connection, found),
             notes=applying.notes_of(connection, kinds.read(real, found.to_json()), context.now()),
             versions=[PastVersion.of(each) for each in versions],
             connector=_word(connection, real, name, context.now()),
@@ -103,11 +110,22 @@ def _word(connection: Connection, kind: str, name: str, now: datetime) -> Connec
     return ConnectorWord.of(healths.service(connection, name, spec, now))
 
 
-def _users(connection: Connection, kind: str, name: str) -> list[ReferenceInfo]:
-    return [
+def _users(connection: Connection, found: Resource) -> list[ReferenceInfo]:
+    """Return what names a resource, by kind and name.
+
+    People and groups name each other only, and each as the other one does.
+    """
+    kind, name = found.kind, found.name
+    named = [
         ReferenceInfo(kind=each.kind, name=each.name, field=reference.field, exists=True)
-        for other in kinds.KINDS
-        for each in shelf.every(connection, other)
+        for each in stored.naming(connection, name)
         for reference in references.of(each.spec)
         if (reference.kind, reference.name) == (kind, name)
     ]
+    if kind in _EACH_OTHER:
+        other, field, back = _EACH_OTHER[kind]
+        named += [
+            ReferenceInfo(kind=other, name=each, field=back, exists=True)
+            for each in found.spec.get(field, ())
+        ]
+    return sorted(named, key=lambda each: (_ORDER[each.kind], each.name))

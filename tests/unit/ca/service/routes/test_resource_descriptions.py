@@ -50,6 +50,22 @@ def test_references_are_told_in_both_directions(api, admin):
     ]
 
 
+def test_people_and_groups_are_named_by_each_other_and_by_services(api, admin):
+    api.add("ann", "dba", "ops")
+    admin.call("PUT", "/v1/resources/Service/orders", service(allow={"groups": ["dba", "dba2"]}))
+    named = {
+        name: [(each["kind"], each["name"], each["field"]) for each in found["referred_to_by"]]
+        for name, found in (
+            ("ann", describe(admin, "user", "ann")),
+            ("dba", describe(admin, "group", "dba")),
+        )
+    }
+    assert named == {
+        "ann": [("Group", "dba", "spec.members"), ("Group", "ops", "spec.members")],
+        "dba": [("Service", "orders", "spec.allow.groups"), ("User", "ann", "spec.groups")],
+    }
+
+
 def test_an_integration_comes_with_the_last_word_of_its_connector(api, admin, access):  # noqa: ARG001 - the world has it
     silent = dict.fromkeys(("last_seen_at", "told_at", "state", "problem", "server_version"))
     assert describe(admin, "integration", "shop-db")["connector"] == {
