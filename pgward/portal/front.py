@@ -32,6 +32,7 @@ from pgward.portal.pages.resources import one as resource_pages
 from pgward.portal.pages.resources import past as resource_pasts
 from pgward.portal.pages.sessions import lists as session_lists
 from pgward.portal.pages.sessions import one as one_session
+from pgward.portal.pages.sessions import recording as session_recording
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
@@ -52,6 +53,7 @@ _PAGES = (
     session_lists,
     one_session,
     resource_editing,
+    session_recording,
     resource_lists,
     resource_editing,  # before what takes any name
     resource_pages,

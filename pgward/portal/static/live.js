@@ -15,12 +15,19 @@ const sections = document.querySelectorAll("[data-live][id]");
 const shown = new Map();
 for (const each of sections) shown.set(each.id, null);
 
+// HTML of ours, as a document whose parts can be taken over.
+export function read(text) {
+  return new DOMParser().parseFromString(policy.createHTML(text), "text/html");
+}
+
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   // Signed out, or no longer anybody's to see: the page itself says so.
   if (answer.redirected || [401, 403, 404].includes(answer.status)) return location.reload();
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(trusted(await answer.text()), "text/html");
+
+  const page = read(await answer.text());
   for (const id of shown.keys()) replace(id, page.getElementById(id));
 }
 

@@ -60,10 +60,27 @@ def shortened(text: str) -> str:
     return text if left <= 0 else f"{text[:_MOST_LETTERS]}… ({counted(left, 'letter')} more)"
 
 
+def took(number: float) -> str:
+    """Return how long something took: in milliseconds, or in seconds if those are many."""
+    return f"{number * 1000:.1f} ms" if number < 1 else f"{number:.1f} s"
+
+
+def number(count: int) -> str:
+    """Return a number with commas between thousands."""
+    return f"{count:,}"
+
+
+def amount(count: int, what: str) -> str:
+    """Return for example ``1 row`` or ``12,041 rows``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 FILTERS = {
     "clock": clock,
     "counted": counted,
     "on_a_page": hints.on_a_page,
+    "amount": amount,
+    "number": number,
     "qr": qr,
     "relative": when,
     "rfc3339": rfc3339,
@@ -72,4 +89,5 @@ FILTERS = {
     "sentence": sentence,
     "shortened": shortened,
     "shown_time": shown_time,
+    "took": took,
 }

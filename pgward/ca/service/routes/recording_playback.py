@@ -27,8 +27,9 @@ MOST_MOMENTS = 200
 MOST_ROWS = 50
 _MOST_COLUMNS = 30
 _MOST_LETTERS = 4000
-_MOST_OF_A_VALUE = 300
+_MOST_OF_A_VALUE = 200
 _MOST_LINES = 200
+_MOST_OF_ALL = 64 * 1024  # letters in an answer
 _NUMBERS = frozenset({20, 21, 23, 26, 700, 701, 1700})  # OIDs of pg_type
 _MICRO = 1_000_000
 
@@ -81,6 +82,12 @@ class Moment(BaseModel):
     rows: int | None = None
     columns: list[ColumnInfo] = []
     cells: list[list[str | None]] = []
+
+    @property
+    def letters(self) -> int:
+        """How much it says."""
+        values = sum(len(value or "") for row in self.cells for value in row)
+        return len(self.text) + len(self.parameters) + values
 
 
 class Playback(BaseModel):
@@ -178,16 +185,17 @@ def _played(context: Context, edge: str, session: str, place: Place) -> Playback
         back = places.before(connection, edge, session, after, PART_BYTES) if after else None
     part = context.recordings.playbacks.part(edge, session, after)
     moments = _moments(part, began)
+    shown = _first(moments[skip:])
     if at is not None:
         passed = sum(1 for each in moments if each.at <= at)
-        skip = max(0, passed - 1) // MOST_MOMENTS * MOST_MOMENTS
-    shown = moments[skip : skip + MOST_MOMENTS]
-    is_more = skip + MOST_MOMENTS < len(moments)
+        skip = 0 if passed <= len(shown) else passed - 1
+        shown = _first(moments[skip:])
+    is_more = skip + len(shown) < len(moments)
     return Playback(
         began=began,
         moments=shown,
         after=after if is_more else part.after,
-        skip=skip + MOST_MOMENTS if is_more else 0,
+        skip=skip + len(shown) if is_more else 0,
         back_after=after if skip else back,
         back_skip=max(0, skip - MOST_MOMENTS),
         ended=part.ended and not is_more,
@@ -196,13 +204,26 @@ def _played(context: Context, edge: str, session: str, place: Place) -> Playback
     )
 
 
+def _first(moments: list[Moment]) -> list[Moment]:
+    """Return as many as an answer takes, and one at least."""
+    found: list[Moment] = []
+    letters = 0
+    for each in moments[:MOST_MOMENTS]:
+        letters += each.letters
+        if found and letters > _MOST_OF_ALL:
+            break
+        found.append(each)
+    return found
+
+
 def _moments(part: Part, began: datetime | None) -> list[Moment]:
     first = 0 if began is None else round(began.timestamp() * _MICRO)
-    return [
-        made
-        for scene in part.scenes
-        for made in _of_scene(scene, max(0, scene.time - first) / _MICRO)
-    ]
+    found: list[Moment] = []
+    last = 0
+    for scene in part.scenes:
+        last = max(last, scene.time - first)  # an answer may be recorded a bit after its end
+        found += _of_scene(scene, last / _MICRO)
+    return found
 
 
 def _of_scene(scene: Scene, at: float) -> list[Moment]:

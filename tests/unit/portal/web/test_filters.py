@@ -47,3 +47,15 @@ def test_a_clock(seconds, shown):
 def test_a_text_of_any_length():
     assert filters.shortened("a" * 2000) == "a" * 2000
     assert filters.shortened("a" * 2001) == "a" * 2000 + "… (1 letter more)"
+
+
+def test_numbers():
+    assert [filters.number(12041), filters.amount(12041, "row")] == ["12,041", "12,041 rows"]
+    assert filters.amount(1, "row") == "1 row"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.00025, "0.2 ms"), (0.9, "900.0 ms"), (1.25, "1.2 s")]
+)
+def test_how_long_something_took(seconds, shown):
+    assert filters.took(seconds) == shown

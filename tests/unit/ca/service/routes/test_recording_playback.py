@@ -85,6 +85,15 @@ def test_a_part_of_many_moments(admin, put, monkeypatch):
     assert found["back_after"] == 0
 
 
+def test_a_part_of_long_moments(admin, put):
+    put([*(record(number, text="x" * 4000) for number in range(2, 42)), end(99)])
+    found = played(admin)
+    assert (found["moments"][0]["kind"], found["after"]) == ("told", 0)
+    assert len(found["moments"]) == found["skip"] < 40
+    found = played(admin, f"?skip={found['skip']}")
+    assert found["moments"][0]["text"] in {"SELECT 1", "x" * 4000}
+
+
 def test_when_something_happened(admin, put):
     put([record(2)], [record(31)])
     found = played(admin, path="timeline")
@@ -116,4 +125,4 @@ def test_what_is_long_is_cut():
     table = Table(columns, [["x" * 400, None] * 20] * 60, whole=True)
     found = recording_playback._table(table, 1.5)
     assert (len(found.columns), len(found.cells), found.more, found.rows) == (30, 50, 10, 60)
-    assert found.cells[0][:2] == ["x" * 300 + "… (400 letters)", None]
+    assert found.cells[0][:2] == ["x" * 200 + "… (400 letters)", None]
