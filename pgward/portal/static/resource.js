@@ -1,7 +1,7 @@
 // Keeps the form of a resource and its YAML the same while somebody writes, and says at once what
 // is wrong and what would change. The server does all of that: the page is sent as its button
 // "Check" sends it, and what comes back is put in place around what is being written.
-import { trusted } from "./live.js";
+import { read } from "./live.js";
 
 const form = document.getElementById("editor");
 const yaml = document.getElementById("yaml");
@@ -20,7 +20,7 @@ async function check(side) {
   }
   document.getElementById("away").hidden = answer.type !== "opaqueredirect";
   if (before !== changes || !answer.ok) return; // somebody goes on writing
-  const page = new DOMParser().parseFromString(trusted(await answer.text()), "text/html");
+  const page = read(await answer.text());
   if (before !== changes || !page.getElementById("editor")) return;
   put(page, side);
 }

@@ -19,6 +19,7 @@ from tests.fixtures.web_person import WebPerson
 _NOT_WALKED = {
     *("/sign-in/back", "/login", "/decide", "/static/{name}"),
     *("/admin/services", "/admin/policies"),
+    "/sessions/{edge}/{session}/recording/part",  # for the player's script
 }
 PEOPLE = ("adam", "audrey", "dora", "ann", "bob")
 # Pages that others lead to before they are there.
