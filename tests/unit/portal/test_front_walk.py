@@ -25,7 +25,7 @@ PEOPLE = ("adam", "audrey", "dora", "ann", "bob")
 # Pages that others lead to before they are there.
 COMING = (
     *("/admin/ca", "/admin/integrations", "/admin/people", "/admin/services", "/admin/resources"),
-    *("/admin/policy-tester", "/sessions", "/sql"),
+    *("/admin/policy-tester", "/sql"),
 )
 _MOST_BYTES = 100_000
 _IMPORT = re.compile(rb'from "(/static/[^"]+)"')
