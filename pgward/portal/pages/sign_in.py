@@ -66,7 +66,11 @@ def ways(frame: Guest, wanted: _Next = "") -> Response:
 @router.post("/sign-in")
 async def begin(frame: Guest) -> Response:
     """Begin to sign in."""
-    form = frame.form(Begin)
+    return await begun(frame, frame.form(Begin))
+
+
+async def begun(frame: Frame, form: Begin) -> Response:
+    """Begin to sign in as a form says, of this page or of one that knows who it is."""
     attempt = Attempt(
         id=new_attempt_id(),
         method=form.method,

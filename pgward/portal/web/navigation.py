@@ -67,6 +67,16 @@ PARTS = (
         (
             Group("", (Page("Overview", "/admin"), Page("Set up", "/admin/start"))),
             Group(
+                "People",
+                (
+                    Page("People", "/admin/people"),
+                    Page("Invitations", "/admin/invitations"),
+                    Page("Groups", "/admin/groups"),
+                    Page("Devices", "/admin/devices"),
+                    Page("Secrets", "/admin/secrets"),
+                ),
+            ),
+            Group(
                 "What is declared",
                 (
                     Page("Services", "/admin/resources/services"),

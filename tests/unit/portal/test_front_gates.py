@@ -12,7 +12,7 @@ from tests.fixtures.web_person import WebPerson
 FOR_ANYBODY = {
     *("GET /sign-in", "POST /sign-in", "POST /sign-in/answer", "GET /sign-in/back"),
     *("GET /login", "POST /login/code", "POST /login/used", "POST /login/made"),
-    *("GET /decide", "POST /decide", "GET /static/{name}"),
+    *("GET /decide", "POST /decide", "GET /static/{name}", "GET /welcome", "POST /welcome"),
 }
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ADMINISTRATORS = ("/admin",)
