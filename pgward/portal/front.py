@@ -56,6 +56,7 @@ _PAGES = (
     one_session,
     resource_editing,
     session_recording,
+    resource_editing,  # before those that take any name
     resource_lists,
     resource_editing,  # before what takes any name
     resource_pages,

@@ -30,14 +30,16 @@ function put(page, side) {
   document.getElementById("shown").value = fresh("shown").value;
   replace(document.getElementById("problems"), fresh("problems"));
   mark(yaml, fresh("yaml"));
-  if (side === "form") {
-    if (yaml.value !== fresh("yaml").value) yaml.value = fresh("yaml").value;
+  if (side === "form" && yaml.value !== fresh("yaml").value) yaml.value = fresh("yaml").value;
+  const active = document.activeElement;
+  if (side === "form" && active.matches("#fields :is(input:not([type=checkbox]), textarea)")) {
     for (const field of fresh("fields")?.querySelectorAll(".field") ?? []) refresh(field);
   } else {
     const fields = document.getElementById("fields");
     if (fields && fresh("fields")) {
       keepOpen(fields, fresh("fields"));
       replace(fields, fresh("fields"));
+      if (active !== yaml && active.id) document.getElementById(active.id)?.focus();
     }
   }
   measure();
@@ -75,7 +77,7 @@ function replace(old, fresh) {
 
 // As many rows and numbers as there are lines.
 function measure() {
-  const lines = yaml.value.split("\n").length + 1;
+  const lines = yaml.value.split("\n").length;
   yaml.rows = lines;
   document.getElementById("gutter").textContent = Array.from({ length: lines }, (_, line) => line + 1).join("\n");
 }

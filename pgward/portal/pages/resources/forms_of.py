@@ -74,6 +74,7 @@ SERVICE: Outline = (
             Entry(f"{_DATABASE}.default", "Who does not ask, in the database"),
         ),
         mode="postgres",
+        is_extra=True,
     ),
     Section(
         "How edges log in at the server",
@@ -125,6 +126,7 @@ SERVICE: Outline = (
             Entry("spec.limits.maxConnectionsPerUser", "Connections of one person", Kind.NUMBER),
         ),
         "Of one edge; none where it is left empty.",
+        is_extra=True,
     ),
     Section(
         "Limits of time",
@@ -136,6 +138,7 @@ SERVICE: Outline = (
             Entry("spec.limits.warnBefore", "A warning before that"),
         ),
         mode="postgres",
+        is_extra=True,
     ),
     Section(
         "A fresh second factor",
@@ -144,6 +147,7 @@ SERVICE: Outline = (
             Entry("spec.stepUp.factors", "Which count", Kind.LINES, "One a line, as totp."),
             Entry("spec.stepUp.endSessions", "Connections end when it is older", Kind.FLAG),
         ),
+        is_extra=True,
     ),
 )
 POLICY: Outline = (
@@ -219,6 +223,7 @@ ACCESS_FLOW: Outline = (
         (Entry("name", "Name"), Entry("match", "If", Kind.AREA, "An expression in CEL.")),
         each="spec.automatic",
         item="Rule",
+        is_extra=True,
     ),
     Section(
         "In an emergency",
@@ -226,6 +231,7 @@ ACCESS_FLOW: Outline = (
             *_people("spec.breakGlass.who", " that may break the glass"),
             Entry("spec.breakGlass.maxDuration", "For at most", help=_DURATION),
         ),
+        is_extra=True,
     ),
 )
 ROLE_BUNDLE: Outline = (

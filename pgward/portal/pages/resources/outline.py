@@ -51,7 +51,7 @@ class Entry:
 class Section:
     """Entries that belong together; with ``each`` there is one such group per item of that list.
 
-    ``mode`` is the mode of a service that it is about, if only one.
+    ``mode`` is the mode of a service that it is about, if only one. Few people need ``extra`` ones.
     """
 
     title: str
@@ -60,6 +60,7 @@ class Section:
     each: str = ""
     item: str = ""
     mode: str = ""
+    is_extra: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,20 +77,18 @@ def sections(
         return []
     value, wrong = draft.document.value, list(problems)
     mode = outlines.get(value, "spec.mode") or "tcp"
-    return [
-        Part(
-            section,
+    found = []
+    for section in outline(target):
+        shown = [
             [
-                [
-                    Shown(each, _wrong(each.path, wrong), names.get(each.entry.known, ()))
-                    for each in group
-                ]
-                for group in outlines.groups(section, value)
-            ],
-            is_open=section.mode in ("", mode),
-        )
-        for section in outline(target)
-    ]
+                Shown(each, _wrong(each.path, wrong), names.get(each.entry.known, ()))
+                for each in group
+            ]
+            for group in outlines.groups(section, value)
+        ]
+        is_open = section.mode in ("", mode) and not (section.is_extra and _is_silent(shown))
+        found.append(Part(section, shown, is_open))
+    return found
 
 
 def elsewhere(problems: Iterable[Problem]) -> list[Problem]:
@@ -104,4 +102,12 @@ def _wrong(path: str, problems: Iterable[Problem]) -> str:
         each.message
         for each in problems
         if each.path == path or each.path.startswith((f"{path}[", f"{path}."))
+    )
+
+
+def _is_silent(groups: Iterable[Iterable[Shown]]) -> bool:
+    """Tell whether entries say nothing but what is usual, and nothing is wrong with them."""
+    every = [each for group in groups for each in group]
+    return not any(
+        each.wrong or each.place.value != outlines.text_of(each.place.entry, None) for each in every
     )

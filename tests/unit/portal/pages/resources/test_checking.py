@@ -30,7 +30,7 @@ def test_a_provider_is_not_asked_at_every_letter(web: WebPerson, admin):  # noqa
     page = web.press("Check", yaml=PROVIDER)
     assert "as far as this can be told without asking the provider" in page.text
     assert "+ issuer: https://nowhere.invalid" in page.text
-    web.press("Look at the change")
+    web.press("Review")
     assert "untried" in web.page.forms[-1].choices
 
 

@@ -33,9 +33,7 @@ def changed(person: WebPerson, old: str, new: str) -> str:
 
 
 def test_what_the_form_changes_is_looked_at_and_saved(editor, admin):
-    page = editor.press(
-        "Look at the change", **{"spec.upstream.port": "6432", "spec.allow.users": "ann\nbea"}
-    )
+    page = editor.press("Review", **{"spec.upstream.port": "6432", "spec.allow.users": "ann\nbea"})
     assert "Save this change of orders?" in page.text
     assert "- port: 5432 + port: 6432" in page.text
     assert stored(admin)["spec"]["upstream"]["port"] == 5432
@@ -49,7 +47,7 @@ def test_what_the_form_changes_is_looked_at_and_saved(editor, admin):
 
 def test_what_the_yaml_changes_is_saved(editor, admin):
     yaml = changed(editor, "description: first", "description: '<b>'")
-    page = editor.press("Look at the change", yaml=yaml)
+    page = editor.press("Review", yaml=yaml)
     assert "<b>" not in page.answer.text
     editor.press("Save")
     assert stored(admin)["metadata"]["description"] == "<b>"
@@ -69,12 +67,12 @@ def test_a_check_shows_both_sides_and_saves_nothing(editor, admin):
 
 def test_nothing_changes_where_nothing_was_changed(editor):
     assert "Nothing would change." in editor.press("Check").text
-    editor.press("Look at the change")
+    editor.press("Review")
     assert "Nothing changed." in editor.press("Save").text
 
 
 def test_what_is_wrong_is_told_in_its_line_and_at_its_field(editor, admin):
-    page = editor.press("Look at the change", **{"spec.upstream.port": "99999999"})
+    page = editor.press("Review", **{"spec.upstream.port": "99999999"})
     assert page.status == 422
     assert "1 problem" in page.text
     line = yaml_of(editor).split("\n").index("    port: 99999999") + 1
@@ -88,7 +86,7 @@ def test_what_is_wrong_is_told_in_its_line_and_at_its_field(editor, admin):
 
 
 def test_what_was_changed_meanwhile_is_shown_and_not_overwritten_unseen(editor, admin):
-    editor.press("Look at the change", **{"spec.upstream.port": "6432"})
+    editor.press("Review", **{"spec.upstream.port": "6432"})
     declare(admin, description="theirs", labels={"env": XSS})
     page = editor.press("Save")
     assert page.status == 412
@@ -102,7 +100,7 @@ def test_what_was_changed_meanwhile_is_shown_and_not_overwritten_unseen(editor, 
 
 
 def test_what_was_deleted_meanwhile_can_be_made_again(editor, admin):
-    editor.press("Look at the change", **{"spec.upstream.port": "6432"})
+    editor.press("Review", **{"spec.upstream.port": "6432"})
     assert admin.call("DELETE", "/v1/resources/service/orders").status_code == 200
     page = editor.press("Save")
     assert (page.status, "it was deleted" in page.text) == (412, True)
@@ -111,7 +109,7 @@ def test_what_was_deleted_meanwhile_can_be_made_again(editor, admin):
 
 
 def test_one_edits_further(editor):
-    editor.press("Look at the change", **{"spec.upstream.port": "6432"})
+    editor.press("Review", **{"spec.upstream.port": "6432"})
     assert editor.press("Edit further").forms[-1].fields["spec.upstream.port"] == "6432"
 
 
@@ -121,7 +119,7 @@ def test_a_new_one_is_made(root, admin):
     assert "problem" not in page.text
     root.open(page.links["Begin in mode tcp"])
     fields = {"metadata.name": "sales", "spec.upstream.host": "db", "spec.allow.groups": "dba"}
-    page = root.press("Look at the change", **fields)
+    page = root.press("Review", **fields)
     assert "Make this service?" in page.text
     page = root.press("Make it", reason="")
     assert page.path == "/admin/resources/services/sales"
@@ -130,11 +128,11 @@ def test_a_new_one_is_made(root, admin):
 
 def test_a_copy_needs_a_name_of_its_own(root, admin):
     root.open(f"{NEW}?from=orders")
-    page = root.press("Look at the change")
+    page = root.press("Review")
     assert (page.status, "metadata.name" in page.text) == (422, True)
-    page = root.press("Look at the change", **{"metadata.name": "orders"})
+    page = root.press("Review", **{"metadata.name": "orders"})
     assert (page.status, "is taken" in page.text) == (422, True)
-    root.press("Look at the change", **{"metadata.name": "sales"})
+    root.press("Review", **{"metadata.name": "sales"})
     declare(admin, "sales")
     page = root.press("Make it")
     assert (page.status, "is taken" in page.text) == (409, True)
@@ -150,15 +148,15 @@ def test_a_name_and_a_kind_cannot_be_changed(editor):
 
 def test_rules_of_a_policy_come_and_go(root, admin):
     root.open("/admin/resources/policies/+new")
-    root.press("Add one: rule", **{"metadata.name": "p"})
+    root.press("Add rule", **{"metadata.name": "p"})
     rule = {"name": "dba", "effect": "ALLOW", "condition": "'dba' in ctx.user.groups"}
     sent = {f"spec.rules[1].{name}": value for name, value in rule.items()}
     page = root.press("Check", **sent | {"spec.rules[1].condition": "ctx.user.nam"})
     assert "spec.rules[1].condition" in page.text
-    root.press("Remove it", **sent)  # the last button of this name: rule 2
+    root.press("Remove rule 2", **sent)
     assert "dba" not in yaml_of(root)
-    root.press("Add one: rule")
-    page = root.press("Look at the change", **sent)
+    root.press("Add rule")
+    page = root.press("Review", **sent)
     assert page.status == 200, page.text
     assert root.press("Make it").path == "/admin/resources/policies/p"
     rules = stored(admin, "policy", "p")["spec"]["rules"]
@@ -172,7 +170,7 @@ def test_a_kind_without_a_form_has_its_yaml(root, admin):
         "kind: RoleMap\nmetadata: {name: m}\n"
         "spec: {hosts: [db1], rules: [{groups: [dba], roles: [app]}]}\n"
     )
-    root.press("Look at the change", yaml=yaml)
+    root.press("Review", yaml=yaml)
     page = root.press("Make it")
     assert page.path == "/admin/resources/rolemaps/m"
     assert stored(admin, "rolemap", "m")["spec"]["hosts"] == ["db1"]
@@ -187,7 +185,7 @@ spec: {appliesTo: {everyone: true}, methods: [passkey]}
 
 def test_what_would_lock_every_administrator_out_is_meant_twice(root, admin):
     root.open("/admin/resources/loginrules/+new")
-    page = root.press("Look at the change", yaml=LOCKING)
+    page = root.press("Review", yaml=LOCKING)
     assert "No administrator could log in then" in page.text
     page = root.press("Make it")
     assert (page.status, "No administrator could log in then" in page.text) == (409, True)

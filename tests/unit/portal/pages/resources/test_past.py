@@ -35,7 +35,7 @@ def test_every_change_is_shown_in_pages(root, monkeypatch):
 
 def test_one_goes_back_to_what_was_looked_at(root, admin):
     root.open(f"{PATH}/+history")
-    page = root.open(root.page.links["Go back to this"])  # the last of them: version 1
+    page = root.open(root.page.links["Go back to version 1"])
     assert "+ description: first" in page.text
     page = root.press("Go back", reason="it worked then")
     assert (page.path, "orders is as it was in version 1." in page.text) == (PATH, True)

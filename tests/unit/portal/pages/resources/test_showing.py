@@ -32,7 +32,19 @@ def test_what_is_wrong_stands_at_its_entry_or_around_it():
     assert shown["spec.allow.groups"].wrong == ""
     assert shown["spec.integration"].known == ["i1"]
     assert shown["spec.allow.users"].id == "spec.allow.users"
-    assert {it.section.mode for it in parts if not it.is_open} == {"postgres"}
+    assert {it.section.mode for it in parts if not it.is_open and not it.section.is_extra} == {
+        "postgres"
+    }
+
+
+def test_what_few_people_need_is_open_where_it_says_something():
+    said = draft.read("spec: {limits: {maxConnections: 3}}")
+    parts = {it.section.title: it.is_open for it in showing.sections(OLD, said, (), {})}
+    assert parts["Limits"]
+    assert not parts["A fresh second factor"]
+    wrong = [Problem(1, "spec.stepUp.minutes", "no")]
+    parts = {it.section.title: it.is_open for it in showing.sections(OLD, said, wrong, {})}
+    assert parts["A fresh second factor"]
 
 
 def test_what_cannot_be_read_has_no_form():
