@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import click
 
-from pgward.client import options, policy_of_oneself
+from pgward.client import options, policy_answers, policy_of_oneself
 from pgward.client.api import ApiClient
 from pgward.client.manifest import Document
 from pgward.client.phrases import counted
@@ -27,7 +25,7 @@ from pgward.policy.cases import (
     read_test,
     shown,
 )
-from pgward.policy.context import Context, ServiceFacts
+from pgward.policy.context import ServiceFacts
 from pgward.policy.explaining import Explanation, Looked
 from pgward.policy.rules import Engine
 from pgward.system import terminal
@@ -176,11 +174,11 @@ def explain(
         _finish(policy_of_oneself.ask(service, sql or "", facts), output)
         return
     documents = read_files(sources)
-    with _behind(documents) as found, _for_others():
-        if documents and names and not found.has_service(service):
-            ruled = Ruled(ServiceFacts(service), found.policies(names))
+    with _behind(documents) as known_here, _for_others():
+        if documents and names and not known_here.has_service(service):
+            ruled = Ruled(ServiceFacts(service), known_here.policies(names))
         else:
-            ruled = found.service(service, names or None)
+            ruled = known_here.service(service, names or None)
         held, known = list(grants), list(groups)
         if not grants and not documents:
             held = _grants(user, service)
@@ -188,25 +186,10 @@ def explain(
             known = _groups(user)
     person = {"name": user, "groups": known, "grants": held, "email": facts.pop("email")}
     asked = _question(ruled, person, facts)
-    engine = Engine.compile(ruled.policies)
-    context, at = asked.context, asked.at
-    answers = [explaining.connection(engine, context, at, ruled.shut(context))]
-    chosen = _chosen(ruled, answers[0], context, at)
-    refusal = ruled.unlanded(context, at) if answers[0].decision.allowed else None
-    if refusal is not None:
-        answers = [replace(answers[0], decision=refusal)]
-    if ruled.is_ruled:
-        said = (sql or "").encode()
-        answers += explaining.text(engine, ruled.guard(context, at), context, at, said)
-    else:
+    found = policy_answers.answers(ruled, asked, sql or "")
+    if not found.is_ruled:
         terminal.note(f"{service} is in mode tcp: no policy applies, and no statement is seen")
-    _finish(answers, output, chosen)
-
-
-def _chosen(ruled: Ruled, found: Explanation, context: Context, at: datetime) -> Choice | None:
-    """Return the configuration, where there are several and somebody gets so far."""
-    is_among_several = bool(ruled.block.get("rules")) and found.decision.allowed
-    return ruled.chosen(context, at) if is_among_several else None
+    _finish(found.every, output, found.choice)
 
 
 def _finish(answers: Sequence[Explanation], output: str, chosen: Choice | None = None) -> None:

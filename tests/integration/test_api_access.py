@@ -130,6 +130,10 @@ TABLE = {
     "GET /v1/resources/Service/orders/history": ((401, 403, 404, 401, 401), None),
     "POST /v1/resources/Service/orders/rollback": ((401, 403, 404, 401, 401), {}),
     "GET /v1/resources/Service/orders/description": ((401, 403, 404, 401, 401), None),
+    "POST /v1/policies/explanations": (
+        (401, 403, 404, 401, 401),
+        {"user": {"name": "bob"}, "service": "nothing"},
+    ),
     "GET /v1/schemas": (PERSON, None),
     "GET /v1/schemas/Service": (PERSON, None),
     "POST /v1/tokens": ((401, 403, 201, 401, 401), {"kind": "edge", "name": "e9"}),

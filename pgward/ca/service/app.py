@@ -68,6 +68,7 @@ from pgward.ca.service.routes import (
     orders,
     passkeys,
     people,
+    policies,
     posture,
     probes,
     proofs,
@@ -108,7 +109,7 @@ _ROUTERS = (
     *(devices.router, login_sessions.router),
     *(invitations.router, people.router, users.router, groups.router),
     *(resources.router, revocations.router, certificates.router),
-    *(resource_history.router, resource_descriptions.router, schemas.router),
+    *(resource_history.router, resource_descriptions.router, schemas.router, policies.router),
     *(tokens.router, edges.router, hosts.router, connectors.router, audit.router, log.router),
     expiries.router,
     *(
@@ -206,6 +207,7 @@ def create_app(
         limits=app.state.context.limits,
         larger={
             resources.PATH: resources.MAX_BODY,
+            policies.PATH: resources.MAX_BODY,  # with drafts of some
             **dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
             **dict.fromkeys((edge_audit.PREFIX, edge_recordings.PREFIX), edge_audit.MAX_CHUNK_BODY),
             connector.REPORT: connector.MAX_REPORT_BODY,
