@@ -16,63 +16,37 @@ from pgward.portal.pages import (
     connect,
     databases,
     factors,
+    machines,
     me,
     overview,
     own_passkeys,
     people,
     requests,
+    resources,
+    sessions,
     sign_in,
     sql,
     start,
     step_up,
 )
-from pgward.portal.pages.machines import authority, expiry, fleets, ledger, log
-from pgward.portal.pages.resources import editing as resource_editing
-from pgward.portal.pages.resources import listing as resource_lists
-from pgward.portal.pages.resources import one as resource_pages
-from pgward.portal.pages.resources import past as resource_pasts
-from pgward.portal.pages.sessions import lists as session_lists
-from pgward.portal.pages.sessions import one as one_session
-from pgward.portal.pages.sessions import recording as session_recording
+from pgward.portal.pages.resources import editing
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
 _PAGES = (
-    sign_in,
-    databases,
-    connect,
-    clients,
-    certificates,
-    step_up,
-    requests,
-    me,
-    factors,
-    own_passkeys,
-    overview,
-    start,
-    fleets,
+    *(sign_in, databases, connect, clients, certificates, sql, step_up),
+    *(requests, me, factors, own_passkeys, overview, start),
+    *sessions.PAGES,
     *people.PAGES,
-    session_lists,
-    one_session,
-    resource_editing,
-    session_recording,
-    resource_editing,  # before those that take any name
-    resource_lists,
-    resource_editing,  # before what takes any name
-    resource_pages,
-    resource_pasts,
-    authority,
-    ledger,
-    expiry,
-    log,
+    *resources.PAGES,
+    *machines.PAGES,
     *audit.PAGES,
-    sql,
 )
 
 
 def install(app: FastAPI, context: Context) -> None:
     """Serve every page; they are for browsers, and no part of the API's description."""
-    app.state.larger[resource_editing.PREFIX] = resource_editing.MAX_BODY
+    app.state.larger[editing.PREFIX] = editing.MAX_BODY
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
     sql.install(app, context)

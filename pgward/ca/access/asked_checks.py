@@ -95,3 +95,8 @@ def answer(
     if done.rowcount:
         transaction.granted()  # whoever waits for it hears of it
     return bool(done.rowcount)
+
+
+def forget(transaction: Transaction, integration: str) -> None:
+    """Forget what was asked about an integration that is gone."""
+    transaction.execute(sa.delete(integration_checks).where(_CHECKS.integration == integration))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from anyio.to_thread import run_sync
 from sqlalchemy.engine import Connection
 
-from pgward.ca.access import account_certificates
+from pgward.ca.access import account_certificates, asked_checks
 from pgward.ca.access import noting as access
 from pgward.ca.accounts import access_roles, changing
 from pgward.ca.acts import Act
@@ -287,6 +287,7 @@ def _delete(context: Context, act: Act, wanted: Wanted, terms: Terms) -> None:
         administering.forget(context.oidc, act, name)
     if kind == INTEGRATION:
         catalog.forget(transaction, name)
+        asked_checks.forget(transaction, name)
         changing.forget(transaction, name)
         access_roles.drop(transaction, name)
         if not terms.dry_run:

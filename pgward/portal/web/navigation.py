@@ -92,6 +92,7 @@ PARTS = (
                     Page("Connectors", "/admin/connectors"),
                 ),
             ),
+            Group("Servers", (Page("Integrations", "/admin/integrations"),)),
             Group(
                 "Authority",
                 (

@@ -4,3 +4,8 @@ A resource is one document. A form (`outline`, `forms_of`) shows the fields of i
 change, and its YAML shows all; both are sent together, and `draft` makes one document of them. What
 is saved has been looked at as a difference before, and was there in the version that it changes.
 """
+
+from pgward.portal.pages.resources import editing, listing, one, past
+
+# Editing first: its paths are not names of resources.
+PAGES = (editing, listing, one, past)
