@@ -80,7 +80,9 @@ PARTS = (
                 "What is declared",
                 (
                     Page("Services", "/admin/resources/services"),
+                    Page("Access flows", "/admin/resources/accessflows"),
                     Page("Policies", "/admin/resources/policies"),
+                    Page("Policy tester", "/admin/policy-tester"),
                     Page("All resources", "/admin/resources"),
                 ),
             ),
