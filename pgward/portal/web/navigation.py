@@ -105,6 +105,7 @@ PARTS = (
                     Page("Transparency log", "/admin/ca/log"),
                 ),
             ),
+            Group("Sign-in", (Page("Identity providers", "/admin/identity-providers"),)),
         ),
     ),
     Part(

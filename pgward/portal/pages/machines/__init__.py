@@ -8,8 +8,9 @@ from pgward.portal.pages.machines import (
     integrations,
     ledger,
     log,
+    providers,
     setting_up,
 )
 
 # Setting up first: its path is not the name of an integration.
-PAGES = (fleets, setting_up, integrations, contents, authority, ledger, expiry, log)
+PAGES = (fleets, setting_up, integrations, contents, authority, ledger, expiry, log, providers)
