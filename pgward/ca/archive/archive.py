@@ -14,6 +14,7 @@ from pgward.ca.archive.intake import Intake
 from pgward.ca.archive.news import News
 from pgward.ca.archive.objects import ObjectStore
 from pgward.ca.archive.search import Search
+from pgward.ca.archive.verifying import Verifying
 from pgward.ca.authority import Authority
 from pgward.ca.store import Store, audit_numbers
 from pgward.ca.store.audit_numbers import Buckets, Tally, Unit
@@ -26,7 +27,7 @@ _READERS = 8  # threads that wait for objects
 class Archive:
     """What the routes work with; those that are ``taking`` or ``searching`` take turns.
 
-    ``tally`` tells how much happened when.
+    ``tally`` tells how much happened when; ``verifying`` has all of it verified.
     """
 
     objects: ObjectStore
@@ -34,6 +35,7 @@ class Archive:
     search: Search
     news: News
     tally: Tally
+    verifying: Verifying
     taking: anyio.CapacityLimiter
     searching: anyio.CapacityLimiter
     threads: Executor
@@ -51,6 +53,15 @@ def make(store: Store, objects: ObjectStore, authority: Authority) -> Archive:
         with store.read() as connection:
             return audit_numbers.count(connection, first, number, unit)
 
+    verifying = Verifying(
+        *(store, objects, threads, authority.clock),
+        lambda: authority.trust.server_roots,
+    )
+
+    def close() -> None:
+        verifying.close()
+        threads.shutdown(wait=False, cancel_futures=True)
+
     return Archive(
         objects=objects,
         intake=Intake(
@@ -59,8 +70,9 @@ def make(store: Store, objects: ObjectStore, authority: Authority) -> Archive:
         search=Search(store, objects, threads),
         news=news,
         tally=Tally(count),
+        verifying=verifying,
         taking=anyio.CapacityLimiter(_AT_ONCE),
         searching=anyio.CapacityLimiter(_AT_ONCE),
         threads=threads,
-        close=lambda: threads.shutdown(wait=False, cancel_futures=True),
+        close=close,
     )

@@ -120,6 +120,7 @@ PARTS = (
                     Page("Events", "/audit/events"),
                     Page("Statements", "/audit/statements"),
                     Page("Kept searches", "/audit/searches"),
+                    Page("Proof", "/audit/chain"),
                 ),
             ),
         ),
