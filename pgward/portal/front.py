@@ -29,15 +29,7 @@ from pgward.portal.pages import (
     start,
     step_up,
 )
-from pgward.portal.pages.machines import authority, expiry, fleets, ledger, log
-from pgward.portal.pages.resources import editing
-from pgward.portal.pages.resources import editing as resource_editing
-from pgward.portal.pages.resources import listing as resource_lists
-from pgward.portal.pages.resources import one as resource_pages
-from pgward.portal.pages.resources import past as resource_pasts
-from pgward.portal.pages.resources import tester as policy_tester
-from pgward.portal.pages.sessions import lists as session_lists
-from pgward.portal.pages.sessions import one as one_session
+from pgward.portal.pages.resources import editing, tester
 from pgward.portal.visits import decide, passkey
 from pgward.portal.web import route
 
@@ -48,30 +40,6 @@ _PAGES = (
     *people.PAGES,
     *resources.PAGES,
     *machines.PAGES,
-    sign_in,
-    databases,
-    connect,
-    clients,
-    certificates,
-    step_up,
-    requests,
-    me,
-    factors,
-    own_passkeys,
-    overview,
-    start,
-    fleets,
-    session_lists,
-    one_session,
-    resource_editing,  # before those that take any name
-    resource_lists,
-    resource_pages,
-    resource_pasts,
-    policy_tester,
-    authority,
-    ledger,
-    expiry,
-    log,
     *audit.PAGES,
 )
 
@@ -79,8 +47,7 @@ _PAGES = (
 def install(app: FastAPI, context: Context) -> None:
     """Serve every page; they are for browsers, and no part of the API's description."""
     app.state.larger[editing.PREFIX] = editing.MAX_BODY
-    app.state.larger[resource_editing.PREFIX] = resource_editing.MAX_BODY
-    app.state.larger[policy_tester.PATH] = policy_tester.MAX_BODY
+    app.state.larger[tester.PATH] = tester.MAX_BODY
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
     sql.install(app, context)
