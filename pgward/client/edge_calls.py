@@ -104,6 +104,14 @@ class MintedCertificate:
     not_after: datetime
 
 
+def tell_databases(machine: Caller, services: Mapping[str, str | None]) -> None:
+    """Tell how the database of each service is: its problem, or None where it answers.
+
+    NotFoundError: the CA is of a release that asks for none of it.
+    """
+    machine.call("POST", "/v1/edge/databases", {"services": dict(services)})
+
+
 def redeem(
     machine: Caller, one_time: str, *, client: str | None, service: str | None = None
 ) -> LoggedIn:

@@ -197,6 +197,7 @@ def test_a_service_names_the_edges_that_lead_to_it(admin, alice):
                 }
             ],
             "ways": {"certificate": True, "otp": False, "token": False, "reason_required": False},
+            "health": "unknown",
             "step_up": None,
             "access": None,
         }

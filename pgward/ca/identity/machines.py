@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pgward.ca.identity import database_health
 from pgward.ca.identity.tokens import JoinToken
 from pgward.ca.records import Kind
 from pgward.ca.store import Transaction
@@ -147,6 +148,8 @@ def seen(transaction: Transaction, machine: Machine, version: int | None, now: d
 def remove(transaction: Transaction, kind: Kind, name: str) -> Machine:
     """Forget a machine; raise NotFoundError. Its certificates are the caller's to revoke."""
     machine = get(transaction.connection, kind, name)
+    if kind is Kind.EDGE:
+        database_health.forget(transaction, name)
     transaction.execute(sa.delete(machines).where(*_is(kind, name)))
     transaction.changed()
     return machine

@@ -1,4 +1,4 @@
-"""How a database stands for who looks: open, closed by a rule, or perhaps not to be reached."""
+"""How a database stands for who looks: open, closed by a rule, or not to be reached."""
 
 from dataclasses import dataclass
 
@@ -30,6 +30,8 @@ def of(frame: Frame, service: ServiceInfo) -> State:
     blocked = _blocked(frame, service)
     if blocked is not None:
         return State("blocked", "bad", blocked)
+    if service.health == "away":
+        return State("does not answer", "bad")
     if not any(each.online for each in service.edges):
         return State("may be away", "warn", silent=True)
     return State("on request" if service.access else "open to you", "good")

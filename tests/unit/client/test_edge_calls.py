@@ -108,3 +108,10 @@ def test_an_answer_of_another_form_is_the_authoritys_fault(reply):
     ):
         with pytest.raises(UnavailableError, match=r"^the CA's answer cannot be read$"):
             ask()
+
+
+def test_how_the_databases_are_is_told_by_service():
+    asked = Asked({"change": "updated"})
+    edge_calls.tell_databases(asked, {"prod": None, "test": "away"})
+    body = {"services": {"prod": None, "test": "away"}}
+    assert asked.calls == [("POST /v1/edge/databases", body)]

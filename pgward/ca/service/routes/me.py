@@ -1,8 +1,8 @@
 """What a person does with the own login session."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from anyio.to_thread import run_sync
 from fastapi import Query
@@ -13,7 +13,15 @@ from pgward.ca import caller
 from pgward.ca.access import admission
 from pgward.ca.access.admission import Held
 from pgward.ca.access.details import filled
-from pgward.ca.identity import directory, machines, sessions, step_ups, stolen
+from pgward.ca.identity import (
+    database_health,
+    directory,
+    machines,
+    sessions,
+    step_ups,
+    stolen,
+)
+from pgward.ca.identity.database_health import Found
 from pgward.ca.identity.machines import Machine
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.identity.step_ups import StepUp
@@ -139,8 +147,14 @@ class AccessInfo(BaseModel):
     details: str
 
 
+Health = Literal["answers", "away", "unknown"]
+
+
 class ServiceInfo(BaseModel):
-    """A service that this person may use; without ``access`` it needs no grant, nor has one."""
+    """A service that this person may use; without ``access`` it needs no grant, nor has one.
+
+    ``health`` is what edges find of its database, as far as they ask it.
+    """
 
     name: str
     description: str
@@ -150,6 +164,7 @@ class ServiceInfo(BaseModel):
     ssl_mode: str
     edges: list[EdgeAddress]
     ways: WaysIn
+    health: Health
     step_up: StepUpInfo | None
     access: AccessInfo | None = None
 
@@ -248,12 +263,17 @@ def services(
             for each, spec in shown
             if each.name in held
         }
+        asked = [each.name for each, spec in shown if spec.mode == "postgres"]
+        health = _by_service(database_health.of(connection, asked) if asked else ())
         asking = any(spec.step_up for _, spec in shown)
         live = step_ups.live(connection, now, user=user.name) if asking else ()
     proofs = {proof.service: proof for proof in live}
     infos = [
         _info(each, spec, edges, _step_up(each, spec, proofs, now), now).model_copy(
-            update={"access": told.get(each.name)}
+            update={
+                "access": told.get(each.name),
+                "health": _health(health.get(each.name, ()), spec, edges, now),
+            }
         )
         for each, spec in shown
     ]
@@ -312,6 +332,24 @@ def _step_up(
     return StepUpInfo(minutes=rule.minutes, factors=list(rule.factors), proved_until=until)
 
 
+def _by_service(found: Iterable[Found]) -> dict[str, list[Found]]:
+    sorted_out: dict[str, list[Found]] = {}
+    for each in found:
+        sorted_out.setdefault(each.service, []).append(each)
+    return sorted_out
+
+
+def _health(
+    known: Iterable[Found], spec: ServiceSpec, edges: list[Machine], now: datetime
+) -> Health:
+    """Return what those edges say that serve a service, and were heard of lately."""
+    heard = {each.name for each in edges if spec.is_on(each.name) and each.is_online(now)}
+    found = [each.problem for each in known if each.edge in heard]
+    if not found:
+        return "unknown"
+    return "answers" if None in found else "away"
+
+
 def _info(
     resource: Resource,
     spec: ServiceSpec,
@@ -340,5 +378,6 @@ def _info(
             if edge.advertise is not None and spec.is_on(edge.name)
         ],
         ways=WaysIn.of(spec),
+        health="unknown",
         step_up=step_up,
     )

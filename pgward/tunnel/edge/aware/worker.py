@@ -31,6 +31,7 @@ from pgward.tunnel.edge.state_postgres import Config, NoAuth, PostgresService
 from pgward.tunnel.edge.upstream import Dialer
 from pgward.tunnel.edge.upstreams.health import HealthWatch
 from pgward.tunnel.edge.upstreams.health_file import Keeper
+from pgward.tunnel.edge.upstreams.health_telling import Teller
 from pgward.tunnel.edge.upstreams.jumping import Jumps
 from pgward.tunnel.edge.upstreams.opening import Upstreams
 
@@ -100,7 +101,10 @@ class AwareWorker:
             seal=self._seal,
         )
         self._watch = HealthWatch(
-            lambda: _services(state()), upstreams.secure, self._jump_key, keep=Keeper(directory)
+            lambda: _services(state()),
+            upstreams.secure,
+            self._jump_key,
+            keep=Teller(machine, Keeper(directory)),
         )
 
     def certificate_changed(self) -> None:

@@ -27,7 +27,7 @@ def test_connections_from_before_are_uses(store, tmp_path):
             )
             transaction.record(event, source=source)
         later = ("access_plans", "access_passwords", "invitations")
-        later += ("saved_searches", "archive_checks", "integration_checks")
+        later += ("saved_searches", "archive_checks", "integration_checks", "database_health")
         for table in ("last_uses", "review_items", "reviews", *later):
             transaction.execute(sa.text(f"DROP TABLE {table}"))
         transaction.execute(sa.text("DELETE FROM counters WHERE name = 'grants'"))

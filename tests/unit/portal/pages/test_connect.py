@@ -263,3 +263,16 @@ def test_who_is_kept_out_by_a_rule_is_told_which(orders, admin):
     rules[0]["condition"] = "ctx.session.method == 'tunnel'"
     declare(admin, aware(policy={"rules": rules}))
     assert "keeps you out" not in orders.open("/databases/orders").text
+
+
+def test_a_database_that_does_not_answer_says_so(orders, edge):
+    def tell(problem):
+        answer = edge.call("POST", "/v1/edge/databases", {"services": {"orders": problem}})
+        assert answer.status_code == 200, answer.text
+        return orders.open("/databases/orders").text
+
+    assert "Its server answers" in tell(None)
+    page = tell("db1.internal:5432 does not answer")
+    assert "The edges find that the database does not answer." in page
+    assert "db1.internal" not in page
+    assert "does not answer" in orders.open("/databases").text

@@ -20,6 +20,7 @@ SERVICE = {
         }
     ],
     "ways": {"certificate": True, "otp": False, "token": False, "reason_required": False},
+    "health": "unknown",
     "step_up": None,
 }
 

@@ -18,7 +18,10 @@ from pgward.portal.pages import standing
 )
 def test_a_service_without_rules_stands_by_its_edges(edges, access, word, silent):
     service = SimpleNamespace(
-        mode="tcp", edges=[SimpleNamespace(online=each) for each in edges], access=access
+        mode="tcp",
+        edges=[SimpleNamespace(online=each) for each in edges],
+        access=access,
+        health="unknown",
     )
     found = standing.of(None, service)
     assert (found.word, found.silent, found.blocked) == (word, silent, None)

@@ -60,6 +60,7 @@ def test_a_service_in_mode_postgres_is_shown_without_what_is_behind_its_edge(adm
                 "browser": False,
                 "export": False,
             },
+            "health": "unknown",
             "step_up": None,
             "access": None,
         }
