@@ -120,6 +120,8 @@ def test_without_news_the_poll_ends_empty_and_the_edge_was_seen(api, admin, edge
     assert row == {
         "name": "e1",
         "address": "e1.test:7432",
+        "dns": ["e1"],
+        "ips": [],
         "enrolled_at": "2026-11-21T12:00:00Z",
         "last_seen_at": "2026-11-21T12:00:00Z",
         "snapshot_version": version,
@@ -196,7 +198,14 @@ def test_a_service_names_the_edges_that_lead_to_it(admin, alice):
                     "online": False,
                 }
             ],
-            "ways": {"certificate": True, "otp": False, "token": False, "reason_required": False},
+            "ways": {
+                "certificate": True,
+                "otp": False,
+                "token": False,
+                "reason_required": False,
+                "browser": False,
+                "export": False,
+            },
             "health": "unknown",
             "step_up": None,
             "access": None,
