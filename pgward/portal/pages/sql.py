@@ -6,7 +6,7 @@ how far it is. docs/adr/0034 says how the edge knows for whom this process comes
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI, Path, Response
@@ -44,10 +44,14 @@ _Word = Annotated[str, Field(max_length=63)]
 
 
 class Run(Form):
-    """What is to be run; ``transaction``: the page says that a transaction block is open."""
+    """What is to be run; ``transaction``: the page says that a transaction block is open.
+
+    ``end`` ends that, and the text stays as it is.
+    """
 
     sql: Annotated[str, Field(max_length=MOST_SQL)] = ""
     transaction: bool = False
+    end: Literal["commit", "rollback"] | None = None
 
 
 class Open(Form):
@@ -113,7 +117,8 @@ async def run(frame: Signed, service: database.Name, editor_id: _Id) -> Response
         lost = ConflictError(f"nothing was run: {error.message}", hint=error.hint)
         return await _new(frame, offer, lost, Open(sql=form.sql))
     try:
-        task = editor.run(form.sql, in_transaction=form.transaction)
+        task = editor.run(form.end or form.sql, in_transaction=form.transaction)
+        editor.text = form.sql
     except _REFUSALS as error:
         return await _shown(frame, offer, editor, error, form.sql)
     return await _after(frame, editor, task)
@@ -262,7 +267,7 @@ async def _shown(
             most=MOST_EACH,
             form=None,
             text=editor.text if text is None else text,
-            answers=shown.whole(answers, editor.text),
+            answers=shown.whole(answers, editor.ran),
             problem=problem or editor.problem,
             limits=(MOST_SQL, export.MOST_ROWS),
         )

@@ -61,13 +61,15 @@ class Wanted:
 class Editor:
     """One editor; what it does it does in a task, one at a time, and ``used`` is when it last did.
 
-    ``held`` is since when rows wait in PostgreSQL for somebody to want them.
+    ``text`` is what the page shows, ``ran`` what was run last. ``held`` is since when rows wait in
+    PostgreSQL for somebody to want them.
     """
 
     id: str
     door: Door
     wanted: Wanted
     text: str = ""
+    ran: str = ""
     answers: list[Answer] = field(default_factory=list)
     problem: PgwardError | None = None
     lost: str = ""
@@ -138,7 +140,8 @@ class Editor:
                 "the connection is there no more, nor is its transaction: nothing was run",
                 hint=f"{self.lost or 'it has ended'}; run the transaction from its beginning",
             )
-        self.text, self.answers = text, []
+        self.text = self.ran = text
+        self.answers = []
         return self._begin(self._run(statements))
 
     def page(self) -> asyncio.Task[None]:
@@ -156,7 +159,8 @@ class Editor:
         if len(statements) != 1:
             raise InvalidInputError("one statement makes a file", hint="leave the others out")
         self._note_end()
-        self.text, self.answers = text, []
+        self.text = self.ran = text
+        self.answers = []
         pieces: asyncio.Queue[str | None] = asyncio.Queue(_PIECES)
         self._begin(self._export(Export.of(statements[0]), pieces, tell))
         return pieces

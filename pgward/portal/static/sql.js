@@ -20,15 +20,17 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.hasAttribute("data-stay") || event.submitter?.hasAttribute("data-leave")) return;
   event.preventDefault();
-  send(form);
+  send(form, event.submitter);
 });
 
-async function send(form) {
+async function send(form, button) {
   const mine = ++turn;
   const fields = new URLSearchParams(new FormData(form));
+  if (button?.name) fields.set(button.name, button.value);
   const { selectionStart: from, selectionEnd: to } = text;
-  if (form === editor && to > from) fields.set("sql", text.value.slice(from, to));
-  if (form === editor) document.getElementById("answers").setAttribute("aria-busy", "true");
+  const runs = form === editor && !button?.name;
+  if (runs && to > from) fields.set("sql", text.value.slice(from, to));
+  if (runs) document.getElementById("answers").setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
     await put(answer, mine);

@@ -100,6 +100,7 @@ def test_a_transaction_is_shown_and_goes_with_the_form(alice, far):
     assert "transaction open" in page.text
     (form,) = [each for each in page.forms if "Run" in each.buttons]
     assert form.fields["transaction"] == "true"
+    assert {"Commit", "Roll back"} <= set(re.findall(">([A-Z][a-z ]+)</button>", page.answer.text))
     link.say(backend.error("FATAL", "57P01", "pgward: it was idle"))
     page = alice.press("Run", sql="delete from orders")
     assert page.status == 409
@@ -107,6 +108,19 @@ def test_a_transaction_is_shown_and_goes_with_the_form(alice, far):
     assert "It was idle" in page.text
     assert "delete from orders" in page.text
     assert len(far.opened) == 1
+
+
+def test_a_transaction_is_ended_by_a_button_and_the_text_stays(alice, far):
+    link = far.expects(answer(1, tag="BEGIN"), IN_BLOCK, answer(tag="ROLLBACK"), READY)
+    page = alice.press("Run", sql="begin", reason="x")
+    (form,) = [each for each in page.forms if "Run" in each.buttons]
+    fields = {**form.fields, "sql": "select 7", "end": "rollback"}
+    page = alice.send(f"{page.path}/run", fields)
+    assert "Roll back" not in page.text
+    assert "ROLLBACK" in page.text
+    assert "select 7" in page.text
+    assert b"rollback\0" in link.sent[-2]
+    assert alice.send(f"{page.path}/run", {**fields, "end": "drop"}).status == 422
 
 
 def test_rows_and_their_next_page(alice, far):
