@@ -24,7 +24,7 @@ from pgward.core.errors import (
     UnavailableError,
 )
 from pgward.portal.pages import database
-from pgward.portal.sql import export, shown
+from pgward.portal.sql import shown
 from pgward.portal.sql.editor import Editor, Pieces, Wanted
 from pgward.portal.sql.editors import MOST_EACH, Editors
 from pgward.portal.sql.export import Export
@@ -39,6 +39,18 @@ MOST_SQL = 60_000
 PREFIX = "/databases/"
 MAX_BODY = 256 * 1024
 _REFUSALS = (ConflictError, InvalidInputError, UnavailableError)
+_TABLES = """\
+select n.nspname as schema, c.relname as name,
+  case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'v' then 'view'
+    when 'm' then 'materialized view' else 'foreign table' end as kind,
+  (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' order by attnum)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_'
+  and n.nspname <> 'information_schema' and has_schema_privilege(n.oid, 'usage')
+order by 1, 2"""
+_INSTEAD = {"commit": "commit", "rollback": "rollback", "tables": _TABLES}
 _Id = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 _Word = Annotated[str, Field(max_length=63)]
 
@@ -46,12 +58,17 @@ _Word = Annotated[str, Field(max_length=63)]
 class Run(Form):
     """What is to be run; ``transaction``: the page says that a transaction block is open.
 
-    ``end`` ends that, and the text stays as it is.
+    With ``instead`` that is run, and the text stays as it is.
     """
 
     sql: Annotated[str, Field(max_length=MOST_SQL)] = ""
     transaction: bool = False
-    end: Literal["commit", "rollback"] | None = None
+    instead: Literal["commit", "rollback", "tables"] | None = None
+
+    @property
+    def statement(self) -> str:
+        """What is run."""
+        return self.sql if self.instead is None else _INSTEAD[self.instead]
 
 
 class Open(Form):
@@ -117,7 +134,7 @@ async def run(frame: Signed, service: database.Name, editor_id: _Id) -> Response
         lost = ConflictError(f"nothing was run: {error.message}", hint=error.hint)
         return await _new(frame, offer, lost, Open(sql=form.sql))
     try:
-        task = editor.run(form.end or form.sql, in_transaction=form.transaction)
+        task = editor.run(form.statement, in_transaction=form.transaction)
         editor.text = form.sql
     except _REFUSALS as error:
         return await _shown(frame, offer, editor, error, form.sql)
@@ -242,7 +259,8 @@ async def _new(
             text="" if form is None else form.sql,
             answers=[],
             problem=problem,
-            limits=(MOST_SQL, export.MOST_ROWS),
+            most_text=MOST_SQL,
+            now=frame.context.now(),
         )
     )
 
@@ -269,6 +287,7 @@ async def _shown(
             text=editor.text if text is None else text,
             answers=shown.whole(answers, editor.ran),
             problem=problem or editor.problem,
-            limits=(MOST_SQL, export.MOST_ROWS),
+            most_text=MOST_SQL,
+            now=frame.context.now(),
         )
     )

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from anyio.to_thread import run_sync
@@ -59,6 +59,7 @@ class Editors:
                 "this editor is not here any more",
                 hint="its sign-in has ended, it was not used for long, or the authority began anew",
             )
+        found.door = replace(found.door, session=session)  # as its person is now
         return found
 
     def open(self, session: LoginSession, service: str, wanted: Wanted) -> Editor:

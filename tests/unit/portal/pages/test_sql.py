@@ -114,13 +114,28 @@ def test_a_transaction_is_ended_by_a_button_and_the_text_stays(alice, far):
     link = far.expects(answer(1, tag="BEGIN"), IN_BLOCK, answer(tag="ROLLBACK"), READY)
     page = alice.press("Run", sql="begin", reason="x")
     (form,) = [each for each in page.forms if "Run" in each.buttons]
-    fields = {**form.fields, "sql": "select 7", "end": "rollback"}
+    fields = {**form.fields, "sql": "select 7", "instead": "rollback"}
     page = alice.send(f"{page.path}/run", fields)
     assert "Roll back" not in page.text
     assert "ROLLBACK" in page.text
     assert "select 7" in page.text
     assert b"rollback\0" in link.sent[-2]
-    assert alice.send(f"{page.path}/run", {**fields, "end": "drop"}).status == 422
+    assert alice.send(f"{page.path}/run", {**fields, "instead": "drop"}).status == 422
+
+
+def test_what_tables_there_are_is_asked_as_anything_else(alice, far):
+    link = opened(alice, far, answer(3), READY)
+    (form,) = [each for each in alice.page.forms if "Tables" in each.buttons]
+    page = alice.send(f"{alice.page.path}/run", {**form.fields, "sql": "", "instead": "tables"})
+    assert "select n.nspname as schema" in page.text
+    assert b"pg_catalog.pg_class" in link.sent[-2]
+
+
+def test_a_fresh_second_factor_is_asked_for(alice, admin):
+    declare(admin, aware(reasonRequired=True), webClient={}, stepUp={"minutes": 10})
+    page = alice.open(START)
+    assert "Give it now" in page.text
+    assert "at most 10 minutes old" in page.text
 
 
 def test_rows_and_their_next_page(alice, far):

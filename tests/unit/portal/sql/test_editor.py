@@ -20,7 +20,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def editor(*links: FakeLink | PgwardError, **wanted: str) -> Editor:
-    return Editor("e1", FakeDoor(*links), Wanted(**wanted))
+    return Editor("e1", FakeDoor([*links]), Wanted(**wanted))
 
 
 def test_how_it_connects():

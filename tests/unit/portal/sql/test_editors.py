@@ -11,12 +11,8 @@ from pgward.portal.sql.editor import Wanted
 from pgward.portal.sql.editors import Editors, client_of
 from tests.fixtures.ca_service import Api, Device
 from tests.fixtures.edge_services import aware, declare
-from tests.fixtures.fake_door import FakeDoor
+from tests.fixtures.fake_door import FakeDoor, session
 from tests.fixtures.fake_link import BEGUN, READY, SUSPENDED, FakeLink, answer, rows
-
-
-def session(user: str = "alice", session_id: str = "s1") -> Any:
-    return SimpleNamespace(id=session_id, user=SimpleNamespace(name=user))
 
 
 def in_world(
@@ -53,8 +49,7 @@ def world(store, clock, monkeypatch):
 
 def opened(made: Editors, *links: FakeLink, **who: str) -> Any:
     found = made.open(session(**who), "orders", Wanted())
-    found.door = FakeDoor(*links, user=who.get("user", "alice"))
-    found.door.session = session(**who)
+    found.door = FakeDoor([*links], session(**who))
     return found
 
 
