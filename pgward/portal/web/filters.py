@@ -12,6 +12,8 @@ from pgward.core.errors import InvalidInputError
 from pgward.portal.web import hints
 
 _MOST_LETTERS = 2000
+_YEAR = timedelta(days=365.25)
+_FEW_YEARS = timedelta(days=2 * 365)
 _ENDS = (".", "!", "?", "…", ":")
 
 
@@ -44,6 +46,14 @@ def qr(text: str) -> Markup:
 def seconds(number: float) -> str:
     """Return a number of seconds in words."""
     return duration(timedelta(seconds=number))
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return a time in relation to now; what is years away or ago in years."""
+    years = round(abs(moment - now) / _YEAR)
+    if abs(moment - now) < _FEW_YEARS:
+        return when(moment, now)
+    return f"in {years} years" if moment > now else f"{years} years ago"
 
 
 def clock(number: float) -> str:
@@ -82,7 +92,7 @@ FILTERS = {
     "amount": amount,
     "number": number,
     "qr": qr,
-    "relative": when,
+    "relative": relative,
     "rfc3339": rfc3339,
     "seconds": seconds,
     "shell": shlex.quote,

@@ -21,6 +21,7 @@ from pgward.ca.service.routes.catalog import Known
 from pgward.ca.service.routes.integration_checks import CheckInfo
 from pgward.core.errors import PgwardError
 from pgward.portal.pages.machines.common import REFUSALS, Name, Word, unknown_act
+from pgward.portal.pages.resources import kind_words
 from pgward.portal.web import route
 from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Administrator, Frame
@@ -140,6 +141,7 @@ def _show(frame: Frame, name: str, check: CheckInfo, problem: PgwardError | None
         services=_services(frame, name),
         auth=_auth(row.spec),
         sql=_sql(row),
+        declared=kind_words.path,
         now=context.now(),
         problem=problem,
     )

@@ -22,6 +22,7 @@ from pgward.portal.pages.machines.common import (
     listed,
     unknown_act,
 )
+from pgward.portal.pages.resources import kind_words
 from pgward.portal.web import forms, route
 from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Administrator, Frame
@@ -172,6 +173,7 @@ def _every(
         form=form or NewProvider(),
         is_open=form is not None or not found,
         tried=tried,
+        declared=kind_words.path,
         problem=problem,
     )
 
@@ -192,6 +194,7 @@ def _one(
         register=found.register_,
         people=found.people,
         checks=checks,
+        declared=kind_words.path,
         now=frame.context.now(),
         problem=problem,
     )

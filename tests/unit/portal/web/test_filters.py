@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -22,6 +22,15 @@ def test_a_message_is_a_sentence(text, shown):
 
 def test_a_time_is_in_utc():
     assert filters.shown_time(datetime(2026, 11, 23, 9, 5, tzinfo=UTC)) == "2026-11-23 09:05 UTC"
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [(3, "in 3 days"), (-1, "1 day ago"), (5475, "in 15 years"), (-1100, "3 years ago")],
+)
+def test_a_time_is_told_as_it_is_from_now(days, shown):
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    assert filters.relative(now + timedelta(days=days), now) == shown
 
 
 def test_a_picture_holds_nothing_of_its_text():

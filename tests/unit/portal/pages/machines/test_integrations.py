@@ -95,7 +95,7 @@ def test_a_password_is_changed_and_what_leads_there_is_named(root, admin, api):
     integrations.declare(admin, edge=None, connector="c1", accounts=accounts)
     admin.call("PUT", "/v1/resources/service/orders", service(integration="shop-db"))
     page = root.open(PAGE)
-    assert page.links["orders"] == "/admin/resources/Service/orders"
+    assert page.links["orders"] == "/admin/resources/services/orders"
     assert "The password of app is changed now." in root.press("Change it now").text
     assert [each[1] for each in actions(api, "account.")] == ["account.ask"]
     assert send(root, act="change", secret="other").status == 404
