@@ -277,6 +277,8 @@ TABLE = {
     "GET /v1/audit/events/facets": (ADMIN, None),
     "GET /v1/audit/events/999999": ((401, 403, 404, 401, 401), None),
     "GET /v1/audit/numbers": (ADMIN, None),
+    "GET /v1/audit/checks": (ADMIN, None),
+    "POST /v1/audit/checks": ((401, 403, 202, 401, 401), {}),
     "GET /v1/audit/searches": (ADMIN, None),
     "PUT /v1/audit/searches/none": ((401, 403, 422, 401, 401), {}),
     "DELETE /v1/audit/searches/none": ((401, 403, 404, 401, 401), None),
