@@ -23,7 +23,7 @@ MORE: Final = "*"
 """Stands for the names that are not listed, as they are too many or too long."""
 
 MOST_ROWS: Final = 1 << 48
-"""What no count of rows goes beyond, whatever a server said."""
+"""What no count of rows or bytes goes beyond, whatever a server said."""
 
 _MOST_NAMES = 200
 _MOST_LETTERS = 256
@@ -51,6 +51,7 @@ class SessionFacts:
     errors: int = 0
     denied: int = 0
     rows: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,13 @@ class _Gathered:
                     self._names[name].add(value)
             if session is not None:
                 _count(self._sessions[session], kind, status, rows, count)
+        self._look(found)
+
+    def _look(self, found: Iterable[Record]) -> None:
+        """Take what hardly two records have the same of."""
         for each in found:
+            if each.bytes and each.session is not None:
+                _carry(self._sessions[each.session], each.bytes)
             if each.type in _ENDS and each.session is not None:
                 _note(self._sessions[each.session], each)
 
@@ -133,6 +140,11 @@ def _note(session: SessionFacts, record: Record) -> None:
         session.ended, session.status = record.time, _text(record.status, 16)
         session.sqlstate = _text(record.sqlstate, 5)
         session.end_reason = _text(record.reason or record.message, 1024)
+
+
+def _carry(session: SessionFacts, size: int) -> None:
+    """Count bytes of rows, or of COPY in either direction."""
+    session.bytes = min(session.bytes + max(size, 0), MOST_ROWS)
 
 
 def _count(

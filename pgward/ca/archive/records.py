@@ -30,7 +30,7 @@ _decode: Any = json.loads if msgspec is None else msgspec.json.decode
 
 
 class Record(Protocol):
-    """What is looked at of a record; texts are None where there is none, and so is ``rows``."""
+    """What is looked at of a record; texts and numbers are None where there is none."""
 
     seq: int
     time: datetime
@@ -48,6 +48,7 @@ class Record(Protocol):
     reason: str | None
     message: str | None
     rows: int | None
+    bytes: int | None
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class _Record:
     reason: str | None = None
     message: str | None = None
     rows: int | None = None
+    bytes: int | None = None
 
 
 def read(part: Part) -> list[Record]:
@@ -157,8 +159,8 @@ def _one(line: bytes) -> Record:
         if value is not None and type(value) is not str:
             raise InvalidInputError(f"{name} in line {seq} is no text")
     texts = {name: found[name] for name in _TEXTS if isinstance(found.get(name), str)}
-    rows = found.get("rows")
-    return _Record(seq, _moment(time), rows=rows if type(rows) is int else None, **texts)
+    counts = {name: found[name] for name in ("rows", "bytes") if type(found.get(name)) is int}
+    return _Record(seq, _moment(time), **counts, **texts)
 
 
 def _moment(text: str) -> datetime:

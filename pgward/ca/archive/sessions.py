@@ -30,7 +30,16 @@ _ABOUT = {
 _PIECES = recording_pieces.c
 _IS_RECORDED = sa.exists().where(_PIECES.edge == _COLUMNS.edge, _PIECES.session == _COLUMNS.id)
 _SHOWN = sa.select(_TABLE, _IS_RECORDED.label("recorded"))
-_COUNTS = {"statements": "statements", "errors": "errors", "denied": "denied", "rows": "row_count"}
+_COUNTS = {
+    "statements": "statements",
+    "errors": "errors",
+    "denied": "denied",
+    "rows": "row_count",
+    "bytes": "byte_count",
+}
+_LATELY = ("statements", "rows", "bytes")
+SPAN = 15
+"""Seconds that are counted together, to tell how much comes in a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,27 @@ class SessionFilter:
             names = (_COLUMNS.id, _COLUMNS.edge, *(_COLUMNS[name] for name in _ABOUT.values()))
             clauses.append(sa.or_(*(each.icontains(self.about, autoescape=True) for each in names)))
         return clauses
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """Statements, rows and bytes that came in a span of time, by its number, and in that before."""
+
+    span: int
+    counts: tuple[int, ...] = (0, 0, 0)
+    before: tuple[int, ...] = (0, 0, 0)
+
+    def rates(self, started: datetime, now: datetime) -> list[float]:
+        """Return how many of each there are in a second, over the last 15 to 30 seconds."""
+        moment = now.timestamp()
+        span = int(moment) // SPAN
+        passed = moment - span * SPAN
+        if self.span == span:
+            counts = [sum(each) for each in zip(self.counts, self.before, strict=True)]
+        else:
+            counts = list(self.counts) if self.span == span - 1 else [0 for _ in self.counts]
+        seconds = min(SPAN + passed, max(1.0, moment - started.timestamp()))
+        return [count / seconds for count in counts]
 
 
 def take(
@@ -173,6 +203,8 @@ def _row(edge: str, session: SessionFacts, now: datetime) -> dict[str, Any]:
         "sqlstate": session.sqlstate,
         "end_reason": session.end_reason,
         "received_at": now,
+        "span": int(now.timestamp()) // SPAN,
+        **{f"span_{name}": getattr(session, name) for name in _LATELY},
     }
 
 
@@ -186,9 +218,21 @@ def _upsert(insert: Callable[[sa.Table], Any]) -> sa.Executable:
     }
     received = {"received_at": new.excluded.received_at}
     changed = new.on_conflict_do_update(
-        index_elements=["edge", "id"], set_={**added, **ended, **received}
+        index_elements=["edge", "id"], set_={**added, **ended, **received, **_lately(new.excluded)}
     )
     return cast("sa.Executable", changed)
+
+
+def _lately(excluded: Any) -> dict[str, Any]:
+    """Return what becomes of the counts of the last two spans."""
+    same, following = _COLUMNS.span == excluded.span, _COLUMNS.span == excluded.span - 1
+    changed: dict[str, Any] = {"span": excluded.span}
+    for name in _LATELY:
+        here, more = _COLUMNS[f"span_{name}"], excluded[f"span_{name}"]
+        before = _COLUMNS[f"before_{name}"]
+        changed[here.name] = sa.case((same, _sum(here, more)), else_=more)
+        changed[before.name] = sa.case((same, before), (following, here), else_=0)
+    return changed
 
 
 def _sum(column: sa.Column[int], more: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
@@ -214,5 +258,12 @@ def _json(row: sa.RowMapping) -> dict[str, Any]:
         "errors": row["errors"],
         "denied": row["denied"],
         "rows": row["row_count"],
+        "bytes": row["byte_count"],
+        "active_at": row["received_at"],
+        "lately": Lately(
+            row["span"],
+            tuple(row[f"span_{name}"] for name in _LATELY),
+            tuple(row[f"before_{name}"] for name in _LATELY),
+        ),
         "recorded": bool(row["recorded"]),
     }

@@ -7,6 +7,7 @@ from pgward.ca.store.schema import UtcTime, metadata
 _EDGE = sa.String(63)
 _CHAIN = sa.String(16)
 _HASH = sa.String(43)  # 32 bytes in base64url
+_NONE = sa.text("0")
 _NAME = sa.String(256)
 
 
@@ -105,6 +106,15 @@ database_sessions = sa.Table(
     sa.Column("denied", sa.BigInteger, nullable=False),
     sa.Column("row_count", sa.BigInteger, nullable=False),
     sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("byte_count", sa.BigInteger, nullable=False, server_default=_NONE),
+    # What came within the last span of time, by its number, and within the one before.
+    sa.Column("span", sa.BigInteger, nullable=False, server_default=_NONE),
+    sa.Column("span_statements", sa.BigInteger, nullable=False, server_default=_NONE),
+    sa.Column("span_rows", sa.BigInteger, nullable=False, server_default=_NONE),
+    sa.Column("span_bytes", sa.BigInteger, nullable=False, server_default=_NONE),
+    sa.Column("before_statements", sa.BigInteger, nullable=False, server_default=_NONE),
+    sa.Column("before_rows", sa.BigInteger, nullable=False, server_default=_NONE),
+    sa.Column("before_bytes", sa.BigInteger, nullable=False, server_default=_NONE),
     sa.Index("ix_database_sessions_started_at", "started_at"),
     sa.Index("ix_database_sessions_user_name", "user_name", "started_at"),
     sa.Index("ix_database_sessions_service", "service", "started_at"),

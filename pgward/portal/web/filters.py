@@ -11,6 +11,8 @@ from pgward.core.clock import rfc3339
 from pgward.core.errors import InvalidInputError
 from pgward.portal.web import hints
 
+_KILO = 1000
+_MANY = 10
 _MOST_LETTERS = 2000
 _YEAR = timedelta(days=365.25)
 _FEW_YEARS = timedelta(days=2 * 365)
@@ -85,6 +87,20 @@ def amount(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def size(count: float) -> str:
+    """Return a number of bytes with its unit: ``1.5 MB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < _KILO:
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= _KILO
+    return f"{count:,.1f} TB"
+
+
+def rate(count: float) -> str:
+    """Return how many there are in a second: whole if many."""
+    return f"{count:,.0f}" if count >= _MANY or not count else f"{count:.1f}"
+
+
 FILTERS = {
     "clock": clock,
     "counted": counted,
@@ -93,11 +109,13 @@ FILTERS = {
     "number": number,
     "qr": qr,
     "relative": relative,
+    "rate": rate,
     "rfc3339": rfc3339,
     "seconds": seconds,
     "shell": shlex.quote,
     "sentence": sentence,
     "shortened": shortened,
     "shown_time": shown_time,
+    "size": size,
     "took": took,
 }

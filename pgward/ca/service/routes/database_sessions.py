@@ -1,8 +1,9 @@
 """Database sessions, as auditors see them: who was connected to what, when, and how it ended."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from pgward.ca.recordings import reading
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Auditor
 from pgward.ca.service.context import Context, Current
-from pgward.ca.service.models import Moment
+from pgward.ca.service.models import Moment, Time
 from pgward.core.clock import parse_rfc3339
 
 router = strict.router("audit")
@@ -58,11 +59,20 @@ def _part(
 Chosen = Annotated[Part, Depends(_part)]
 
 
+class Rates(BaseModel):
+    """What came in a second, over the last 15 to 30 seconds."""
+
+    statements: float
+    rows: float
+    bytes: float
+
+
 class DatabaseSession(BaseModel):
     """One PostgreSQL connection through an edge; times are RFC 3339 with microseconds.
 
     ``ended_at`` is null as long as it runs. ``status`` and ``sqlstate`` tell how it ended.
-    ``recorded`` tells whether anything of a recording is here.
+    ``recorded`` tells whether anything of a recording is here, ``active_at`` when something came
+    last; ``rates`` are of those that run.
     """
 
     id: str
@@ -82,7 +92,10 @@ class DatabaseSession(BaseModel):
     errors: int
     denied: int
     rows: int
+    bytes: int
     recorded: bool
+    active_at: Time
+    rates: Rates | None
 
 
 class Recorded(BaseModel):
@@ -151,7 +164,15 @@ def listed(
     with context.store.read() as connection:
         found = sessions.find(connection, wanted, limit=limit, before=cursor)
     more = sessions.place(found[-1]) if len(found) == limit else None
-    return DatabaseSessions(sessions=[DatabaseSession(**each) for each in found], cursor=more)
+    told = [DatabaseSession(**each, rates=_rates(each, context.now())) for each in found]
+    return DatabaseSessions(sessions=told, cursor=more)
+
+
+def _rates(found: Mapping[str, Any], now: datetime) -> Rates | None:
+    if found["ended_at"] is not None:
+        return None
+    rates = found["lately"].rates(parse_rfc3339(found["started_at"]), now)
+    return Rates(**dict(zip(Rates.model_fields, rates, strict=True)))
 
 
 @router.get("/database-sessions/{session}", summary="Show a database session")
@@ -168,7 +189,7 @@ def shown(
         found = sessions.get(connection, session, edge, owner)
         recorded = reading.summary(connection, found["edge"], session)
     kept = None if recorded is None else Recorded(**recorded)
-    return ShownSession(**found, recording=kept)
+    return ShownSession(**found, recording=kept, rates=_rates(found, context.now()))
 
 
 @router.get("/database-sessions/{session}/records", summary="Read what was said in a session")

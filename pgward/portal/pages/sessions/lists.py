@@ -34,12 +34,13 @@ _Cursor = Annotated[str, Query(max_length=400)]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A session in words; ``kind`` is how its state looks."""
+    """A session in words; ``kind`` is how its state looks, ``quiet`` since when nothing came."""
 
     of: DatabaseSession
     path: str
     began: datetime
     lasted: str
+    quiet: str
     state: str
     kind: str
 
@@ -107,7 +108,8 @@ def line(session: DatabaseSession, now: datetime) -> Line:
     until = now if session.ended_at is None else parse_rfc3339(session.ended_at)
     state, kind = _ended(session)
     path = f"/sessions/{quote(session.edge, safe='')}/{quote(session.id, safe='')}"
-    return Line(session, path, began, duration(max(until - began, timedelta())), state, kind)
+    lasted, quiet = (max(until - each, timedelta()) for each in (began, session.active_at))
+    return Line(session, path, began, duration(lasted), duration(quiet), state, kind)
 
 
 def _ended(session: DatabaseSession) -> tuple[str, str]:

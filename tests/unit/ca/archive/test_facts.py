@@ -71,9 +71,10 @@ def test_blocks_of_lines_are_one_chunk():
 
 def test_a_server_that_lies_about_rows():
     """A store's numbers have 64 bits, and what it does not take would be sent again for ever."""
-    many = [record(number, rows=10**30) for number in range(9)]
-    (session,) = facts.read(chained(*many, record(9, rows=-5)), "e1").sessions.values()
+    many = [record(number, rows=10**30, bytes=10**30) for number in range(9)]
+    (session,) = facts.read(chained(*many, record(9, rows=-5, bytes=-5)), "e1").sessions.values()
     assert (session.statements, session.rows) == (10, facts.MOST_ROWS)
+    assert session.bytes == facts.MOST_ROWS
 
 
 def test_names_that_are_too_many_or_too_long_are_named_by_a_star():

@@ -43,6 +43,7 @@ def test_what_a_record_says():
             application="psql",
             status="ok",
             rows=1,
+            bytes=11,
         )
     )
 

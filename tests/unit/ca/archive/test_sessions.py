@@ -1,12 +1,17 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 import sqlalchemy as sa
 
 from pgward.ca.archive import sessions
-from pgward.ca.archive.sessions import Owner, SessionFilter
+from pgward.ca.archive.sessions import SPAN, Lately, Owner, SessionFilter
 from pgward.ca.store.schema_archive import database_sessions
 from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
+from tests.fixtures.authority import START
 from tests.fixtures.chunks import at, record
+
+_SPAN = int(START.timestamp()) // SPAN
 
 
 def listed(archived, limit=100, before=None, **wanted):
@@ -35,6 +40,9 @@ def test_a_session_grows_with_its_records(archived):
         "errors": 0,
         "denied": 0,
         "rows": 4,
+        "bytes": 22,
+        "active_at": START,
+        "lately": Lately(_SPAN, (1, 4, 22)),
         "recorded": False,
     }
     archived.add(record(3, status="error", rows=0), record(4, type="DENIED"))
@@ -47,6 +55,8 @@ def test_a_session_grows_with_its_records(archived):
         "statements": 2,
         "errors": 1,
         "denied": 1,
+        "bytes": 55,
+        "lately": Lately(_SPAN, (2, 4, 55)),
     }
 
 
@@ -142,3 +152,37 @@ def test_sessions_of_a_name_before_its_person_came(archived):
         for other in (owner, Owner("bob", parse_rfc3339(at(0)))):
             with pytest.raises(NotFoundError):
                 sessions.get(connection, "s1", None, other)
+
+
+def test_what_came_lately_is_counted_by_spans(archived):
+    def lately():
+        (session,) = listed(archived)
+        return session["lately"]
+
+    archived.add(record(1, rows=4), record(2, rows=4))
+    archived.now += timedelta(seconds=SPAN)
+    archived.add(record(3, rows=1))
+    assert lately() == Lately(_SPAN + 1, (1, 1, 11), (2, 8, 22))
+    archived.add(record(4, rows=1))
+    assert lately() == Lately(_SPAN + 1, (2, 2, 22), (2, 8, 22))
+    archived.now += timedelta(seconds=3 * SPAN)
+    archived.add(record(5, rows=7))
+    assert lately() == Lately(_SPAN + 4, (1, 7, 11), (0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("passed", "rate"), [(0, 3.0), (5, 2.25), (14, 1.552), (15, 1.0), (20, 0.75), (30, 0.0)]
+)
+def test_how_much_comes_in_a_second(passed, rate):
+    first = datetime.fromtimestamp(_SPAN * SPAN, UTC)
+    found = Lately(_SPAN, (15, 0, 30), (30, 0, 0))
+    statements, rows, carried = found.rates(
+        first - timedelta(hours=1), first + timedelta(seconds=passed)
+    )
+    assert (round(statements, 3), rows, carried == 0) == (rate, 0.0, passed == 30)
+
+
+def test_a_session_that_has_just_begun():
+    begun = datetime.fromtimestamp(_SPAN * SPAN + 1, UTC)
+    assert Lately(_SPAN, (6, 0, 0)).rates(begun, begun + timedelta(seconds=3))[0] == 2.0
+    assert Lately(_SPAN, (6, 0, 0)).rates(begun, begun)[0] == 6.0

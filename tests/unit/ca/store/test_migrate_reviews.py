@@ -8,6 +8,7 @@ from pgward.audit.events import AuditEvent
 from pgward.ca.identity import directory
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.store import open_store
+from pgward.ca.store.schema_archive import database_sessions
 from pgward.ca.store.schema_reviews import last_uses
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -30,6 +31,9 @@ def test_connections_from_before_are_uses(store, tmp_path):
         later += ("saved_searches", "archive_checks", "integration_checks", "database_health")
         for table in ("last_uses", "review_items", "reviews", *later):
             transaction.execute(sa.text(f"DROP TABLE {table}"))
+        columns = [each.name for each in database_sessions.columns]
+        for column in columns[columns.index("byte_count") :]:
+            transaction.execute(sa.text(f"ALTER TABLE database_sessions DROP COLUMN {column}"))
         transaction.execute(sa.text("DELETE FROM counters WHERE name = 'grants'"))
         transaction.execute(sa.text("UPDATE alembic_version SET version_num = '0015'"))
     store.close()

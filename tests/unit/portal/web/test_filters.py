@@ -68,3 +68,18 @@ def test_numbers():
 )
 def test_how_long_something_took(seconds, shown):
     assert filters.took(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2e9, "2.0 GB"), (3e15, "3,000.0 TB")],
+)
+def test_sizes(count, shown):
+    assert filters.size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0.0, "0"), (0.25, "0.2"), (9.9, "9.9"), (1234.5, "1,234")]
+)
+def test_rates(count, shown):
+    assert filters.rate(count) == shown

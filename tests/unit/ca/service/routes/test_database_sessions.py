@@ -35,6 +35,9 @@ def test_one_session(admin):
     found = admin.call("GET", "/v1/database-sessions/s1").json()
     assert (found["user"], found["started_at"], found["ended_at"]) == ("alice", at(1), at(3))
     assert (found["statements"], found["rows"], found["end_reason"]) == (1, 3, "the client left")
+    assert (found["bytes"], found["rates"]) == (33, None)
+    runs = admin.call("GET", "/v1/database-sessions/s2").json()
+    assert runs["rates"] == {"statements": 0.0, "rows": 0.0, "bytes": 11.0}
     assert admin.call("GET", "/v1/database-sessions/s1?edge=e2").status_code == 404
 
 

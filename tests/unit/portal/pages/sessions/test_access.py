@@ -26,8 +26,9 @@ def shown(**given):
         ["service", "database", "role", "client", "application", "status", "sqlstate",
          "end_reason", "recording"]
     )  # fmt: skip
-    counts = dict.fromkeys(["statements", "errors", "denied", "rows"], 0)
+    counts = dict.fromkeys(["statements", "errors", "denied", "rows", "bytes"], 0)
     fields = {"id": "s1", "edge": "e1", "user": "alice", "started_at": str(START)} | given
+    fields |= {"active_at": START, "rates": None}
     return database_sessions.ShownSession(
         **about, **counts, **{"ended_at": None, "recorded": False} | fields
     )
