@@ -34,8 +34,6 @@ def test_the_form_and_its_yaml_follow_each_other(site, portal):
     expect(page.locator("#problems")).to_contain_text("spec.upstream.host")
     assert f"  name: {name}\n" in yaml.input_value()
     assert page.locator(":focus").get_attribute("name") == "metadata.name"
-    portal.look()
-    page.set_viewport_size(portal_browser.DESKTOP)
     problem = page.locator("#problems li").filter(has_text="spec.upstream.host")
     problem.get_by_role("link").click()
     assert page.evaluate("getSelection().toString()") == "    host: ''"
@@ -53,4 +51,3 @@ def test_the_form_and_its_yaml_follow_each_other(site, portal):
     portal.look()
     portal.press("Make it")
     assert portal.heading == name
-    portal.look()

@@ -8,4 +8,4 @@ is saved has been looked at as a difference before, and was there in the version
 from pgward.portal.pages.resources import editing, listing, one, past, tester
 
 # Editing first: its paths are not names of resources.
-PAGES = (tester, editing, listing, one, past)
+PAGES = (editing, listing, one, past, tester)
