@@ -121,6 +121,7 @@ PARTS = (
                     Page("Statements", "/audit/statements"),
                     Page("Kept searches", "/audit/searches"),
                     Page("Proof", "/audit/chain"),
+                    Page("Who reaches what", "/audit/map"),
                 ),
             ),
         ),
