@@ -15,6 +15,7 @@ from pgward.portal.pages import (
     clients,
     connect,
     databases,
+    design,
     factors,
     machines,
     me,
@@ -35,7 +36,7 @@ from pgward.portal.web import route
 
 _PAGES = (
     *(sign_in, databases, connect, clients, certificates, sql, step_up),
-    *(requests, me, factors, own_passkeys, overview, start),
+    *(requests, me, factors, own_passkeys, overview, start, design),
     *sessions.PAGES,
     *people.PAGES,
     *resources.PAGES,

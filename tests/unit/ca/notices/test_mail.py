@@ -47,7 +47,8 @@ def test_a_person_gets_text_and_html(mail_server):
     assert f"Decide here (it asks for your passkey):\n{link}\n" in text
     assert "  pgward approve r7k2\n" in text
     html = text_of(got, "html")
-    assert f'<a href="{link}">Decide</a>' in html
+    assert f'<a href="{link}" style=' in html
+    assert ">Decide</a>" in html
 
 
 def test_what_people_write_is_escaped_and_heads_no_line(mail_server):
@@ -164,4 +165,5 @@ def test_an_invitation_has_a_link_of_its_own_words(mail_server):
     assert f"Choose your password here ({how}):\n{link}\n" in text_of(got)
     assert "your name:    bob\n" in text_of(got)
     assert "request" not in text_of(got)
-    assert f'<a href="{link}">Choose your password</a>' in text_of(got, "html")
+    assert f'<a href="{link}" style=' in text_of(got, "html")
+    assert ">Choose your password</a>" in text_of(got, "html")
