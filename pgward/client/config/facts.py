@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Self
 
 from pgward.client.identity import IdentityPaths
-from pgward.client.services import ServiceInfo
+from pgward.client.services import EdgeInfo, ServiceInfo
 from pgward.core.errors import InvalidInputError
 from pgward.core.names import dns_name, identity, resource_name
 from pgward.system.safe_text import UNSAFE
@@ -17,6 +17,8 @@ from pgward.system.safe_text import UNSAFE
 LOOPBACK = "127.0.0.1"
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _WEAK = ("disable", "allow", "prefer")
+_ANY_DATABASE = "postgres"
+_MAX_USER = 200
 _MAX_DATABASE = 63  # NAMEDATALEN - 1
 
 
@@ -32,7 +34,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """``host`` is the name in PostgreSQL's certificate; with ``address`` one connects there."""
+    """``host`` is the name in PostgreSQL's certificate; with ``address`` one connects there.
+
+    Without ``cert`` the client brings none, and proves who it is by a password.
+    """
 
     service: str
     host: str
@@ -74,6 +79,32 @@ class Facts:
         return cls._checked(service, Place(name, address, port, mode), user, paths)
 
     @classmethod
+    def by_password(
+        cls, service: ServiceInfo, edge: EdgeInfo, user: str, database: str | None, ca: str
+    ) -> Self:
+        """Return the facts of the way to an edge for who has a token: ``user`` is its name.
+
+        ``ca`` is the file that verifies the edge.
+        """
+        place = _edge(edge)
+        if UNSAFE.search(user) or not 1 <= len(user) <= _MAX_USER:
+            raise InvalidInputError(f"{user!r} is no user name")
+        return cls(
+            service=resource_name(service.name, what="service"),
+            host=_host(place.host),
+            address=place.address,
+            port=place.port,
+            user=user,
+            database=_database(database or service.database or _ANY_DATABASE),
+            sslmode=place.sslmode,
+            cert="",
+            key="",
+            ca=_path(ca),
+            key_der="",
+            pkcs12="",
+        )
+
+    @classmethod
     def _checked(cls, service: ServiceInfo, place: Place, user: str, paths: IdentityPaths) -> Self:
         if place.sslmode not in MODES:
             raise InvalidInputError(f"the CA sent {place.sslmode!r} as an sslmode")
@@ -103,6 +134,16 @@ class Facts:
         return self.sslmode != "disable"
 
     @property
+    def shows_certificate(self) -> bool:
+        """Whether the client proves by a certificate who it is."""
+        return self.tls and self.cert != ""
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the client proves by a password who it is."""
+        return self.tls and not self.shows_certificate
+
+    @property
     def verifies(self) -> bool:
         """Whether the client checks the server's chain."""
         return self.sslmode in ("verify-ca", "verify-full")
@@ -125,7 +166,6 @@ class Facts:
         files = {
             "sslcert": self.cert,
             "sslkey": self.key,
-            "sslrootcert": self.ca if self.verifies else None,
             "sslkey_der": self.key_der,
             "pkcs12": self.pkcs12,
         }
@@ -137,8 +177,20 @@ class Facts:
             "user": self.user,
             "database": self.database,
             "sslmode": self.sslmode,
-            **(files if self.tls else dict.fromkeys(files)),
+            "sslrootcert": self.ca if self.verifies else None,
+            **(files if self.shows_certificate else dict.fromkeys(files)),
         }
+
+
+def _edge(edge: EdgeInfo) -> Place:
+    """Return where an edge is, verified by its own name wherever that can be written."""
+    host, port = edge.address.host, edge.address.port
+    if host == edge.server_name:
+        return Place(host, None, port, "verify-full")
+    address = _address(host)
+    if address is not None:
+        return Place(edge.server_name, address, port, "verify-full")
+    return Place(host, None, port, "verify-ca")
 
 
 def _host(text: str) -> str:

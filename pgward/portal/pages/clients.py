@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path as File
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Path, Response
 from pydantic import Field
 
 from pgward.ca.service import errors
+from pgward.ca.service.routes import handles
 from pgward.ca.service.routes.me import ServiceInfo
 from pgward.client.config.catalogue import FORMATS, warning
 from pgward.client.config.facts import Facts
@@ -31,6 +33,7 @@ FILES = IdentityPaths(File("pgward.crt"), File("pgward.key"), File("pgward-ca.cr
 _POSTGRESQL = 5432
 _TUNNEL = 15432  # the first port that `pgward connect` takes
 _IN_HOME = ".config/pgward/identity/current"
+_ANY_TOKEN = "tk-NAME-OF-A-TOKEN"  # noqa: S105 - stands where a name is to be put
 _Client = Annotated[str, Path(max_length=63)]
 
 
@@ -82,27 +85,36 @@ class Way(StrEnum):
     TUNNEL = "tunnel"
     LOGIN = "login"
     FILES = "files"
+    TOKEN = "token"  # noqa: S105 - a way
 
 
+_DOWNLOADED = (Way.FILES, Way.TOKEN)
 TITLES = {
     Way.TUNNEL: "Through the tunnel",
     Way.LOGIN: "Straight, with pgward's files",
     Way.FILES: "Straight, with downloaded files",
+    Way.TOKEN: "With a token",
 }
 
 
 class Wanted(Form):
-    """The way, and what only the person knows of the machine: a port, and where files are."""
+    """The way, and what only the person knows of the machine: a port, and where files are.
+
+    ``user`` is the name of a token.
+    """
 
     way: Way = Way.TUNNEL
     port: Annotated[int, Field(ge=1, le=65535)] = 0
     directory: Annotated[str | None, Field(max_length=200)] = None
+    user: Annotated[str, Field(max_length=200)] = ""
 
 
 def ways(service: ServiceInfo) -> list[Way]:
     """Return the ways there are for a person."""
     straight = [Way.LOGIN, Way.FILES] if place(service) is not None else []
-    return [*([Way.TUNNEL] if service.edges else []), *straight]
+    token = [Way.TOKEN] if service.edges and service.ways.token else []
+    tunnel = [Way.TUNNEL] if service.edges and service.ways.certificate else []
+    return [*tunnel, *straight, *token]
 
 
 def place(service: ServiceInfo) -> Address | None:
@@ -124,6 +136,11 @@ def place(service: ServiceInfo) -> Address | None:
 def facts(service: ServiceInfo, person: str, wanted: Wanted) -> Facts:
     """Return what a client must know; raise InvalidInputError for a strange path."""
     info = database.as_clients_know_it(service)
+    if wanted.way is Way.TOKEN:
+        first = min(service.edges, key=lambda each: not each.online)
+        edge = next(each for each in info.edges if each.name == first.name)
+        roots = str(_paths(person, wanted).ca)
+        return Facts.by_password(info, edge, wanted.user or _ANY_TOKEN, None, roots)
     user = info.role_for(person)
     there = place(service)
     if wanted.way is Way.TUNNEL or there is None:
@@ -140,10 +157,12 @@ def show(frame: Signed, service: database.Name, client: _Client) -> Response:
     if found is None:
         return database.closed(frame, service)
     wanted, problem = _wanted(frame, found)
+    if wanted.way is Way.TOKEN and not wanted.user:
+        wanted.user = _newest_token(frame, service)
     try:
         known = facts(found, frame.me.user.name, wanted)
     except InvalidInputError as error:
-        problem, wanted = error, Wanted(way=wanted.way)
+        problem, wanted = error, Wanted(way=wanted.way)  # with nothing that was said
         known = facts(found, frame.me.user.name, wanted)
     return frame.show(
         "client.html",
@@ -157,7 +176,8 @@ def show(frame: Signed, service: database.Name, client: _Client) -> Response:
         text=FORMATS[client].render(known),
         warning=warning(client, known),
         directory=_directory(frame.me.user.name, wanted),
-        download=_download(frame, service, client),
+        download=_download(frame, service, client, wanted),
+        roots=FILES.ca,
         problem=problem,
     )
 
@@ -210,9 +230,16 @@ def _wanted(frame: Frame, service: ServiceInfo) -> tuple[Wanted, InvalidInputErr
     return wanted, None
 
 
+def _newest_token(frame: Frame, service: str) -> str:
+    found = [
+        each for each in handles.mine(frame.context, frame.me).tokens if each.service == service
+    ]
+    return max(found, key=lambda each: each.created_at).id if found else ""
+
+
 def _paths(person: str, wanted: Wanted) -> IdentityPaths:
     top = File(_directory(person, wanted))
-    if wanted.way is Way.FILES:
+    if wanted.way in _DOWNLOADED:
         return IdentityPaths(top / FILES.cert, top / FILES.key, top / FILES.ca)
     return IdentityPaths(top / "login.crt", top / "login.key", top / "ca.crt")
 
@@ -222,9 +249,10 @@ def _directory(person: str, wanted: Wanted) -> str:
     if wanted.directory:
         return wanted.directory
     home = f"/home/{person.partition('@')[0]}"
-    return home if wanted.way is Way.FILES else f"{home}/{_IN_HOME}"
+    return home if wanted.way in _DOWNLOADED else f"{home}/{_IN_HOME}"
 
 
-def _download(frame: Frame, service: str, client: str) -> str:
-    query = frame.request.url.query
-    return f"/databases/{service}/clients/{client}/file{f'?{query}' if query else ''}"
+def _download(frame: Frame, service: str, client: str, wanted: Wanted) -> str:
+    asked = {**frame.request.query_params} | ({"user": wanted.user} if wanted.user else {})
+    query = f"?{urlencode(asked)}" if asked else ""
+    return f"/databases/{service}/clients/{client}/file{query}"

@@ -8,6 +8,7 @@ import shlex
 from datetime import datetime
 from pathlib import Path as File
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Response
 from pydantic import Field
@@ -130,6 +131,7 @@ def token(frame: Signed, service: database.Name) -> Response:
         block=None,
         until=made.expires_at,
         seconds=None,
+        onward=f"/databases/{service}/clients/dbeaver?way=token&user={quote(user)}",
         back=f"/databases/{service}",
         roots=ROOTS,
     )

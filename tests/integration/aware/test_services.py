@@ -154,3 +154,9 @@ def test_the_edge_tells_how_the_databases_are(stack, person):
     told = person.data("edge", "status", directory)["databases"]
     assert all(each["ok"] or "cannot reach" in each["problem"] for each in told)
     assert told != []
+    path = f"/v1/edges/{directory.name}/databases"
+
+    def known():
+        return {each["service"] for each in stack.site.api.get(path)["databases"]}
+
+    eventually(lambda: {each["service"] for each in told} <= known(), what="the CA was told")

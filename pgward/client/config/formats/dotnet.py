@@ -23,7 +23,7 @@ def npgsql(facts: Facts) -> str:
         "Database": facts.database,
         "SSL Mode": _MODES[sslmode(facts)],
     }
-    if facts.tls:
+    if facts.shows_certificate:
         found |= {"SSL Certificate": facts.cert, "SSL Key": facts.key}
     if facts.verifies:
         found["Root Certificate"] = facts.ca

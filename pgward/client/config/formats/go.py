@@ -23,14 +23,14 @@ def _pgx(facts: Facts, version: int) -> str:
     # It reads the certificate once, when it parses; with the callback each handshake does.
     imports = [
         "context",
-        *(["crypto/tls"] if facts.tls else []),
+        *(["crypto/tls"] if facts.shows_certificate else []),
         *(["net"] if facts.address else []),
     ]
     body = [f"\tconfig, err := pgx.ParseConfig({double(_dsn(facts))})"]
     body += ["\tif err != nil {", "\t\treturn nil, err", "\t}"]
     if facts.address:
         body += _dial(facts)
-    if facts.tls:
+    if facts.shows_certificate:
         body += _certificate(facts)
     body.append("\treturn pgx.ConnectConfig(ctx, config)")
     third = f'\n\n\t"github.com/jackc/pgx/v{version}"'

@@ -48,6 +48,7 @@ def _ssl(facts: Facts) -> str:
         lines.append("rejectUnauthorized: false,")
     if facts.verifies and not facts.verifies_name:
         lines.append("checkServerIdentity: () => undefined,")
-    lines.append(f"get cert() {{ return fs.readFileSync({double(facts.cert)}); }},")
-    lines.append(f"get key() {{ return fs.readFileSync({double(facts.key)}); }},")
+    if facts.shows_certificate:
+        lines.append(f"get cert() {{ return fs.readFileSync({double(facts.cert)}); }},")
+        lines.append(f"get key() {{ return fs.readFileSync({double(facts.key)}); }},")
     return "{\n" + "\n".join(f"    {line}" for line in lines) + "\n  }"

@@ -24,7 +24,7 @@ def sslmode(facts: Facts) -> str:
 def properties(facts: Facts) -> dict[str, str]:
     """Return pgjdbc's connection properties besides place and database."""
     found = {"user": facts.user, "sslmode": sslmode(facts)}
-    if facts.tls:
+    if facts.shows_certificate:
         found |= {"sslcert": facts.cert, "sslkey": facts.key_der}
     if facts.verifies:
         found["sslrootcert"] = facts.ca
@@ -48,7 +48,8 @@ def dbeaver(facts: Facts) -> str:
         "provider": "postgresql",
         "driver": "postgres-jdbc",
         "name": facts.service,
-        "save-password": True,  # an empty one: without it DBeaver asks
+        # An empty one: without it DBeaver asks, as it shall where there is a password.
+        "save-password": not facts.has_password,
         "configuration": {
             "host": facts.target,
             "port": str(facts.port),
@@ -81,7 +82,7 @@ def datagrip(facts: Facts) -> str:
             f'<data-source source="LOCAL" name={xml(facts.service)} uuid="{identifier}">',
             "  <driver-ref>postgresql</driver-ref>",
             "  <synchronize>true</synchronize>",
-            "  <auth-provider>no-auth</auth-provider>",
+            *_no_password(facts),
             "  <jdbc-driver>org.postgresql.Driver</jdbc-driver>",
             f"  <jdbc-url>{_text(_bare(facts))}?user={_text(url(facts.user))}</jdbc-url>",
             "  <driver-properties>",
@@ -91,6 +92,10 @@ def datagrip(facts: Facts) -> str:
             "#END#",
         ]
     )
+
+
+def _no_password(facts: Facts) -> list[str]:
+    return [] if facts.has_password else ["  <auth-provider>no-auth</auth-provider>"]
 
 
 def _text(value: str) -> str:

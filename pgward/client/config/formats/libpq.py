@@ -31,7 +31,7 @@ def fields(facts: Facts) -> dict[str, str]:
         found["hostaddr"] = facts.address
     found |= {"port": str(facts.port), "user": facts.user, "dbname": facts.database}
     found["sslmode"] = facts.sslmode
-    if facts.tls:
+    if facts.shows_certificate:
         found |= {"sslcert": facts.cert, "sslkey": facts.key}
     if facts.verifies:
         found["sslrootcert"] = facts.ca

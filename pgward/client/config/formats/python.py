@@ -48,8 +48,10 @@ def asyncpg(facts: Facts) -> str:
 def pg8000(facts: Facts) -> str:
     """Return Python for pg8000's DB-API module."""
     call = {**_place(facts), "database": facts.database}
+    password = '        password=os.environ["PGPASSWORD"],\n' if facts.has_password else ""
     given = (
-        f"{_arguments(call, '        ')}\n        ssl_context={'tls()' if facts.tls else 'False'},"
+        f"{_arguments(call, '        ')}\n"
+        f"{password}        ssl_context={'tls()' if facts.tls else 'False'},"
     )
     return f"""\
 {_imports(facts, "pg8000.dbapi")}
@@ -62,7 +64,15 @@ def pg8000(facts: Facts) -> str:
 
 
 def _imports(facts: Facts, module: str) -> str:
-    return f"import ssl\n\nimport {module}" if facts.tls else f"import {module}"
+    if not facts.tls:
+        return f"import {module}"
+    own = "import os\nimport ssl" if _reads_password(facts, module) else "import ssl"
+    return f"{own}\n\nimport {module}"
+
+
+def _reads_password(facts: Facts, module: str) -> bool:
+    """Tell whether the program must fetch the password, as the driver does not by itself."""
+    return facts.has_password and module.startswith("pg8000")
 
 
 def _place(facts: Facts) -> dict[str, str]:
@@ -83,7 +93,8 @@ def _tls(facts: Facts, wrap: str) -> str:
         lines.append(f"    context.load_verify_locations({double(facts.ca)})")
     else:
         lines.append("    context.verify_mode = ssl.CERT_NONE")
-    lines.append(f"    context.load_cert_chain({double(facts.cert)}, {double(facts.key)})")
+    if facts.shows_certificate:
+        lines.append(f"    context.load_cert_chain({double(facts.cert)}, {double(facts.key)})")
     body = "\n".join(["def tls():", *lines, "    return context"])
     return (f"{_server_name(facts, wrap)}\n\n\n" if renamed else "") + f"{body}\n\n\n"
 

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from pgward.client.config.catalogue import FORMATS
 from pgward.client.config.facts import Facts
 from pgward.client.identity import IdentityPaths
-from pgward.client.services import ServiceInfo
+from pgward.client.services import EdgeInfo, ServiceInfo
+from pgward.core.address import Address
 from pgward.core.errors import InvalidInputError
 
 PATHS = IdentityPaths(Path("/h/login.crt"), Path("/h/login.key"), Path("/h/ca.crt"))
@@ -170,3 +172,61 @@ def test_an_edge_that_speaks_postgresql_is_reached_by_its_name_for_the_service()
         None,
         "verify-full",
     )
+
+
+EDGE = EdgeInfo("e1", Address("edge.example.com", 6432), "edge.example.com")
+
+
+def by_password(edge=EDGE, *, user="tk-abc", database=None) -> Facts:
+    return Facts.by_password(AWARE, edge, user, database, "/h/ca.crt")
+
+
+@pytest.mark.parametrize(
+    ("edge", "host", "address", "mode"),
+    [
+        (EDGE, "edge.example.com", None, "verify-full"),
+        (
+            replace(EDGE, address=Address("10.0.0.7", 6432)),
+            *("edge.example.com", "10.0.0.7", "verify-full"),
+        ),
+        (
+            replace(EDGE, address=Address("lb.example.com", 6432)),
+            *("lb.example.com", None, "verify-ca"),
+        ),
+    ],
+)
+def test_with_a_token_the_edge_is_verified_and_no_certificate_shown(edge, host, address, mode):
+    found = by_password(edge)
+    assert (found.host, found.address, found.port, found.sslmode) == (host, address, 6432, mode)
+    assert (found.has_password, found.shows_certificate) == (True, False)
+    shown = found.to_json()
+    assert (shown["sslcert"], shown["sslkey"], shown["pkcs12"]) == (None, None, None)
+    assert (shown["sslrootcert"], shown["user"], shown["database"]) == (
+        "/h/ca.crt",
+        "tk-abc",
+        "app",
+    )
+
+
+@pytest.mark.parametrize("user", ["", "a\nb", "x" * 201])
+def test_a_strange_name_of_a_token_is_refused(user):
+    with pytest.raises(InvalidInputError):
+        by_password(user=user)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_client_is_told_of_a_certificate_that_is_not_there(name):
+    text = FORMATS[name].render(by_password(database="other"))
+    for word in (
+        "sslcert",
+        "sslkey",
+        "load_cert_chain",
+        "SSL Key",
+        "get cert",
+        "KeyPair",
+        "SSLKEY=",
+    ):
+        assert word not in text
+    assert "other" in text
+    if text.startswith("import"):
+        compile(text, name, "exec")

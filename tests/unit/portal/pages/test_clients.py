@@ -1,6 +1,8 @@
 """How each program is set up for a database."""
 
+import html
 import json
+import re
 
 import pytest
 
@@ -46,7 +48,8 @@ def test_through_the_tunnel_no_file_is_needed_where_the_edge_speaks_postgresql(a
 
 def test_straight_it_is_the_edges_name_and_the_files_that_one_says(alice):
     page = alice.open(f"{PAGE}/dbeaver?way=files&directory=C:\\keys")
-    assert page.links["Download as a file"] == f"{PAGE}/dbeaver/file?way=files&directory=C:\\keys"
+    wanted = f"{PAGE}/dbeaver/file?way=files&directory=C%3A%5Ckeys"
+    assert page.links["Download as a file"] == wanted
     answer = alice.open(page.links["Download as a file"]).answer
     disposition = answer.headers["content-disposition"]
     assert disposition == 'attachment; filename="data-sources-pgward-orders.json"'
@@ -100,6 +103,7 @@ def test_without_a_name_of_an_edge_there_is_the_tunnel_only(web, api, admin):
     declare(admin, aware())
     page = web.sign_in("alice").open(f"{PAGE}/psql")
     assert "Straight" not in page.text
+    assert "With a token" in page.text
     assert web.open(f"{PAGE}/psql?way=files").status == 422
 
 
@@ -123,3 +127,39 @@ def test_a_database_of_others_is_not_there(alice, admin):
     declare(admin, aware("hidden"), allow={"users": ["bob"]})
     for path in ("psql", "psql/file"):
         assert alice.open(f"/databases/hidden/clients/{path}").status == 404
+
+
+def test_with_a_token_it_is_the_edge_and_no_certificate(alice):
+    page = alice.open(f"{PAGE}/libpq?way=token")
+    assert "You have no token for orders now" in page.text
+    assert "user=tk-NAME-OF-A-TOKEN" in page.text
+    alice.open("/databases/orders")
+    page = alice.press("Make a token", role="app")
+    made = re.search(r"app~tk-[a-z0-9]+", page.text)
+    assert made is not None
+    page = alice.open(page.links["How a program is set up with it"])
+    (found,) = json.loads(settings(page))["connections"].values()
+    assert found["configuration"]["user"] == made[0]
+    assert found["configuration"]["properties"] == {
+        "sslmode": "verify-full",
+        "sslrootcert": "/home/alice/pgward-ca.crt",
+    }
+    token = made[0].removeprefix("app~")
+    page = alice.open(f"{PAGE}/libpq?way=token")
+    assert f"host=e1.test port=7432 user={token} dbname=shop sslmode=verify-full" in page.text
+    answer = alice.open(page.links["Download as a file"]).answer
+    assert f"user={token}" in answer.text
+    for wrong in ("%0a", "x" * 201):
+        assert alice.open(f"{PAGE}/libpq?way=token&user={wrong}").status == 422
+
+
+def test_a_service_without_tokens_offers_none(alice, admin):
+    declare(admin, aware(login={"token": False}))
+    assert "With a token" not in alice.open(f"{PAGE}/psql").text
+
+
+def settings(page):
+    """Return the text to copy."""
+    found = re.search(r"<pre tabindex=.0.>(.*?)</pre>", page.answer.text, re.DOTALL)
+    assert found is not None
+    return html.unescape(found[1])
