@@ -190,7 +190,7 @@ async def save(frame: Signed, service: database.Name, editor_id: _Id) -> Respons
         pieces = editor.export(form.sql, tell)
     except _REFUSALS as error:
         return await _shown(frame, offer, editor, error, form.sql)
-    first = await pieces.get()
+    first = await editor.next_piece(pieces)
     if first is None:
         return await _after(frame, editor, editor.task)
     sent = {**headers.COMMON, "Content-Disposition": f'attachment; filename="{service}.csv"'}
@@ -203,7 +203,7 @@ async def _content(editor: Editor, first: str, pieces: Pieces) -> AsyncIterator[
     try:
         while piece is not None:
             yield piece
-            piece = await pieces.get()
+            piece = await editor.next_piece(pieces)
     finally:
         if piece is not None:
             editor.abandon()
@@ -274,6 +274,8 @@ async def _shown(
 ) -> Response:
     status = 200 if problem is None else errors.status(problem)
     mine = _editors(frame).all_of(frame.me)
+    if not editor.is_busy:
+        editor.note_end()
     answers = () if editor.is_busy else tuple(editor.answers)
     return await run_sync(
         lambda: frame.show(

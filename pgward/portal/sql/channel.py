@@ -1,6 +1,6 @@
 """Links to edges that this process opens for a person, proved by a certificate of its own.
 
-The key is made here, is nowhere but in memory, and is good for one link: docs/adr/0034.
+The key is made here, is nowhere but in memory, and is one editor's for some minutes: docs/adr/0034.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from anyio.to_thread import run_sync
 
+from pgward.ca import caller
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.service.context import Context
 from pgward.ca.service.routes import issuing
@@ -30,6 +31,8 @@ from pgward.tunnel.tls import TlsConnection, explain, read_some, write_all
 
 DIAL_SECONDS: Final = 10.0
 CANCEL_SECONDS: Final = 5.0
+KEPT_SECONDS: Final = 300.0
+_OF_CERTIFICATES: Final = (Reason.REVOKED, Reason.EXPIRED)
 _RECORD: Final = 64 * 1024
 _LINE: Final = 8 * 1024
 
@@ -92,6 +95,15 @@ class EdgeLink:
         self.tls.close()
 
 
+@dataclass(slots=True)
+class Kept:
+    """What was shown to edges last, for which address of the browser, and until when it serves."""
+
+    shown: ssl.SSLContext | None = None
+    address: str | None = None
+    until: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """By which one person, in one login session, comes to one service."""
@@ -99,15 +111,20 @@ class Door:
     context: Context
     session: LoginSession = field(repr=False)
     service: str
+    kept: Kept = field(default_factory=Kept, repr=False)
 
     async def open(self) -> EdgeLink:
         """Open a link to the first edge that takes it; raise PgwardError."""
         edges = await run_sync(self._edges)
-        shown = await self._prove()
+        shown = await self._shown()
         connect = EdgeConnector(self.service, lambda: shown)
         try:
             async with asyncio.timeout(DIAL_SECONDS):
                 return await self._first(connect, edges)
+        except RefusedError as refusal:
+            if refusal.reason in _OF_CERTIFICATES:
+                self.kept.shown = None  # the next one may be another CA's
+            raise
         except TimeoutError:
             raise UnavailableError(
                 "no edge answered in time", hint="is the edge running, and reachable from the CA?"
@@ -148,6 +165,14 @@ class Door:
             EdgeInfo(each.name, Address.parse(each.address), each.server_name)
             for each in mine.edges
         ]
+
+    async def _shown(self) -> ssl.SSLContext:
+        """Return what proves for whom we come, made anew where it is old or of another address."""
+        kept, address, now = self.kept, caller.client.get(), self.context.monotonic()
+        if kept.shown is None or kept.address != address or kept.until <= now:
+            kept.shown = await self._prove()
+            kept.address, kept.until = address, now + KEPT_SECONDS
+        return kept.shown
 
     async def _prove(self) -> ssl.SSLContext:
         key = keys.generate()

@@ -3,16 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Final, TypeAlias
 
 from pgward.core.errors import ConflictError, InvalidInputError, PgwardError
 from pgward.pgwire import backend
 from pgward.portal.sql.channel import Door
 from pgward.portal.sql.dialogue import Answer, Dialogue
-from pgward.portal.sql.export import Export
+from pgward.portal.sql.export import Export, line
 from pgward.portal.sql.reader import Room
 from pgward.portal.sql.splitting import Statement, split
 
@@ -134,7 +135,7 @@ class Editor:
             raise InvalidInputError(
                 f"these are {len(statements)} statements, and {MOST_STATEMENTS} may run at once"
             )
-        self._note_end()
+        self.note_end()
         if in_transaction and not self.is_connected:
             raise ConflictError(
                 "the connection is there no more, nor is its transaction: nothing was run",
@@ -142,12 +143,12 @@ class Editor:
             )
         self.text = self.ran = text
         self.answers = []
-        return self._begin(self._run(statements))
+        return self._begin(partial(self._run, statements))
 
     def page(self) -> asyncio.Task[None]:
         """Begin to read the next rows of the last answer; raise ConflictError."""
         self._check_free()
-        return self._begin(self._page())
+        return self._begin(self._page)
 
     def export(self, text: str, tell: Tell) -> "asyncio.Queue[str | None]":
         """Begin to run one statement into a file, whose pieces come in the queue; None ends it.
@@ -158,12 +159,24 @@ class Editor:
         statements = split(text)
         if len(statements) != 1:
             raise InvalidInputError("one statement makes a file", hint="leave the others out")
-        self._note_end()
+        self.note_end()
         self.text = self.ran = text
         self.answers = []
         pieces: asyncio.Queue[str | None] = asyncio.Queue(_PIECES)
-        self._begin(self._export(Export.of(statements[0]), pieces, tell))
+        self._begin(partial(self._export, Export.of(statements[0]), pieces, tell))
         return pieces
+
+    async def next_piece(self, pieces: Pieces) -> str | None:
+        """Wait for a piece of a file; None is its end."""
+        task = self._task
+        if task is None:
+            return None if pieces.empty() else pieces.get_nowait()
+        getting = asyncio.ensure_future(pieces.get())
+        await asyncio.wait({getting, task}, return_when=asyncio.FIRST_COMPLETED)
+        if getting.done():
+            return getting.result()
+        getting.cancel()
+        return None if pieces.empty() else pieces.get_nowait()
 
     def abandon(self) -> None:
         """Take that nobody reads the file any more."""
@@ -184,7 +197,7 @@ class Editor:
     def let_go(self, why: str) -> None:
         """Let go of rows that nobody has asked for."""
         if not self.is_busy and self._dialogue is not None and self.held is not None:
-            self._begin(self._dialogue.finish(why), counts=False)
+            self._begin(partial(self._dialogue.finish, why), counts=False)
 
     async def disconnect(self, why: str) -> None:
         """End the connection, and remember why; the text and the answers stay."""
@@ -204,14 +217,16 @@ class Editor:
         if self.is_busy:
             raise ConflictError("a statement runs already", hint="wait for it, or cancel it")
 
-    def _note_end(self) -> None:
+    def note_end(self) -> None:
         """Take that the connection has ended meanwhile, if it has."""
         if self._dialogue is not None and self._dialogue.ended is not None:
             self.lost = self._dialogue.ended.message
-            self._dialogue = None
+            self._dialogue = self.held = None
+            for each in self.answers:
+                each.more = False
 
     def _begin(
-        self, doing: Coroutine[Any, Any, None], *, counts: bool = True
+        self, doing: Callable[[], Awaitable[None]], *, counts: bool = True
     ) -> asyncio.Task[None]:
         if counts:
             self.used = time.monotonic()
@@ -219,9 +234,9 @@ class Editor:
         self._task = asyncio.create_task(self._doing(doing))
         return self._task
 
-    async def _doing(self, doing: Coroutine[Any, Any, None]) -> None:
+    async def _doing(self, doing: Callable[[], Awaitable[None]]) -> None:
         try:
-            await doing
+            await doing()
         except PgwardError as error:
             self.problem = error
         except asyncio.CancelledError:
@@ -234,8 +249,8 @@ class Editor:
         finally:
             if self._dialogue is not None and self._dialogue.ended is not None:
                 self.problem = self.problem or self._dialogue.ended
-            self._note_end()
-            waits = bool(self.answers) and self.answers[-1].more
+            self.note_end()
+            waits = self.is_connected and bool(self.answers) and self.answers[-1].more
             self.held = time.monotonic() if waits else None
 
     async def _connected(self) -> Dialogue:
@@ -264,7 +279,7 @@ class Editor:
                 await dialogue.finish("run it alone to see the rows behind these")
 
     async def _export(self, export: Export, pieces: Pieces, tell: Tell) -> None:
-        has_left = False
+        is_broken_off = False
         try:
             try:
                 async with aclosing(export.lines(await self._connected())) as found:
@@ -273,11 +288,13 @@ class Editor:
             except ConflictError:
                 self.answers = [export.answer]
             except asyncio.CancelledError:
-                has_left, export.cut = True, "who asked for it has left"
+                is_broken_off, export.cut = True, "it was broken off"
             await self._after(export)
         finally:
             await tell(export)
-            if not has_left:
+            if is_broken_off:
+                _squeeze(pieces, line([f"cut off: {export.cut}"]), None)
+            else:
                 await pieces.put(None)
 
     async def _after(self, export: Export) -> None:
@@ -293,3 +310,11 @@ class Editor:
         if not self.answers or not self.answers[-1].more or self._dialogue is None:
             raise ConflictError("there are no more rows of it", hint="run it again")
         await self._dialogue.page(self.answers[-1], rows=ROWS, room=Room(VALUE, PAGE))
+
+
+def _squeeze(pieces: Pieces, *last: str | None) -> None:
+    """Put the last pieces of what is not whole in place of others: perhaps nobody reads them."""
+    while pieces.qsize() > _PIECES - len(last):
+        pieces.get_nowait()
+    for each in last:
+        pieces.put_nowait(each)

@@ -154,6 +154,17 @@ def test_rows_and_their_next_page(alice, far):
     assert "there are no more rows" in page.text.lower()
 
 
+def test_a_connection_that_ended_meanwhile_is_told_of(alice, far):
+    columns = backend.row_description([Column("n", 23)])
+    link = far.expects(BEGUN + columns + rows(1) + SUSPENDED)
+    page = alice.press("Run", sql="select n", reason="x")
+    link.say(backend.error("FATAL", "57P05", "pgward: the session was idle for an hour"))
+    page = alice.open(page.path)
+    assert "not connected" in page.text
+    assert "The session was idle for an hour." in page.text
+    assert "Next rows" not in page.text
+
+
 def test_what_runs_can_be_cancelled(alice, far):
     link = opened(alice, far, BEGUN, READY)
     page = alice.press("Run", sql="select pg_sleep(60)")

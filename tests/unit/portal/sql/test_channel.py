@@ -92,8 +92,8 @@ class OneDoor(Door):
     def _edges(self) -> Any:
         return list(self.edges)
 
-    async def _prove(self) -> Any:
-        return None
+    async def _shown(self) -> Any:
+        self.kept.shown = "what was shown"
 
 
 def edges(count: int) -> list[EdgeInfo]:
@@ -108,6 +108,7 @@ def edges(count: int) -> list[EdgeInfo]:
         ([RefusedError(Reason.STOPPING), "ok"], "e1"),
         ([UnavailableError("away"), UnavailableError("as well")], "as well"),
         ([RefusedError(Reason.BLOCKED), "ok"], "your account is blocked"),
+        ([RefusedError(Reason.REVOKED), "ok"], "your certificate is revoked"),
         ([], "no edge serves orders now"),
     ],
 )
@@ -131,6 +132,7 @@ def test_the_first_edge_that_takes_it(monkeypatch, said, opened):
         assert asyncio.run(door.open()).edge == opened
     except (UnavailableError, RefusedError) as error:
         assert error.message == opened  # noqa: PT017 - the other outcome is no error
+    assert (door.kept.shown is None) == ("revoked" in opened)
 
 
 def test_no_edge_answers_in_time(monkeypatch):
@@ -214,5 +216,13 @@ def test_which_edges_lead_there_and_for_whom(api, admin, edge, store):
     assert [(each.name, str(each.address)) for each in found] == [("e1", "e1.test:7432")]
     with pytest.raises(DeniedError, match="no access to stock"):
         Door(context, session, "stock")._edges()
+    door = Door(context, session, "orders")
     with api.client.begin() as loop:
-        assert loop.call(Door(context, session, "orders")._prove).verify_mode is ssl.CERT_REQUIRED
+        shown = loop.call(door._shown)
+        assert shown.verify_mode is ssl.CERT_REQUIRED
+        assert loop.call(door._shown) is shown
+        door.kept.until = 0.0
+        again = loop.call(door._shown)
+        assert again is not shown
+        door.kept.address = "192.0.2.7"
+        assert loop.call(door._shown) is not again

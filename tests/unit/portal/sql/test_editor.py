@@ -243,8 +243,59 @@ def test_a_reader_that_leaves_ends_the_file():
         made.door.cancel = _says(link, backend.error("ERROR", "57014", "canceled"), READY)
         text, records = await told(made, "select", wait=False)
         assert text == "n\r\n1\r\n"
-        assert records[0].cut == "who asked for it has left"
+        assert records[0].cut == "it was broken off"
         await made.disconnect("")
+
+    run(main())
+
+
+def test_a_file_of_an_editor_that_is_closed_says_that_it_is_not_whole():
+    async def main() -> None:
+        columns = backend.row_description([backend.Column("n", 23)])
+        made = editor(FakeLink(BEGUN + columns + rows(1) + SUSPENDED))
+        records: list[Export] = []
+
+        async def tell(each: Export) -> None:
+            records.append(each)
+
+        pieces = made.export("select", tell)
+        found = [await made.next_piece(pieces)]
+        await made.disconnect("the sign-in has ended")
+        while found[-1] is not None:
+            found.append(await made.next_piece(pieces))
+        assert found == ["n\r\n1\r\n", "cut off: it was broken off\r\n", None]
+        assert records[0].cut == "it was broken off"
+
+    run(main())
+
+
+def test_a_file_that_never_began_ends():
+    async def main() -> None:
+        made = editor(FakeLink())
+        pieces = made.export("select", None)
+        await made.disconnect("")
+        assert await made.next_piece(pieces) is None
+
+    run(main())
+
+
+def test_what_is_not_read_makes_room_for_the_end():
+    async def main() -> None:
+        numbers = [rows(each) + SUSPENDED for each in range(20)]
+        columns = backend.row_description([backend.Column("n", 23)])
+        made = editor(FakeLink(BEGUN + columns + numbers[0], *numbers[1:]))
+        records: list[Export] = []
+
+        async def tell(each: Export) -> None:
+            records.append(each)
+
+        pieces = made.export("select", tell)
+        await asyncio.sleep(0.01)
+        assert pieces.full()
+        task = made.task
+        await made.disconnect("")
+        await asyncio.wait({task})
+        assert (records[0].rows, pieces.qsize()) == (5, 4)
 
     run(main())
 
