@@ -22,8 +22,9 @@ _NOT_WALKED = {
     *("/admin/services", "/admin/policies"),
     "/admin/identity-providers/{name}",  # one must answer to be there
     "/sessions/{edge}/{session}/recording/part",  # for the player's script
+    "/databases/{service}/sql/{editor_id}",  # which needs an edge
 }
-PEOPLE = ("adam", "audrey", "dora", "ann", "bob")
+PEOPLE = ("adam", "audrey", "ann", "bob")
 # Pages that others lead to before they are there.
 COMING = (
     *("/admin/ca", "/admin/integrations", "/admin/people", "/admin/services", "/admin/resources"),
@@ -91,19 +92,6 @@ def problems(walk: Walk, seen: Seen) -> Iterator[str]:
             yield f"a form goes to {action}, where there is no page"
 
 
-@pytest.mark.usefixtures("portal_world")
-def test_every_page_that_somebody_finds_is_sound(app, pages):
-    told, reached = [], set()
-    for who in PEOPLE:
-        walk = Walk(WebPerson(app).sign_in(who).client, pages)
-        for seen in walk.begin():
-            told += [f"{seen.path} ({who}, by {seen.of}): {each}" for each in problems(walk, seen)]
-        reached |= walk.reached
-    assert not told, "\n".join(told)
-    wanted = {each for each in pages if each.method == "GET" and each.path not in _NOT_WALKED}
-    assert {each.path for each in wanted - reached} == set(), "no link leads there"
-
-
 def dump(store) -> dict[str, list[tuple[object, ...]]]:
     """Return what stands in each table."""
     with store.read() as connection:
@@ -122,12 +110,19 @@ def changed(before, after) -> set[str]:
     return {name for name in before if before[name] != after[name]} - records
 
 
-def test_looking_changes_nothing(web, pages, portal_world):
-    walk = Walk(web.sign_in("adam").client, pages)
-    before = dump(portal_world.store)
-    for _ in walk.begin():
-        pass
-    assert changed(before, dump(portal_world.store)) == set()
+def test_every_page_that_somebody_finds_is_sound(app, pages, portal_world):
+    """And looking at it changes nothing."""
+    told, reached = [], set()
+    for who in PEOPLE:
+        walk = Walk(WebPerson(app).sign_in(who).client, pages)
+        before = dump(portal_world.store)
+        for seen in walk.begin():
+            told += [f"{seen.path} ({who}, by {seen.of}): {each}" for each in problems(walk, seen)]
+        told += [f"{who} changed {each}" for each in changed(before, dump(portal_world.store))]
+        reached |= walk.reached
+    assert not told, "\n".join(told)
+    wanted = {each for each in pages if each.method == "GET" and each.path not in _NOT_WALKED}
+    assert {each.path for each in wanted - reached} == set(), "no link leads there"
 
 
 def test_what_is_anothers_is_nobodys_business(web, pages, portal_world):
@@ -137,7 +132,7 @@ def test_what_is_anothers_is_nobodys_business(web, pages, portal_world):
     for each in pages:
         if not each.nothing or not each.is_page or each.frames <= {"guest"}:
             continue
-        path = each.filled(portal_world.known | {"service": "orders"})
+        path = each.filled(portal_world.values(each.path))
         sent = {"Accept": "text/html"}
         if each.method == "GET":
             answer = web.client.get(path, headers=sent)
