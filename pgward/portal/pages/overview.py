@@ -6,7 +6,16 @@ from datetime import datetime
 
 from fastapi import Response
 
-from pgward.ca.service.routes import access_requests, connectors, crls, edges, hosts, rotations
+from pgward.ca.service.routes import (
+    access_requests,
+    connectors,
+    crls,
+    devices,
+    edges,
+    hosts,
+    people,
+    rotations,
+)
 from pgward.portal.pages.machines import condition
 from pgward.portal.pages.machines.condition import Machine
 from pgward.portal.web import route
@@ -41,6 +50,8 @@ def overview(frame: Administrator) -> Response:
         fleets=fleets,
         waiting=waiting,
         most=_MOST,
+        people=people.page(context, me, limit=1).total,
+        devices=len(devices.every(context, me, state="waiting", limit=_MOST).devices),
         servers=_servers(frame),
         authority=_authority(frame),
     )

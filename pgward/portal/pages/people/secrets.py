@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from pgward.ca.secrets import kept
 from pgward.ca.service import errors
 from pgward.ca.service.routes import secrets
+from pgward.core import names
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.portal.pages.machines.common import REFUSALS, unknown_act
 from pgward.portal.web import forms, route
@@ -105,7 +106,21 @@ def _act(frame: Frame, name: str, form: Act) -> str:
     raise unknown_act()
 
 
-def _every(frame: Frame, problem: PgwardError | None = None, name: str = "") -> Response:
+def _may_be(name: str) -> bool:
+    """Tell that a secret may be called so; raise NotFoundError."""
+    try:
+        names.resource_name(name)
+    except InvalidInputError:
+        raise NotFoundError(
+            f"there can be no secret {name!r}", hint="look at the list of them"
+        ) from None
+    return True
+
+
+def _every(
+    frame: Frame, problem: PgwardError | None = None, name: str = "", *, is_missing: bool = False
+) -> Response:
+    """Show all; one that is not there yet, but that something refers to, may be stored."""
     found = secrets.every(frame.context, frame.me)
     return frame.show(
         "people/secrets.html",
@@ -113,6 +128,7 @@ def _every(frame: Frame, problem: PgwardError | None = None, name: str = "") -> 
         secrets=found.secrets,
         key_made_at=found.key_made_at,
         typed=name,
+        is_missing=is_missing,
         problem=problem,
         now=frame.context.now(),
     )
@@ -122,7 +138,7 @@ def _show(frame: Frame, name: str, problem: PgwardError | None = None) -> Respon
     context, me = frame.context, frame.me
     found = next((each for each in secrets.every(context, me).secrets if each.name == name), None)
     if found is None:
-        raise NotFoundError(f"there is no secret {name!r}", hint="look at the list of them")
+        return _every(frame, problem, name, is_missing=_may_be(name))
     return frame.show(
         "people/secret.html",
         status=200 if problem is None else errors.status(problem),

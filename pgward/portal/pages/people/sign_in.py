@@ -70,12 +70,14 @@ def page(frame: Frame, name: str, problem: PgwardError | None = None) -> Respons
     """Return the page, with what went wrong; raise NotFoundError."""
     context, me = frame.context, frame.me
     user = users.show(context, me, name).user
+    every = devices.of_person(context, me, user.name).devices
     return frame.show(
         "people/sign_in.html",
         status=200 if problem is None else errors.status(problem),
         user=user,
         logins=login_sessions.of_person(context, me, user.name).logins,
-        devices=devices.of_person(context, me, user.name).devices[: common.MOST],
+        devices=every[: common.MOST],
+        more=len(every) > common.MOST,
         factors=mfa.of_person(context, me, user.name),
         passkeys=passkeys.of_user(context, me, user.name).passkeys,
         tokens=handles.of_person(context, me, user.name).tokens,

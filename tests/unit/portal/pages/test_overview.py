@@ -1,6 +1,7 @@
 import pytest
 
 from tests.fixtures import integrations
+from tests.fixtures.ca_service import Device
 from tests.fixtures.web_person import WebPerson
 
 EVIL = "<script>alert(1)</script>"
@@ -37,6 +38,16 @@ def test_a_rotation_that_is_under_way_is_told(rotating_ca):
 @pytest.mark.usefixtures("api")
 def test_a_new_authority_says_how_to_have_a_first_edge(web):
     assert web.sign_in("root").open("/admin").links["Set up the first"] == "/admin/start"
+
+
+def test_people_are_counted_and_devices_that_wait(web, api, admin, alice):  # noqa: ARG001 - her first
+    rule = {"appliesTo": {"groups": ["dba"]}, "devices": "approval"}
+    body = {"kind": "LoginRule", "metadata": {"name": "r"}, "spec": rule}
+    assert admin.call("PUT", "/v1/resources/LoginRule/r", body).status_code in {200, 201}
+    page = web.sign_in("root").open("/admin")
+    assert "People 2 Devices that wait for a yes 0" in page.text
+    assert Device(api).login("alice").json()["ask"]["kind"] == "approval"
+    assert "Devices that wait for a yes 1" in web.open("/admin").text
 
 
 def test_others_see_nothing_of_it(web, api):
