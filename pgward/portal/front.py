@@ -24,6 +24,7 @@ from pgward.portal.pages import (
     people,
     requests,
     resources,
+    reviews,
     sessions,
     sign_in,
     sql,
@@ -42,6 +43,7 @@ _PAGES = (
     *resources.PAGES,
     *machines.PAGES,
     *audit.PAGES,
+    reviews,
 )
 
 

@@ -139,7 +139,7 @@ def show(*, name: str, mine: bool, state: str | None, csv: bool, output: str) ->
         if csv:
             terminal.echo(spreadsheets.line(FIELDS))
             for each in found:
-                terminal.echo(spreadsheets.line(_cell(each[field]) for field in FIELDS))
+                terminal.echo(spreadsheets.line(cell(each[field]) for field in FIELDS))
             return
         rights = list(found)
     if output != "table":
@@ -231,15 +231,17 @@ def _items(api: ApiClient, name: str, **wanted: str | None) -> Iterator[dict[str
 def _called(right: dict[str, Any]) -> str:
     """Return a right as a message names it."""
     who = reporting.who(right) or right["role"] or "somebody"
-    return f"{who} at {_what(right)}, by {right['path']} ({right['by']})"
+    return f"{who} at {what(right)}, by {right['path']} ({right['by']})"
 
 
-def _what(right: dict[str, Any]) -> str:
+def what(right: dict[str, Any]) -> str:
+    """Return what a right of a review is about, in words."""
     hosts = right["hosts"]
     return f"host {', '.join(hosts)}" if hosts else reporting.what({**right, "host": None})
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """Return a field of a right as a table has it."""
     return ", ".join(value) if isinstance(value, list) else value
 
 
@@ -254,7 +256,7 @@ def _row(right: dict[str, Any], now: datetime) -> dict[str, Any]:
     return {
         "number": right["number"],
         "who": reporting.who(right),
-        "what": _what(right),
+        "what": what(right),
         "path": f"{right['path']} ({right['by']})",
         "role": right["role"],
         "used": f"{used or 'never'}: unused" if right["unused"] else used,

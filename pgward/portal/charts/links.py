@@ -1,6 +1,7 @@
 """Who reaches what: names on two sides, and lines between them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,7 @@ WIDTH: Final = 720
 _ROW, _TOP = 24, 26
 _LEFT, _RIGHT = 230, 490
 _BEND = 110
+_BOW = 12
 _MOST_LETTERS = 30
 
 
@@ -75,8 +77,8 @@ def draw(title: str, links: Sequence[Link]) -> LinkMap:
         left=[Node(y, _shortened(name), name) for name, y in left_at.items()],
         right=[Node(y, _shortened(name), name) for name, y in right_at.items()],
         curves=[
-            Curve(_path(left_at[each.left], right_at[each.right]), each.kind, each.says)
-            for each in once
+            Curve(_path(left_at[each.left], right_at[each.right], bow), each.kind, each.says)
+            for each, bow in _bowed(once)
         ],
         height=_TOP + rows * _ROW,
     )
@@ -87,9 +89,18 @@ def _y(place: int, count: int, rows: int) -> float:
     return round(_TOP + (place + 0.5) * _ROW * rows / count, 1)
 
 
-def _path(left: float, right: float) -> str:
+def _bowed(links: Sequence[Link]) -> Iterator[tuple[Link, int]]:
+    """Yield links with how far each is bent, so that those of the same two names stand apart."""
+    before: Counter[tuple[str, str]] = Counter()
+    for each in links:
+        pair = (each.left, each.right)
+        yield each, before[pair] * _BOW
+        before[pair] += 1
+
+
+def _path(left: float, right: float, bow: int) -> str:
     begin, end = _LEFT + 8, _RIGHT - 8
-    return f"M{begin} {left}C{begin + _BEND} {left} {end - _BEND} {right} {end} {right}"
+    return f"M{begin} {left}C{begin + _BEND} {left + bow} {end - _BEND} {right + bow} {end} {right}"
 
 
 def _shortened(name: str) -> str:

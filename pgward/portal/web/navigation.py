@@ -113,16 +113,19 @@ PARTS = (
         "/audit",
         _auditors,
         (
+            Group("", (Page("Overview", "/audit"),)),
             Group(
-                "",
+                "Search",
                 (
-                    Page("Overview", "/audit"),
                     Page("Events", "/audit/events"),
                     Page("Statements", "/audit/statements"),
                     Page("Kept searches", "/audit/searches"),
                     Page("Proof", "/audit/chain"),
-                    Page("Who reaches what", "/audit/map"),
                 ),
+            ),
+            Group(
+                "Rights",
+                (Page("Who reaches what", "/audit/map"), Page("Reviews", "/reviews")),
             ),
         ),
     ),
@@ -137,8 +140,15 @@ def seen_by(user: User) -> tuple[Part, ...]:
 def place(path: str) -> Place:
     """Return where the page at ``path`` stands."""
     part = next((each for each in PARTS if _is_below(path, each.path)), None)
+    if part is None:
+        part = next((each for each in PARTS if _has(each, path)), None)
     pages = [page.path for group in (part.groups if part else ()) for page in group.pages]
     return Place(part, max((each for each in pages if _is_below(path, each)), key=len, default=""))
+
+
+def _has(part: Part, path: str) -> bool:
+    """Tell whether a page is one of a part's though its path is another, as others see it, too."""
+    return any(_is_below(path, page.path) for group in part.groups for page in group.pages)
 
 
 def _is_below(path: str, top: str) -> bool:

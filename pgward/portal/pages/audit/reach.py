@@ -45,7 +45,7 @@ LEGEND: Final = (
     ("given", "granted for a time"),
     ("asks", "may ask for it"),
     ("glass", "may take it in an emergency"),
-    ("besides", "a login that is not pgward's"),
+    ("besides", "a login of the server itself"),
 )
 
 

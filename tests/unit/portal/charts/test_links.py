@@ -24,6 +24,7 @@ def test_names_stand_on_two_sides_near_what_they_reach():
 def test_two_ways_are_two_lines():
     found = links.draw("x", [link("ana", "shop"), link("ana", "shop", "asks")])
     assert [each.kind for each in found.curves] == ["stands", "asks"]
+    assert found.curves[0].path != found.curves[1].path
 
 
 def test_a_long_name_is_cut():

@@ -12,6 +12,7 @@ from pgward.portal.web import navigation
         ("/admin", "Administration", "/admin"),
         ("/admin/nothing", "Administration", "/admin"),
         ("/databasesx", None, ""),
+        ("/reviews/q4", "Audit", "/reviews"),
         ("/", None, ""),
     ],
 )
