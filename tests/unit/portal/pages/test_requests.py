@@ -143,3 +143,13 @@ def test_the_sql_is_shown_when_the_connector_answers(browse, asked, monkeypatch)
     browse("dora").open(asked)
     page = browse("dora").press("Show the SQL that it would run")
     assert "The connector has not answered yet." in page.text
+
+
+def test_what_one_has_may_be_given_back(browse, asked, access):
+    browse("dora").open(asked)
+    browse("dora").press("Approve", reason="go ahead")
+    page = browse("ann").open(asked)
+    assert "End it now" not in page.text
+    page = browse("ann").press("Give it back now")
+    assert (page.status, "Ended." in page.text) == (200, True)
+    assert access.grant(asked.rpartition("/")[2]).state in {"ending", "ended"}
