@@ -139,6 +139,22 @@ def test_who_is_revoked_has_no_connection_within_seconds(stack):
         assert desk.open(desk.page.path).path == "/sign-in"
 
 
+def test_limits_hold_for_browsers_too(stack):
+    person = stack.site.person()
+    limits = {"maxConnectionsPerUser": 1, "idleTimeout": "1s"}
+    service = stack.aware(person, webClient={}, limits=limits)
+    with at_desk(stack, person, service) as desk:
+        first = desk.run("select 1").path
+        desk.open(f"/databases/{service.name}/sql")
+        assert "Close some, or ask for a higher limit" in desk.run("select 2").text
+        words = "the session was idle for 1 second"
+        eventually(lambda: words in desk.open(first).text.lower())
+        assert "not connected" in desk.page.text
+        page = desk.run("select 'again'")
+        assert "This is a new connection" in page.text
+        assert "again" in page.text
+
+
 def test_a_service_may_ask_why(stack):
     person = stack.site.person()
     service = declared(stack, person, reasonRequired=True)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator
 
 from tests.fixtures import portal_browser
+from tests.fixtures.portal_browser import PortalBrowser
 
 
 @pytest.mark.soak
@@ -46,8 +47,12 @@ def test_an_editor_stays_while_its_text_runs(stack, tmp_path):
         page.evaluate("document.getElementById('sql').setSelectionRange(19, 60)")
         page.keyboard.press("Control+Enter")
         button("Next rows").click()
-        page.get_by_text("rows 201 to 300").wait_for()
+        page.get_by_text("rows 201 to 300 ·").wait_for()
         assert page.get_by_text("not this", exact=True).count() == 0
+        page.get_by_text("Run before, on this page").click()
+        portal.look()
+        button("select pg_sleep(60)").click()
+        assert page.get_by_label("SQL", exact=True).input_value() == "select pg_sleep(60)"
         button("Tables").click()
         page.get_by_role("columnheader", name="columns").wait_for()
         write("select 5 as five")
@@ -55,5 +60,18 @@ def test_an_editor_stays_while_its_text_runs(stack, tmp_path):
             button("Save as CSV").click()
         assert Path(got.value.path()).read_bytes() == b"five\r\n5\r\n"
         assert page.url == editor
-        portal.press("Close this editor")
-        assert page.url == editor.rpartition("/")[0]
+        its_text_outlives_an_editor(portal, editor)
+
+
+def its_text_outlives_an_editor(portal: PortalBrowser, editor: str) -> None:
+    page = portal.page
+    other = page.context.new_page()
+    other.goto(editor)
+    other.get_by_role("button", name="Close this editor").click()
+    other.get_by_text("The editor is closed.").wait_for()
+    other.close()
+    text = page.get_by_label("SQL", exact=True)
+    text.fill("select 'kept'")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Nothing was run").wait_for()
+    assert text.input_value() == "select 'kept'"

@@ -1,6 +1,6 @@
 """What policies would say of anybody, with the whole reasoning: for administrators."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -9,6 +9,7 @@ from pgward.ca.service import strict
 from pgward.ca.service.auth import Administrator
 from pgward.ca.service.context import Current
 from pgward.ca.service.models import Body, Flag, Moment, Name, Storable, Text
+from pgward.ca.service.routes.me_policies import Method
 from pgward.client.policy_configs import Choice
 from pgward.core.clock import rfc3339
 from pgward.policy import explaining
@@ -35,7 +36,7 @@ class WayIn(Body):
     """The way in, and from where."""
 
     client: Text = ""
-    method: Literal["certificate", "tunnel", "otp", "token"] = "certificate"
+    method: Method = "certificate"
     mfa: Flag = False
     reason: Text = ""
 
