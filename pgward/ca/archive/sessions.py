@@ -92,7 +92,8 @@ class SessionFilter:
         if self.until is not None:
             clauses.append(_COLUMNS.started_at < self.until)
         if self.open is not None:
-            clauses.append(_COLUMNS.ended_at.is_(None) == self.open)
+            is_open = _COLUMNS.ended_at.is_(None)  # in the words of the index of those that run
+            clauses.append(is_open if self.open else ~is_open)
         if self.recorded is not None:
             clauses.append(_IS_RECORDED if self.recorded else ~_IS_RECORDED)
         for count, wanted in ((_COLUMNS.errors, self.errors), (_COLUMNS.denied, self.denied)):

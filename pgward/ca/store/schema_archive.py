@@ -7,6 +7,7 @@ from pgward.ca.store.schema import UtcTime, metadata
 _EDGE = sa.String(63)
 _CHAIN = sa.String(16)
 _HASH = sa.String(43)  # 32 bytes in base64url
+_OPEN = sa.text("ended_at IS NULL")
 _NONE = sa.text("0")
 _NAME = sa.String(256)
 
@@ -116,6 +117,12 @@ database_sessions = sa.Table(
     sa.Column("before_rows", sa.BigInteger, nullable=False, server_default=_NONE),
     sa.Column("before_bytes", sa.BigInteger, nullable=False, server_default=_NONE),
     sa.Index("ix_database_sessions_started_at", "started_at"),
+    sa.Index(
+        "ix_database_sessions_open",
+        "started_at",
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
     sa.Index("ix_database_sessions_user_name", "user_name", "started_at"),
     sa.Index("ix_database_sessions_service", "service", "started_at"),
     sa.Index("ix_database_sessions_received_at", "received_at"),

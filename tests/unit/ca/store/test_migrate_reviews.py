@@ -31,6 +31,7 @@ def test_connections_from_before_are_uses(store, tmp_path):
         later += ("saved_searches", "archive_checks", "integration_checks", "database_health")
         for table in ("last_uses", "review_items", "reviews", *later):
             transaction.execute(sa.text(f"DROP TABLE {table}"))
+        transaction.execute(sa.text("DROP INDEX ix_database_sessions_open"))
         columns = [each.name for each in database_sessions.columns]
         for column in columns[columns.index("byte_count") :]:
             transaction.execute(sa.text(f"ALTER TABLE database_sessions DROP COLUMN {column}"))
