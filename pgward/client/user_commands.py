@@ -1,11 +1,13 @@
 """``pgward user …`` and ``pgward group …``: the CA's directory of people."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from pgward.client import options
+from pgward.client.api import ApiClient
 from pgward.client.options import PasswordSource
 from pgward.core import names
 from pgward.core.clock import parse_rfc3339, rfc3339
@@ -13,6 +15,7 @@ from pgward.core.errors import ConflictError, InvalidInputError, NotFoundError
 from pgward.system import terminal
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_STANDINGS = ("active", "blocked", "outside", "no-factor", "invited")
 _USERS = {
     "name": "NAME",
     "full_name": "FULL NAME",
@@ -170,11 +173,16 @@ def uninvite(name: str) -> None:
 
 
 @user.command("list")
+@click.option("--search", "text", metavar="TEXT", help="Only who has it in a name or an address.")
+@click.option("--standing", type=click.Choice(_STANDINGS), help="Only who stands so.")
+@click.option("--group", metavar="GROUP", help="Only its members.")
 @options.output
-def list_users(output: str) -> None:
+def list_users(text: str | None, standing: str | None, group: str | None, output: str) -> None:
     """List everyone, blocked people too."""
+    wanted = {"text": text, "standing": standing, "group": group}
     with options.api() as api:
-        found = api.get("/v1/users")["users"]
+        some = any(wanted.values())
+        found = list(_people(api, wanted)) if some else api.get("/v1/users")["users"]
     terminal.table(found, _USERS, output, empty="there is nobody")
 
 
@@ -330,6 +338,16 @@ def add_members(name: str, users: tuple[str, ...]) -> None:
 def remove_members(name: str, users: tuple[str, ...]) -> None:
     """Take people out of GROUP."""
     _change_members(name, remove=list(users))
+
+
+def _people(api: ApiClient, wanted: Mapping[str, str | None]) -> Iterator[dict[str, Any]]:
+    after: str | None = None
+    while True:
+        reply = api.get("/v1/people", **wanted, limit=1000, after=after)
+        yield from reply["people"]
+        after = reply["after"]
+        if after is None:
+            return
 
 
 def _change_members(name: str, **change: list[str]) -> None:

@@ -73,6 +73,16 @@ def test_list_and_show(logged_in, fake_ca):
     assert "blocked because  left\n" in logged_in("user", "show", "bob").stdout
 
 
+def test_some_of_many_are_listed(logged_in, fake_ca):
+    pages = iter([{"people": [ALICE], "after": "bob"}, {"people": [], "after": None}])
+    fake_ca.routes["GET /v1/people"] = lambda _sent: next(pages)
+    result = logged_in("user", "list", "--search", "bo", "--standing", "blocked")
+    assert result.stdout.splitlines()[1:] == ["bob   Bob        -       dba     yes"]
+    first, second = (request.url.params for request in fake_ca.requests[-2:])
+    assert (first["text"], first["standing"], second["after"]) == ("bo", "blocked", "bob")
+    assert logged_in("user", "list", "--standing", "tall").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "call", "sent"),
     [

@@ -1,16 +1,19 @@
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from pgward.ca.identity import directory
+from pgward.ca.identity import directory, invitations
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.keys.sealing import Sealer
 from pgward.ca.notices.notice import Kind
 from pgward.ca.notices.queueing import queue
 from pgward.ca.notices.upkeep import linker, open_channels, table
 from pgward.ca.settings import Settings
-from tests.fixtures.notices import NOW, facts
+from pgward.ca.store.schema_notices import notices
+from tests.fixtures.notices import ID, NOW, facts
 
 SEALER = Sealer(b"s" * 32)
 ALL = """
@@ -83,3 +86,28 @@ ca_file = "{mail_server.ca}"
     (got,) = mail_server.mails
     assert got["Subject"] == "[pgward] ana asks for access to shop"
     assert "https://localhost:8443/decide?link=" in got.get_body(["plain"]).get_content()
+
+
+def test_an_invitation_becomes_an_email_with_its_link(store, mail_server):
+    toml = f"""[ca]
+url = "https://10.0.0.1:8443"
+[notify]
+links = "off"
+[notify.smtp]
+server = "{mail_server.address}"
+sender = "pgward <access@example.com>"
+ca_file = "{mail_server.ca}"
+"""
+    with store.write() as transaction:
+        directory.add(transaction, NewUser("bob", email="bob@x.de"), now=NOW, by="t")
+        until = facts(until=NOW + timedelta(days=1))
+        queue(transaction, Kind.INVITED, ID, ["bob"], until, now=NOW)
+    jobs = table(Settings.parse(toml), Path(), store, Clock(), sealer=SEALER, write=store.write)
+    for job in jobs:
+        job.run()
+    (got,) = mail_server.mails
+    text = got.get_body(["plain"]).get_content()
+    (link,) = re.findall(r"https://10\.0\.0\.1:8443/welcome\?invitation=(\S+)", text)
+    assert invitations.id_of(SEALER, link) == ID
+    with store.read() as connection:
+        assert link not in str(connection.execute(sa.select(notices)).all())
