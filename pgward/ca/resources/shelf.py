@@ -53,6 +53,14 @@ def every(connection: Connection, kind: str) -> list[Resource]:
     return stored.every(connection, kind)
 
 
+def page(connection: Connection, kind: str, after: str, limit: int) -> list[Resource]:
+    """Return up to so many resources of a kind by name, those behind a name."""
+    if kind not in PEOPLE:
+        return stored.page(connection, kind, after, limit)
+    found = sorted(every(connection, kind), key=lambda each: each.name)
+    return [each for each in found if each.name > after][:limit]
+
+
 def fingerprint(spec: dict[str, Any]) -> int:
     """Return a number of nine digits at most that is another one for another spec."""
     text = json.dumps(spec, sort_keys=True).encode()

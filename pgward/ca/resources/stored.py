@@ -41,6 +41,7 @@ _SERVICES = (
     .order_by(resources.c.name)
 )
 _SOME_SERVICES = _SERVICES.where(resources.c.name.in_(sa.bindparam("called", expanding=True)))
+_PAGE = _EVERY.where(resources.c.name > sa.bindparam("behind")).limit(sa.bindparam("most"))
 _SEVERAL = (
     sa.select(resources)
     .where(
@@ -97,6 +98,12 @@ def every(connection: Connection, kind: str) -> list[Resource]:
     """Return all resources of a kind by name."""
     found = connection.execute(_EVERY, {"of_kind": kind})
     return [Resource(*row) for row in found]  # its fields are the columns, in their order
+
+
+def page(connection: Connection, kind: str, after: str, limit: int) -> list[Resource]:
+    """Return up to so many resources of a kind by name, those behind a name."""
+    given = {"of_kind": kind, "behind": after, "most": limit}
+    return [Resource(*row) for row in connection.execute(_PAGE, given)]
 
 
 def several(connection: Connection, kind: str, names: Collection[str]) -> list[Resource]:

@@ -81,10 +81,20 @@ class Changes(BaseModel):
 
 
 @router.get("/resources/{kind}", summary="List resources of a kind")
-def every(context: Current, _by: Administrator, kind: str) -> Resources:
-    """Return resources as they can be applied again."""
+def every(
+    context: Current,
+    _by: Administrator,
+    kind: str,
+    limit: Annotated[int | None, Query(ge=1, le=applying.MAX_TOGETHER)] = None,
+    after: Annotated[Name | None, Query(description="only those behind this name")] = None,
+) -> Resources:
+    """Return resources as they can be applied again, by name: all, or a page of them."""
+    real = kinds.canonical(kind)
     with context.store.read() as connection:
-        found = shelf.every(connection, kinds.canonical(kind))
+        if limit is None and after is None:
+            found = shelf.every(connection, real)
+        else:
+            found = shelf.page(connection, real, after or "", limit or applying.MAX_TOGETHER)
     return Resources(resources=[each.to_json() for each in found])
 
 

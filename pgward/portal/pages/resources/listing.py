@@ -17,7 +17,8 @@ Kind = Annotated[str, Path(max_length=63)]
 Words = Annotated[str, Query(max_length=200)]
 _PAGE = 50
 _MOST_NAMED = 4  # of the people, edges and the like in one cell
-_PEOPLE = ("User", "Group")  # of which there may be very many: they are counted on their own pages
+_PEOPLE = {"User": "/admin/people", "Group": "/admin/groups"}
+"""There may be very many of these: pages of their own have them."""
 
 
 @router.get("/admin/services")
@@ -35,10 +36,12 @@ def policies(frame: Administrator) -> Response:
 @router.get(kind_words.TOP)
 def every_kind(frame: Administrator) -> Response:
     """Show the kinds, and how many there are of each."""
-    found = []
+    found: list[tuple[kind_words.Words, str, int | None]] = []
     for kind in schemas.every(frame.me).kinds:
-        number = None if kind in _PEOPLE else len(_every(frame, kind))
-        found.append((kind_words.OF[kind], kind_words.path(kind), number))
+        if kind in _PEOPLE:
+            found.append((kind_words.OF[kind], _PEOPLE[kind], None))
+        else:
+            found.append((kind_words.OF[kind], kind_words.path(kind), len(_every(frame, kind))))
     return frame.show("resources/kinds.html", kinds=found)
 
 
@@ -46,6 +49,8 @@ def every_kind(frame: Administrator) -> Response:
 def every(frame: Administrator, kind: Kind, q: Words = "", after: Words = "") -> Response:
     """Show the resources of a kind, those with these words."""
     real = kinds.canonical(kind)
+    if real in _PEOPLE:
+        return frame.go(_PEOPLE[real])
     found = [each for each in _every(frame, real) if _has(each, q.lower().split())]
     behind = [each for each in found if each["metadata"]["name"] > after]
     shown = behind[:_PAGE]

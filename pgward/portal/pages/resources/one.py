@@ -23,6 +23,7 @@ REFUSALS = (ConflictError, InvalidInputError)
 Kind = Annotated[str, Path(max_length=63)]
 Name = Annotated[str, Path(max_length=253)]
 Number = Annotated[int, Query(ge=1, le=10**9)]
+_MOST = 50  # of what one page shows of the resources that another names, or is named by
 _MACHINES = {"Edge": "/admin/edges", "Host": "/admin/hosts", "Connector": "/admin/connectors"}
 
 
@@ -85,8 +86,10 @@ def _told(found: Description) -> dict[str, Any]:
         "metadata": found.resource["metadata"],
         "yaml": to_yaml(diffs.own(found.resource)),
         "notes": found.notes,
-        "refers_to": [_reference(each) for each in found.refers_to],
-        "referred_to_by": [_reference(each) for each in found.referred_to_by],
+        "refers_to": [_reference(each) for each in found.refers_to[:_MOST]],
+        "more_named": max(0, len(found.refers_to) - _MOST),
+        "referred_to_by": [_reference(each) for each in found.referred_to_by[:_MOST]],
+        "more_naming": max(0, len(found.referred_to_by) - _MOST),
         "versions": found.versions,
         "connector": found.connector,
     }

@@ -64,8 +64,8 @@ def known(frame: Frame, target: Target) -> Mapping[str, Sequence[str]]:
     wanted = {entry.known for section in outline(target) for entry in section.entries}
     found = {}
     for kind in wanted - {""}:
-        every = resources.every(frame.context, frame.me, kind).resources
-        found[kind] = [str(each["metadata"]["name"]) for each in every[:_MOST_KNOWN]]
+        every = resources.every(frame.context, frame.me, kind, limit=_MOST_KNOWN).resources
+        found[kind] = [str(each["metadata"]["name"]) for each in every]
     return found
 
 

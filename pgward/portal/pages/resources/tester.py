@@ -104,13 +104,13 @@ def _page(
     found: ExplanationReply | None = None,
     problem: PgwardError | None = None,
 ) -> Response:
-    every = resources.every(frame.context, frame.me, "Service").resources
+    every = resources.every(frame.context, frame.me, "Service", limit=_MOST).resources
     return frame.show(
         "resources/tester.html",
         status=200 if problem is None else errors.status(problem),
         form=form,
         methods=METHODS,
-        services=[each["metadata"]["name"] for each in every[:_MOST]],
+        services=[each["metadata"]["name"] for each in every],
         devices=_devices(frame, form.user.strip()),
         found=found,
         problem=None if problem is None else kind_words.for_page(problem),

@@ -94,3 +94,24 @@ def test_what_only_looks_like_yes_or_no_is_refused(admin):
     answer = admin.call("POST", "/v1/resources", {"resources": [], "allow_lockout": 0})
     assert answer.status_code == 422
     assert "allow_lockout" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["service", "group"])
+def test_resources_are_listed_a_page_at_a_time(admin, api, kind):
+    names = ["x", "y", "z"]
+    for name in names:
+        if kind == "service":
+            assert admin.call("PUT", f"/v1/resources/service/{name}", service(name)).is_success
+        else:
+            api.add(f"{name}.person", name)
+
+    def page(query):
+        answer = admin.call("GET", f"/v1/resources/{kind}", query=query)
+        assert answer.status_code == 200, answer.text
+        return [each["metadata"]["name"] for each in answer.json()["resources"]]
+
+    skipped = len(page("")) - 3  # the group of administrators
+    assert page(f"?limit={2 + skipped}")[skipped:] == ["x", "y"]
+    assert page("?limit=2&after=y") == ["z"]
+    assert page("?after=y") == ["z"]
+    assert admin.call("GET", f"/v1/resources/{kind}", query="?limit=0").status_code == 422

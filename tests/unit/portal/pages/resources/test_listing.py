@@ -14,9 +14,16 @@ def root(web, admin) -> WebPerson:  # noqa: ARG001 - there is an administrator
 def test_every_kind_has_a_page(root):
     page = root.open("/admin/resources")
     kinds = {path for path in page.links.values() if path.startswith("/admin/resources/")}
-    assert len(kinds) == 12
+    assert len(kinds) == 10
     for path in sorted(kinds):
         assert root.open(path).status == 200
+
+
+def test_people_have_pages_of_their_own(root):
+    links = root.open("/admin/resources").links
+    assert (links["People"], links["Groups"]) == ("/admin/people", "/admin/groups")
+    assert root.open("/admin/resources/users").path == "/admin/people"
+    assert root.open("/admin/resources/groups").path == "/admin/groups"
 
 
 def test_short_addresses_lead_there(root):

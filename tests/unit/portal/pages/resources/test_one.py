@@ -37,6 +37,12 @@ def test_a_resource_is_shown_with_what_hangs_on_it(root):
     assert page.links["orders"] == PATH
 
 
+def test_of_very_many_that_name_it_some_are_shown(root, monkeypatch):
+    monkeypatch.setattr("pgward.portal.pages.resources.one._MOST", 0)
+    assert "and 1 more" in root.open(PATH).text
+    assert "and 1 more" in root.open(f"{PATH}/+delete").text
+
+
 def test_a_resource_goes_when_that_is_said_again(root, admin):
     page = root.open(f"{PATH}/+delete")
     assert "will name nothing then" in page.text
