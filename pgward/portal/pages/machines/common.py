@@ -1,7 +1,9 @@
 """What pages about machines and servers have in common."""
 
 import re
-from typing import Annotated, Final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Final, Generic, TypeVar
 
 from fastapi import Path
 from pydantic import Field
@@ -16,7 +18,12 @@ from pgward.core.errors import (
 )
 from pgward.pki import reasons
 from pgward.portal.web.forms import Form
+from pgward.portal.web.frame import Frame
 
+T = TypeVar("T")
+FEW: Final = 60
+"""So many machines or servers are on a page."""
+_LONGEST = 253
 REFUSALS: Final = (
     ConflictError,
     DeniedError,
@@ -47,6 +54,33 @@ class Revoke(Form):
 
     reason: Annotated[str, Field(max_length=64)] = "unspecified"
     comment: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Few(Generic[T]):
+    """Some of many by name: ``search`` chose them, and ``first`` and ``next`` lead to others."""
+
+    rows: list[T]
+    number: int
+    search: str
+    first: str | None
+    next: str | None
+
+
+def few(frame: Frame, every: Iterable[tuple[str, T]]) -> Few[T]:
+    """Return those of a list that the address asks for by ``search`` and ``after``."""
+    query = frame.request.query_params
+    search, after = query.get("search", "").strip()[:_LONGEST], query.get("after", "")
+    chosen = [(name, each) for name, each in every if search.lower() in name.lower()]
+    left = [(name, each) for name, each in chosen if name > after]
+    shown = left[:FEW]
+    return Few(
+        [each for _, each in shown],
+        len(chosen),
+        search,
+        frame.link(after=None) if after else None,
+        frame.link(after=shown[-1][0]) if len(left) > FEW else None,
+    )
 
 
 def listed(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from fastapi import Response
 
 from pgward.ca.service.routes import crls, expiries, rotations
+from pgward.portal.pages.machines.common import FEW
 from pgward.portal.pages.machines.fleets import FLEETS
 from pgward.portal.web import route
 from pgward.portal.web.frame import Administrator, Frame
@@ -54,6 +55,7 @@ def calendar(frame: Administrator) -> Response:
         ended=[each for each in found if each.at <= now],
         coming=[each for each in found if each.at > now],
         more=reply.more,
+        most=FEW,
         weeks=weeks([each.at.date() for each in found], now.date()),
         days=_WEEKS * _DAYS,
         now=now,

@@ -21,6 +21,7 @@ from pgward.portal.pages.machines.common import (
     Name,
     Revoke,
     Word,
+    few,
     listed,
     unknown_act,
 )
@@ -157,14 +158,16 @@ def _every(
     frame: Frame, fleet: Fleet, problem: PgwardError | None = None, form: NewMachine | None = None
 ) -> Response:
     now = frame.context.now()
-    rows = [
-        Row(each, condition.of(each, now, _version(frame, fleet))) for each in fleet.every(frame)
-    ]
+    found, version = fleet.every(frame), _version(frame, fleet)
+    listed_now = few(frame, ((each.name, each) for each in found))
+    rows = [Row(each, condition.of(each, now, version)) for each in listed_now.rows]
     return frame.show(
         "machines/fleet.html",
         status=200 if problem is None else errors.status(problem),
         fleet=fleet,
         rows=rows,
+        few=listed_now,
+        is_empty=not found,
         now=now,
         problem=problem,
         form=form,

@@ -15,12 +15,13 @@ from pgward.ca.service.routes import (
     catalog,
     connector_accounts,
     integration_checks,
+    resource_descriptions,
     resources,
 )
 from pgward.ca.service.routes.catalog import Known
 from pgward.ca.service.routes.integration_checks import CheckInfo
 from pgward.core.errors import PgwardError
-from pgward.portal.pages.machines.common import REFUSALS, Name, Word, unknown_act
+from pgward.portal.pages.machines.common import REFUSALS, Name, Word, few, unknown_act
 from pgward.portal.pages.resources import kind_words
 from pgward.portal.web import route
 from pgward.portal.web.forms import Form
@@ -82,9 +83,10 @@ def every(frame: Administrator) -> Response:
     """Show all servers that connectors work."""
     known = {each.integration: each for each in catalog.every(frame.context, frame.me).integrations}
     declared = resources.every(frame.context, frame.me, KIND).resources
-    rows = [_row(each, known[each["metadata"]["name"]]) for each in declared
-            if each["metadata"]["name"] in known]  # fmt: skip
-    return frame.show("machines/integrations.html", rows=rows, now=frame.context.now())
+    named = [(each["metadata"]["name"], each) for each in declared]
+    chosen = few(frame, [(name, each) for name, each in named if name in known])
+    rows = [_row(each, known[each["metadata"]["name"]]) for each in chosen.rows]
+    return frame.show("machines/integrations.html", rows=rows, few=chosen, now=frame.context.now())
 
 
 @router.get(f"{PAGE}/{{name}}")
@@ -129,16 +131,18 @@ async def _one(frame: Frame, name: str, problem: PgwardError | None = None) -> R
 
 def _show(frame: Frame, name: str, check: CheckInfo, problem: PgwardError | None) -> Response:
     context, me = frame.context, frame.me
-    declared = resources.show(context, me, KIND, name, Response()).resource
-    row = _row(declared, catalog.one(context, me, name))
-    accounts = connector_accounts.every(context, me).accounts
+    found = resource_descriptions.describe(context, me, KIND, name)
+    row = _row(found.resource, catalog.one(context, me, name))
+    # Each account of every integration is looked at, so only where this one has some.
+    accounts = connector_accounts.every(context, me).accounts if row.spec.get("accounts") else []
     return frame.show(
         "machines/integration.html",
         status=200 if problem is None else errors.status(problem),
         row=row,
         check=check,
         accounts=[each for each in accounts if each.integration == name],
-        services=_services(frame, name),
+        users=[each for each in found.referred_to_by if each.name != name],
+        trouble=None if found.connector is None else found.connector.trouble,
         auth=_auth(row.spec),
         sql=_sql(row),
         declared=kind_words.path,
@@ -150,11 +154,6 @@ def _show(frame: Frame, name: str, check: CheckInfo, problem: PgwardError | None
 def _row(declared: Mapping[str, Any], known: Known) -> Row:
     metadata = declared["metadata"]
     return Row(metadata["name"], metadata.get("description") or "", declared["spec"], known)
-
-
-def _services(frame: Frame, name: str) -> list[str]:
-    found = resources.every(frame.context, frame.me, "Service").resources
-    return [each["metadata"]["name"] for each in found if each["spec"].get("integration") == name]
 
 
 def _auth(spec: Mapping[str, Any]) -> tuple[str, str | None]:

@@ -117,3 +117,20 @@ def test_what_is_not_there_is_no_page(web):
     for path in PATHS:
         assert web.open(f"{path}/nobody").status == 404
         assert web.open(f"{path}/%3Cscript%3E").status == 404
+
+
+def test_many_are_searched_and_shown_page_by_page(web, api, admin, monkeypatch):
+    monkeypatch.setattr("pgward.portal.pages.machines.common.FEW", 2)
+    for name in ("ash", "beech", "birch"):
+        api.machine(admin, "connector", name)
+    page = web.sign_in("root").open("/admin/connectors")
+    assert {"ash", "beech"} <= page.links.keys()
+    page = web.open(page.links["Next page"])
+    assert "birch" in page.links
+    assert "ash" not in page.links
+    assert "Next page" not in page.links
+    page = web.open("/admin/connectors?search=BE")
+    assert "beech" in page.links
+    assert "birch" not in page.links
+    assert "None is called so." in web.open("/admin/connectors?search=%3Cb%3E").text
+    assert "<b>" not in web.open("/admin/connectors?search=%3Cb%3E").answer.text
