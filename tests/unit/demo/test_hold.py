@@ -55,6 +55,8 @@ def test_people_get_lines_that_a_shell_understands(site):
     assert lines[0] == """conninfo='host=db x='"'"'1'"'"''"""
     assert "export PGWARD_TOKEN_STORE=file PGWARD_HOME='/with space/home'" in lines
     assert "pgward ca log verify '/with space/ca'" in lines
+    assert "xdg-open https://ca" in lines
+    assert "cat '/with space/admin-password'  # admin's password" in lines
 
 
 def test_the_file_is_private_and_there_before_it_waits(site, tmp_path, monkeypatch):
