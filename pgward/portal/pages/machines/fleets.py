@@ -10,8 +10,17 @@ from pydantic import Field
 
 from pgward.ca.service import errors
 from pgward.ca.service.models import Revoked
-from pgward.ca.service.routes import certificates, connectors, edges, hosts, revocations, tokens
+from pgward.ca.service.routes import (
+    certificates,
+    connectors,
+    edge_databases,
+    edges,
+    hosts,
+    revocations,
+    tokens,
+)
 from pgward.ca.service.routes.certificates import CertificateInfo
+from pgward.ca.service.routes.edge_databases import DatabaseInfo
 from pgward.core.errors import NotFoundError, PgwardError
 from pgward.portal.pages.machines import condition
 from pgward.portal.pages.machines.common import (
@@ -31,6 +40,7 @@ from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Administrator, Frame
 
 router = route.router()
+_MOST_DATABASES = 200
 _FEW = 5
 _HOUR = 3600
 Kind = Literal["edge", "host", "connector"]
@@ -213,11 +223,20 @@ def _one(frame: Frame, fleet: Fleet, name: str, problem: PgwardError | None = No
         condition=condition.of(found, now, _version(frame, fleet)),
         version=_version(frame, fleet),
         certificates=_certificates(frame, fleet, name),
+        databases=_databases(frame, fleet, name),
         reasons=REASONS,
         now=now,
         clock=_clock,
         problem=problem,
     )
+
+
+def _databases(frame: Frame, fleet: Fleet, name: str) -> list[DatabaseInfo]:
+    """Return how an edge finds the databases behind it, those that do not answer first."""
+    if fleet.kind != "edge":
+        return []
+    found = edge_databases.shown(frame.context, frame.me, name).databases
+    return sorted(found, key=lambda each: (each.problem is None, each.service))[:_MOST_DATABASES]
 
 
 def _act(frame: Frame, fleet: Fleet, name: str) -> Response:

@@ -66,6 +66,16 @@ def test_an_edge_is_shown_with_its_certificate_and_its_configuration(web, edge, 
     assert "It is away." in web.open("/admin/edges/e1").text
 
 
+def test_an_edge_is_shown_with_the_databases_that_it_asks(web, edge):
+    services = {"fine": None, "orders": EVIL}
+    assert edge.call("POST", "/v1/edge/databases", {"services": services}).status_code == 200
+    page = web.sign_in("root").open("/admin/edges/e1")
+    assert page.links["orders"] == "/admin/resources/services/orders"
+    assert f"does not answer {EVIL}" in page.text
+    assert EVIL not in page.answer.text
+    assert page.text.index("orders") < page.text.index("fine")
+
+
 def test_a_connector_is_shown_with_its_servers(web, api, admin):
     connector = api.machine(admin, "connector", "c1")
     web.sign_in("root")
