@@ -39,7 +39,7 @@ def test_an_editor_stays_while_its_text_runs(stack, tmp_path):
         assert page.get_by_label("SQL", exact=True).input_value() == "begin;\nselect form t"
         write("select pg_sleep(60)")
         button("Run").click()
-        page.get_by_text("It runs for").wait_for()
+        page.get_by_text("Running for").wait_for()
         portal.look()
         button("Cancel").click()
         page.get_by_text("canceling statement").wait_for()

@@ -99,7 +99,6 @@ class Dialogue:
         self._is_asked = False
         self._open: Answer | None = None  # its rows are not all here, and no Sync was sent
         self._broken: Mapping[str, str] | None = None  # what became of that meanwhile
-        self._strays: list[Mapping[str, str]] = []
         self.parameters = login.parameters
         self.status = backend.IDLE
         self.ended: PgwardError | None = None
@@ -155,7 +154,7 @@ class Dialogue:
         asked += [frontend.describe(frontend.PORTAL), frontend.execute("", rows), frontend.flush()]
         began = time.monotonic()
         try:
-            async with aclosing(self._rows(answer, b"".join(asked), room)) as found:
+            async with aclosing(self._rows(answer, b"".join(asked), rows, room)) as found:
                 async for row in found:
                     yield row
             if not answer.more:
@@ -178,7 +177,7 @@ class Dialogue:
             return
         if self._broken is None:
             asked = frontend.execute("", rows) + frontend.flush()
-            async with aclosing(self._rows(answer, asked, room)) as found:
+            async with aclosing(self._rows(answer, asked, rows, room)) as found:
                 async for row in found:
                     yield row
         else:
@@ -217,12 +216,19 @@ class Dialogue:
 
     # --- what comes ---------------------------------------------------------------------
 
-    async def _rows(self, answer: Answer, asked: bytes, room: Room) -> AsyncGenerator[Row, None]:
+    async def _rows(
+        self, answer: Answer, asked: bytes, most: int, room: Room
+    ) -> AsyncGenerator[Row, None]:
         """Ask, and yield rows until there are no more, or as many as were asked for."""
         self._open, answer.more = answer, False
         await self._ask(asked, room)
+        count = 0
         async with aclosing(self._coming(answer)) as found:
             async for row in found:
+                count += 1
+                if count > most:  # whoever answers so would fill our memory
+                    self._end(EndedError("the database sends more rows than it was asked for"))
+                    raise self.ended or EndedError("the connection has ended")
                 yield row
 
     async def _coming(self, answer: Answer) -> AsyncGenerator[Row, None]:

@@ -168,7 +168,7 @@ def test_a_connection_that_ended_meanwhile_is_told_of(alice, far):
 def test_what_runs_can_be_cancelled(alice, far):
     link = opened(alice, far, BEGUN, READY)
     page = alice.press("Run", sql="select pg_sleep(60)")
-    assert "It runs for 0 s" in page.text
+    assert "Running for 0 s" in page.text
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page.answer.text
     again = alice.press("Run", sql="select 2")
     assert (again.status, "runs already" in again.text) == (409, True)

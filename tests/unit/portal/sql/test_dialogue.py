@@ -231,7 +231,7 @@ def test_more_rows_than_are_read_wait_at_the_other_end():
     async def main() -> None:
         world = World()
         talk = await world.open()
-        stream = talk.stream(Answer(ONE), rows=0, room=room())
+        stream = talk.stream(Answer(ONE), rows=1000, room=room())
         first = asyncio.create_task(anext(stream))
         await asyncio.sleep(0.01)
         for _ in range(100):
@@ -242,6 +242,20 @@ def test_more_rows_than_are_read_wait_at_the_other_end():
         world.link.say(fatal("enough"))
         await talk.close()
         await stream.aclose()
+
+    run(main())
+
+
+def test_who_sends_more_rows_than_asked_for_is_not_heard():
+    async def main() -> None:
+        world = World(answer(*range(5)))
+        talk = await world.open()
+        with pytest.raises(EndedError, match="more rows than it was asked for"):
+            await talk.run(ONE, rows=4, room=room())
+        with pytest.raises(EndedError):
+            await talk.run(ONE, rows=4, room=room())
+        await talk.close()
+        assert world.link.is_closed
 
     run(main())
 
