@@ -61,7 +61,7 @@ async def show(
     edge: Edge,
     session: Id,
     only: _Text = "",
-    contains: _Text = "",
+    text: _Text = "",
     order: _Text = "newest",
     cursor: _Cursor = "",
 ) -> Response:
@@ -69,7 +69,7 @@ async def show(
     found = await run_sync(access.one, frame, edge, session)
     part = Part(
         only if only in {"error", "denied"} else None,
-        contains.strip() or None,
+        text.strip() or None,
         "oldest" if order == "oldest" else "newest",
         MOST,
         cursor or None,

@@ -31,8 +31,8 @@ def test_a_session_that_was_cut_off(web):
     assert "End the session" not in page.text
     assert "select 4" in web.open("/sessions/e1/s2?only=error").text
     assert "DENIED by" not in web.open("/sessions/e1/s2?only=error").text
-    assert "Nothing of that kind was said." in web.open("/sessions/e1/s2?contains=zzz").text
-    assert "select 4" in web.open("/sessions/e1/s2?contains=ELECT+4").text
+    assert "Nothing of that kind was said." in web.open("/sessions/e1/s2?text=zzz").text
+    assert "select 4" in web.open("/sessions/e1/s2?text=ELECT+4").text
 
 
 @pytest.mark.usefixtures("told")
