@@ -5,7 +5,7 @@ change, and its YAML shows all; both are sent together, and `draft` makes one do
 is saved has been looked at as a difference before, and was there in the version that it changes.
 """
 
-from pgward.portal.pages.resources import editing, listing, one, past, tester
+from pgward.portal.pages.resources import applying, editing, listing, one, past, tester
 
-# Editing first: its paths are not names of resources.
-PAGES = (editing, listing, one, past, tester)
+# These two first: their paths are not names of kinds and resources.
+PAGES = (applying, editing, listing, one, past, tester)

@@ -51,9 +51,9 @@ def read(yaml: str) -> Draft:
     try:
         found = manifest.read_text(yaml, _FILE, named=False)
     except ManifestError as error:
-        return Draft(yaml, None, tuple(_problem(each) for each in error.problems))
+        return Draft(yaml, None, tuple(problem(each) for each in error.problems))
     except InvalidInputError as error:
-        return Draft(yaml, None, (_problem(error.message),))
+        return Draft(yaml, None, (problem(error.message),))
     if len(found) > 1:
         message = "there is a second document: a page changes one at a time"
         return Draft(yaml, None, (Problem(found[1].line, "", message),))
@@ -140,7 +140,8 @@ def _again(found: Draft, left_out: Sequence[str]) -> Draft:
     return Draft(found.yaml, found.document, (*found.problems, *lost))
 
 
-def _problem(text: str) -> Problem:
+def problem(text: str) -> Problem:
+    """Return what a reader of YAML says, with its line."""
     match = _WHERE.fullmatch(text)
     if match is None:
         return Problem(0, "", text.removeprefix(f"{_FILE}: "))
