@@ -22,7 +22,8 @@ RULES = [
         "name": "browsers",
         "effect": "ALLOW",
         "on": "connect",
-        "condition": "ctx.session.method == 'web' && ctx.session.client == '127.0.0.1'",
+        "condition": "ctx.session.method == 'web' && ctx.session.client == '127.0.0.1'"
+        " && ctx.device.id != ''",
     },
     {"name": "all", "effect": "ALLOW", "on": "statement", "condition": "true"},
 ]

@@ -26,6 +26,7 @@ VALUE: Final = 1_000
 PAGE: Final = 1 << 20
 """Bytes that an editor keeps of what came last."""
 MOST_STATEMENTS: Final = 20
+_MOST_VERSION: Final = 40
 _PIECES: Final = 4  # of a file that wait: then PostgreSQL is not read, and waits
 Pieces: TypeAlias = "asyncio.Queue[str | None]"
 Tell: TypeAlias = Callable[[Export], Awaitable[None]]
@@ -115,6 +116,12 @@ class Editor:
         """Whether a transaction block is ``open``, or has ``failed``; empty for none."""
         known = self._dialogue is not None and self.is_connected
         return _IN_TRANSACTION[self._dialogue.status] if known and self._dialogue else ""
+
+    @property
+    def server(self) -> str:
+        """Which PostgreSQL it is connected to, in its own words; empty where that is not known."""
+        known = self._dialogue.parameters if self._dialogue is not None else {}
+        return known.get("server_version", "")[:_MOST_VERSION]
 
     @property
     def seconds(self) -> float:

@@ -39,14 +39,6 @@ class Editors:
     _all: dict[str, Editor] = field(default_factory=dict)
     _watch: asyncio.Task[None] | None = None
 
-    def of(self, session: LoginSession, service: str) -> list[Editor]:
-        """Return the editors that somebody has open at a service, in this login session."""
-        return [
-            each
-            for each in self._all.values()
-            if each.session_id == session.id and each.service == service
-        ]
-
     def all_of(self, session: LoginSession) -> list[Editor]:
         """Return all editors of a login session."""
         return [each for each in self._all.values() if each.session_id == session.id]

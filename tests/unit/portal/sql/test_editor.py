@@ -40,8 +40,9 @@ def test_statements_are_run_one_after_the_other_up_to_an_error():
     async def main() -> None:
         failed = backend.error("ERROR", "42601", "no")
         made = editor(FakeLink(answer(1), READY, failed, READY))
-        assert not made.is_connected
+        assert (made.is_connected, made.server) == (False, "")
         await made.run("select 1; oops; select 2")
+        assert made.server == "18.4"
         assert [each.error is None for each in made.answers] == [True, False]
         assert (made.is_connected, made.is_busy, made.problem) == (True, False, None)
         assert (made.person, made.session_id, made.service) == ("alice", "s1", "orders")
