@@ -18,7 +18,6 @@ from tests.fixtures.web_person import WebPerson
 # Pages that show nothing without what came with the address, and other names of pages.
 _NOT_WALKED = {
     *("/sign-in/back", "/login", "/decide", "/static/{name}", "/welcome", "/welcome/in"),
-    "/design",  # for whoever makes pages
     *("/admin/services", "/admin/policies"),
     "/sessions/{edge}/{session}/recording/part",  # for the player's script
     "/databases/{service}/sql/{editor_id}",  # which needs an edge
