@@ -83,8 +83,8 @@ def integration(connection: Connection, name: str) -> IntegrationSpec | None:
 
 def bundles(connection: Connection, names: Collection[str]) -> dict[str, RoleBundleSpec]:
     """Return those of these role bundles that there are."""
-    found = {name: resources.find(connection, "RoleBundle", name) for name in sorted(names)}
-    return {name: _bundle(_text(each)) for name, each in found.items() if each is not None}
+    found = resources.several(connection, "RoleBundle", names)
+    return {each.name: _bundle(_text(each)) for each in found}
 
 
 def check_bundles(connection: Connection, names: Collection[str], integration: str | None) -> None:

@@ -4,7 +4,7 @@ People see their own; who may decide about a request sees it; administrators and
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -228,6 +228,7 @@ class Viewer:
         ids = [each.id for each in found]
         grants = requests.grants_of(self._connection, ids)
         said = requests.decisions_of(self._connection, ids)
+        self._look_into({name for each in found for name in each.rights.bundles})
         return [self._seen(each, said.get(each.id, []), grants.get(each.id)) for each in found]
 
     def _seen(self, request: AccessRequest, said: list[Decision], grant: Grant | None) -> Seen:
@@ -250,7 +251,7 @@ class Viewer:
         counts = frozenset(
             person.name for person in yes if any(one.people.names(person) for one in demands)
         )
-        inside = {name: self._inside(name) for name in sorted(request.rights.bundles)}
+        inside = {name: self._bundles[name] for name in sorted(request.rights.bundles)}
         can = self._can(request, said, grant)
         return Seen(request, said, grant, needed, counts, can, inside)
 
@@ -310,12 +311,12 @@ class Viewer:
                 self._targets[name] = None
         return self._targets[name]
 
-    def _inside(self, bundle: str) -> Rights:
-        """Return what is in a bundle; one that is gone has nothing in it."""
-        if bundle not in self._bundles:
-            found = declared.bundles(self._connection, [bundle])
-            self._bundles[bundle] = found[bundle].rights() if found else Rights()
-        return self._bundles[bundle]
+    def _look_into(self, bundles: Collection[str]) -> None:
+        """Read at once what is in bundles; one that is gone has nothing in it."""
+        unknown = set(bundles) - self._bundles.keys()
+        found = declared.bundles(self._connection, unknown) if unknown else {}
+        for name in unknown:
+            self._bundles[name] = found[name].rights() if name in found else Rights()
 
     def _person(self, name: str) -> Person | None:
         if name not in self._able:
