@@ -7,9 +7,17 @@ import click
 
 from pgward.client import options
 from pgward.client.phrases import counted, duration, when
-from pgward.client.sessions_recording_commands import end, export, play, rotate_key
+from pgward.client.sessions_recording_commands import (
+    MINE,
+    end,
+    export,
+    place,
+    play,
+    rotate_key,
+)
 from pgward.client.time_option import TimeOption
 from pgward.core.clock import SystemClock, parse_rfc3339
+from pgward.core.errors import InvalidInputError
 from pgward.system import terminal
 
 _PAGE = 1000
@@ -53,6 +61,7 @@ def sessions() -> None:
 
 
 @sessions.command("ls")
+@MINE
 @click.option("--user", metavar="NAME", help="Only this person's.")
 @click.option("--service", metavar="NAME", help="Only to this service.")
 @click.option("--edge", metavar="NAME", help="Only through this edge.")
@@ -67,6 +76,7 @@ def sessions() -> None:
 @options.output
 def list_sessions(
     *,
+    mine: bool,
     is_open: bool | None,
     recorded: bool | None,
     limit: int,
@@ -75,15 +85,18 @@ def list_sessions(
 ) -> None:
     """List database sessions, those that began last first.
 
-    Times are RFC 3339, a date, or a span before now (`12h`, `30d`).
+    Times are RFC 3339, a date, or a span before now (`12h`, `30d`). All are for auditors,
+    your own (--mine) for everybody.
     """
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     asked = {**wanted, "open": _word(is_open), "recorded": _word(recorded)}
+    if mine and (asked["user"] or asked["recorded"]):
+        raise InvalidInputError("--mine shows your own: --user and --recorded are for auditors")
     with options.api() as api:
         while len(rows) < limit:
             most = min(_PAGE, limit - len(rows))
-            found = api.get("/v1/database-sessions", **asked, limit=most, cursor=cursor)
+            found = api.get(place(mine), **asked, limit=most, cursor=cursor)
             rows += found["sessions"]
             cursor = found["cursor"]
             if cursor is None:
@@ -98,11 +111,12 @@ def list_sessions(
 @sessions.command("show", short_help="Show a database session.")
 @click.argument("session", metavar="ID")
 @click.option("--edge", metavar="NAME", help="Whose session, if several edges have one.")
+@MINE
 @options.output
-def show_session(session: str, edge: str | None, output: str) -> None:
+def show_session(session: str, edge: str | None, output: str, *, mine: bool) -> None:
     """Show a database session; `pgward audit search --session ID` shows what was said in it."""
     with options.api() as api:
-        found = api.get(options.path("database-sessions", session), edge=edge)
+        found = api.get(place(mine, session), edge=edge)
     shown = {**found, "recorded": _recorded(found)}
     terminal.record(shown if output == "table" else found, _SESSION, output)
 

@@ -18,6 +18,12 @@ from pgward.system import terminal
 _SECOND = 1_000_000
 _SILENT = timedelta(seconds=75)  # an edge asks every 30 s, and that is noted every 20 s
 _EDGE = click.option("--edge", metavar="NAME", help="Whose session, if several edges have one.")
+MINE = click.option("--mine", is_flag=True, help="Your own, for which nobody need be an auditor.")
+
+
+def place(mine: bool, *parts: str) -> str:
+    """Return the API's path of sessions, or of one's own."""
+    return options.path(*(("me",) if mine else ()), "database-sessions", *parts)
 
 
 class NotAsRecordedError(PgwardError):
@@ -115,7 +121,8 @@ def export(session: str, path: Path, edge: str | None) -> None:
 @_EDGE
 @click.option("--reason", metavar="TEXT", help="What the person is told.")
 @click.option("--force", is_flag=True, help="At once, also within a statement or a transaction.")
-def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> None:
+@MINE
+def end(session: str, edge: str | None, reason: str | None, *, force: bool, mine: bool) -> None:
     """End a session that runs, when no statement and no transaction is under way.
 
     The client gets FATAL 57P01 with the reason. That you asked for it is put on record.
@@ -123,7 +130,7 @@ def end(session: str, edge: str | None, reason: str | None, *, force: bool) -> N
     asked = {"reason": reason, "edge": edge}
     body = {"force": force, **{name: value for name, value in asked.items() if value is not None}}
     with options.api() as api:
-        told = api.post(options.path("database-sessions", session, "end"), body)
+        told = api.post(place(mine, session, "end"), body)
     terminal.report(**told)
     moment = "at once" if force else "once no statement and no transaction is under way"
     terminal.note(f"edge {told['edge']} is told to end the session {moment}")

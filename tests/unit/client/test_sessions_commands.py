@@ -122,3 +122,20 @@ def test_a_session_of_one_edge(logged_in, fake_ca):
     fake_ca.routes[f"{ROUTE}/0123-1"] = SESSION
     logged_in("sessions", "show", "0123-1", "--edge", "e1")
     assert fake_ca.requests[-1].url.params["edge"] == "e1"
+
+
+def test_ones_own(logged_in, fake_ca):
+    fake_ca.routes["GET /v1/me/database-sessions"] = {"sessions": [SESSION], "cursor": None}
+    assert "0123-1" in logged_in("sessions", "ls", "--mine").stdout
+    fake_ca.routes["GET /v1/me/database-sessions/0123-1"] = SESSION | {"recording": None}
+    assert "orders" in logged_in("sessions", "show", "0123-1", "--mine").stdout
+    told = {"session": "0123-1", "edge": "e1", "edge_seen_at": None}
+    fake_ca.routes["POST /v1/me/database-sessions/0123-1/end"] = told
+    assert "e1" in logged_in("sessions", "end", "0123-1", "--mine").stderr
+
+
+@pytest.mark.parametrize("more", [("--user", "bob"), ("--recorded",)])
+def test_what_only_auditors_choose_by(logged_in, more):
+    result = logged_in("sessions", "ls", "--mine", *more)
+    assert result.exit_code == 2
+    assert "for auditors" in result.stderr
