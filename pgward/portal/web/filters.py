@@ -89,9 +89,9 @@ def amount(count: int, what: str) -> str:
 
 def size(count: float) -> str:
     """Return a number of bytes with its unit: ``1.5 MB``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
+    for unit in ("B", "kB", "MB", "GB"):
         if count < _KILO:
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= _KILO
     return f"{count:,.1f} TB"
 

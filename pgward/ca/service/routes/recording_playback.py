@@ -23,13 +23,15 @@ from pgward.ca.service.routes import recordings
 from pgward.core.clock import parse_rfc3339
 
 router = strict.router("audit")
-MOST_MOMENTS = 200
+MOST_MOMENTS = 120
 MOST_ROWS = 50
 _MOST_COLUMNS = 30
 _MOST_LETTERS = 4000
 _MOST_OF_A_VALUE = 200
 _MOST_LINES = 200
-_MOST_OF_ALL = 64 * 1024  # letters in an answer
+_MOST_OF_ALL = 32 * 1024  # letters in an answer, with what a page needs around them
+_AROUND = 300
+_AROUND_A_VALUE = 15
 _NUMBERS = frozenset({20, 21, 23, 26, 700, 701, 1700})  # OIDs of pg_type
 _MICRO = 1_000_000
 
@@ -86,8 +88,8 @@ class Moment(BaseModel):
     @property
     def letters(self) -> int:
         """How much it says."""
-        values = sum(len(value or "") for row in self.cells for value in row)
-        return len(self.text) + len(self.parameters) + values
+        values = sum(len(value or "") + _AROUND_A_VALUE for row in self.cells for value in row)
+        return _AROUND + len(self.text) + len(self.parameters) + values
 
 
 class Playback(BaseModel):

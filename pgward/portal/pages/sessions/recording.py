@@ -21,7 +21,7 @@ from pgward.portal.web import route
 from pgward.portal.web.frame import Auditor, Frame
 
 router = route.router()
-_MOST_MARKS = 100
+_MOST_MARKS = 40
 _MOST_PROBLEMS = 5
 _Find = Annotated[str, Query(max_length=500)]
 

@@ -19,7 +19,7 @@ def test_people_see_their_own(web):
     page = web.sign_in("alice").open("/sessions")
     assert page.links["Sessions"] == "/sessions"
     assert paths(page) == ["/sessions/e1/s1"]
-    assert "1 statement, 4 rows, 22 bytes" in page.text
+    assert "1 statement, 4 rows, 22 B" in page.text
     assert "bob" not in page.text
     page = web.open("/sessions/past")
     assert paths(page) == ["/sessions/e1/s3"]
@@ -116,7 +116,7 @@ def test_how_long_a_session_runs(web, clock):
 def test_how_much_comes_in_a_second(web, clock):
     clock.move(seconds=10)
     page = web.sign_in("root").open("/sessions")
-    assert "0.1 /s, 2 bytes/s" in page.text
+    assert "0.1 /s, 2 B/s" in page.text
 
 
 def test_a_session_of_an_edge_whose_clock_is_ahead(web, teller):
