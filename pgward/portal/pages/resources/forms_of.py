@@ -248,6 +248,107 @@ ROLE_BUNDLE: Outline = (
         "Privileges on objects are in the YAML.",
     ),
 )
+_NEEDED = ("required",)
+LOGIN_RULE: Outline = (
+    Section(
+        "Whose logins",
+        (
+            _DESCRIPTION,
+            *_people("spec.appliesTo"),
+            Entry("spec.appliesTo.everyone", "Everybody's", Kind.FLAG),
+        ),
+    ),
+    Section(
+        "What they must fulfil",
+        (
+            Entry("spec.methods", "Only by", Kind.LINES, "One a line, as password or oidc."),
+            Entry("spec.secondFactor", "Second factor", Kind.CHOICE, choices=_NEEDED),
+            Entry("spec.reason", "Reason", Kind.CHOICE, choices=_NEEDED),
+            Entry("spec.sessionHours", "They last so many hours", Kind.NUMBER),
+            Entry(
+                "spec.devices",
+                "New devices",
+                Kind.CHOICE,
+                "approval: somebody lets them in. token: they bring one.",
+                choices=("open", "approval", "token"),
+                usual="open",
+            ),
+        ),
+    ),
+    Section(
+        "What devices say of themselves",
+        (
+            Entry("spec.posture.diskEncryption", "Encrypted disk", Kind.CHOICE, choices=_NEEDED),
+            Entry("spec.posture.screenLock", "Screen lock", Kind.CHOICE, choices=_NEEDED),
+            Entry("spec.posture.firewall", "Firewall", Kind.CHOICE, choices=_NEEDED),
+            Entry("spec.posture.updatesWithinDays", "Updates within so many days", Kind.NUMBER),
+            Entry("spec.posture.osVersions", "At least", Kind.PAIRS, "One a line, as macos=14.4."),
+            Entry("spec.posture.allowUnknown", "What they do not know is fine", Kind.FLAG),
+        ),
+        is_extra=True,
+    ),
+    Section(
+        "Passwords",
+        (
+            Entry("spec.password.minLength", "At least so many letters", Kind.NUMBER),
+            Entry("spec.password.classes", "Of so many classes", Kind.NUMBER),
+            Entry("spec.password.maxAgeDays", "Not older than so many days", Kind.NUMBER),
+            Entry("spec.password.history", "None of so many before", Kind.NUMBER),
+            Entry("spec.password.breachList", "None that was stolen elsewhere", Kind.FLAG),
+        ),
+        is_extra=True,
+    ),
+)
+CERTIFICATE_PROFILE: Outline = (
+    Section(
+        "Whose certificates",
+        (
+            _DESCRIPTION,
+            *_people("spec.appliesTo"),
+            Entry("spec.appliesTo.services", "Of who may use", Kind.LINES, _ONE_A_LINE),
+            Entry("spec.appliesTo.edges", "Edges", Kind.LINES, _ONE_A_LINE),
+            Entry("spec.appliesTo.hosts", "Hosts", Kind.LINES, _ONE_A_LINE),
+        ),
+    ),
+    Section(
+        "What they are like",
+        (
+            Entry("spec.lifetime", "They live", help=_DURATION),
+            Entry("spec.maxLifetime", "At most"),
+            Entry("spec.backdate", "They begin earlier by"),
+            Entry("spec.keyAlgorithms", "Keys", Kind.LINES, "One a line, as P-256."),
+            Entry("spec.altNames", "More names", Kind.LINES, _ONE_A_LINE),
+            Entry("spec.permittedNames", "Only names like", Kind.LINES, _ONE_A_LINE),
+            Entry("spec.excludedNames", "No names like", Kind.LINES, _ONE_A_LINE),
+        ),
+    ),
+)
+ROLE_MAP: Outline = (
+    Section(
+        "Where",
+        (_DESCRIPTION, Entry("spec.hosts", "On the hosts", Kind.LINES, _ONE_A_LINE)),
+    ),
+    Section(
+        "Who is what",
+        (
+            Entry("groups", "Groups", Kind.LINES, _ONE_A_LINE),
+            Entry("users", "People", Kind.LINES, _ONE_A_LINE),
+            Entry("roles", "Are the roles", Kind.LINES, _ONE_A_LINE),
+        ),
+        each="spec.rules",
+        item="Rule",
+    ),
+    Section(
+        "Roles of people",
+        (
+            Entry("spec.roles.manage", "Hosts make and drop them", Kind.FLAG),
+            Entry("spec.roles.memberOf", "Members of", Kind.LINES, _ONE_A_LINE),
+            Entry("spec.roles.connectionLimit", "Connections of each", Kind.NUMBER),
+            Entry("spec.stripDomain", "Without this domain of the person's name"),
+        ),
+        is_extra=True,
+    ),
+)
 GROUP: Outline = (
     Section("Who is in it", (Entry("spec.members", "Members", Kind.LINES, _ONE_A_LINE),)),
 )
@@ -268,6 +369,9 @@ OF: dict[str, Outline] = {
     "Policy": POLICY,
     "AccessFlow": ACCESS_FLOW,
     "RoleBundle": ROLE_BUNDLE,
+    "LoginRule": LOGIN_RULE,
+    "CertificateProfile": CERTIFICATE_PROFILE,
+    "RoleMap": ROLE_MAP,
     "Group": GROUP,
     "User": USER,
 }

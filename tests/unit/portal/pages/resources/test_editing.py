@@ -165,15 +165,21 @@ def test_rules_of_a_policy_come_and_go(root, admin):
 
 
 def test_a_kind_without_a_form_has_its_yaml(root, admin):
-    root.open("/admin/resources/rolemaps/+new")
-    yaml = (
-        "kind: RoleMap\nmetadata: {name: m}\n"
-        "spec: {hosts: [db1], rules: [{groups: [dba], roles: [app]}]}\n"
-    )
+    page = root.open("/admin/resources/secrets/+new")
+    assert page.forms[-1].fields.keys() == {"csrf", "version", "shown", "yaml"}
+    yaml = "kind: Secret\nmetadata: {name: s}\nspec: {maxAge: 30d}\n"
     root.press("Review", yaml=yaml)
     page = root.press("Make it")
-    assert page.path == "/admin/resources/rolemaps/m"
-    assert stored(admin, "rolemap", "m")["spec"]["hosts"] == ["db1"]
+    assert page.path == "/admin/resources/secrets/s"
+    assert stored(admin, "secret", "s")["spec"]["maxAge"] == "30d"
+
+
+def test_a_rule_about_logins_is_made_with_its_form(root, admin):
+    root.open("/admin/resources/loginrules/+new")
+    sent = {"spec.appliesTo.groups": "dba", "spec.posture.osVersions": "macos=14.4"}
+    root.press("Review", **{"metadata.name": "r"}, **sent)
+    root.press("Make it")
+    assert stored(admin, "loginrule", "r")["spec"]["posture"]["osVersions"] == {"macos": "14.4"}
 
 
 LOCKING = """\

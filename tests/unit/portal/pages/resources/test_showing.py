@@ -10,7 +10,7 @@ NEW, OLD = Target("Service", None, 0), Target("Service", "orders", 3)
 def test_a_name_is_given_once():
     assert showing.outline(NEW)[0].title == "Its name"
     assert "Its name" not in [each.title for each in showing.outline(OLD)]
-    assert showing.outline(Target("RoleMap", None, 0)) == ()
+    assert showing.outline(Target("Integration", None, 0)) == ()
 
 
 def test_addresses_of_a_new_one_and_an_old_one():
