@@ -200,28 +200,28 @@ def test_what_would_lock_every_administrator_out_is_meant_twice(root, admin):
     assert admin.call("GET", "/v1/resources/loginrule/r1").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ({"act": "add:spec.nothing"}, 422),
-        ({"act": "remove:metadata"}, 200),
-        ({"act": "nothing"}, 200),
-        ({"version": "x"}, 422),
-        ({"odd": "1"}, 422),
-        ({"spec.odd": "1"}, 200),
-        ({"yaml": "x" * 200_000}, 422),
-        ({"yaml": "\ud800".encode("utf-8", "replace").decode()}, 200),
-        ({"yaml": "kind: Service\nmetadata: {name: [1]}\nspec: 7"}, 200),
-        ({"yaml": "kind: Service\nmetadata: 3"}, 200),
-        ({"yaml": "metadata: {name: a}", "act": "save"}, 422),
-        ({"yaml": "{}", "act": "save"}, 422),
-        ({"yaml": "", "act": "save"}, 422),
-    ],
-)
-def test_whatever_is_sent_is_answered(editor, fields, status):
+SENT = [
+    ({"act": "add:spec.nothing"}, 422),
+    ({"act": "remove:metadata"}, 200),
+    ({"act": "nothing"}, 200),
+    ({"version": "x"}, 422),
+    ({"odd": "1"}, 422),
+    ({"spec.odd": "1"}, 200),
+    ({"yaml": "x" * 200_000}, 422),
+    ({"yaml": "\ud800".encode("utf-8", "replace").decode()}, 200),
+    ({"yaml": "kind: Service\nmetadata: {name: [1]}\nspec: 7"}, 200),
+    ({"yaml": "kind: Service\nmetadata: 3"}, 200),
+    ({"yaml": "metadata: {name: a}", "act": "save"}, 422),
+    ({"yaml": "{}", "act": "save"}, 422),
+    ({"yaml": "", "act": "save"}, 422),
+]
+
+
+def test_whatever_is_sent_is_answered(editor):
     form = editor.page.forms[-1].fields
-    page = editor.send(f"{PATH}/+edit", {**form, "act": "check", **fields})
-    assert page.status == status
+    for fields, status in SENT:
+        page = editor.send(f"{PATH}/+edit", {**form, "act": "check", **fields})
+        assert page.status == status, fields
 
 
 @pytest.mark.parametrize("path", [f"{PATH}/+edit", NEW])
