@@ -14,7 +14,7 @@ from pgward.portal.web import hints
 _KILO = 1000
 _MANY = 10
 _MOST_LETTERS = 2000
-_YEAR = timedelta(days=365.25)
+_YEAR, _MONTH = 365, 31  # days, as people count
 _FEW_YEARS = timedelta(days=2 * 365)
 _ENDS = (".", "!", "?", "…", ":")
 
@@ -51,11 +51,13 @@ def seconds(number: float) -> str:
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """Return a time in relation to now; what is years away or ago in years."""
-    years = round(abs(moment - now) / _YEAR)
+    """Return a time in relation to now; what is years away or ago in years and months."""
     if abs(moment - now) < _FEW_YEARS:
         return when(moment, now)
-    return f"in {years} years" if moment > now else f"{years} years ago"
+    years, rest = divmod(abs(moment - now).days, _YEAR)
+    months = counted(rest // _MONTH, "month") if rest >= _MONTH else ""
+    shown = f"{counted(years, 'year')} {months}".strip()
+    return f"in {shown}" if moment > now else f"{shown} ago"
 
 
 def clock(number: float) -> str:

@@ -26,7 +26,13 @@ def test_a_time_is_in_utc():
 
 @pytest.mark.parametrize(
     ("days", "shown"),
-    [(3, "in 3 days"), (-1, "1 day ago"), (5475, "in 15 years"), (-1100, "3 years ago")],
+    [
+        (3, "in 3 days"),
+        (-1, "1 day ago"),
+        (5475, "in 15 years"),
+        (1645, "in 4 years 5 months"),
+        (-1100, "3 years ago"),
+    ],
 )
 def test_a_time_is_told_as_it_is_from_now(days, shown):
     now = datetime(2026, 11, 23, tzinfo=UTC)
