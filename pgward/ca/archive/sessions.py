@@ -155,6 +155,16 @@ def find(
     return [_json(row) for row in connection.execute(statement).mappings()]
 
 
+def running(connection: Connection) -> dict[str, int]:
+    """Return how many sessions run through each edge, by the last that it told."""
+    statement = (
+        sa.select(_COLUMNS.edge, sa.func.count())
+        .where(_COLUMNS.ended_at.is_(None))
+        .group_by(_COLUMNS.edge)
+    )
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
 def get(
     connection: Connection, session: str, edge: str | None = None, owner: Owner | None = None
 ) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from pgward.ca.archive import sessions
 from pgward.ca.identity import machines
 from pgward.ca.records import Kind
 from pgward.ca.service import strict
@@ -14,7 +15,10 @@ router = strict.router("machines: administration")
 
 
 class EdgeInfo(BaseModel):
-    """An edge, the names in its certificate, and when the newest one ends (``not_after``)."""
+    """An edge, the names in its certificate, and when the newest one ends (``not_after``).
+
+    ``sessions`` run through it, of those that it puts on record.
+    """
 
     name: str
     address: str | None
@@ -24,6 +28,7 @@ class EdgeInfo(BaseModel):
     last_seen_at: Time | None
     snapshot_version: int | None
     not_after: Time | None
+    sessions: int = 0
 
 
 class Edges(BaseModel):
@@ -40,6 +45,7 @@ def every(context: Current, _by: Administrator) -> Edges:
         version = context.store.version()
         found = machines.edges(connection)
         ends = machines.expiries(connection, Kind.EDGE)
+        running = sessions.running(connection)
     return Edges(
         version=version,
         edges=[
@@ -52,6 +58,7 @@ def every(context: Current, _by: Administrator) -> Edges:
                 last_seen_at=edge.last_seen_at,
                 snapshot_version=edge.snapshot_version,
                 not_after=ends.get(edge.name),
+                sessions=running.get(edge.name, 0),
             )
             for edge in found
         ],

@@ -186,3 +186,12 @@ def test_a_session_that_has_just_begun():
     begun = datetime.fromtimestamp(_SPAN * SPAN + 1, UTC)
     assert Lately(_SPAN, (6, 0, 0)).rates(begun, begun + timedelta(seconds=3))[0] == 2.0
     assert Lately(_SPAN, (6, 0, 0)).rates(begun, begun)[0] == 6.0
+
+
+def test_what_runs_is_counted_by_edge(archived):
+    archived.add(record(1, type="SESSION_START"), record(2))
+    with archived.store.read() as connection:
+        assert sessions.running(connection) == {"e1": 1}
+    archived.add(record(3, type="SESSION_END", status="ok", reason="the client left"))
+    with archived.store.read() as connection:
+        assert sessions.running(connection) == {}

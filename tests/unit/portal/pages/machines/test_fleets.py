@@ -61,6 +61,7 @@ def test_an_edge_is_shown_with_its_certificate_and_its_configuration(web, edge, 
     assert page.status == 200
     assert "online" in page.text
     assert "e1.test:7432" in page.text
+    assert page.links["0 sessions"] == "/sessions?edge=e1"
     assert "0 % of its life is over" in page.answer.text
     clock.move(minutes=6)
     assert "It is away." in web.open("/admin/edges/e1").text
