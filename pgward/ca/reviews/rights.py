@@ -91,7 +91,8 @@ class Rights:
     def __init__(self, connection: Connection, wanted: Wanted, now: datetime) -> None:
         self._connection, self._wanted, self._now = connection, wanted, now
         self.members = Members(connection, wanted.user)
-        self.services = {each.name: each.spec for each in stored.every(connection, "Service")}
+        only = None if wanted.service is None else [wanted.service]
+        self.services = {each.name: each.spec for each, _ in stored.services(connection, only)}
         self._explained: dict[str, set[tuple[str, str]]] = {}
         self._grants = self._by_service() if wanted.user is not None else None
 
@@ -108,7 +109,8 @@ class Rights:
         def ahead(its: int, names: Iterable[str]) -> list[str]:
             return sorted(each for each in names if rank < its or (rank == its and each >= place))
 
-        targets = {each.service: each for each in declared.targets(self._connection)}
+        only = None if self._wanted.service is None else [self._wanted.service]
+        targets = {each.service: each for each in declared.targets(self._connection, only)}
         flows = declared.flows(self._connection)
         for name in ahead(_SERVICES, targets):
             if self._wanted.service in {None, name}:

@@ -45,8 +45,8 @@ class Uses:
         if right.user is not None:
             last = found.get(right.user)
         else:
-            members = self._members.of(right.group or "")
-            last = max((found[each] for each in members if each in found), default=None)
+            used = found.keys() & self._members.set_of(right.group or "") if found else ()
+            last = max((found[each] for each in used), default=None)
         begun = right.since if right.path == GRANT else None
         return None if last is None or (begun is not None and last < begun) else last
 

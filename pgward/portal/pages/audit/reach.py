@@ -25,7 +25,7 @@ from pgward.portal.web.frame import Auditor, Frame
 
 router = route.router()
 PAGE = "/audit/map"
-_ON_A_PAGE = 50
+_ON_A_PAGE = 25
 _PER_PAGE_OF_A_FILE = 1000
 _Word = Annotated[str, Field(max_length=63), Storable]
 
