@@ -221,6 +221,8 @@ TABLE = {
     "POST /v1/machine/reports": ((401, 403, 403, 422, 422), {}),
     "GET /v1/edge/snapshot": (EDGE, None),
     "POST /v1/edge/standings": (EDGE, {}),
+    "POST /v1/edge/databases": ((401, 403, 403, 422, 403), {"none": 1}),
+    "GET /v1/edges/e9/databases": ((401, 403, 404, 401, 401), None),
     "POST /v1/edge/events": (EDGE, {"events": []}),
     # The edge serves nothing that would let it have these.
     "POST /v1/edges/self/otp/redeem": ((401, 403, 403, 403, 403), {"otp_sha256": "0" * 64}),
