@@ -3,6 +3,7 @@
 import threading
 import uuid
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 import sqlalchemy as sa
@@ -12,10 +13,11 @@ from alembic.runtime.migration import MigrationContext
 from pgward.audit.events import AuditEvent
 from pgward.ca import store as stores
 from pgward.ca.archive import chains, sessions
-from pgward.ca.archive.sessions import SessionFilter
+from pgward.ca.archive.sessions import Owner, SessionFilter
 from pgward.ca.identity import directory, tokens
 from pgward.ca.identity.directory import NewUser
 from pgward.ca.identity.tokens import JoinToken
+from pgward.ca.recordings import keys, places
 from pgward.ca.reviews.viewing import Viewer
 from pgward.ca.service.app import create_app
 from pgward.ca.store import audit
@@ -29,6 +31,7 @@ from tests.fixtures.authority import START
 from tests.fixtures.ca_service import SEALER, URL, Api, service
 from tests.fixtures.chunks import Teller, at, record
 from tests.fixtures.in_process import InProcess
+from tests.fixtures.recordings import SESSION, end, parcel_of, start
 from tests.unit.ca.store import test_migrate_log
 
 pytestmark = pytest.mark.integration
@@ -241,3 +244,23 @@ def test_a_killed_backend_costs_no_request(store, cluster):
     cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'ca_%'")
     with store.read() as connection:
         assert directory.everyone(connection) == []
+
+
+def test_a_recording_is_played(store, edge, clock):
+    recipient = keys.ensure(store, SEALER, clock)
+    data = parcel_of([start(1, recipient=recipient)], [record(2)], [end(9)])
+    digest = sha256(data).hexdigest()
+    assert edge.put_content(f"/v1/edges/self/recordings/{digest}", data, {})[0] == 200
+    Teller(edge).tell(start(1), record(2, rows=7), record(3, status="error"))
+    with store.read() as connection:
+        bars = places.bars(connection, "e1", SESSION)
+        assert [(each.events, each.after) for each in bars] == [(1, 0), (1, 1), (1, 2)]
+        assert places.began(connection, "e1", SESSION) == START + timedelta(seconds=1)
+        assert places.at(connection, "e1", SESSION, START + timedelta(seconds=8)) == 1
+        assert places.before(connection, "e1", SESSION, 2, 1) == 1
+        wanted = SessionFilter(
+            open=True, recorded=True, errors=True, denied=False, about="HOP",
+            owner=Owner("alice", START),
+        )  # fmt: skip
+        (found,) = sessions.find(connection, wanted)
+    assert found["lately"].counts == (2, 8, 33)
