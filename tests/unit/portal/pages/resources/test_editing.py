@@ -127,7 +127,7 @@ def test_a_new_one_is_made(root, admin):
 
 
 def test_a_copy_needs_a_name_of_its_own(root, admin):
-    root.open(f"{NEW}?from=orders")
+    root.open(root.open(PATH).links["Copy"])
     page = root.press("Review")
     assert (page.status, "metadata.name" in page.text) == (422, True)
     page = root.press("Review", **{"metadata.name": "orders"})
