@@ -54,7 +54,7 @@ def relative(moment: datetime, now: datetime) -> str:
     """Return a time in relation to now; what is years away or ago in years and months."""
     if abs(moment - now) < _FEW_YEARS:
         return when(moment, now)
-    years, rest = divmod(abs(moment - now).days, _YEAR)
+    years, rest = divmod(round(abs(moment - now) / timedelta(days=1)), _YEAR)
     months = counted(rest // _MONTH, "month") if rest >= _MONTH else ""
     shown = f"{counted(years, 'year')} {months}".strip()
     return f"in {shown}" if moment > now else f"{shown} ago"

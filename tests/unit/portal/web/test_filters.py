@@ -31,6 +31,7 @@ def test_a_time_is_in_utc():
         (-1, "1 day ago"),
         (5475, "in 15 years"),
         (1645, "in 4 years 5 months"),
+        (5474.99, "in 15 years"),
         (-1100, "3 years ago"),
     ],
 )
