@@ -1,8 +1,6 @@
 """What a client shows: a certificate with its chain and its key, on no disk if it can be."""
 
-import os
 import ssl
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from pgward.core.errors import InvalidInputError
 from pgward.pki import keys, pem
 from pgward.pki.errors import BadCertificateError, BadKeyError
-from pgward.system import files
+from pgward.system import files, memory_file
 
 _MOST = 256 * 1024
 _FILES = ("login.crt", "login.key")
@@ -45,17 +43,7 @@ class Shown:
     def put_into(self, context: ssl.SSLContext) -> None:
         """Have a client show it; OpenSSL reads files only, so one in memory where there is such."""
         data = pem.join(self.chain) + keys.to_pem(self.key, None)
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("pgward", os.MFD_CLOEXEC)
-            try:
-                os.write(descriptor, data)
-                context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-            finally:
-                os.close(descriptor)
-            return
-        with tempfile.TemporaryDirectory(prefix="pgward-") as directory:
-            path = Path(directory) / "shown.pem"
-            files.write_new(path, data)
+        with memory_file.holding(data) as path:
             context.load_cert_chain(path)
 
 

@@ -4,11 +4,8 @@ The key is made here, is nowhere but in memory, and is one editor's for some min
 """
 
 import asyncio
-import os
 import ssl
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -25,6 +22,7 @@ from pgward.core.errors import DeniedError, UnavailableError
 from pgward.pgwire import startup
 from pgward.pgwire.errors import WireError
 from pgward.pki import csr, keys, pem
+from pgward.system import memory_file
 from pgward.tunnel.local.connector import EdgeConnector
 from pgward.tunnel.preface import ALPN, Controls, PrefaceError, Reason, RefusedError, read_refusal
 from pgward.tunnel.tls import TlsConnection, explain, read_some, write_all
@@ -186,25 +184,7 @@ def _context(key: bytes, chain: bytes, roots: bytes) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_3
     made.load_verify_locations(cadata=roots.decode("ascii"))
-    with _as_file(key + chain) as path:
+    with memory_file.holding(key + chain) as path:
         made.load_cert_chain(path)
     made.set_alpn_protocols([ALPN])
     return made
-
-
-@contextmanager
-def _as_file(data: bytes) -> Iterator[str]:
-    """Give a path at which OpenSSL finds the data: in memory where the system can, as on Linux."""
-    if not hasattr(os, "memfd_create"):
-        with tempfile.NamedTemporaryFile(prefix="pgward-") as file:
-            file.write(data)
-            file.flush()
-            yield file.name
-        return
-    descriptor = os.memfd_create("pgward", os.MFD_CLOEXEC)
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

@@ -5,15 +5,12 @@ PostgreSQL manual, chapter 34.19. What libpq does under each ``sslmode`` is done
 """
 
 import asyncio
-import contextlib
-import os
 import ssl
-import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pgward.core.errors import PgwardError
+from pgward.system import memory_file
 from pgward.tunnel.edge.state_postgres import SYSTEM_ROOTS, SslMode
 from pgward.tunnel.tls import POSTGRESQL_ALPN
 
@@ -62,7 +59,7 @@ def _made(mode: SslMode, roots: str | None, shown: ClientCertificate | None) -> 
         if mode in _VERIFYING:
             _trust(context, roots)
         if shown is not None:
-            with _as_file(shown.chain + b"\n" + shown.key) as path:
+            with memory_file.holding(shown.chain + b"\n" + shown.key) as path:
                 context.load_cert_chain(path)
     except ssl.SSLError as error:
         raise PgwardError(f"TLS to PostgreSQL cannot be set up: {error.reason}") from error
@@ -74,20 +71,3 @@ def _trust(context: ssl.SSLContext, roots: str | None) -> None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     elif roots:
         context.load_verify_locations(cadata=roots)
-
-
-@contextlib.contextmanager
-def _as_file(data: bytes) -> Iterator[str]:
-    """Give a path at which OpenSSL finds the data; in memory where the system can, as on Linux."""
-    if not hasattr(os, "memfd_create"):
-        with tempfile.NamedTemporaryFile(prefix="pgward-") as file:
-            file.write(data)
-            file.flush()
-            yield file.name
-        return
-    descriptor = os.memfd_create("pgward", os.MFD_CLOEXEC)
-    try:
-        os.write(descriptor, data)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

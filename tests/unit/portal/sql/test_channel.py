@@ -1,7 +1,6 @@
 """Links to edges, and the door that opens them."""
 
 import asyncio
-import os
 import ssl
 from types import SimpleNamespace
 from typing import Any
@@ -188,10 +187,7 @@ def test_an_edge_that_does_not_say_that_it_cancelled(run, contexts, monkeypatch)
     run(main())
 
 
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_a_key_in_memory_is_shown(tls_keys, monkeypatch, in_memory):
-    if not in_memory:
-        monkeypatch.delattr(os, "memfd_create", raising=False)
+def test_a_key_in_memory_is_shown(tls_keys):
     key = keys.generate()
     leaf = tls_keys.users.issue("alice", key, [chain.CLIENT_AUTH])
     roots = pem.join([tls_keys.servers.certificate])

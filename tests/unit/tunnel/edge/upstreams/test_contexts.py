@@ -1,5 +1,4 @@
 import asyncio
-import os
 import ssl
 from pathlib import Path
 
@@ -59,15 +58,6 @@ def test_a_certificate_is_shown_and_leaves_no_file(ca, shown, monkeypatch, tmp_p
     get(Contexts(), "verify-full", ca.server_root.decode(), shown)
     assert list(tmp_path.iterdir()) == []
     assert len(list(Path("/proc/self/fd").iterdir())) == before
-
-
-def test_where_there_are_no_files_in_memory_one_is_written_and_removed(
-    ca, shown, monkeypatch, tmp_path
-):
-    monkeypatch.delattr(os, "memfd_create", raising=False)
-    monkeypatch.setattr(contexts.tempfile, "tempdir", str(tmp_path))
-    get(Contexts(), "verify-full", ca.server_root.decode(), shown)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_used_last_is_kept(ca, shown, monkeypatch):
