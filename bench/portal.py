@@ -166,37 +166,52 @@ def _make_real(store: Store, certificate: x509.Certificate) -> None:
 @contextmanager
 def opened(grants: int, certificates: int) -> Iterator[FastAPI]:
     """Make a CA with all that, which is gone afterwards."""
+    with empty() as (store, directory):
+        fill(store, grants, certificates)
+        with application(store, directory) as app:
+            yield app
+
+
+@contextmanager
+def empty() -> Iterator[tuple[Store, Path]]:
+    """Make a store that is gone afterwards."""
     with tempfile.TemporaryDirectory() as temporary:
         store = opening.create(f"sqlite:///{Path(temporary) / 'ca.db'}")
-        fill(store, grants, certificates)
-        clock = SystemClock()
-        made = [
-            hierarchy.create("Acme", root, issuing, clock.now())
-            for root, issuing in (
-                (CaName.USER_ROOT, CaName.USER_ISSUING),
-                (CaName.SERVER_ROOT, CaName.SERVER_ISSUING),
-            )
-        ]
-        all_of = Hierarchies(
-            *(Hierarchy(each.root.certificate, each.issuing.as_issuing()) for each in made)
+        try:
+            yield store, Path(temporary)
+        finally:
+            store.close()
+
+
+@contextmanager
+def application(store: Store, directory: Path) -> Iterator[FastAPI]:
+    """Make the CA's application on a store, with keys of its own."""
+    clock = SystemClock()
+    made = [
+        hierarchy.create("Acme", root, issuing, clock.now())
+        for root, issuing in (
+            (CaName.USER_ROOT, CaName.USER_ISSUING),
+            (CaName.SERVER_ROOT, CaName.SERVER_ISSUING),
         )
-        _make_real(store, made[0].root.certificate)
-        stored = SqlCertificates(store, clock)
-        publish(stored, all_of, clock, *made)
-        authority = Authority(Settings(), all_of, stored, clock)
-        objects = DirectoryObjects(Path(temporary) / "archive")
-        app = create_app(
-            authority,
-            store,
-            log_key=keys.generate(),
-            sealer=SEALER,
-            objects=objects,
-            front=front.install,
-        )
-        page_routes.without_limits(app)
-        yield app
-        authority.close()
-        store.close()
+    ]
+    all_of = Hierarchies(
+        *(Hierarchy(each.root.certificate, each.issuing.as_issuing()) for each in made)
+    )
+    _make_real(store, made[0].root.certificate)
+    stored = SqlCertificates(store, clock)
+    publish(stored, all_of, clock, *made)
+    authority = Authority(Settings(), all_of, stored, clock)
+    app = create_app(
+        authority,
+        store,
+        log_key=keys.generate(),
+        sealer=SEALER,
+        objects=DirectoryObjects(directory / "archive"),
+        front=front.install,
+    )
+    page_routes.without_limits(app)
+    yield app
+    authority.close()
 
 
 def costs(app: FastAPI) -> Iterator[Cost]:
