@@ -16,13 +16,16 @@ from pgward.ca.identity import devices, directory
 from pgward.ca.identity.devices import DeviceState
 from pgward.ca.resources import kinds
 from pgward.ca.resources import stored as resources
-from pgward.client import policy_answers
+from pgward.ca.resources.fields import FieldError, FieldsError
+from pgward.client import policy_answers, policy_cases
 from pgward.client.manifest import Document
 from pgward.client.policy_answers import Answers
-from pgward.client.policy_sources import Sources
+from pgward.client.policy_cases import Result
+from pgward.client.policy_sources import TEST, Sources
 from pgward.core.errors import InvalidInputError, NotFoundError
-from pgward.policy.cases import read_asked
+from pgward.policy.cases import read_asked, read_test
 from pgward.policy.context import User
+from pgward.policy.reading import SpecError
 
 _DRAFTS = ("Service", "Policy")
 
@@ -77,11 +80,55 @@ def explain(connection: Connection, question: Question, now: datetime) -> Explai
     return Explained(policy_answers.answers(ruled, asked, question.sql), user)
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The results of one PolicyTest."""
+
+    name: str
+    results: Sequence[Result]
+
+
+def decide_cases(connection: Connection, documents: Sequence[Any], now: datetime) -> list[Tested]:
+    """Decide the cases of PolicyTests, with the drafts beside them; nothing is changed.
+
+    Raises FieldsError by ``documents[0].spec…``, NotFoundError for what is neither there.
+    """
+    tests = [(place, each) for place, each in enumerate(documents) if _kind(each) == TEST]
+    if not tests:
+        raise InvalidInputError("there is no PolicyTest", hint="docs/reference/policy.md has one")
+    others = [each for each in documents if _kind(each) != TEST]
+    sources = Sources(_drafts(others), _stored(connection))
+    return [_tested(each, sources, f"documents[{place}]", now) for place, each in tests]
+
+
+def _tested(body: Mapping[str, Any], sources: Sources, where: str, now: datetime) -> Tested:
+    try:
+        results = _results(body.get("spec"), sources, now)
+    except SpecError as error:
+        path = f"{where}.spec.{error.path}".rstrip(".")
+        raise FieldsError([FieldError(path, error.what)]) from None
+    metadata = body.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return Tested(str(name or TEST), results)
+
+
+def _results(spec: object, sources: Sources, now: datetime) -> list[Result]:
+    test = read_test(spec)
+    ruled = policy_cases.subject(test, sources)
+    if not ruled.policies:
+        raise SpecError("", "tests no policy: give service: NAME, or policies: [NAME]")
+    return list(policy_cases.results(ruled, policy_cases.read(test, ruled, now)))
+
+
+def _kind(body: Any) -> Any:
+    return body.get("kind") if isinstance(body, dict) else None
+
+
 def _drafts(bodies: Sequence[Any]) -> list[Document]:
     """Read drafts as they would be applied; raise FieldsError."""
     found = []
     for body in bodies:
-        kind = body.get("kind") if isinstance(body, dict) else None
+        kind = _kind(body)
         if kind not in _DRAFTS:
             raise InvalidInputError(f"a draft is a {' or a '.join(_DRAFTS)}")
         read = kinds.read(kind, body)

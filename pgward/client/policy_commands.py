@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from pgward.client import options, policy_answers, policy_of_oneself
+from pgward.client import options, policy_answers, policy_cases, policy_of_oneself
 from pgward.client.api import ApiClient
 from pgward.client.manifest import Document
 from pgward.client.phrases import counted
 from pgward.client.policy_configs import Choice
-from pgward.client.policy_sources import BUILT_IN, Ruled, Sources, read_files, within
+from pgward.client.policy_sources import Ruled, Sources, read_files, within
 from pgward.core.clock import SystemClock
 from pgward.core.errors import DeniedError, InvalidInputError, LoginNeededError, NotFoundError
 from pgward.policy import explaining
@@ -20,14 +20,12 @@ from pgward.policy.cases import (
     Asked,
     Case,
     Test,
-    check_rules,
     read_asked,
     read_test,
     shown,
 )
 from pgward.policy.context import ServiceFacts
 from pgward.policy.explaining import Explanation, Looked
-from pgward.policy.rules import Engine
 from pgward.system import terminal
 
 _FAILED = 1
@@ -89,32 +87,22 @@ def run_tests(sources: tuple[str, ...], output: str) -> None:
 
 def _results(document: Document, sources: Sources) -> Iterator[dict[str, Any]]:
     ruled, cases = _read_test(document, sources)
-    engine = Engine.compile(ruled.policies)
-    for case in cases:
-        context, at = case.asked.context, case.asked.at
-        problem = case.problem(engine, ruled.guard(context, at), ruled.closed(engine, context, at))
-        name = f"{document.name}: {case.name}"
-        yield {"case": name, "ok": problem is None, "problem": problem}
+    for each in policy_cases.results(ruled, cases):
+        name = f"{document.name}: {each.name}"
+        yield {"case": name, "ok": each.problem is None, "problem": each.problem}
 
 
 def _read_test(document: Document, sources: Sources) -> tuple[Ruled, list[Case]]:
     """Return the policies that a PolicyTest is about, and its cases."""
     test: Test = within(document, lambda: read_test(document.value.get("spec")))
-    facts = ServiceFacts("service")
-    if test.service is not None:
-        ruled = sources.service(test.service, test.policies)
-    elif test.policies is not None:
-        ruled = Ruled(facts, sources.policies(test.policies))
-    else:
-        ruled = Ruled(facts, sources.all_policies())
+    ruled = policy_cases.subject(test, sources)
     if not ruled.policies:
         where = document.where("spec")
         raise InvalidInputError(
             "no policy is tested", where=where, hint="service: NAME, or policies: [NAME]"
         )
     now = SystemClock().now()
-    cases: list[Case] = within(document, lambda: test.read_cases(ruled.facts, now=now))
-    within(document, lambda: check_rules(cases, ruled.policies, BUILT_IN))
+    cases: list[Case] = within(document, lambda: policy_cases.read(test, ruled, now))
     return ruled, cases
 
 

@@ -50,7 +50,7 @@ _PAGES = (
 def install(app: FastAPI, context: Context) -> None:
     """Serve every page; they are for browsers, and no part of the API's description."""
     app.state.larger[editing.PREFIX] = editing.MAX_BODY
-    app.state.larger[tester.PATH] = tester.MAX_BODY
+    app.state.larger |= dict.fromkeys((tester.PATH, tester.CASES), tester.MAX_BODY)
     passkey.install(app, context)
     decide.install(app, context, StoredRequests())
     sql.install(app, context)

@@ -130,6 +130,7 @@ TABLE = {
     "GET /v1/resources/Service/orders/history": ((401, 403, 404, 401, 401), None),
     "POST /v1/resources/Service/orders/rollback": ((401, 403, 404, 401, 401), {}),
     "GET /v1/resources/Service/orders/description": ((401, 403, 404, 401, 401), None),
+    "POST /v1/policies/cases": ((401, 403, 422, 401, 401), {"documents": []}),
     "POST /v1/policies/explanations": (
         (401, 403, 404, 401, 401),
         {"user": {"name": "bob"}, "service": "nothing"},

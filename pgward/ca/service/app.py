@@ -211,7 +211,7 @@ def create_app(
         limits=app.state.context.limits,
         larger={
             resources.PATH: resources.MAX_BODY,
-            policies.PATH: resources.MAX_BODY,  # with drafts of some
+            **dict.fromkeys((policies.PATH, policies.CASES), resources.MAX_BODY),  # with drafts
             **dict.fromkeys(("/v1/edge/events", "/v1/host/events"), MAX_EVENTS_BODY),
             **dict.fromkeys((edge_audit.PREFIX, edge_recordings.PREFIX), edge_audit.MAX_CHUNK_BODY),
             edge_databases.PATH: edge_databases.MAX_BODY,

@@ -89,3 +89,34 @@ def test_somebody_new_needs_groups(ask):
     with pytest.raises(NotFoundError, match="no user 'zoe'"):
         ask(user="zoe")
     assert decision(ask(user="zoe", groups=["dba"])).allowed
+
+
+RULE = {"name": "dba", "effect": "ALLOW", "condition": "'dba' in ctx.user.groups"}
+POLICY = {"kind": "Policy", "metadata": {"name": "p"}, "spec": {"rules": [RULE]}}
+CASE = {"name": "one", "user": {"name": "x", "groups": ["dba"]}, "expect": "DENY"}
+
+
+def cases(**spec):
+    return {"kind": "PolicyTest", "metadata": {"name": "t"}, "spec": {"cases": [CASE], **spec}}
+
+
+def test_cases_are_decided_by_drafts_and_by_what_is_stored(api, admin):
+    def decided(*documents):
+        with api.store.read() as connection:
+            found = explanation.decide_cases(connection, documents, api.clock.now())
+        return [(test.name, of.name, of.problem) for test in found for of in test.results]
+
+    denied = "expected DENY, but allowed by rule dba of policy p"
+    assert decided(cases(), POLICY) == [("t", "one", denied)]
+    with pytest.raises(NotFoundError):
+        decided(cases(policies=["p"]))
+    assert admin.call("PUT", "/v1/resources/policy/p", POLICY).status_code == 200
+    assert decided(cases(policies=["p"])) == [("t", "one", denied)]
+    with pytest.raises(InvalidInputError, match=r"documents\[0\]\.spec tests no policy"):
+        decided(cases())
+    with pytest.raises(InvalidInputError, match=r"documents\[1\]\.spec\.cases is|cases must"):
+        decided(POLICY, cases(cases=[]))
+    with pytest.raises(InvalidInputError, match="no PolicyTest"):
+        decided(POLICY)
+    with pytest.raises(InvalidInputError, match="no PolicyTest"):
+        decided(7)

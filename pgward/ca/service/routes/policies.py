@@ -18,8 +18,10 @@ from pgward.policy.explaining import Explanation
 
 router = strict.router("resources")
 PATH = f"{strict.PREFIX}/policies/explanations"
+CASES = f"{strict.PREFIX}/policies/cases"
 _MOST_SQL = 32 * 1024
 _MOST_DRAFTS = 10
+_MOST_DOCUMENTS = 50
 _Names = Annotated[list[Name], Field(max_length=200)]
 
 
@@ -207,4 +209,39 @@ def explain(context: Current, _by: Administrator, body: ExplanationRequest) -> E
         connection=ExplainedDecision.of(found.answers.connection),
         config=None if choice is None else Configuration.of(choice),
         statements=[ExplainedDecision.of(each) for each in found.answers.statements],
+    )
+
+
+class CasesRequest(Body):
+    """PolicyTests as files have them, and services and policies that they are tried against."""
+
+    documents: Annotated[list[Any], Field(min_length=1, max_length=_MOST_DOCUMENTS)]
+
+
+class CaseResult(BaseModel):
+    """A case of a test; `problem` is what is not as it expects, null where all is."""
+
+    test: str
+    case: str
+    ok: bool
+    problem: str | None
+
+
+class CasesReply(BaseModel):
+    """All cases, in their order."""
+
+    results: list[CaseResult]
+
+
+@router.post("/policies/cases", summary="Decide the cases of policy tests")
+def decide_cases(context: Current, _by: Administrator, body: CasesRequest) -> CasesReply:
+    """Return what became of each case; what is not in the request is taken as it is stored."""
+    with context.store.read() as connection:
+        found = explanation.decide_cases(connection, body.documents, context.now())
+    return CasesReply(
+        results=[
+            CaseResult(test=each.name, case=of.name, ok=of.problem is None, problem=of.problem)
+            for each in found
+            for of in each.results
+        ]
     )

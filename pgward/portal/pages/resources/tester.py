@@ -1,6 +1,6 @@
 """``/admin/policy-tester``: what policies would say of somebody, rule by rule, also by a draft."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Query, Response
@@ -8,7 +8,12 @@ from pydantic import Field
 
 from pgward.ca.service import errors
 from pgward.ca.service.routes import devices, policies, resources
-from pgward.ca.service.routes.policies import ExplanationReply, ExplanationRequest
+from pgward.ca.service.routes.policies import (
+    CaseResult,
+    CasesRequest,
+    ExplanationReply,
+    ExplanationRequest,
+)
 from pgward.client import manifest
 from pgward.core.errors import InvalidInputError, NotFoundError, PgwardError
 from pgward.policy.cases import METHODS
@@ -20,6 +25,7 @@ from pgward.portal.web.frame import Administrator
 
 router = route.router()
 PATH = "/admin/policy-tester"
+CASES = "/admin/policy-tester/cases"
 MAX_BODY = 1024 * 1024
 _REFUSALS = (InvalidInputError, NotFoundError)
 _MOST = 200  # services that are offered by name
@@ -79,6 +85,12 @@ class Trial(Form):
         return forms.checked(ExplanationRequest, given)
 
 
+class Cases(Form):
+    """YAML of PolicyTests, and of services and policies that they are tried against."""
+
+    documents: Annotated[str, Field(max_length=_MOST_YAML)] = ""
+
+
 @router.get(PATH)
 def begin(frame: Administrator, service: _Asked = "", user: _Asked = "") -> Response:
     """Show the question, to be filled in."""
@@ -96,6 +108,40 @@ def ask(frame: Administrator) -> Response:
     except _REFUSALS as error:
         return _page(frame, form, problem=error)
     return _page(frame, form, found)
+
+
+@router.get(CASES)
+def begin_cases(frame: Administrator) -> Response:
+    """Ask for cases."""
+    return _cases_page(frame, Cases())
+
+
+@router.post(CASES)
+def decide_cases(frame: Administrator) -> Response:
+    """Decide them; nothing is changed."""
+    form = frame.form(Cases)
+    try:
+        body = forms.checked(CasesRequest, {"documents": _documents(form.documents)})
+        found = policies.decide_cases(frame.context, frame.me, body).results
+    except _REFUSALS as error:
+        return _cases_page(frame, form, problem=error)
+    return _cases_page(frame, form, found)
+
+
+def _cases_page(
+    frame: Administrator,
+    form: Cases,
+    found: Sequence[CaseResult] | None = None,
+    problem: PgwardError | None = None,
+) -> Response:
+    return frame.show(
+        "resources/cases.html",
+        status=200 if problem is None else errors.status(problem),
+        form=form,
+        found=found,
+        failed=sum(not each.ok for each in found or ()),
+        problem=None if problem is None else kind_words.for_page(problem),
+    )
 
 
 def _page(

@@ -81,3 +81,26 @@ WRONG = [
 def test_what_is_wrong_is_told(admin):
     for more, status in WRONG:
         assert admin.call("POST", PATH, ASKED | more).status_code == status, more
+
+
+@pytest.mark.usefixtures("orders")
+def test_cases_are_decided(admin, alice):
+    case = {"name": "elsewhere", "user": "alice", "expect": "ALLOW"}
+    test = {
+        "kind": "PolicyTest",
+        "metadata": {"name": "t"},
+        "spec": {"service": "orders", "cases": [case]},
+    }
+    answer = admin.call("POST", "/v1/policies/cases", {"documents": [test]})
+    assert answer.json() == {
+        "results": [
+            {
+                "test": "t",
+                "case": "elsewhere",
+                "ok": False,
+                "problem": "expected ALLOW, but denied by the default of policy inline",
+            }
+        ]
+    }
+    assert alice.call("POST", "/v1/policies/cases", {"documents": [test]}).status_code == 403
+    assert admin.call("POST", "/v1/policies/cases", {"documents": []}).status_code == 422

@@ -131,3 +131,30 @@ def test_others_try_nothing(web, api):
     assert web.open(PATH).status == 403
     token = web.open("/databases").forms[0].fields["csrf"]
     assert web.send(PATH, {"csrf": token, "user": "root", "service": "orders"}).status == 403
+
+
+CASES = """\
+kind: PolicyTest
+metadata: {name: t}
+spec:
+  service: orders
+  given: {user: alice, session: {client: 10.0.0.7, mfa: true}}
+  cases:
+  - {name: in the office, expect: ALLOW}
+  - {name: <script>alert(1)</script>, session: {client: 10.0.0.8}, expect: ALLOW}
+"""
+
+
+def test_cases_are_decided(root):
+    root.open(PATH)
+    root.open(root.page.links["Cases"])
+    page = root.press("Decide them", documents=CASES)
+    assert page.status == 200
+    assert "2 cases, 1 failed." in page.text
+    assert "Expected ALLOW, but denied by the default of policy inline." in page.text
+    assert XSS not in page.answer.text
+    assert page.forms[-1].fields["documents"] == CASES
+    for text in ("", "a: [", "kind: Policy\nmetadata: {name: a}", CASES.replace("ALLOW", "X")):
+        assert root.press("Decide them", documents=text).status == 422
+    text = CASES.replace("service: orders", "service: nothing")
+    assert root.press("Decide them", documents=text).status == 404
