@@ -40,7 +40,7 @@ class EventsAsked(Query):
     outcome: Outcome | Literal[""] = ""
     source: Word = ""
     target: Word = ""
-    contains: Words = ""
+    text: Words = ""
     cursor: Cursor = ""
 
     def filter(self, frame: Frame) -> EventFilter:
@@ -54,7 +54,7 @@ class EventsAsked(Query):
             actor=self.actor or None,
             source=self.source or None,
             target=self.target or None,
-            contains=self.contains or None,
+            contains=self.text or None,
         )
 
 

@@ -39,7 +39,7 @@ class Export(Form):
 def note(frame: Frame, what: str, said: Mapping[str, str]) -> None:
     """Put on record who took what along; not which words, as these may be what must not spread."""
     with frame.context.acts.act(frame.me.user.name, "audit.export", what) as act:
-        hidden = {name: "…" for name in ("contains", "regex") if name in said}
+        hidden = {name: "…" for name in ("text", "regex") if name in said}
         act.details |= {name: value[:256] for name, value in said.items()} | hidden
 
 

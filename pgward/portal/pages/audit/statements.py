@@ -62,7 +62,7 @@ class StatementsAsked(Query):
     type: Word = ""
     edge: Word = ""
     session: Word = ""
-    contains: Words = ""
+    text: Words = ""
     regex: Words = ""
     cursor: Cursor = ""
 
@@ -73,9 +73,13 @@ class StatementsAsked(Query):
         named = {name: getattr(self, name) or None for name in names}
         return Wanted(asked.moment(self.since, now), asked.moment(self.until, now), **named)
 
-    def text(self) -> Text:
+    def says(self) -> Text:
         """Return what they must say."""
-        return Text(self.contains or None, self.regex or None)
+        return Text(self.text or None, self.regex or None)
+
+    def noted(self) -> dict[str, str]:
+        """Return it with the API's names, as it stands on record."""
+        return {"contains" if name == "text" else name: each for name, each in self.said().items()}
 
 
 class StatementsExport(StatementsAsked, exports.Export):
@@ -125,8 +129,8 @@ async def search(frame: Auditor) -> Response:
     try:
         wanted, problem = asked.read(StatementsAsked, given), None
         page = await audit_archive.find(
-            *(frame.context, frame.me, wanted.wanted(frame), wanted.text()),
-            asked=wanted.said(),
+            *(frame.context, frame.me, wanted.wanted(frame), wanted.says()),
+            asked=wanted.noted(),
             limit=_COUNTED,
             cursor=wanted.cursor or None,
         )
@@ -153,7 +157,7 @@ async def search(frame: Auditor) -> Response:
 def export(frame: Auditor) -> Response:
     """Give all that a search finds as a file."""
     form = frame.form(StatementsExport)
-    wanted, text = form.wanted(frame), form.text()
+    wanted, text = form.wanted(frame), form.says()
     exports.note(frame, "statements", form.said("form", "csrf", "cursor"))
 
     def pages() -> Iterator[exports.Rows]:
@@ -193,7 +197,14 @@ def _show(frame: Frame, found: Mapping[str, Any]) -> Response:
     ]
     whole = json.dumps(found, indent=2, ensure_ascii=False)
     record = {name: found.get(name, "") for name in ("id", "time", *_FIELDS)}
-    return frame.show("audit/statement.html", record=record, details=details, whole=whole)
+    named = [quote(str(record[name]), safe="") for name in ("edge", "session")]
+    return frame.show(
+        "audit/statement.html",
+        record=record,
+        details=details,
+        whole=whole,
+        session="/sessions/" + "/".join(named) if all(named) else None,
+    )
 
 
 def _found(frame: Frame, page: Page) -> Found:

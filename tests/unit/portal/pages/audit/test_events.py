@@ -96,7 +96,7 @@ def test_names_are_text(otto, store):
     (whole,) = [path for path in page.links.values() if path.startswith("/audit/events/")]
     for path in (
         "/audit/events",
-        f"/audit/events?actor={NASTY}&contains={NASTY}&since={NASTY}",
+        f"/audit/events?actor={NASTY}&text={NASTY}&since={NASTY}",
         whole,
     ):
         answer = otto.open(path).answer
@@ -105,7 +105,7 @@ def test_names_are_text(otto, store):
 
 
 def test_what_is_found_is_taken_along(otto, api):
-    answer = exported(otto, "csv", action="user.add", contains="alice")
+    answer = exported(otto, "csv", action="user.add", text="alice")
     assert answer.headers["content-disposition"] == (
         'attachment; filename="pgward-events-20261121T120000Z.csv"'
     )
@@ -117,7 +117,7 @@ def test_what_is_found_is_taken_along(otto, api):
     (noted,) = [each for each in api.events() if each["action"] == "audit.export"]
     assert (noted["actor"], noted["target"], noted["details"]) == (
         *("otto", "events"),
-        {"action": "user.add", "contains": "…"},
+        {"action": "user.add", "text": "…"},
     )
 
 

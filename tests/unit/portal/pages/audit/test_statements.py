@@ -34,11 +34,11 @@ def test_an_auditor_sees_what_was_said_and_how_it_divides(otto, teller):
     assert page.links["bob"] == f"{PAGE}?user=bob"
     page = otto.open(page.links["bob"])
     assert ("select 2" in page.text, "select 1" in page.text) == (True, False)
-    assert "no such table" in otto.open(f"{PAGE}?contains=SELECT+2&regex=2$&since=24h").text
+    assert "no such table" in otto.open(f"{PAGE}?text=SELECT+2&regex=2$&since=24h").text
 
 
 def test_who_searches_is_on_record_without_the_words(otto, api):
-    otto.open(f"{PAGE}?contains=hunter2&regex=s3cret&user=bob")
+    otto.open(f"{PAGE}?text=hunter2&regex=s3cret&user=bob")
     assert events(api, "audit.search") == [{"contains": "…", "regex": "…", "user": "bob"}]
 
 
@@ -71,10 +71,11 @@ def test_what_cannot_be_asked_is_explained_on_the_page(otto, query, words):
 
 def test_a_record_is_shown_whole(otto, teller):
     teller.tell(record(1, text="select\n 'a'"), record(1, id="other"))
-    path = otto.open(f"{PAGE}?contains='a'").links["2026-11-21 12:00:01Z"]
+    path = otto.open(f"{PAGE}?text='a'").links["2026-11-21 12:00:01Z"]
     page = otto.open(path)
     assert "select 'a'" in page.text
     assert page.links["0123456789abcdef-1"] == f"{PAGE}?session=0123456789abcdef-1"
+    assert "alice in orders" in otto.open(page.links["The whole session"]).text
     for wrong in (f"{PAGE}/e1/nothing?at=2026-11-21T12:00:01Z", f"{PAGE}/e1/other", f"{path}x"):
         assert otto.open(wrong).status == 404
 
@@ -104,13 +105,13 @@ def test_what_was_said_is_text(otto, teller):
 def test_what_is_found_is_taken_along(otto, api, teller, monkeypatch):
     monkeypatch.setattr(statements, "_PER_PAGE_OF_A_FILE", 1)
     teller.tell(record(1), record(2, parameters=["é"]), record(3, user="bob"))
-    otto.open(f"{PAGE}?user=alice&contains=select")
+    otto.open(f"{PAGE}?user=alice&text=select")
     lines = list(csv.DictReader(io.StringIO(otto.press("CSV").answer.text)))
     assert [(each["text"], each["parameters"]) for each in lines] == [
         ("select 2", '["é"]'),
         ("select 1", ""),
     ]
-    assert events(api, "audit.export") == [{"user": "alice", "contains": "…"}]
+    assert events(api, "audit.export") == [{"user": "alice", "text": "…"}]
     otto.open(f"{PAGE}?user=bob")
     (line,) = otto.press("JSON lines").answer.text.splitlines()
     assert json.loads(line)["text"] == "select 3"
