@@ -1,4 +1,4 @@
-"""Data as a file, for libraries that read only files: in memory where there is such, as on Linux."""
+"""Data as a file, for what reads files only: in memory where there is that, as on Linux."""
 
 import os
 import tempfile
