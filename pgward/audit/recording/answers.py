@@ -4,6 +4,7 @@ What was recorded of an answer may end anywhere, as only its first bytes are kep
 begins anew. Formats: PostgreSQL manual, chapter 54.7.
 """
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ _KNOWN: Final = frozenset(b"123ACDEGHIKNRSTVWZcdnst")
 _MOST_COLUMNS: Final = 1664
 _WIDEST: Final = 60
 CUT: Final = "(what followed was not recorded)"
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NULL: Final = "NULL"
 
 
@@ -184,10 +186,10 @@ def shown(data: bytes) -> str:
 
 def _is_text(data: bytes) -> bool:
     try:
-        text = data.decode()
+        data.decode()
     except UnicodeDecodeError:
         return False
-    return not any(letter < " " and letter not in "\n\r\t" for letter in text)
+    return _CONTROL.search(data) is None
 
 
 def _line(values: list[str]) -> str:

@@ -126,6 +126,10 @@ class Script:
         """How much it holds of answers that go on."""
         return self._answers.weight
 
+    def skip(self) -> None:
+        """Hear that events are left out: what had begun has no end here."""
+        self._answers.cut()
+
     def show(self, events: Iterable[Event]) -> list[Shown]:
         """Return what events show as text, in its order."""
         scenes = self.play(events)

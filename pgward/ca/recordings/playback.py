@@ -2,7 +2,8 @@
 
 Rows of a prepared statement are described as it is prepared, which may be hours before they come,
 and an answer may go on from one part to the next. So what was known where a part ended is kept for
-a while, and what lies between that and another place is read, within bounds.
+a while. From there some pieces are read for what they tell, and some just before the place: where
+statements are prepared, and where an answer goes on.
 """
 
 from collections import OrderedDict
@@ -19,7 +20,8 @@ from pgward.ca.recordings.reading import Page, Stretch
 PART_BYTES: Final = 48 * 1024
 """So many bytes of events are a part, or one piece that has more."""
 _MALFORMED: Final = (PieceError, AttributeError, KeyError, TypeError, ValueError, OverflowError)
-_MOST_PAGES: Final = 8  # that are read on the way to a place
+_NEAR_BYTES: Final = 4 * 1024 * 1024  # that are read after what is kept, and before a place
+_NEAR_PIECES: Final = 30
 _MOST_KEPT: Final = 64
 _MOST_WEIGHT: Final = 256 * 1024
 
@@ -46,6 +48,12 @@ class _Known:
     number: int = 0
     before: str | None = ""
     script: Script = field(default_factory=Script)
+
+    def leap(self, number: int) -> None:
+        """Go on behind a piece, without those that lie between."""
+        if number > self.number:
+            self.number, self.before = number, None
+            self.script.skip()
 
     def play(self, session: str, page: Page) -> tuple[list[Scene], list[str]]:
         """Go on by a page; return its scenes, and what is wrong with it."""
@@ -77,17 +85,20 @@ class Playbacks:
         return Part(scenes, page.after, page.pieces, page.ended, problems)
 
     def _at(self, edge: str, session: str, after: int) -> _Known:
-        """Return what is known behind a piece; little if it is too far from what is kept."""
+        """Return what is known behind a piece: of a bit after what is kept, and of just before."""
         at, known = self._nearest(edge, session, after)
-        for _ in range(_MOST_PAGES):
-            if at >= after:
-                return known
-            page = self._read(edge, session, at, Stretch(until=after))
-            if not page.pieces:  # what went before is not there any more
-                break
-            known.play(session, page)
-            at = page.after
-        return known if at == after else _Known(after, None)
+        if at < after:
+            known.play(session, self._read(edge, session, at, Stretch(_NEAR_BYTES, after)))
+        if known.number < after:
+            known.leap(max(known.number, after - _NEAR_PIECES))
+            known.play(
+                session, self._read(edge, session, known.number, Stretch(_NEAR_BYTES, after))
+            )
+        if known.number < after:
+            known.leap(after)
+        if at < after:
+            self._keep((edge, session, after), known)
+        return known
 
     def _nearest(self, edge: str, session: str, after: int) -> tuple[int, _Known]:
         with self._lock:
@@ -101,8 +112,9 @@ class Playbacks:
     def _keep(self, place: _Place, known: _Known) -> None:
         if known.script.weight > _MOST_WEIGHT:
             return
+        kept = deepcopy(known)
         with self._lock:
-            self._kept[place] = known
+            self._kept[place] = kept
             self._kept.move_to_end(place)
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)

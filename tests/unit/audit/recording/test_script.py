@@ -153,3 +153,11 @@ def test_a_script_weighs_what_it_holds():
     script = Script()
     script.play(events)
     assert script.weight > 0
+
+
+def test_what_had_begun_has_no_end_where_events_are_left_out():
+    _, events = read(*lines_of([start(1), record(2, rows=1), result(2.001, ANSWER[:40])]))
+    script = Script()
+    script.play(events)
+    script.skip()
+    assert script.weight == 0

@@ -81,14 +81,29 @@ def test_a_part_again_is_the_same(kept):
     first = playbacks.part("e1", SESSION, 1)
     assert playbacks.part("e1", SESSION, 1) == first
     assert playbacks.part("e1", SESSION, 2).problems == []
-    assert kept.asked == [0, 1, 0, 1, 2]
+    assert kept.asked == [0, 1, 1, 2]
 
 
-def test_what_went_before_may_be_too_much(kept, monkeypatch):
-    monkeypatch.setattr(playback, "_MOST_PAGES", 0)
+def test_what_lies_far_between_is_left_out(kept, monkeypatch):
+    monkeypatch.setattr(playback, "_NEAR_BYTES", 1)
+    monkeypatch.setattr(playback, "_NEAR_PIECES", 1)
+    part = Playbacks(kept.read).part("e1", SESSION, 3)
+    assert (shown(part), part.ended, part.problems) == ([], True, [])
+    assert kept.asked == [0, 2, 3]
+    monkeypatch.setattr(playback, "_NEAR_PIECES", 0)
+    kept.asked.clear()
     part = Playbacks(kept.read).part("e1", SESSION, 2)
+    assert shown(part) == ["said", ["42"], "SELECT 1"]
+    assert kept.asked == [0, 2, 2]
+
+
+def test_an_answer_that_begins_in_what_is_left_out(monkeypatch):
+    monkeypatch.setattr(playback, "_NEAR_BYTES", 1)
+    monkeypatch.setattr(playback, "_NEAR_PIECES", 0)
+    parts = [[start(1), result(1.1, ROW[:9])], [result(2, ROW[9:])], [*execution(3)], [end(4)]]
+    pieces = Kept([sealing.unseal(each.data, IDENTITY) for each in pieces_of(*parts)])
+    part = Playbacks(pieces.read).part("e1", SESSION, 2)
     assert shown(part) == ["said", ["\\x0000002a"], "SELECT 1"]
-    assert part.problems == []
 
 
 def test_little_is_kept(kept, monkeypatch):
@@ -96,7 +111,7 @@ def test_little_is_kept(kept, monkeypatch):
     playbacks = Playbacks(kept.read)
     for after in (0, 1, 0):
         playbacks.part("e1", SESSION, after)
-    monkeypatch.setattr(playback, "_MOST_WEIGHT", 0)
+    monkeypatch.setattr(playback, "_MOST_WEIGHT", -1)
     playbacks.part("e1", SESSION, 1)
     assert kept.asked == [0, 1, 0, 1]
     playbacks.part("e1", SESSION, 2)
