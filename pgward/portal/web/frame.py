@@ -122,8 +122,8 @@ def guest(context: Current, request: Request, sent: _Sent) -> Frame:
     return _frame(context, request, sent, None)
 
 
-def signed(context: Current, request: Request, sent: _Sent, who: visitor.Signed) -> Frame:
-    """Return a frame for who is signed in."""
+def signed(context: Current, request: Request, who: visitor.Signed, sent: _Sent) -> Frame:
+    """Return a frame for who is signed in; what others send is not read."""
     return _frame(context, request, sent, who)
 
 
