@@ -115,6 +115,13 @@ SERVICE: Outline = (
                 choices=("none", "statements", "results"),
                 usual="none",
             ),
+            Entry(
+                "spec.webClient",
+                "SQL in the browser",
+                Kind.MEANING,
+                choices=("yes", "yes, and answers as files"),
+                means=({}, {"export": True}),
+            ),
             Entry("spec.postgres.resultLimit", "Of each result at most", help="As 64KiB or 10MiB."),
         ),
         mode="postgres",

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     LINES = "lines"
     PAIRS = "pairs"
     CONDITION = "condition"
+    MEANING = "meaning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Entry:
     """One field; in a section that repeats, ``path`` begins inside each item.
 
     ``usual`` is what holds where nothing is said; for a flag, whether it is on then. ``known`` is
-    the kind of resources whose names are meant.
+    the kind of resources whose names are meant. Each of ``choices`` may mean an object, at the same
+    place in ``means``; what is false in one may be left out of it.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Entry:
     usual: str = ""
     is_on: bool = False
     known: str = ""
+    means: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +155,14 @@ def text_of(entry: Entry, value: object) -> str | None:  # noqa: PLR0911 - one l
         return _pairs(value)
     if entry.kind is Kind.CONDITION:
         return _condition(value)
+    if entry.kind is Kind.MEANING:
+        return _meaning(entry, value)
     if entry.kind is Kind.NUMBER and type(value) is int:
         return str(value)
     return value if isinstance(value, str) else None
 
 
-def value_of(entry: Entry, text: str) -> object:
+def value_of(entry: Entry, text: str) -> object:  # noqa: PLR0911 - one line for each kind
     """Return what a text stands for; None for nothing."""
     if entry.kind is Kind.FLAG:
         is_on = bool(text)
@@ -169,6 +174,8 @@ def value_of(entry: Entry, text: str) -> object:
         return int(text) if _NUMBER.fullmatch(text) else text
     if entry.kind is Kind.CONDITION:
         return {"match": text}
+    if entry.kind is Kind.MEANING:
+        return dict(zip(entry.choices, map(dict, entry.means), strict=True)).get(text)
     lines = [each.strip() for each in text.splitlines() if each.strip()]
     if entry.kind is Kind.PAIRS:
         return dict(_pair(each) for each in lines)
@@ -208,3 +215,12 @@ def _condition(value: object) -> str | None:
     if isinstance(value, dict) and value.keys() == {"match"}:
         value = value["match"]
     return value if isinstance(value, str) else None
+
+
+def _meaning(entry: Entry, value: object) -> str | None:
+    """Return the choice that means an object."""
+    if not isinstance(value, dict):
+        return None
+    said = {name: each for name, each in value.items() if each is not False}
+    both = zip(entry.choices, entry.means, strict=True)
+    return next((choice for choice, meant in both if meant == said), None)

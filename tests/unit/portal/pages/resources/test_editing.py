@@ -174,6 +174,19 @@ def test_a_kind_without_a_form_has_its_yaml(root, admin):
     assert stored(admin, "secret", "s")["spec"]["maxAge"] == "30d"
 
 
+def test_sql_in_the_browser_is_let_and_not(root, admin):
+    root.open(NEW)
+    sent = {"metadata.name": "s", "spec.upstream.host": "db", "spec.allow.groups": "dba"}
+    root.press("Review", **sent, **{"spec.webClient": "yes"})
+    root.press("Make it")
+    assert stored(admin, name="s")["spec"]["webClient"] == {"export": False}
+    page = root.open("/admin/resources/services/s/+edit")
+    assert page.forms[-1].fields["spec.webClient"] == "yes"
+    root.press("Review", **{"spec.webClient": ""})
+    root.press("Save")
+    assert "webClient" not in stored(admin, name="s")["spec"]
+
+
 def test_a_rule_about_logins_is_made_with_its_form(root, admin):
     root.open("/admin/resources/loginrules/+new")
     sent = {"spec.appliesTo.groups": "dba", "spec.posture.osVersions": "macos=14.4"}

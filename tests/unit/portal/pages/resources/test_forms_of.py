@@ -17,6 +17,7 @@ SHOWN_AS = {
     Kind.LINES: "array",
     Kind.PAIRS: "object",
     Kind.CONDITION: "object",
+    Kind.MEANING: "object",
 }
 ENTRIES = [
     pytest.param(kind, section.each, entry, id=f"{kind}-{section.each}-{entry.path}")

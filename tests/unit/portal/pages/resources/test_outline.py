@@ -75,6 +75,14 @@ def test_a_flag_is_said_only_where_it_is_not_as_usual(is_on):
     assert outline.value_of(entry, "") is (False if is_on else None)
 
 
+def test_a_choice_may_mean_an_object():
+    entry = Entry("x", "X", Kind.MEANING, choices=("on", "more"), means=({}, {"more": True}))
+    shown = ({}, {"more": False}, {"more": True}, None, {"other": 1}, "on")
+    assert [outline.text_of(entry, each) for each in shown] == ["on", "on", "more", "", None, None]
+    sent = ("on", "more", "", "odd")
+    assert [outline.value_of(entry, each) for each in sent] == [{}, {"more": True}, None, None]
+
+
 def test_empty_texts_say_nothing():
     assert {outline.value_of(Entry("x", "X", kind), " \n") for kind in Kind if kind != "flag"} == {
         None
