@@ -20,7 +20,8 @@ from pgward.ca.identity.tokens import JoinToken
 from pgward.ca.recordings import keys, places
 from pgward.ca.reviews.viewing import Viewer
 from pgward.ca.service.app import create_app
-from pgward.ca.store import audit
+from pgward.ca.store import audit, audit_searching
+from pgward.ca.store.audit_searching import EventFilter
 from pgward.ca.store.purge import purge
 from pgward.ca.store.schema import metadata
 from pgward.ca.store.schema_archive import database_sessions
@@ -264,3 +265,32 @@ def test_a_recording_is_played(store, edge, clock):
         )  # fmt: skip
         (found,) = sessions.find(connection, wanted)
     assert found["lately"].counts == (2, 8, 33)
+
+
+def test_what_happened_is_found_and_counted(store, app, admin, edge):
+    Teller(edge).tell(start(1), record(2), record(3, status="error"))
+    admin.call("POST", "/v1/users", {"name": "dora", "full_name": 'Dörte "D" 100%'})
+    admin.call("POST", "/v1/users", {"name": "dora"})
+
+    def get(path):
+        answer = admin.call("GET", f"/v1/audit/{path}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    for query in ("outcome=failed", "contains=DORA&since=2026-01-01T00:00:00Z", "action=user.*"):
+        assert get(f"events?{query}")["events"][0]["target"] == "dora"
+    first = get("events?action=user.add&target=dora&limit=1")
+    rest = get(f"events?action=user.add&target=dora&cursor={first['cursor']}")
+    assert [each["outcome"] for each in first["events"] + rest["events"]] == ["failed", "ok"]
+    assert get("events/facets?target=dora")["values"]["outcome"] == [["failed", 1], ["ok", 1]]
+    for unit in ("hour", "day"):
+        now = get(f"numbers?by={unit}&number=2")["numbers"][1]
+        assert (now["logins"], now["sessions"], now["statements"], now["errors"]) == (1, 1, 2, 1)
+    with store.read() as connection:
+        assert audit_searching.page(connection, EventFilter(contains="é"), scan=1).events == []
+    saved = admin.call("PUT", "/v1/audit/searches/x", {"page": "events", "query": "a=b"})
+    assert saved.status_code == 200, saved.text
+    app.state.context.archive.verifying.begin("root")
+    app.state.context.archive.verifying.wait()
+    (check,) = get("checks")["checks"]
+    assert (check["trouble"], check["problems"], check["lines"]) == (None, 0, 3)

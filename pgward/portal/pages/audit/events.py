@@ -1,6 +1,7 @@
 """``/audit/events``: the authority's own log, searched."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -27,6 +28,8 @@ _FIELDS = (
     *("seq", "time", "source", "actor", "action", "target", "outcome", "reason", "client"),
     "details",
 )
+_DIGITS = 12
+_NUMBER = re.compile(r"[0-9a-f]{20,}")
 _Seq = Annotated[int, Path(ge=1, le=2**62)]
 
 
@@ -92,6 +95,7 @@ def search(frame: Auditor) -> Response:
         kept=searches.of(frame, "events"),
         query=urlencode(wanted.said("cursor")),
         most=exports.MOST,
+        short=short,
     )
 
 
@@ -105,6 +109,11 @@ def show(frame: Auditor, seq: _Seq) -> Response:
         details=[(name, written(value)) for name, value in found["details"].items()],
         whole=json.dumps(found, indent=2, ensure_ascii=False),
     )
+
+
+def short(target: str) -> str:
+    """Return what an event is about; of a long number, which nobody reads, its beginning."""
+    return f"{target[:_DIGITS]}…" if _NUMBER.fullmatch(target) else target
 
 
 def written(value: Any) -> str:

@@ -143,3 +143,11 @@ def test_other_people_see_nothing(web, api):
     token = web.open("/databases").forms[0].fields["csrf"]
     for path in ("/audit/events/export", "/audit/searches"):
         assert web.send(path, {"csrf": token, "form": "csv", "name": "x"}).status == 403
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [("orders", "orders"), ("0123456789abcdef" * 2, "0123456789ab…"), ("abcdef", "abcdef")],
+)
+def test_of_a_long_number_the_beginning_is_shown(target, shown):
+    assert events.short(target) == shown
