@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote
 
 from pgward.ca.keys.sealing import Sealer, SealError
 from pgward.ca.notices.notice import Facts
@@ -87,3 +88,7 @@ class Linker:
             end = min(end, facts.lapses_at)
         made = Link(delivery_id, request_id, approver or None, digest(request_id, facts), end)
         return f"{self.origin}{PATH}?link={seal(self.sealer, made)}"
+
+    def review(self, name: str) -> str:
+        """Return where a review is, which is no secret: who opens it signs in first."""
+        return f"{self.origin}/reviews/{quote(name, safe='')}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pgward.ca.notices.channel import SECONDS, ChannelError, Parcel, secret_of, tls_context
-from pgward.ca.notices.message import Message, one_line
+from pgward.ca.notices.message import REVIEWS, Message, one_line
 from pgward.ca.notices.notice import PERSONAL, Kind
 from pgward.ca.notices.settings import SmtpSettings, mailbox
 from pgward.core.address import Address
@@ -28,6 +28,7 @@ _PERMANENT: Final = 500
 _HOW = {
     "passkey": "it asks for your passkey",
     "mail": "whoever has this e-mail can; do not pass it on",
+    "page": "you sign in first",
 }
 
 
@@ -68,6 +69,8 @@ class Mail:
         made["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
         made["X-Auto-Response-Suppress"] = "All"
         links = "mail" if message.kind in PERSONAL else self.links
+        if message.kind in REVIEWS:
+            links = "page"
         facts = {"message": message, "name": self.ca_name, "how": _HOW.get(links, "")}
         made.set_content(_render("mail.txt", facts))
         made.add_alternative(_render("mail.html", facts), subtype="html")

@@ -61,7 +61,7 @@ _COMMANDS: Final[Mapping[Kind, tuple[str, ...]]] = MappingProxyType(
 REVIEWS: Final = frozenset({Kind.REVIEW, Kind.REVIEW_DUE})
 """These are about a review of rights, whose name stands where others have a service."""
 TO_DECIDE: Final = frozenset({Kind.ASKED, Kind.REMINDER})
-"""These have a link."""
+"""These have a link by which one decides without signing in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,8 @@ class Message:
     @property
     def link_title(self) -> str:
         """Return what the link is for."""
+        if self.kind in REVIEWS:
+            return "Review them"
         return "Choose your password" if self.kind is Kind.INVITED else "Decide"
 
     @property

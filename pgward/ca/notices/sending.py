@@ -107,6 +107,8 @@ class Sender:
         link = None
         if self.linker is not None and kind in messages.TO_DECIDE:
             link = self.linker.link(row.id, row.request_id, row.recipient, facts, self.clock.now())
+        elif self.linker is not None and kind in messages.REVIEWS:
+            link = self.linker.review(facts.service)
         elif self.invitation is not None and kind is Kind.INVITED:
             link = self.invitation(row.request_id)
         return Message(row.id, kind, row.request_id, row.recipient, facts, row.due_at, link)

@@ -65,12 +65,12 @@ def blocks(message: Message) -> dict[str, Any]:
         {"type": "section", "text": _plain(_cut(lines))},
     ]
     if message.link is not None:
-        found.append({"type": "section", "text": _marked(f"<{message.link}|Decide>")})
+        found.append({"type": "section", "text": _marked(f"<{message.link}|{message.link_title}>")})
     if message.commands:
         commands = "\n".join(f"`{escaped(each)}`" for each in message.commands)
         found.append({"type": "section", "text": _marked(commands)})
     # Shown in notifications, and by what knows no blocks; this is mrkdwn.
-    link = "" if message.link is None else f" <{message.link}|Decide>"
+    link = "" if message.link is None else f" <{message.link}|{message.link_title}>"
     return {"text": escaped(message.heading) + link, "blocks": found, "unfurl_links": False}
 
 

@@ -84,3 +84,8 @@ def test_a_link_that_is_enough_by_itself_goes_to_no_channel():
     mails = linker(personal_only=True)
     assert mails.link(ID, "r7k2", "", facts(), NOW) is None
     assert mails.link(ID, "r7k2", "bob", facts(), NOW) is not None
+
+
+def test_a_review_has_a_page():
+    assert linker().review("q4").endswith("/reviews/q4")
+    assert linker().review("a/b").endswith("/reviews/a%2Fb")

@@ -167,3 +167,10 @@ def test_an_invitation_has_a_link_of_its_own_words(mail_server):
     assert "request" not in text_of(got)
     assert f'<a href="{link}" style=' in text_of(got, "html")
     assert ">Choose your password</a>" in text_of(got, "html")
+
+
+def test_a_review_leads_to_its_page(mail_server):
+    link = "https://ca.example.com/reviews/q4"
+    send(mail(mail_server), "bob@example.com", kind=Kind.REVIEW, link=link)
+    (got,) = mail_server.mails
+    assert f"Review them here (you sign in first):\n{link}\n" in text_of(got)

@@ -47,6 +47,7 @@ def test_a_review_is_called_by_its_name():
     assert ("due", "2026-11-23T09:00:00Z") in review.lines
     assert review.lines[-1] == ("review", "q4")
     assert review.commands == ["pgward access review show q4 --mine"]
+    assert review.link_title == "Review them"
 
 
 def test_what_people_write_stays_one_harmless_line():

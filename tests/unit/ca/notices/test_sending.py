@@ -198,12 +198,14 @@ def test_what_was_decided_meanwhile_is_not_sent(sender, channel):
     assert channel.sent == []
 
 
-def test_only_questions_have_links(sender, channel):
+def test_only_questions_and_reviews_have_links(sender, channel):
     sender.linker = Linker(Sealer(b"s" * 32), "https://ca", HOUR, personal_only=False)
     tell(sender, "bob")
     tell(sender, "bob", kind=Kind.LAPSED, request="r2")
+    tell(sender, "bob", kind=Kind.REVIEW, request="r3")
     sender.turn()
     links = {each.message.kind: each.message.link for each in channel.sent}
+    assert links[Kind.REVIEW] == f"https://ca/reviews/{facts().service}"
     assert links[Kind.ASKED].startswith("https://ca/decide?link=")
     assert links[Kind.LAPSED] is None
 
