@@ -106,6 +106,15 @@ def test_statements_are_text(web, teller):
     assert EVIL not in page.answer.text
 
 
+def test_what_has_no_rows_says_none(web, teller):
+    """As begin and set: their records have no number of rows at all."""
+    begun = record(2, session="s1", text="begin", commands=["BEGIN"])
+    begun.pop("rows", None)
+    teller.tell(record(1, session="s1", type="SESSION_START"), begun)
+    page = web.sign_in("root").open("/sessions/e1/s1")
+    assert (page.status, "BEGIN" in page.text) == (200, True)
+
+
 @pytest.mark.parametrize("given", [{"type": "TEXT"}, {"type": "RECORDING"}, {"type": "PARSE"}])
 def test_what_is_for_machines_only(given):
     assert one.item(record(2, **given), BEGAN) is None
