@@ -108,13 +108,13 @@ def every(frame: Signed) -> Response:
     return frame.show("reviews/list.html", reviews=found)
 
 
-@router.get(PAGE + "/new")
+@router.get(PAGE + "/+new")
 def new(frame: Administrator) -> Response:
     """Show what may be chosen for a review."""
     return _new(frame)
 
 
-@router.post(PAGE + "/new")
+@router.post(PAGE + "/+new")
 def start(frame: Administrator) -> Response:
     """Begin a review."""
     form = frame.form(Start)

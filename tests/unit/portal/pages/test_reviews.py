@@ -100,11 +100,13 @@ def test_an_administrator_begins_and_closes(signed_in):
     assert "Paths: allow." in page.text
     page = adam.press("Close the review")
     assert "The review unused is closed." in page.text
-    adam.open(f"{PAGE}/new")
+    adam.open(f"{PAGE}/+new")
     page = adam.press("Begin", name="q4")
     assert (page.status, "there is a review" in page.text.lower()) == (409, True)
     page = adam.press("Begin", name="other", days="x")
     assert (page.status, "Days" in page.text) == (422, True)
+    page = adam.press("Begin", name="new", days="7")
+    assert page.path == f"{PAGE}/new"
 
 
 def test_the_outcome_is_taken_along(signed_in, who):
@@ -127,7 +129,7 @@ def test_an_auditor_looks_and_decides_nothing(signed_in, shop):
     token = page.forms[0].fields["csrf"]
     page = otto.send(f"{PAGE}/q4", {"csrf": token, "act": "take", "item": "1"})
     assert page.status == 403
-    assert otto.open(f"{PAGE}/new").status == 403
+    assert otto.open(f"{PAGE}/+new").status == 403
     assert otto.send(f"{PAGE}/q4/close", {"csrf": token}).status == 403
 
 
@@ -139,7 +141,7 @@ def test_others_see_nothing_of_it(signed_in):
     token = ann.open("/databases").forms[0].fields["csrf"]
     for path, fields in (("", {"act": "confirm", "item": "1"}), ("/export", {"form": "csv"})):
         assert ann.send(f"{PAGE}/q4{path}", {"csrf": token, **fields}).status == 404
-    assert ann.send(f"{PAGE}/new", {"csrf": token, "name": "x"}).status == 403
+    assert ann.send(f"{PAGE}/+new", {"csrf": token, "name": "x"}).status == 403
 
 
 def test_reasons_are_text(signed_in):
