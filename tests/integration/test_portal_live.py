@@ -37,3 +37,11 @@ def test_an_open_page_shows_what_came_since_and_that_its_person_was_signed_out(s
     site.api.delete(f"/v1/users/{ann.name}/logins")
     page.clock.run_for(10_000)
     page.wait_for_url("**/sign-in?next=*")
+
+
+def test_a_phone_shows_where_in_a_part_one_is(site, portal):
+    portal.sign_in(site.admin)
+    portal.page.set_viewport_size(portal_browser.PHONE)
+    portal.open("/admin/ca/log")
+    here = portal.page.locator(".side [aria-current]")
+    expect(here).to_be_in_viewport(ratio=1)

@@ -23,6 +23,12 @@ async function copy(button) {
 
 dress(document);
 
+// On a phone a part's own navigation is a line that scrolls: begin where one is.
+for (const nav of document.querySelectorAll(".side")) {
+  const here = nav.querySelector("[aria-current]");
+  if (here) nav.scrollLeft += here.getBoundingClientRect().left - nav.getBoundingClientRect().left - 16;
+}
+
 // A menu closes when its person goes on elsewhere.
 for (const menu of document.querySelectorAll("details.menu")) {
   document.addEventListener("click", (event) => {
