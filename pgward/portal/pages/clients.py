@@ -125,7 +125,7 @@ def place(service: ServiceInfo) -> Address | None:
     if not service.ways.certificate:
         return None
     if service.mode == "tcp":
-        return Address(service.server_name, _POSTGRESQL)
+        return Address(service.server_name, service.server_port or _POSTGRESQL)
     named = [each for each in service.edges if each.direct_names]
     named.sort(key=lambda each: not each.online)
     if not named:

@@ -151,6 +151,8 @@ def page(
         service=found,
         state=standing.of(frame, found),
         modes=_modes(found, frame.me.user.name),
+        log_in=database.log_in(frame),
+        has_straight=clients.place(found) is not None,
         groups=clients.GROUPS if clients.ways(found) else {},
         login=frame.context.desk.settings.login,
         fingerprints=[fingerprint.of(each) for each in known],

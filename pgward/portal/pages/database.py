@@ -1,5 +1,6 @@
 """A database that somebody looks at: found, or why not; what all pages about one have in common."""
 
+import shlex
 from typing import Annotated
 
 from fastapi import Path, Response
@@ -31,6 +32,14 @@ def reachable(frame: Frame, name: str) -> ServiceInfo:
     if not found.edges:
         raise UnavailableError(f"no edge serves {name} now", hint="ask an administrator")
     return found
+
+
+def log_in(frame: Frame) -> str:
+    """Return the command that logs somebody in on a machine that is new to the authority."""
+    authority = frame.context.authority
+    ca = shlex.quote(frame.context.desk.settings.ca.url)
+    user = shlex.quote(frame.me.user.name)
+    return f"pgward login --ca {ca} --fingerprint {authority.fingerprint} --user {user}"
 
 
 def closed(frame: Frame, name: str) -> Response:

@@ -1,5 +1,6 @@
 """``/admin/start``: from a new authority to the first connection, each step checked live."""
 
+import re
 from functools import partial
 from typing import Annotated
 
@@ -36,6 +37,7 @@ router = route.router()
 PATH = "/admin/start"
 _REFUSALS = (ConflictError, DeniedError, InvalidInputError)
 _OPENED = "session.open"
+_BEFORE = re.compile(r"^resources\[0\]\.(?:metadata\.|spec\.)?")  # which the form has not
 _SOME = 2  # people: whether there is anybody else
 _Word = Annotated[str, Field(max_length=253)]
 _Step = Annotated[str, Path(max_length=20)]
@@ -164,7 +166,9 @@ async def service(frame: Administrator) -> Response:
         body = resources.Several(resources=[form.resource()], reason="set up with a browser")
         await resources.several(frame.context, frame.me, body)
     except _REFUSALS as error:
-        return await run_sync(partial(_show, frame, "service", problem=error, form=form))
+        plain = InvalidInputError(_BEFORE.sub("", error.message), hint=error.hint)
+        problem = plain if isinstance(error, InvalidInputError) else error
+        return await run_sync(partial(_show, frame, "service", problem=problem, form=form))
     return frame.go(f"{PATH}/service", f"Service {form.name.strip()} created.")
 
 

@@ -153,13 +153,15 @@ Health = Literal["answers", "away", "unknown"]
 class ServiceInfo(BaseModel):
     """A service that this person may use; without ``access`` it needs no grant, nor has one.
 
-    ``health`` is what edges find of its database, as far as they ask it.
+    ``health`` is what edges find of its database, as far as they ask it. ``server_port`` is where
+    edges find PostgreSQL, for who reaches it without one; in mode postgres nobody does.
     """
 
     name: str
     description: str
     mode: str
     server_name: str
+    server_port: int | None = None
     database: str | None
     ssl_mode: str
     edges: list[EdgeAddress]
@@ -364,6 +366,7 @@ def _info(
         mode=spec.mode,
         # In mode postgres a client meets no server but the edge, inside the link's TLS.
         server_name=spec.server_name or (spec.upstream.host if tcp and spec.upstream else name),
+        server_port=spec.upstream.port if tcp and spec.upstream else None,
         database=spec.opened(),
         ssl_mode=spec.client_ssl_mode,
         edges=[

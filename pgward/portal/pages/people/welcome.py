@@ -19,7 +19,7 @@ from pgward.core.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
-from pgward.portal.pages import sign_in
+from pgward.portal.pages import database, sign_in
 from pgward.portal.web import route
 from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Frame, Guest, Signed
@@ -63,7 +63,7 @@ async def choose(frame: Guest) -> Response:
 @router.get(_NEXT)
 def inside(frame: Signed) -> Response:
     """Show somebody who is in for the first time what comes next."""
-    return frame.show("people/inside.html")
+    return frame.show("people/inside.html", log_in=database.log_in(frame))
 
 
 def _show(frame: Frame, text: str, problem: PgwardError | None = None) -> Response:

@@ -54,7 +54,8 @@ def test_a_database_shows_every_way_to_connect(orders):
     ):
         assert text in page.text
     assert re.search("SHA256:[0-9a-f]{64}", page.text)
-    assert "alice" in page.text
+    assert re.search("pgward login --ca https://.* --fingerprint SHA256:.* --user alice", page.text)
+    assert "Make key and certificate" not in page.text  # there is nothing to use it at straight
 
 
 def test_a_one_time_password_is_made_once_shown_and_works(orders, api, edge):
@@ -222,15 +223,17 @@ def test_each_mode_has_its_psql_command(web, api, admin):
     hear(api.machine(admin, "edge", "e1", dns=["e1.test", "*.db.test"]))
     api.add("alice", "dba")
     declare(admin, aware())
-    declare(admin, service("plain"))
+    elsewhere = {"host": "db1.internal", "port": 5433}
+    declare(admin, service("plain", upstream=elsewhere))
     page = web.sign_in("alice").open("/databases/orders")
     assert "pgward psql orders" in page.text
     assert "psql 'host=orders.db.test port=7432 user=alice" in page.text
     assert "sslcert=/home/alice/.config/pgward/identity/current/login.crt" in page.text
     assert page.links["DBeaver"] == "/databases/orders/clients/dbeaver"
+    assert "Make key and certificate" in page.text
     assert any("Make a one-time password" in each.buttons for each in page.forms)
     page = web.open("/databases/plain")
-    assert "psql 'host=db1.internal port=5432 user=alice" in page.text
+    assert "psql 'host=db1.internal port=5433 user=alice" in page.text
     declare(admin, aware(reasonRequired=True, login={"otp": False, "token": False}))
     page = web.open("/databases/orders")
     assert 'PGOPTIONS="-c pgward.reason=TICKET-7" pgward psql orders' in page.text

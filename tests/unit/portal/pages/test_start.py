@@ -81,7 +81,9 @@ def test_a_service_is_made(root, admin):
 def test_a_service_that_cannot_be_is_told(root, wrong):
     root.open("/admin/start/service")
     sent = {"name": "orders", "host": "db1.test", "port": "5433", "group": "dba"}
-    assert root.press("Create it", **sent | wrong).status in {400, 422}
+    page = root.press("Create it", **sent | wrong)
+    assert page.status in {400, 422}
+    assert "resources[0]" not in page.text.lower()
 
 
 @pytest.mark.usefixtures("edge")

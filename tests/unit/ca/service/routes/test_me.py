@@ -49,6 +49,7 @@ def test_a_service_in_mode_postgres_is_shown_without_what_is_behind_its_edge(adm
             "description": "",
             "mode": "postgres",
             "server_name": "orders",
+            "server_port": None,
             "database": "shop",
             "ssl_mode": "disable",
             "edges": [],

@@ -39,6 +39,7 @@ def test_somebody_chooses_a_password_and_is_in(web, api, link):
     page = web.press(BUTTON, password=NEW, again=NEW)
     assert (page.path, "You are in" in page.text) == ("/welcome/in", True)
     assert page.links["Your databases"] == "/databases"
+    assert "--user ann" in page.text
     assert web.open("/databases").status == 200
     assert Device(api).login("ann", NEW).json()["status"] == "done"
     assert actions(api, "invitation.accept") == [("ann", "invitation.accept", "ok", "ann")]
