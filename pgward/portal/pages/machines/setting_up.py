@@ -17,6 +17,7 @@ from pgward.ca.service import errors
 from pgward.ca.service.routes import (
     connectors,
     edges,
+    hosts,
     integration_checks,
     resources,
     secrets,
@@ -208,6 +209,7 @@ def _show(frame: Frame, asked: str, form: Server, problem: PgwardError | None) -
         kept=_kept(form),
         sql=sql,
         workers=_workers(frame),
+        roots="pgward" if _is_ours(frame, form.host.strip()) else "system",
         flavours=FLAVOURS,
         versions=VERSIONS,
         problem=problem,
@@ -228,6 +230,12 @@ def _workers(frame: Frame) -> list[tuple[str, str]]:
         (f"edge:{each.name}", f"the edge {each.name}, if it runs with --connector")
         for each in edges.every(context, me).edges
     ]
+
+
+def _is_ours(frame: Frame, host: str) -> bool:
+    """Tell whether a server of that name or address has its certificate from this authority."""
+    known = hosts.every(frame.context, frame.me).hosts
+    return any(host in (*each.dns, *each.ips) for each in known)
 
 
 def _lines(text: str) -> list[str]:

@@ -76,6 +76,19 @@ def test_each_step_leads_to_the_next_and_back(web, connector):
     assert "db1.internal" in page.answer.text
 
 
+def test_a_server_with_a_certificate_of_ours_is_verified_by_us(web, api, admin, connector):
+    assert connector.chain
+    api.machine(admin, "host", "db1", dns=["db1.internal"])
+    web.sign_in("root")
+    assert fields(ask(web, "login", worker="connector:c1"))["roots"] == "pgward"
+    page = ask(web, "login", worker="connector:c1", host="db2.internal")
+    assert fields(page)["roots"] == "system"
+
+
+def fields(page):
+    return next(each.fields for each in page.forms if "roots" in each.fields)
+
+
 def test_a_server_is_connected_and_tried(steps, api, connector):
     page = connect(steps, auth="password", password=SECRET)
     assert (page.status, page.path) == (200, "/admin/integrations/shop-db"), page.text
