@@ -42,6 +42,8 @@ _WORDS = (
         r"(--bundle, --role or --on; )?`pgward request( \S+)?` shows .*",
         "the page Requests shows what there is",
     ),
+    (r"pgward request \S+ shows what it must look like", "below the field stands how it must be"),
+    (r"pgward get [a-z]+", "look at the list of what there is"),
 )
 _RULES = tuple((re.compile(found), said) for found, said in _WORDS)
 

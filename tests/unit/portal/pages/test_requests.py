@@ -63,7 +63,10 @@ def test_a_no_needs_a_reason_and_is_read(browse, asked):
     browse("dora").open(asked)
     page = browse("dora").press("Deny", reason="not on a Friday")
     assert "You denied it." in page.text
-    assert "not on a Friday" in browse("ann").open(asked).text
+    page = browse("ann").open(asked)
+    assert "not on a Friday" in page.text
+    assert page.links["Ask anew"] == "/requests/new/shop"
+    assert "Ask anew" not in browse("dora").open(asked).links
 
 
 def test_a_request_is_taken_back(browse, asked):
@@ -108,6 +111,14 @@ def test_glass_is_broken_by_who_may(browse):
     assert "by breaking the glass" in page.text
     browse("dora").open(page.path)
     assert "Noted." in browse("dora").press("I have looked at it", reason="fine").text
+
+
+def test_the_only_thing_that_there_is_is_chosen_already(browse, access):
+    assert "bundle" not in browse("ann").open("/requests/new/shop").forms[-1].fields
+    access.flow(roles=None, privileges=None)
+    browse("ann").open("/requests/new/shop")
+    page = browse("ann").press("Ask", reason="a ticket")
+    assert (page.status, "You asked for shop" in page.text) == (200, True)
 
 
 def test_nobody_sees_what_is_not_theirs(browse, asked):

@@ -32,6 +32,11 @@ from pgward.portal.web import hints
             "the page Requests shows what there is",
         ),
         ("ask anew: pgward request orders", "ask anew, on the page Requests"),
+        (
+            "pgward request orders shows what it must look like",
+            "below the field stands how it must be",
+        ),
+        ("pgward get integrations", "look at the list of what there is"),
     ],
 )
 def test_a_hint_leads_to_a_page(hint, said):
