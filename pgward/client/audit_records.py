@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pgward.audit.sound import sound
+
 
 def said(record: Mapping[str, Any]) -> str:
     """Return what a record is about."""
+    record = sound(record)  # an edge may write anything
     details = record.get("details") or {}
     match record.get("type"):
         case "SESSION_START":

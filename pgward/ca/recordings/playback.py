@@ -15,11 +15,15 @@ from typing import Final
 
 from pgward.audit.recording.pieces import PieceError
 from pgward.audit.recording.script import Reader, Scene, Script
+from pgward.audit.sound import sound
 from pgward.ca.recordings.reading import Page, Stretch
 
 PART_BYTES: Final = 48 * 1024
 """So many bytes of events are a part, or one piece that has more."""
-_MALFORMED: Final = (PieceError, AttributeError, KeyError, TypeError, ValueError, OverflowError)
+_MALFORMED: Final = (
+    *(PieceError, AttributeError, KeyError, TypeError, ValueError, OverflowError),
+    RecursionError,
+)
 _NEAR_BYTES: Final = 4 * 1024 * 1024  # that are read after what is kept, and before a place
 _NEAR_PIECES: Final = 30
 _MOST_KEPT: Final = 64
@@ -59,7 +63,7 @@ class _Known:
         """Go on by a page; return its scenes, and what is wrong with it."""
         reader, scenes = Reader(session, self.number, self.before), []
         try:
-            events = list(reader.feed(page.data.splitlines()))
+            events = [sound(each) for each in reader.feed(page.data.splitlines())]
             reader.end()
             scenes = self.script.play(events)
         except _MALFORMED:  # an edge that was taken over may record anything

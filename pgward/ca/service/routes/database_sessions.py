@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pgward.ca.archive import sessions
 from pgward.ca.archive.index import Wanted
 from pgward.ca.archive.matching import Text
+from pgward.ca.archive.search import Page
 from pgward.ca.archive.sessions import Owner, SessionFilter
 from pgward.ca.identity.sessions import LoginSession
 from pgward.ca.recordings import reading
@@ -221,6 +222,10 @@ async def said(
         cursor=part.cursor,
     )
     page = await run_sync(search, limiter=context.archive.searching)
+    return await run_sync(_read, page)  # there may be many megabytes of it
+
+
+def _read(page: Page) -> SessionRecords:
     lines = [json.loads(line) for line in page.lines]
     return SessionRecords(records=lines, cursor=page.cursor, lost=len(page.lost))
 

@@ -14,6 +14,7 @@ from anyio.to_thread import run_sync
 from fastapi import Path, Response
 from pydantic import Field
 
+from pgward.audit.sound import sound
 from pgward.ca.archive.index import Wanted
 from pgward.ca.archive.matching import Text
 from pgward.ca.archive.search import MOST_RECORDS, Page
@@ -134,7 +135,7 @@ async def search(frame: Auditor) -> Response:
             limit=_COUNTED,
             cursor=wanted.cursor or None,
         )
-        found = _found(frame, page)
+        found = await run_sync(_found, frame, page)
     except InvalidInputError as error:
         wanted, problem, found = asked.typed(StatementsAsked, given), error, Found()
     show = partial(
@@ -228,6 +229,7 @@ def _counts(records: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, 
 
 
 def _row(record: Mapping[str, Any]) -> Row:
+    record = sound(record)
     text = " ".join(said(record).split())
     query = urlencode({"at": record.get("time", "")})
     path = "/".join(quote(str(record.get(name, "")), safe="") for name in ("edge", "id"))

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pgward.audit.recording import told
 from pgward.audit.recording.told import Outcome, Said, Told
+from pgward.audit.sound import sound
 from pgward.ca.service import errors
 from pgward.ca.service.routes.database_sessions import Part, SessionRecords, ShownSession
 from pgward.client.phrases import when
@@ -127,7 +128,7 @@ def _page(
 ) -> Response:
     now = frame.context.now()
     shown = lists.line(found, now)
-    items = [item(each, shown.began) for each in said.records]
+    items = [item(sound(each), shown.began) for each in said.records]
     return frame.show(
         "sessions/one.html",
         status=200 if problem is None else errors.status(problem),

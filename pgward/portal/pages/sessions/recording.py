@@ -10,6 +10,7 @@ from anyio.to_thread import run_sync
 from fastapi import Query, Response
 
 from pgward.audit.recording.told import Outcome
+from pgward.audit.sound import sound
 from pgward.ca.service.routes import recording_playback
 from pgward.ca.service.routes.database_sessions import Part, ShownSession
 from pgward.ca.service.routes.recording_playback import Chosen, Place, Playback, Timeline
@@ -104,7 +105,7 @@ async def _marks(
         Mark(
             max(0.0, (parse_rfc3339(each["time"]) - began).total_seconds()),
             str(each.get("text") or each.get("message") or each.get("reason") or each["type"]),
-            Outcome(each),
+            Outcome(sound(each)),
         )
         for each in said.records
         if each["type"] not in {"RECORDING", "TEXT"}

@@ -134,3 +134,20 @@ def test_pieces_that_are_gone(kept):
     del kept.pieces[:]
     part = Playbacks(kept.read).part("e1", SESSION, 3)
     assert (part.scenes, part.pieces, part.ended) == ([], 0, False)
+
+
+@pytest.mark.parametrize("strange", [{"rows": "x"}, {"duration_us": "x"}, {"commands": [1]}])
+def test_an_event_with_a_field_of_another_type_is_shown_without_it(strange):
+    parts = pieces_of([start(1), record(2, **strange)], [end(5)])
+    kept = Kept([sealing.unseal(each.data, IDENTITY) for each in parts])
+    part = Playbacks(kept.read).part("e1", SESSION, 0)
+    (said,) = (each for scene in part.scenes for each in scene.things if isinstance(each, Said))
+    assert said.text == "select 2"
+    assert not said.event.keys() & strange.keys()
+
+
+def test_an_event_that_is_too_deep_to_be_read_is_told_of():
+    deep = b'{"type":"NOTICE","details":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"
+    read = Kept([deep]).read
+    part = Playbacks(read).part("e1", SESSION, 0)
+    assert (part.scenes, part.problems) == ([], ["what follows piece 0 is no recording"])

@@ -6,6 +6,7 @@ import pytest
 
 from pgward.portal.pages.audit import statements
 from tests.fixtures.chunks import Teller, record
+from tests.unit.audit.test_sound import STRANGE
 
 NASTY = "<b onload=x>'\"&amp;"
 PAGE = "/audit/statements"
@@ -124,3 +125,13 @@ def test_other_people_see_nothing(web, api):
         assert web.open(path).status == 403
     token = web.open("/databases").forms[0].fields["csrf"]
     assert web.send(f"{PAGE}/export", {"csrf": token, "form": "csv"}).status == 403
+
+
+def test_an_edge_that_was_taken_over_hides_nothing_by_what_it_writes(otto, teller):
+    """What is of no type that we know would make the page of all that it stands among fail."""
+    strange = [each for each in STRANGE if each != {"parameters": {}}]
+    teller.tell(*(record(number, **each) for number, each in enumerate(strange)), record(99))
+    page = otto.open(PAGE)
+    assert (page.status, "select 99" in page.text, "select 0" in page.text) == (200, True, True)
+    record_page = otto.open(next(each for each in page.links.values() if "cdef-0" in each))
+    assert (record_page.status, '"duration_us": "x"' in record_page.text) == (200, True)

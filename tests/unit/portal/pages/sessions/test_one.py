@@ -6,6 +6,7 @@ from pgward.core.clock import parse_rfc3339
 from pgward.portal.pages.sessions import one
 from tests.fixtures.chunks import at, record
 from tests.fixtures.web_sessions import EVIL
+from tests.unit.audit.test_sound import STRANGE
 
 BEGAN = parse_rfc3339(at(1))
 
@@ -135,3 +136,13 @@ def test_a_statement_that_could_not_be_prepared():
 )
 def test_what_is_no_statement(given, words):
     assert one.item(record(0, **given), BEGAN).told == words
+
+
+def test_an_edge_that_was_taken_over_hides_nothing_by_what_it_writes(web, teller):
+    teller.tell(record(1, session="s1", type="SESSION_START"))
+    teller.tell(
+        *(record(number, session="s1", **each) for number, each in enumerate(STRANGE, 2)),
+        record(99, session="s1"),
+    )
+    page = web.sign_in("root").open("/sessions/e1/s1")
+    assert (page.status, "select 99" in page.text, "select 2" in page.text) == (200, True, True)
