@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from gzip import compress
+from hashlib import sha256
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
@@ -28,6 +29,7 @@ LONGEST_WAIT = 25.0
 NDJSON = "application/x-ndjson"
 _CHAIN = "^[0-9a-f]{16}$"
 _ARRIVAL = "at,"
+_OF_PAGES = frozenset({"cursor", "after", "limit", "order", "follow"})
 
 Word = Annotated[str | None, Query(max_length=256)]
 When = Annotated[Moment | None, Query()]
@@ -121,8 +123,7 @@ async def records(
     text = Text(contains, regex)
     asked = dict(request.query_params)
     if follow:
-        if cursor is None:
-            await run_sync(_note, context, by, "audit.search", asked)
+        await run_sync(_note_pages, context, by, asked)
         return await _follow(context, wanted, text, cursor)
     page = await find(
         *(context, by, wanted, text),
@@ -147,10 +148,10 @@ async def find(
 ) -> Page:
     """Return a page of records, when it is the turn of one who searches.
 
-    That somebody searches, for what is ``asked``, is put on record with the first page.
+    That somebody searches, for what is ``asked``, is put on record with the first page, or with
+    another one that no first page led to: anybody can write a cursor.
     """
-    if cursor is None:
-        await run_sync(_note, context, by, "audit.search", asked)
+    await run_sync(_note_pages, context, by, asked)
     return await page_of(context, wanted, text, limit=limit, newest=newest, cursor=cursor)
 
 
@@ -211,7 +212,7 @@ def every_chunk(
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> Chunks:
     """Return the manifests of chunks that may hold what is wanted, in the order of arrival."""
-    if after is None:
+    if _is_news(context, by, "audit.read") or after is None:
         _note(context, by, "audit.read", dict(request.query_params))
     with context.store.read() as connection:
         rows = index.by_arrival(connection, wanted, after=after or 0, most=limit, chain=chain)
@@ -228,7 +229,7 @@ def every_chunk(
 def one_chunk(
     *,
     context: Current,
-    _by: Auditor,
+    by: Auditor,
     request: Request,
     edge: Annotated[str, Path(max_length=63)],
     chain: Annotated[str, Path(pattern=_CHAIN)],
@@ -240,6 +241,8 @@ def one_chunk(
         row = index.find(connection, edge, chain, first_seq)
     if row is None:
         raise NotFoundError(f"no chunk of {edge} begins with line {first_seq} of chain {chain}")
+    if _is_news(context, by, "audit.read"):  # nobody has to ask for a list before
+        _note(context, by, "audit.read", {"edge": edge, "chain": chain})
     data = reading.data_of(context.archive.objects, row)
     if packed:
         return Response(data, media_type="application/zstd")
@@ -270,6 +273,24 @@ def _read_arrival(cursor: str) -> int:
     if number == cursor or not number.isascii() or not number.isdigit():
         raise InvalidInputError("that cursor is of another search")
     return int(number[:18])
+
+
+def note_record(context: Context, by: LoginSession, edge: str, record: str) -> None:
+    """Put on record who reads a record by itself, once in a while."""
+    if _is_news(context, by, "audit.read", edge, record):
+        _note(context, by, "audit.read", {"edge": edge, "record": record})
+
+
+def _note_pages(context: Context, by: LoginSession, asked: Mapping[str, str]) -> None:
+    """Put on record who searches, once for all pages that follow."""
+    question = sorted((name, each) for name, each in asked.items() if name not in _OF_PAGES)
+    told = sha256(json.dumps(question).encode()).hexdigest()
+    if _is_news(context, by, "audit.search", told) or not asked.get("cursor"):
+        _note(context, by, "audit.search", asked)
+
+
+def _is_news(context: Context, by: LoginSession, *reading_of: str) -> bool:
+    return context.recordings.is_news(by.id, *reading_of, now=context.monotonic())
 
 
 def _note(context: Context, by: LoginSession, action: str, asked: Mapping[str, str]) -> None:

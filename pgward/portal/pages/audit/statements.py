@@ -187,6 +187,7 @@ async def show(frame: Auditor, edge: _Part, record: _Part) -> Response:
     found = next((each for each in records if each.get("id") == record), None)
     if found is None:
         raise NotFoundError("there is no such record", hint="it may be kept no longer")
+    await run_sync(audit_archive.note_record, frame.context, frame.me, edge, record)
     return await run_sync(_show, frame, found)
 
 

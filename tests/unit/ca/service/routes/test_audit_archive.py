@@ -63,15 +63,40 @@ def test_pages(auditor, teller):
 
 def test_who_reads_is_put_on_record_without_the_words(api, auditor, teller):
     teller.tell(record(1), record(2))
-    cursor = page(ask(auditor, "?user=alice&contains=hunter2&regex=s3cret&limit=1"))["cursor"]
+    asked = "?user=alice&contains=hunter2&regex=s3cret"
+    ask(auditor, f"{asked}&limit=1")
     (event,) = events(api, "audit.search")
     assert (event["actor"], event["details"]) == (
         "otto",
         {"user": "alice", "contains": "…", "regex": "…", "limit": "1"},
     )
-    if cursor:
-        ask(auditor, f"?user=alice&cursor={cursor}")
+
+
+def test_a_search_is_on_record_once_however_many_pages_it_has(api, auditor, teller):
+    teller.tell(record(1), record(2), record(3))
+    cursor = page(ask(auditor, "?user=alice&limit=1"))["cursor"]
+    ask(auditor, f"?user=alice&limit=2&cursor={cursor}")
     assert len(events(api, "audit.search")) == 1
+
+
+def test_nobody_reads_unseen_by_a_cursor_that_no_page_gave(api, auditor, teller):
+    teller.tell(record(1), record(2))
+    cursor = page(ask(auditor, "?user=alice&limit=1"))["cursor"]
+    assert texts(ask(auditor, f"?user=alice&contains=select&cursor={cursor}")) == ["select 1"]
+    (_, event) = events(api, "audit.search")
+    assert event["details"] == {"user": "alice", "contains": "…", "cursor": cursor}
+    assert texts(ask(auditor, "?follow=true&cursor=at,0")) == ["select 1", "select 2"]
+    ask(auditor, "?follow=true&cursor=at,0")
+    assert len(events(api, "audit.search")) == 3
+
+
+@pytest.mark.parametrize("path", ["/v1/audit/chunks?after=0", f"/v1/audit/chunks/e1/{CHAIN}/1"])
+def test_nobody_reads_chunks_unseen(api, auditor, teller, path):
+    teller.tell(record(1))
+    for _ in range(2):
+        assert auditor.call("GET", path).status_code == 200
+    (event,) = events(api, "audit.read")
+    assert event["actor"] == "otto"
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,14 @@ def test_who_searches_is_on_record_without_the_words(otto, api):
     assert events(api, "audit.search") == [{"contains": "…", "regex": "…", "user": "bob"}]
 
 
+def test_who_reads_a_record_by_its_address_is_on_record(otto, teller, api):
+    teller.tell(record(1))
+    path = next(each for each in otto.open(PAGE).links.values() if each.startswith(f"{PAGE}/"))
+    for _ in range(2):
+        assert "select 1" in otto.open(path).text
+    assert events(api, "audit.read") == [{"edge": "e1", "record": "0123456789abcdef-1"}]
+
+
 def test_pages_follow_each_other(otto, teller, monkeypatch):
     monkeypatch.setattr(statements, "_ON_A_PAGE", 2)
     monkeypatch.setattr(statements, "_COUNTED", 3)
