@@ -28,6 +28,7 @@ from pgward.portal.sql import shown
 from pgward.portal.sql.editor import Editor, Pieces, Wanted
 from pgward.portal.sql.editors import MOST_EACH, Editors
 from pgward.portal.sql.export import Export
+from pgward.portal.sql.splitting import split
 from pgward.portal.web import headers, route
 from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Frame, Signed
@@ -103,13 +104,14 @@ async def begin(frame: Signed, service: database.Name) -> Response:
     """Open an editor, and run the first text in it."""
     offer = await run_sync(_offer, frame, service)
     form = frame.form(Open)
+    statements = await run_sync(split, form.sql)  # in a thread: others want answers meanwhile
     editors = _editors(frame)
     try:
         editor = editors.open(frame.me, service, form.wanted)
     except _REFUSALS as error:
         return await _new(frame, offer, error, form)
     try:
-        task = editor.run(form.sql)
+        task = editor.run(form.sql, statements=statements)
     except _REFUSALS as error:
         await editors.close(editor)
         return await _new(frame, offer, error, form)
@@ -128,13 +130,14 @@ async def run(frame: Signed, service: database.Name, editor_id: _Id) -> Response
     """Run a text; in an editor that is not here any more nothing runs, and the text is kept."""
     offer = await run_sync(_offer, frame, service)
     form = frame.form(Run)
+    statements = await run_sync(split, form.statement)
     try:
         editor = _editors(frame).find(frame.me, service, editor_id)
     except NotFoundError as error:
         lost = ConflictError(f"nothing was run: {error.message}", hint=error.hint)
         return await _new(frame, offer, lost, Open(sql=form.sql))
     try:
-        task = editor.run(form.statement, in_transaction=form.transaction)
+        task = editor.run(form.statement, in_transaction=form.transaction, statements=statements)
         editor.text = form.sql
     except _REFUSALS as error:
         return await _shown(frame, offer, editor, error, form.sql)
@@ -186,8 +189,9 @@ async def save(frame: Signed, service: database.Name, editor_id: _Id) -> Respons
     async def tell(made: Export) -> None:
         await run_sync(_record, frame, service, made)
 
+    statements = await run_sync(split, form.sql)
     try:
-        pieces = editor.export(form.sql, tell)
+        pieces = editor.export(form.sql, tell, statements)
     except _REFUSALS as error:
         return await _shown(frame, offer, editor, error, form.sql)
     first = await editor.next_piece(pieces)

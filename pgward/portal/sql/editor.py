@@ -128,14 +128,21 @@ class Editor:
         """For how long something runs."""
         return time.monotonic() - self.began if self.is_busy else 0.0
 
-    def run(self, text: str, *, in_transaction: bool = False) -> asyncio.Task[None]:
+    def run(
+        self,
+        text: str,
+        *,
+        in_transaction: bool = False,
+        statements: list[Statement] | None = None,
+    ) -> asyncio.Task[None]:
         """Begin to run a text; raise ConflictError, InvalidInputError.
 
+        ``statements`` are those of the text, where they were cut already: that takes a while.
         ``in_transaction`` is what who wrote it believes: without the connection in which that is
         so, nothing is run.
         """
         self._check_free()
-        statements = split(text)
+        statements = split(text) if statements is None else statements
         if not statements:
             raise InvalidInputError("there is no statement to run", hint="write one, and run it")
         if len(statements) > MOST_STATEMENTS:
@@ -157,13 +164,15 @@ class Editor:
         self._check_free()
         return self._begin(self._page)
 
-    def export(self, text: str, tell: Tell) -> "asyncio.Queue[str | None]":
+    def export(
+        self, text: str, tell: Tell, statements: list[Statement] | None = None
+    ) -> "asyncio.Queue[str | None]":
         """Begin to run one statement into a file, whose pieces come in the queue; None ends it.
 
         ``tell`` puts it on record in the end. Raises ConflictError, InvalidInputError.
         """
         self._check_free()
-        statements = split(text)
+        statements = split(text) if statements is None else statements
         if len(statements) != 1:
             raise InvalidInputError("one statement makes a file", hint="leave the others out")
         self.note_end()

@@ -62,9 +62,9 @@ async def new(frame: Administrator, kind: Kind, like: _Like = "", of: _From = ""
         found = await run_sync(resources.show, frame.context, frame.me, kind, of, Response())
         copied = diffs.own(found.resource)
         copied["metadata"]["name"] = ""
-        yaml = drafts.written(copied)
+        yaml = await run_sync(drafts.written, copied)
     # What is not filled in yet is not wrong yet.
-    return await _edit(frame, target, drafts.read(yaml), Checked())
+    return await _edit(frame, target, await run_sync(drafts.read, yaml), Checked())
 
 
 @router.post("/admin/resources/{kind}/+new")
@@ -79,8 +79,8 @@ async def edit(frame: Administrator, kind: Kind, name: Name) -> Response:
     found = await run_sync(resources.show, frame.context, frame.me, kind, name, Response())
     metadata = found.resource["metadata"]
     target = Target(found.resource["kind"], metadata["name"], metadata["version"])
-    yaml = drafts.written(diffs.own(found.resource))
-    return await _edit(frame, target, drafts.read(yaml), Checked())
+    draft = await run_sync(lambda: drafts.read(drafts.written(diffs.own(found.resource))))
+    return await _edit(frame, target, draft, Checked())
 
 
 @router.post("/admin/resources/{kind}/{name}/+edit")
@@ -94,13 +94,15 @@ async def _go_on(frame: Frame, kind: str, name: str | None) -> Response:
     rest = {each: values for each, values in frame.sent.items() if each not in given}
     form = forms.read(Edit, rest)
     target = Target(kind, name, form.version)
-    # Reading much YAML takes a while.
+    # Reading and writing much YAML takes seconds, in which everybody else would wait.
     found = await run_sync(drafts.merged, showing.outline(target), form.shown, form.yaml, given)
     act, _, path = form.act.partition(":")
     if act == "add":
-        return await _edit(frame, target, _with_item(target, found, path), Checked())
+        longer = await run_sync(_with_item, target, found, path)
+        return await _edit(frame, target, longer, Checked())
     if act == "remove":
-        return await _edit(frame, target, drafts.without_item(found, path), Checked())
+        shorter = await run_sync(drafts.without_item, found, path)
+        return await _edit(frame, target, shorter, Checked())
     if act == "save":
         return await _save(frame, target, form, found)
     checked = await checking.check(frame, target, found)

@@ -11,6 +11,7 @@ from pgward.pgwire import backend
 from pgward.pgwire.backend import Column
 from pgward.portal.pages import sql
 from pgward.portal.sql.channel import Door
+from pgward.portal.sql.splitting import split
 from tests.fixtures.ca_service import URL
 from tests.fixtures.edge_services import actions, aware, declare
 from tests.fixtures.fake_link import BEGUN, READY, SUSPENDED, FakeLink, answer, rows
@@ -302,3 +303,20 @@ async def _until_closed(link: FakeLink) -> None:
     async with asyncio.timeout(8):
         while not link.is_closed:  # noqa: ASYNC110 - the watch has no event for it
             await asyncio.sleep(0.02)
+
+
+def test_a_long_text_is_cut_into_statements_while_others_are_answered(alice, far, monkeypatch):
+    seen = []
+
+    def watched(text):
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        seen.append(text)
+        return split(text)
+
+    monkeypatch.setattr(sql, "split", watched)
+    monkeypatch.setattr("pgward.portal.sql.editor.split", lambda _text: pytest.fail("cut twice"))
+    far.expects(answer(1), READY, answer(2), READY)
+    alice.press("Run", sql="select 1", reason="x")
+    alice.press("Run", sql="select 2")
+    assert seen == ["select 1", "select 2"]

@@ -1,7 +1,10 @@
 """Making and changing resources with a form, with YAML, or with both."""
 
+import asyncio
+
 import pytest
 
+from pgward.portal.pages.resources import draft as drafts
 from tests.fixtures.declaring import XSS, declare, stored
 from tests.fixtures.web_person import WebPerson
 
@@ -247,3 +250,28 @@ def test_others_change_nothing(root, api, admin, app, path):
     page = alice.send(path, {**form, "act": "save", "csrf": token})
     assert page.status == 403
     assert stored(admin)["metadata"]["version"] == 1
+
+
+@pytest.mark.parametrize("act", ["remove:spec.allow.groups[0]", "add:spec.none", "check"])
+def test_much_yaml_is_read_and_written_while_others_are_answered(editor, monkeypatch, act):
+    """The most that is taken costs seconds, which no thread with an event loop has."""
+    seen = []
+
+    def watched(name):
+        real = getattr(drafts, name)
+
+        def call(*given):
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            seen.append(name)
+            return real(*given)
+
+        return call
+
+    for name in ("read", "written", "merged", "without_item"):
+        monkeypatch.setattr(drafts, name, watched(name))
+    editor.open(f"{PATH}/+edit")
+    editor.open(f"{NEW}?from=orders")
+    form = editor.open(f"{PATH}/+edit").forms[-1]
+    assert editor.send(f"{PATH}/+edit", {**form.fields, "act": act}).status in {200, 422}
+    assert {"read", "written", "merged"} <= set(seen)
