@@ -1,4 +1,9 @@
+import shutil
+import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -12,17 +17,23 @@ from pgward.hba.plan import role_lines
 from pgward.hba.plan.model import Plan
 from pgward.hba.roles import section
 from pgward.hba.server.datadir import DataDir
+from pgward.system.postgres import Cluster
+from tests.fixtures.material import SmallCa
+from tests.fixtures.postgres import files_only
 
 
-@pytest.fixture
-def host(pg_files) -> Host:
-    found = DataDir.open(pg_files.data_dir)
+class Changed(NamedTuple):
+    """A host after three changes, and what there was before each and is after the last."""
+
+    cluster: Cluster
+    ca: SmallCa
+    now: datetime
+    found: list[dict[str, bytes]]
+
+
+def host_of(cluster: Cluster) -> Host:
+    found = DataDir.open(cluster.data_dir)
     return Host(found, found.path / "pgward")
-
-
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def contents(host: Host) -> dict[str, bytes]:
@@ -30,16 +41,52 @@ def contents(host: Host) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in (data.config_file, data.hba_file, data.ident_file)}
 
 
+def copied(source: Path, target: Path) -> None:
+    """Copy a directory with the owners of all in it, as ``shutil`` does not."""
+    shutil.rmtree(target, ignore_errors=True)
+    subprocess.run(["cp", "-a", source, target], check=True)
+
+
+@pytest.fixture(scope="module")
+def changed(pg_bin, pg_template) -> Iterator[Changed]:
+    """Three changes take as long as ten tests: they are made once, and put back for each."""
+    with files_only(pg_bin, pg_template) as cluster:
+        host, made = host_of(cluster), Changed(cluster, SmallCa(), datetime.now(UTC), [])
+        made.found.append(contents(host))
+        for number, role in enumerate(("a", "b", "c")):
+            plan = Plan(roles=(role,), tls=host.tls_files)
+            moment = made.now + timedelta(seconds=number)
+            work.apply(host, plan, made.ca, names=(), now=moment)
+            made.found.append(contents(host))
+        copied(cluster.data_dir, cluster.data_dir.with_name("kept"))
+        yield made
+
+
 @pytest.fixture
-def changes(host, small_ca, now) -> list[dict[str, bytes]]:
-    """What there was before each of three changes, and is after the last."""
-    found = [contents(host)]
-    for number, role in enumerate(("a", "b", "c")):
-        plan = Plan(roles=(role,), tls=host.tls_files)
-        moment = now + timedelta(seconds=number)
-        work.apply(host, plan, small_ca, names=(), now=moment)
-        found.append(contents(host))
-    return found
+def changes(changed) -> list[dict[str, bytes]]:
+    data_dir = changed.cluster.data_dir
+    copied(data_dir.with_name("kept"), data_dir)
+    return changed.found
+
+
+@pytest.fixture
+def host(request) -> Host:
+    if "changes" not in request.fixturenames:
+        return host_of(request.getfixturevalue("pg_files"))
+    request.getfixturevalue("changes")
+    return host_of(request.getfixturevalue("changed").cluster)
+
+
+@pytest.fixture
+def now(request) -> datetime:
+    is_changed = "changes" in request.fixturenames
+    return request.getfixturevalue("changed").now if is_changed else datetime.now(UTC)
+
+
+@pytest.fixture
+def small_ca(request) -> SmallCa:
+    is_changed = "changes" in request.fixturenames
+    return request.getfixturevalue("changed").ca if is_changed else SmallCa()
 
 
 def test_the_last_change_is_taken_back(host, changes, now) -> None:
