@@ -82,6 +82,7 @@ def test_a_service_is_asked_for_used_and_given_back(desk):
     assert it.service not in it.names()
 
 
+@pytest.mark.soak
 def test_a_review_ends_what_somebody_has(desk):
     it = desk(approvals=[])
     it.ask()

@@ -194,6 +194,7 @@ def test_an_agent_that_begins_after_config_install_opens_what_it_installed(stack
         eventually(lambda: is_open(person))
 
 
+@pytest.mark.soak
 def test_the_state_of_a_killed_agent_hinders_nothing(stack, person):
     service = stack.service(person)
     with agent(person) as running:
@@ -240,6 +241,7 @@ def test_a_person_who_is_blocked_is_told_on_the_desktop(stack, person, tmp_path)
     stack.site.admin.ok("user", "unblock", person.name)
 
 
+@pytest.mark.soak
 def test_a_login_that_was_ended_elsewhere_is_named_though_no_tunnel_is_open(stack):
     person = stack.person()
     with agent(person) as running:
@@ -273,6 +275,7 @@ def test_no_secret_is_where_others_could_read_it(stack, person):
     assert [each for each in wanted if any(each in text for text in told)] == []
 
 
+@pytest.mark.soak
 def test_the_dashboard_on_a_terminal(stack, person):
     service = stack.service(person)
     ours, theirs = pty.openpty()

@@ -136,6 +136,7 @@ def test_an_archive_in_a_bucket(start_ca, s3_url, bucket, tmp_path):
     site.close()
 
 
+@pytest.mark.soak
 def test_recordings_in_a_bucket(start_ca, s3_url, bucket, tmp_path):
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret"}
     ca: CaProcess = start_ca("--archive", s3_url, env={**os.environ, **keys})

@@ -126,7 +126,7 @@ def processes_of(edge) -> list[psutil.Process]:
     return psutil.Process(edge.process.pid).children(recursive=True)
 
 
-@pytest.mark.parametrize("arguments", [(), ("--workers", 2)])
+@pytest.mark.parametrize("arguments", [pytest.param((), marks=pytest.mark.soak), ("--workers", 2)])
 def test_an_edge_brings_what_is_on_tape_to_its_ca_and_ends_with_its_auditor(stack, arguments):
     person = stack.person()
     edge = stack.new_edge(*arguments)

@@ -43,7 +43,7 @@ class Rules:
         self.settings[name] = value
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+@pytest.fixture(params=[pytest.param(False, marks=pytest.mark.soak), True], ids=["plain", "tls"])
 def tls(request) -> bool:
     return request.param
 
@@ -77,6 +77,7 @@ def sqlstate(connection, *arguments, **options) -> str | None:
 DENIED = "ERROR:  not on a Friday\nDETAIL:  pgward's rule r1 denies it\n"
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_denied_in_psql_and_the_session_goes_on(aware_database, tls):
     with aware_database.harness(tls=tls, ruling=Rules(b"forbidden")) as harness:
         said = psql(

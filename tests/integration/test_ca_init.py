@@ -142,7 +142,7 @@ def test_a_read_only_place_is_told():
     assert "nothing was created" in done.stderr
 
 
-@pytest.mark.parametrize("room", [0, 100_000])
+@pytest.mark.parametrize("room", [pytest.param(0, marks=pytest.mark.soak), 100_000])
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, room):
     def limit():
         # A file that may not grow fails as a full disk does, at a byte that the test chooses.

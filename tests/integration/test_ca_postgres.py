@@ -232,6 +232,7 @@ def test_a_login_certificate_is_no_servers(pg, live, tmp_path):
     wait_for(lambda: refused(pg, used), wanted=True)
 
 
+@pytest.mark.soak
 def test_what_a_certificate_profile_adds_disturbs_nobody(pg, live, tmp_path):
     authority, _ = live
     install(pg, authority)
@@ -249,6 +250,7 @@ def test_without_a_certificate_nobody_logs_in(pg, live, tmp_path):
         connect(pg, used.replace(f"sslcert={tmp_path}/sslcert", "sslcert=/nowhere"))
 
 
+@pytest.mark.soak
 def test_a_strangers_certificate_of_the_same_name_is_refused(pg, live, tmp_path):
     authority, store = live
     install(pg, authority)

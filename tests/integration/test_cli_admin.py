@@ -66,6 +66,7 @@ def test_certificates_are_listed_and_revoked(site):
     assert found["serial"] == serial
 
 
+@pytest.mark.soak
 def test_all_of_a_person_at_once(site):
     person = site.person()
     person.login().close()
@@ -93,6 +94,7 @@ def test_the_revocation_lists_are_healthy(site):
     assert {row["state"] for row in site.admin.data("ca", "crl", "status")} == {"ok"}
 
 
+@pytest.mark.soak
 def test_a_limit_says_that_there_is_more(site):
     done = site.admin.run("ca", "list", "--limit", "1")
     assert len(done.stdout.splitlines()) == 2
@@ -139,6 +141,7 @@ def test_a_removed_edge_is_refused(site, edge):
     )
 
 
+@pytest.mark.soak
 def test_a_removed_host_is_refused_and_its_certificate_revoked(site, tmp_path):
     name = site.unique("db")
     token = site.admin.ok("ca", "token", "host", name, "--dns", f"{name}.test")
@@ -168,7 +171,13 @@ def test_the_audit_log_tells_who_did_what(site):
     ]
 
 
-@pytest.mark.parametrize("command", [["ca", "list"], ["edges"], ["audit"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit"],
+        *(pytest.param(each, marks=pytest.mark.soak) for each in (["ca", "list"], ["edges"])),
+    ],
+)
 def test_other_people_see_nothing(site, command):
     done = site.person().run(*command)
     assert (done.returncode, done.stdout) == (3, "")

@@ -28,6 +28,7 @@ def test_a_person_sees_every_certificate_and_follows_the_log(site):
     assert person.run("ca", "list").returncode == 3
 
 
+@pytest.mark.soak
 def test_an_administrator_follows_everything(site):
     admin, person = site.admin, site.person()
     person.data("certificates")  # a head is signed over it

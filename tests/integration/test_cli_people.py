@@ -79,6 +79,7 @@ def test_the_life_of_a_user(site):
     )
 
 
+@pytest.mark.soak
 def test_a_generated_password_is_all_of_stdout_and_works(site):
     name = site.unique("carol")
     password = site.admin.ok("user", "add", name, "--generate").strip()

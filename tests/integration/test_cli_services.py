@@ -50,6 +50,7 @@ def test_a_stale_copy_is_not_applied_over_a_newer_one(site):
     assert "it has version 2, not 1" in done.stderr
 
 
+@pytest.mark.soak
 def test_get_as_table_and_json(site):
     name = site.service(groups=("dba",), users=("alice", "bob"))
     lines = site.admin.ok("get", "service", name).splitlines()
@@ -101,6 +102,7 @@ def test_errors_of_several_files_come_together(site, tmp_path):
     assert f"  {tmp_path}/c.json:1: " in done.stderr
 
 
+@pytest.mark.soak
 def test_an_unknown_kind_is_named_with_its_line(site):
     done = site.admin.run("apply", "-f", "-", stdin="\nkind: Servis\nmetadata: {name: x}\n")
     assert done.returncode == 2

@@ -83,6 +83,7 @@ def running(place: Path) -> list[list[str]]:
     return found
 
 
+@pytest.mark.soak
 def test_everything_is_shown_and_nothing_left(place):
     with demo(place) as process:
         code, story = finish(process)

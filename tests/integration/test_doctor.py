@@ -47,6 +47,7 @@ def test_nothing_is_broken(alice, service):
     )
 
 
+@pytest.mark.soak
 def test_people_read_it_as_a_list(alice, service):
     done = alice.run("doctor", service)
     assert done.returncode == 0
@@ -54,6 +55,7 @@ def test_people_read_it_as_a_list(alice, service):
     assert done.stderr == f"nothing is broken on the way to {service}\n"
 
 
+@pytest.mark.soak
 def test_without_a_service_it_looks_up_to_the_ca(alice):
     code, found = doctor(alice)
     assert (code, found["findings"][-1]["check"]) == (0, "revocation")
@@ -64,11 +66,13 @@ def test_somebody_who_never_logged_in(stack):
     assert (code, found["broken"]) == (4, "home")
 
 
+@pytest.mark.soak
 def test_a_service_that_is_not_for_one(alice):
     code, found = doctor(alice, "nothing-of-the-kind")
     assert (code, found["broken"]) == (1, "service")
 
 
+@pytest.mark.soak
 def test_a_service_that_is_closed_to_one_while_the_ca_is_not_asked(stack, alice):
     bob = stack.person(word="bob")
     name = stack.service(bob)
@@ -95,6 +99,7 @@ def test_an_upstream_that_is_away(stack, alice):
     assert "refused" in finding(found, "upstream")["what"].lower()
 
 
+@pytest.mark.soak
 def test_a_role_that_is_missing(stack):
     carol = stack.site.person(word="carol")
     code, found = doctor(carol, stack.service(carol))
@@ -104,12 +109,14 @@ def test_a_role_that_is_missing(stack):
     assert "the role is missing" in mine["why"]
 
 
+@pytest.mark.soak
 def test_a_database_that_is_missing(alice, service):
     code, found = doctor(alice, service, "--database", "nothing")
     assert (code, found["broken"]) == (1, "postgresql")
     assert 'database "nothing" does not exist' in finding(found, "postgresql")["what"]
 
 
+@pytest.mark.soak
 def test_a_server_of_another_name(stack, alice):
     name = stack.service(alice, serverName="db9.test")
     code, found = doctor(alice, name)
@@ -117,6 +124,7 @@ def test_a_server_of_another_name(stack, alice):
     assert "Hostname mismatch" in finding(found, "postgresql_tls")["what"]
 
 
+@pytest.mark.soak
 def test_postgresql_itself_past_the_edge(stack, alice, service):
     address = f"127.0.0.1:{stack.cluster.port}"
     code, found = doctor(alice, service, "--host", address)
@@ -153,6 +161,7 @@ def test_it_never_hangs_on_an_edge_that_says_nothing(alice, service):
     assert "timed out" in finding(found, "upstream")["what"]
 
 
+@pytest.mark.soak
 def test_a_port_that_another_program_took(alice, service):
     with socket.create_server(("127.0.0.1", 0)) as taker:
         port = taker.getsockname()[1]
@@ -184,6 +193,7 @@ def test_no_secret_is_said(alice, service):
     assert done.returncode == 1
 
 
+@pytest.mark.soak
 def test_a_message_is_explained(alice):
     text = "connection to server failed: SSL error: tlsv1 alert unknown ca\n"
     said = alice.ok("doctor", "--explain", "-", stdin=text)

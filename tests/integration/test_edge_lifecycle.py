@@ -91,6 +91,7 @@ def test_idle_sessions_are_cut_at_the_end_of_the_drain(stack, person, serve):
     assert "1 sessions did not end in time and are cut" in edge.messages()
 
 
+@pytest.mark.soak
 def test_idle_links_are_closed_and_nobody_notices(stack, person, serve):
     _, service = serve("--idle-timeout", 1)
     with stack.tunnel(person, service) as tunnel, tunnel.connect() as session:
@@ -112,6 +113,7 @@ def test_a_second_signal_cuts_at_once(stack, person, serve):
         assert edge.ended(5) == 0
 
 
+@pytest.mark.soak
 def test_an_edge_without_sessions_stops_at_once(stack, person, serve):
     edge, service = serve("--drain-timeout", 60)
     with stack.tunnel(person, service) as tunnel:
@@ -183,7 +185,7 @@ def test_a_session_that_an_edge_drops_unanswered_goes_over_another(stack, person
             assert tunnel.messages().count("\n") == 1
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_one_edge_at_a_time_and_a_successor_while_it_drains(stack, person, serve, workers):
     edge, service = serve("--workers", workers)
     with pytest.raises(RuntimeError, match=rf"serves from .* already \(pid {edge.process.pid}\)"):
@@ -200,6 +202,7 @@ def test_one_edge_at_a_time_and_a_successor_while_it_drains(stack, person, serve
         assert successor.stop() == 0
 
 
+@pytest.mark.soak
 def test_two_workers_serve_and_drain(stack, person, serve):
     edge, service = serve("--workers", 2, "--drain-timeout", 20)
     workers = psutil.Process(edge.process.pid).children()
@@ -244,6 +247,7 @@ def test_a_worker_that_dies_is_started_again(stack, person, serve):
         assert tunnel.psql("select 1") == "1"
 
 
+@pytest.mark.soak
 def test_what_a_worker_left_that_is_no_longer_started_reaches_the_ca(stack, serve):
     edge, _ = serve()
     edge.stop()
@@ -306,6 +310,7 @@ def test_a_join_token_works_once(stack, tmp_path):
     assert not (tmp_path / "two" / "machine.json").exists()
 
 
+@pytest.mark.soak
 def test_a_token_for_a_host_makes_no_edge(stack, tmp_path):
     file = tmp_path / "token"
     file.write_text(stack.site.admin.ok("ca", "token", "host", stack.site.unique("host")))

@@ -96,6 +96,7 @@ def test_a_strangers_ca(stack, holder):
     lets_in_with_another_certificate(stack, person, service, said)
 
 
+@pytest.mark.soak
 def test_a_strangers_ca_where_no_other_certificate_is_to_be_had(own_stack):
     person = own_stack.person()
     service = own_stack.service(person)
@@ -109,6 +110,7 @@ def test_a_strangers_ca_where_no_other_certificate_is_to_be_had(own_stack):
     assert done.stderr.endswith("\nhint: pgward login, at the CA of this edge\n")
 
 
+@pytest.mark.soak
 def test_a_certificate_for_servers(stack, present):
     _, done = present(eku=SERVER)
     assert (done.returncode, done.stdout) == (3, ""), done.stderr
@@ -116,6 +118,7 @@ def test_a_certificate_for_servers(stack, present):
     audited(stack, "TLS: unsuitable certificate purpose")
 
 
+@pytest.mark.soak
 def test_a_certificate_that_the_ca_never_issued_to_this_name(stack, present):
     """The name counts that stands in the certificate, and the service is not for it."""
     _, done = present(name="mallory")

@@ -93,6 +93,7 @@ def test_a_renewed_server_certificate_is_presented(pg_applied, alice_login, smal
     assert psql(alice_login.conninfo(pg_applied.port, "alice")).returncode == 0
 
 
+@pytest.mark.soak
 def test_a_second_time_nothing_changes(pg_applied, small_ca) -> None:
     before = configuration(pg_applied)
     outcome = apply(pg_applied, small_ca)
@@ -100,6 +101,7 @@ def test_a_second_time_nothing_changes(pg_applied, small_ca) -> None:
     assert configuration(pg_applied) == before
 
 
+@pytest.mark.soak
 def test_a_refresh_with_nothing_new_leaves_the_server_in_peace(pg_applied, small_ca) -> None:
     loaded = pg_applied.psql("select pg_conf_load_time()")
     outcome = refresh(pg_applied, small_ca)
@@ -147,6 +149,7 @@ def test_a_map_to_another_role(pg_applied, alice_login, small_ca) -> None:
     assert psql(alice_login.conninfo(pg_applied.port, "bob")).stdout == "bob\n"
 
 
+@pytest.mark.soak
 def test_names_with_a_domain(pg_applied, small_ca, tmp_path) -> None:
     apply(pg_applied, small_ca, strip_domain="example.com")
     alice = small_ca.person(tmp_path / "a", "alice@example.com")
@@ -180,6 +183,7 @@ def test_all_other_bytes_stay(pg_shared, small_ca, text) -> None:
     assert path.stat().st_uid == pg_shared.data_dir.stat().st_uid
 
 
+@pytest.mark.soak
 def test_a_file_with_windows_line_ends(pg_shared, small_ca, alice_login) -> None:
     pg_shared.psql("create role alice login")
     for name in ("pg_hba.conf", "pg_ident.conf", "postgresql.conf"):
@@ -333,6 +337,7 @@ def test_an_edit_by_hand_inside_the_block_is_not_lost(pg_applied, small_ca, alic
     assert psql(alice_login.conninfo(pg_applied.port, "alice")).returncode == 0
 
 
+@pytest.mark.soak
 def test_marks_broken_by_hand(pg_applied, small_ca, alice_login) -> None:
     path = pg_applied.data_dir / "pg_hba.conf"
     path.write_bytes(path.read_bytes().replace(b"# END pgward\n", b""))
@@ -423,6 +428,7 @@ def test_back_and_forth(pg_applied, small_ca, alice_login) -> None:
     assert pg_applied.psql("show ssl") == "off"
 
 
+@pytest.mark.soak
 def test_the_key_is_the_servers_alone(pg_applied) -> None:
     owner = pg_applied.data_dir.stat().st_uid
     key = Path(pg_applied.data_dir / "pgward/tls/current/server.key")

@@ -68,6 +68,7 @@ def test_from_the_token_to_the_login(pg, site, alice, tmp_path) -> None:
     assert owners == {pg.data_dir.stat().st_uid}
 
 
+@pytest.mark.soak
 def test_the_second_time_needs_no_token(ready, alice) -> None:
     done = hba("apply", ready, "--dns", "localhost", "-o", "json")
     assert done.returncode == 0, done.stderr
@@ -109,7 +110,12 @@ def test_a_blocked_person_is_out_after_a_refresh(ready, site, alice) -> None:
     ("make", "code", "said"),
     [
         (lambda _: "pgj1.nonsense", 2, "is not a join token"),
-        (lambda site: token(site, kind="edge"), 2, "for an edge, not for a host or a connector"),
+        pytest.param(
+            lambda site: token(site, kind="edge"),
+            2,
+            "for an edge, not for a host or a connector",
+            marks=pytest.mark.soak,
+        ),
         (lambda site: token(site, dns=("db9.test",)), 2, "does not name localhost"),
     ],
 )

@@ -205,7 +205,7 @@ def test_ctrl_c_in_psql(tunnel):
     assert "canceling statement due to user request" in said
 
 
-@pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [1_000, pytest.param(200_000, marks=pytest.mark.soak)])
 def test_many_pipelined_statements(tunnel, count):
     with tunnel.connect() as session, session.pipeline():
         cursors = [session.execute("select %s::int", [i]) for i in range(count)]
@@ -264,6 +264,7 @@ def test_what_newer_clients_ask_for(person, service, options):
 # --- replication ------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_a_base_backup(tunnel, publisher, tmp_path):
     skip_older_than(publisher, "pg_basebackup")
     ran(

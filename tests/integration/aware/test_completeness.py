@@ -95,7 +95,7 @@ def watched(own_stack, tmp_path):
 
 @pytest.mark.parametrize(
     ("statements", "rate"),
-    [(2000, 400), pytest.param(STATEMENTS, 0, marks=pytest.mark.soak)],
+    [(1000, 400), pytest.param(STATEMENTS, 0, marks=pytest.mark.soak)],
     ids=["few", "many"],
 )
 def test_every_statement_that_postgresql_executed_has_its_record(

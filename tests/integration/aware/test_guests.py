@@ -51,6 +51,7 @@ def test_a_token_that_is_revoked_cuts_what_runs_on_it_and_nothing_else(person, s
         assert other.execute("select 1").fetchone() == (1,)
 
 
+@pytest.mark.soak
 def test_who_logs_out_is_cut_whichever_way_in_it_was(person, service):
     by_token, _ = with_token(person, service)
     by_otp = with_otp(person, service)
@@ -78,6 +79,7 @@ def test_a_secret_is_rotated_without_anybody_noticing(stack, person, service):
         assert before.execute("select session_user").fetchone() == (service.role,)
 
 
+@pytest.mark.soak
 def test_an_edge_that_does_not_serve_it_uses_no_one_time_password_up(stack, person, service):
     stranger = stack.new_edge()
     stack.aware(person, edges=(stranger,))

@@ -107,7 +107,7 @@ def test_the_record_has_the_address(stack, person, service):
     assert said["client"].startswith("[::1]:")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_every_address_is_those_of_both_families(stack, workers):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")

@@ -153,7 +153,7 @@ def test_the_role_that_people_land_as_is_not_theirs_to_change(stack):
         pass  # its password is what it was
 
 
-@pytest.mark.parametrize("size", [100_000, 3_000_000])
+@pytest.mark.parametrize("size", [100_000, pytest.param(3_000_000, marks=pytest.mark.soak)])
 def test_a_change_of_the_role_at_the_end_of_a_large_text_does_not_happen(stack, size):
     person = stack.person()
     service = stack.aware(person)

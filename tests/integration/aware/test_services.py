@@ -73,6 +73,7 @@ def psql_error(conninfo: str, **options: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.soak
 def test_one_name_leads_where_the_rules_say(stack, person):
     stack.cluster.psql("create role loader login in role people")
     loader = {

@@ -133,7 +133,7 @@ def test_a_wrong_secret_is_the_administrators_affair(stack, person, straight):
     eventually(lets_in, what="the secret that is right again was never used")
 
 
-@pytest.mark.parametrize("mode", ["disable", "prefer"])
+@pytest.mark.parametrize("mode", [pytest.param("disable", marks=pytest.mark.soak), "prefer"])
 def test_through_a_tunnel_a_refusal_is_told_whatever_the_client_asks_first(stack, mode):
     person = stack.person()
     service = stack.aware(person, limits={"maxConnectionsPerUser": 1})

@@ -79,6 +79,7 @@ def test_a_one_time_password_is_good_once_at_all_workers(world):
     assert all("not known here, was used, or is too old" in each for each in told), told
 
 
+@pytest.mark.soak
 def test_one_auditor_reads_the_answers_that_each_worker_encrypts(world):
     service = world.stack.aware(
         world.person, edges=(world.edge,), postgres={"recording": "results"}
