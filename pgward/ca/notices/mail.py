@@ -71,7 +71,8 @@ class Mail:
         links = "mail" if message.kind in PERSONAL else self.links
         if message.kind in REVIEWS:
             links = "page"
-        facts = {"message": message, "name": self.ca_name, "how": _HOW.get(links, "")}
+        name = one_line(self.ca_name, 200)
+        facts = {"message": message, "name": name, "how": _HOW.get(links, "")}
         made.set_content(_render("mail.txt", facts))
         made.add_alternative(_render("mail.html", facts), subtype="html")
         return made

@@ -3,7 +3,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pgward.ca.notices.channel import ChannelError, Parcel
@@ -62,6 +62,7 @@ def test_what_people_write_is_escaped_and_heads_no_line(mail_server):
 
 
 @settings(max_examples=50)
+@example("\ud800")
 @given(st.text(st.characters(exclude_categories=()), max_size=80))
 def test_whatever_people_write_makes_one_whole_email(text):
     channel = Mail(SmtpSettings("h:25", sender=SENDER), Path(), text, "ca.example.com", "mail")
