@@ -93,7 +93,7 @@ def _told(request: Request) -> dict[str, str] | None:
     try:
         found = json.loads(urlsafe_b64decode(value + "=" * (-len(value) % 4)))
         kind, text = found["kind"], found["text"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if kind not in ("done", "warning", "error") or not isinstance(text, str):
         return None

@@ -20,6 +20,7 @@ from pgward.portal.web.frame import Administrator, Frame
 router = route.router()
 _LIMIT = 50
 _ROOT_BYTES = 32
+_MOST = 2**62  # as the API takes them
 _Start = Annotated[str, Query(max_length=20)]
 _Root = Annotated[str, Query(max_length=100)]
 
@@ -69,7 +70,7 @@ def show(frame: Administrator, start: _Start = "", size: _Start = "", root: _Roo
 
 
 def _number(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(2**60))):
+    if not (text.isascii() and text.isdecimal()) or int(text) > _MOST:
         raise InvalidInputError(f"{what} is no number")
     return int(text)
 

@@ -20,8 +20,12 @@ def test_what_was_done_is_told_once(web, api):
     assert f'{TOLD}=""' in page.answer.headers["set-cookie"]
 
 
+DEEP = urlsafe_b64encode(b"[" * 100_000).decode()
+
+
 @pytest.mark.parametrize(
-    "value", ["x", "====", told(kind="x", text="y"), told(kind="done", text=1), told(kind="done")]
+    "value",
+    ["x", "====", told(kind="x", text="y"), told(kind="done", text=1), told(kind="done"), DEEP],
 )
 def test_what_is_no_word_of_ours_is_not(web, api, value):
     api.add("alice")

@@ -55,7 +55,8 @@ def test_a_head_that_somebody_kept_is_compared(web, grown, alice, clock):
         page = ask(size, root)
         assert page.status == 422
         assert "<b>" not in page.answer.text
-    assert web.open(f"{PAGE}?start=-1").status == 422
+    for start in ("-1", "9" * 19, "9" * 20):
+        assert web.open(f"{PAGE}?start={start}").status == 422
     assert web.open(f"{PAGE}?start=999999").status == 200
 
 
