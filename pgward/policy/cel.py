@@ -33,6 +33,7 @@ MAX_BYTES = 4096
 _FOUND = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
+_NO_VALUE = re.compile(r'no value with name "([^"]*)" found in Activation', re.IGNORECASE)
 # What fails whatever the values are: the condition itself is wrong.
 _ALWAYS_WRONG = ("timezone", "regular expression", "network")
 
@@ -253,5 +254,5 @@ def _type_name(expression: Any) -> str:
 def _plain(text: str) -> str:
     """Return a failure of the library in one line, without its status words."""
     first = text.partition("\n")[0]
-    plain = _STATUS.sub("", first)[:200]
+    plain = _NO_VALUE.sub(r"\1 is not known here", _STATUS.sub("", first))[:200]
     return plain[:1].lower() + plain[1:]

@@ -115,7 +115,8 @@ def test_a_missing_value_fails_rather_than_being_false():
     for name in ("kinds", "tables", "names", "functions", "settings"):
         match = cel.compile(f"!('x' in {prefix}.{name})", On.STATEMENT)
         assert isinstance(match.evaluate(variables), Failed)
-    assert isinstance(cel.compile(f"!{prefix}.reads", On.STATEMENT).evaluate(variables), Failed)
+    reads = cel.compile(f"!{prefix}.reads", On.STATEMENT).evaluate(variables)
+    assert reads == Failed(f"{prefix}.reads is not known here")
     assert isinstance(cel.compile(f"{prefix}.text == ''", On.STATEMENT).evaluate(variables), Failed)
     assert cel.compile(f"{prefix}.kind == 'UNPARSED'", On.STATEMENT).holds(variables)
 
