@@ -20,12 +20,15 @@ def test_the_first_page_shows_what_is_open_to_one(web, api, admin, edge):
     assert "open to you" in page.text
 
 
-def test_nothing_is_shown_of_what_is_not(web, api, admin):
+def test_nothing_is_shown_of_what_is_not(web, api, admin, app):
     api.add("bob")
     assert admin.call("PUT", "/v1/resources/Service/orders", service()).status_code in {200, 201}
     page = web.sign_in("bob").open("/databases")
     assert "orders" not in page.text
     assert "No database is open to you yet" in page.text
+    assert "An administrator opens" in page.text
+    page = WebPerson(app).sign_in("root").open("/databases")
+    assert page.links["Services"] == "/admin/resources/services"
 
 
 def test_many_are_searched_and_come_in_pages(web, api, admin, monkeypatch):
