@@ -25,7 +25,7 @@ from pgward.core.clock import parse_rfc3339
 from pgward.core.errors import InvalidInputError, NotFoundError
 from pgward.portal.pages.audit import asked, events, exports, searches
 from pgward.portal.pages.audit.asked import Cursor, Query, When, Word, Words
-from pgward.portal.web import route
+from pgward.portal.web import filters, route
 from pgward.portal.web.forms import Form
 from pgward.portal.web.frame import Auditor, Frame
 
@@ -105,9 +105,9 @@ class Row:
 
     @property
     def took(self) -> str:
-        """How long it took, in milliseconds."""
+        """How long it took, in milliseconds, or in seconds if it was long."""
         took = self.of.get("duration_us")
-        return "" if took is None else f"{took / 1000:.1f} ms"
+        return "" if took is None else filters.took(took / 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

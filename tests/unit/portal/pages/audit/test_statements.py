@@ -28,8 +28,10 @@ def events(api, action):
 
 
 def test_an_auditor_sees_what_was_said_and_how_it_divides(otto, teller):
-    teller.tell(record(1), record(2, user="bob", status="error", message="no such table"))
+    slow = record(1, duration_us=302_541_000)
+    teller.tell(slow, record(2, user="bob", status="error", message="no such table"))
     page = otto.open(PAGE)
+    assert "302.5 s" in page.text
     assert "bob at orders select 2 QUERY · 1 row · 0.2 ms · no such table error" in page.text
     assert "2 in all, of 2 that were looked at" in page.text
     assert page.links["bob"] == f"{PAGE}?user=bob"
