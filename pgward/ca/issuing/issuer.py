@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from secrets import token_bytes
 
 from cryptography import x509
@@ -280,11 +280,16 @@ def _key(csr: bytes, rules: Rules) -> CertificatePublicKeyTypes:
 
 
 def _browser(address: str | None) -> tuple[str, ...]:
-    """Return the address of who asks, if it is one; a zone is this machine's own business."""
+    """Return the address of who asks, if it is one; a zone is this machine's own business.
+
+    Rules know an IPv4 address as that, also where it came to a socket of IPv6.
+    """
     try:
-        return () if address is None else (str(ip_address(address.partition("%")[0])),)
+        found = ip_address((address or "").partition("%")[0])
     except ValueError:
         return ()
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (str(mapped or found),)
 
 
 def _ip(text: str) -> str:

@@ -45,6 +45,8 @@ from pgward.tunnel.tls import (
 
 log = logging.getLogger("pgward.edge")
 
+_UNKNOWN = "0.0.0.0"  # noqa: S104 - nobody's: rules for the CA's own address are not for this
+
 HANDSHAKE_TIMEOUT = 10.0
 ACCEPT_BATCH = 64
 # Connections that have not proved yet who they are, whatever the limit for those that have.
@@ -231,8 +233,8 @@ class Door:
                 tls.close()
                 return
             user, first = guest.peer.user, guest.first
-            if guest.peer.browser is not None:  # the CA's web client came for somebody who is there
-                address = str(Address(guest.peer.browser, 0))
+            if guest.peer.web:  # the CA's web client came for somebody who is elsewhere
+                address = str(Address(guest.peer.browser or _UNKNOWN, 0))
             wanted = Request(guest.service) if guest.service else await self._wanted(tls, ours=ours)
             self._check(tls, guest.peer, wanted.service)
         except RefusedError as refusal:

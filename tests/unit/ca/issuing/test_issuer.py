@@ -242,7 +242,13 @@ def test_what_is_minted_for_an_edge_is_in_a_persons_name_marked_and_short(users,
 
 @pytest.mark.parametrize(
     ("client", "browser"),
-    [("192.0.2.7", "192.0.2.7"), ("fe80::1%eth0", "fe80::1"), ("testclient", None), (None, None)],
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("testclient", None),
+        (None, None),
+    ],
 )
 def test_the_web_clients_says_for_whom_it_is_and_where_that_person_is(
     users, memory_store, client, browser

@@ -190,10 +190,15 @@ def test_what_became_of_connections_is_told(run, contexts, tls_keys):
     run(main())
 
 
-def test_the_web_client_is_where_its_browser_is(run, contexts, tls_keys):
-    san = x509.SubjectAlternativeName([x509.IPAddress(ip_address("2001:db8::7"))])
+@pytest.mark.parametrize(
+    ("browser", "address"), [("2001:db8::7", "[2001:db8::7]:0"), (None, "0.0.0.0:0")]
+)
+def test_the_web_client_is_where_its_browser_is(run, contexts, tls_keys, browser, address):
+    """Never where the CA is, for whose address there may be rules of its own."""
+    names = [] if browser is None else [x509.IPAddress(ip_address(browser))]
+    extra = [(x509.SubjectAlternativeName(names), False)] if names else []
     purposes = (chain.CLIENT_AUTH, chain.WEB)
-    web = tls_keys.tunnel_context(eku=purposes, extra=((san, False),))
+    web = tls_keys.tunnel_context(eku=purposes, extra=extra)
 
     async def main() -> None:
         async with edge(contexts, tls_keys) as made:
@@ -204,6 +209,6 @@ def test_the_web_client_is_where_its_browser_is(run, contexts, tls_keys):
             with pytest.raises(RefusedError, match="nobody in from a browser"):
                 preface.read_answer(await read_line(tls, preface.MAX_LINE))
             tls.close()
-            assert [each[:2] for each in found] == [("[2001:db8::7]:0", "alice")]
+            assert [each[:2] for each in found] == [(address, "alice")]
 
     run(main())
