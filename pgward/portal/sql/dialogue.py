@@ -38,6 +38,8 @@ from pgward.portal.sql.splitting import Statement
 
 LOGIN_SECONDS: Final = 20.0
 MOST_NOTICES: Final = 50
+MOST_NOTED: Final = 64 << 10
+"""Letters of all notices of one answer."""
 _BATCHES: Final = 32  # of events that wait: then the link is not read, and its other end waits
 _FATAL: Final = ("FATAL", "PANIC")
 _NO_COPY_IN: Final = "a browser has no data to send"
@@ -69,6 +71,7 @@ class Answer:
     notices: list[Mapping[str, str]] = field(default_factory=list)
     refused: str = ""
     let_go: str = ""
+    _noted: int = 0
 
     @property
     def last(self) -> int:
@@ -76,8 +79,9 @@ class Answer:
         return self.first + len(self.rows) - 1
 
     def note(self, fields: Mapping[str, str]) -> None:
-        """Take a notice; of very many the first are kept."""
-        if len(self.notices) < MOST_NOTICES:
+        """Take a notice; of very many or long ones the first are kept."""
+        self._noted += sum(map(len, fields.values()))
+        if len(self.notices) < MOST_NOTICES and self._noted <= MOST_NOTED:
             self.notices.append(fields)
 
 

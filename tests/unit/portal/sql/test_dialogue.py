@@ -178,6 +178,14 @@ def test_copy_is_refused_and_the_connection_stays():
     run(main())
 
 
+def test_long_notices_are_kept_up_to_a_size():
+    """An editor has twenty answers at a time: a loop of them would fill the memory of all."""
+    found = Answer(ONE)
+    for _ in range(40):
+        found.note({"V": "NOTICE", "M": "x" * 10_000})
+    assert len(found.notices) == 6
+
+
 def test_notices_and_notifications_are_kept_up_to_a_number():
     async def main() -> None:
         many = backend.notice("NOTICE", "00000", "again") * 100
