@@ -191,6 +191,7 @@ async def save(frame: Signed, service: database.Name, editor_id: _Id) -> Respons
 
     statements = await run_sync(split, form.sql)
     try:
+        _editors(frame).check_room()
         pieces = editor.export(form.sql, tell, statements)
     except _REFUSALS as error:
         return await _shown(frame, offer, editor, error, form.sql)

@@ -64,7 +64,7 @@ class Editor:
     """One editor; what it does it does in a task, one at a time, and ``used`` is when it last did.
 
     ``text`` is what the page shows, ``ran`` what was run last. ``held`` is since when rows wait in
-    PostgreSQL for somebody to want them.
+    PostgreSQL for somebody to want them, ``writes`` whether a file is made.
     """
 
     id: str
@@ -78,6 +78,7 @@ class Editor:
     began: float = 0.0
     used: float = field(default_factory=time.monotonic)
     held: float | None = None
+    writes: bool = False
     _dialogue: Dialogue | None = None
     _task: asyncio.Task[None] | None = None
 
@@ -180,6 +181,7 @@ class Editor:
         self.answers = []
         pieces: asyncio.Queue[str | None] = asyncio.Queue(_PIECES)
         self._begin(partial(self._export, Export.of(statements[0]), pieces, tell))
+        self.writes = True
         return pieces
 
     async def next_piece(self, pieces: Pieces) -> str | None:
@@ -247,6 +249,7 @@ class Editor:
         if counts:
             self.used = time.monotonic()
         self.began, self.problem, self.held = time.monotonic(), None, None
+        self.writes = False
         self._task = asyncio.create_task(self._doing(doing))
         return self._task
 

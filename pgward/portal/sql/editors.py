@@ -25,6 +25,8 @@ from pgward.portal.sql.editor import Editor, Wanted
 _log = logging.getLogger(__name__)
 MOST_EACH: Final = 3
 MOST: Final = 64
+MOST_FILES: Final = 8
+"""Files that are made at once: each may hold long values for a moment."""
 IDLE_SECONDS: Final = 5 * 60.0
 HELD_SECONDS: Final = 60.0
 FORGET_SECONDS: Final = 30 * 60.0
@@ -69,6 +71,11 @@ class Editors:
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._look_after())
         return made
+
+    def check_room(self) -> None:
+        """Raise UnavailableError when too many files are made already."""
+        if sum(each.writes and each.is_busy for each in self._all.values()) >= MOST_FILES:
+            raise UnavailableError("too many files are made here", hint="try again in a moment")
 
     async def close(self, editor: Editor, why: str = "it was closed") -> None:
         """Close one; safe to call again."""

@@ -94,6 +94,25 @@ async def until(what: Any) -> None:
             await asyncio.sleep(0.01)
 
 
+def test_so_many_files_are_made_at_once(world, monkeypatch):
+    monkeypatch.setattr(module, "MOST_FILES", 1)
+
+    async def tell(_made: Any) -> None:
+        pass
+
+    async def main(made: Editors, _changes: Changes) -> None:
+        found = opened(made, FakeLink(BEGUN))  # which never answers
+        made.check_room()
+        found.export("select 1", tell)
+        with pytest.raises(UnavailableError, match="too many files"):
+            made.check_room()
+        found.abandon()
+        await asyncio.wait({found.task})
+        made.check_room()
+
+    world(main)
+
+
 def test_an_editor_ends_with_its_sign_in(world, store):
     async def main(made: Editors, _changes: Changes) -> None:
         link = FakeLink(answer(1), READY)
