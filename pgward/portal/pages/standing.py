@@ -54,7 +54,7 @@ def _blocked(frame: Frame, service: ServiceInfo) -> Decided | None:
             # Whoever connects will say why; rules about what they say are for then.
             reason=_SOME_REASON if service.ways.reason_required else "",
         )
-        answer = me_policies.explain(frame.context, frame.me, frame.request, asked)
+        answer = me_policies.explain(frame.context, frame.me, asked)
         if answer.connection.allowed:
             return None
         found = answer.connection

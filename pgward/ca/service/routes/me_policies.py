@@ -2,10 +2,9 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Request
 from pydantic import BaseModel, Field
 
-from pgward.ca import own_explanation
+from pgward.ca import caller, own_explanation
 from pgward.ca.service import strict
 from pgward.ca.service.auth import Person
 from pgward.ca.service.context import Current
@@ -101,14 +100,14 @@ class Answered(BaseModel):
 
 
 @router.post("/me/policies", summary="Ask what policies say of oneself")
-def explain(context: Current, session: Person, request: Request, body: Question) -> Answered:
+def explain(context: Current, session: Person, body: Question) -> Answered:
     """Return the decisions, for a service that one may use; nothing is connected."""
     asked = own_explanation.Asked(
         service=body.service,
         connect=body.connect(),
         method=body.method,
         reason=body.reason,
-        client="" if request.client is None else request.client.host,
+        client=caller.client.get() or "",
         statements=[each.read() for each in body.statements],
     )
     with context.store.read() as connection:

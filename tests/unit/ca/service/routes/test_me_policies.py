@@ -2,6 +2,7 @@
 
 import pytest
 
+from pgward.ca.service.middleware import Guard
 from tests.fixtures.aware_services import aware
 
 SELECT = {
@@ -83,3 +84,15 @@ def test_a_service_of_others_is_as_one_that_is_not_there(api):
 @pytest.mark.usefixtures("orders")
 def test_one_cannot_be_somebody_else(alice, more):
     assert alice.call("POST", "/v1/me/policies", {"service": "orders", **more}).status_code == 422
+
+
+def test_who_asks_through_a_proxy_is_where_they_are(alice, admin, monkeypatch):
+    rules = [{"name": "here", "effect": "ALLOW", "condition": "ctx.session.client == '192.0.2.7'"}]
+    body = aware({"policy": {"rules": rules}}, allow={"users": ["alice"]})
+    assert admin.call("PUT", "/v1/resources/service/orders", body).status_code == 200
+    allowed = []
+    for address in ("192.0.2.7", "192.0.2.8"):
+        monkeypatch.setattr(Guard, "_address", lambda _guard, _scope, told=address: told)
+        answer = alice.call("POST", "/v1/me/policies", {"service": "orders"})
+        allowed.append(answer.json()["connection"]["allowed"])
+    assert allowed == [True, False]
