@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from pgward import __version__
 from pgward.ca.acme.service import AcmeService
@@ -138,6 +138,9 @@ _ROUTERS = (
     *(connector.router, connector_plans.router),
     *(integration_checks.router, integration_checks.administration),
 )
+# Once: what is included is made again at the first request of whatever includes it.
+_CRLS = APIRouter()
+_CRLS.include_router(crls.router, prefix=strict.PREFIX)
 _DESCRIPTION = """The authority's API. People send `Authorization: DPoP <token>` and a `DPoP` proof
 made with their device's key (RFC 9449). Machines send a `DPoP` proof whose header carries their
 certificate (`x5c`). Times are RFC 3339 in UTC; serial numbers are lower-case hex."""
@@ -193,8 +196,7 @@ def create_app(
         certificate=certificate,
         objects=objects,
     )
-    app.include_router(crls.router, prefix=strict.PREFIX)
-    for router in _ROUTERS:
+    for router in (_CRLS, *_ROUTERS):
         app.router.routes.extend(router.routes)  # as they are: `strict.router` says why
     acme_routes.install(app, acme)
     errors.install(app)
