@@ -27,8 +27,8 @@ def test_people_are_added_changed_and_listed(api, admin):
     ]
     assert admin.call("GET", "/v1/groups").json() == {
         "groups": [
-            {"name": "administrators", "members": ["root"]},
-            {"name": "audit", "members": ["Carol"]},
+            {"name": "administrators", "members": ["root"], "size": 1},
+            {"name": "audit", "members": ["Carol"], "size": 1},
         ]
     }
 

@@ -126,6 +126,7 @@ def test_without_news_the_poll_ends_empty_and_the_edge_was_seen(api, admin, edge
         "last_seen_at": "2026-11-21T12:00:00Z",
         "snapshot_version": version,
         "not_after": "2026-12-21T12:00:00Z",
+        "sessions": 0,
     }
 
 

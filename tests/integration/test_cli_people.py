@@ -144,8 +144,9 @@ def test_groups_come_and_go_with_their_members(site):
     done = admin.run("group", "add", group, one.name, two.name)
     members = sorted([one.name, two.name])
     assert done.stderr == f"in {group} now: {', '.join(members)}\n"
-    assert admin.data("group", "show", group) == {"name": group, "members": members}
-    assert {"name": group, "members": members} in admin.data("group", "list")
+    shown = {"name": group, "members": members, "size": 2}
+    assert admin.data("group", "show", group) == shown
+    assert shown in admin.data("group", "list")
     done = admin.run("group", "remove", group, one.name, two.name)
     assert done.stderr == f"in {group} now: nobody, so the group is gone\n"
     assert admin.run("group", "show", group).returncode == 1
