@@ -135,6 +135,7 @@ def test_a_token_with_the_right_names_mends_a_wrong_one(pg, site) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.soak
 def test_a_used_token(ready, site, pg_files) -> None:
     used = token(site)
     first = hba("apply", pg_files, "--token-file", "-", stdin=used)

@@ -139,6 +139,7 @@ def test_who_decides_gets_a_link_that_a_browser_and_a_passkey_decide_with(world,
     assert (event["actor"], event["target"]) == (world.bob.name, request)
 
 
+@pytest.mark.soak
 def test_what_was_given_up_is_listed_and_sent_again(world):
     address = f"{world.bob.name}@example.com"
     world.mail.answers = {address: "550 no such person"}

@@ -138,6 +138,7 @@ def add_passkey(browser: Browser, person: Person) -> None:
         command.ended()
 
 
+@pytest.mark.soak
 def test_eight_connections_at_once_are_one_touch_in_the_browser(stack, browser):
     """A service that asks for a fresh passkey, before psql and while connections wait."""
     person = stack.person()

@@ -156,6 +156,7 @@ def test_limits_hold_for_browsers_too(stack):
         assert "again" in page.text
 
 
+@pytest.mark.soak
 def test_a_service_may_ask_why(stack):
     person = stack.site.person()
     service = declared(stack, person, reasonRequired=True)

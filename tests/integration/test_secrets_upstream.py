@@ -98,6 +98,7 @@ def test_a_secret_is_nowhere_but_at_the_edge_that_needs_it(world):
         edge_calls.secret(world.edge, "orders-db")
 
 
+@pytest.mark.soak
 def test_ways_in_are_in_the_store_as_hashes_only(world):
     world.run(world.admin, "secret", "create", "orders-db", stdin="x")
     world.declare()

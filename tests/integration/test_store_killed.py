@@ -143,6 +143,7 @@ def test_a_restored_ca_is_whole_or_not_there(place, stride):
     assert {name for name in found if found[name] != before[name]} == {"audit_events", "counters"}
 
 
+@pytest.mark.soak
 @strides(25, 3)
 def test_of_a_moved_store_there_is_one_or_none_until_the_next_run(place, stride):
     before = tallies(f"sqlite:///{place / 'ca' / 'ca.db'}")

@@ -74,6 +74,7 @@ def test_the_port_is_remembered(stack, person, service):
         assert tunnel.port == port
 
 
+@pytest.mark.soak
 def test_a_remembered_port_that_is_taken(stack, person, service):
     port = quiet_port()
     with stack.tunnel(person, service, "--port", port) as tunnel:
@@ -89,6 +90,7 @@ def test_a_remembered_port_that_is_taken(stack, person, service):
         assert tunnel.port == port
 
 
+@pytest.mark.soak
 def test_a_taken_port_is_told_though_the_tunnel_is_detached(stack, person, service):
     port = quiet_port()
     with stack.tunnel(person, service, "--port", port):
