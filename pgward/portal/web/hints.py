@@ -43,6 +43,7 @@ _WORDS = (
         "the page Requests shows what there is",
     ),
     (r"pgward request \S+ shows what it must look like", "below the field stands how it must be"),
+    (r"try again in 1 seconds", "try again in a second"),
     (r"pgward get [a-z]+", "look at the list of what there is"),
 )
 _RULES = tuple((re.compile(found), said) for found, said in _WORDS)

@@ -36,6 +36,7 @@ from pgward.portal.web import hints
             "pgward request orders shows what it must look like",
             "below the field stands how it must be",
         ),
+        ("try again in 1 seconds", "try again in a second"),
         ("pgward get integrations", "look at the list of what there is"),
     ],
 )
