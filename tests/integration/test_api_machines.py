@@ -188,6 +188,7 @@ def test_a_service_names_the_edges_that_lead_to_it(admin, alice):
             "description": "",
             "mode": "tcp",
             "server_name": "db1.internal",
+            "server_port": 5432,
             "database": "orders",
             "ssl_mode": "verify-full",
             "edges": [
