@@ -48,6 +48,8 @@ def test_every_page_of_machines_can_be_read_and_used(site, portal, tmp_path):
     site.api.put(f"/v1/resources/integration/{server}", body)
     site.api.post(f"/v1/integrations/{server}/check", {})
     serve(machines["connector"], server)
+    for each in machines.values():
+        each.close()
     portal.sign_in(site.admin)
     (listed, *_) = site.api.get("/v1/certificates", host=names["host"])["certificates"]
     for path in (
