@@ -18,7 +18,7 @@ from pgward.portal.web.frame import Frame, Signed
 
 router = route.router()
 MOST = 50
-_MOST_LIVE = 200
+_MOST_LIVE = 100  # of which a page stays below a hundred kilobytes
 STATES: dict[str, dict[str, Any]] = {
     "": {},
     "ok": {"status": "ok"},
