@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -119,25 +119,17 @@ class Dialogue:
         """Log in; raise PgwardError, and close the link then."""
         nonce = secrets.token_urlsafe(18)
         login = LoginOut(parameters, password=None, tls="verified", binding=None, nonce=nonce)
-        try:
-            async with asyncio.timeout(LOGIN_SECONDS):
-                await link.send(login.begin())
-                while not login.done:
-                    data = await link.receive()
-                    if not data:
-                        raise login.ended()  # noqa: TRY301 - the link is closed below
-                    if answer := login.receive(data):
-                        await link.send(answer)
-        except TimeoutError:
-            link.close()
-            raise UnavailableError("the login at the database takes too long") from None
-        except LoginFailedError as error:
-            link.close()
-            words = error.message.removeprefix("pgward: ")
-            raise EndedError(words, hint=error.hint) from error
-        except BaseException:
-            link.close()
-            raise
+        with ExitStack() as unless_in:  # also when whoever waits for it is gone
+            unless_in.callback(link.close)
+            try:
+                async with asyncio.timeout(LOGIN_SECONDS):
+                    await _log_in(link, login)
+            except TimeoutError:
+                raise UnavailableError("the login at the database takes too long") from None
+            except LoginFailedError as error:
+                words = error.message.removeprefix("pgward: ")
+                raise EndedError(words, hint=error.hint) from error
+            unless_in.pop_all()
         return cls(link, login, cancel)
 
     # --- what is asked ------------------------------------------------------------------
@@ -338,3 +330,14 @@ class Dialogue:
 
 def _as_notice(event: Notified) -> dict[str, str]:
     return {"V": "NOTIFY", "M": f"{event.channel}: {event.payload}"}
+
+
+async def _log_in(link: Link, login: LoginOut) -> None:
+    """Speak for the client until PostgreSQL takes it; raise LoginFailedError."""
+    await link.send(login.begin())
+    while not login.done:
+        data = await link.receive()
+        if not data:
+            raise login.ended()
+        if answer := login.receive(data):
+            await link.send(answer)
